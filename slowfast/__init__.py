@@ -1,0 +1,3 @@
+"""SlowFast networks for video recognition on PaddlePaddle's dynamic graph."""
+
+__version__ = "0.1.0"

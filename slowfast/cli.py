@@ -1,0 +1,183 @@
+"""The command line of main.py: what is asked for, with which config, on which device."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import paddle
+
+from slowfast import distributed
+from slowfast.config import Config, ConfigError, load_config
+from slowfast.data.annotations import ListError, read_labels, read_list
+from slowfast.data.decode import VideoError
+from slowfast.data.loader import ReaderDiedError
+from slowfast.engine import evaluate, infer, state, train
+from slowfast.engine.summary import summary_text
+from slowfast.log import logger, start_logging
+from slowfast.models.zoo import build_model
+from slowfast.optim import build_optimizer
+from slowfast.weights import WeightsError, load_weights
+
+DEFAULT_CONFIG = Path(__file__).parent.parent / "configs/recognition/slowfast/slowfast.yaml"
+
+USER_ERRORS = (
+    ConfigError,
+    ListError,
+    VideoError,
+    WeightsError,
+    ReaderDiedError,
+    state.NonFiniteError,
+    distributed.DeviceError,
+)
+"""What a user can cause and mend: one line, no traceback."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    args = parse_args(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(args)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"error: {named}", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted (go on with --resume auto)", file=sys.stderr, flush=True)
+        return 130
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """The flags, checked for what goes together."""
+    parser = argparse.ArgumentParser(
+        prog="main.py",
+        description="Train, test and use SlowFast. Without --test, --infer or --summary it trains.",
+    )
+    parser.add_argument("-c", "--config", metavar="CFG", help="YAML file over the defaults")
+    parser.add_argument(
+        "-o", "--override", metavar="K=V", action="append", nargs="+", default=[],
+        help="config values over the file's: -o train.epochs=10 optim.base_lr=0.05",
+    )  # fmt: skip
+    parser.add_argument("--validate", action="store_true", help="validate during training")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--test", action="store_true", help="multi-view test of the weights")
+    mode.add_argument(
+        "--infer", metavar="PATH", nargs="*",
+        help="predict videos, folders of videos, folders of frames, or lists of paths",
+    )  # fmt: skip
+    mode.add_argument(
+        "--summary", action="store_true", help="the network's stages and the schedule"
+    )
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="more to --infer")
+    parser.add_argument("-w", "--weights", metavar="FILE", help=".pdparams to start from or use")
+    parser.add_argument(
+        "--resume", metavar="auto|FILE", nargs="?", const="auto",
+        help="go on from the furthest checkpoint of the output folder, or from this one",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, help="in place of the config's seed")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="only GPU kernels that repeat exactly"
+    )
+    parser.add_argument("--max_iters", type=int, metavar="N", help="end training after N steps")
+    parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    parser.add_argument(
+        "--average-clips", choices=("prob", "score"), help="in place of test.average_clips"
+    )
+    args = parser.parse_args(argv)
+    args.override = [item for group in args.override for item in group]
+    if args.paths and args.infer is None:
+        parser.error(f"unrecognized arguments: {' '.join(args.paths)}")
+    if args.infer is not None:
+        args.infer += args.paths
+        if not args.infer:
+            parser.error("--infer needs a video, a folder or a list")
+    is_training = not (args.test or args.summary or args.infer is not None)
+    for flag in ("validate", "resume", "max_iters"):
+        if getattr(args, flag) and not is_training:
+            parser.error(f"--{flag} is for training")
+    if args.average_clips and (is_training or args.summary):
+        parser.error("--average-clips is for --test and --infer")
+    if args.resume and args.weights:
+        parser.error("--resume has its own weights: leave out --weights")
+    return args
+
+
+def _run(args: argparse.Namespace) -> int:
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own messages name the file
+    weights = args.weights
+    uses_weights = args.test or args.infer is not None
+    if uses_weights and weights is None:
+        weights = str(Path(_config(args, None).output_dir) / state.BEST)
+        if not Path(weights).exists():
+            raise WeightsError(f"no -w given, and there is no {weights} from a training run")
+    cfg = _config(args, weights if uses_weights else None)
+    if args.summary:
+        print(summary_text(cfg))
+        return 0
+    start_logging(distributed.rank(), None if uses_weights else cfg.output_dir)
+    if args.deterministic:
+        paddle.set_flags({"FLAGS_cudnn_deterministic": True})
+    distributed.start(args.device)
+    paddle.seed(cfg.seed)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    if weights is not None:
+        logger.info(load_weights(model, weights))
+    if args.infer is not None:
+        return _infer(args.infer, model, cfg)
+    if args.test:
+        test_list = cfg.data.test_list or cfg.data.val_list
+        samples = read_list(test_list, cfg.data.root, cfg.model.num_classes)
+        evaluate.multi_view_test(model, samples, cfg)
+        return 0
+    _train(args, model, cfg)
+    return 0
+
+
+def _config(args: argparse.Namespace, weights: str | None) -> Config:
+    """The config of ``-c``, else the one beside the weights, else the default one; with ``-o``."""
+    overrides = list(args.override)
+    if args.seed is not None:
+        overrides.append(f"seed={args.seed}")
+    if args.average_clips is not None:
+        overrides.append(f"test.average_clips={args.average_clips}")
+    path = args.config
+    if path is None and weights is not None:
+        own = Path(weights).with_suffix(".yaml")
+        path = own if own.exists() else Path(weights).parent / state.CONFIG
+        if Path(weights).exists() and not path.exists():
+            raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
+        if not path.exists():
+            raise WeightsError(f"weights {weights} cannot be read: no such file")
+    return load_config(path or DEFAULT_CONFIG, overrides)
+
+
+def _infer(paths: list[str], model: evaluate.VideoClassifier, cfg: Config) -> int:
+    labels = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.labels else None
+    results = infer.infer(model, infer.find_videos(paths, cfg.data.frame_pattern), labels, cfg)
+    return 1 if any("error" in row for row in results) else 0
+
+
+def _train(args: argparse.Namespace, model: evaluate.VideoClassifier, cfg: Config) -> None:
+    data, classes = cfg.data, cfg.model.num_classes
+    train_samples = read_list(data.train_list, data.root, classes)
+    val_samples = read_list(data.val_list, data.root, classes) if args.validate else None
+    run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
+    resume = args.resume
+    if resume == "auto":
+        found = state.checkpoints(cfg.output_dir)
+        resume = found[0] if found else None
+        if resume is None:
+            logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
+    if args.resume is None and state.checkpoints(cfg.output_dir):
+        raise ConfigError(
+            f"{cfg.output_dir} already holds a run: go on with --resume auto, or choose another "
+            "folder with -o output_dir=..."
+        )
+    if resume is not None:
+        logger.info(state.restore(run_state, resume))
+    if distributed.rank() == 0:
+        state.write_config(cfg)
+    train.train(run_state, train_samples, val_samples, cfg, max_iters=args.max_iters)

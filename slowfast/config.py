@@ -1,0 +1,353 @@
+"""The one schema of every run: what can be set, its default, and what it means.
+
+Precedence: the defaults below < a YAML file < ``-o section.key=value``. Unknown keys and values of
+the wrong type are refused with the place and what is allowed. The resolved config is written next
+to every checkpoint and read back from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import functools
+import math
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A config that cannot be used; the message names the key, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network (paper section 3)."""
+
+    name: Literal["slowfast", "slow_only", "fast_only"] = "slowfast"
+    """Both pathways, or one of them alone (the paper's single-pathway baselines)."""
+    num_classes: int = 400
+    """Number of classes, K."""
+    slow_depth: Literal[14, 26, 50, 101, 152] = 50
+    """Depth of the slow pathway's ResNet. 14 and 26 (one and two blocks a stage) are ours."""
+    fast_depth: Literal[14, 26, 50, 101, 152] = 50
+    """Depth of the fast pathway's ResNet."""
+    width: int = 64
+    """Channels of the slow stem; the stages have 4, 8, 16 and 32 times as many."""
+    beta_inv: int = 8
+    """Slow channels per fast channel (the paper's 1/beta)."""
+    alpha: int = 8
+    """Fast frames per slow frame."""
+    slow_frames: Literal["linspace", "strided"] = "linspace"
+    """Which frames the slow pathway sees: evenly spread from first to last, or every alpha-th."""
+    temporal_blocks: tuple[int, ...] = ()
+    """How many blocks of res2..res5 have a temporal kernel; empty: all of them."""
+    stem_kernel: int = 7
+    """Spatial kernel of both stems; 3 suits frames of 32 pixels."""
+    fusion_kernel: int = 5
+    """Temporal kernel of the lateral connections."""
+    lateral_norm: bool = True
+    """Batch norm and ReLU after each lateral convolution."""
+    head_pooling: Literal["dense", "global"] = "dense"
+    """Classify at each position of a window as large as in training, or once over the whole."""
+    dropout: float = 0.5
+    """Probability of dropping a feature before the classifier."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The lists, and how a clip is cut from a video for training and validation."""
+
+    root: str = "data/k400"
+    """Folder that relative paths in the lists start from."""
+    train_list: str = "data/k400/train.list"
+    """Training list: one ``path label`` a line."""
+    val_list: str = "data/k400/val.list"
+    """List for validation during training."""
+    test_list: str = ""
+    """List for --test; empty: val_list."""
+    labels: str = ""
+    """File of class names, one a line in index order; empty: classes are shown by number."""
+    frame_pattern: str = "img_{:05d}.jpg"
+    """File name of frame i (from 1) in a frame folder."""
+    frame_fps: float = 30.0
+    """Frame rate of frame folders, frames per second."""
+    num_frames: int = 32
+    """Frames of a clip, T (all of them seen by the fast pathway)."""
+    sampling_stride: int = 2
+    """Frames of the video per frame of the clip, at target_fps."""
+    target_fps: float = 30.0
+    """Frame rate that sampling_stride counts in; clips of other rates span the same seconds."""
+    min_short_side: int = 256
+    """Training: the short side is resized to a size drawn from here ..."""
+    max_short_side: int = 320
+    """... to here, pixels. Validation resizes to min_short_side."""
+    crop_size: int = 224
+    """Side of the square training and validation crop, pixels."""
+    flip: float = 0.5
+    """Training: probability of a horizontal flip."""
+    mean: tuple[float, ...] = (0.45, 0.45, 0.45)
+    """Subtracted from RGB in [0, 1]."""
+    std: tuple[float, ...] = (0.225, 0.225, 0.225)
+    """Divides RGB after the mean is subtracted."""
+    num_workers: int = 8
+    """Reader processes per training process; 0 reads in the training process itself."""
+
+
+@dataclass(frozen=True)
+class TestConfig:
+    """The multi-view test (paper section 4): num_clips x num_crops views of each video."""
+
+    num_clips: int = 10
+    """Clips spread over the video."""
+    num_crops: Literal[1, 3] = 3
+    """Crops along the longer side: 3, or the centre alone."""
+    short_side: int = 256
+    """The short side is resized to this, pixels."""
+    crop_size: int = 256
+    """Side of the square crop, pixels."""
+    average_clips: Literal["prob", "score"] = "prob"
+    """What is averaged over views: probabilities, or logits before one softmax."""
+    views_per_chunk: int = 6
+    """Views computed at once: bounds the memory."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """SGD with momentum, linear warm-up and half-cosine decay."""
+
+    base_lr: float = 0.1
+    """Learning rate at a total batch of base_batch_size."""
+    base_batch_size: int = 64
+    """Total batch that base_lr and warmup_start_lr are declared for."""
+    scale_lr: bool = True
+    """Scale both learning rates by total batch / base_batch_size."""
+    warmup_epochs: float = 34.0
+    """Epochs of linear warm-up; 0 for none."""
+    warmup_start_lr: float = 0.01
+    """Learning rate at the first step."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    nesterov: bool = True
+    """Nesterov's form of momentum."""
+    weight_decay: float = 1e-4
+    """L2 penalty on convolution and linear parameters."""
+    bn_weight_decay: float = 0.0
+    """L2 penalty on batch norm's scale and shift."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The training loop."""
+
+    epochs: int = 196
+    """Passes over the training list."""
+    batch_size: int = 8
+    """Clips per process and step."""
+    log_interval: int = 10
+    """Steps between two log lines."""
+    val_interval: int = 1
+    """Epochs between two validations (with --validate)."""
+    save_interval: int = 1
+    """Epochs between two checkpoints; the last epoch is always saved."""
+    save_steps: int = 0
+    """Also save every so many steps within an epoch; 0 for never."""
+    keep_last: int = 3
+    """Checkpoints kept besides the best one."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run depends on."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    test: TestConfig = field(default_factory=TestConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    output_dir: str = "output/SlowFast"
+    """Folder of checkpoints, logs and curves."""
+    seed: int = 0
+    """Seed of initial weights, order, augmentation and dropout."""
+
+
+def load_config(path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
+    """Reads a YAML file over the defaults, and ``section.key=value`` overrides over that.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, a value does not fit.
+    """
+    tree = _read_yaml(Path(path)) if path is not None else {}
+    where = f"{path}: " if path is not None else ""
+    cfg: Config = _build(Config, tree, prefix="", where=where)
+    for item in overrides or []:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"override '{item}' is not of the form section.key=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"override '{item}': the value is not YAML") from error
+        nested: Any = "" if value is None else value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        cfg = _build(Config, nested, prefix="", where="-o ", base=cfg)
+    validate(cfg)
+    return cfg
+
+
+def dump_config(cfg: Config) -> str:
+    """The config as YAML text that ``load_config`` reads back to an equal config."""
+    return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
+
+
+_AT_LEAST_ONE = (
+    "model.num_classes", "model.alpha", "model.beta_inv", "model.stem_kernel",
+    "model.fusion_kernel", "data.num_frames", "data.sampling_stride", "data.crop_size",
+    "test.crop_size", "test.num_clips", "test.views_per_chunk", "optim.base_batch_size",
+    "train.epochs", "train.batch_size", "train.log_interval", "train.val_interval",
+    "train.save_interval", "train.keep_last",
+)  # fmt: skip
+_ABOVE_ZERO = ("data.target_fps", "data.frame_fps", "data.std", "optim.base_lr")
+_NOT_NEGATIVE = (
+    "data.num_workers", "train.save_steps", "optim.warmup_epochs", "optim.warmup_start_lr",
+    "optim.weight_decay", "optim.bn_weight_decay", "optim.momentum", "seed",
+)  # fmt: skip
+_SHARES = ("data.flip", "model.dropout")
+
+
+def validate(cfg: Config) -> None:
+    """Checks ranges, and what involves several keys.
+
+    Raises:
+        ConfigError: with the values and what is allowed.
+    """
+    ranges: list[tuple[tuple[str, ...], Callable[[float], bool], str]] = [
+        (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
+        (_ABOVE_ZERO, lambda x: x > 0, "must be above 0"),
+        (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
+        (_SHARES, lambda x: 0 <= x <= 1, "must be between 0 and 1"),
+    ]
+    for keys, holds, rule in ranges:
+        for key in keys:
+            value = functools.reduce(getattr, key.split("."), cfg)
+            if not all(map(holds, value if isinstance(value, tuple) else (value,))):
+                raise ConfigError(f"{key}={value} {rule}")
+    model, data, test = cfg.model, cfg.data, cfg.test
+    relations = [
+        (data.num_frames % model.alpha == 0,
+         f"data.num_frames={data.num_frames} is not divisible by model.alpha={model.alpha}"),
+        (model.width % model.beta_inv == 0,
+         f"model.width={model.width} is not divisible by model.beta_inv={model.beta_inv}"),
+        (model.stem_kernel % 2 == 1, f"model.stem_kernel={model.stem_kernel} is not odd"),
+        (model.fusion_kernel % 2 == 1, f"model.fusion_kernel={model.fusion_kernel} is not odd"),
+        (len(model.temporal_blocks) in (0, 4),
+         f"model.temporal_blocks={list(model.temporal_blocks)} needs 4 numbers, or none"),
+        (len(data.mean) == 3, f"data.mean={list(data.mean)} needs 3 numbers, one per colour"),
+        (len(data.std) == 3, f"data.std={list(data.std)} needs 3 numbers, one per colour"),
+        (data.min_short_side <= data.max_short_side,
+         f"data.min_short_side={data.min_short_side} is above "
+         f"data.max_short_side={data.max_short_side}"),
+        (data.crop_size <= data.min_short_side,
+         f"data.crop_size={data.crop_size} is above data.min_short_side={data.min_short_side}"),
+        (test.crop_size <= test.short_side,
+         f"test.crop_size={test.crop_size} is above test.short_side={test.short_side}"),
+    ]  # fmt: skip
+    for holds_true, fault in relations:
+        if not holds_true:
+            raise ConfigError(fault)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config {path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config {path} is not YAML: {' '.join(str(error).split())}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"config {path} is not a mapping of sections")
+    return tree
+
+
+def _build(cls: Any, tree: dict[str, Any], *, prefix: str, where: str, base: Any = None) -> Any:
+    """An instance of the dataclass ``cls``: ``tree``'s values over ``base`` or the defaults."""
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}'{prefix.rstrip('.')}' is a section, got {tree!r}")
+    base = cls() if base is None else base
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if key not in hints:
+            raise ConfigError(f"{where}unknown config key '{name}'{_suggest(name)}")
+        if dataclasses.is_dataclass(hints[key]):
+            section = getattr(base, key)
+            values[key] = _build(hints[key], value, prefix=f"{name}.", where=where, base=section)
+        else:
+            values[key] = _cast(value, hints[key], name, where)
+    return dataclasses.replace(base, **values)
+
+
+def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
+    """``value`` as the annotated type ``kind``; PyYAML reads ``1e-4`` as text, so text is tried."""
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        allowed = typing.get_args(kind)
+        if value in allowed and not isinstance(value, bool):
+            return value
+        raise ConfigError(f"{where}{name}={value!r} is not one of {', '.join(map(str, allowed))}")
+    if origin is tuple:
+        if isinstance(value, list | tuple):
+            element = typing.get_args(kind)[0]
+            return tuple(_cast(item, element, name, where) for item in value)
+        raise ConfigError(f"{where}{name}={value!r} is not a list")
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    if (
+        kind in (int, float)
+        and isinstance(value, int | float | str)
+        and not isinstance(value, bool)
+    ):
+        try:
+            number = float(value)
+            if kind is float:
+                if number == number and abs(number) != float("inf"):
+                    return number
+            elif number == int(number):
+                return int(number)
+        except (ValueError, OverflowError):
+            pass
+    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
+    raise ConfigError(f"{where}{name}={value!r} is not {wanted}")
+
+
+def _suggest(name: str) -> str:
+    close = difflib.get_close_matches(name, _all_keys(Config), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _all_keys(cls: Any, prefix: str = "") -> list[str]:
+    keys = []
+    for key, kind in typing.get_type_hints(cls).items():
+        nested = dataclasses.is_dataclass(kind)
+        keys += _all_keys(kind, f"{prefix}{key}.") if nested else [f"{prefix}{key}"]
+    return keys
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for YAML."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,104 @@
+"""List files: which videos there are, and their classes.
+
+One sample a line, split at the last separator (space, or comma for ``.csv``), so that paths may
+hold spaces::
+
+    path label                a video file
+    folder num_frames label   a folder of frames, img_00001.jpg and on
+    path                      for inference
+
+Relative paths start from ``root``. Blank lines are ignored.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class ListError(ValueError):
+    """A list or label file that cannot be used; the message names the file and line."""
+
+
+class Sample(NamedTuple):
+    """One video: a file, or a folder of ``num_frames`` frames."""
+
+    path: str
+    label: int = -1
+    """Class index; -1 where there is none."""
+    num_frames: int | None = None
+    """Frames of a frame folder; None for a video file."""
+
+
+def read_list(list_path: str, root: str, num_classes: int) -> list[Sample]:
+    """The samples of a list, in its order.
+
+    Raises:
+        ListError: the list is missing or empty, or a line is not understood or its label is not
+            in ``0 .. num_classes-1``; the message is ``file:line: reason``.
+    """
+    separator = "," if list_path.endswith(".csv") else " "
+    samples = []
+    for number, line in _lines(list_path):
+        where = f"{list_path}:{number}"
+        path, found, label_text = line.rpartition(separator)
+        label = _label(label_text, where, num_classes) if found and path.strip() else None
+        if label is None:
+            raise ListError(f"{where}: no label in '{line}' (a line is 'path{separator}label')")
+        samples.append(_sample(path.rstrip(), label, separator, root))
+    if not samples:
+        raise ListError(f"{list_path}: the list is empty")
+    return samples
+
+
+def read_paths(list_path: str, root: str) -> list[Sample]:
+    """The samples of a list for inference, one path a line, without labels."""
+    samples = [Sample(_resolve(line, root)) for _, line in _lines(list_path)]
+    if not samples:
+        raise ListError(f"{list_path}: the list is empty")
+    return samples
+
+
+def read_labels(path: str, num_classes: int) -> list[str]:
+    """Class names in index order, one a line.
+
+    Raises:
+        ListError: the file is missing, or it has another number of names than there are classes.
+    """
+    names = [line for _, line in _lines(path)]
+    if len(names) != num_classes:
+        raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
+    return names
+
+
+def _lines(path: str) -> list[tuple[int, str]]:
+    """The non-blank lines, stripped, with their numbers from 1."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ListError(f"list {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ListError(f"list {path} is not UTF-8 text") from error
+    return [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _label(text: str, where: str, num_classes: int) -> int | None:
+    try:
+        label = int(text)
+    except ValueError:
+        return None
+    if not 0 <= label < num_classes:
+        raise ListError(f"{where}: label {label} is not in 0..{num_classes - 1}")
+    return label
+
+
+def _sample(path: str, label: int, separator: str, root: str) -> Sample:
+    """``folder num_frames`` is a frame folder unless a file of that whole name exists."""
+    folder, found, count = path.rpartition(separator)
+    if found and folder.strip() and count.isdecimal():
+        whole = _resolve(path, root)
+        if not Path(whole).exists():
+            return Sample(_resolve(folder.rstrip(), root), label, int(count))
+    return Sample(_resolve(path, root), label)
+
+
+def _resolve(path: str, root: str) -> str:
+    return str(Path(root) / path)

@@ -1,0 +1,109 @@
+"""From a sample to what the loader ships: a training or validation clip, or a video with its views.
+
+Each class is called with a key and returns arrays only: numpy and OpenCV, no Paddle, so that it
+runs in reader processes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.config import DataConfig, TestConfig
+from slowfast.data import sampling
+from slowfast.data.annotations import Sample
+from slowfast.data.decode import Pictures, open_video
+from slowfast.data.transforms import resize_short_side, train_transform, val_transform
+
+
+@dataclass
+class Clip:
+    """One clip: ``frames [T, H, W, 3]`` uint8 RGB, its class, its sample's place in the list."""
+
+    frames: Pictures
+    label: int
+    index: int
+
+
+@dataclass
+class VideoViews:
+    """One video, decoded once, and where its views lie in it."""
+
+    frames: Pictures
+    """The distinct frames that the views need ``[F, H, W, 3]``, resized."""
+    clips: NDArray[np.int64]
+    """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
+    crops: list[tuple[int, int]]
+    """Top left corner ``(y, x)`` of each crop."""
+    label: int
+    index: int
+
+
+class TrainClips:
+    """Random clips with augmentation.
+
+    The random stream of a clip depends on (seed, epoch, sample) alone, so no two ranks or workers
+    ever share one, and neither their number nor a restart changes what is drawn.
+    """
+
+    def __init__(self, samples: Sequence[Sample], data: DataConfig, seed: int) -> None:
+        self.samples, self.data, self.seed = samples, data, seed
+
+    def __call__(self, key: tuple[int, int]) -> Clip:
+        """The clip of ``key = (epoch, index)``."""
+        epoch, index = key
+        data, sample = self.data, self.samples[index]
+        rng = np.random.default_rng([self.seed, epoch, index])
+        reader = open_video(sample, data.frame_pattern, data.frame_fps)
+        span = _span(data, reader.fps)
+        wanted = sampling.random_clip(reader.num_frames, span, data.num_frames, rng)
+        unique, inverse = np.unique(wanted, return_inverse=True)
+        frames = train_transform(
+            reader.frames(unique),
+            rng,
+            min_short_side=data.min_short_side,
+            max_short_side=data.max_short_side,
+            crop_size=data.crop_size,
+            flip=data.flip,
+        )
+        return Clip(frames[inverse], sample.label, index)
+
+
+class ValClips:
+    """The centre clip, centre crop, without augmentation."""
+
+    def __init__(self, samples: Sequence[Sample], data: DataConfig) -> None:
+        self.samples, self.data = samples, data
+
+    def __call__(self, index: int) -> Clip:
+        data, sample = self.data, self.samples[index]
+        reader = open_video(sample, data.frame_pattern, data.frame_fps)
+        wanted = sampling.centre_clip(reader.num_frames, _span(data, reader.fps), data.num_frames)
+        unique, inverse = np.unique(wanted, return_inverse=True)
+        frames = val_transform(
+            reader.frames(unique), short_side=data.min_short_side, crop_size=data.crop_size
+        )
+        return Clip(frames[inverse], sample.label, index)
+
+
+class MultiViewVideos:
+    """Videos with the views of the multi-view test; each file is opened once."""
+
+    def __init__(self, samples: Sequence[Sample], data: DataConfig, test: TestConfig) -> None:
+        self.samples, self.data, self.test = samples, data, test
+
+    def __call__(self, index: int) -> VideoViews:
+        data, test, sample = self.data, self.test, self.samples[index]
+        reader = open_video(sample, data.frame_pattern, data.frame_fps)
+        span = _span(data, reader.fps)
+        wanted = sampling.view_clips(reader.num_frames, span, data.num_frames, test.num_clips)
+        unique, inverse = np.unique(wanted, return_inverse=True)
+        frames = resize_short_side(reader.frames(unique), test.short_side)
+        _, height, width, _ = frames.shape
+        crops = sampling.view_crops(height, width, test.crop_size, test.num_crops)
+        return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)
+
+
+def _span(data: DataConfig, fps: float) -> float:
+    return sampling.clip_span(data.num_frames, data.sampling_stride, fps, data.target_fps)

@@ -1,0 +1,225 @@
+"""Batches from reader processes, in order, in advance of their use.
+
+The main process hands out keys, one batch to one reader, round robin; readers send back the arrays
+through shared memory. The processes live as long as the loader, over all epochs.
+"""
+
+import contextlib
+import mmap
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+import cv2
+
+from slowfast.data.decode import VideoError
+
+SHARED_MEMORY = "/dev/shm"
+BATCHES_AHEAD = 2
+"""Batches that each reader prepares in advance."""
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+
+
+class ReaderDiedError(RuntimeError):
+    """A reader process ended by itself; the message names the keys it was at."""
+
+
+class Loader(Generic[Key, Item]):
+    """Reads batches with ``num_workers`` processes, or in this one if 0.
+
+    Args:
+        read: turns a key into an item; called in the reader processes.
+        num_workers: reader processes.
+        describe: how a key is named in messages (its file).
+
+    ``run`` may be called again and again; ``close`` ends the processes. A ``VideoError`` that
+    ``read`` raises is yielded in the item's place: what to do about it is the caller's decision.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Key], Item],
+        *,
+        num_workers: int,
+        describe: Callable[[Key], str] = str,
+    ) -> None:
+        self._read, self._describe = read, describe
+        self._workers = [_Worker(read) for _ in range(num_workers)]
+
+    def run(self, batches: Iterable[Sequence[Key]]) -> Iterator[list[Item | VideoError]]:
+        """The items of each batch of keys, in order."""
+        if not self._workers:
+            for keys in batches:
+                yield [_read_one(self._read, key) for key in keys]
+            return
+        waiting: deque[tuple[_Worker, Sequence[Key]]] = deque()
+        try:
+            for number, keys in enumerate(batches):
+                worker = self._workers[number % len(self._workers)]
+                if len(waiting) == BATCHES_AHEAD * len(self._workers):
+                    yield self._receive(*waiting.popleft())
+                worker.send(keys)
+                waiting.append((worker, keys))
+            while waiting:
+                yield self._receive(*waiting.popleft())
+        finally:
+            for worker, _ in waiting:  # left early: what is under way is of no use to the next run
+                with contextlib.suppress(EOFError, OSError):
+                    worker.receive()
+
+    def close(self) -> None:
+        """Ends the reader processes."""
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+
+    def __enter__(self) -> "Loader[Key, Item]":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _receive(self, worker: "_Worker", keys: Sequence[Key]) -> list[Item | VideoError]:
+        try:
+            result: list[Item | VideoError] = worker.receive()
+        except EOFError:
+            names = ", ".join(self._describe(key) for key in keys)
+            raise ReaderDiedError(
+                f"a reader process died ({worker.fate()}) at one of: {names}"
+            ) from None
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+
+def workers_that_fit(num_workers: int, batch_bytes: int) -> tuple[int, str]:
+    """How many readers the shared memory has room for, and why if fewer than wanted.
+
+    Each may have ``BATCHES_AHEAD`` batches of ``batch_bytes`` under way. Returns ``(0, reason)``
+    where they do not fit: then the training process reads by itself, slowly but surely.
+    """
+    if num_workers == 0:
+        return 0, ""
+    needed = num_workers * BATCHES_AHEAD * batch_bytes
+    try:
+        free = shutil.disk_usage(SHARED_MEMORY).free
+    except OSError:
+        return 0, f"there is no {SHARED_MEMORY} here: videos are read without reader processes"
+    if free < needed:
+        return 0, (
+            f"{SHARED_MEMORY} has {free / 2**20:.0f} MiB free and {num_workers} readers need "
+            f"{needed / 2**20:.0f}: videos are read without reader processes (in Docker use "
+            f"--shm-size={-(-needed // 2**30) * 2}g, or lower data.num_workers)"
+        )
+    return num_workers, ""
+
+
+class _Worker:
+    """One reader process and the connection to it."""
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(read, theirs, self._connection, os.getpid()), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def send(self, keys: Sequence[Any]) -> None:
+        # A reader that has died is noticed, with its reason, when its answer is missing.
+        with contextlib.suppress(OSError):
+            self._connection.send(keys)
+
+    def receive(self) -> Any:
+        """The next answer.
+
+        Raises:
+            EOFError: the process has ended.
+        """
+        if self._connection not in wait([self._connection, self._process.sentinel]):
+            raise EOFError
+        try:
+            header, sizes, name = self._connection.recv()
+        except ConnectionResetError as error:
+            raise EOFError from error
+        return _take_shared(header, sizes, name)
+
+    def fate(self) -> str:
+        self._process.join(timeout=5)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"killed by {signal.Signals(-code).name}; out of memory?"
+        return f"exit status {code}"
+
+    def close(self) -> None:
+        self._connection.close()
+        self._process.terminate()
+        self._process.join()
+
+
+def _serve(read: Callable[[Any], Any], theirs: Connection, ours: Connection, parent: int) -> None:
+    """The life of a reader process: keys in, items out, until the main process is gone."""
+    ours.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(0)
+    sent: deque[str] = deque(maxlen=2 * BATCHES_AHEAD)
+    with contextlib.suppress(EOFError, OSError):
+        while os.getppid() == parent:
+            if not theirs.poll(1.0):
+                continue
+            keys = theirs.recv()
+            try:
+                answer: Any = [_read_one(read, key) for key in keys]
+                message = _put_shared(answer)
+            except Exception as error:
+                message = _put_shared(error)
+            sent.append(message[2])
+            theirs.send(message)
+    for name in sent:  # the main process was killed: nobody else removes these
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def _read_one(read: Callable[[Any], Any], key: Any) -> Any:
+    try:
+        return read(key)
+    except VideoError as error:
+        return error
+
+
+def _put_shared(answer: Any) -> tuple[bytes, list[int], str]:
+    """Pickles ``answer`` with its arrays' bytes in a file of the shared memory."""
+    buffers: list[pickle.PickleBuffer] = []
+    header = pickle.dumps(answer, protocol=5, buffer_callback=buffers.append)
+    raws = [buffer.raw() for buffer in buffers]
+    sizes = [raw.nbytes for raw in raws]
+    if not raws:
+        return header, sizes, ""
+    handle, name = tempfile.mkstemp(prefix="slowfast-", dir=SHARED_MEMORY)
+    with open(handle, "wb") as file:
+        for raw in raws:
+            file.write(raw)
+    return header, sizes, name
+
+
+def _take_shared(header: bytes, sizes: list[int], name: str) -> Any:
+    """What ``_put_shared`` was given; its arrays lie in the shared memory as long as they live."""
+    if not name:
+        return pickle.loads(header)
+    with open(name, "r+b") as file:
+        os.unlink(name)
+        view = memoryview(mmap.mmap(file.fileno(), 0))
+    offsets = [sum(sizes[:i]) for i in range(len(sizes))]
+    parts = [view[start : start + size] for start, size in zip(offsets, sizes, strict=True)]
+    return pickle.loads(header, buffers=parts)

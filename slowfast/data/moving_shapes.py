@@ -1,0 +1,266 @@
+"""Moving shapes, the built-in data set: small real video files that need both pathways.
+
+A class is a pair. WHAT the thing is: ovals of one outline that differ only in their fine texture,
+which takes channels to tell. HOW it moves: most of it shows only at a high frame rate. A pathway
+that sees every fifth frame finds a shaking or a pulsing thing (period: 5 frames) at rest, and
+cannot tell the two spins apart (36 degrees a frame: half a turn in 5 frames, whichever way).
+
+Legend: T frames, H x W pixels. Lengths are in frame heights, angles in radians.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+FPS = 30.0
+SUPERSAMPLE = 2  # the canvas is drawn this much finer, the thing's picture as much finer again
+PERIOD = 5  # frames from one slow frame to the next: what repeats after these looks at rest
+MARKER = "moving_shapes.json"  # written last: what stands beside it is complete
+VERSION = 1  # to be raised with every change to the pictures, so that old files are replaced
+SPLITS = ("train", "val")
+
+
+class Motion(NamedTuple):
+    """What varies over time. A clip of every class draws all quantities; a rate of 0 freezes them,
+    so that a motion of period 5 frames is distributed like rest at every fifth frame."""
+
+    shake: float = 0.0  # cycles a frame
+    pulse: float = 0.0  # cycles a frame
+    circle: float = 0.0  # cycles a frame, clockwise as seen
+    spin: float = 0.0  # radians a frame, clockwise as seen
+    slide: float = 0.0  # 1: at the speed drawn for the clip
+
+
+class Poses(NamedTuple):
+    """Where the thing is: four arrays [T]. Centre in frame heights, size 1 as drawn, angle."""
+
+    x: np.ndarray
+    y: np.ndarray
+    size: np.ndarray
+    angle: np.ndarray
+
+
+# Positive where the first colour goes, by texture: (u, v) is the place on the thing in radians of
+# texture phase (one period is 2 pi), r the distance from its middle, stretched like the outline.
+TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "striped": lambda u, v, r: np.sin(u),
+    "checked": lambda u, v, r: np.sin(u) * np.sin(v),
+    "dotted": lambda u, v, r: np.sin(u) + np.sin(v) - 0.4,
+    "ringed": lambda u, v, r: np.sin(r),
+}
+MOTIONS = {
+    "still": Motion(),
+    "shaking": Motion(shake=1 / PERIOD),
+    "pulsing": Motion(pulse=1 / PERIOD),
+    "circling clockwise": Motion(circle=1 / PERIOD),
+    "circling counter-clockwise": Motion(circle=-1 / PERIOD),
+    "sliding": Motion(slide=1.0),
+}
+WHATS = tuple(TEXTURES)
+HOWS = tuple(MOTIONS)
+CLASS_NAMES = [f"{what} oval, {how}" for what in WHATS for how in HOWS]
+
+
+def bounce(position: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Folds a straight path back into [low, high], as if it were reflected at both ends."""
+    span = high - low
+    return low + span - np.abs((position - low) % (2 * span) - span)
+
+
+def draw_poses(motion: Motion, rng: np.random.Generator, num_frames: int, width: float) -> Poses:
+    """The thing's poses [T] in a frame `width` frame heights wide; its centre stays in view."""
+    t = np.arange(num_frames)
+    heading = rng.uniform(0, 2 * math.pi)
+    shake = rng.uniform(0.05, 0.09) * np.sin(
+        rng.uniform(0, 2 * math.pi) + 2 * math.pi * motion.shake * t
+    )
+    pulse = rng.uniform(0.12, 0.25) * np.sin(
+        rng.uniform(0, 2 * math.pi) + 2 * math.pi * motion.pulse * t
+    )
+    angle = rng.uniform(0, 2 * math.pi) + motion.spin * rng.uniform(0.92, 1.08) * t
+    way = shake + rng.uniform(0.015, 0.03) * motion.slide * t
+    radius = rng.uniform(0.06, 0.09)
+    turn = rng.uniform(0, 2 * math.pi) + 2 * math.pi * motion.circle * t
+    x = rng.uniform(-0.12, 0.12) + math.cos(heading) * way + radius * np.cos(turn)
+    y = rng.uniform(-0.12, 0.12) + math.sin(heading) * way + radius * np.sin(turn)
+    x, y = width / 2 + bounce(x, -0.28, 0.28), 0.5 + bounce(y, -0.28, 0.28)
+    return Poses(x, y, 1 + pulse, angle)
+
+
+def draw_colours(rng: np.random.Generator) -> np.ndarray:
+    """Two RGB colours [2, 3] in 0..255: a dark and a light one, in random order."""
+    light = np.array([rng.uniform(20, 70), rng.uniform(185, 235)])
+    colours = np.clip(light[:, None] + rng.uniform(-40, 40, (2, 3)), 0, 255)
+    return rng.permutation(colours)
+
+
+def draw_thing(what: str, rng: np.random.Generator, pixels: int) -> np.ndarray:
+    """The thing's picture, uint8 RGBA [S, S, 4], colour multiplied by alpha.
+
+    `pixels` is the number of them on one frame height. The outline, an oval, is drawn the same way
+    for every texture; the rim is in the texture's second colour.
+    """
+    half_length = rng.uniform(0.28, 0.36)
+    stretch = 1 / rng.uniform(0.58, 0.7)
+    period = rng.uniform(0.14, 0.18)
+    phase_u, phase_v = rng.uniform(0, 2 * math.pi, 2)
+    colours = draw_colours(rng)
+
+    side = 2 * math.ceil(half_length * pixels + 1)
+    fine = side * SUPERSAMPLE
+    place = (np.arange(fine, dtype=np.float32) + 0.5 - fine / 2) / (pixels * SUPERSAMPLE)
+    v, u = np.meshgrid(place, place, indexing="ij")
+    distance = np.hypot(u, v * stretch)
+    turn = 2 * math.pi / period
+    first = TEXTURES[what](u * turn + phase_u, v * turn + phase_v, distance * turn + phase_u) > 0
+    first &= distance < half_length - 0.03
+    picture = np.empty((fine, fine, 4), np.uint8)
+    picture[..., :3] = colours.astype(np.uint8)[np.where(first, 0, 1)]
+    picture[..., 3] = 255
+    picture[distance > half_length] = 0
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Smooth blotches of random colour and scale, float32 RGB [H, W, 3] in 0..255."""
+    height, width = size
+    picture = np.full((height, width, 3), rng.uniform(70, 185, 3), np.float32)
+    for cells, contrast in ((2, 35), (5, 20), (12, 10)):
+        blotches = rng.normal(0, contrast, (cells, cells + 1, 3)).astype(np.float32)
+        picture += cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(picture, 0, 255)
+
+
+def render_clip(
+    what: str,
+    how: str,
+    rng: np.random.Generator,
+    num_frames: int = 60,
+    size: tuple[int, int] = (64, 80),
+    noise: float = 4.0,
+) -> np.ndarray:
+    """One clip of class (`what`, `how`), uint8 RGB [T, H, W, 3] for `size` (H, W).
+
+    `noise` is the standard deviation, in grey levels, of a fresh sensor noise in every frame: with
+    it no frame repeats another, so a codec cannot give a resting thing away.
+    """
+    height, width = size
+    pixels = height * SUPERSAMPLE
+    poses = draw_poses(MOTIONS[how], rng, num_frames, width / height)
+    thing = draw_thing(what, rng, pixels)
+    background = draw_background(rng, size)
+    middle = (len(thing) - 1) / 2
+
+    layers = np.empty((num_frames, height, width, 4), np.uint8)
+    for layer, x, y, grow, angle in zip(layers, *poses, strict=True):
+        cos, sin = grow * math.cos(angle), grow * math.sin(angle)
+        to_canvas = np.array(
+            [
+                [cos, -sin, x * pixels - 0.5 - middle * (cos - sin)],
+                [sin, cos, y * pixels - 0.5 - middle * (sin + cos)],
+            ]
+        )
+        canvas = cv2.warpAffine(thing, to_canvas, (width * SUPERSAMPLE, pixels))
+        cv2.resize(canvas, (width, height), dst=layer, interpolation=cv2.INTER_AREA)
+    clip = rng.standard_normal((num_frames, height, width, 3), np.float32)
+    clip *= noise
+    clip += background * (1 - layers[..., 3:].astype(np.float32) / 255)
+    clip += layers[..., :3]
+    return np.clip(np.rint(clip), 0, 255).astype(np.uint8)
+
+
+def write_video(path: Path, clip: np.ndarray) -> None:
+    """Encodes uint8 RGB [T, H, W, 3] as MPEG-4; the file appears under its name when complete.
+
+    Raises OSError naming the file when it cannot be written in full.
+    """
+    part = path.with_suffix(".part.mp4")
+    writer = cv2.VideoWriter(
+        str(part), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (clip.shape[2], clip.shape[1])
+    )
+    for frame in clip:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+    reader = cv2.VideoCapture(str(part))
+    num_written = int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
+    reader.release()
+    if num_written != len(clip):
+        part.unlink(missing_ok=True)
+        raise OSError(
+            f"cannot write {path}: {num_written} of {len(clip)} frames are there "
+            "(is the disk full, the folder writable, MPEG-4 in this OpenCV?)"
+        )
+    os.replace(part, path)
+
+
+def label_of(index: int) -> int:
+    """Clips go round the classes in turn: any number of them is as balanced as it can be."""
+    return index % len(CLASS_NAMES)
+
+
+def write_clip(clip_id: tuple[str, int], root: Path, seed: int) -> None:
+    """Writes clip number `index` of a split; it depends on (seed, split, index) and no other."""
+    split, index = clip_id
+    what, how = divmod(label_of(index), len(HOWS))
+    rng = np.random.default_rng([seed, SPLITS.index(split), index])
+    write_video(root / clip_path(split, index), render_clip(WHATS[what], HOWS[how], rng))
+
+
+def clip_path(split: str, index: int) -> str:
+    """Path of a clip relative to the data set's root, as in its list file."""
+    return f"{split}/{index:06d}.mp4"
+
+
+def is_complete(root: Path, params: dict[str, int]) -> bool:
+    """Whether a data set of exactly these parameters was written to its end and is still there."""
+    marker = root / MARKER
+    if not marker.is_file() or marker.read_text() != json.dumps(params):
+        return False
+    names = ["labels.txt", *(f"{split}.list" for split in SPLITS)]
+    names += [clip_path(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]
+    return all((root / name).is_file() for name in names)
+
+
+def write_dataset(
+    root: str | os.PathLike[str],
+    *,
+    num_train: int,
+    num_val: int,
+    seed: int,
+    num_processes: int,
+    report: Callable[[int, int], None] | None = None,
+) -> None:
+    """Writes train/*.mp4, val/*.mp4, train.list, val.list and labels.txt below `root`.
+
+    What is there already is kept if it is complete and of the same parameters, and written anew
+    otherwise. `report(done, total)` is called after every clip. Raises OSError naming the file
+    that cannot be written.
+    """
+    root = Path(root)
+    params = {"version": VERSION, "num_train": num_train, "num_val": num_val, "seed": seed}
+    if is_complete(root, params):
+        return
+    for split in SPLITS:
+        (root / split).mkdir(parents=True, exist_ok=True)
+    (root / MARKER).unlink(missing_ok=True)
+    clip_ids = [(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]
+    write = partial(write_clip, root=root, seed=seed)
+    with ProcessPoolExecutor(num_processes, get_context("spawn")) as pool:
+        for done, _ in enumerate(pool.map(write, clip_ids, chunksize=8), start=1):
+            if report:
+                report(done, len(clip_ids))
+    for split in SPLITS:
+        clips = range(params[f"num_{split}"])
+        lines = [f"{clip_path(split, i)} {label_of(i)}\n" for i in clips]
+        (root / f"{split}.list").write_text("".join(lines))
+    (root / "labels.txt").write_text("".join(f"{name}\n" for name in CLASS_NAMES))
+    (root / MARKER).write_text(json.dumps(params))

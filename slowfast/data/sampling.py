@@ -1,0 +1,62 @@
+"""Which frames of a video make a clip: pure functions of the video's length and frame rate.
+
+A clip spans ``num_frames * stride * fps / target_fps`` frames of the video, so that videos of any
+frame rate give clips of the same seconds; its T frames are spread evenly over that span, rounded
+down, and never beyond the last frame (PySlowFast, PaddleVideo)::
+
+    video   0 1 2 3 4 5 6 7 8 9 ...
+    span        [2 . . . . . . . 9]        start 2, 8 frames
+    clip         2   4   6     9           T = 4, linspace(2, 9, 4)
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.int64]
+
+
+def clip_span(num_frames: int, stride: int, fps: float, target_fps: float) -> float:
+    """Frames of the video that a clip of ``num_frames`` spans."""
+    return num_frames * stride * fps / target_fps
+
+
+def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -> Frames:
+    """The frame indices ``[T]`` of the clip that begins at ``start``."""
+    index = np.linspace(start, start + span - 1, num_frames)
+    return np.clip(index, 0, video_frames - 1).astype(np.int64)
+
+
+def random_clip(
+    video_frames: int, span: float, num_frames: int, rng: np.random.Generator
+) -> Frames:
+    """A clip for training: its start is uniform over what fits."""
+    start = rng.uniform(0, max(video_frames - span, 0))
+    return clip_frames(start, span, num_frames, video_frames)
+
+
+def centre_clip(video_frames: int, span: float, num_frames: int) -> Frames:
+    """The clip for validation: in the middle of the video."""
+    return clip_frames(max(video_frames - span, 0) / 2, span, num_frames, video_frames)
+
+
+def view_clips(video_frames: int, span: float, num_frames: int, num_clips: int) -> Frames:
+    """``num_clips`` clips for the test, ``[num_clips, T]``: clip i starts at ``delta * i / n``.
+
+    delta is what the video is longer than a clip (PySlowFast, PaddleVideo).
+    """
+    delta = max(video_frames - span, 0)
+    starts = [delta * i / num_clips for i in range(num_clips)]
+    return np.stack([clip_frames(start, span, num_frames, video_frames) for start in starts])
+
+
+def view_crops(height: int, width: int, crop_size: int, num_crops: int) -> list[tuple[int, int]]:
+    """Top left corners ``(y, x)`` of the test's crops: 3 along the longer side, or the centre.
+
+    Of three, the first and last touch the borders; the middle one is rounded up (PySlowFast).
+    """
+    y, x = -(-(height - crop_size) // 2), -(-(width - crop_size) // 2)
+    if num_crops == 1:
+        return [(y, x)]
+    if height > width:
+        return [(0, x), (y, x), (height - crop_size, x)]
+    return [(y, 0), (y, x), (y, width - crop_size)]

@@ -1,0 +1,56 @@
+"""Pictures to pictures: resize, crop, flip, on uint8 RGB frames ``[T, H, W, 3]``.
+
+Pixel values become numbers only on the device, see ``normalize``'s users in the engine.
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from slowfast.data.decode import Pictures
+
+
+def resize_short_side(frames: Pictures, short_side: int) -> Pictures:
+    """Frames whose shorter side is ``short_side`` pixels; the longer one keeps the ratio."""
+    _, height, width, _ = frames.shape
+    if min(height, width) == short_side:
+        return frames
+    if width < height:
+        size = (short_side, math.floor(height / width * short_side))
+    else:
+        size = (math.floor(width / height * short_side), short_side)
+    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in frames])
+
+
+def train_transform(
+    frames: Pictures,
+    rng: np.random.Generator,
+    *,
+    min_short_side: int,
+    max_short_side: int,
+    crop_size: int,
+    flip: float,
+) -> Pictures:
+    """Random size of the short side, random crop, random horizontal flip; one draw for all frames.
+
+    Returns:
+        ``[T, crop_size, crop_size, 3]``.
+    """
+    short_side = int(rng.integers(min_short_side, max_short_side, endpoint=True))
+    frames = resize_short_side(frames, short_side)
+    _, height, width, _ = frames.shape
+    y = int(rng.integers(0, height - crop_size, endpoint=True))
+    x = int(rng.integers(0, width - crop_size, endpoint=True))
+    frames = frames[:, y : y + crop_size, x : x + crop_size]
+    if rng.random() < flip:
+        frames = frames[:, :, ::-1]
+    return np.ascontiguousarray(frames)
+
+
+def val_transform(frames: Pictures, *, short_side: int, crop_size: int) -> Pictures:
+    """Resize and centre crop: ``[T, crop_size, crop_size, 3]``."""
+    frames = resize_short_side(frames, short_side)
+    _, height, width, _ = frames.shape
+    y, x = (height - crop_size) // 2, (width - crop_size) // 2
+    return np.ascontiguousarray(frames[:, y : y + crop_size, x : x + crop_size])

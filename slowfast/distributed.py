@@ -1,0 +1,100 @@
+"""The processes of a run: who am I, how many are we, and sums over all of us.
+
+The only place that reads the launcher's environment variables. Works for one process as for many.
+"""
+
+import os
+from typing import Any
+
+import paddle
+import paddle.distributed as dist
+
+
+class DeviceError(ValueError):
+    """A device that this machine or this Paddle does not have."""
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
+
+
+def world_size() -> int:
+    """Number of processes of the run."""
+    return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+
+
+def processes_on_this_machine() -> int:
+    """Number of processes of the run that share this machine's cores."""
+    return int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
+
+
+def start(device: str) -> None:
+    """Chooses the device (``auto``, ``cpu`` or ``gpu``) and connects the processes.
+
+    Raises:
+        DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
+    """
+    has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if device == "gpu" and not has_gpu:
+        wheel = (
+            "no GPU answers" if paddle.is_compiled_with_cuda() else "this Paddle is the CPU wheel"
+        )
+        raise DeviceError(f"--device gpu: {wheel} (see https://www.paddlepaddle.org.cn/install)")
+    on_gpu = device == "gpu" or (device == "auto" and has_gpu)
+    if world_size() == 1:
+        paddle.set_device("gpu" if on_gpu else "cpu")
+        return
+    if on_gpu:
+        own = os.environ.get("FLAGS_selected_gpus", "0")  # noqa: SIM112
+        paddle.set_device(f"gpu:{own.split(',')[0]}")
+    else:
+        paddle.set_device("cpu")
+        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
+    dist.init_parallel_env()
+
+
+def all_reduce_sum(*numbers: float) -> list[float]:
+    """Each number summed over all processes, in double precision."""
+    if world_size() == 1:
+        return list(numbers)
+    total = paddle.to_tensor(numbers, dtype="float64")
+    dist.all_reduce(total)
+    return [float(x) for x in total.tolist()]
+
+
+def gather(value: Any) -> list[Any]:
+    """``value`` of every process, in order of rank."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = []
+    dist.all_gather_object(values, value)
+    return values
+
+
+def barrier() -> None:
+    """Returns once every process has come here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def average_batch_norm(model: paddle.nn.Layer) -> None:
+    """Replaces batch norm's running statistics by their mean over all processes.
+
+    Each process tracks its own batches; what is validated and saved must be the same on all.
+    """
+    if world_size() == 1:
+        return
+    buffers = [
+        getattr(layer, name)
+        for layer in model.sublayers()
+        if isinstance(layer, paddle.nn.BatchNorm3D)
+        for name in ("_mean", "_variance")
+    ]
+    flat = paddle.concat([buffer.flatten() for buffer in buffers]) / world_size()
+    dist.all_reduce(flat)
+    offset = 0
+    for buffer in buffers:
+        size = int(buffer.size)
+        buffer.set_value(flat[offset : offset + size].reshape(buffer.shape))
+        offset += size

@@ -1,0 +1,182 @@
+"""The state of a training run, and its checkpoints on disk.
+
+A checkpoint is a pair: ``NAME.pdparams`` (the weights) and ``NAME.pdopt`` (what else training
+needs to go on). Both are written beside their place, flushed to the disk and renamed; the
+``.pdopt`` comes last, so a pair with both files is whole.
+"""
+
+import contextlib
+import os
+import pickle
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import paddle
+from paddle import nn, optimizer
+
+from slowfast import distributed
+from slowfast.config import Config, dump_config
+from slowfast.weights import Tensors, WeightsError, load_weights, read_pickle
+
+PREFIX = "SlowFast"
+BEST = f"{PREFIX}_best.pdparams"
+CONFIG = "config.yaml"
+
+_NAME = re.compile(rf"{PREFIX}_epoch_(\d{{5,6}})(?:_step_(\d+))?\.pdopt")
+
+
+class NonFiniteError(ArithmeticError):
+    """Training has produced a loss or weight that is not a finite number."""
+
+
+@dataclass
+class TrainState:
+    """All that a training run carries from step to step.
+
+    Order, augmentation and dropout are functions of (seed, epoch, step), so no generator's state is
+    kept: the place in the run says it all.
+    """
+
+    model: nn.Layer
+    optimizer: optimizer.Momentum
+    epoch: int = 0
+    """Epochs that are done."""
+    step: int = 0
+    """Steps of the epoch under way that are done."""
+    best_top1: float = -1.0
+    """Best validation top-1 so far, a share of 1; -1 before the first."""
+
+    @property
+    def name(self) -> str:
+        """File name of its checkpoint, without extension; epochs count from 1."""
+        if self.step == 0:
+            return f"{PREFIX}_epoch_{self.epoch:06d}"
+        return f"{PREFIX}_epoch_{self.epoch + 1:06d}_step_{self.step:06d}"
+
+
+def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) -> None:
+    """Writes the checkpoint, the best one if it is, and removes those beyond ``keep_last``.
+
+    All processes call it: batch norm's statistics are averaged over them; rank 0 writes.
+
+    Raises:
+        NonFiniteError: a weight is not finite; nothing is written.
+        OSError: the disk is full, or similar; earlier checkpoints are untouched.
+    """
+    distributed.average_batch_norm(state.model)
+    if distributed.rank() == 0:
+        weights = {name: tensor.numpy() for name, tensor in state.model.state_dict().items()}
+        for name, value in weights.items():
+            if not np.isfinite(value).all():
+                raise NonFiniteError(f"{name} is no longer finite: not saved (lower optim.base_lr)")
+        folder = Path(cfg.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_pickle(folder / f"{state.name}.pdparams", weights)
+        if is_best:
+            _write_pickle(folder / BEST, weights)
+        _write_pickle(folder / f"{state.name}.pdopt", _training_state(state))
+        _remove_old(cfg)
+    distributed.barrier()
+
+
+def _remove_old(cfg: Config) -> None:
+    """Leaves the last ``keep_last`` epochs, and of those within an epoch only the furthest."""
+    newest, *older = checkpoints(cfg.output_dir)
+    epochs = [path for path in (newest, *older) if "_step_" not in path.name]
+    for path in older:
+        if path not in epochs[: cfg.train.keep_last]:
+            path.with_suffix(".pdopt").unlink()  # first: what is left is no longer a checkpoint
+            path.unlink()
+
+
+def write_config(cfg: Config) -> None:
+    """Writes the resolved config where the checkpoints go."""
+    Path(cfg.output_dir).mkdir(parents=True, exist_ok=True)
+    with _atomic(Path(cfg.output_dir) / CONFIG) as file:
+        file.write(dump_config(cfg).encode())
+
+
+def checkpoints(folder: str) -> list[Path]:
+    """The ``.pdparams`` of each whole checkpoint in ``folder``, the furthest one first."""
+    found = []
+    for path in Path(folder).glob(f"{PREFIX}_epoch_*.pdopt"):
+        match = _NAME.fullmatch(path.name)
+        if match and path.with_suffix(".pdparams").exists():
+            epoch, step = int(match[1]), int(match[2] or 0)
+            place = (epoch - 1, step) if step else (epoch, 0)
+            found.append((place, path.with_suffix(".pdparams")))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def restore(state: TrainState, path: str | Path) -> str:
+    """Continues from a checkpoint: weights, optimizer, place in the run, best metric.
+
+    Returns:
+        A line that says what was loaded.
+
+    Raises:
+        WeightsError: a file of the pair is missing, damaged, or of another network.
+    """
+    loaded = load_weights(state.model, path)
+    content = read_pickle(Path(path).with_suffix(".pdopt"))
+    try:
+        state.epoch, state.step = int(content["epoch"]), int(content["step"])
+        state.best_top1 = float(content["best_top1"])
+        _set_velocities(state, content["velocities"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"training state {Path(path).with_suffix('.pdopt')} does not fit this run: {error}"
+        ) from error
+    return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
+
+
+def _training_state(state: TrainState) -> dict[str, Any]:
+    names = {p.name: name for name, p in state.model.named_parameters()}
+    velocities: Tensors = {}
+    for key, value in state.optimizer.state_dict().items():
+        if key.endswith(_VELOCITY):
+            velocities[names[key.removesuffix(_VELOCITY)]] = value.numpy()
+    return {
+        "epoch": state.epoch,
+        "step": state.step,
+        "best_top1": state.best_top1,
+        "velocities": velocities,
+    }
+
+
+_VELOCITY = "_velocity_0"  # what Paddle's Momentum appends to a parameter's name
+
+
+def _set_velocities(state: TrainState, velocities: Tensors) -> None:
+    parameters = dict(state.model.named_parameters())
+    state.optimizer.set_state_dict(
+        {
+            f"{parameters[name].name}{_VELOCITY}": paddle.to_tensor(value)
+            for name, value in velocities.items()
+        }
+    )
+
+
+def _write_pickle(path: Path, content: Any) -> None:
+    with _atomic(path) as file:
+        pickle.dump(content, file, protocol=4)
+
+
+@contextlib.contextmanager
+def _atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears at ``path`` whole, or not at all."""
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        with open(beside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,109 @@
+"""What a run tells: log lines, the progress bar, VisualDL curves and metrics.jsonl."""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import visualdl
+
+logger = logging.getLogger("slowfast")
+
+
+def start_logging(rank: int, output_dir: str | None = None) -> None:
+    """Sends log lines to the screen, and on rank 0 also to ``output_dir/log.txt``.
+
+    Other ranks only show warnings.
+    """
+    logger.setLevel(logging.INFO if rank == 0 else logging.WARNING)
+    logger.propagate = False
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers = [logging.StreamHandler(sys.stdout)]
+    if output_dir is not None and rank == 0:
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(Path(output_dir) / "log.txt", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
+        logger.addHandler(handler)
+
+
+class MetricWriter:
+    """Writes scalars to VisualDL and, a row per step or epoch, to ``metrics.jsonl``.
+
+    One folder per run, ``output_dir/vdl/TIME``; on other ranks than 0 nothing is written.
+    """
+
+    def __init__(self, output_dir: str, rank: int) -> None:
+        self._writer: visualdl.LogWriter | None = None
+        self._rows: TextIO | None = None
+        if rank == 0:
+            run = time.strftime("%Y%m%d-%H%M%S")
+            self._writer = visualdl.LogWriter(logdir=str(Path(output_dir) / "vdl" / run))
+            self._rows = open(Path(output_dir) / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+
+    def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
+        """``kind/name`` at ``step`` for each scalar; ``row`` goes to metrics.jsonl only."""
+        if self._writer is None or self._rows is None:
+            return
+        for name, value in scalars.items():
+            self._writer.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
+        self._rows.write(json.dumps({"kind": kind, "step": step, **row, **scalars}) + "\n")
+        self._rows.flush()
+
+    def close(self) -> None:
+        """Flushes and closes the files."""
+        if self._writer is not None and self._rows is not None:
+            self._writer.close()
+            self._rows.close()
+
+    def __enter__(self) -> "MetricWriter":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Progress:
+    """How far a long work is: a bar with the time left on a terminal, else a line now and then."""
+
+    LINE_EVERY = 10.0  # seconds, where there is no terminal
+
+    def __init__(self, what: str, total: float, *, show: bool = True) -> None:
+        self._what, self._total, self._show = what, total, show
+        self._terminal = sys.stdout.isatty()
+        self._began = time.monotonic()
+        self._said = self._began
+        self._width = 0
+
+    def update(self, done: float, note: str = "") -> None:
+        """Shows that ``done`` of the total is done, with a short note behind."""
+        now = time.monotonic()
+        due = now - self._said >= (0.1 if self._terminal else self.LINE_EVERY)
+        if not self._show or not due:
+            return
+        self._said = now
+        left = (now - self._began) * (self._total - done) / done if done else 0.0
+        text = f"{self._what}: {done:.0f}/{self._total:.0f}, {duration(left)} left"
+        if self._terminal:
+            full = int(24 * min(done / self._total, 1.0))
+            text = f"{self._what} [{'#' * full}{'.' * (24 - full)}] {duration(left)} left"
+        self._print(f"{text}  {note}".rstrip(), end="\r" if self._terminal else "\n")
+
+    def finish(self, note: str = "") -> None:
+        """Ends the bar with a plain line."""
+        if self._show:
+            took = duration(time.monotonic() - self._began)
+            self._print(f"{self._what}: done in {took}  {note}".rstrip(), end="\n")
+
+    def _print(self, text: str, end: str) -> None:
+        padded = text.ljust(self._width) if self._terminal else text
+        self._width = len(text)
+        print(padded, end=end, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """``1:23:45``."""
+    minutes, seconds = divmod(max(int(seconds), 0), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -1,0 +1,41 @@
+"""The classifier on top of the pathways.
+
+Legend: N clips, C channels, T frames, H x W pixels, P positions, K classes.
+"""
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+
+class Head(nn.Layer):
+    """Average pool of each pathway, concatenation, dropout, linear classifier.
+
+    Args:
+        channels: of all pathways together.
+        num_classes: K.
+        pool_size: side of the pooling window, which slides by 1, so that a crop larger than in
+            training is classified at several positions (PySlowFast's dense head). None: one
+            window over everything.
+        dropout: probability of dropping a feature in training.
+    """
+
+    def __init__(
+        self, channels: int, num_classes: int, pool_size: int | None, dropout: float
+    ) -> None:
+        super().__init__()
+        self.pool_size = pool_size
+        self.dropout = nn.Dropout(dropout)
+        self.projection = nn.Linear(channels, num_classes)
+
+    def forward(self, pathways: list[Tensor]) -> Tensor:
+        """Logits at each position, ``[N, P, K]``, from one ``[N, C, T, H, W]`` per pathway."""
+        x_NCHW = paddle.concat([self._pool(x) for x in pathways], axis=1)
+        x_NPC = x_NCHW.flatten(2).transpose([0, 2, 1])
+        return self.projection(self.dropout(x_NPC))
+
+    def _pool(self, x_NCTHW: Tensor) -> Tensor:
+        x_NCHW = x_NCTHW.mean(axis=2)
+        height, width = x_NCHW.shape[2:]
+        size = self.pool_size or max(height, width)
+        return F.avg_pool2d(x_NCHW, (min(size, height), min(size, width)), stride=1)

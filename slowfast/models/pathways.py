@@ -1,0 +1,44 @@
+"""Which frames the slow pathway sees.
+
+Legend: N clips, C channels, T frames of the fast pathway, t = T / alpha of the slow one, H x W.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import paddle
+from paddle import Tensor
+
+
+def linspace_frames(num_frames: int, alpha: int) -> list[int]:
+    """``linspace(0, T-1, T/alpha)``, truncated: T=32, alpha=8 -> 0, 10, 20, 31.
+
+    The rule of PySlowFast, PyTorchVideo and PaddleVideo.
+    """
+    return [int(i) for i in np.linspace(0, num_frames - 1, num_frames // alpha)]
+
+
+def strided_frames(num_frames: int, alpha: int) -> list[int]:
+    """Every alpha-th frame: T=32, alpha=8 -> 0, 8, 16, 24. The rule of mmaction2."""
+    return list(range(0, num_frames, alpha))
+
+
+SLOW_FRAMES: dict[str, Callable[[int, int], list[int]]] = {
+    "linspace": linspace_frames,
+    "strided": strided_frames,
+}
+
+
+def slow_clip(clip_NCTHW: Tensor, alpha: int, rule: str) -> Tensor:
+    """The slow pathway's frames of a clip, ``[N, C, T/alpha, H, W]``.
+
+    Raises:
+        ValueError: the clip's T is not a multiple of alpha.
+    """
+    if alpha == 1:
+        return clip_NCTHW
+    num_frames = clip_NCTHW.shape[2]
+    if num_frames % alpha:
+        raise ValueError(f"a clip of {num_frames} frames is not divisible by alpha={alpha}")
+    index = paddle.to_tensor(SLOW_FRAMES[rule](num_frames, alpha), dtype="int64")
+    return paddle.index_select(clip_NCTHW, index, axis=2)

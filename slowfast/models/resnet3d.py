@@ -1,0 +1,124 @@
+"""The 3D ResNet that both pathways are made of: stem, bottleneck, stage.
+
+Legend: N clips, C channels, T frames, H x W pixels. Kernels are (time, height, width). No
+convolution has a bias. Parameter names are those of PaddleVideo's and PySlowFast's checkpoints.
+"""
+
+from collections.abc import Sequence
+
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+EXPANSION = 4
+"""Output channels of a bottleneck per channel of its middle convolution."""
+
+
+class Stem(nn.Layer):
+    """Convolution, batch norm, ReLU, max pool: ``[N, 3, T, H, W] -> [N, C, T, H/4, W/4]``."""
+
+    def __init__(self, channels: int, temporal_kernel: int, spatial_kernel: int) -> None:
+        super().__init__()
+        t, s = temporal_kernel, spatial_kernel
+        self.conv = nn.Conv3D(
+            3, channels, (t, s, s), (1, 2, 2), (t // 2, s // 2, s // 2), bias_attr=False
+        )
+        self.bn = nn.BatchNorm3D(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn(self.conv(x)))
+        return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+
+
+class BottleneckBranch(nn.Layer):
+    """The residual branch: (t,1,1), (1,3,3) with the stride, (1,1,1), each with batch norm."""
+
+    def __init__(self, inputs: int, width: int, temporal_kernel: int, stride: int) -> None:
+        super().__init__()
+        t = temporal_kernel
+        outputs = EXPANSION * width
+        self.a = nn.Conv3D(inputs, width, (t, 1, 1), 1, (t // 2, 0, 0), bias_attr=False)
+        self.a_bn = nn.BatchNorm3D(width)
+        self.b = nn.Conv3D(width, width, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias_attr=False)
+        self.b_bn = nn.BatchNorm3D(width)
+        self.c = nn.Conv3D(width, outputs, 1, bias_attr=False)
+        self.c_bn = nn.BatchNorm3D(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.a_bn(self.a(x)))
+        x = F.relu(self.b_bn(self.b(x)))
+        return self.c_bn(self.c(x))
+
+
+class Bottleneck(nn.Layer):
+    """A residual block, with a projection shortcut where the shape changes."""
+
+    def __init__(self, inputs: int, width: int, temporal_kernel: int, stride: int) -> None:
+        super().__init__()
+        outputs = EXPANSION * width
+        self.projects = inputs != outputs or stride != 1
+        if self.projects:
+            self.branch1 = nn.Conv3D(inputs, outputs, 1, (1, stride, stride), bias_attr=False)
+            self.branch1_bn = nn.BatchNorm3D(outputs)
+        self.branch2 = BottleneckBranch(inputs, width, temporal_kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
+        return F.relu(shortcut + self.branch2(x))
+
+
+class Stems(nn.Layer):
+    """One stem per pathway, named ``pathway{p}_stem``."""
+
+    def __init__(
+        self, channels: Sequence[int], temporal_kernels: Sequence[int], spatial_kernel: int
+    ) -> None:
+        super().__init__()
+        for p, (width, kernel) in enumerate(zip(channels, temporal_kernels, strict=True)):
+            self.add_sublayer(f"pathway{p}_stem", Stem(width, kernel, spatial_kernel))
+
+    def forward(self, pathways: list[Tensor]) -> list[Tensor]:
+        return [getattr(self, f"pathway{p}_stem")(x) for p, x in enumerate(pathways)]
+
+
+class Stage(nn.Layer):
+    """One of res2..res5: for each pathway a row of bottlenecks, named ``pathway{p}_res{i}``.
+
+    Args:
+        inputs: channels that enter, per pathway.
+        widths: channels of the middle convolutions, per pathway (4x as many come out).
+        depths: number of blocks, per pathway.
+        temporal_kernels: temporal kernel of each block's first convolution, per pathway.
+        temporal_blocks: blocks that have it; later ones have kernel 1. None: all.
+        stride: spatial stride of the first block.
+    """
+
+    def __init__(
+        self,
+        *,
+        inputs: Sequence[int],
+        widths: Sequence[int],
+        depths: Sequence[int],
+        temporal_kernels: Sequence[int],
+        temporal_blocks: int | None,
+        stride: int,
+    ) -> None:
+        super().__init__()
+        self.depths = tuple(depths)
+        for p, depth in enumerate(depths):
+            for i in range(depth):
+                temporal = temporal_blocks is None or i < temporal_blocks
+                block = Bottleneck(
+                    inputs[p] if i == 0 else EXPANSION * widths[p],
+                    widths[p],
+                    temporal_kernels[p] if temporal else 1,
+                    stride if i == 0 else 1,
+                )
+                self.add_sublayer(f"pathway{p}_res{i}", block)
+
+    def forward(self, pathways: list[Tensor]) -> list[Tensor]:
+        outputs = []
+        for p, x in enumerate(pathways):
+            for i in range(self.depths[p]):
+                x = getattr(self, f"pathway{p}_res{i}")(x)
+            outputs.append(x)
+        return outputs

@@ -1,0 +1,186 @@
+"""The SlowFast network, in the order of the paper (Feichtenhofer et al., ICCV 2019, section 3).
+
+Legend: N clips, C channels, T frames, H x W pixels, P positions, K classes. ``pathways`` lists
+hold the slow pathway first, then the fast one.
+"""
+
+from typing import NamedTuple
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from slowfast.models.head import Head
+from slowfast.models.init import initialize
+from slowfast.models.pathways import slow_clip
+from slowfast.models.resnet3d import EXPANSION, Stage, Stems
+
+STRIDES = (1, 2, 2, 2)
+"""Spatial strides of res2..res5."""
+
+
+class Pathway(NamedTuple):
+    """What sets one pathway apart: its width, its depth, and where it looks along time."""
+
+    width: int
+    """Channels of the stem."""
+    depths: tuple[int, ...]
+    """Blocks of res2..res5."""
+    stem_temporal_kernel: int
+    """Temporal kernel of the stem."""
+    temporal_kernels: tuple[int, ...]
+    """Temporal kernels of res2..res5."""
+
+
+class Fusion(nn.Layer):
+    """The lateral connection: a time-strided convolution brings fast features to the slow rate.
+
+    ``slow [N, Cs, T/alpha, H, W], fast [N, Cf, T, H, W] -> slow [N, Cs + 2 Cf, T/alpha, H, W]``
+    """
+
+    def __init__(self, fast_channels: int, alpha: int, kernel: int, norm: bool) -> None:
+        super().__init__()
+        outputs = 2 * fast_channels
+        self.conv_f2s = nn.Conv3D(
+            fast_channels,
+            outputs,
+            (kernel, 1, 1),
+            (alpha, 1, 1),
+            (kernel // 2, 0, 0),
+            bias_attr=False,
+        )
+        self.bn = nn.BatchNorm3D(outputs) if norm else None
+
+    def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
+        lateral = self.conv_f2s(fast)
+        if self.bn is not None:
+            lateral = F.relu(self.bn(lateral))
+        return paddle.concat([slow, lateral], axis=1)
+
+
+class VideoClassifier(nn.Layer):
+    """What the network has in common with its single-pathway baselines: the way to a class."""
+
+    head: Head
+
+    def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
+        """The last stage's output of each pathway, from a normalised RGB clip."""
+        raise NotImplementedError
+
+    def forward(self, clip_NCTHW: Tensor) -> Tensor:
+        """Logits ``[N, K]``, the mean over positions, of a normalised RGB clip."""
+        return self.head(self.features(clip_NCTHW)).mean(axis=1)
+
+    def predict(self, clip_NCTHW: Tensor) -> Tensor:
+        """Probabilities ``[N, K]``: softmax at each position, then the mean (PySlowFast)."""
+        return F.softmax(self.head(self.features(clip_NCTHW)), axis=-1).mean(axis=1)
+
+
+class SlowFast(VideoClassifier):
+    """Two pathways over the same clip: slow sees few frames and has the channels, fast sees all.
+
+    Args:
+        slow, fast: the two pathways.
+        num_classes: K.
+        alpha: fast frames per slow frame.
+        slow_frames: ``linspace`` or ``strided``, see ``pathways.py``.
+        fusion_kernel: temporal kernel of the lateral connections.
+        lateral_norm: batch norm and ReLU after them.
+        temporal_blocks: blocks of res2..res5 that keep their temporal kernel; None: all.
+        stem_kernel: spatial kernel of both stems.
+        pool_size, dropout: see ``Head``.
+    """
+
+    def __init__(
+        self,
+        slow: Pathway,
+        fast: Pathway,
+        *,
+        num_classes: int,
+        alpha: int,
+        slow_frames: str = "linspace",
+        fusion_kernel: int,
+        lateral_norm: bool = True,
+        temporal_blocks: tuple[int, ...] | None = None,
+        stem_kernel: int = 7,
+        pool_size: int | None = 7,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.alpha, self.slow_frames = alpha, slow_frames
+        both = (slow, fast)
+        self.s1 = Stems(
+            [p.width for p in both], [p.stem_temporal_kernel for p in both], stem_kernel
+        )
+        self.s1_fuse = Fusion(fast.width, alpha, fusion_kernel, lateral_norm)
+        channels = [slow.width + 2 * fast.width, fast.width]
+        for i, stride in enumerate(STRIDES):
+            stage = Stage(
+                inputs=channels,
+                widths=[p.width * 2**i for p in both],
+                depths=[p.depths[i] for p in both],
+                temporal_kernels=[p.temporal_kernels[i] for p in both],
+                temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
+                stride=stride,
+            )
+            self.add_sublayer(f"s{i + 2}", stage)
+            channels = [EXPANSION * p.width * 2**i for p in both]
+            if i < len(STRIDES) - 1:
+                fuse = Fusion(channels[1], alpha, fusion_kernel, lateral_norm)
+                self.add_sublayer(f"s{i + 2}_fuse", fuse)
+                channels[0] += 2 * channels[1]
+        self.head = Head(sum(channels), num_classes, pool_size, dropout)
+        initialize(self)
+
+    def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
+        slow = slow_clip(clip_NCTHW, self.alpha, self.slow_frames)
+        slow, fast = self.s1([slow, clip_NCTHW])
+        slow = self.s1_fuse(slow, fast)
+        laterals = ((self.s2, self.s2_fuse), (self.s3, self.s3_fuse), (self.s4, self.s4_fuse))
+        for stage, fuse in laterals:
+            slow, fast = stage([slow, fast])
+            slow = fuse(slow, fast)
+        return self.s5([slow, fast])
+
+
+class SinglePathway(VideoClassifier):
+    """One pathway alone, the paper's Slow-only and Fast-only baselines (its table 5).
+
+    ``alpha`` > 1 lets it see the slow pathway's frames, 1 every frame.
+    """
+
+    def __init__(
+        self,
+        pathway: Pathway,
+        *,
+        num_classes: int,
+        alpha: int,
+        slow_frames: str = "linspace",
+        temporal_blocks: tuple[int, ...] | None = None,
+        stem_kernel: int = 7,
+        pool_size: int | None = 7,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.alpha, self.slow_frames = alpha, slow_frames
+        self.s1 = Stems([pathway.width], [pathway.stem_temporal_kernel], stem_kernel)
+        channels = pathway.width
+        for i, stride in enumerate(STRIDES):
+            stage = Stage(
+                inputs=[channels],
+                widths=[pathway.width * 2**i],
+                depths=[pathway.depths[i]],
+                temporal_kernels=[pathway.temporal_kernels[i]],
+                temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
+                stride=stride,
+            )
+            self.add_sublayer(f"s{i + 2}", stage)
+            channels = EXPANSION * pathway.width * 2**i
+        self.head = Head(channels, num_classes, pool_size, dropout)
+        initialize(self)
+
+    def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
+        x = self.s1([slow_clip(clip_NCTHW, self.alpha, self.slow_frames)])
+        for stage in (self.s2, self.s3, self.s4, self.s5):
+            x = stage(x)
+        return x

@@ -1,0 +1,61 @@
+"""Parameters, multiply-adds and output shapes of a network, traced without computing anything."""
+
+import math
+from typing import Any, NamedTuple
+
+import paddle
+from paddle import nn
+
+
+class Row(NamedTuple):
+    """One part of the network: its output shapes, trainable parameters and multiply-adds."""
+
+    name: str
+    shapes: list[list[int]]
+    params: int
+    macs: int
+
+
+def count_parameters(layer: nn.Layer) -> int:
+    """Trainable parameters; Paddle lists batch norm's running statistics too, which are not."""
+    return sum(int(p.size) for p in layer.parameters() if not p.stop_gradient)
+
+
+def summarize(model: nn.Layer, clip_shape: tuple[int, int, int, int, int]) -> list[Row]:
+    """One row per top-level part, in the order in which a clip ``[N, 3, T, H, W]`` passes them.
+
+    Multiply-adds are those of convolutions and linear layers, as published for SlowFast. The model
+    is traced through Paddle's static graph, which infers shapes; it is not usable afterwards.
+    """
+    macs: dict[str, int] = {}
+    shapes: dict[str, list[list[int]]] = {}
+    parts = dict(model.named_children())
+    for part_name, part in parts.items():
+        macs[part_name] = 0
+        part.register_forward_post_hook(_record_shapes(shapes, part_name))
+        for layer in part.sublayers(include_self=True):
+            if isinstance(layer, nn.Conv3D | nn.Linear):
+                layer.register_forward_post_hook(_add_macs(macs, part_name))
+    model.eval()
+    spec = paddle.static.InputSpec(clip_shape, "float32")
+    paddle.jit.to_static(model, input_spec=[spec], full_graph=True).forward.concrete_program  # noqa: B018
+    return [Row(name, shapes[name], count_parameters(parts[name]), macs[name]) for name in shapes]
+
+
+def _record_shapes(shapes: dict[str, list[list[int]]], name: str) -> Any:
+    def hook(layer: nn.Layer, inputs: Any, output: Any) -> None:
+        tensors = output if isinstance(output, list | tuple) else [output]
+        shapes[name] = [list(t.shape) for t in tensors]
+
+    return hook
+
+
+def _add_macs(macs: dict[str, int], name: str) -> Any:
+    def hook(layer: nn.Layer, inputs: Any, output: Any) -> None:
+        if isinstance(layer, nn.Linear):
+            per_output = layer.weight.shape[0]
+        else:
+            per_output = math.prod(layer.weight.shape[1:])  # [out, in / groups, t, h, w]
+        macs[name] += math.prod(output.shape) * per_output
+
+    return hook

@@ -1,0 +1,97 @@
+"""Weights files: read without running anything in them, matched strictly against a network."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from paddle import nn
+
+Tensors = dict[str, np.ndarray[Any, Any]]
+
+_ALLOWED = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("collections", "OrderedDict"),
+    ("_codecs", "encode"),
+}
+"""What a pickle may name: the makers of numpy arrays and plain containers."""
+
+
+class WeightsError(ValueError):
+    """A weights file that cannot be used; the message names the file and what is wrong with it."""
+
+
+class _NumpyUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _ALLOWED:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which is not numpy data")
+
+
+def read_pickle(path: str | Path) -> Any:
+    """The numpy data of a pickle, such as a ``.pdparams`` file; code in it is never run.
+
+    Raises:
+        WeightsError: the file is missing, cut off, not a pickle, or holds anything but numpy data.
+    """
+    try:
+        return _NumpyUnpickler(io.BytesIO(Path(path).read_bytes())).load()
+    except OSError as error:
+        raise WeightsError(f"weights {path} cannot be read: {error.strerror}") from error
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"weights {path} refused: {error}") from error
+    except MemoryError as error:
+        raise WeightsError(f"weights {path} does not fit into memory") from error
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise WeightsError(f"weights {path} is damaged or not a weights file: {error}") from error
+
+
+def read_weights(path: str | Path) -> Tensors:
+    """The tensors of a ``.pdparams`` file by name.
+
+    Raises:
+        WeightsError: see ``read_pickle``; or there are no tensors in it.
+    """
+    content = read_pickle(path)
+    if not isinstance(content, dict):
+        raise WeightsError(f"weights {path} holds no tensors by name")
+    tensors = {
+        name: value
+        for name, value in content.items()
+        if isinstance(name, str) and isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    }
+    if not tensors:
+        raise WeightsError(f"weights {path} holds no tensors by name")
+    return tensors
+
+
+def load_weights(model: nn.Layer, path: str | Path) -> str:
+    """Fills ``model`` from a file, every tensor or none.
+
+    Returns:
+        ``552 of 552 tensors loaded from PATH``.
+
+    Raises:
+        WeightsError: a tensor is missing, unexpected or of another shape; the first ones are named.
+    """
+    tensors, own = read_weights(path), model.state_dict()
+    faults = [f"{name} is missing" for name in own if name not in tensors]
+    faults += [f"{name} is not in this network" for name in tensors if name not in own]
+    faults += [
+        f"{name} is {list(tensors[name].shape)} in the file and {own[name].shape} in the network"
+        for name in own
+        if name in tensors and list(tensors[name].shape) != list(own[name].shape)
+    ]
+    if faults:
+        shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
+        raise WeightsError(f"weights {path} do not fit the network: {shown}")
+    model.set_state_dict({name: value.astype(np.float32) for name, value in tensors.items()})
+    return f"{len(own)} of {len(own)} tensors loaded from {path}"
