@@ -1,13 +1,10 @@
 """Train, test and use SlowFast: ``python main.py --help``."""
 
-import os
 import sys
-import warnings
 
-# Paddle's remarks on import: that there is no ccache, and from its C++ part on every trace.
-warnings.filterwarnings("ignore", message="No ccache found")
-warnings.filterwarnings("ignore", message="When training, we now always track global mean")
-os.environ.setdefault("GLOG_minloglevel", "2")
+from slowfast.quiet import quiet_paddle
+
+quiet_paddle()
 
 from slowfast.cli import main  # noqa: E402
 

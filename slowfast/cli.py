@@ -15,6 +15,7 @@ from slowfast.data.loader import ReaderDiedError
 from slowfast.engine import evaluate, infer, state, train
 from slowfast.engine.summary import summary_text
 from slowfast.log import logger, start_logging
+from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
 from slowfast.weights import WeightsError, load_weights
@@ -94,7 +95,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         args.infer += args.paths
         if not args.infer:
             parser.error("--infer needs a video, a folder or a list")
-    is_training = not (args.test or args.summary or args.infer is not None)
+    is_training = _is_training(args)
     for flag in ("validate", "resume", "max_iters"):
         if getattr(args, flag) and not is_training:
             parser.error(f"--{flag} is for training")
@@ -103,6 +104,15 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     if args.resume and args.weights:
         parser.error("--resume has its own weights: leave out --weights")
     return args
+
+
+def config_of_training(args: argparse.Namespace) -> Config | None:
+    """The config if these flags ask for training, else None."""
+    return _config(args, None) if _is_training(args) else None
+
+
+def _is_training(args: argparse.Namespace) -> bool:
+    return not (args.test or args.summary or args.infer is not None)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -154,13 +164,13 @@ def _config(args: argparse.Namespace, weights: str | None) -> Config:
     return load_config(path or DEFAULT_CONFIG, overrides)
 
 
-def _infer(paths: list[str], model: evaluate.VideoClassifier, cfg: Config) -> int:
+def _infer(paths: list[str], model: VideoClassifier, cfg: Config) -> int:
     labels = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.labels else None
     results = infer.infer(model, infer.find_videos(paths, cfg.data.frame_pattern), labels, cfg)
     return 1 if any("error" in row for row in results) else 0
 
 
-def _train(args: argparse.Namespace, model: evaluate.VideoClassifier, cfg: Config) -> None:
+def _train(args: argparse.Namespace, model: VideoClassifier, cfg: Config) -> None:
     data, classes = cfg.data, cfg.model.num_classes
     train_samples = read_list(data.train_list, data.root, classes)
     val_samples = read_list(data.val_list, data.root, classes) if args.validate else None

@@ -207,7 +207,7 @@ def dump_config(cfg: Config) -> str:
 
 
 _AT_LEAST_ONE = (
-    "model.num_classes", "model.alpha", "model.beta_inv", "model.stem_kernel",
+    "model.num_classes", "model.width", "model.alpha", "model.beta_inv", "model.stem_kernel",
     "model.fusion_kernel", "data.num_frames", "data.sampling_stride", "data.crop_size",
     "test.crop_size", "test.num_clips", "test.views_per_chunk", "optim.base_batch_size",
     "train.epochs", "train.batch_size", "train.log_interval", "train.val_interval",
@@ -304,37 +304,28 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
     if origin is Literal:
         allowed = typing.get_args(kind)
         if value in allowed and not isinstance(value, bool):
-            return value
+            return allowed[allowed.index(value)]  # 50 for 50.0
         raise ConfigError(f"{where}{name}={value!r} is not one of {', '.join(map(str, allowed))}")
     if origin is tuple:
         if isinstance(value, list | tuple):
             element = typing.get_args(kind)[0]
             return tuple(_cast(item, element, name, where) for item in value)
         raise ConfigError(f"{where}{name}={value!r} is not a list")
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is str and isinstance(value, str | int | float) and not isinstance(value, bool):
-        return str(value)
-    if (
-        kind in (int, float)
-        and isinstance(value, int | float | str)
-        and not isinstance(value, bool)
-    ):
-        try:
+    if isinstance(value, bool) == (kind is bool) and isinstance(value, bool | int | float | str):
+        if kind in (bool, str) or (kind is int and isinstance(value, int)):
+            return kind(value)
+        with contextlib.suppress(ValueError, OverflowError):
             number = float(value)
-            if kind is float:
-                if number == number and abs(number) != float("inf"):
-                    return number
-            elif number == int(number):
-                return int(number)
-        except (ValueError, OverflowError):
-            pass
+            if math.isfinite(number) and (kind is float or number == int(number)):
+                return kind(number)
     wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
     raise ConfigError(f"{where}{name}={value!r} is not {wanted}")
 
 
 def _suggest(name: str) -> str:
-    close = difflib.get_close_matches(name, _all_keys(Config), n=1)
+    names = _all_keys(Config)
+    sections = {key.partition(".")[0] for key in names}
+    close = difflib.get_close_matches(name, [*names, *sorted(sections)], n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 

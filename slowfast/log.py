@@ -66,24 +66,25 @@ class MetricWriter:
 
 
 class Progress:
-    """How far a long work is: a bar with the time left on a terminal, else a line now and then."""
-
-    LINE_EVERY = 10.0  # seconds, where there is no terminal
+    """How far a long work is: a bar with the time left on a terminal, else up to 100 lines."""
 
     def __init__(self, what: str, total: float, *, show: bool = True) -> None:
         self._what, self._total, self._show = what, total, show
         self._terminal = sys.stdout.isatty()
         self._began = time.monotonic()
-        self._said = self._began
+        self._said_at, self._said_done = self._began, 0.0
         self._width = 0
 
     def update(self, done: float, note: str = "") -> None:
         """Shows that ``done`` of the total is done, with a short note behind."""
         now = time.monotonic()
-        due = now - self._said >= (0.1 if self._terminal else self.LINE_EVERY)
-        if not self._show or not due:
+        if self._terminal:
+            is_due = now - self._said_at >= 0.1
+        else:
+            is_due = now - self._said_at >= 2.0 and done - self._said_done >= self._total / 100
+        if not self._show or not is_due:
             return
-        self._said = now
+        self._said_at, self._said_done = now, done
         left = (now - self._began) * (self._total - done) / done if done else 0.0
         text = f"{self._what}: {done:.0f}/{self._total:.0f}, {duration(left)} left"
         if self._terminal:

@@ -2,7 +2,7 @@
 
 import math
 
-from paddle import nn, optimizer, regularizer
+from paddle import Tensor, nn, optimizer, regularizer
 
 from slowfast.config import OptimConfig
 
@@ -31,7 +31,8 @@ def _half_cosine(epoch: float, base_lr: float, epochs: int) -> float:
 
 def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
     """SGD with momentum; batch norm's scale and shift have a weight decay of their own."""
-    norms, others = [], []
+    norms: list[Tensor] = []
+    others: list[Tensor] = []
     for layer in model.sublayers(include_self=True):
         group = norms if isinstance(layer, nn.BatchNorm3D) else others
         group += [p for p in layer.parameters(include_sublayers=False) if not p.stop_gradient]

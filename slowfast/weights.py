@@ -86,7 +86,7 @@ def load_weights(model: nn.Layer, path: str | Path) -> str:
     faults = [f"{name} is missing" for name in own if name not in tensors]
     faults += [f"{name} is not in this network" for name in tensors if name not in own]
     faults += [
-        f"{name} is {list(tensors[name].shape)} in the file and {own[name].shape} in the network"
+        f"{name} is {list(tensors[name].shape)} in the file and {list(own[name].shape)} in the network"
         for name in own
         if name in tensors and list(tensors[name].shape) != list(own[name].shape)
     ]

@@ -72,9 +72,8 @@ class OpenCVReader:
             if not decoded:
                 break
             pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
-        if not pictures:
-            pictures.append(self._last())
-        pictures += [pictures[-1]] * (len(indices) - len(pictures))
+        if len(pictures) < len(indices):
+            pictures += [self._last()] * (len(indices) - len(pictures))
         return np.stack(pictures)
 
     def _last(self) -> NDArray[np.uint8]:

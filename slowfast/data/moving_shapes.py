@@ -35,7 +35,6 @@ class Motion(NamedTuple):
 
     shake: float = 0.0  # cycles a frame
     pulse: float = 0.0  # cycles a frame
-    circle: float = 0.0  # cycles a frame, clockwise as seen
     spin: float = 0.0  # radians a frame, clockwise as seen
     slide: float = 0.0  # 1: at the speed drawn for the clip
 
@@ -52,17 +51,17 @@ class Poses(NamedTuple):
 # Positive where the first colour goes, by texture: (u, v) is the place on the thing in radians of
 # texture phase (one period is 2 pi), r the distance from its middle, stretched like the outline.
 TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    "striped": lambda u, v, r: np.sin(u),
-    "checked": lambda u, v, r: np.sin(u) * np.sin(v),
-    "dotted": lambda u, v, r: np.sin(u) + np.sin(v) - 0.4,
-    "ringed": lambda u, v, r: np.sin(r),
+    "striped": lambda u, v, r: np.sin(u) - 0.2,
+    "checked": lambda u, v, r: np.sin(u) * np.sin(v) - 0.1,
+    "dotted": lambda u, v, r: np.sin(u) + np.sin(v) - 0.5,
+    "ringed": lambda u, v, r: np.sin(r) - 0.2,
 }
 MOTIONS = {
     "still": Motion(),
     "shaking": Motion(shake=1 / PERIOD),
     "pulsing": Motion(pulse=1 / PERIOD),
-    "circling clockwise": Motion(circle=1 / PERIOD),
-    "circling counter-clockwise": Motion(circle=-1 / PERIOD),
+    "spinning clockwise": Motion(spin=math.pi / PERIOD),
+    "spinning counter-clockwise": Motion(spin=-math.pi / PERIOD),
     "sliding": Motion(slide=1.0),
 }
 WHATS = tuple(TEXTURES)
@@ -88,19 +87,16 @@ def draw_poses(motion: Motion, rng: np.random.Generator, num_frames: int, width:
     )
     angle = rng.uniform(0, 2 * math.pi) + motion.spin * rng.uniform(0.92, 1.08) * t
     way = shake + rng.uniform(0.015, 0.03) * motion.slide * t
-    radius = rng.uniform(0.06, 0.09)
-    turn = rng.uniform(0, 2 * math.pi) + 2 * math.pi * motion.circle * t
-    x = rng.uniform(-0.12, 0.12) + math.cos(heading) * way + radius * np.cos(turn)
-    y = rng.uniform(-0.12, 0.12) + math.sin(heading) * way + radius * np.sin(turn)
-    x, y = width / 2 + bounce(x, -0.28, 0.28), 0.5 + bounce(y, -0.28, 0.28)
+    x = rng.uniform(-0.14, 0.14) + math.cos(heading) * way
+    y = rng.uniform(-0.14, 0.14) + math.sin(heading) * way
+    x, y = width / 2 + bounce(x, -0.22, 0.22), 0.5 + bounce(y, -0.22, 0.22)
     return Poses(x, y, 1 + pulse, angle)
 
 
 def draw_colours(rng: np.random.Generator) -> np.ndarray:
-    """Two RGB colours [2, 3] in 0..255: a dark and a light one, in random order."""
-    light = np.array([rng.uniform(20, 70), rng.uniform(185, 235)])
-    colours = np.clip(light[:, None] + rng.uniform(-40, 40, (2, 3)), 0, 255)
-    return rng.permutation(colours)
+    """Two RGB colours [2, 3] in 0..255: a light one for the marks, a dark one for the rest."""
+    light = np.array([rng.uniform(190, 235), rng.uniform(15, 55)])
+    return np.clip(light[:, None] + rng.uniform(-30, 30, (2, 3)), 0, 255)
 
 
 def draw_thing(what: str, rng: np.random.Generator, pixels: int) -> np.ndarray:
@@ -133,8 +129,8 @@ def draw_thing(what: str, rng: np.random.Generator, pixels: int) -> np.ndarray:
 def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Smooth blotches of random colour and scale, float32 RGB [H, W, 3] in 0..255."""
     height, width = size
-    picture = np.full((height, width, 3), rng.uniform(70, 185, 3), np.float32)
-    for cells, contrast in ((2, 35), (5, 20), (12, 10)):
+    picture = np.full((height, width, 3), rng.uniform(135, 215, 3), np.float32)
+    for cells, contrast in ((2, 20), (5, 12), (12, 6)):
         blotches = rng.normal(0, contrast, (cells, cells + 1, 3)).astype(np.float32)
         picture += cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(picture, 0, 255)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from numpy.typing import NDArray
 
 from slowfast import distributed
@@ -19,6 +18,7 @@ from slowfast.data.dataset import Clip, MultiViewVideos, VideoViews
 from slowfast.data.decode import VideoError
 from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import shard_batches
+from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
 from slowfast.log import Progress, logger
 from slowfast.metrics import Meter
@@ -50,7 +50,7 @@ def validate(
         frames = paddle.to_tensor(np.stack([clip.frames for clip in clips]))
         labels = np.array([clip.label for clip in clips])
         logits = model(normalize(frames, cfg.data.mean, cfg.data.std))
-        loss = F.cross_entropy(logits, paddle.to_tensor(labels))
+        loss = cross_entropy(logits, paddle.to_tensor(labels))
         meter.add(logits.numpy(), labels, float(loss))
     model.train()
     return meter.result()

@@ -71,7 +71,8 @@ def infer(
     if distributed.rank() == 0:
         RESULT.parent.mkdir(parents=True, exist_ok=True)
         RESULT.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
-        print(f"{table(results)}\n{RESULT}")
+        print(f"{table(results)}\n{RESULT}", flush=True)
+    distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
     return results
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from slowfast import distributed
@@ -20,6 +19,7 @@ from slowfast.data.dataset import Clip, TrainClips, ValClips
 from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import train_batches
 from slowfast.engine.evaluate import readable, validate
+from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
 from slowfast.engine.state import NonFiniteError, TrainState, save_checkpoint
 from slowfast.log import MetricWriter, duration, logger
@@ -72,12 +72,8 @@ def train(
         logger.warning(reason)
     result: dict[str, float] = {}
     with (
-        _clip_loader(
-            TrainClips(train_samples, cfg.data, cfg.seed), train_samples, workers, 1
-        ) as loader,
-        _clip_loader(
-            ValClips(val_samples or [], cfg.data), val_samples or [], workers, 0
-        ) as val_loader,
+        _clip_loader(TrainClips(train_samples, cfg.data, cfg.seed), workers) as loader,
+        _clip_loader(ValClips(val_samples or [], cfg.data), workers) as val_loader,
         MetricWriter(cfg.output_dir, distributed.rank()) as writer,
     ):
         parallel = paddle.DataParallel(state.model) if world > 1 else state.model
@@ -149,7 +145,7 @@ def train_step(
         The mean loss, and the logits ``[N, K]``.
     """
     logits = model(clip_NCTHW)
-    loss = F.cross_entropy(logits, paddle.to_tensor(labels))
+    loss = cross_entropy(logits, paddle.to_tensor(labels))
     value = float(loss)
     if np.isfinite(value):
         loss.backward()

@@ -1,0 +1,117 @@
+"""Pictures of a run: learning curve, confusion matrix, a strip of frames with the prediction."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from numpy.typing import NDArray
+
+SLOW, FAST = "#2b5c8a", "#e07b39"
+
+
+def learning_curve(metrics_path: Path, picture: Path) -> None:
+    """Loss and top-1 over the epochs, of training and validation, from a ``metrics.jsonl``."""
+    rows = [json.loads(line) for line in metrics_path.read_text(encoding="utf-8").splitlines()]
+    train = {row["step"]: row for row in rows if row["kind"] == "train"}  # a resumed run repeats
+    val = {row["step"]: row for row in rows if row["kind"] == "val"}
+    steps = sorted(train)
+    epochs_per_step = max(val) / train[steps[-1]]["of"]
+    figure, axes = _figure(1, 2, (9, 3.2))
+    for axis, name in zip(axes, ("loss", "top1"), strict=True):
+        smooth = _running_mean([train[s][name] for s in steps], window=9)
+        axis.plot([s * epochs_per_step for s in steps], smooth, color=SLOW, label="training")
+        epochs = sorted(val)
+        axis.plot(epochs, [val[e][name] for e in epochs], color=FAST, label="validation", lw=2)
+        axis.set(xlabel="epoch", title="loss" if name == "loss" else "top-1 accuracy")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[1].set_ylim(0, 1.02)
+    axes[1].legend(loc="lower right", frameon=False)
+    _save(figure, picture)
+
+
+def confusion_matrix(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], names: list[str], picture: Path
+) -> None:
+    """How often each class was taken for which, as shares of the class's videos."""
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (labels, predicted), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.26 * len(names)
+    figure, axes = _figure(1, 1, (side + 1, side))
+    axis = axes[0]
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axis.set_yticks(range(len(names)), names, fontsize=8)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        shade = "white" if shares[row, column] > 0.5 else "black"
+        text = f"{counts[row, column]:.0f}"
+        axis.text(column, row, text, ha="center", va="center", fontsize=7, color=shade)
+    axis.set(xlabel="predicted", ylabel="true", title=f"{len(labels)} videos")
+    _save(figure, picture)
+
+
+def frame_strip(
+    frames: NDArray[np.uint8],
+    slow: list[int],
+    best: list[tuple[str, float]],
+    truth: str,
+    picture: Path,
+) -> None:
+    """A clip's frames ``[T, H, W, 3]`` in a row, those of the slow pathway framed and enlarged.
+
+    Args:
+        slow: which of the frames the slow pathway sees.
+        best: the predicted labels with their probabilities, best first.
+        truth: the true label.
+    """
+    count = len(frames)
+    figure = plt.figure(figsize=(11, 3.4), layout="constrained")
+    grid = figure.add_gridspec(2, count + 4, height_ratios=[2.2, 1])
+    wide = count // len(slow)
+    for place, index in enumerate(slow):
+        axis = figure.add_subplot(grid[0, place * wide : (place + 1) * wide])
+        _show(axis, frames[index], SLOW, f"slow: frame {index}")
+    for index in range(count):
+        axis = figure.add_subplot(grid[1, index])
+        _show(axis, frames[index], SLOW if index in slow else FAST, "")
+    bars = figure.add_subplot(grid[:, count:])
+    places = np.arange(len(best))[::-1]
+    bars.barh(places, [p for _, p in best], color=FAST, height=0.35, align="edge")
+    for place, (name, share) in zip(places, best, strict=True):
+        bars.text(0, place - 0.05, f"{name}  {100 * share:.1f} %", va="top", fontsize=9)
+    bars.set(xlim=(0, 1), ylim=(-0.6, len(best) - 0.4), title="predicted")
+    bars.axis("off")
+    figure.suptitle(f"true: {truth}", ha="left", x=0.01)
+    _save(figure, picture)
+
+
+def _show(axis: Any, frame: NDArray[np.uint8], colour: str, title: str) -> None:
+    axis.imshow(frame, interpolation="nearest")
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=9)
+    for spine in axis.spines.values():
+        spine.set(color=colour, linewidth=2)
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
+    matplotlib.use("Agg")
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    return figure, list(axes.flat)
+
+
+def _save(figure: Any, picture: Path) -> None:
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(picture, dpi=110)
+    plt.close(figure)
+
+
+def _running_mean(values: list[float], window: int) -> NDArray[np.float64]:
+    """The mean of the last ``window`` values at each place."""
+    total = np.cumsum([0.0, *values])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - window, 0)
+    return (total[ends] - total[starts]) / (ends - starts)

@@ -1,0 +1,242 @@
+"""The whole way once, on the built-in data: write it, train, test, predict, draw.
+
+    bash run_demo.sh [--compare]
+
+Everything goes through the same commands, list files and readers as a run on Kinetics would. What
+is there already, from an earlier run with the same config, is used again.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from slowfast.quiet import quiet_paddle
+
+quiet_paddle()
+
+import numpy as np  # noqa: E402
+
+from slowfast.config import Config, dump_config, load_config  # noqa: E402
+from slowfast.data import moving_shapes, sampling  # noqa: E402
+from slowfast.data.annotations import read_labels, read_list  # noqa: E402
+from slowfast.data.decode import open_video  # noqa: E402
+from slowfast.engine import state  # noqa: E402
+from slowfast.engine.infer import RESULT  # noqa: E402
+from slowfast.log import Progress  # noqa: E402
+from slowfast.models.pathways import SLOW_FRAMES  # noqa: E402
+from slowfast.pictures import confusion_matrix, frame_strip, learning_curve  # noqa: E402
+
+CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/moving_shapes.yaml"
+NUM_TRAIN, NUM_VAL = 1920, 240
+DATA_SEED = 0
+
+
+class StepFailedError(RuntimeError):
+    """A command of the demo ended with an error; the message has its last lines."""
+
+
+def main() -> int:
+    """Runs the demo; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="run_demo.sh", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--compare", action="store_true", help="also train each pathway alone in the same way"
+    )
+    args = parser.parse_args()
+    try:
+        run_demo()
+        if args.compare:
+            compare_pathways()
+    except StepFailedError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: run it again, it goes on where it was", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run_demo() -> None:
+    """Data, training, test, prediction, pictures, summary."""
+    began = time.monotonic()
+    cfg = load_config(CONFIG)
+    out = Path(cfg.output_dir)
+    write_data(cfg)
+    weights = train_and_test([], "train")
+    names = read_labels(cfg.data.labels, cfg.model.num_classes)
+    result = json.loads((out / "test_result.json").read_text(encoding="utf-8"))
+    what, how = halves(result["predictions"])
+    pictures = draw(cfg, weights, result["predictions"], names)
+    curves = sorted((out / "vdl").iterdir())[-1]
+    summary = {
+        "top1": result["top1"],
+        "top5": result["top5"],
+        "what_top1": what,
+        "how_top1": how,
+        "seconds": round(time.monotonic() - began, 1),
+        "checkpoint": str(weights),
+        "vdl": str(curves),
+        "result": str(RESULT),
+        **pictures,
+    }
+    (out / "summary.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    print(
+        f"\ntop-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} % on "
+        f"{result['num_videos']} unseen videos, {result['num_views']} views each "
+        f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), "
+        f"{summary['seconds']:.0f} s\n\n"
+        f"checkpoint        {weights}\n"
+        f"curves            {Path(sys.executable).parent / 'visualdl'} --logdir {curves.parent}\n"
+        f"prediction        {RESULT}\n"
+        f"learning curve    {pictures['learning_curve']}\n"
+        f"confusion matrix  {pictures['confusion_matrix']}\n"
+        f"frames            {pictures['frames']}\n"
+        f"all of this       {out / 'summary.json'}"
+    )
+
+
+def write_data(cfg: Config) -> None:
+    """Writes the video files and lists where the config expects them."""
+    progress = Progress("write videos", NUM_TRAIN + NUM_VAL)
+    moving_shapes.write_dataset(
+        cfg.data.root,
+        num_train=NUM_TRAIN,
+        num_val=NUM_VAL,
+        seed=DATA_SEED,
+        num_processes=2,
+        report=lambda done, total: progress.update(done),
+    )
+    progress.finish(cfg.data.root)
+
+
+def train_and_test(overrides: list[str], what: str) -> Path:
+    """Trains and tests with the demo's config; returns the last epoch's weights."""
+    cfg = load_config(CONFIG, overrides)
+    out = Path(cfg.output_dir)
+    weights = out / f"{state.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
+    same = (out / state.CONFIG).exists() and (
+        (out / state.CONFIG).read_text(encoding="utf-8") == dump_config(cfg)
+    )
+    if out.exists() and not same:
+        out.rename(out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+    flags = ["-c", str(CONFIG), *(["-o", *overrides] if overrides else [])]
+    if weights in state.checkpoints(cfg.output_dir):
+        print(f"{what}: reusing {weights}")
+    else:
+        run(what, ["multi", "log_slowfast", "--validate", "--resume", "auto", *flags])
+    tested = out / "test_result.json"
+    if tested.exists() and tested.stat().st_mtime > weights.stat().st_mtime:
+        print(f"test: reusing {tested}")
+    else:
+        run("test", ["multi", "log_slowfast_test", "--test", "-w", str(weights)])
+    return weights
+
+
+def run(what: str, launch: list[str]) -> None:
+    """Runs the launcher, showing how far it is; its whole output goes to a file in output/."""
+    log = Path("output") / f"demo_{what.replace(' ', '_')}.txt"
+    log.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "slowfast.tools.launch", *launch]
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(CONFIG.parents[3]), os.environ.get("PYTHONPATH")])
+        )
+    }
+    progress = Progress(what, 100)
+    lines = []
+    with (
+        open(log, "w", encoding="utf-8") as file,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            file.write(line)
+            lines.append(line.rstrip())
+            share = _share_done(line)
+            if share is not None:
+                progress.update(100 * share, _note(line))
+    if process.returncode:
+        errors = [line for line in lines if line.startswith("error:")] or lines[-5:]
+        raise StepFailedError(f"{what} failed (all of it in {log}): {' / '.join(errors[:3])}")
+    progress.finish()
+
+
+def _share_done(line: str) -> float | None:
+    """How far a step is, from 0 to 1, by a line of its output."""
+    train = re.match(r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+)", line)
+    if train:
+        return int(train[1]) / int(train[2]) - 0.5 / int(train[2])
+    bar = re.match(r"\w+: (\d+)/(\d+), ", line)
+    return int(bar[1]) / int(bar[2]) if bar else None
+
+
+def _note(line: str) -> str:
+    """What to show of a line behind the bar: the epoch, loss and accuracy."""
+    train = re.match(r"epoch:\[ *(\d+)/(\d+) *\].*?(loss: \S+).*?(top1: \S+)", line)
+    return f"epoch {train[1]}/{train[2]}, {train[3]}, {train[4]}" if train else ""
+
+
+def halves(predictions: list[dict[str, Any]]) -> tuple[float, float]:
+    """Shares of videos where WHAT it is, and HOW it moves, were right."""
+    motions = len(moving_shapes.HOWS)
+    labels = np.array([row["label"] for row in predictions])
+    predicted = np.array([row["top5_indices"][0] for row in predictions])
+    what = float(np.mean(labels // motions == predicted // motions))
+    return what, float(np.mean(labels % motions == predicted % motions))
+
+
+def draw(
+    cfg: Config, weights: Path, predictions: list[dict[str, Any]], names: list[str]
+) -> dict[str, str]:
+    """Predicts one unseen clip, and draws the three pictures; returns their paths by name."""
+    out = Path(cfg.output_dir)
+    paths = {
+        "learning_curve": out / "learning_curve.png",
+        "confusion_matrix": out / "confusion_matrix.png",
+        "frames": out / "prediction.png",
+    }
+    learning_curve(out / "metrics.jsonl", paths["learning_curve"])
+    labels = np.array([row["label"] for row in predictions])
+    predicted = np.array([row["top5_indices"][0] for row in predictions])
+    confusion_matrix(labels, predicted, names, paths["confusion_matrix"])
+
+    sample = read_list(cfg.data.val_list, cfg.data.root, len(names))[1]
+    run("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
+    row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
+    reader = open_video(sample, cfg.data.frame_pattern, cfg.data.frame_fps)
+    wanted = sampling.centre_clip(reader.num_frames, cfg.data.num_frames, cfg.data.num_frames)
+    frame_strip(
+        reader.frames(wanted),
+        SLOW_FRAMES[cfg.model.slow_frames](cfg.data.num_frames, cfg.model.alpha),
+        list(zip(row["top5_labels"], row["top5_values"], strict=True)),
+        names[sample.label],
+        paths["frames"],
+    )
+    return {name: str(path) for name, path in paths.items()}
+
+
+def compare_pathways() -> None:
+    """Trains each pathway alone in the same way, and prints the three side by side."""
+    print("\nnetwork      top-1   what    how")
+    rows = []
+    for name in ("slowfast", "slow_only", "fast_only"):
+        out = load_config(CONFIG).output_dir + ("" if name == "slowfast" else f"_{name}")
+        train_and_test([f"model.name={name}", f"output_dir={out}"], name.replace("_", " "))
+        result = json.loads((Path(out) / "test_result.json").read_text(encoding="utf-8"))
+        rows.append((name, result["top1"], *halves(result["predictions"])))
+    for name, *shares in rows:
+        print(f"{name:10s}" + "".join(f"  {100 * share:5.1f}%" for share in shares))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

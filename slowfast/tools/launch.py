@@ -1,0 +1,110 @@
+"""Starts main.py well: every GPU or 2 CPU processes, with the threads and flags that fit.
+
+    python -m slowfast.tools.launch multi  LOG_DIR  [main.py flags]
+    python -m slowfast.tools.launch single LOG_DIR  [main.py flags]
+
+``multi`` goes through paddle.distributed.launch, whose workers log to LOG_DIR; ``single`` runs
+main.py itself. What the user has set in the environment stays: CUDA_VISIBLE_DEVICES,
+OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU processes.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from slowfast.quiet import quiet_paddle
+
+quiet_paddle()
+
+import paddle  # noqa: E402
+
+from slowfast.cli import config_of_training, parse_args  # noqa: E402
+from slowfast.config import ConfigError  # noqa: E402
+
+MAIN = Path(__file__).parents[2] / "main.py"
+
+
+def main(argv: list[str]) -> int:
+    """Replaces this process by the run; returns only if it cannot start."""
+    how, log_dir, *flags = argv
+    try:
+        missing = missing_list(flags)
+        if not missing:
+            start(how, log_dir, flags)
+    except ConfigError as error:
+        missing = str(error)
+    print(f"error: {missing}", file=sys.stderr)
+    return 1
+
+
+def start(how: str, log_dir: str, flags: list[str]) -> NoReturn:
+    """Becomes main.py, or the launcher of several of it."""
+    gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
+    python = [sys.executable, "-B"]
+    if how == "single":
+        command, processes = [*python, str(MAIN), *flags], 1
+    else:
+        processes = gpus or _cpu_processes()
+        launcher = ["-m", "paddle.distributed.launch", "--log_level=WARNING"]
+        devices = [] if gpus else [f"--nproc_per_node={processes}"]
+        command = [*python, *launcher, *devices, f"--log_dir={log_dir}", str(MAIN), *flags]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    env = os.environ | settings(os.environ, cores or 1, processes)
+    os.execve(sys.executable, command, env)
+
+
+def missing_list(flags: list[str]) -> str:
+    """Why training with these flags cannot start, if a list file is not there; else empty."""
+    cfg = config_of_training(parse_args(flags))
+    if cfg is None or os.path.exists(cfg.data.train_list):
+        return ""
+    return (
+        f"there is no training list {cfg.data.train_list}: write one line 'path label' a video "
+        "(docs/data.md), or name yours with -o data.root=... data.train_list=... "
+        "data.val_list=...; bash run_demo.sh runs everything on built-in data"
+    )
+
+
+def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, str]:
+    """Environment variables that make CPU work fast, for those that ``env`` does not set."""
+    wanted = {
+        # Paddle takes one thread unless told otherwise.
+        "OMP_NUM_THREADS": str(max(cores // processes, 1)),
+        # The launcher imports Paddle before our code can say so, see quiet.py.
+        "PYTHONWARNINGS": "ignore:No ccache found:UserWarning",
+    }
+    cpu_type = mkl_cpu_type(_read("/proc/cpuinfo"))
+    if cpu_type:
+        wanted["MKL_DEBUG_CPU_TYPE"] = cpu_type
+    return {name: value for name, value in wanted.items() if name not in env}
+
+
+def mkl_cpu_type(cpuinfo: str) -> str:
+    """What to tell Paddle's MKL on AMD, where it takes a slow path by itself (3x in sgemm).
+
+    6 is its AVX-512 code, 5 its AVX2 code; empty on other processors. Intel's forum, 2019: 'MKL on
+    AMD'; the variable works up to MKL 2020.0, and Paddle bundles an older one.
+    """
+    if "AuthenticAMD" not in cpuinfo:
+        return ""
+    return "6" if " avx512f " in cpuinfo else "5" if " avx2 " in cpuinfo else ""
+
+
+def _cpu_processes() -> int:
+    text = os.environ.get("PROCESSES", "2")
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"PROCESSES={text} is not a positive whole number")
+    return int(text)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""The loss, where Paddle's own is wrong and where it is right."""
+
+import math
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+
+from slowfast.engine.loss import cross_entropy
+
+
+def test_value_and_gradient_are_those_of_paddle_where_paddle_is_right() -> None:
+    rng = np.random.default_rng(0)
+    logits = paddle.to_tensor(rng.normal(0, 3, (8, 400)).astype("float32"), stop_gradient=False)
+    labels = paddle.to_tensor(rng.integers(0, 400, 8))
+    results = []
+    for loss in (cross_entropy, F.cross_entropy):
+        value = loss(logits, labels)
+        value.backward()
+        results.append((float(value), logits.grad.numpy().copy()))
+        logits.clear_grad()
+    (ours, our_gradient), (paddles, paddles_gradient) = results
+    assert ours == pytest.approx(paddles, rel=1e-6)
+    np.testing.assert_allclose(our_gradient, paddles_gradient, atol=1e-6)
+
+
+def test_a_very_wrong_prediction_costs_all_it_should() -> None:
+    logits = paddle.to_tensor([[1000.0, 0.0]])
+    assert float(cross_entropy(logits, paddle.to_tensor([1]))) == 1000.0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_logits_that_are_not_finite_give_a_loss_that_is_not(value: float) -> None:
+    logits = paddle.full([4, 24], value)
+    assert not math.isfinite(float(cross_entropy(logits, paddle.to_tensor([0, 1, 2, 3]))))

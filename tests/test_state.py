@@ -1,0 +1,178 @@
+"""Checkpoints: whole or not there, as many as wanted, and everything that training needs."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from tiny_run import REPOSITORY, environment, main_py, tiny_config, write_tiny_config
+
+from slowfast.config import Config, load_config
+from slowfast.engine import state
+from slowfast.models import build_model
+from slowfast.optim import build_optimizer
+from slowfast.weights import WeightsError, read_weights
+
+
+def fresh_state(cfg: Config) -> state.TrainState:
+    paddle.seed(0)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    return state.TrainState(model, build_optimizer(model, cfg.optim))
+
+
+def take_a_step(run: state.TrainState) -> None:
+    run.model(paddle.rand([2, 3, 8, 32, 32])).sum().backward()
+    run.optimizer.step()
+    run.optimizer.clear_grad()
+
+
+def test_restore_gives_back_weights_momentum_place_and_best(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    take_a_step(run)
+    run.epoch, run.step, run.best_top1 = 3, 5, 0.25
+    state.save_checkpoint(run, cfg)
+    again = fresh_state(cfg)
+    message = state.restore(again, state.checkpoints(cfg.output_dir)[0])
+    assert (again.epoch, again.step, again.best_top1) == (3, 5, 0.25)
+    assert "192 of 192 tensors" in message and "epoch 4, step 5" in message
+    paddle.seed(1)
+    take_a_step(run)
+    paddle.seed(1)
+    take_a_step(again)  # with the same momentum it ends at the same weights
+    for (name, a), b in zip(
+        run.model.state_dict().items(), again.model.state_dict().values(), strict=True
+    ):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=name)
+
+
+def test_keeps_the_last_epochs_the_furthest_step_and_the_best(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "train.keep_last=2")
+    run = fresh_state(cfg)
+    for epoch, step in ((1, 0), (1, 2), (1, 4), (2, 0), (3, 0), (3, 2), (3, 4)):
+        run.epoch, run.step = epoch, step
+        state.save_checkpoint(run, cfg, is_best=(epoch, step) == (1, 0))
+    assert [path.name for path in state.checkpoints(cfg.output_dir)] == [
+        "SlowFast_epoch_000004_step_000004.pdparams",
+        "SlowFast_epoch_000003.pdparams",
+        "SlowFast_epoch_000002.pdparams",
+    ]
+    left = sorted(path.name for path in Path(cfg.output_dir).glob("*.pdparams"))
+    assert len(left) == 4 and left[0] == "SlowFast_best.pdparams"
+
+
+def test_half_a_checkpoint_does_not_count(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch = 1
+    state.save_checkpoint(run, cfg)
+    (tmp_path / "out" / "SlowFast_epoch_000002.pdparams").write_bytes(b"cut off before its .pdopt")
+    assert [p.name for p in state.checkpoints(cfg.output_dir)] == ["SlowFast_epoch_000001.pdparams"]
+
+
+def test_five_digit_names_of_other_tools_are_found(tmp_path: Path) -> None:
+    for name in ("SlowFast_epoch_00196.pdparams", "SlowFast_epoch_00196.pdopt"):
+        (tmp_path / name).touch()
+    assert [p.name for p in state.checkpoints(str(tmp_path))] == ["SlowFast_epoch_00196.pdparams"]
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.model.head.projection.bias.set_value(paddle.full([24], float("nan")))
+    with pytest.raises(state.NonFiniteError, match="head.projection.bias"):
+        state.save_checkpoint(run, cfg)
+    assert not list(Path(cfg.output_dir).glob("*"))
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch = 1
+    state.save_checkpoint(run, cfg)
+
+    def no_space(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    run.epoch = 2
+    with pytest.raises(OSError, match="No space left") as caught:
+        state.save_checkpoint(run, cfg)
+    assert caught.value.filename.endswith("SlowFast_epoch_000002.pdparams")
+    names = sorted(path.name for path in Path(cfg.output_dir).iterdir())
+    assert names == ["SlowFast_epoch_000001.pdopt", "SlowFast_epoch_000001.pdparams"]
+
+
+def test_a_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch = 1
+    take_a_step(run)
+    state.save_checkpoint(run, cfg)
+    pdopt = tmp_path / "out" / "SlowFast_epoch_000001.pdopt"
+    pdopt.write_bytes(pdopt.read_bytes().replace(b"head.projection", b"tail.projection"))
+    with pytest.raises(WeightsError, match=r"000001\.pdopt does not fit"):
+        state.restore(fresh_state(cfg), pdopt.with_suffix(".pdparams"))
+
+
+def test_paddle_reads_our_checkpoints(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch = 1
+    state.save_checkpoint(run, cfg)
+    path = str(state.checkpoints(cfg.output_dir)[0])
+    missing, unexpected = fresh_state(cfg).model.set_state_dict(paddle.load(path))
+    assert not missing and not unexpected
+
+
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
+    """SIGKILL between two saves in mid-epoch, then --resume auto."""
+    flags = ["--validate", "-o", "train.save_steps=2", "train.epochs=3"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+        write_tiny_config(folder)
+    done = main_py("-c", "tiny.yaml", *flags, cwd=whole)
+    assert done.returncode == 0, done.stderr
+
+    command = [sys.executable, str(REPOSITORY / "main.py"), "-c", "tiny.yaml", *flags]
+    with subprocess.Popen(
+        command, cwd=killed, env=environment(), stdout=subprocess.PIPE
+    ) as process:
+        wait_for(killed / "out" / "SlowFast_epoch_000002_step_000002.pdopt", process)
+        process.kill()
+    assert not (killed / "out" / "SlowFast_epoch_000003.pdopt").exists()
+    resumed = main_py("-c", "tiny.yaml", *flags, "--resume", "auto", cwd=killed)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on with epoch" in resumed.stdout
+
+    for name in ("SlowFast_epoch_000003.pdparams", "SlowFast_best.pdparams"):
+        a, b = read_weights(whole / "out" / name), read_weights(killed / "out" / name)
+        assert a.keys() == b.keys()
+        for tensor in a:
+            np.testing.assert_array_equal(a[tensor], b[tensor], err_msg=f"{name}: {tensor}")
+    ends = [state.read_pickle(f / "out" / "SlowFast_epoch_000003.pdopt") for f in (whole, killed)]
+    assert ends[0]["best_top1"] == ends[1]["best_top1"]
+    for tensor, value in ends[0]["velocities"].items():
+        np.testing.assert_array_equal(value, ends[1]["velocities"][tensor], err_msg=tensor)
+
+
+def wait_for(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(2400):
+        if path.exists():
+            return
+        assert process.poll() is None, "training ended before it could be killed"
+        time.sleep(0.05)
+    pytest.fail(f"{path} did not appear")
+
+
+def test_the_config_beside_a_checkpoint_is_the_resolved_one(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "optim.base_lr=0.025")
+    state.write_config(cfg)
+    assert load_config(tmp_path / "out" / "config.yaml") == cfg

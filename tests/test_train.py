@@ -1,0 +1,129 @@
+"""Training as users start it: one process and two, logs and curves, faults in the middle."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from tiny_run import main_py, tiny_config, tiny_data, write_tiny_config
+from visualdl import LogReader
+
+from slowfast.config import load_config
+from slowfast.data.annotations import read_list
+from slowfast.engine import state, train
+from slowfast.models import build_model
+from slowfast.optim import build_optimizer, learning_rate
+from slowfast.weights import read_weights
+
+LINE = re.compile(
+    r"epoch:\[ *\d+/\d+ *\] train step:\d+ +loss: \d+\.\d{5} lr: \d\.\d{6} top1: \d\.\d{5} "
+    r"top5: \d\.\d{5} batch_cost: \d+\.\d{5} sec, reader_cost: \d+\.\d{5} sec, "
+    r"ips: \d+\.\d{5} instance/sec, eta: \d+:\d\d:\d\d"
+)
+
+
+def test_one_process_writes_checkpoints_log_metrics_and_curves(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    done = main_py("--validate", "-c", "tiny.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "SlowFast_epoch_000001.pdparams", "SlowFast_epoch_000001.pdopt",
+        "SlowFast_epoch_000002.pdparams", "SlowFast_epoch_000002.pdopt",
+        "SlowFast_best.pdparams", "config.yaml", "log.txt", "metrics.jsonl", "vdl",
+    }  # fmt: skip
+    assert len(LINE.findall(done.stdout)) == 6
+    assert len(LINE.findall((out / "log.txt").read_text())) == 6
+    assert "total batch 4 x 1 = 4, learning rate 0.1 x 0.0625 = 0.00625" in done.stdout
+
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    (folder,) = (out / "vdl").iterdir()
+    (file,) = folder.iterdir()
+    reader = LogReader(file_path=str(file))
+    for kind, scalars in (
+        ("train", ("loss", "top1", "top5", "lr", "ips")), ("val", ("loss", "top1", "top5"))
+    ):  # fmt: skip
+        own = [row for row in rows if row["kind"] == kind]
+        for name in scalars:
+            curve = reader.get_data("scalar", f"{kind}/{name}")
+            assert [point.id for point in curve] == [row["step"] for row in own]
+            np.testing.assert_allclose([p.value for p in curve], [r[name] for r in own], rtol=1e-6)
+    cfg = load_config(out / "config.yaml")
+    rates = [row["lr"] for row in rows if row["kind"] == "train"]
+    wanted = [learning_rate(step / 6, cfg.optim, 2) * 4 / 64 for step in range(0, 12, 2)]
+    np.testing.assert_allclose(rates, wanted, rtol=1e-9)
+
+
+def test_two_processes_share_the_work_and_agree(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    flags = ["--validate", "-c", "tiny.yaml", "-o", "train.batch_size=2", "train.log_interval=1"]
+    done = main_py(*flags, cwd=tmp_path, processes=2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "total batch 2 x 2 = 4" in done.stdout
+    assert len(list((tmp_path / "out" / "vdl").iterdir())) == 1  # one writer
+    rows = [json.loads(r) for r in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["kind"] == "train"] == list(range(1, 13))
+    # Validated by one process, from the checkpoint: the same count of the same 7 videos.
+    cfg = load_config(tmp_path / "out" / "config.yaml")
+    model = build_model(cfg.model, cfg.data.crop_size)
+    run = state.TrainState(model, build_optimizer(model, cfg.optim))
+    state.restore(run, state.checkpoints(cfg.output_dir)[0])
+    samples = read_list(cfg.data.val_list, cfg.data.root, 24)
+    with train._clip_loader(train.ValClips(samples, cfg.data), 0) as loader:
+        alone = train.validate(model, loader, len(samples), cfg)
+    (last,) = (row for row in rows if row["kind"] == "val" and row["step"] == 2)
+    assert alone["top1"] == pytest.approx(last["top1"], abs=1e-9)
+    assert alone["top5"] == pytest.approx(last["top5"], abs=1e-9)
+    assert alone["loss"] == pytest.approx(last["loss"], rel=1e-4)
+
+
+def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    model.head.projection.bias.set_value(paddle.full([24], float("inf")))
+    paddle.save(model.state_dict(), str(tmp_path / "broken.pdparams"))
+    done = main_py("-c", "tiny.yaml", "-w", "broken.pdparams", cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = (row for row in done.stderr.splitlines() if row.startswith("error:"))
+    assert "the loss of epoch 1, step 0 is nan, training on: " in line
+    assert line.count(".mp4") == 4 and str(tiny_data()) in line
+    assert not list((tmp_path / "out").glob("*.pdparams"))
+    assert "Traceback" not in done.stderr
+
+
+def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    done = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [p.name for p in state.checkpoints(str(tmp_path / "out"))] == [
+        "SlowFast_epoch_000001_step_000002.pdparams"
+    ]
+
+
+def test_a_second_run_does_not_touch_the_first_ones_checkpoints(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
+    before = read_weights(state.checkpoints(str(tmp_path / "out"))[0])
+    again = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)
+    assert again.returncode == 1
+    assert "out already holds a run: go on with --resume auto" in again.stderr
+    after = read_weights(state.checkpoints(str(tmp_path / "out"))[0])
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("fault", ["missing", "empty"])
+def test_a_video_that_cannot_be_read_stops_training_by_name(tmp_path: Path, fault: str) -> None:
+    broken = tmp_path / "sp ace" / "köpfe.mp4"
+    broken.parent.mkdir()
+    if fault == "empty":
+        broken.touch()
+    (tmp_path / "train.list").write_text(f"{broken} 1\n" * 4, encoding="utf-8")
+    cfg = tiny_config(tmp_path, f"data.train_list={tmp_path / 'train.list'}")
+    model = build_model(cfg.model, cfg.data.crop_size)
+    run = state.TrainState(model, build_optimizer(model, cfg.optim))
+    samples = read_list(cfg.data.train_list, cfg.data.root, 24)
+    with pytest.raises(OSError, match="sp ace/köpfe.mp4"):
+        train.train(run, samples, None, cfg)

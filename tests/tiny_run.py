@@ -1,0 +1,69 @@
+"""A training run small enough for tests: its data, its config, and how to start it."""
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from slowfast.config import Config, load_config
+from slowfast.data import moving_shapes
+
+REPOSITORY = Path(__file__).parents[1]
+
+YAML = """
+model: {num_classes: 24, slow_depth: 14, fast_depth: 14, width: 8, alpha: 4, stem_kernel: 3}
+data:
+  root: ROOT
+  train_list: ROOT/train.list
+  val_list: ROOT/val.list
+  labels: ROOT/labels.txt
+  num_frames: 8
+  sampling_stride: 2
+  min_short_side: 32
+  max_short_side: 36
+  crop_size: 32
+  num_workers: 1
+test: {short_side: 32, crop_size: 32}
+optim: {warmup_epochs: 1}
+train: {epochs: 2, batch_size: 4, log_interval: 2}
+"""
+
+
+@functools.cache
+def tiny_data() -> Path:
+    """A folder with 24 training and 7 validation videos, kept for the whole test session."""
+    root = Path(tempfile.mkdtemp(prefix="slowfast-tests-"))
+    moving_shapes.write_dataset(root, num_train=24, num_val=7, seed=0, num_processes=1)
+    return root
+
+
+def write_tiny_config(folder: Path) -> Path:
+    """``folder/tiny.yaml``, whose output goes to ``folder/out``."""
+    path = folder / "tiny.yaml"
+    text = YAML.replace("ROOT", str(tiny_data())) + f"output_dir: {folder / 'out'}\n"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def tiny_config(folder: Path, *overrides: str) -> Config:
+    """The config of ``write_tiny_config`` with overrides."""
+    return load_config(write_tiny_config(folder), list(overrides))
+
+
+def environment() -> dict[str, str]:
+    """The environment for a run of its own: one thread, the repository on the path."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
+    return keep | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+
+
+def main_py(*flags: str | Path, cwd: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:
+    """Runs main.py to its end, alone or as several processes over gloo."""
+    command = [sys.executable, str(REPOSITORY / "main.py"), *map(str, flags)]
+    if processes > 1:
+        launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}"]
+        command = [sys.executable, *launcher, "--log_dir=launch_log", *command[1:]]
+    return subprocess.run(
+        command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=240
+    )
