@@ -257,6 +257,7 @@ def validate(cfg: Config) -> None:
          f"data.crop_size={data.crop_size} is above data.min_short_side={data.min_short_side}"),
         (test.crop_size <= test.short_side,
          f"test.crop_size={test.crop_size} is above test.short_side={test.short_side}"),
+        (cfg.seed < 2**64, f"seed={cfg.seed} does not fit into 64 bits"),
     ]  # fmt: skip
     for holds_true, fault in relations:
         if not holds_true:

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 SLOW, FAST = "#2b5c8a", "#e07b39"
@@ -19,7 +18,8 @@ def learning_curve(metrics_path: Path, picture: Path) -> None:
     val = {row["step"]: row for row in rows if row["kind"] == "val"}
     steps = sorted(train)
     epochs_per_step = max(val) / train[steps[-1]]["of"]
-    figure, axes = _figure(1, 2, (9, 3.2))
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots(1, 2)
     for axis, name in zip(axes, ("loss", "top1"), strict=True):
         smooth = _running_mean([train[s][name] for s in steps], window=9)
         axis.plot([s * epochs_per_step for s in steps], smooth, color=SLOW, label="training")
@@ -41,8 +41,8 @@ def confusion_matrix(
     np.add.at(counts, (labels, predicted), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.5 + 0.26 * len(names)
-    figure, axes = _figure(1, 1, (side + 1, side))
-    axis = axes[0]
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axis.set_yticks(range(len(names)), names, fontsize=8)
@@ -69,23 +69,22 @@ def frame_strip(
         truth: the true label.
     """
     count = len(frames)
-    figure = plt.figure(figsize=(11, 3.4), layout="constrained")
-    grid = figure.add_gridspec(2, count + 4, height_ratios=[2.2, 1])
-    wide = count // len(slow)
-    for place, index in enumerate(slow):
-        axis = figure.add_subplot(grid[0, place * wide : (place + 1) * wide])
-        _show(axis, frames[index], SLOW, f"slow: frame {index}")
-    for index in range(count):
-        axis = figure.add_subplot(grid[1, index])
+    figure = Figure(figsize=(13, 3.1), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[2.4, 1])
+    left.suptitle(f"true: {truth}", fontsize=11)
+    above, below = left.subfigures(2, 1, height_ratios=[2.6, 1])
+    for axis, index in zip(above.subplots(1, len(slow)), slow, strict=True):
+        _show(axis, frames[index], SLOW, f"slow pathway: frame {index}")
+    for index, axis in enumerate(below.subplots(1, count)):
         _show(axis, frames[index], SLOW if index in slow else FAST, "")
-    bars = figure.add_subplot(grid[:, count:])
+    bars = right.subplots()
     places = np.arange(len(best))[::-1]
-    bars.barh(places, [p for _, p in best], color=FAST, height=0.35, align="edge")
+    bars.barh(places, [share for _, share in best], color=FAST, height=0.3, align="edge")
     for place, (name, share) in zip(places, best, strict=True):
-        bars.text(0, place - 0.05, f"{name}  {100 * share:.1f} %", va="top", fontsize=9)
-    bars.set(xlim=(0, 1), ylim=(-0.6, len(best) - 0.4), title="predicted")
+        bars.text(0, place - 0.08, f"{name}  {100 * share:.1f} %", va="top", fontsize=9)
+    bars.set(xlim=(0, 1), ylim=(-0.6, len(best) - 0.5))
     bars.axis("off")
-    figure.suptitle(f"true: {truth}", ha="left", x=0.01)
+    right.suptitle("predicted", fontsize=11)
     _save(figure, picture)
 
 
@@ -97,16 +96,9 @@ def _show(axis: Any, frame: NDArray[np.uint8], colour: str, title: str) -> None:
         spine.set(color=colour, linewidth=2)
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
-    matplotlib.use("Agg")
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    return figure, list(axes.flat)
-
-
-def _save(figure: Any, picture: Path) -> None:
+def _save(figure: Figure, picture: Path) -> None:
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
-    plt.close(figure)
 
 
 def _running_mean(values: list[float], window: int) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ def read_pickle(path: str | Path) -> Any:
     except OSError as error:
         raise WeightsError(f"weights {path} cannot be read: {error.strerror}") from error
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"weights {path} refused: {error}") from error
+        raise WeightsError(f"weights {path} refused: {' '.join(str(error).split())}") from error
     except MemoryError as error:
         raise WeightsError(f"weights {path} does not fit into memory") from error
     except Exception as error:  # a damaged pickle can fail in any way
@@ -86,7 +86,7 @@ def load_weights(model: nn.Layer, path: str | Path) -> str:
     faults = [f"{name} is missing" for name in own if name not in tensors]
     faults += [f"{name} is not in this network" for name in tensors if name not in own]
     faults += [
-        f"{name} is {list(tensors[name].shape)} in the file and {list(own[name].shape)} in the network"
+        f"{name} is {list(tensors[name].shape)} in the file, {list(own[name].shape)} in the network"
         for name in own
         if name in tensors and list(tensors[name].shape) != list(own[name].shape)
     ]

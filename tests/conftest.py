@@ -70,7 +70,7 @@ def write_numbered_video(
 
 def write_mpeg4(path: Path, pictures: Iterable[Picture], fps: Fraction | int = 30) -> Path:
     """Writes an MPEG-4 video through OpenCV: .mp4 or .avi, sides even. Returns its path."""
-    fourcc = cv2.VideoWriter_fourcc(*("XVID" if path.suffix == ".avi" else "mp4v"))
+    fourcc = cv2.VideoWriter.fourcc(*("XVID" if path.suffix == ".avi" else "mp4v"))
     writer = None
     for picture in pictures:
         if writer is None:

@@ -1,9 +1,11 @@
 """The frames asked for are the frames returned; a bad file is one clear error, never a hang."""
 
+import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def reader(path: Path, num_frames: int | None = None, pattern: str = "img_{:05d}
     return open_video(Sample(str(path), 0, num_frames), pattern, 30.0)
 
 
-def numbers(video: Reader, indices: list[int] | NDArray[np.int64]) -> list[int]:
+def numbers(video: Reader, indices: Sequence[int] | NDArray[np.int64]) -> list[int]:
     return read_numbers(video.frames(np.array(indices, np.int64)))
 
 
@@ -220,6 +222,30 @@ def test_path_with_spaces_and_other_alphabets(tmp_path: Path) -> None:
     write_frames(tmp_path / "frames", map(numbered_picture, range(10)))
     (tmp_path / "frames").rename(folder / "кадры 1")
     assert numbers(reader(folder / "кадры 1", 10), [0, 9]) == [0, 9]
+
+
+def test_relative_path_with_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_numbered_video(Path("plain.mp4"), 10).rename("12:30 clip.mp4")
+    video = reader(path)
+    assert numbers(video, [9]) + numbers(video, [0]) == [9, 0]
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "h264"])
+def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
+    tmp_path: Path, codec: Literal["mpeg4", "h264"]
+) -> None:
+    whole = write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
+    noise = np.random.default_rng(5).bytes(len(whole) // 50)
+    path = tmp_path / "damaged.avi"
+    read = 0
+    for start in range(0, len(whole), len(whole) // 20):
+        for content in (whole[:start], whole[:start] + noise + whole[start + len(noise) :]):
+            path.write_bytes(content)
+            with contextlib.suppress(VideoError):
+                assert reader(path).frames(np.arange(60)).shape == (60, 48, 64, 3)
+                read += 1
+    assert read >= 20
 
 
 RED = np.full((48, 64, 3), (255, 0, 0), np.uint8)

@@ -47,8 +47,9 @@ class OpenCVReader:
     def __init__(self, path: str) -> None:
         _require_file(path)
         self.path = path
+        self._file = os.path.abspath(path)  # FFmpeg takes the start of "12:30.mp4" for a protocol
         # One thread: the readers themselves run in parallel.
-        self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        self._capture = cv2.VideoCapture(self._file, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         if not self._capture.isOpened():
             raise VideoError(f"{path}: not a video that OpenCV can open")
         self._position = 0
@@ -101,7 +102,7 @@ class OpenCVReader:
     def _rewind(self) -> None:
         """Opens the file again: the one way back to the first frame that is right in every file."""
         self._capture.release()
-        self._capture.open(self.path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        self._capture.open(self._file, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         self._position = 0
 
 

@@ -5,16 +5,20 @@ through shared memory. The processes live as long as the loader, over all epochs
 """
 
 import contextlib
+import itertools
 import mmap
 import multiprocessing
 import os
 import pickle
+import secrets
 import shutil
 import signal
 import tempfile
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 import cv2
@@ -24,6 +28,8 @@ from slowfast.data.decode import VideoError
 SHARED_MEMORY = "/dev/shm"
 BATCHES_AHEAD = 2
 """Batches that each reader prepares in advance."""
+ALIGNMENT = 64
+"""Arrays begin at multiples of so many bytes in the shared memory."""
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
@@ -129,8 +135,11 @@ class _Worker:
     def __init__(self, read: Callable[[Any], Any]) -> None:
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
+        self._prefix = f"slowfast-{secrets.token_hex(8)}-"
         self._process = context.Process(
-            target=_serve, args=(read, theirs, self._connection, os.getpid()), daemon=True
+            target=_serve,
+            args=(read, theirs, self._connection, os.getpid(), self._prefix),
+            daemon=True,
         )
         self._process.start()
         theirs.close()
@@ -163,32 +172,37 @@ class _Worker:
 
     def close(self) -> None:
         self._connection.close()
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
+        _remove_shared(self._prefix)
 
 
-def _serve(read: Callable[[Any], Any], theirs: Connection, ours: Connection, parent: int) -> None:
+def _serve(
+    read: Callable[[Any], Any], theirs: Connection, ours: Connection, parent: int, prefix: str
+) -> None:
     """The life of a reader process: keys in, items out, until the main process is gone."""
     ours.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _leave)
     cv2.setNumThreads(0)
-    sent: deque[str] = deque(maxlen=2 * BATCHES_AHEAD)
-    with contextlib.suppress(EOFError, OSError):
-        while os.getppid() == parent:
-            if not theirs.poll(1.0):
-                continue
-            keys = theirs.recv()
-            try:
-                answer: Any = [_read_one(read, key) for key in keys]
-                message = _put_shared(answer)
-            except Exception as error:
-                message = _put_shared(error)
-            sent.append(message[2])
-            theirs.send(message)
-    for name in sent:  # the main process was killed: nobody else removes these
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            while os.getppid() == parent:
+                if not theirs.poll(1.0):
+                    continue
+                keys = theirs.recv()
+                try:
+                    answer: Any = [_read_one(read, key) for key in keys]
+                    message = _put_shared(answer, prefix)
+                except Exception as error:
+                    message = _put_shared(error, prefix)
+                theirs.send(message)
+    finally:  # the main process may have been killed: then nobody else removes the files
+        _remove_shared(prefix)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
 
 
 def _read_one(read: Callable[[Any], Any], key: Any) -> Any:
@@ -198,28 +212,45 @@ def _read_one(read: Callable[[Any], Any], key: Any) -> Any:
         return error
 
 
-def _put_shared(answer: Any) -> tuple[bytes, list[int], str]:
+def _put_shared(answer: Any, prefix: str) -> tuple[bytes, list[int], str]:
     """Pickles ``answer`` with its arrays' bytes in a file of the shared memory."""
     buffers: list[pickle.PickleBuffer] = []
     header = pickle.dumps(answer, protocol=5, buffer_callback=buffers.append)
     raws = [buffer.raw() for buffer in buffers]
     sizes = [raw.nbytes for raw in raws]
-    if not raws:
+    if not any(sizes):
         return header, sizes, ""
-    handle, name = tempfile.mkstemp(prefix="slowfast-", dir=SHARED_MEMORY)
-    with open(handle, "wb") as file:
-        for raw in raws:
-            file.write(raw)
+    handle, name = tempfile.mkstemp(prefix=prefix, dir=SHARED_MEMORY)
+    try:
+        with open(handle, "wb") as file:
+            for raw, offset in zip(raws, _offsets(sizes), strict=True):
+                file.seek(offset)
+                file.write(raw)
+    except OSError as error:
+        os.unlink(name)
+        reason = f"{error.strerror} (lower data.num_workers)"
+        raise OSError(error.errno, reason, SHARED_MEMORY) from error
     return header, sizes, name
 
 
 def _take_shared(header: bytes, sizes: list[int], name: str) -> Any:
     """What ``_put_shared`` was given; its arrays lie in the shared memory as long as they live."""
     if not name:
-        return pickle.loads(header)
+        return pickle.loads(header, buffers=[bytearray() for _ in sizes])
     with open(name, "r+b") as file:
         os.unlink(name)
         view = memoryview(mmap.mmap(file.fileno(), 0))
-    offsets = [sum(sizes[:i]) for i in range(len(sizes))]
-    parts = [view[start : start + size] for start, size in zip(offsets, sizes, strict=True)]
-    return pickle.loads(header, buffers=parts)
+    places = zip(_offsets(sizes), sizes, strict=True)
+    return pickle.loads(header, buffers=[view[start : start + size] for start, size in places])
+
+
+def _offsets(sizes: list[int]) -> list[int]:
+    """Where each buffer begins in the file."""
+    padded = (-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
+    return list(itertools.accumulate(padded, initial=0))[:-1]
+
+
+def _remove_shared(prefix: str) -> None:
+    """Removes what one reader has put into the shared memory and nobody has taken."""
+    for path in Path(SHARED_MEMORY).glob(f"{prefix}*"):
+        path.unlink(missing_ok=True)

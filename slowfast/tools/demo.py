@@ -8,7 +8,6 @@ is there already, from an earlier run with the same config, is used again.
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -145,17 +144,12 @@ def run(what: str, launch: list[str]) -> None:
     log = Path("output") / f"demo_{what.replace(' ', '_')}.txt"
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "slowfast.tools.launch", *launch]
-    env = os.environ | {
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(CONFIG.parents[3]), os.environ.get("PYTHONPATH")])
-        )
-    }
     progress = Progress(what, 100)
     lines = []
     with (
         open(log, "w", encoding="utf-8") as file,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process,
     ):
         assert process.stdout is not None

@@ -1,0 +1,195 @@
+"""Clips and views hold the frames that sampling chose, and augmentation's streams are apart."""
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import numbered_picture, read_numbers, write_frames, write_mpeg4, write_numbered_video
+
+from slowfast import config
+from slowfast.config import DataConfig
+from slowfast.data import sampling
+from slowfast.data.annotations import Sample
+from slowfast.data.dataset import MultiViewVideos, TrainClips, ValClips
+from slowfast.data.order import train_batches
+
+SEED = 3
+SIDE = 48
+LENGTHS = (300, 40, 200)
+RATES = (Fraction(30), Fraction(25), Fraction(2997, 100))
+WHOLE = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0)
+"""No augmentation but the choice of frames: pictures of 48 x 48 stay as they are."""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    """Numbered videos, longer and shorter than a clip, and a folder of frames."""
+    root = tmp_path_factory.mktemp("videos")
+    found = []
+    for label, (length, fps) in enumerate(zip(LENGTHS, RATES, strict=True)):
+        path = write_numbered_video(root / f"{length}.mp4", length, fps, size=(SIDE, SIDE))
+        found.append(Sample(str(path), label))
+    pictures = (numbered_picture(number, (SIDE, SIDE)) for number in range(90))
+    count = write_frames(root / "frames", pictures)
+    return [*found, Sample(str(root / "frames"), 3, count)]
+
+
+def lengths_and_spans() -> list[tuple[int, float]]:
+    """Of each sample: its frames, and how many a clip of 32 x 2 at 30 fps spans."""
+    spans = [64 * float(fps) / 30 for fps in RATES]
+    return [*zip(LENGTHS, spans, strict=True), (90, 64.0)]
+
+
+def test_train_clip_has_the_frames_drawn(samples: list[Sample]) -> None:
+    read = TrainClips(samples, WHOLE, SEED)
+    for epoch, (index, (length, span)) in itertools.product(
+        range(3), enumerate(lengths_and_spans())
+    ):
+        clip = read((epoch, index))
+        rng = np.random.default_rng([SEED, epoch, index])
+        wanted = sampling.random_clip(length, span, 32, rng)
+        assert read_numbers(clip.frames) == wanted.tolist()
+        assert clip.frames.shape == (32, SIDE, SIDE, 3)
+        assert clip.frames.dtype == np.uint8
+        assert (clip.label, clip.index) == (index, index)
+
+
+def test_val_clip_has_the_middle_frames(samples: list[Sample]) -> None:
+    read = ValClips(samples, WHOLE)
+    for index, (length, span) in enumerate(lengths_and_spans()):
+        clip = read(index)
+        wanted = sampling.centre_clip(length, span, 32)
+        assert read_numbers(clip.frames) == wanted.tolist()
+        assert (clip.label, clip.index) == (index, index)
+    assert read_numbers(read(0).frames)[0] == 118
+
+
+def test_clips_of_other_rates_span_the_same_seconds(tmp_path: Path) -> None:
+    seconds = []
+    for fps in (15, 30, 60):
+        path = write_numbered_video(tmp_path / f"{fps}.mp4", 10 * fps, fps, size=(SIDE, SIDE))
+        numbers = read_numbers(ValClips([Sample(str(path))], WHOLE)(0).frames)
+        seconds.append((numbers[-1] - numbers[0]) / fps)
+    np.testing.assert_allclose(seconds, 64 / 30, atol=2 / 15)
+
+
+def test_augmentation_depends_on_seed_epoch_and_sample_alone(samples: list[Sample]) -> None:
+    data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
+    read = TrainClips(samples, data, SEED)
+    clip = read((1, 0)).frames
+    read((4, 1))
+    assert np.array_equal(read((1, 0)).frames, clip)
+    assert np.array_equal(TrainClips(samples, data, SEED)((1, 0)).frames, clip)
+    others = [
+        read((2, 0)).frames,
+        TrainClips(samples, data, SEED + 1)((1, 0)).frames,
+        TrainClips([samples[0]] * 2, data, SEED)((1, 1)).frames,
+    ]
+    for other in others:
+        assert other.shape == clip.shape
+        assert not np.array_equal(other, clip)
+
+
+def test_ranks_share_no_augmentation_stream(samples: list[Sample]) -> None:
+    """Copies of one video: the clips of two ranks and two epochs differ by their streams alone."""
+    data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
+    read = TrainClips([samples[0]] * 16, data, SEED)
+    clips = set()
+    for epoch in range(2):
+        own = [keys_of_rank(rank, epoch) for rank in range(2)]
+        assert len(own[0]) == len(own[1]) == 8
+        assert not own[0] & own[1]
+        clips |= {read(key).frames.tobytes() for key in own[0] | own[1]}
+    assert len(clips) == 32
+
+
+def keys_of_rank(rank: int, epoch: int) -> set[tuple[int, int]]:
+    batches = train_batches(16, batch_size=2, seed=SEED, epoch=epoch, rank=rank, world_size=2)
+    return {(epoch, index) for batch in batches for index in batch}
+
+
+def test_flip_turns_every_frame_of_a_clip(samples: list[Sample]) -> None:
+    data = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0.5)
+    upright = TrainClips(samples, WHOLE, SEED)
+    read = TrainClips(samples, data, SEED)
+    turned = []
+    for epoch in range(12):
+        plain, clip = upright((epoch, 0)).frames, read((epoch, 0)).frames
+        turned.append(np.array_equal(clip, plain[:, :, ::-1]))
+        assert turned[-1] or np.array_equal(clip, plain)
+    assert 2 <= sum(turned) <= 10
+
+
+TILES = 1000
+"""In a tiled video tile t of frame i shows 1000 t + i."""
+VIEWS = config.TestConfig(short_side=SIDE, crop_size=SIDE)
+
+
+def tiled_video(path: Path, num_frames: int, axis: int) -> Path:
+    """Three numbered squares beside (axis 1) or above each other: one for each crop."""
+    pictures = (
+        np.concatenate([numbered_picture(TILES * t + i, (SIDE, SIDE)) for t in range(3)], axis)
+        for i in range(num_frames)
+    )
+    return write_mpeg4(path, pictures)
+
+
+@pytest.mark.parametrize("axis", [1, 0], ids=["landscape", "portrait"])
+def test_views_are_cut_at_the_right_frames_and_places(tmp_path: Path, axis: int) -> None:
+    path = tiled_video(tmp_path / "video.mp4", 300, axis)
+    video = MultiViewVideos([Sample(str(path), 5)], DataConfig(), VIEWS)(0)
+    assert (video.label, video.index) == (5, 0)
+    assert video.clips.shape == (10, 32)
+    assert len(video.crops) == 3
+    for number, clip in enumerate(video.clips):
+        start = (300 - 64) * number / 10
+        wanted = np.linspace(start, start + 63, 32).astype(int)
+        for tile, (y, x) in enumerate(video.crops):
+            shown = read_numbers(video.frames[clip, y : y + SIDE, x : x + SIDE])
+            assert shown == (TILES * tile + wanted).tolist()
+
+
+def test_views_are_resized_to_the_short_side(tmp_path: Path) -> None:
+    path = tiled_video(tmp_path / "video.mp4", 70, axis=1)
+    test = config.TestConfig(short_side=96, crop_size=96, num_clips=2, num_crops=1)
+    video = MultiViewVideos([Sample(str(path))], DataConfig(), test)(0)
+    assert video.frames.shape[1:] == (96, 288, 3)
+    assert video.crops == [(0, 96)]
+    centre = video.frames[video.clips[0], :, 96:192]
+    assert read_numbers(centre)[:3] == [TILES, TILES + 2, TILES + 4]
+
+
+def test_video_shorter_than_a_clip_repeats_its_last_frame(samples: list[Sample]) -> None:
+    video = MultiViewVideos(samples, DataConfig(), VIEWS)(1)
+    assert len(video.frames) <= 40
+    shown = [read_numbers(video.frames[clip]) for clip in video.clips]
+    assert shown == [shown[0]] * 10
+    assert shown[0][0] == 0
+    assert shown[0][-6:] == [39] * 6
+
+
+def test_each_file_is_opened_once(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    class CountingCapture:
+        def __init__(self, *args: Any) -> None:
+            opened.append(args[0])
+            self._capture = real(*args)
+
+        def open(self, *args: Any) -> bool:
+            opened.append(args[0])
+            return self._capture.open(*args)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._capture, name)
+
+    real = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", CountingCapture)
+    videos = MultiViewVideos(samples, DataConfig(), VIEWS)
+    assert len(videos(0).frames) <= 246  # of 300: those that no view needs are not kept
+    videos(2)
+    assert opened == [samples[0].path, samples[2].path]

@@ -1,0 +1,85 @@
+"""Top-1 and top-5 counts, with ties, numbers that are none, and few classes."""
+
+import numpy as np
+import pytest
+
+from slowfast import distributed
+from slowfast.metrics import Meter, rank_of_label
+
+
+def places(rows: list[list[float]], labels: list[int]) -> list[int]:
+    found: list[int] = rank_of_label(np.array(rows), np.array(labels)).tolist()
+    return found
+
+
+@pytest.mark.parametrize(("label", "place"), [(0, 3), (1, 0), (2, 2), (3, 1)])
+def test_the_place_of_a_label(label: int, place: int) -> None:
+    assert places([[-1.0, 9.0, 2.5, 3.0]], [label]) == [place]
+
+
+def test_places_are_those_of_a_sort() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((200, 17)).astype(np.float32)
+    scores[:100] = scores[:100].round()  # many ties
+    labels = rng.integers(0, 17, 200)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    expected = (order == labels[:, None]).argmax(axis=1)
+    assert rank_of_label(scores, labels).tolist() == expected.tolist()
+
+
+def test_of_equal_scores_the_lower_class_stands_first() -> None:
+    assert places([[0.5, 0.5, 0.5, 0.9]] * 4, [0, 1, 2, 3]) == [1, 2, 3, 0]
+
+
+def test_a_constant_answer_is_right_for_one_class_only() -> None:
+    meter = Meter()
+    meter.add(np.zeros((10, 10)), np.arange(10))
+    assert meter.result() == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
+
+
+def test_a_score_that_is_not_a_number_stands_last() -> None:
+    nan = float("nan")
+    assert places([[nan, -5.0, 1.0]] * 3, [0, 1, 2]) == [2, 1, 0]
+    assert places([[1.0, nan, -float("inf")]], [0]) == [0]
+
+
+@pytest.mark.parametrize("classes", [2, 4, 5])
+def test_with_up_to_five_classes_everything_is_in_the_top_five(classes: int) -> None:
+    meter = Meter()
+    meter.add(np.tile(np.arange(classes, dtype=float), (classes, 1)), np.arange(classes))
+    result = meter.result()
+    assert result["top1"] == pytest.approx(1 / classes)
+    assert result["top5"] == 1.0
+
+
+def test_the_sixth_place_is_not_in_the_top_five() -> None:
+    scores = np.arange(10.0)[::-1][None]
+    for label, share in [(4, 1.0), (5, 0.0)]:
+        meter = Meter()
+        meter.add(scores, np.array([label]))
+        assert meter.result()["top5"] == share
+
+
+def test_batches_weigh_by_their_samples() -> None:
+    meter = Meter()
+    meter.add(np.eye(8)[:3], np.array([0, 1, 7]), loss=2.0)
+    meter.add(np.eye(8)[:1], np.array([0]), loss=6.0)
+    assert meter.result() == {"loss": 3.0, "top1": 0.75, "top5": 0.75, "seen": 4}
+
+
+def test_nothing_seen() -> None:
+    assert Meter().result() == {"loss": 0.0, "top1": 0.0, "top5": 0.0, "seen": 0}
+
+
+def test_sums_and_counts_are_added_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if another process had seen 6 samples, none of them right, with a loss of 1."""
+    monkeypatch.setattr(
+        distributed,
+        "all_reduce_sum",
+        lambda loss, top1, top5, seen: [loss + 6.0, top1, top5 + 3, seen + 6],
+    )
+    both, own = Meter(), Meter(local=True)
+    for meter in (both, own):
+        meter.add(np.eye(8)[:2], np.array([0, 1]), loss=5.0)
+    assert both.result() == {"loss": 2.0, "top1": 0.25, "top5": 0.625, "seen": 8}
+    assert own.result() == {"loss": 5.0, "top1": 1.0, "top5": 1.0, "seen": 2}
