@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {named}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        print("interrupted (go on with --resume auto)", file=sys.stderr, flush=True)
+        hint = " (go on with --resume auto)" if _is_training(args) else ""
+        print(f"interrupted{hint}", file=sys.stderr, flush=True)
         return 130
 
 

@@ -114,10 +114,11 @@ def test_a_wrong_line_of_a_csv_is_named(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize("text", ["", "\n  \n\n"])
 def test_an_empty_list_is_refused(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)
-    for read in (lambda: read_list(path, ROOT, 10), lambda: read_paths(path, ROOT)):
-        with pytest.raises(ListError) as caught:
-            read()
-        assert str(caught.value) == f"{path}: the list is empty"
+    with pytest.raises(ListError) as with_labels:
+        read_list(path, ROOT, 10)
+    with pytest.raises(ListError) as bare:
+        read_paths(path, ROOT)
+    assert str(with_labels.value) == str(bare.value) == f"{path}: the list is empty"
 
 
 def test_a_missing_list_is_refused(tmp_path: Path) -> None:

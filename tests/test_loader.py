@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pytest
@@ -308,12 +308,18 @@ def test_reader_killed_while_writing_leaves_nothing(shared_memory: Path) -> None
 
 
 PARENT = """
-import sys, time
+import multiprocessing, signal, sys, time
 import numpy as np
 from slowfast.data import loader
 
 loader.SHARED_MEMORY = sys.argv[1]
 batches = loader.Loader(lambda key: np.zeros(100_000), num_workers=3)
+
+def hold_the_pipes():  # as any process forked after the readers does
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(100)
+
+multiprocessing.get_context("fork").Process(target=hold_the_pipes, daemon=True).start()
 print(*(worker._process.pid for worker in batches._workers), flush=True)
 for items in batches.run([[key] for key in range(100)]):
     time.sleep(0.3)
@@ -327,17 +333,10 @@ for items in batches.run([[key] for key in range(100)]):
     [("SIGKILL", False), ("SIGTERM", False), ("SIGTERM", True), ("SIGINT", True)],
 )
 def test_readers_end_with_their_parent_and_leave_nothing(
-    shared_memory: Path, number: str, to_all: bool
+    tmp_path: Path, shared_memory: Path, number: str, to_all: bool
 ) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(shared_memory)],
-        cwd=Path(__file__).parents[1],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    try:
+    errors = tmp_path / "errors"
+    with errors.open("w") as stderr, running_parent(shared_memory, stderr) as parent:
         assert parent.stdout is not None
         readers = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(readers) == 3
@@ -350,10 +349,25 @@ def test_readers_end_with_their_parent_and_leave_nothing(
         parent.wait()
         wait_until(lambda: not any(map(is_running, readers)))
         assert not list(shared_memory.iterdir())
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(parent.pid, signal.SIGKILL)
-        parent.communicate()
+    assert "ForkProcess" not in errors.read_text()  # readers leave without a word
+
+
+@contextlib.contextmanager
+def running_parent(shared_memory: Path, stderr: TextIO) -> Iterator[subprocess.Popen[str]]:
+    """PARENT in a process group of its own, which is gone at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(shared_memory)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        try:
+            yield parent
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(parent.pid, signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

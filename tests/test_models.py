@@ -317,12 +317,12 @@ def test_the_head_averages_windows_and_joins_slow_before_fast() -> None:
     head.projection.bias.set_value(paddle.to_tensor([0.0, 0.0, 100.0]))
     slow = random_clip(1, 2, 2, 2, 3)
     fast = random_clip(1, 1, 8, 2, 3)
-    windows = [
-        np.concatenate([x.numpy()[0, :, :, :, i : i + 2].mean(axis=(1, 2, 3)) for x in (slow, fast)])
-        + [0, 0, 100]
-        for i in (0, 1)
-    ]  # fmt: skip
-    np.testing.assert_allclose(head([slow, fast]).numpy()[0], windows, rtol=1e-5, atol=1e-6)
+    for position in (0, 1):
+        window = np.s_[0, :, :, :, position : position + 2]
+        means = [x.numpy()[window].mean(axis=(1, 2, 3)) for x in (slow, fast)]
+        expected = np.concatenate(means) + [0, 0, 100]
+        found = head([slow, fast]).numpy()[0, position]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_dropout_is_on_in_training_only() -> None:
@@ -418,9 +418,8 @@ def test_single_pathways_are_the_pathways_of_slowfast_without_laterals() -> None
     assert alone.keys() == joined.keys()
     wider = {name for name in alone if alone[name] != joined[name]}
     # Where a lateral is joined, the next stage's first block has more inputs; nowhere else.
-    assert wider == {
-        f"s{n}.pathway0_res0.{part}.weight" for n in (2, 3, 4, 5) for part in ("branch1", "branch2.a")
-    }  # fmt: skip
+    firsts = [f"s{n}.pathway0_res0" for n in (2, 3, 4, 5)]
+    assert wider == {f"{x}.{part}.weight" for x in firsts for part in ("branch1", "branch2.a")}
     assert not any("fuse" in name for name in [*slow.state_dict(), *fast.state_dict()])
 
 

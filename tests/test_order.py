@@ -17,7 +17,7 @@ def batches(num_samples: int, batch_size: int, epoch: int, rank: int, world: int
 def test_processes_together_do_what_one_does(world: int, batch_size: int) -> None:
     alone = batches(101, 12, epoch=3, rank=0, world=1)
     ranks = [batches(101, batch_size, epoch=3, rank=rank, world=world) for rank in range(world)]
-    together = [sum(parts, []) for parts in zip(*ranks, strict=True)]
+    together: list[list[int]] = [sum(parts, []) for parts in zip(*ranks, strict=True)]
     assert together == alone
     assert len(alone) == 101 // 12
 

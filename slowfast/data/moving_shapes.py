@@ -115,7 +115,7 @@ def draw_thing(what: str, rng: np.random.Generator, pixels: int) -> np.ndarray:
     fine = side * SUPERSAMPLE
     place = (np.arange(fine, dtype=np.float32) + 0.5 - fine / 2) / (pixels * SUPERSAMPLE)
     v, u = np.meshgrid(place, place, indexing="ij")
-    distance = np.hypot(u, v * stretch)
+    distance = np.hypot(u, v * stretch / (1 + 0.6 * u / half_length).clip(0.1))
     turn = 2 * math.pi / period
     first = TEXTURES[what](u * turn + phase_u, v * turn + phase_v, distance * turn + phase_u) > 0
     first &= distance < half_length - 0.03
