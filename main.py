@@ -2,9 +2,9 @@
 
 import sys
 
-from slowfast.quiet import quiet_paddle
+from slowfast.quiet import quiet_libraries
 
-quiet_paddle()
+quiet_libraries()
 
 from slowfast.cli import main  # noqa: E402
 

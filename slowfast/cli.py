@@ -1,7 +1,6 @@
 """The command line of main.py: what is asked for, with which config, on which device."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -117,7 +116,6 @@ def _is_training(args: argparse.Namespace) -> bool:
 
 
 def _run(args: argparse.Namespace) -> int:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own messages name the file
     weights = args.weights
     uses_weights = args.test or args.infer is not None
     if uses_weights and weights is None:

@@ -247,6 +247,47 @@ def test_a_gradient_reaches_every_parameter(changes: dict[str, Any]) -> None:
         assert np.abs(gradient).max() > 0, name
 
 
+def test_a_block_step_by_step() -> None:
+    """Against the definition; fresh batch norm only divides by ``sqrt(1 + eps)``."""
+    net = small()
+    wake_up(net)
+    net.eval()
+    block = net.s4.pathway1_res0
+    channels = block.branch1.weight.shape[1]
+    x = random_clip(1, channels, 4, 6, 8)
+    a, b, c, shortcut = (
+        layer.weight for layer in (block.branch2.a, block.branch2.b, block.branch2.c, block.branch1)
+    )
+    assert [w.shape[2:] for w in (a, b, c, shortcut)] == [
+        [3, 1, 1],
+        [1, 3, 3],
+        [1, 1, 1],
+        [1, 1, 1],
+    ]
+    norm = 1 / math.sqrt(1 + 1e-5)
+    y = F.relu(norm * F.conv3d(x, a, padding=(1, 0, 0)))
+    y = F.relu(norm * F.conv3d(y, b, stride=(1, 2, 2), padding=(0, 1, 1)))
+    y = 0.5 * norm * F.conv3d(y, c)
+    expected = F.relu(y + norm * F.conv3d(x, shortcut, stride=(1, 2, 2)))
+    assert expected.shape == [1, 2 * channels, 4, 3, 4]
+    np.testing.assert_allclose(block(x).numpy(), expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_a_lateral_follows_the_slow_features(norm: bool) -> None:
+    fuse = small(lateral_norm=norm, fusion_kernel=5).s1_fuse
+    fuse.eval()
+    slow, fast = random_clip(1, 16, 2, 3, 3), random_clip(1, 2, 8, 3, 3)
+    lateral = F.conv3d(fast, fuse.conv_f2s.weight, stride=(4, 1, 1), padding=(2, 0, 0))
+    if norm:
+        lateral = F.relu(lateral / math.sqrt(1 + 1e-5))
+    joined = fuse(slow, fast).numpy()
+    np.testing.assert_array_equal(joined[:, :16], slow.numpy())
+    np.testing.assert_allclose(joined[:, 16:], lateral.numpy(), rtol=1e-4, atol=1e-6)
+    assert joined.shape == (1, 20, 2, 3, 3)
+    assert (joined[:, 16:] < 0).any() != norm
+
+
 def test_blocks_start_as_the_identity() -> None:
     """At first a block passes its projected input on, whatever the residual branch computes."""
     net = small()

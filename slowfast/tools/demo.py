@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from slowfast.quiet import quiet_paddle
+from slowfast.quiet import quiet_libraries
 
-quiet_paddle()
+quiet_libraries()
 
 import numpy as np  # noqa: E402
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from slowfast.quiet import quiet_paddle
+from slowfast.quiet import quiet_libraries
 
-quiet_paddle()
+quiet_libraries()
 
 import paddle  # noqa: E402
 
