@@ -120,31 +120,29 @@ def test_r50_predicts_at_the_test_crop(r50: SlowFast) -> None:
     np.testing.assert_allclose(probabilities.sum(), 1.0, rtol=1e-5)
 
 
-def names_of_spec(depths: tuple[int, ...]) -> set[str]:
-    """Every entry of the state dict of a SlowFast, from the naming scheme of PaddleVideo's."""
-    norms, convolutions = {"head": ["weight", "bias"]}, []
-    norm = ["weight", "bias", "_mean", "_variance"]
-    for n in range(1, 5):
-        convolutions.append(f"s{n}_fuse.conv_f2s")
-        norms[f"s{n}_fuse.bn"] = norm
+def canonical_names(depths: tuple[int, ...]) -> set[str]:
+    """Every entry of the state dict of a SlowFast, by PaddleVideo's naming scheme."""
+    # Convolutions, each with the batch norm behind it.
+    layers = {f"s{n}_fuse.conv_f2s": f"s{n}_fuse.bn" for n in range(1, 5)}
     for p in (0, 1):
-        convolutions.append(f"s1.pathway{p}_stem.conv")
-        norms[f"s1.pathway{p}_stem.bn"] = norm
+        layers[f"s1.pathway{p}_stem.conv"] = f"s1.pathway{p}_stem.bn"
         for n, depth in enumerate(depths, 2):
             for i in range(depth):
+                parts = ["branch2.a", "branch2.b", "branch2.c", *(["branch1"] if i == 0 else [])]
                 block = f"s{n}.pathway{p}_res{i}"
-                parts = [*(["branch1"] if i == 0 else []), *(f"branch2.{x}" for x in "abc")]
-                convolutions += [f"{block}.{part}" for part in parts]
-                norms |= {f"{block}.{part}_bn": norm for part in parts}
-    norms["head.projection"] = norms.pop("head")
-    names = {f"{layer}.{entry}" for layer, entries in norms.items() for entry in entries}
-    return names | {f"{layer}.weight" for layer in convolutions}
+                layers |= {f"{block}.{part}": f"{block}.{part}_bn" for part in parts}
+    entries = ("weight", "bias", "_mean", "_variance")
+    return (
+        {f"{convolution}.weight" for convolution in layers}
+        | {f"{norm}.{entry}" for norm in layers.values() for entry in entries}
+        | {"head.projection.weight", "head.projection.bias"}
+    )
 
 
 def test_names_are_paddlevideos(r50: SlowFast) -> None:
     names = list(r50.state_dict())
     assert len(names) == 552
-    assert set(names) == names_of_spec((3, 4, 6, 3))
+    assert set(names) == canonical_names((3, 4, 6, 3))
     assert {
         "s1.pathway1_stem.bn._variance",
         "s3_fuse.conv_f2s.weight",

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from slowfast.data import moving_shapes
+from slowfast.data.decode import Pictures
 from slowfast.data.moving_shapes import (
     CLASS_NAMES,
     HOWS,
     MOTIONS,
     PERIOD,
     WHATS,
-    Pictures,
     draw_poses,
     is_complete,
     render_clip,
@@ -54,7 +54,7 @@ def test_classes_are_all_pairs() -> None:
     assert len(HOWS) >= 4
     for i, what in enumerate(WHATS):
         for j, how in enumerate(HOWS):
-            assert CLASS_NAMES[i * len(HOWS) + j] == f"{what} leaf, {how}"
+            assert CLASS_NAMES[i * len(HOWS) + j] == f"{what} drop, {how}"
 
 
 def test_render_is_a_function_of_the_generator() -> None:
@@ -145,7 +145,7 @@ def test_lists_are_balanced_and_name_every_file(dataset: Path) -> None:
 
 def test_files_are_videos_of_their_class(dataset: Path) -> None:
     what, how = WHATS[-1], HOWS[1]
-    label = CLASS_NAMES.index(f"{what} leaf, {how}")
+    label = CLASS_NAMES.index(f"{what} drop, {how}")
     path = dataset / "train" / f"{label:06d}.mp4"
     rendered = render_clip(what, how, np.random.default_rng([3, 0, label]))
     reader = cv2.VideoCapture(str(path))

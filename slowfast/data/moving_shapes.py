@@ -1,9 +1,9 @@
 """Moving shapes, the built-in data set: small real video files that need both pathways.
 
-A class is a pair. WHAT the thing is: ovals of one outline that differ only in their fine texture,
-which takes channels to tell. HOW it moves: most of it shows only at a high frame rate. A pathway
-that sees every fifth frame finds a shaking or a pulsing thing (period: 5 frames) at rest, and
-cannot tell the two spins apart (36 degrees a frame: half a turn in 5 frames, whichever way).
+A class is a pair. WHAT the thing is: drops of one outline that differ only in their fine texture,
+which takes channels to tell. HOW it moves, most of which shows only at a high frame rate: a
+pathway that sees every fifth frame finds a shaking or a pulsing drop (period: 5 frames) at rest,
+and cannot tell the two spins apart (36 degrees a frame: half a turn in 5 frames, whichever way).
 
 Legend: T frames, H x W pixels. Lengths are in frame heights, angles in radians.
 """
@@ -11,19 +11,25 @@ Legend: T frames, H x W pixels. Lengths are in frame heights, angles in radians.
 import json
 import math
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.data.decode import Pictures
+
+Floats = NDArray[np.floating[Any]]
 
 FPS = 30.0
-SUPERSAMPLE = 2  # the canvas is drawn this much finer, the thing's picture as much finer again
-PERIOD = 5  # frames from one slow frame to the next: what repeats after these looks at rest
+SUPERSAMPLE = 2  # a frame is drawn this much finer, and the drop in it as much finer again
+PERIOD = 5  # frames from one slow frame to the next: what repeats after 5 looks at rest
 MARKER = "moving_shapes.json"  # written last: what stands beside it is complete
 VERSION = 1  # to be raised with every change to the pictures, so that old files are replaced
 SPLITS = ("train", "val")
@@ -33,24 +39,24 @@ class Motion(NamedTuple):
     """What varies over time. A clip of every class draws all quantities; a rate of 0 freezes them,
     so that a motion of period 5 frames is distributed like rest at every fifth frame."""
 
-    shake: float = 0.0  # cycles a frame
-    pulse: float = 0.0  # cycles a frame
-    spin: float = 0.0  # radians a frame, clockwise as seen
-    slide: float = 0.0  # 1: at the speed drawn for the clip
+    shake: float = 0.0  # to and fro, cycles a frame
+    pulse: float = 0.0  # larger and smaller, cycles a frame
+    spin: float = 0.0  # radians a frame, clockwise
+    slide: float = 0.0  # straight on, in units of the clip's speed
 
 
 class Poses(NamedTuple):
-    """Where the thing is: four arrays [T]. Centre in frame heights, size 1 as drawn, angle."""
+    """How the drop lies, four arrays [T]: its centre, its size (1: as drawn) and its angle."""
 
-    x: np.ndarray
-    y: np.ndarray
-    size: np.ndarray
-    angle: np.ndarray
+    x: Floats
+    y: Floats
+    size: Floats
+    angle: Floats
 
 
-# Positive where the first colour goes, by texture: (u, v) is the place on the thing in radians of
-# texture phase (one period is 2 pi), r the distance from its middle, stretched like the outline.
-TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+# Where a drop has its light marks (> 0), by texture. (u, v) is the place along and across the drop,
+# r the distance from its middle that is the same all along the outline; 2 pi is one period.
+TEXTURES: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
     "striped": lambda u, v, r: np.sin(u) - 0.2,
     "checked": lambda u, v, r: np.sin(u) * np.sin(v) - 0.1,
     "dotted": lambda u, v, r: np.sin(u) + np.sin(v) - 0.5,
@@ -66,17 +72,17 @@ MOTIONS = {
 }
 WHATS = tuple(TEXTURES)
 HOWS = tuple(MOTIONS)
-CLASS_NAMES = [f"{what} oval, {how}" for what in WHATS for how in HOWS]
+CLASS_NAMES = [f"{what} drop, {how}" for what in WHATS for how in HOWS]
 
 
-def bounce(position: np.ndarray, low: float, high: float) -> np.ndarray:
+def bounce(position: Floats, low: float, high: float) -> Floats:
     """Folds a straight path back into [low, high], as if it were reflected at both ends."""
     span = high - low
     return low + span - np.abs((position - low) % (2 * span) - span)
 
 
 def draw_poses(motion: Motion, rng: np.random.Generator, num_frames: int, width: float) -> Poses:
-    """The thing's poses [T] in a frame `width` frame heights wide; its centre stays in view."""
+    """The drop's poses [T] in a frame that is `width` high ones wide; its centre stays in view."""
     t = np.arange(num_frames)
     heading = rng.uniform(0, 2 * math.pi)
     shake = rng.uniform(0.05, 0.09) * np.sin(
@@ -93,40 +99,34 @@ def draw_poses(motion: Motion, rng: np.random.Generator, num_frames: int, width:
     return Poses(x, y, 1 + pulse, angle)
 
 
-def draw_colours(rng: np.random.Generator) -> np.ndarray:
-    """Two RGB colours [2, 3] in 0..255: a light one for the marks, a dark one for the rest."""
-    light = np.array([rng.uniform(190, 235), rng.uniform(15, 55)])
-    return np.clip(light[:, None] + rng.uniform(-30, 30, (2, 3)), 0, 255)
+def draw_drop(what: str, rng: np.random.Generator, pixels: int) -> Pictures:
+    """A drop lying on its side, RGBA [S, S, 4], its colour multiplied by alpha.
 
-
-def draw_thing(what: str, rng: np.random.Generator, pixels: int) -> np.ndarray:
-    """The thing's picture, uint8 RGBA [S, S, 4], colour multiplied by alpha.
-
-    `pixels` is the number of them on one frame height. The outline, an oval, is drawn the same way
-    for every texture; the rim is in the texture's second colour.
+    `pixels` is the number of them in one frame height. Light marks in a random phase on a dark
+    ground with a dark rim: the outline stands out alike for every texture.
     """
     half_length = rng.uniform(0.28, 0.36)
     stretch = 1 / rng.uniform(0.58, 0.7)
-    period = rng.uniform(0.14, 0.18)
+    wave = 2 * math.pi / rng.uniform(0.14, 0.18)
     phase_u, phase_v = rng.uniform(0, 2 * math.pi, 2)
-    colours = draw_colours(rng)
+    brightness = np.array([[rng.uniform(190, 235)], [rng.uniform(15, 55)]])
+    colours = np.clip(brightness + rng.uniform(-30, 30, (2, 3)), 0, 255).astype(np.uint8)
 
     side = 2 * math.ceil(half_length * pixels + 1)
     fine = side * SUPERSAMPLE
     place = (np.arange(fine, dtype=np.float32) + 0.5 - fine / 2) / (pixels * SUPERSAMPLE)
     v, u = np.meshgrid(place, place, indexing="ij")
-    distance = np.hypot(u, v * stretch / (1 + 0.6 * u / half_length).clip(0.1))
-    turn = 2 * math.pi / period
-    first = TEXTURES[what](u * turn + phase_u, v * turn + phase_v, distance * turn + phase_u) > 0
-    first &= distance < half_length - 0.03
-    picture = np.empty((fine, fine, 4), np.uint8)
-    picture[..., :3] = colours.astype(np.uint8)[np.where(first, 0, 1)]
-    picture[..., 3] = 255
-    picture[distance > half_length] = 0
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    taper = np.maximum(1 + 0.6 * u / half_length, 0.1)
+    r = np.hypot(u, v * stretch / taper)
+    marks = TEXTURES[what](u * wave + phase_u, v * wave + phase_v, r * wave + phase_u) > 0
+    marks &= r < half_length - 0.03
+    drop = np.full((fine, fine, 4), 255, np.uint8)
+    drop[..., :3] = np.where(marks[..., None], *colours)
+    drop[r > half_length] = 0
+    return cv2.resize(drop, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
     """Smooth blotches of random colour and scale, float32 RGB [H, W, 3] in 0..255."""
     height, width = size
     picture = np.full((height, width, 3), rng.uniform(135, 215, 3), np.float32)
@@ -143,7 +143,7 @@ def render_clip(
     num_frames: int = 60,
     size: tuple[int, int] = (64, 80),
     noise: float = 4.0,
-) -> np.ndarray:
+) -> Pictures:
     """One clip of class (`what`, `how`), uint8 RGB [T, H, W, 3] for `size` (H, W).
 
     `noise` is the standard deviation, in grey levels, of a fresh sensor noise in every frame: with
@@ -152,20 +152,15 @@ def render_clip(
     height, width = size
     pixels = height * SUPERSAMPLE
     poses = draw_poses(MOTIONS[how], rng, num_frames, width / height)
-    thing = draw_thing(what, rng, pixels)
+    drop = draw_drop(what, rng, pixels)
     background = draw_background(rng, size)
-    middle = (len(thing) - 1) / 2
+    middle = (len(drop) - 1) / 2
 
-    layers = np.empty((num_frames, height, width, 4), np.uint8)
+    layers: Pictures = np.empty((num_frames, height, width, 4), np.uint8)
     for layer, x, y, grow, angle in zip(layers, *poses, strict=True):
-        cos, sin = grow * math.cos(angle), grow * math.sin(angle)
-        to_canvas = np.array(
-            [
-                [cos, -sin, x * pixels - 0.5 - middle * (cos - sin)],
-                [sin, cos, y * pixels - 0.5 - middle * (sin + cos)],
-            ]
-        )
-        canvas = cv2.warpAffine(thing, to_canvas, (width * SUPERSAMPLE, pixels))
+        to_canvas = cv2.getRotationMatrix2D((middle, middle), -math.degrees(angle), grow)
+        to_canvas[:, 2] += (x * pixels - 0.5 - middle, y * pixels - 0.5 - middle)
+        canvas = cv2.warpAffine(drop, to_canvas, (width * SUPERSAMPLE, pixels))
         cv2.resize(canvas, (width, height), dst=layer, interpolation=cv2.INTER_AREA)
     clip = rng.standard_normal((num_frames, height, width, 3), np.float32)
     clip *= noise
@@ -174,7 +169,7 @@ def render_clip(
     return np.clip(np.rint(clip), 0, 255).astype(np.uint8)
 
 
-def write_video(path: Path, clip: np.ndarray) -> None:
+def write_video(path: Path, clip: Pictures) -> None:
     """Encodes uint8 RGB [T, H, W, 3] as MPEG-4; the file appears under its name when complete.
 
     Raises OSError naming the file when it cannot be written in full.
@@ -250,10 +245,15 @@ def write_dataset(
     (root / MARKER).unlink(missing_ok=True)
     clip_ids = [(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]
     write = partial(write_clip, root=root, seed=seed)
-    with ProcessPoolExecutor(num_processes, get_context("spawn")) as pool:
+    # An interrupt from the keyboard is the parent's to handle: it lets running clips end.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(num_processes, get_context("spawn"), signal.signal, ignore)
+    try:
         for done, _ in enumerate(pool.map(write, clip_ids, chunksize=8), start=1):
             if report:
                 report(done, len(clip_ids))
+    finally:
+        pool.shutdown(cancel_futures=True)
     for split in SPLITS:
         clips = range(params[f"num_{split}"])
         lines = [f"{clip_path(split, i)} {label_of(i)}\n" for i in clips]
