@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains SlowFast on every GPU, or on 2 CPU processes.
-# bash run_train_multi.sh [-c CFG] [-o data.root=/videos train.epochs=10] [main.py flags]
+# bash run_train_multi.sh [-c CFG] [-o data.root=/videos train.batch_size=16] [main.py flags]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python="$root/.venv/bin/python"

@@ -8,7 +8,7 @@ import paddle
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.annotations import ListError, read_labels, read_list
+from slowfast.data.annotations import ListError, Sample, read_labels, read_list
 from slowfast.data.decode import VideoError
 from slowfast.data.loader import ReaderDiedError
 from slowfast.engine import evaluate, infer, state, train
@@ -60,7 +60,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("-c", "--config", metavar="CFG", help="YAML file over the defaults")
     parser.add_argument(
         "-o", "--override", metavar="K=V", action="append", nargs="+", default=[],
-        help="config values over the file's: -o train.epochs=10 optim.base_lr=0.05",
+        help="config values over the file's: -o train.batch_size=16 optim.base_lr=0.05",
     )  # fmt: skip
     parser.add_argument("--validate", action="store_true", help="validate during training")
     mode = parser.add_mutually_exclusive_group()
@@ -82,7 +82,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--deterministic", action="store_true", help="only GPU kernels that repeat exactly"
     )
-    parser.add_argument("--max_iters", type=int, metavar="N", help="end training after N steps")
+    parser.add_argument(
+        "--max_iters", type=_at_least_one, metavar="N", help="end training after N steps"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument(
         "--average-clips", choices=("prob", "score"), help="in place of test.average_clips"
@@ -101,9 +103,17 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
             parser.error(f"--{flag} is for training")
     if args.average_clips and (is_training or args.summary):
         parser.error("--average-clips is for --test and --infer")
+    if args.summary and args.weights:
+        parser.error("--summary describes a config: leave out --weights")
     if args.resume and args.weights:
         parser.error("--resume has its own weights: leave out --weights")
     return args
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 on")
+    return int(text)
 
 
 def config_of_training(args: argparse.Namespace) -> Config | None:
@@ -116,17 +126,62 @@ def _is_training(args: argparse.Namespace) -> bool:
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.summary:
+        print(summary_text(_config(args, None)))
+        return 0
+    if _is_training(args):
+        return _train(args)
     weights = args.weights
-    uses_weights = args.test or args.infer is not None
-    if uses_weights and weights is None:
+    if weights is None:
         weights = str(Path(_config(args, None).output_dir) / state.BEST)
         if not Path(weights).exists():
             raise WeightsError(f"no -w given, and there is no {weights} from a training run")
-    cfg = _config(args, weights if uses_weights else None)
-    if args.summary:
-        print(summary_text(cfg))
-        return 0
-    start_logging(distributed.rank(), None if uses_weights else cfg.output_dir)
+    cfg = _config(args, weights)
+    return _test(args, cfg, weights) if args.test else _infer(args, cfg, weights)
+
+
+def _train(args: argparse.Namespace) -> int:
+    cfg = _config(args, None)
+    train_samples = _read_list(cfg, cfg.data.train_list)
+    val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
+    checkpoints = state.checkpoints(cfg.output_dir)
+    if checkpoints and args.resume is None:
+        raise ConfigError(
+            f"{cfg.output_dir} already holds a run: go on with --resume auto, or choose another "
+            "folder with -o output_dir=..."
+        )
+    start_logging(distributed.rank(), cfg.output_dir)
+    model = _start(args, cfg, args.weights)
+    run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
+    if args.resume == "auto" and not checkpoints:
+        logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
+    elif args.resume is not None:
+        path = checkpoints[0] if args.resume == "auto" else args.resume
+        logger.info(state.restore(run_state, path))
+    if distributed.rank() == 0:
+        state.write_config(cfg)
+    train.train(run_state, train_samples, val_samples, cfg, max_iters=args.max_iters)
+    return 0
+
+
+def _test(args: argparse.Namespace, cfg: Config, weights: str) -> int:
+    samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
+    start_logging(distributed.rank())
+    evaluate.multi_view_test(_start(args, cfg, weights), samples, cfg)
+    return 0
+
+
+def _infer(args: argparse.Namespace, cfg: Config, weights: str) -> int:
+    """Returns 1 if a video could not be read."""
+    samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
+    labels = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.labels else None
+    start_logging(distributed.rank())
+    results = infer.infer(_start(args, cfg, weights), samples, labels, cfg)
+    return 1 if any("error" in row for row in results) else 0
+
+
+def _start(args: argparse.Namespace, cfg: Config, weights: str | None) -> VideoClassifier:
+    """Chooses the device, connects the processes, seeds, and builds the network."""
     if args.deterministic:
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
     distributed.start(args.device)
@@ -134,15 +189,11 @@ def _run(args: argparse.Namespace) -> int:
     model = build_model(cfg.model, cfg.data.crop_size)
     if weights is not None:
         logger.info(load_weights(model, weights))
-    if args.infer is not None:
-        return _infer(args.infer, model, cfg)
-    if args.test:
-        test_list = cfg.data.test_list or cfg.data.val_list
-        samples = read_list(test_list, cfg.data.root, cfg.model.num_classes)
-        evaluate.multi_view_test(model, samples, cfg)
-        return 0
-    _train(args, model, cfg)
-    return 0
+    return model
+
+
+def _read_list(cfg: Config, path: str) -> list[Sample]:
+    return read_list(path, cfg.data.root, cfg.model.num_classes)
 
 
 def _config(args: argparse.Namespace, weights: str | None) -> Config:
@@ -154,39 +205,10 @@ def _config(args: argparse.Namespace, weights: str | None) -> Config:
         overrides.append(f"test.average_clips={args.average_clips}")
     path = args.config
     if path is None and weights is not None:
+        if not Path(weights).exists():
+            raise WeightsError(f"weights {weights} cannot be read: No such file or directory")
         own = Path(weights).with_suffix(".yaml")
         path = own if own.exists() else Path(weights).parent / state.CONFIG
-        if Path(weights).exists() and not path.exists():
-            raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
         if not path.exists():
-            raise WeightsError(f"weights {weights} cannot be read: no such file")
+            raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
     return load_config(path or DEFAULT_CONFIG, overrides)
-
-
-def _infer(paths: list[str], model: VideoClassifier, cfg: Config) -> int:
-    labels = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.labels else None
-    results = infer.infer(model, infer.find_videos(paths, cfg.data.frame_pattern), labels, cfg)
-    return 1 if any("error" in row for row in results) else 0
-
-
-def _train(args: argparse.Namespace, model: VideoClassifier, cfg: Config) -> None:
-    data, classes = cfg.data, cfg.model.num_classes
-    train_samples = read_list(data.train_list, data.root, classes)
-    val_samples = read_list(data.val_list, data.root, classes) if args.validate else None
-    run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
-    resume = args.resume
-    if resume == "auto":
-        found = state.checkpoints(cfg.output_dir)
-        resume = found[0] if found else None
-        if resume is None:
-            logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
-    if args.resume is None and state.checkpoints(cfg.output_dir):
-        raise ConfigError(
-            f"{cfg.output_dir} already holds a run: go on with --resume auto, or choose another "
-            "folder with -o output_dir=..."
-        )
-    if resume is not None:
-        logger.info(state.restore(run_state, resume))
-    if distributed.rank() == 0:
-        state.write_config(cfg)
-    train.train(run_state, train_samples, val_samples, cfg, max_iters=args.max_iters)

@@ -176,6 +176,15 @@ class Config:
     """Seed of initial weights, order, augmentation and dropout."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, in which a date is text: ``output_dir=2026-05-01`` names a folder."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def load_config(path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
     """Reads a YAML file over the defaults, and ``section.key=value`` overrides over that.
 
@@ -190,7 +199,7 @@ def load_config(path: str | Path | None = None, overrides: list[str] | None = No
         if not equals or not key:
             raise ConfigError(f"override '{item}' is not of the form section.key=value")
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
         nested: Any = "" if value is None else value
@@ -250,6 +259,9 @@ def validate(cfg: Config) -> None:
          f"model.temporal_blocks={list(model.temporal_blocks)} needs 4 numbers, or none"),
         (len(data.mean) == 3, f"data.mean={list(data.mean)} needs 3 numbers, one per colour"),
         (len(data.std) == 3, f"data.std={list(data.std)} needs 3 numbers, one per colour"),
+        (cfg.optim.warmup_epochs <= cfg.train.epochs,
+         f"optim.warmup_epochs={cfg.optim.warmup_epochs:g} is above "
+         f"train.epochs={cfg.train.epochs}"),
         (data.min_short_side <= data.max_short_side,
          f"data.min_short_side={data.min_short_side} is above "
          f"data.max_short_side={data.max_short_side}"),
@@ -266,7 +278,7 @@ def validate(cfg: Config) -> None:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -293,6 +305,7 @@ def _build(cls: Any, tree: dict[str, Any], *, prefix: str, where: str, base: Any
             raise ConfigError(f"{where}unknown config key '{name}'{_suggest(name)}")
         if dataclasses.is_dataclass(hints[key]):
             section = getattr(base, key)
+            value = {} if value is None else value  # all of the section is commented out
             values[key] = _build(hints[key], value, prefix=f"{name}.", where=where, base=section)
         else:
             values[key] = _cast(value, hints[key], name, where)

@@ -14,12 +14,13 @@ Labels = NDArray[np.int64]
 def rank_of_label(scores: Scores, labels: Labels) -> NDArray[np.int64]:
     """At which place ``[N]``, from 0, each label's class stands in ``scores [N, K]``.
 
-    Of equal scores the lower class index stands first. A score that is not a number stands last.
+    Of equal scores the lower class index stands first. A label whose score is not a number stands
+    at K, behind all places.
     """
-    scores = np.where(np.isnan(scores), -np.inf, scores)
     own = scores[np.arange(len(labels)), labels][:, None]
     before = np.arange(scores.shape[1]) < labels[:, None]
-    return ((scores > own) | ((scores == own) & before)).sum(axis=1)
+    place = ((scores > own) | ((scores == own) & before)).sum(axis=1)
+    return np.where(np.isnan(own[:, 0]), scores.shape[1], place)
 
 
 class Meter:

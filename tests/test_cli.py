@@ -28,6 +28,7 @@ data:
   crop_size: 32
   num_workers: 0
 test: {short_side: 32, crop_size: 32}
+optim: {warmup_epochs: 1}
 train: {epochs: 2, batch_size: 4}
 output_dir: out
 """
@@ -56,6 +57,19 @@ def write_weights(path: str, num_classes: int = 5) -> None:
 
 def parse(*flags: str) -> dict[str, Any]:
     return vars(cli.parse_args(list(flags)))
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two"])
+def test_max_iters_is_at_least_one(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--max_iters", number)
+    assert f"{number} is not a whole number from 1 on" in capsys.readouterr().err
+
+
+def test_summary_takes_no_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--summary", "-w", "a.pdparams")
+    assert "--summary describes a config" in capsys.readouterr().err
 
 
 def test_without_flags_it_trains_by_the_default_config() -> None:
@@ -217,7 +231,7 @@ def make_nothing() -> None:
         (make_nothing, ["-c", "small.yaml"],
          "no -w given, and there is no out/SlowFast_best.pdparams from a training run"),
         (make_nothing, ["-w", "run/w.pdparams"],
-         "weights run/w.pdparams cannot be read: no such file"),
+         "weights run/w.pdparams cannot be read: No such file or directory"),
         (make_nothing, ["-c", "small.yaml", "-w", "run/w.pdparams"],
          "weights run/w.pdparams cannot be read: No such file or directory"),
         (make_config_dir_only, ["-w", "run/w.pdparams"],
@@ -240,6 +254,7 @@ def test_wrong_weights(
     complaint: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    Path("val.list").write_text("a.mp4 1\n")
     make()
     assert refusal([*mode, *flags], capsys) == complaint
 
@@ -279,6 +294,7 @@ def test_another_number_of_class_names(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.skipif(paddle.device.cuda.device_count() > 0, reason="there is a GPU")
 def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("train.list").write_text("a.mp4 1\n")
     assert refusal(["-c", "small.yaml", "--device", "gpu"], capsys).startswith("--device gpu: ")
 
 

@@ -88,16 +88,17 @@ def test_there_are_configs() -> None:
 
 
 def test_overrides_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
-    path = write(tmp_path, "model: {alpha: 4}\ntrain: {epochs: 7, batch_size: 3}\n")
-    cfg = load_config(path, ["train.epochs=9", "seed=5", "train.epochs=11"])
+    path = write(tmp_path, "model: {alpha: 4}\ntrain: {epochs: 37, batch_size: 3}\n")
+    cfg = load_config(path, ["train.epochs=39", "seed=5", "train.epochs=41"])
     assert cfg.model.alpha == 4
-    assert cfg.train.epochs == 11
+    assert cfg.train.epochs == 41
     assert cfg.train.batch_size == 3
     assert cfg.train.log_interval == Config().train.log_interval
     assert cfg.seed == 5
 
 
-def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "model:\n  # alpha: 4\n")) == Config()
     assert load_config(write(tmp_path, "# nothing\n")) == Config()
 
 
@@ -124,15 +125,16 @@ def test_a_config_cannot_be_changed() -> None:
         ("optim.weight_decay='1E-4'", 1e-4),
         ("optim.weight_decay=.5", 0.5),
         ("optim.weight_decay=1", 1.0),
-        ("train.epochs=10", 10),
-        ("train.epochs='10'", 10),
-        ("train.epochs=1e1", 10),
-        ("train.epochs=10.0", 10),
+        ("train.epochs=40", 40),
+        ("train.epochs='40'", 40),
+        ("train.epochs=4e1", 40),
+        ("train.epochs=40.0", 40),
         ("optim.nesterov=false", False),
         ("optim.nesterov=True", True),
         ("data.root=/videos/a b=c", "/videos/a b=c"),
         ("data.test_list=", ""),
         ("output_dir=2024", "2024"),
+        ("output_dir=2026-05-01", "2026-05-01"),
         ("data.mean=[0, 0.5, 5e-1]", (0.0, 0.5, 0.5)),
         ("model.temporal_blocks=[1, 2, 3, 4]", (1, 2, 3, 4)),
         ("model.temporal_blocks=[]", ()),
@@ -245,6 +247,7 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
         (["data.min_short_side=321"], "data.min_short_side=321 is above data.max_short_side=320"),
         (["data.crop_size=257"], "data.crop_size=257 is above data.min_short_side=256"),
         (["test.crop_size=257"], "test.crop_size=257 is above test.short_side=256"),
+        (["train.epochs=10"], "optim.warmup_epochs=34 is above train.epochs=10"),
         (["seed=-1"], "seed=-1 must not be negative"),
         (["seed=18446744073709551616"], "seed=18446744073709551616 does not fit into 64 bits"),
     ],

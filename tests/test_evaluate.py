@@ -103,8 +103,7 @@ def test_a_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) 
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert (
-        "head.projection.weight is [288, 24] in the file, [288, 25] in the network"
-        in done.stderr
+        "head.projection.weight is [288, 24] in the file, [288, 25] in the network" in done.stderr
     )
 
 

@@ -24,7 +24,13 @@ def test_good_videos_are_done_and_broken_ones_reported(tmp_path: Path, processes
     shutil.copy(tiny_data() / "val" / "000000.mp4", good)
     (tmp_path / "zero.mp4").touch()
     (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:400])
-    paths = ["zero.mp4", good, "cut.mp4", "nowhere.mp4", tiny_data() / "val" / "000001.mp4"]
+    paths: list[str | Path] = [
+        "zero.mp4",
+        good,
+        "cut.mp4",
+        "nowhere.mp4",
+        tiny_data() / "val" / "000001.mp4",
+    ]
     done = main_py("--infer", *paths, "-w", weights, cwd=tmp_path, processes=processes)
     assert done.returncode == 1
     rows = json.loads((tmp_path / "data/results/result.json").read_text(encoding="utf-8"))

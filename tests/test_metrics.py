@@ -37,9 +37,10 @@ def test_a_constant_answer_is_right_for_one_class_only() -> None:
     assert meter.result() == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
 
 
-def test_a_score_that_is_not_a_number_stands_last() -> None:
+def test_a_score_that_is_not_a_number_is_never_right() -> None:
     nan = float("nan")
-    assert places([[nan, -5.0, 1.0]] * 3, [0, 1, 2]) == [2, 1, 0]
+    assert places([[nan, -5.0, 1.0]] * 3, [0, 1, 2]) == [3, 1, 0]
+    assert places([[nan] * 24], [0]) == [24]
     assert places([[1.0, nan, -float("inf")]], [0]) == [0]
 
 

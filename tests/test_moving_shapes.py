@@ -76,7 +76,8 @@ def test_vibrations_look_at_rest_at_every_fifth_frame(what: str, how: str) -> No
         slow = clip[start::PERIOD].astype(int)
         assert np.abs(slow - slow[0]).max() <= 1  # rounding
     moved = np.abs(np.diff(clip.astype(int), axis=0)).max(axis=(1, 2, 3))
-    assert (moved > 40).all()
+    assert moved.min() > 0
+    assert np.median(moved) > 100
 
 
 @pytest.mark.parametrize("what", WHATS)
@@ -198,19 +199,17 @@ def test_interrupted_run_is_not_complete(tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    numbers = {"num_train": 1, "num_val": 1, "seed": 0}
+    params = {"version": moving_shapes.VERSION, "num_train": 1, "num_val": 1, "seed": 0}
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path, **numbers, num_processes=1, report=interrupt)
-    params = {"version": moving_shapes.VERSION, **numbers}
+        write_dataset(tmp_path, num_train=1, num_val=1, seed=0, num_processes=1, report=interrupt)
     assert not is_complete(tmp_path, params)
-    write_dataset(tmp_path, **numbers, num_processes=1)
+    write_dataset(tmp_path, num_train=1, num_val=1, seed=0, num_processes=1)
     assert is_complete(tmp_path, params)
     (tmp_path / moving_shapes.MARKER).write_text(json.dumps({**params, "version": 0}))
     assert not is_complete(tmp_path, params)
 
 
 def test_unwritable_file_is_named(tmp_path: Path) -> None:
-    """A folder that does not exist, and a frame size that the encoder does not take."""
     clip = np.zeros((3, 64, 80, 3), np.uint8)
     missing = tmp_path / "missing/a.mp4"
     with pytest.raises(OSError, match=f"cannot write {missing}: 0 of 3 frames"):

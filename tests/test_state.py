@@ -15,7 +15,7 @@ from slowfast.config import Config, load_config
 from slowfast.engine import state
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer
-from slowfast.weights import WeightsError, read_weights
+from slowfast.weights import WeightsError, read_pickle, read_weights
 
 
 def fresh_state(cfg: Config) -> state.TrainState:
@@ -157,7 +157,7 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
         assert a.keys() == b.keys()
         for tensor in a:
             np.testing.assert_array_equal(a[tensor], b[tensor], err_msg=f"{name}: {tensor}")
-    ends = [state.read_pickle(f / "out" / "SlowFast_epoch_000003.pdopt") for f in (whole, killed)]
+    ends = [read_pickle(f / "out" / "SlowFast_epoch_000003.pdopt") for f in (whole, killed)]
     assert ends[0]["best_top1"] == ends[1]["best_top1"]
     for tensor, value in ends[0]["velocities"].items():
         np.testing.assert_array_equal(value, ends[1]["velocities"][tensor], err_msg=tensor)

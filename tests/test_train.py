@@ -12,7 +12,9 @@ from visualdl import LogReader
 
 from slowfast.config import load_config
 from slowfast.data.annotations import read_list
+from slowfast.data.dataset import ValClips
 from slowfast.engine import state, train
+from slowfast.engine.evaluate import validate
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer, learning_rate
 from slowfast.weights import read_weights
@@ -72,8 +74,8 @@ def test_two_processes_share_the_work_and_agree(tmp_path: Path) -> None:
     run = state.TrainState(model, build_optimizer(model, cfg.optim))
     state.restore(run, state.checkpoints(cfg.output_dir)[0])
     samples = read_list(cfg.data.val_list, cfg.data.root, 24)
-    with train._clip_loader(train.ValClips(samples, cfg.data), 0) as loader:
-        alone = train.validate(model, loader, len(samples), cfg)
+    with train._clip_loader(ValClips(samples, cfg.data), 0) as loader:
+        alone = validate(model, loader, len(samples), cfg)
     (last,) = (row for row in rows if row["kind"] == "val" and row["step"] == 2)
     assert alone["top1"] == pytest.approx(last["top1"], abs=1e-9)
     assert alone["top5"] == pytest.approx(last["top5"], abs=1e-9)

@@ -43,7 +43,7 @@ def read_list(list_path: str, root: str, num_classes: int) -> list[Sample]:
         label = _label(label_text, where, num_classes) if found and path.strip() else None
         if label is None:
             raise ListError(f"{where}: no label in '{line}' (a line is 'path{separator}label')")
-        samples.append(_sample(path.rstrip(), label, separator, root))
+        samples.append(_sample(path.rstrip(), label, separator, root, where))
     if not samples:
         raise ListError(f"{list_path}: the list is empty")
     return samples
@@ -90,12 +90,14 @@ def _label(text: str, where: str, num_classes: int) -> int | None:
     return label
 
 
-def _sample(path: str, label: int, separator: str, root: str) -> Sample:
+def _sample(path: str, label: int, separator: str, root: str, where: str) -> Sample:
     """``folder num_frames`` is a frame folder unless a file of that whole name exists."""
     folder, found, count = path.rpartition(separator)
     if found and folder.strip() and count.isdecimal():
         whole = _resolve(path, root)
         if not Path(whole).exists():
+            if int(count) == 0:
+                raise ListError(f"{where}: the folder {folder.rstrip()} has 0 frames")
             return Sample(_resolve(folder.rstrip(), root), label, int(count))
     return Sample(_resolve(path, root), label)
 

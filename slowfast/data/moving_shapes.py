@@ -84,14 +84,10 @@ def bounce(position: Floats, low: float, high: float) -> Floats:
 def draw_poses(motion: Motion, rng: np.random.Generator, num_frames: int, width: float) -> Poses:
     """The drop's poses [T] in a frame that is `width` high ones wide; its centre stays in view."""
     t = np.arange(num_frames)
-    heading = rng.uniform(0, 2 * math.pi)
-    shake = rng.uniform(0.05, 0.09) * np.sin(
-        rng.uniform(0, 2 * math.pi) + 2 * math.pi * motion.shake * t
-    )
-    pulse = rng.uniform(0.12, 0.25) * np.sin(
-        rng.uniform(0, 2 * math.pi) + 2 * math.pi * motion.pulse * t
-    )
-    angle = rng.uniform(0, 2 * math.pi) + motion.spin * rng.uniform(0.92, 1.08) * t
+    heading, turned, phase_s, phase_p = rng.uniform(0, 2 * math.pi, 4)
+    shake = rng.uniform(0.05, 0.09) * np.sin(phase_s + 2 * math.pi * motion.shake * t)
+    pulse = rng.uniform(0.12, 0.25) * np.sin(phase_p + 2 * math.pi * motion.pulse * t)
+    angle = turned + rng.uniform(0.92, 1.08) * motion.spin * t
     way = shake + rng.uniform(0.015, 0.03) * motion.slide * t
     x = rng.uniform(-0.14, 0.14) + math.cos(heading) * way
     y = rng.uniform(-0.14, 0.14) + math.sin(heading) * way
@@ -175,9 +171,8 @@ def write_video(path: Path, clip: Pictures) -> None:
     Raises OSError naming the file when it cannot be written in full.
     """
     part = path.with_suffix(".part.mp4")
-    writer = cv2.VideoWriter(
-        str(part), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (clip.shape[2], clip.shape[1])
-    )
+    size = (clip.shape[2], clip.shape[1])
+    writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
     for frame in clip:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
