@@ -70,9 +70,9 @@ def frame_strip(
     """
     count = len(frames)
     figure = Figure(figsize=(13, 3.1), layout="constrained")
-    left, right = np.ravel(figure.subfigures(1, 2, width_ratios=[2.4, 1]))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[2.4, 1])[0]
     left.suptitle(f"true: {truth}", fontsize=11)
-    above, below = np.ravel(left.subfigures(2, 1, height_ratios=[2.6, 1]))
+    above, below = left.subfigures(2, 1, squeeze=False, height_ratios=[2.6, 1])[:, 0]
     for axis, index in zip(above.subplots(1, len(slow)), slow, strict=True):
         _show(axis, frames[index], SLOW, f"slow pathway: frame {index}")
     for index, axis in enumerate(below.subplots(1, count)):

@@ -161,3 +161,10 @@ def test_another_number_of_class_names_is_refused(tmp_path: Path, num_classes: i
 def test_a_missing_labels_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="cannot be read"):
         read_labels(str(tmp_path / "nowhere.txt"), 3)
+
+
+def test_a_frame_folder_without_frames_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.mp4 0\nsome folder 0 2\n")
+    with pytest.raises(ListError) as caught:
+        read_list(path, str(tmp_path), 3)
+    assert str(caught.value) == f"{path}:2: the folder some folder has 0 frames"

@@ -1,0 +1,80 @@
+"""The demo: its parts, and (slow) the whole of it as a user runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from tiny_run import REPOSITORY
+
+from slowfast.data.moving_shapes import HOWS
+from slowfast.tools import demo
+
+
+@pytest.mark.parametrize(
+    ("line", "share"),
+    [
+        ("epoch:[  3/24 ] train step:40   loss: 1.0 lr: 0.1 top1: 0.5", 2.5 / 24),
+        ("test: 30/120, 0:00:09 left", 0.25),
+        ("END epoch:3 train loss: 1.0", None),
+        ("192 of 192 tensors loaded from x", None),
+    ],
+)
+def test_how_far_a_step_is_shows_in_its_lines(line: str, share: float | None) -> None:
+    assert demo._share_done(line) == pytest.approx(share)
+
+
+def test_the_halves_of_a_class() -> None:
+    motions = len(HOWS)
+    pairs = [(0, 0), (1, 0), (motions, 0), (motions + 1, motions + 1)]
+    rows = [{"label": label, "top5_indices": [predicted]} for label, predicted in pairs]
+    assert demo.halves(rows) == (0.75, 0.75)
+
+
+def test_a_step_that_fails_shows_its_error_and_keeps_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    with pytest.raises(demo.StepFailedError, match="error: config no.yaml cannot be read"):
+        demo.run("train", ["single", "log", "--validate", "-c", "no.yaml"])
+    assert "error: config no.yaml" in (tmp_path / "output" / "demo_train.txt").read_text()
+
+
+@pytest.mark.slow
+def test_run_demo_reaches_90_percent_and_reuses_what_is_there(tmp_path: Path) -> None:
+    files = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    first = run_demo(tmp_path)
+    assert first["top1"] >= 0.9 and first["how_top1"] >= 0.9 and first["what_top1"] >= 0.9
+    for name in ("checkpoint", "vdl", "result", "learning_curve", "confusion_matrix", "frames"):
+        assert (tmp_path / first[name]).exists(), name
+    for name in ("learning_curve", "confusion_matrix", "frames"):
+        assert cv2.imread(str(tmp_path / first[name])) is not None
+    weights = (tmp_path / first["checkpoint"]).stat().st_mtime_ns
+    again = run_demo(tmp_path)
+    assert {**again, "seconds": 0} == {**first, "seconds": 0}
+    assert (tmp_path / first["checkpoint"]).stat().st_mtime_ns == weights
+
+
+def run_demo(folder: Path) -> dict[str, Any]:
+    """Runs run_demo.sh; returns its summary.json."""
+    keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "OMP_NUM_THREADS")}
+    env = keep | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "run_demo.sh"], cwd=folder, env=env, capture_output=True, text=True, timeout=1200
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    summary: dict[str, Any] = json.loads((folder / "output/demo/summary.json").read_text())
+    assert f"top-1 {100 * summary['top1']:.1f} %" in done.stdout
+    return summary

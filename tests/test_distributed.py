@@ -1,0 +1,42 @@
+"""Sums and means over real processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tiny_run import environment
+
+SCRIPT = """
+import paddle
+from slowfast import distributed
+distributed.start("cpu")
+rank = distributed.rank()
+total, one = distributed.all_reduce_sum(2**24 + rank, 1)
+assert (total, one) == (3 * 2**24 + 3, 3), total  # no float32 holds this sum
+assert distributed.gather({"rank": rank, "text": "ü" * rank}) == [
+    {"rank": r, "text": "ü" * r} for r in range(3)
+]
+model = paddle.nn.Sequential(paddle.nn.BatchNorm3D(2), paddle.nn.BatchNorm3D(3))
+for i, norm in enumerate(model):
+    norm._mean.set_value(paddle.full_like(norm._mean, rank + 10.0 * i))
+    norm._variance.set_value(paddle.full_like(norm._variance, 1.0 + rank + 10.0 * i))
+distributed.average_batch_norm(model)
+for i, norm in enumerate(model):
+    assert norm._mean.tolist() == [1 + 10.0 * i] * (2 + i), norm._mean
+    assert norm._variance.tolist() == [2 + 10.0 * i] * (2 + i), norm._variance
+distributed.barrier()
+print(f"rank {rank} of {distributed.world_size()} is content")
+"""
+
+
+def test_three_processes_agree(tmp_path: Path) -> None:
+    (tmp_path / "check.py").write_text(SCRIPT, encoding="utf-8")
+    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=3", "--log_dir=logs"]
+    done = subprocess.run(
+        [sys.executable, *launcher, "check.py"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    logs = [(tmp_path / "logs" / f"workerlog.{rank}").read_text() for rank in range(3)]
+    assert done.returncode == 0, "\n".join(logs)
+    for rank, text in enumerate(logs):
+        assert f"rank {rank} of 3 is content" in text

@@ -1,0 +1,62 @@
+"""Pictures: what is drawn where, looked at through the pixels."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from slowfast import pictures
+
+
+def pixels(path: Path) -> NDArray[Any]:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return picture[:, :, ::-1].astype(int)
+
+
+def share_of(picture: NDArray[Any], colour: str) -> float:
+    """Share of pixels that are of a colour, ``#rrggbb``."""
+    rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return float((np.abs(picture - rgb).sum(axis=-1) < 12).mean())
+
+
+def test_the_learning_curve_has_both_curves_and_takes_repeated_rows(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"kind": "train", "step": s, "of": 20, "loss": 3 / s, "top1": s / 20} for s in range(1, 21)
+    ]
+    rows += [{"kind": "val", "step": e, "loss": 2 / e, "top1": e / 4} for e in (1, 2, 3, 4)]
+    rows += rows[5:9]  # of a resumed run
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pictures.learning_curve(tmp_path / "metrics.jsonl", tmp_path / "sub" / "curve.png")
+    picture = pixels(tmp_path / "sub" / "curve.png")
+    assert share_of(picture, pictures.SLOW) > 0.001
+    assert share_of(picture, pictures.FAST) > 0.001
+
+
+def test_the_confusion_matrix_is_dark_where_the_counts_are(tmp_path: Path) -> None:
+    labels, names = np.repeat([0, 1, 2], 10), ["a", "b", "c"]
+    darks = []
+    for predicted in (labels, (labels + 1) % 3, np.zeros_like(labels)):
+        pictures.confusion_matrix(labels, predicted, names, tmp_path / "m.png")
+        picture = pixels(tmp_path / "m.png")
+        dark = picture.sum(axis=-1) < 200  # the full shade, and text
+        rows, columns = np.nonzero(dark & (picture[:, :, 2] > picture[:, :, 0] + 40))
+        darks.append((rows.mean(), columns.mean(), len(rows)))
+    diagonal, shifted, first = darks
+    assert diagonal[2] == pytest.approx(shifted[2], rel=0.1)
+    assert first[1] < diagonal[1] - 20  # all in the first column, on the left
+
+
+def test_the_strip_frames_slow_and_fast_and_scales_the_bars(tmp_path: Path) -> None:
+    frames = np.full((8, 32, 44, 3), 255, np.uint8)
+    areas = []
+    for share in (0.2, 0.9):
+        best = [("a class", share), ("another", 0.1)]
+        pictures.frame_strip(frames, [0, 7], best, "a class", tmp_path / "s.png")
+        areas.append(share_of(pixels(tmp_path / "s.png"), pictures.FAST))
+        assert share_of(pixels(tmp_path / "s.png"), pictures.SLOW) > 0.003
+    assert areas[1] > 1.5 * areas[0]
