@@ -322,6 +322,7 @@ import multiprocessing, signal, sys, time
 import numpy as np
 from slowfast.data import loader
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 loader.SHARED_MEMORY = sys.argv[1]
 batches = loader.Loader(lambda key: np.zeros(100_000), num_workers=3)
 
