@@ -93,13 +93,18 @@ def run_demo() -> None:
         f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), "
         f"{summary['seconds']:.0f} s\n\n"
         f"checkpoint        {weights}\n"
-        f"curves            {Path(sys.executable).parent / 'visualdl'} --logdir {curves.parent}\n"
+        f"curves            {_relative(Path(sys.executable).parent / 'visualdl')} --logdir {curves.parent}\n"
         f"prediction        {RESULT}\n"
         f"learning curve    {pictures['learning_curve']}\n"
         f"confusion matrix  {pictures['confusion_matrix']}\n"
         f"frames            {pictures['frames']}\n"
         f"all of this       {out / 'summary.json'}"
     )
+
+
+def _relative(path: Path) -> str:
+    """The path as one would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def write_data(cfg: Config) -> None:
@@ -221,13 +226,13 @@ def draw(
 
 def compare_pathways() -> None:
     """Trains each pathway alone in the same way, and prints the three side by side."""
-    print("\nnetwork      top-1   what    how")
     rows = []
     for name in ("slowfast", "slow_only", "fast_only"):
         out = load_config(CONFIG).output_dir + ("" if name == "slowfast" else f"_{name}")
         train_and_test([f"model.name={name}", f"output_dir={out}"], name.replace("_", " "))
         result = json.loads((Path(out) / "test_result.json").read_text(encoding="utf-8"))
         rows.append((name, result["top1"], *halves(result["predictions"])))
+    print("\nnetwork      top-1    what     how")
     for name, *shares in rows:
         print(f"{name:10s}" + "".join(f"  {100 * share:5.1f}%" for share in shares))
 
