@@ -4,9 +4,8 @@ import sys
 
 from slowfast.quiet import quiet_libraries
 
-quiet_libraries()
-
-from slowfast.cli import main  # noqa: E402
-
 if __name__ == "__main__":
+    quiet_libraries()
+    from slowfast.cli import main
+
     sys.exit(main())

@@ -3,6 +3,7 @@
 # bash run_demo.sh            about 5 minutes on 2 cores; run again, it reuses what is there
 # bash run_demo.sh --compare  also trains each pathway alone, for comparison
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+extras=
 . slowfast/tools/environment.sh
 exec "$python" -m slowfast.tools.demo "$@"

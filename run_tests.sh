@@ -2,11 +2,11 @@
 # Lint, types, import contracts, tests: the same for people and for CI.
 # bash run_tests.sh [pytest arguments, such as -m "not slow"]
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
-. slowfast/tools/environment.sh dev
-bin=$(dirname "$("$python" -c 'import sys; print(sys.executable)')")
-"$bin/ruff" check .
-"$bin/ruff" format --check .
-"$bin/mypy"
-"$bin/lint-imports"
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+extras=dev
+. slowfast/tools/environment.sh
+"$python" -m ruff check .
+"$python" -m ruff format --check .
+"$python" -m mypy
+"$python" -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 exec "$python" -m pytest "$@"

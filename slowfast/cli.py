@@ -45,6 +45,12 @@ def main(argv: list[str] | None = None) -> int:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         print(f"error: {named}", file=sys.stderr, flush=True)
         return 1
+    except RuntimeError:
+        reason = distributed.error_of_another_process()
+        if reason is None:
+            raise
+        print(reason, file=sys.stderr, flush=True)
+        return 1
     except KeyboardInterrupt:
         hint = " (go on with --resume auto)" if _is_training(args) else ""
         print(f"interrupted{hint}", file=sys.stderr, flush=True)
@@ -80,8 +86,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--seed", type=int, help="in place of the config's seed")
     parser.add_argument(
-        "--deterministic", action="store_true", help="only GPU kernels that repeat exactly"
-    )
+        "--deterministic", action="store_true",
+        help="cuDNN's repeatable kernels; those of the CPU always repeat",
+    )  # fmt: skip
     parser.add_argument(
         "--max_iters", type=_at_least_one, metavar="N", help="end training after N steps"
     )
@@ -145,14 +152,20 @@ def _train(args: argparse.Namespace) -> int:
     train_samples = _read_list(cfg, cfg.data.train_list)
     val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
     checkpoints = state.checkpoints(cfg.output_dir)
-    if checkpoints and args.resume is None:
+    goes_on = args.resume == "auto" or (args.resume and Path(args.resume) in checkpoints[:1])
+    if checkpoints and not goes_on:
         raise ConfigError(
-            f"{cfg.output_dir} already holds a run: go on with --resume auto, or choose another "
-            "folder with -o output_dir=..."
+            f"{cfg.output_dir} already holds a run up to {checkpoints[0].stem}: go on with "
+            "--resume auto, or choose another folder with -o output_dir=..."
         )
     start_logging(distributed.rank(), cfg.output_dir)
     model = _start(args, cfg, args.weights)
     run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
+    run_state.plan = {
+        "samples": len(train_samples),
+        "total batch": cfg.train.batch_size * distributed.world_size(),
+        "seed": cfg.seed,
+    }
     if args.resume == "auto" and not checkpoints:
         logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
     elif args.resume is not None:
@@ -174,15 +187,19 @@ def _test(args: argparse.Namespace, cfg: Config, weights: str) -> int:
 def _infer(args: argparse.Namespace, cfg: Config, weights: str) -> int:
     """Returns 1 if a video could not be read."""
     samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
-    labels = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.labels else None
     start_logging(distributed.rank())
+    labels = None
+    if cfg.data.labels and Path(cfg.data.labels).exists():
+        labels = read_labels(cfg.data.labels, cfg.model.num_classes)
+    elif cfg.data.labels:
+        logger.warning(f"no class names: there is no data.labels={cfg.data.labels} here")
     results = infer.infer(_start(args, cfg, weights), samples, labels, cfg)
     return 1 if any("error" in row for row in results) else 0
 
 
 def _start(args: argparse.Namespace, cfg: Config, weights: str | None) -> VideoClassifier:
     """Chooses the device, connects the processes, seeds, and builds the network."""
-    if args.deterministic:
+    if args.deterministic and paddle.is_compiled_with_cuda():
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
     distributed.start(args.device)
     paddle.seed(cfg.seed)

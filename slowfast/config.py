@@ -96,7 +96,7 @@ class DataConfig:
     std: tuple[float, ...] = (0.225, 0.225, 0.225)
     """Divides RGB after the mean is subtracted."""
     num_workers: int = 8
-    """Reader processes per training process; 0 reads in the training process itself."""
+    """Reader processes per process of the run; 0 reads in the process itself."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +248,10 @@ def validate(cfg: Config) -> None:
             if not all(map(holds, value if isinstance(value, tuple) else (value,))):
                 raise ConfigError(f"{key}={value} {rule}")
     model, data, test = cfg.model, cfg.data, cfg.test
+    try:
+        numbered = data.frame_pattern.format(1) != data.frame_pattern.format(2)
+    except (ValueError, LookupError):
+        numbered = False
     relations = [
         (data.num_frames % model.alpha == 0,
          f"data.num_frames={data.num_frames} is not divisible by model.alpha={model.alpha}"),
@@ -257,6 +261,8 @@ def validate(cfg: Config) -> None:
         (model.fusion_kernel % 2 == 1, f"model.fusion_kernel={model.fusion_kernel} is not odd"),
         (len(model.temporal_blocks) in (0, 4),
          f"model.temporal_blocks={list(model.temporal_blocks)} needs 4 numbers, or none"),
+        (numbered, f"data.frame_pattern={data.frame_pattern!r} does not number the frames, as "
+                   "img_{:05d}.jpg does"),
         (len(data.mean) == 3, f"data.mean={list(data.mean)} needs 3 numbers, one per colour"),
         (len(data.std) == 3, f"data.std={list(data.std)} needs 3 numbers, one per colour"),
         (cfg.optim.warmup_epochs <= cfg.train.epochs,

@@ -4,6 +4,8 @@ The only place that reads the launcher's environment variables. Works for one pr
 """
 
 import os
+import time
+from pathlib import Path
 from typing import Any
 
 import paddle
@@ -52,6 +54,24 @@ def start(device: str) -> None:
         paddle.set_device("cpu")
         os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
     dist.init_parallel_env()
+
+
+def error_of_another_process() -> str | None:
+    """The ``error: ...`` line of the process whose end broke the connection to this one, if any.
+
+    The launcher shows the output of rank 0 alone; the others' is in their logs.
+    """
+    folder = os.environ.get("PADDLE_LOG_DIR")
+    if world_size() == 1 or folder is None:
+        return None
+    for _ in range(20):
+        for log in sorted(Path(folder).glob("workerlog.*")):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            errors = [line for line in lines if line.startswith("error: ")]
+            if errors:
+                return errors[-1]
+        time.sleep(0.1)
+    return None
 
 
 def all_reduce_sum(*numbers: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import sys
 import time
 from pathlib import Path
@@ -49,7 +50,8 @@ class MetricWriter:
             return
         for name, value in scalars.items():
             self._writer.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
-        self._rows.write(json.dumps({"kind": kind, "step": step, **row, **scalars}) + "\n")
+        finite = {name: x if math.isfinite(x) else None for name, x in scalars.items()}
+        self._rows.write(json.dumps({"kind": kind, "step": step, **row, **finite}) + "\n")
         self._rows.flush()
 
     def close(self) -> None:

@@ -247,6 +247,22 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
         (["data.min_short_side=321"], "data.min_short_side=321 is above data.max_short_side=320"),
         (["data.crop_size=257"], "data.crop_size=257 is above data.min_short_side=256"),
         (["test.crop_size=257"], "test.crop_size=257 is above test.short_side=256"),
+        (
+            ["data.frame_pattern=img.jpg"],
+            "data.frame_pattern='img.jpg' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (
+            ["data.frame_pattern=img_%05d.jpg"],
+            "data.frame_pattern='img_%05d.jpg' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (
+            ["data.frame_pattern='{a}.jpg'"],
+            "data.frame_pattern='{a}.jpg' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (
+            ["data.frame_pattern='{:05x'"],
+            "data.frame_pattern='{:05x' does not number the frames, as img_{:05d}.jpg does",
+        ),
         (["train.epochs=10"], "optim.warmup_epochs=34 is above train.epochs=10"),
         (["seed=-1"], "seed=-1 must not be negative"),
         (["seed=18446744073709551616"], "seed=18446744073709551616 does not fit into 64 bits"),

@@ -15,7 +15,7 @@ from slowfast.config import DataConfig
 from slowfast.data import sampling
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import MultiViewVideos, TrainClips, ValClips
-from slowfast.data.order import train_batches
+from slowfast.data.order import Stream, train_batches
 
 SEED = 3
 SIDE = 48
@@ -50,7 +50,7 @@ def test_train_clip_has_the_frames_drawn(samples: list[Sample]) -> None:
         range(3), enumerate(lengths_and_spans())
     ):
         clip = read((epoch, index))
-        rng = np.random.default_rng([SEED, epoch, index])
+        rng = np.random.default_rng([Stream.CLIP, SEED, epoch, index])
         wanted = sampling.random_clip(length, span, 32, rng)
         assert read_numbers(clip.frames) == wanted.tolist()
         assert clip.frames.shape == (32, SIDE, SIDE, 3)

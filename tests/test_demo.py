@@ -19,7 +19,7 @@ from slowfast.tools import demo
 @pytest.mark.parametrize(
     ("line", "share"),
     [
-        ("epoch:[  3/24 ] train step:40   loss: 1.0 lr: 0.1 top1: 0.5", 2.5 / 24),
+        ("epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 top1: 0.5", 2.25 / 24),
         ("test: 30/120, 0:00:09 left", 0.25),
         ("END epoch:3 train loss: 1.0", None),
         ("192 of 192 tensors loaded from x", None),

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from test_evaluate import save_tiny_model
 from tiny_run import main_py, tiny_config, tiny_data
@@ -30,13 +32,21 @@ def test_good_videos_are_done_and_broken_ones_reported(tmp_path: Path, processes
         "cut.mp4",
         "nowhere.mp4",
         tiny_data() / "val" / "000001.mp4",
+        "frames",
     ]
-    done = main_py("--infer", *paths, "-w", weights, cwd=tmp_path, processes=processes)
+    (tmp_path / "frames").mkdir()
+    for number, width in ((1, 44), (2, 40)):
+        picture = np.zeros((32, width, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "frames" / f"img_{number:05d}.png"), picture)
+    override = "data.frame_pattern=img_{:05d}.png"
+    flags: list[str | Path] = ["-w", weights, "-o", override]
+    done = main_py("--infer", *paths, *flags, cwd=tmp_path, processes=processes)
     assert done.returncode == 1
     rows = json.loads((tmp_path / "data/results/result.json").read_text(encoding="utf-8"))
     assert [row["video_id"] for row in rows] == [str(path) for path in paths]
-    assert ["error" in row for row in rows] == [True, False, True, True, False]
+    assert ["error" in row for row in rows] == [True, False, True, True, False, True]
     assert rows[0]["error"] == "zero.mp4: the file is empty (0 bytes)"
+    assert "frames/img_00002.png: its size differs" in rows[5]["error"]
     labels = (tiny_data() / "labels.txt").read_text().splitlines()
     for row in (rows[1], rows[4]):
         assert set(row) == FIELDS
@@ -48,6 +58,15 @@ def test_good_videos_are_done_and_broken_ones_reported(tmp_path: Path, processes
         )
     assert "not read: nowhere.mp4: No such file or directory" in done.stdout
     assert rows[4]["top1_label"] in done.stdout
+
+
+def test_class_names_that_are_not_here_are_done_without(tmp_path: Path) -> None:
+    weights = save_tiny_model(tiny_config(tmp_path, "data.labels=gone.txt"))
+    video = tiny_data() / "val" / "000002.mp4"
+    done = main_py("--infer", video, "-w", weights, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no class names: there is no data.labels=gone.txt here" in done.stdout
+    assert "  class " in done.stdout
 
 
 def test_all_good_exits_with_zero(tmp_path: Path) -> None:

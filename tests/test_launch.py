@@ -17,7 +17,7 @@ WRAPPERS = [
 
 
 def bash(script: str, *flags: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a wrapper with this interpreter first on the PATH."""
+    """Runs a wrapper with this interpreter first on the PATH, and so the active python3."""
     env = environment() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     env.pop("OMP_NUM_THREADS")
     command = ["bash", str(REPOSITORY / script), *map(str, flags)]
@@ -87,13 +87,38 @@ def test_a_wrong_number_of_processes_is_one_line(tmp_path: Path, text: str) -> N
     assert done.stderr == f"error: PROCESSES={text} is not a positive whole number\n"
 
 
+def test_hidden_gpus_leave_cpu_processes(tmp_path: Path) -> None:
+    weights = save_tiny_model(tiny_config(tmp_path))
+    env = environment() | {"CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "slowfast.tools.launch", "multi", "log", "--test", "-w"]
+    done = subprocess.run(
+        [*command, str(weights)], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "over 7 videos" in done.stdout
+
+
+def test_the_launcher_explains_itself(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "slowfast.tools.launch"]
+    done = subprocess.run(
+        [*command, "--help"], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "{multi,single}" in done.stdout
+
+
+def test_through_a_link_and_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "link.sh").symlink_to(REPOSITORY / "run_eval_single.sh")
+    done = bash(str(tmp_path / "link.sh"), cwd=tmp_path)
+    assert "there is no output/SlowFast/SlowFast_best.pdparams" in done.stderr
+
+
 def test_threads_are_the_cores_shared_out() -> None:
     assert settings({}, cores=16, processes=2)["OMP_NUM_THREADS"] == "8"
     assert settings({}, cores=1, processes=2)["OMP_NUM_THREADS"] == "1"
 
 
 def test_what_the_user_has_set_stays() -> None:
-    own = {"OMP_NUM_THREADS": "3", "MKL_DEBUG_CPU_TYPE": "5", "PYTHONWARNINGS": "default"}
+    own = {"OMP_NUM_THREADS": "3", "MKL_DEBUG_CPU_TYPE": "5", "PATH": "/bin"}
     assert settings(own, cores=16, processes=2) == {}
 
 

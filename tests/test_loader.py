@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -303,6 +304,18 @@ def test_full_shared_memory_is_an_error_and_leaves_nothing(shared_memory: Path) 
         assert not list(shared_memory.iterdir())
 
 
+def fails_in_opencv(key: int) -> NDArray[np.uint8]:
+    return cv2.resize(np.zeros((0, 4, 3), np.uint8), (2, 2))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_what_opencv_refuses_is_an_error_of_the_video(num_workers: int) -> None:
+    with Loader(fails_in_opencv, num_workers=num_workers, describe=lambda k: f"{k}.mp4") as batches:
+        ((item,),) = batches.run([[7]])
+    assert isinstance(item, VideoError)
+    assert str(item).startswith("7.mp4: OpenCV fails on it: ") and "\n" not in str(item)
+
+
 def killed_while_writing(key: int) -> NDArray[np.uint8]:
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     write_at_most(1000)
@@ -389,26 +402,28 @@ def free(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
 
 def test_readers_that_fit(monkeypatch: pytest.MonkeyPatch, shared_memory: Path) -> None:
     free(monkeypatch, 2**26)
-    assert workers_that_fit(0, 2**40) == (0, "")
-    assert workers_that_fit(4, 2**23) == (4, "")
-    workers, reason = workers_that_fit(5, 2**23)
+    assert workers_that_fit(0, 2**40, 1) == (0, "")
+    assert workers_that_fit(4, 2**23, 1) == (4, "")
+    workers, reason = workers_that_fit(5, 2**23, 1)
     assert workers == 0
     assert f"{shared_memory} has 64 MiB free and 5 readers need 80" in reason
     assert "--shm-size=2g" in reason
     assert "data.num_workers" in reason
+    assert workers_that_fit(2, 2**23, 2) == (2, "")
+    assert "6 readers need 96" in workers_that_fit(3, 2**23, 2)[1]  # of both processes
 
 
 def test_size_to_ask_for_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     free(monkeypatch, 2**26)
-    _, reason = workers_that_fit(8, 300 * 2**20)
+    _, reason = workers_that_fit(8, 300 * 2**20, 1)
     match = re.search(r"--shm-size=(\d+)g", reason)
     assert match
     free(monkeypatch, int(match[1]) * 2**30)
-    assert workers_that_fit(8, 300 * 2**20) == (8, "")
+    assert workers_that_fit(8, 300 * 2**20, 1) == (8, "")
 
 
 def test_machine_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "SHARED_MEMORY", "/no/such/folder")
-    workers, reason = workers_that_fit(4, 1)
+    workers, reason = workers_that_fit(4, 1, 1)
     assert workers == 0
     assert "there is no /no/such/folder here" in reason

@@ -107,6 +107,13 @@ def test_scalars_reach_visualdl_and_the_rows(tmp_path: Path) -> None:
     assert [p.value for p in curve] == pytest.approx([1.0, 0.5, 0.2])
 
 
+def test_a_value_that_is_not_finite_stays_valid_json(tmp_path: Path) -> None:
+    with log.MetricWriter(str(tmp_path), rank=0) as writer:
+        writer.write("val", 1, {"loss": float("nan")})
+    row = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)
+    assert row["loss"] is None
+
+
 def test_other_ranks_write_nothing(tmp_path: Path) -> None:
     with log.MetricWriter(str(tmp_path), rank=1) as writer:
         writer.write("train", 1, {"loss": 1.0})

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not there, as many as wanted, and everything that training needs."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -129,6 +130,71 @@ def test_paddle_reads_our_checkpoints(tmp_path: Path) -> None:
     path = str(state.checkpoints(cfg.output_dir)[0])
     missing, unexpected = fresh_state(cfg).model.set_state_dict(paddle.load(path))
     assert not missing and not unexpected
+
+
+def test_a_run_goes_on_within_an_epoch_only_as_it_began(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.plan, run.step = {"samples": 24, "total batch": 4, "seed": 0}, 3
+    state.save_checkpoint(run, cfg)
+    other = fresh_state(cfg)
+    other.plan = {"samples": 24, "total batch": 8, "seed": 0}
+    with pytest.raises(WeightsError, match="'total batch': 4.* not .*'total batch': 8"):
+        state.restore(other, state.checkpoints(cfg.output_dir)[0])
+    run.epoch, run.step = 1, 0
+    state.save_checkpoint(run, cfg)  # between epochs anything may change
+    state.restore(other, state.checkpoints(cfg.output_dir)[0])
+    assert (other.epoch, other.step) == (1, 0)
+
+
+@pytest.mark.parametrize("part", [None, {}, [], {"epoch": 1}, "some"])
+def test_a_damaged_training_state_is_refused(tmp_path: Path, part: object) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch = 1
+    take_a_step(run)
+    state.save_checkpoint(run, cfg)
+    pdopt = tmp_path / "out" / "SlowFast_epoch_000001.pdopt"
+    content = read_pickle(pdopt)
+    if part == "some":
+        content["velocities"].popitem()
+    else:
+        content = part
+    pdopt.write_bytes(pickle.dumps(content))
+    with pytest.raises(WeightsError, match=r"000001\.pdopt does not fit"):
+        state.restore(fresh_state(cfg), pdopt.with_suffix(".pdparams"))
+
+
+def test_going_on_from_an_earlier_checkpoint_needs_another_folder(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    assert main_py("-c", "tiny.yaml", cwd=tmp_path).returncode == 0
+    first = tmp_path / "out" / "SlowFast_epoch_000001.pdparams"
+    flags: list[str | Path] = ["-c", "tiny.yaml", "--resume", first]
+    refused = main_py(*flags, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "out already holds a run up to SlowFast_epoch_000002: go on with" in refused.stderr
+    done = main_py(*flags, "-o", "output_dir=other", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    a = read_weights(tmp_path / "out" / "SlowFast_epoch_000002.pdparams")
+    b = read_weights(tmp_path / "other" / "SlowFast_epoch_000002.pdparams")
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_two_processes_resumed_equal_two_uninterrupted(tmp_path: Path) -> None:
+    """Stopped within an epoch, where the processes' batch norm statistics differ."""
+    flags = ["-c", "tiny.yaml", "-o", "train.save_steps=2", "train.batch_size=2"]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for folder in (whole, stopped):
+        folder.mkdir()
+        write_tiny_config(folder)
+    done = [main_py(*flags, cwd=whole, processes=2)]
+    done.append(main_py(*flags, "--max_iters", "4", cwd=stopped, processes=2))
+    done.append(main_py(*flags, "--resume", "auto", cwd=stopped, processes=2))
+    assert [run.returncode for run in done] == [0, 0, 0], done[-1].stdout
+    name = "SlowFast_epoch_000002.pdparams"
+    a, b = read_weights(whole / "out" / name), read_weights(stopped / "out" / name)
+    for tensor in a:
+        np.testing.assert_array_equal(a[tensor], b[tensor], err_msg=tensor)
 
 
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from visualdl import LogReader
 
 from slowfast.config import load_config
 from slowfast.data.annotations import read_list
-from slowfast.data.dataset import ValClips
 from slowfast.engine import state, train
 from slowfast.engine.evaluate import validate
 from slowfast.models import build_model
@@ -74,7 +73,7 @@ def test_two_processes_share_the_work_and_agree(tmp_path: Path) -> None:
     run = state.TrainState(model, build_optimizer(model, cfg.optim))
     state.restore(run, state.checkpoints(cfg.output_dir)[0])
     samples = read_list(cfg.data.val_list, cfg.data.root, 24)
-    with train._clip_loader(ValClips(samples, cfg.data), 0) as loader:
+    with train.clip_loader([], samples, cfg) as loader:
         alone = validate(model, loader, len(samples), cfg)
     (last,) = (row for row in rows if row["kind"] == "val" and row["step"] == 2)
     assert alone["top1"] == pytest.approx(last["top1"], abs=1e-9)
@@ -96,6 +95,28 @@ def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: P
     assert "Traceback" not in done.stderr
 
 
+def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    flags = ["-c", "tiny.yaml", "-o", "train.epochs=1", "--deterministic"]
+    assert main_py(*flags, cwd=tmp_path).returncode == 0
+    again = main_py(*flags, "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "nothing left to do: 1 of 1 epochs are done" in again.stdout
+
+
+def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
+    """Rank 1 alone meets the broken video; the launcher shows the output of rank 0."""
+    write_tiny_config(tmp_path)
+    good = tiny_data() / "val" / "000000.mp4"
+    (tmp_path / "val.list").write_text(f"{good} 0\n/no/such/video.mp4 1\n" * 2)
+    flags = ["--validate", "-c", "tiny.yaml", "-o", f"data.val_list={tmp_path / 'val.list'}"]
+    flags += ["train.batch_size=2"]
+    done = main_py(*flags, cwd=tmp_path, processes=2)
+    assert done.returncode != 0
+    assert "error: /no/such/video.mp4: No such file or directory" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     done = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)
@@ -111,7 +132,10 @@ def test_a_second_run_does_not_touch_the_first_ones_checkpoints(tmp_path: Path) 
     before = read_weights(state.checkpoints(str(tmp_path / "out"))[0])
     again = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)
     assert again.returncode == 1
-    assert "out already holds a run: go on with --resume auto" in again.stderr
+    assert (
+        "out already holds a run up to SlowFast_epoch_000001_step_000002: go on with"
+        in again.stderr
+    )
     after = read_weights(state.checkpoints(str(tmp_path / "out"))[0])
     assert all(np.array_equal(before[name], after[name]) for name in before)
 

@@ -55,7 +55,8 @@ def tiny_config(folder: Path, *overrides: str) -> Config:
 def environment() -> dict[str, str]:
     """The environment for a run of its own: one thread, the repository on the path."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
-    return keep | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    quiet = {"PYTHONWARNINGS": "ignore:No ccache found:UserWarning"}  # as python.sh has it
+    return keep | quiet | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
 
 
 def main_py(*flags: str | Path, cwd: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:

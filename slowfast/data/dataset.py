@@ -14,7 +14,11 @@ from slowfast.config import DataConfig, TestConfig
 from slowfast.data import sampling
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import Pictures, open_video
+from slowfast.data.order import Stream
 from slowfast.data.transforms import resize_short_side, train_transform, val_transform
+
+ClipKey = tuple[int | None, int]
+"""A clip to read: (epoch, index in the training list), or (None, index in the validation list)."""
 
 
 @dataclass
@@ -54,7 +58,7 @@ class TrainClips:
         """The clip of ``key = (epoch, index)``."""
         epoch, index = key
         data, sample = self.data, self.samples[index]
-        rng = np.random.default_rng([self.seed, epoch, index])
+        rng = np.random.default_rng([Stream.CLIP, self.seed, epoch, index])
         reader = open_video(sample, data.frame_pattern, data.frame_fps)
         span = _span(data, reader.fps)
         wanted = sampling.random_clip(reader.num_frames, span, data.num_frames, rng)
@@ -85,6 +89,22 @@ class ValClips:
             reader.frames(unique), short_side=data.min_short_side, crop_size=data.crop_size
         )
         return Clip(frames[inverse], sample.label, index)
+
+
+class Clips:
+    """Training and validation clips for one loader, and so for the same reader processes."""
+
+    def __init__(self, train: TrainClips, val: ValClips) -> None:
+        self.train, self.val = train, val
+
+    def __call__(self, key: ClipKey) -> Clip:
+        epoch, index = key
+        return self.val(index) if epoch is None else self.train((epoch, index))
+
+    def path(self, key: ClipKey) -> str:
+        """The file of a key."""
+        epoch, index = key
+        return (self.val if epoch is None else self.train).samples[index].path
 
 
 class MultiViewVideos:

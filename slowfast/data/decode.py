@@ -118,7 +118,12 @@ class FrameFolderReader:
             raise VideoError(f"{folder}: no frame named like {pattern.format(1)}")
 
     def frames(self, indices: NDArray[np.int64]) -> Pictures:
-        return np.stack([self._picture(min(int(i), self.num_frames - 1)) for i in indices])
+        pictures = [self._picture(min(int(i), self.num_frames - 1)) for i in indices]
+        for index, picture in zip(indices, pictures, strict=True):
+            if picture.shape != pictures[0].shape:
+                name = os.path.join(self.folder, self.pattern.format(int(index) + 1))
+                raise VideoError(f"{name}: its size differs from that of the frames before it")
+        return np.stack(pictures)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         path = os.path.join(self.folder, self.pattern.format(index + 1))

@@ -5,6 +5,7 @@ through shared memory. The processes live as long as the loader, over all epochs
 """
 
 import contextlib
+import gc
 import itertools
 import mmap
 import multiprocessing
@@ -59,13 +60,13 @@ class Loader(Generic[Key, Item]):
         describe: Callable[[Key], str] = str,
     ) -> None:
         self._read, self._describe = read, describe
-        self._workers = [_Worker(read) for _ in range(num_workers)]
+        self._workers = [_Worker(self._read_one) for _ in range(num_workers)]
 
     def run(self, batches: Iterable[Sequence[Key]]) -> Iterator[list[Item | VideoError]]:
         """The items of each batch of keys, in order."""
         if not self._workers:
             for keys in batches:
-                yield [_read_one(self._read, key) for key in keys]
+                yield [self._read_one(key) for key in keys]
             return
         waiting: deque[tuple[_Worker, Sequence[Key]]] = deque()
         try:
@@ -94,6 +95,14 @@ class Loader(Generic[Key, Item]):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _read_one(self, key: Key) -> Item | VideoError:
+        try:
+            return self._read(key)
+        except VideoError as error:
+            return error
+        except cv2.error as error:
+            return VideoError(f"{self._describe(key)}: OpenCV fails on it: {error.err}")
+
     def _receive(self, worker: "_Worker", keys: Sequence[Key]) -> list[Item | VideoError]:
         try:
             result: list[Item | VideoError] = worker.receive()
@@ -107,22 +116,24 @@ class Loader(Generic[Key, Item]):
         return result
 
 
-def workers_that_fit(num_workers: int, batch_bytes: int) -> tuple[int, str]:
+def workers_that_fit(num_workers: int, batch_bytes: int, processes: int) -> tuple[int, str]:
     """How many readers the shared memory has room for, and why if fewer than wanted.
 
-    Each may have ``BATCHES_AHEAD`` batches of ``batch_bytes`` under way. Returns ``(0, reason)``
-    where they do not fit: then the training process reads by itself, slowly but surely.
+    Each of the readers of each of the run's ``processes`` on this machine may have
+    ``BATCHES_AHEAD`` batches of ``batch_bytes`` under way. Returns ``(0, reason)`` where they do
+    not fit: then the training process reads by itself, slowly but surely.
     """
     if num_workers == 0:
         return 0, ""
-    needed = num_workers * BATCHES_AHEAD * batch_bytes
+    readers = num_workers * processes
+    needed = readers * BATCHES_AHEAD * batch_bytes
     try:
         free = shutil.disk_usage(SHARED_MEMORY).free
     except OSError:
         return 0, f"there is no {SHARED_MEMORY} here: videos are read without reader processes"
     if free < needed:
         return 0, (
-            f"{SHARED_MEMORY} has {free / 2**20:.0f} MiB free and {num_workers} readers need "
+            f"{SHARED_MEMORY} has {free / 2**20:.0f} MiB free and {readers} readers need "
             f"{needed / 2**20:.0f}: videos are read without reader processes (in Docker use "
             f"--shm-size={-(-needed // 2**30) * 2}g, or lower data.num_workers)"
         )
@@ -185,6 +196,7 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     signal.signal(signal.SIGTERM, _leave)
     cv2.setNumThreads(0)
+    gc.freeze()  # what came with the fork, GPU tensors too, is not this process's to free
     try:
         with contextlib.suppress(EOFError, OSError):
             while os.getppid() == parent:
@@ -192,7 +204,7 @@ def _serve(
                     continue
                 keys = theirs.recv()
                 try:
-                    answer: Any = [_read_one(read, key) for key in keys]
+                    answer: Any = [read(key) for key in keys]
                     message = _put_shared(answer, prefix)
                 except Exception as error:
                     message = _put_shared(error, prefix)
@@ -203,13 +215,6 @@ def _serve(
 
 def _leave(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
-
-
-def _read_one(read: Callable[[Any], Any], key: Any) -> Any:
-    try:
-        return read(key)
-    except VideoError as error:
-        return error
 
 
 def _put_shared(answer: Any, prefix: str) -> tuple[bytes, list[int], str]:

@@ -1,8 +1,18 @@
 """Which sample is read by which process, in which batch."""
 
+from enum import IntEnum
+
 import numpy as np
 
 from slowfast.data.annotations import ListError
+
+
+class Stream(IntEnum):
+    """First word of every seed, so that the uses of randomness share no stream."""
+
+    ORDER = 1
+    CLIP = 2
+    DROPOUT = 3
 
 
 def train_batches(
@@ -23,7 +33,7 @@ def train_batches(
             f"{num_samples} samples do not fill one batch of {batch_size} x {world_size} processes"
             " (lower train.batch_size)"
         )
-    order = np.random.default_rng([seed, epoch]).permutation(num_samples)
+    order = np.random.default_rng([Stream.ORDER, seed, epoch]).permutation(num_samples)
     grid = order[: steps * total_batch].reshape(steps, world_size, batch_size)
     return [[int(i) for i in row] for row in grid[:, rank]]
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from slowfast.data.decode import Pictures
+from slowfast.data.sampling import view_crops
 
 
 def resize_short_side(frames: Pictures, short_side: int) -> Pictures:
@@ -52,5 +53,5 @@ def val_transform(frames: Pictures, *, short_side: int, crop_size: int) -> Pictu
     """Resize and centre crop: ``[T, crop_size, crop_size, 3]``."""
     frames = resize_short_side(frames, short_side)
     _, height, width, _ = frames.shape
-    y, x = (height - crop_size) // 2, (width - crop_size) // 2
+    ((y, x),) = view_crops(height, width, crop_size, num_crops=1)
     return np.ascontiguousarray(frames[:, y : y + crop_size, x : x + crop_size])

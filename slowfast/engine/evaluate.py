@@ -14,23 +14,21 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import Clip, MultiViewVideos, VideoViews
+from slowfast.data.dataset import Clip, ClipKey, MultiViewVideos, VideoViews
 from slowfast.data.decode import VideoError
 from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import shard_batches
 from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
+from slowfast.files import write_whole
 from slowfast.log import Progress, logger
 from slowfast.metrics import Meter
 from slowfast.models.slowfast import VideoClassifier
 
-TYPICAL_VIDEO = (300, 256, 455, 3)
-"""Distinct frames of a test video of 10 s in 16:9, by which shared memory is planned."""
-
 
 @paddle.no_grad()
 def validate(
-    model: VideoClassifier, loader: Loader[int, Clip], num_samples: int, cfg: Config
+    model: VideoClassifier, loader: Loader[ClipKey, Clip], num_samples: int, cfg: Config
 ) -> dict[str, float]:
     """Loss, top-1 and top-5 of the centre view of every sample, each counted once.
 
@@ -45,7 +43,7 @@ def validate(
         rank=distributed.rank(),
         world_size=distributed.world_size(),
     )
-    for items in loader.run(batches):
+    for items in loader.run([(None, index) for index in batch] for batch in batches):
         clips = [readable(item) for item in items]
         frames = paddle.to_tensor(np.stack([clip.frames for clip in clips]))
         labels = np.array([clip.label for clip in clips])
@@ -69,12 +67,11 @@ def view_scores(model: VideoClassifier, video: VideoViews, cfg: Config) -> NDArr
     views = [(clip, y, x) for clip in video.clips for y, x in video.crops]
     scores = []
     for first in range(0, len(views), at_once):
-        chunk = [
-            paddle.gather(frames_FHWC[:, y : y + size, x : x + size], paddle.to_tensor(clip))
-            for clip, y, x in views[first : first + at_once]
-        ]
-        clips = normalize(paddle.stack(chunk), cfg.data.mean, cfg.data.std)
-        scores.append(score(clips).numpy())
+        chunk = []
+        for clip, y, x in views[first : first + at_once]:
+            view = paddle.gather(frames_FHWC, paddle.to_tensor(clip))[:, y : y + size, x : x + size]
+            chunk.append(normalize(view.unsqueeze(0), cfg.data.mean, cfg.data.std))
+        scores.append(score(paddle.concat(chunk)).numpy())
     return np.concatenate(scores)
 
 
@@ -130,8 +127,7 @@ def multi_view_test(model: VideoClassifier, samples: list[Sample], cfg: Config) 
     }
     if distributed.rank() == 0:
         path = Path(cfg.output_dir) / "test_result.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+        write_whole(path, json.dumps(result, ensure_ascii=False))
         logger.info(
             f"test: top1: {result['top1']:.5f} top5: {result['top5']:.5f} over "
             f"{result['num_videos']} videos, {cfg.test.num_clips} x {cfg.test.num_crops} views "
@@ -142,7 +138,11 @@ def multi_view_test(model: VideoClassifier, samples: list[Sample], cfg: Config) 
 
 def multi_view_loader(samples: list[Sample], cfg: Config) -> Loader[int, VideoViews]:
     """The loader of videos with their views."""
-    workers, reason = workers_that_fit(cfg.data.num_workers, int(np.prod(TYPICAL_VIDEO)))
+    # The distinct frames of a video of 10 s at 30 fps, in 16:9.
+    frames = min(cfg.test.num_clips * cfg.data.num_frames, 300)
+    video_bytes = frames * cfg.test.short_side**2 * 16 // 9 * 3
+    processes = distributed.processes_on_this_machine()
+    workers, reason = workers_that_fit(cfg.data.num_workers, video_bytes, processes)
     if reason:
         logger.warning(reason)
     return Loader(

@@ -13,6 +13,7 @@ from slowfast.data.annotations import ListError, Sample, read_paths
 from slowfast.data.decode import VideoError
 from slowfast.data.order import shard_batches
 from slowfast.engine.evaluate import average_views, multi_view_loader, view_scores
+from slowfast.files import write_whole
 from slowfast.log import Progress
 from slowfast.models.slowfast import VideoClassifier
 
@@ -69,8 +70,7 @@ def infer(
     gathered = sorted((pair for part in distributed.gather(rows) for pair in part), key=_place)
     results = [row for _, row in gathered]
     if distributed.rank() == 0:
-        RESULT.parent.mkdir(parents=True, exist_ok=True)
-        RESULT.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_whole(RESULT, json.dumps(results, indent=1, ensure_ascii=False))
         print(f"{table(results)}\n{RESULT}", flush=True)
     distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
     return results

@@ -5,14 +5,11 @@ needs to go on). Both are written beside their place, flushed to the disk and re
 ``.pdopt`` comes last, so a pair with both files is whole.
 """
 
-import contextlib
-import os
 import pickle
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import paddle
@@ -20,6 +17,7 @@ from paddle import nn, optimizer
 
 from slowfast import distributed
 from slowfast.config import Config, dump_config
+from slowfast.files import atomic, write_whole
 from slowfast.weights import Tensors, WeightsError, load_weights, read_pickle
 
 PREFIX = "SlowFast"
@@ -49,6 +47,8 @@ class TrainState:
     """Steps of the epoch under way that are done."""
     best_top1: float = -1.0
     """Best validation top-1 so far, a share of 1; -1 before the first."""
+    plan: dict[str, int] = field(default_factory=dict)
+    """What an epoch's order follows from: a run can only go on in its middle with the same."""
 
     @property
     def name(self) -> str:
@@ -95,9 +95,7 @@ def _remove_old(cfg: Config) -> None:
 
 def write_config(cfg: Config) -> None:
     """Writes the resolved config where the checkpoints go."""
-    Path(cfg.output_dir).mkdir(parents=True, exist_ok=True)
-    with _atomic(Path(cfg.output_dir) / CONFIG) as file:
-        file.write(dump_config(cfg).encode())
+    write_whole(Path(cfg.output_dir) / CONFIG, dump_config(cfg))
 
 
 def checkpoints(folder: str) -> list[Path]:
@@ -122,15 +120,16 @@ def restore(state: TrainState, path: str | Path) -> str:
         WeightsError: a file of the pair is missing, damaged, or of another network.
     """
     loaded = load_weights(state.model, path)
-    content = read_pickle(Path(path).with_suffix(".pdopt"))
+    pdopt = Path(path).with_suffix(".pdopt")
+    content = read_pickle(pdopt)
     try:
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
         state.best_top1 = float(content["best_top1"])
+        if state.step and content["plan"] != state.plan:
+            raise ValueError(f"it stopped within an epoch of {content['plan']}, not {state.plan}")
         _set_velocities(state, content["velocities"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"training state {Path(path).with_suffix('.pdopt')} does not fit this run: {error}"
-        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"training state {pdopt} does not fit this run: {error}") from error
     return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
 
 
@@ -144,6 +143,7 @@ def _training_state(state: TrainState) -> dict[str, Any]:
         "epoch": state.epoch,
         "step": state.step,
         "best_top1": state.best_top1,
+        "plan": state.plan,
         "velocities": velocities,
     }
 
@@ -152,7 +152,12 @@ _VELOCITY = "_velocity_0"  # what Paddle's Momentum appends to a parameter's nam
 
 
 def _set_velocities(state: TrainState, velocities: Tensors) -> None:
-    parameters = dict(state.model.named_parameters())
+    parameters = {n: p for n, p in state.model.named_parameters() if not p.stop_gradient}
+    shapes = {name: list(value.shape) for name, value in velocities.items()}
+    wanted = {name: list(p.shape) for name, p in parameters.items()}
+    if shapes and shapes != wanted:  # none before the first step
+        odd = sorted(n for n in {*shapes, *wanted} if shapes.get(n) != wanted.get(n))
+        raise ValueError(f"the momentum of {odd[0]} and {len(odd) - 1} more")
     state.optimizer.set_state_dict(
         {
             f"{parameters[name].name}{_VELOCITY}": paddle.to_tensor(value)
@@ -162,21 +167,5 @@ def _set_velocities(state: TrainState, velocities: Tensors) -> None:
 
 
 def _write_pickle(path: Path, content: Any) -> None:
-    with _atomic(path) as file:
+    with atomic(path) as file:
         pickle.dump(content, file, protocol=4)
-
-
-@contextlib.contextmanager
-def _atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears at ``path`` whole, or not at all."""
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        with open(beside, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -15,9 +15,9 @@ from paddle import Tensor, nn
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import Clip, TrainClips, ValClips
+from slowfast.data.dataset import Clip, ClipKey, Clips, TrainClips, ValClips
 from slowfast.data.loader import Loader, workers_that_fit
-from slowfast.data.order import train_batches
+from slowfast.data.order import Stream, train_batches
 from slowfast.engine.evaluate import readable, validate
 from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
@@ -33,7 +33,7 @@ class Run:
 
     cfg: Config
     samples: list[Sample]
-    loader: Loader[tuple[int, int], Clip]
+    loader: Loader[ClipKey, Clip]
     writer: MetricWriter
     parallel: nn.Layer
     """The model as it is trained: averages gradients over the processes."""
@@ -66,14 +66,11 @@ def train(
         f"{scale:g} = {cfg.optim.base_lr * scale:g}"
     )
     steps = len(_batches(len(train_samples), cfg, epoch=0))
-    clip_bytes = cfg.data.num_frames * cfg.data.crop_size**2 * 3
-    workers, reason = workers_that_fit(cfg.data.num_workers, batch * clip_bytes)
-    if reason:
-        logger.warning(reason)
+    if state.epoch >= cfg.train.epochs:
+        logger.info(f"nothing left to do: {state.epoch} of {cfg.train.epochs} epochs are done")
     result: dict[str, float] = {}
     with (
-        _clip_loader(TrainClips(train_samples, cfg.data, cfg.seed), workers) as loader,
-        _clip_loader(ValClips(val_samples or [], cfg.data), workers) as val_loader,
+        clip_loader(train_samples, val_samples or [], cfg) as loader,
         MetricWriter(cfg.output_dir, distributed.rank()) as writer,
     ):
         parallel = paddle.DataParallel(state.model) if world > 1 else state.model
@@ -84,13 +81,24 @@ def train(
             is_best = False
             if val_samples and (last or epoch % cfg.train.val_interval == 0):
                 distributed.average_batch_norm(state.model)
-                result = validate(state.model, val_loader, len(val_samples), cfg)
+                result = validate(state.model, loader, len(val_samples), cfg)
                 is_best = result["top1"] > state.best_top1
                 state.best_top1 = max(state.best_top1, result["top1"])
                 _log_validation(writer, epoch, result, state.best_top1)
             if last or is_best or epoch % cfg.train.save_interval == 0:
                 save_checkpoint(state, cfg, is_best=is_best)
     return result
+
+
+def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[ClipKey, Clip]:
+    """The loader of training and validation clips."""
+    clips = Clips(TrainClips(train, cfg.data, cfg.seed), ValClips(val, cfg.data))
+    batch_bytes = cfg.train.batch_size * cfg.data.num_frames * cfg.data.crop_size**2 * 3
+    processes = distributed.processes_on_this_machine()
+    workers, reason = workers_that_fit(cfg.data.num_workers, batch_bytes, processes)
+    if reason:
+        logger.warning(reason)
+    return Loader(clips, num_workers=workers, describe=clips.path)
 
 
 def train_epoch(run: Run, state: TrainState) -> None:
@@ -113,8 +121,9 @@ def train_epoch(run: Run, state: TrainState) -> None:
             raise NonFiniteError(
                 f"the loss of epoch {epoch + 1}, step {state.step} is {loss}, training on: {files}"
             )
-        meter.add(logits.numpy(), labels, loss)
-        pace.log(state.step, loss, lr, logits.numpy(), labels, reader_cost)
+        scores = logits.numpy()
+        meter.add(scores, labels, loss)
+        pace.log(state.step, loss, lr, scores, labels, reader_cost)
         state.step += 1
         if _is_over(run, state):
             break
@@ -160,7 +169,7 @@ class _Pace:
 
     def __init__(self, run: Run, state: TrainState) -> None:
         self._run, self._epoch = run, state.epoch
-        self._last = self._begin = time.perf_counter()
+        self._last = time.perf_counter()
         self._batch_costs: list[float] = []
         self._reader_costs: list[float] = []
 
@@ -185,7 +194,7 @@ class _Pace:
         found = meter.result()
         done = self._epoch * run.steps_per_epoch + step + 1
         left = (cfg.train.epochs * run.steps_per_epoch - done) * batch_cost
-        ips = cfg.train.batch_size / batch_cost
+        ips = cfg.train.batch_size * distributed.world_size() / batch_cost
         logger.info(
             f"epoch:[{self._epoch + 1:>3d}/{cfg.train.epochs:<3d}] train step:{step:<4d} "
             f"loss: {loss:.5f} lr: {lr:.6f} top1: {found['top1']:.5f} top5: {found['top5']:.5f} "
@@ -206,7 +215,7 @@ class _Pace:
 
 
 def _timed(
-    loader: Loader[tuple[int, int], Clip], batches: list[list[int]], epoch: int
+    loader: Loader[ClipKey, Clip], batches: list[list[int]], epoch: int
 ) -> Iterator[tuple[list[int], list[Clip], float]]:
     """Batches of indices with their clips, and how long the step waited for them, seconds."""
     items = loader.run([[(epoch, index) for index in batch] for batch in batches])
@@ -227,15 +236,6 @@ def _batches(num_samples: int, cfg: Config, epoch: int) -> list[list[int]]:
     )
 
 
-def _clip_loader(read: TrainClips | ValClips, workers: int) -> Loader[Any, Clip]:
-    """A loader of clips, without readers if there is nothing to read."""
-
-    def describe(key: Any) -> str:
-        return read.samples[key[1] if isinstance(key, tuple) else key].path
-
-    return Loader(read, num_workers=workers if read.samples else 0, describe=describe)
-
-
 def _is_over(run: Run, state: TrainState) -> bool:
     done = state.epoch * run.steps_per_epoch + state.step
     return run.stop_after is not None and done >= run.stop_after
@@ -243,7 +243,8 @@ def _is_over(run: Run, state: TrainState) -> bool:
 
 def _seed_dropout(seed: int, epoch: int, step: int) -> None:
     """Makes this step's dropout a function of its place, so that a resumed run draws the same."""
-    words = np.random.SeedSequence([seed, epoch, step, distributed.rank()]).generate_state(1)
+    place = [Stream.DROPOUT, seed, epoch, step, distributed.rank()]
+    words = np.random.SeedSequence(place).generate_state(1)
     paddle.seed(int(words[0]))
 
 

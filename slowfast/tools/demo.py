@@ -12,28 +12,27 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from slowfast.quiet import quiet_libraries
+import numpy as np
 
-quiet_libraries()
-
-import numpy as np  # noqa: E402
-
-from slowfast.config import Config, dump_config, load_config  # noqa: E402
-from slowfast.data import moving_shapes, sampling  # noqa: E402
-from slowfast.data.annotations import read_labels, read_list  # noqa: E402
-from slowfast.data.decode import open_video  # noqa: E402
-from slowfast.engine import state  # noqa: E402
-from slowfast.engine.infer import RESULT  # noqa: E402
-from slowfast.log import Progress  # noqa: E402
-from slowfast.models.pathways import SLOW_FRAMES  # noqa: E402
-from slowfast.pictures import confusion_matrix, frame_strip, learning_curve  # noqa: E402
+from slowfast.config import Config, dump_config, load_config
+from slowfast.data import moving_shapes, sampling
+from slowfast.data.annotations import read_labels, read_list
+from slowfast.data.decode import open_video
+from slowfast.engine import state
+from slowfast.engine.infer import RESULT
+from slowfast.log import Progress
+from slowfast.models.pathways import SLOW_FRAMES
+from slowfast.pictures import confusion_matrix, frame_strip, learning_curve
+from slowfast.tools.launch import num_processes
 
 CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/moving_shapes.yaml"
 NUM_TRAIN, NUM_VAL = 1920, 240
 DATA_SEED = 0
+TOTAL_BATCH = 32  # of all processes
 
 
 class StepFailedError(RuntimeError):
@@ -51,14 +50,11 @@ def main() -> int:
         run_demo()
         if args.compare:
             compare_pathways()
-    except StepFailedError as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
+    except (StepFailedError, BrokenProcessPool, OSError) as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted: run it again, it goes on where it was", file=sys.stderr)
+        print("\ninterrupted: run it again, what is done stays", file=sys.stderr)
         return 130
     return 0
 
@@ -75,6 +71,7 @@ def run_demo() -> None:
     what, how = halves(result["predictions"])
     pictures = draw(cfg, weights, result["predictions"], names)
     curves = sorted((out / "vdl").iterdir())[-1]
+    visualdl = _relative(Path(sys.executable).parent / "visualdl")
     summary = {
         "top1": result["top1"],
         "top5": result["top5"],
@@ -93,7 +90,7 @@ def run_demo() -> None:
         f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), "
         f"{summary['seconds']:.0f} s\n\n"
         f"checkpoint        {weights}\n"
-        f"curves            {_relative(Path(sys.executable).parent / 'visualdl')} --logdir {curves.parent}\n"
+        f"curves            {visualdl} --logdir {curves.parent}\n"
         f"prediction        {RESULT}\n"
         f"learning curve    {pictures['learning_curve']}\n"
         f"confusion matrix  {pictures['confusion_matrix']}\n"
@@ -123,15 +120,16 @@ def write_data(cfg: Config) -> None:
 
 def train_and_test(overrides: list[str], what: str) -> Path:
     """Trains and tests with the demo's config; returns the last epoch's weights."""
+    overrides = [*overrides, f"train.batch_size={max(TOTAL_BATCH // num_processes(), 1)}"]
     cfg = load_config(CONFIG, overrides)
     out = Path(cfg.output_dir)
     weights = out / f"{state.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
-    same = (out / state.CONFIG).exists() and (
-        (out / state.CONFIG).read_text(encoding="utf-8") == dump_config(cfg)
-    )
-    if out.exists() and not same:
-        out.rename(out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
-    flags = ["-c", str(CONFIG), *(["-o", *overrides] if overrides else [])]
+    own_config, data = out / state.CONFIG, Path(cfg.data.root) / moving_shapes.MARKER
+    if own_config.exists():
+        same = own_config.read_text(encoding="utf-8") == dump_config(cfg)
+        if not same or own_config.stat().st_mtime < data.stat().st_mtime:  # other videos by now
+            out.rename(out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+    flags = ["-c", str(CONFIG), "-o", *overrides]
     if weights in state.checkpoints(cfg.output_dir):
         print(f"{what}: reusing {weights}")
     else:
@@ -165,8 +163,8 @@ def run(what: str, launch: list[str]) -> None:
             if share is not None:
                 progress.update(100 * share, _note(line))
     if process.returncode:
-        errors = [line for line in lines if line.startswith("error:")] or lines[-5:]
-        raise StepFailedError(f"{what} failed (all of it in {log}): {' / '.join(errors[:3])}")
+        errors = dict.fromkeys(line for line in lines if line.startswith("error:")) or lines[-5:]
+        raise StepFailedError(f"{what} failed (all of it in {log}): {' / '.join(list(errors)[:3])}")
     progress.finish()
 
 
@@ -174,7 +172,8 @@ def _share_done(line: str) -> float | None:
     """How far a step is, from 0 to 1, by a line of its output."""
     train = re.match(r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+)", line)
     if train:
-        return int(train[1]) / int(train[2]) - 0.5 / int(train[2])
+        epoch, epochs, step = map(int, train.groups())
+        return (epoch - 1 + step / (NUM_TRAIN / TOTAL_BATCH)) / epochs
     bar = re.match(r"\w+: (\d+)/(\d+), ", line)
     return int(bar[1]) / int(bar[2]) if bar else None
 
@@ -213,7 +212,9 @@ def draw(
     run("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader = open_video(sample, cfg.data.frame_pattern, cfg.data.frame_fps)
-    wanted = sampling.centre_clip(reader.num_frames, cfg.data.num_frames, cfg.data.num_frames)
+    data = cfg.data
+    span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
+    wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
     frame_strip(
         reader.frames(wanted),
         SLOW_FRAMES[cfg.model.slow_frames](cfg.data.num_frames, cfg.model.alpha),

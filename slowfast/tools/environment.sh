@@ -1,19 +1,19 @@
-# Sourced by run_demo.sh and run_tests.sh: sets $python to an interpreter that has what the project
-# needs, and makes .venv for it where the active python has not.
-#   . slowfast/tools/environment.sh [dev]
+# Sourced by run_demo.sh and run_tests.sh, from the repository's root: sets $python to an interpreter
+# with all that the project needs, and makes .venv for it where the active python3 has no Paddle.
+#   extras= ; . slowfast/tools/environment.sh      extras=dev ; . slowfast/tools/environment.sh
 
-wanted=${1:-run}
-needs="paddle cv2 numpy yaml visualdl"
-[ "$wanted" = dev ] && needs="$needs pytest ruff mypy importlinter av"
+. "$(dirname "${BASH_SOURCE[0]}")/python.sh"
+needs="cv2 numpy yaml visualdl matplotlib"
+[ "$extras" = dev ] && needs="$needs pytest ruff mypy importlinter av pre_commit"
 
-has_all() { # PYTHON: whether it has the packages and a version that fits
-    "$1" - $needs <<'PY' 2>/dev/null
+missing() { # the names of the packages that $python lacks
+    "$python" - $needs <<'PY'
 import importlib.util, sys
-sys.exit(sys.version_info < (3, 10) or any(importlib.util.find_spec(n) is None for n in sys.argv[1:]))
+print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))
 PY
 }
 
-find_python() { # an interpreter from 3.10 to 3.13, or a line that says so
+find_python() { # an interpreter that Paddle has wheels for, or a line that says so
     for name in python3 python3.12 python3.11 python3.10 python3.13; do
         if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
             command -v "$name" && return
@@ -23,25 +23,29 @@ find_python() { # an interpreter from 3.10 to 3.13, or a line that says so
     return 1
 }
 
-make_venv() {
-    local base extra=cpu
-    base=$(find_python) || return 1
-    if nvidia-smi -L >/dev/null 2>&1; then
-        echo "A GPU answers here. This goes on with the CPU wheel of Paddle; to use the GPU, install the"
-        echo "GPU wheel for your CUDA into the active python and run this again, for example"
-        echo "  python3 -m pip install paddlepaddle-gpu==3.3.1 -i https://www.paddlepaddle.org.cn/packages/stable/cu126/"
-        echo "  python3 -m pip install opencv-python numpy pyyaml visualdl"
+install() { # EXTRAS: into $python
+    if ! "$python" -m pip install --quiet --disable-pip-version-check -e "$root${1:+[$1]}"; then
+        echo "error: packages could not be installed into $python; is a package registry reachable?" >&2
+        return 1
     fi
-    [ "$wanted" = dev ] && extra=cpu,dev
+}
+
+make_venv() {
+    local base
+    base=$(find_python) || return 1
     echo "Installing into .venv (once; some minutes) ..."
-    if [ ! -x .venv/bin/python ] && ! "$base" -m venv .venv; then
-        rm -rf .venv
+    if [ ! -x "$root/.venv/bin/python" ] && ! "$base" -m venv "$root/.venv"; then
+        rm -rf "$root/.venv"
         echo "error: $base cannot make a virtual environment (on Debian: apt-get install python3-venv)" >&2
         return 1
     fi
-    if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extra]"; then
-        echo "error: the packages could not be installed; is a package registry reachable?" >&2
-        return 1
+    python=$root/.venv/bin/python
+    install "cpu${extras:+,$extras}" || return 1
+    if nvidia-smi -L >/dev/null 2>&1; then
+        echo "A GPU answers here, and this is the CPU wheel of Paddle. To use the GPU, put the wheel for"
+        echo "your CUDA in its place (https://www.paddlepaddle.org.cn/install), for example for CUDA 12.6:"
+        echo "  .venv/bin/python -m pip uninstall -y paddlepaddle"
+        echo "  .venv/bin/python -m pip install paddlepaddle-gpu==3.3.1 -i https://www.paddlepaddle.org.cn/packages/stable/cu126/"
     fi
 }
 
@@ -59,9 +63,10 @@ check_cv2() { # OpenCV's usual wheel needs a graphics library that servers do no
     "$python" -c 'import cv2'
 }
 
-python=$(command -v python3 || true)
-if [ -z "$python" ] || ! has_all "$python"; then
-    python=.venv/bin/python
-    [ -x "$python" ] && has_all "$python" || make_venv
+if [ -z "$python" ]; then
+    make_venv
+elif [ -n "$(missing)" ]; then
+    echo "Installing what $python lacks: $(missing) ..."
+    install "$extras"
 fi
 check_cv2

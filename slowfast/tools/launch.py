@@ -8,31 +8,33 @@ main.py itself. What the user has set in the environment stays: CUDA_VISIBLE_DEV
 OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU processes.
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from slowfast.quiet import quiet_libraries
+import paddle
 
-quiet_libraries()
+from slowfast.cli import config_of_training, parse_args
+from slowfast.config import ConfigError
 
-import paddle  # noqa: E402
-
-from slowfast.cli import config_of_training, parse_args  # noqa: E402
-from slowfast.config import ConfigError  # noqa: E402
-
+DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
 MAIN = Path(__file__).parents[2] / "main.py"
 
 
 def main(argv: list[str]) -> int:
     """Replaces this process by the run; returns only if it cannot start."""
-    how, log_dir, *flags = argv
+    parser = argparse.ArgumentParser(prog="slowfast.tools.launch", description=DESCRIPTION)
+    parser.add_argument("how", choices=("multi", "single"))
+    parser.add_argument("log_dir")
+    parser.add_argument("flags", nargs=argparse.REMAINDER, help="main.py's")
+    args = parser.parse_args(argv)
     try:
-        missing = missing_list(flags)
+        missing = missing_list(args.flags)
         if not missing:
-            start(how, log_dir, flags)
+            start(args.how, args.log_dir, args.flags)
     except ConfigError as error:
         missing = str(error)
     print(f"error: {missing}", file=sys.stderr)
@@ -41,17 +43,19 @@ def main(argv: list[str]) -> int:
 
 def start(how: str, log_dir: str, flags: list[str]) -> NoReturn:
     """Becomes main.py, or the launcher of several of it."""
-    gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
-    python = [sys.executable, "-B"]
-    if how == "single":
-        command, processes = [*python, str(MAIN), *flags], 1
-    else:
-        processes = gpus or _cpu_processes()
-        launcher = ["-m", "paddle.distributed.launch", "--log_level=WARNING"]
-        devices = [] if gpus else [f"--nproc_per_node={processes}"]
-        command = [*python, *launcher, *devices, f"--log_dir={log_dir}", str(MAIN), *flags]
+    processes = num_processes() if how == "multi" else 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     env = os.environ | settings(os.environ, cores or 1, processes)
+    command = [sys.executable, "-B", str(MAIN), *flags]
+    if how == "multi":
+        launcher = ["-m", "paddle.distributed.launch", "--log_level=WARNING"]
+        if not _num_gpus():
+            launcher.append(f"--nproc_per_node={processes}")
+            if "CUDA_VISIBLE_DEVICES" in env:
+                # Paddle's launcher takes the variable's list for the devices to start processes on,
+                # also where there are none; this word alone means no list, and to CUDA no device.
+                env["CUDA_VISIBLE_DEVICES"] = "all"
+        command = [sys.executable, "-B", *launcher, f"--log_dir={log_dir}", *command[2:]]
     os.execve(sys.executable, command, env)
 
 
@@ -72,8 +76,6 @@ def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, st
     wanted = {
         # Paddle takes one thread unless told otherwise.
         "OMP_NUM_THREADS": str(max(cores // processes, 1)),
-        # The launcher imports Paddle before our code can say so, see quiet.py.
-        "PYTHONWARNINGS": "ignore:No ccache found:UserWarning",
     }
     cpu_type = mkl_cpu_type(_read("/proc/cpuinfo"))
     if cpu_type:
@@ -92,11 +94,18 @@ def mkl_cpu_type(cpuinfo: str) -> str:
     return "6" if " avx512f " in cpuinfo else "5" if " avx2 " in cpuinfo else ""
 
 
-def _cpu_processes() -> int:
+def num_processes() -> int:
+    """How many processes ``multi`` starts: one a GPU, else PROCESSES on the CPU, 2 by default."""
+    if _num_gpus():
+        return _num_gpus()
     text = os.environ.get("PROCESSES", "2")
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"PROCESSES={text} is not a positive whole number")
     return int(text)
+
+
+def _num_gpus() -> int:
+    return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
 def _read(path: str) -> str:
