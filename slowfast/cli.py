@@ -1,8 +1,10 @@
 """The command line of main.py: what is asked for, with which config, on which device."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import paddle
 
@@ -21,12 +23,19 @@ from slowfast.weights import WeightsError, load_weights
 
 DEFAULT_CONFIG = Path(__file__).parent.parent / "configs/recognition/slowfast/slowfast.yaml"
 
+NO_TRAINING_LIST = (
+    "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
+    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh runs "
+    "everything on built-in data"
+)
+
 USER_ERRORS = (
     ConfigError,
     ListError,
     VideoError,
     WeightsError,
     ReaderDiedError,
+    state.FolderError,
     state.NonFiniteError,
     distributed.DeviceError,
 )
@@ -123,89 +132,106 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def config_of_training(args: argparse.Namespace) -> Config | None:
-    """The config if these flags ask for training, else None."""
-    return _config(args, None) if _is_training(args) else None
-
-
 def _is_training(args: argparse.Namespace) -> bool:
     return not (args.test or args.summary or args.infer is not None)
 
 
-def _run(args: argparse.Namespace) -> int:
-    if args.summary:
-        print(summary_text(_config(args, None)))
-        return 0
+class Inputs(NamedTuple):
+    """What a run reads before it starts: all that a user can have got wrong by then."""
+
+    cfg: Config
+    weights: str | None
+    samples: list[Sample]
+    val_samples: list[Sample] | None
+
+
+def read_inputs(args: argparse.Namespace) -> Inputs:
+    """Reads the config and the lists, and looks whether the files named are there.
+
+    Raises:
+        one of USER_ERRORS.
+    """
     if _is_training(args):
-        return _train(args)
+        cfg = _config(args, None)
+        state.check_folder(cfg.output_dir, args.resume)
+        if not Path(cfg.data.train_list).exists():
+            raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
+        val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
+        return Inputs(cfg, args.weights, _read_list(cfg, cfg.data.train_list), val_samples)
     weights = args.weights
     if weights is None:
         weights = str(Path(_config(args, None).output_dir) / state.BEST)
         if not Path(weights).exists():
             raise WeightsError(f"no -w given, and there is no {weights} from a training run")
     cfg = _config(args, weights)
-    return _test(args, cfg, weights) if args.test else _infer(args, cfg, weights)
+    if args.test:
+        samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
+    else:
+        samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
+    return Inputs(cfg, weights, samples, None)
 
 
-def _train(args: argparse.Namespace) -> int:
-    cfg = _config(args, None)
-    train_samples = _read_list(cfg, cfg.data.train_list)
-    val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
-    checkpoints = state.checkpoints(cfg.output_dir)
-    goes_on = args.resume == "auto" or (args.resume and Path(args.resume) in checkpoints[:1])
-    if checkpoints and not goes_on:
-        raise ConfigError(
-            f"{cfg.output_dir} already holds a run up to {checkpoints[0].stem}: go on with "
-            "--resume auto, or choose another folder with -o output_dir=..."
-        )
-    start_logging(distributed.rank(), cfg.output_dir)
-    model = _start(args, cfg, args.weights)
-    run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
-    run_state.plan = {
-        "samples": len(train_samples),
-        "total batch": cfg.train.batch_size * distributed.world_size(),
-        "seed": cfg.seed,
-    }
-    if args.resume == "auto" and not checkpoints:
-        logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
-    elif args.resume is not None:
-        path = checkpoints[0] if args.resume == "auto" else args.resume
-        logger.info(state.restore(run_state, path))
-    if distributed.rank() == 0:
-        state.write_config(cfg)
-    train.train(run_state, train_samples, val_samples, cfg, max_iters=args.max_iters)
-    return 0
-
-
-def _test(args: argparse.Namespace, cfg: Config, weights: str) -> int:
-    samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
+def _run(args: argparse.Namespace) -> int:
+    if args.summary:
+        print(summary_text(_config(args, None)))
+        return 0
+    inputs = read_inputs(args)
+    if _is_training(args):
+        return _train(args, inputs)
     start_logging(distributed.rank())
-    evaluate.multi_view_test(_start(args, cfg, weights), samples, cfg)
-    return 0
-
-
-def _infer(args: argparse.Namespace, cfg: Config, weights: str) -> int:
-    """Returns 1 if a video could not be read."""
-    samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
-    start_logging(distributed.rank())
-    labels = None
-    if cfg.data.labels and Path(cfg.data.labels).exists():
-        labels = read_labels(cfg.data.labels, cfg.model.num_classes)
-    elif cfg.data.labels:
-        logger.warning(f"no class names: there is no data.labels={cfg.data.labels} here")
-    results = infer.infer(_start(args, cfg, weights), samples, labels, cfg)
+    model = _start(args, inputs)
+    if args.test:
+        evaluate.multi_view_test(model, inputs.samples, inputs.cfg)
+        return 0
+    results = infer.infer(model, inputs.samples, _labels(inputs.cfg), inputs.cfg)
     return 1 if any("error" in row for row in results) else 0
 
 
-def _start(args: argparse.Namespace, cfg: Config, weights: str | None) -> VideoClassifier:
+def _train(args: argparse.Namespace, inputs: Inputs) -> int:
+    cfg = inputs.cfg
+    is_writer = distributed.rank() == 0
+    with state.sole_run(cfg.output_dir) if is_writer else contextlib.nullcontext():
+        start_logging(distributed.rank(), cfg.output_dir)
+        model = _start(args, inputs)
+        run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
+        run_state.plan = {
+            "samples": len(inputs.samples),
+            "total batch": cfg.train.batch_size * distributed.world_size(),
+            "seed": cfg.seed,
+        }
+        resume = args.resume
+        if resume == "auto":
+            resume = distributed.gather(next(iter(state.checkpoints(cfg.output_dir)), None))[0]
+            if resume is None:
+                logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
+        if resume is not None:
+            logger.info(state.restore(run_state, resume))
+        if is_writer:
+            state.write_config(cfg)
+        train.train(run_state, inputs.samples, inputs.val_samples, cfg, max_iters=args.max_iters)
+    return 0
+
+
+def _labels(cfg: Config) -> list[str] | None:
+    """The class names, where there are any."""
+    if not cfg.data.labels:
+        return None
+    if Path(cfg.data.labels).exists():
+        return read_labels(cfg.data.labels, cfg.model.num_classes)
+    logger.warning(f"no class names: there is no data.labels={cfg.data.labels} here")
+    return None
+
+
+def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
     """Chooses the device, connects the processes, seeds, and builds the network."""
+    cfg = inputs.cfg
     if args.deterministic and paddle.is_compiled_with_cuda():
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
     distributed.start(args.device)
     paddle.seed(cfg.seed)
     model = build_model(cfg.model, cfg.data.crop_size)
-    if weights is not None:
-        logger.info(load_weights(model, weights))
+    if inputs.weights is not None:
+        logger.info(load_weights(model, inputs.weights))
     return model
 
 
@@ -222,8 +248,9 @@ def _config(args: argparse.Namespace, weights: str | None) -> Config:
         overrides.append(f"test.average_clips={args.average_clips}")
     path = args.config
     if path is None and weights is not None:
-        if not Path(weights).exists():
-            raise WeightsError(f"weights {weights} cannot be read: No such file or directory")
+        if not Path(weights).is_file():
+            reason = "Is a directory" if Path(weights).is_dir() else "No such file or directory"
+            raise WeightsError(f"weights {weights} cannot be read: {reason}")
         own = Path(weights).with_suffix(".yaml")
         path = own if own.exists() else Path(weights).parent / state.CONFIG
         if not path.exists():

@@ -215,7 +215,7 @@ def dump_config(cfg: Config) -> str:
     return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
 
 
-_AT_LEAST_ONE = (
+_COUNTS = (
     "model.num_classes", "model.width", "model.alpha", "model.beta_inv", "model.stem_kernel",
     "model.fusion_kernel", "data.num_frames", "data.sampling_stride", "data.crop_size",
     "test.crop_size", "test.num_clips", "test.views_per_chunk", "optim.base_batch_size",
@@ -237,7 +237,7 @@ def validate(cfg: Config) -> None:
         ConfigError: with the values and what is allowed.
     """
     ranges: list[tuple[tuple[str, ...], Callable[[float], bool], str]] = [
-        (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
+        (_COUNTS, lambda x: 1 <= x <= 10**6, "must be between 1 and 1,000,000"),
         (_ABOVE_ZERO, lambda x: x > 0, "must be above 0"),
         (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
         (_SHARES, lambda x: 0 <= x <= 1, "must be between 0 and 1"),

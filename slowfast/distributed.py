@@ -3,7 +3,10 @@
 The only place that reads the launcher's environment variables. Works for one process as for many.
 """
 
+import ctypes
 import os
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,8 @@ def start(device: str) -> None:
     Raises:
         DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
     """
+    if world_size() > 1:
+        _end_with_launcher()
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if device == "gpu" and not has_gpu:
         wheel = (
@@ -54,6 +59,13 @@ def start(device: str) -> None:
         paddle.set_device("cpu")
         os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
     dist.init_parallel_env()
+
+
+def _end_with_launcher() -> None:
+    """Asks Linux for a SIGTERM when the launcher is gone; else processes would train on unseen."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def error_of_another_process() -> str | None:

@@ -36,8 +36,10 @@ class _NumpyUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}, which is not numpy data")
 
 
-def read_pickle(path: str | Path) -> Any:
+def read_pickle(path: str | Path, what: str = "weights") -> Any:
     """The numpy data of a pickle, such as a ``.pdparams`` file; code in it is never run.
+
+    ``what`` it is named in messages.
 
     Raises:
         WeightsError: the file is missing, cut off, not a pickle, or holds anything but numpy data.
@@ -45,13 +47,13 @@ def read_pickle(path: str | Path) -> Any:
     try:
         return _NumpyUnpickler(io.BytesIO(Path(path).read_bytes())).load()
     except OSError as error:
-        raise WeightsError(f"weights {path} cannot be read: {error.strerror}") from error
+        raise WeightsError(f"{what} {path} cannot be read: {error.strerror}") from error
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"weights {path} refused: {' '.join(str(error).split())}") from error
+        raise WeightsError(f"{what} {path} refused: {' '.join(str(error).split())}") from error
     except MemoryError as error:
-        raise WeightsError(f"weights {path} does not fit into memory") from error
+        raise WeightsError(f"{what} {path} does not fit into memory") from error
     except Exception as error:  # a damaged pickle can fail in any way
-        raise WeightsError(f"weights {path} is damaged or not a weights file: {error}") from error
+        raise WeightsError(f"{what} {path} is damaged or not a weights file: {error}") from error
 
 
 def read_weights(path: str | Path) -> Tensors:
@@ -89,6 +91,11 @@ def load_weights(model: nn.Layer, path: str | Path) -> str:
         f"{name} is {list(tensors[name].shape)} in the file, {list(own[name].shape)} in the network"
         for name in own
         if name in tensors and list(tensors[name].shape) != list(own[name].shape)
+    ]
+    faults += [
+        f"{name} holds numbers that are not finite"
+        for name in tensors
+        if not np.isfinite(tensors[name]).all()
     ]
     if faults:
         shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")

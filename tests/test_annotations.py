@@ -88,7 +88,7 @@ def test_a_relative_root_stays_relative(tmp_path: Path) -> None:
         ("a.mp4", "no label in 'a.mp4' (a line is 'path label')"),
         ("a.mp4 cat", "no label in 'a.mp4 cat' (a line is 'path label')"),
         ("a.mp4 1.5", "no label in 'a.mp4 1.5' (a line is 'path label')"),
-        ("a.mp4\t3", "no label in 'a.mp4\t3' (a line is 'path label')"),
+        ("a.mp4\t3", r"no label in 'a.mp4\t3' (a line is 'path label')"),
         ("a.mp4,3", "no label in 'a.mp4,3' (a line is 'path label')"),
         ("3", "no label in '3' (a line is 'path label')"),
         ("a.mp4 10", "label 10 is not in 0..9"),
@@ -161,6 +161,12 @@ def test_another_number_of_class_names_is_refused(tmp_path: Path, num_classes: i
 def test_a_missing_labels_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="cannot be read"):
         read_labels(str(tmp_path / "nowhere.txt"), 3)
+
+
+def test_a_list_with_a_nul_byte_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a\0b.mp4 0\n")
+    with pytest.raises(ListError, match="it has a NUL byte"):
+        read_list(path, str(tmp_path), 3)
 
 
 def test_a_frame_folder_without_frames_is_refused(tmp_path: Path) -> None:

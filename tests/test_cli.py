@@ -183,7 +183,7 @@ def test_a_wrong_config(
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, "list train.list cannot be read: No such file or directory"),
+        (None, cli.NO_TRAINING_LIST.format("train.list")),
         ("", "train.list: the list is empty"),
         ("a.mp4 1\nb.mp4\n", "train.list:2: no label in 'b.mp4' (a line is 'path label')"),
         ("a.mp4 1\nb.mp4 5\n", "train.list:2: label 5 is not in 0..4"),
@@ -272,7 +272,7 @@ def test_training_from_weights_that_are_not_there(
     ("paths", "complaint"),
     [
         (["nowhere.txt"], "list nowhere.txt cannot be read: No such file or directory"),
-        (["empty"], "empty: no video in this folder (.mp4, .avi, "),
+        (["empty"], "empty: no video in this folder itself (.mp4, .avi, "),
     ],
 )
 def test_nothing_to_infer(

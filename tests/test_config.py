@@ -232,8 +232,12 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
     [
         (["data.num_frames=30"], "data.num_frames=30 is not divisible by model.alpha=8"),
         (["model.width=60"], "model.width=60 is not divisible by model.beta_inv=8"),
-        (["model.width=0"], "model.width=0 must be at least 1"),
-        (["model.alpha=0"], "model.alpha=0 must be at least 1"),
+        (["model.width=0"], "model.width=0 must be between 1 and 1,000,000"),
+        (["model.alpha=0"], "model.alpha=0 must be between 1 and 1,000,000"),
+        (
+            ["model.num_classes=100000000000"],
+            "model.num_classes=100000000000 must be between 1 and 1,000,000",
+        ),
         (["model.stem_kernel=4"], "model.stem_kernel=4 is not odd"),
         (["model.fusion_kernel=6"], "model.fusion_kernel=6 is not odd"),
         (["model.temporal_blocks=[1]"], "model.temporal_blocks=[1] needs 4 numbers, or none"),

@@ -1,15 +1,17 @@
 """The multi-view test: each video once, whatever the number of processes; bounded memory."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
+import cv2
 import numpy as np
 import paddle
 import pytest
 from tiny_run import main_py, tiny_config
 
 from slowfast.config import Config
-from slowfast.data.annotations import read_list
+from slowfast.data.annotations import Sample, read_list
 from slowfast.data.dataset import MultiViewVideos
 from slowfast.engine import evaluate, state
 from slowfast.models import build_model
@@ -86,6 +88,21 @@ def test_no_more_views_at_once_than_a_chunk_has(tmp_path: Path) -> None:
     video = MultiViewVideos(samples, cfg.data, cfg.test)(0)
     assert evaluate.view_scores(Counting(), video, cfg).shape == (30, 24)
     assert sizes == [4, 4, 4, 4, 4, 4, 4, 2]
+
+
+def test_a_large_video_is_resized_frame_by_frame(tmp_path: Path) -> None:
+    """Never are more than a few frames there at their full size."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(1, 41):
+        cv2.imwrite(str(folder / f"img_{number:05d}.jpg"), np.zeros((1080, 1920, 3), np.uint8))
+    cfg = tiny_config(tmp_path)
+    tracemalloc.start()
+    video = MultiViewVideos([Sample(str(folder), 0, 40)], cfg.data, cfg.test)(0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(video.frames) > 30
+    assert peak < 5 * 1080 * 1920 * 3
 
 
 def test_averages_of_probabilities_and_of_logits_differ() -> None:

@@ -165,6 +165,22 @@ def test_a_damaged_training_state_is_refused(tmp_path: Path, part: object) -> No
         state.restore(fresh_state(cfg), pdopt.with_suffix(".pdparams"))
 
 
+def test_weights_without_their_training_state_are_not_trained_over(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
+    (pdopt,) = (tmp_path / "out").glob("*.pdopt")
+    pdopt.unlink()
+    for flags in ([], ["--resume", "auto"]):
+        again = main_py("-c", "tiny.yaml", *flags, cwd=tmp_path)
+        assert again.returncode == 1
+        assert "out holds weights without the .pdopt to go on from" in again.stderr
+    named = main_py(
+        "-c", "tiny.yaml", "--resume", pdopt.with_suffix(".pdparams"),
+        "-o", "output_dir=other", cwd=tmp_path,
+    )  # fmt: skip
+    assert f"there is no {pdopt}, so training cannot go on" in named.stderr
+
+
 def test_going_on_from_an_earlier_checkpoint_needs_another_folder(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     assert main_py("-c", "tiny.yaml", cwd=tmp_path).returncode == 0

@@ -2,12 +2,23 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
-from tiny_run import main_py, tiny_config, tiny_data, write_tiny_config
+from tiny_run import (
+    REPOSITORY,
+    environment,
+    main_py,
+    tiny_config,
+    tiny_data,
+    write_tiny_config,
+)
 from visualdl import LogReader
 
 from slowfast.config import load_config
@@ -34,7 +45,7 @@ def test_one_process_writes_checkpoints_log_metrics_and_curves(tmp_path: Path) -
     assert names == {
         "SlowFast_epoch_000001.pdparams", "SlowFast_epoch_000001.pdopt",
         "SlowFast_epoch_000002.pdparams", "SlowFast_epoch_000002.pdopt",
-        "SlowFast_best.pdparams", "config.yaml", "log.txt", "metrics.jsonl", "vdl",
+        "SlowFast_best.pdparams", "config.yaml", "log.txt", "metrics.jsonl", "vdl", ".lock",
     }  # fmt: skip
     assert len(LINE.findall(done.stdout)) == 6
     assert len(LINE.findall((out / "log.txt").read_text())) == 6
@@ -82,17 +93,17 @@ def test_two_processes_share_the_work_and_agree(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path)
+    cfg = tiny_config(tmp_path, "data.num_workers=0")
     model = build_model(cfg.model, cfg.data.crop_size)
     model.head.projection.bias.set_value(paddle.full([24], float("inf")))
-    paddle.save(model.state_dict(), str(tmp_path / "broken.pdparams"))
-    done = main_py("-c", "tiny.yaml", "-w", "broken.pdparams", cwd=tmp_path)
-    assert done.returncode == 1
-    (line,) = (row for row in done.stderr.splitlines() if row.startswith("error:"))
-    assert "the loss of epoch 1, step 0 is nan, training on: " in line
-    assert line.count(".mp4") == 4 and str(tiny_data()) in line
+    run = state.TrainState(model, build_optimizer(model, cfg.optim))
+    samples = read_list(cfg.data.train_list, cfg.data.root, 24)
+    with pytest.raises(state.NonFiniteError) as caught:
+        train.train(run, samples, None, cfg)
+    message = str(caught.value)
+    assert message.startswith("the loss of epoch 1, step 0 is nan, training on: ")
+    assert message.count(".mp4") == 4 and str(tiny_data()) in message
     assert not list((tmp_path / "out").glob("*.pdparams"))
-    assert "Traceback" not in done.stderr
 
 
 def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
@@ -102,6 +113,37 @@ def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
     again = main_py(*flags, "--resume", "auto", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "nothing left to do: 1 of 1 epochs are done" in again.stdout
+
+
+def test_processes_end_with_their_launcher(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    script = str(REPOSITORY / "main.py")
+    command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node=2", script]
+    flags = ["-c", "tiny.yaml", "-o", "train.batch_size=2", "train.epochs=500"]
+    with subprocess.Popen(
+        [*command, *flags], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as launcher:  # fmt: skip
+        wait_until(lambda: (tmp_path / "out" / "SlowFast_epoch_000001.pdopt").exists())
+        launcher.kill()
+    rows = tmp_path / "out" / "metrics.jsonl"
+
+    def is_quiet() -> bool:
+        before = rows.stat().st_size
+        time.sleep(2)
+        return rows.stat().st_size == before
+
+    wait_until(is_quiet)
+    again = main_py("-c", "tiny.yaml", "--resume", "auto", "--max_iters", "1", cwd=tmp_path)
+    assert "another run is training" not in again.stderr  # the lock is free
+
+
+def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    with state.sole_run(str(tmp_path / "out")):
+        second = main_py("-c", "tiny.yaml", cwd=tmp_path)
+    assert second.returncode == 1
+    assert second.stderr == f"error: another run is training into {tmp_path / 'out'}\n"
 
 
 def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
@@ -153,3 +195,11 @@ def test_a_video_that_cannot_be_read_stops_training_by_name(tmp_path: Path, faul
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     with pytest.raises(OSError, match="sp ace/köpfe.mp4"):
         train.train(run, samples, None, cfg)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("waited in vain")

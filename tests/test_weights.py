@@ -245,3 +245,13 @@ def test_what_is_no_tensor_is_left_out(tmp_path: Path) -> None:
     tensors = read_weights(write(tmp_path / "a.pdparams", content))
     assert list(tensors) == ["a"]
     assert tensors["a"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path: Path, value: float) -> None:
+    model = paddle.nn.Linear(2, 3)
+    path = write(tmp_path / "a.pdparams", {
+        "weight": np.array([[0, 1, 2], [3, value, 5]], np.float32), "bias": np.zeros(3, np.float32)
+    })  # fmt: skip
+    with pytest.raises(WeightsError, match="weight holds numbers that are not finite"):
+        load_weights(model, path)

@@ -42,7 +42,7 @@ def read_list(list_path: str, root: str, num_classes: int) -> list[Sample]:
         path, found, label_text = line.rpartition(separator)
         label = _label(label_text, where, num_classes) if found and path.strip() else None
         if label is None:
-            raise ListError(f"{where}: no label in '{line}' (a line is 'path{separator}label')")
+            raise ListError(f"{where}: no label in {line!r} (a line is 'path{separator}label')")
         samples.append(_sample(path.rstrip(), label, separator, root, where))
     if not samples:
         raise ListError(f"{list_path}: the list is empty")
@@ -77,6 +77,8 @@ def _lines(path: str) -> list[tuple[int, str]]:
         raise ListError(f"list {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ListError(f"list {path} is not UTF-8 text") from error
+    if "\0" in text:
+        raise ListError(f"list {path} is not text: it has a NUL byte")
     return [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 

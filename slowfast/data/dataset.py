@@ -4,6 +4,7 @@ Each class is called with a key and returns arrays only: numpy and OpenCV, no Pa
 runs in reader processes.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from slowfast.data import sampling
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import Pictures, open_video
 from slowfast.data.order import Stream
-from slowfast.data.transforms import resize_short_side, train_transform, val_transform
+from slowfast.data.transforms import resize_picture, train_transform, val_transform
 
 ClipKey = tuple[int | None, int]
 """A clip to read: (epoch, index in the training list), or (None, index in the validation list)."""
@@ -119,7 +120,9 @@ class MultiViewVideos:
         span = _span(data, reader.fps)
         wanted = sampling.view_clips(reader.num_frames, span, data.num_frames, test.num_clips)
         unique, inverse = np.unique(wanted, return_inverse=True)
-        frames = resize_short_side(reader.frames(unique), test.short_side)
+        # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
+        resize = functools.partial(resize_picture, short_side=test.short_side)
+        frames = reader.frames(unique, each=resize)
         _, height, width, _ = frames.shape
         crops = sampling.view_crops(height, width, test.crop_size, test.num_crops)
         return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)

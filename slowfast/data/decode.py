@@ -5,6 +5,7 @@ frame count is a hint: indices beyond what the file really holds give its last f
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,10 @@ Pictures = NDArray[np.uint8]
 """RGB frames ``[F, H, W, 3]``."""
 
 
+Each = Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None
+"""What is done to each picture ``[H, W, 3]`` as soon as it is decoded; None: nothing."""
+
+
 class VideoError(OSError):
     """A video that cannot be read; the message names the file."""
 
@@ -28,8 +33,8 @@ class Reader(Protocol):
     num_frames: int
     fps: float
 
-    def frames(self, indices: NDArray[np.int64]) -> Pictures:
-        """The frames at ``indices`` (sorted, unique, from 0).
+    def frames(self, indices: NDArray[np.int64], each: Each = None) -> Pictures:
+        """The frames at ``indices`` (sorted, unique, from 0), each passed through ``each``.
 
         Raises:
             VideoError: nothing could be decoded.
@@ -60,7 +65,8 @@ class OpenCVReader:
         if not 0 < self.num_frames < 10**8:
             self.num_frames = self._count()
 
-    def frames(self, indices: NDArray[np.int64]) -> Pictures:
+    def frames(self, indices: NDArray[np.int64], each: Each = None) -> Pictures:
+        each = each or _unchanged
         if len(indices) and indices[0] < self._position:
             self._rewind()
         pictures: list[NDArray[np.uint8]] = []
@@ -72,9 +78,9 @@ class OpenCVReader:
             decoded, picture = self._capture.retrieve()
             if not decoded:
                 break
-            pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+            pictures.append(each(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)))
         if len(pictures) < len(indices):
-            pictures += [self._last()] * (len(indices) - len(pictures))
+            pictures += [each(self._last())] * (len(indices) - len(pictures))
         return np.stack(pictures)
 
     def _last(self) -> NDArray[np.uint8]:
@@ -117,8 +123,9 @@ class FrameFolderReader:
         if self.num_frames < 1:
             raise VideoError(f"{folder}: no frame named like {pattern.format(1)}")
 
-    def frames(self, indices: NDArray[np.int64]) -> Pictures:
-        pictures = [self._picture(min(int(i), self.num_frames - 1)) for i in indices]
+    def frames(self, indices: NDArray[np.int64], each: Each = None) -> Pictures:
+        each = each or _unchanged
+        pictures = [each(self._picture(min(int(i), self.num_frames - 1))) for i in indices]
         for index, picture in zip(indices, pictures, strict=True):
             if picture.shape != pictures[0].shape:
                 name = os.path.join(self.folder, self.pattern.format(int(index) + 1))
@@ -149,6 +156,10 @@ def open_video(sample: Sample, frame_pattern: str, frame_fps: float) -> Reader:
     if sample.num_frames is not None or os.path.isdir(sample.path):
         return FrameFolderReader(sample.path, sample.num_frames, frame_pattern, frame_fps)
     return OpenCVReader(sample.path)
+
+
+def _unchanged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture
 
 
 def _require_file(path: str) -> None:

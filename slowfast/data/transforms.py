@@ -7,6 +7,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.data.decode import Pictures
 from slowfast.data.sampling import view_crops
@@ -14,14 +15,19 @@ from slowfast.data.sampling import view_crops
 
 def resize_short_side(frames: Pictures, short_side: int) -> Pictures:
     """Frames whose shorter side is ``short_side`` pixels; the longer one keeps the ratio."""
-    _, height, width, _ = frames.shape
+    return np.stack([resize_picture(frame, short_side) for frame in frames])
+
+
+def resize_picture(picture: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
+    """One picture ``[H, W, 3]``, as ``resize_short_side`` does it."""
+    height, width, _ = picture.shape
     if min(height, width) == short_side:
-        return frames
+        return picture
     if width < height:
         size = (short_side, math.floor(height / width * short_side))
     else:
         size = (math.floor(width / height * short_side), short_side)
-    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in frames])
+    return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
 
 
 def train_transform(

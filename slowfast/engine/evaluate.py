@@ -93,6 +93,8 @@ def multi_view_test(model: VideoClassifier, samples: list[Sample], cfg: Config) 
     Raises:
         VideoError: a video cannot be read.
     """
+    path = Path(cfg.output_dir) / "test_result.json"
+    path.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     model.eval()
     meter, rows = Meter(), []
     batches = shard_batches(
@@ -126,13 +128,12 @@ def multi_view_test(model: VideoClassifier, samples: list[Sample], cfg: Config) 
         "predictions": sorted(predictions, key=lambda row: row["index"]),
     }
     if distributed.rank() == 0:
-        path = Path(cfg.output_dir) / "test_result.json"
-        write_whole(path, json.dumps(result, ensure_ascii=False))
         logger.info(
             f"test: top1: {result['top1']:.5f} top5: {result['top5']:.5f} over "
             f"{result['num_videos']} videos, {cfg.test.num_clips} x {cfg.test.num_crops} views "
             f"each ({path})"
         )
+        write_whole(path, json.dumps(result, ensure_ascii=False))
     return result
 
 

@@ -33,7 +33,9 @@ def find_videos(paths: list[str], frame_pattern: str) -> list[Sample]:
         if os.path.isdir(path) and not os.path.exists(os.path.join(path, frame_pattern.format(1))):
             names = sorted(n for n in os.listdir(path) if n.lower().endswith(VIDEO_ENDINGS))
             if not names:
-                raise ListError(f"{path}: no video in this folder ({', '.join(VIDEO_ENDINGS)})")
+                raise ListError(
+                    f"{path}: no video in this folder itself ({', '.join(VIDEO_ENDINGS)})"
+                )
             samples += [Sample(os.path.join(path, name)) for name in names]
         elif path.lower().endswith(LIST_ENDINGS):
             samples += read_paths(path, root=str(Path(path).parent))
@@ -70,8 +72,9 @@ def infer(
     gathered = sorted((pair for part in distributed.gather(rows) for pair in part), key=_place)
     results = [row for _, row in gathered]
     if distributed.rank() == 0:
+        print(table(results), flush=True)
         write_whole(RESULT, json.dumps(results, indent=1, ensure_ascii=False))
-        print(f"{table(results)}\n{RESULT}", flush=True)
+        print(RESULT, flush=True)
     distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
     return results
 

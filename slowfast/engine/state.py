@@ -5,8 +5,11 @@ needs to go on). Both are written beside their place, flushed to the disk and re
 ``.pdopt`` comes last, so a pair with both files is whole.
 """
 
+import contextlib
+import fcntl
 import pickle
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,10 @@ BEST = f"{PREFIX}_best.pdparams"
 CONFIG = "config.yaml"
 
 _NAME = re.compile(rf"{PREFIX}_epoch_(\d{{5,6}})(?:_step_(\d+))?\.pdopt")
+
+
+class FolderError(ValueError):
+    """An output folder that this run must not write into."""
 
 
 class NonFiniteError(ArithmeticError):
@@ -98,6 +105,41 @@ def write_config(cfg: Config) -> None:
     write_whole(Path(cfg.output_dir) / CONFIG, dump_config(cfg))
 
 
+@contextlib.contextmanager
+def sole_run(folder: str) -> Iterator[None]:
+    """Keeps other runs out of an output folder, as long as this process lives.
+
+    Raises:
+        FolderError: another run is training into it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with open(Path(folder) / ".lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FolderError(f"another run is training into {folder}") from error
+        yield
+
+
+def check_folder(folder: str, resume: str | None) -> None:
+    """Checks that training into a folder would not spoil what is in it.
+
+    Raises:
+        FolderError: it holds a run, or weights, that ``resume`` does not go on from.
+    """
+    found = checkpoints(folder)
+    if found and not (resume == "auto" or (resume and Path(resume) == found[0])):
+        raise FolderError(
+            f"{folder} already holds a run up to {found[0].stem}: go on with --resume auto, or "
+            "choose another folder with -o output_dir=..."
+        )
+    if not found and any(Path(folder).glob(f"{PREFIX}_*.pdparams")):
+        raise FolderError(
+            f"{folder} holds weights without the .pdopt to go on from: choose another folder with "
+            "-o output_dir=..., or move them away"
+        )
+
+
 def checkpoints(folder: str) -> list[Path]:
     """The ``.pdparams`` of each whole checkpoint in ``folder``, the furthest one first."""
     found = []
@@ -119,9 +161,11 @@ def restore(state: TrainState, path: str | Path) -> str:
     Raises:
         WeightsError: a file of the pair is missing, damaged, or of another network.
     """
-    loaded = load_weights(state.model, path)
     pdopt = Path(path).with_suffix(".pdopt")
-    content = read_pickle(pdopt)
+    if Path(path).exists() and not pdopt.exists():
+        raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
+    loaded = load_weights(state.model, path)
+    content = read_pickle(pdopt, what="training state")
     try:
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
         state.best_top1 = float(content["best_top1"])

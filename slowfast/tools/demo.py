@@ -9,6 +9,7 @@ is there already, from an earlier run with the same config, is used again.
 import argparse
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +47,8 @@ def main() -> int:
         "--compare", action="store_true", help="also train each pathway alone in the same way"
     )
     args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: training ends with us
     try:
         run_demo()
         if args.compare:
@@ -54,7 +57,7 @@ def main() -> int:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted: run it again, what is done stays", file=sys.stderr)
+        print("\ninterrupted: run it again, finished steps and epochs stay", file=sys.stderr)
         return 130
     return 0
 
@@ -128,7 +131,9 @@ def train_and_test(overrides: list[str], what: str) -> Path:
     if own_config.exists():
         same = own_config.read_text(encoding="utf-8") == dump_config(cfg)
         if not same or own_config.stat().st_mtime < data.stat().st_mtime:  # other videos by now
-            out.rename(out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+            aside = out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+            print(f"{what}: {out} is of other videos or settings, moved to {aside}")
+            out.rename(aside)
     flags = ["-c", str(CONFIG), "-o", *overrides]
     if weights in state.checkpoints(cfg.output_dir):
         print(f"{what}: reusing {weights}")
@@ -156,12 +161,16 @@ def run(what: str, launch: list[str]) -> None:
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            file.write(line)
-            lines.append(line.rstrip())
-            share = _share_done(line)
-            if share is not None:
-                progress.update(100 * share, _note(line))
+        try:
+            for line in process.stdout:
+                file.write(line)
+                lines.append(line.rstrip())
+                share = _share_done(line)
+                if share is not None:
+                    progress.update(100 * share, _note(line))
+        except BaseException:  # Ctrl-C, or what main makes of SIGTERM and SIGHUP
+            process.terminate()
+            raise
     if process.returncode:
         errors = dict.fromkeys(line for line in lines if line.startswith("error:")) or lines[-5:]
         raise StepFailedError(f"{what} failed (all of it in {log}): {' / '.join(list(errors)[:3])}")

@@ -24,7 +24,9 @@ find_python() { # an interpreter that Paddle has wheels for, or a line that says
 }
 
 install() { # EXTRAS: into $python
-    if ! "$python" -m pip install --quiet --disable-pip-version-check -e "$root${1:+[$1]}"; then
+    local quietly=--quiet
+    [ -t 1 ] && quietly= # on a terminal pip shows its progress
+    if ! "$python" -m pip install $quietly --disable-pip-version-check -e "$root${1:+[$1]}"; then
         echo "error: packages could not be installed into $python; is a package registry reachable?" >&2
         return 1
     fi

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import paddle
 
-from slowfast.cli import config_of_training, parse_args
+from slowfast.cli import USER_ERRORS, parse_args, read_inputs
 from slowfast.config import ConfigError
 
 DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
@@ -32,12 +32,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="main.py's")
     args = parser.parse_args(argv)
     try:
-        missing = missing_list(args.flags)
-        if not missing:
-            start(args.how, args.log_dir, args.flags)
-    except ConfigError as error:
-        missing = str(error)
-    print(f"error: {missing}", file=sys.stderr)
+        flags = parse_args(args.flags)
+        if not flags.summary:
+            read_inputs(flags)  # what is wrong with them is said once, not by each process
+        start(args.how, args.log_dir, args.flags)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
     return 1
 
 
@@ -57,18 +57,6 @@ def start(how: str, log_dir: str, flags: list[str]) -> NoReturn:
                 env["CUDA_VISIBLE_DEVICES"] = "all"
         command = [sys.executable, "-B", *launcher, f"--log_dir={log_dir}", *command[2:]]
     os.execve(sys.executable, command, env)
-
-
-def missing_list(flags: list[str]) -> str:
-    """Why training with these flags cannot start, if a list file is not there; else empty."""
-    cfg = config_of_training(parse_args(flags))
-    if cfg is None or os.path.exists(cfg.data.train_list):
-        return ""
-    return (
-        f"there is no training list {cfg.data.train_list}: write one line 'path label' a video "
-        "(docs/data.md), or name yours with -o data.root=... data.train_list=... "
-        "data.val_list=...; bash run_demo.sh runs everything on built-in data"
-    )
 
 
 def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, str]:
