@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,12 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(sys.argv[1:] if argv is None else argv)
     try:
         return _run(args)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return 1
-    except OSError as error:
-        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"error: {named}", file=sys.stderr, flush=True)
+    except (*USER_ERRORS, OSError) as error:
+        print(error_line(error), file=sys.stderr, flush=True)
         return 1
     except RuntimeError:
         reason = distributed.error_of_another_process()
@@ -64,6 +61,13 @@ def main(argv: list[str] | None = None) -> int:
         hint = " (go on with --resume auto)" if _is_training(args) else ""
         print(f"interrupted{hint}", file=sys.stderr, flush=True)
         return 130
+
+
+def error_line(error: Exception) -> str:
+    """What a user is told of an error."""
+    if isinstance(error, OSError) and error.filename:
+        return f"error: {error.filename}: {error.strerror}"
+    return f"error: {error}"
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -137,16 +141,17 @@ def _is_training(args: argparse.Namespace) -> bool:
 
 
 class Inputs(NamedTuple):
-    """What a run reads before it starts: all that a user can have got wrong by then."""
+    """What a run reads before it starts."""
 
     cfg: Config
     weights: str | None
     samples: list[Sample]
     val_samples: list[Sample] | None
+    labels: list[str] | None
 
 
 def read_inputs(args: argparse.Namespace) -> Inputs:
-    """Reads the config and the lists, and looks whether the files named are there.
+    """Reads the config, the lists and the class names; looks whether the weights are there.
 
     Raises:
         one of USER_ERRORS.
@@ -157,18 +162,23 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         if not Path(cfg.data.train_list).exists():
             raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
         val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
-        return Inputs(cfg, args.weights, _read_list(cfg, cfg.data.train_list), val_samples)
+        for weights in (args.weights, args.resume if args.resume != "auto" else None):
+            if weights is not None:
+                _require_weights(weights)
+        samples = _read_list(cfg, cfg.data.train_list)
+        return Inputs(cfg, args.weights, samples, val_samples, None)
     weights = args.weights
     if weights is None:
         weights = str(Path(_config(args, None).output_dir) / state.BEST)
         if not Path(weights).exists():
             raise WeightsError(f"no -w given, and there is no {weights} from a training run")
     cfg = _config(args, weights)
+    _require_weights(weights)
     if args.test:
         samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
     else:
         samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
-    return Inputs(cfg, weights, samples, None)
+    return Inputs(cfg, weights, samples, None, _labels(cfg))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -183,7 +193,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.test:
         evaluate.multi_view_test(model, inputs.samples, inputs.cfg)
         return 0
-    results = infer.infer(model, inputs.samples, _labels(inputs.cfg), inputs.cfg)
+    if inputs.labels is None and inputs.cfg.data.labels:
+        logger.warning(f"no class names: there is no data.labels={inputs.cfg.data.labels} here")
+    results = infer.infer(model, inputs.samples, inputs.labels, inputs.cfg)
     return 1 if any("error" in row for row in results) else 0
 
 
@@ -196,6 +208,7 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
         run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
         run_state.plan = {
             "samples": len(inputs.samples),
+            "list": zlib.crc32("\n".join(sample.path for sample in inputs.samples).encode()),
             "total batch": cfg.train.batch_size * distributed.world_size(),
             "seed": cfg.seed,
         }
@@ -206,6 +219,8 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
                 logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
         if resume is not None:
             logger.info(state.restore(run_state, resume))
+            if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
+                run_state.best_top1 = -1.0  # the best one so far stays where it is
         if is_writer:
             state.write_config(cfg)
         train.train(run_state, inputs.samples, inputs.val_samples, cfg, max_iters=args.max_iters)
@@ -213,13 +228,16 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
 
 
 def _labels(cfg: Config) -> list[str] | None:
-    """The class names, where there are any."""
-    if not cfg.data.labels:
-        return None
-    if Path(cfg.data.labels).exists():
+    """The class names, if there is a file of them."""
+    if cfg.data.labels and Path(cfg.data.labels).exists():
         return read_labels(cfg.data.labels, cfg.model.num_classes)
-    logger.warning(f"no class names: there is no data.labels={cfg.data.labels} here")
     return None
+
+
+def _require_weights(path: str) -> None:
+    if not Path(path).is_file():
+        reason = "Is a directory" if Path(path).is_dir() else "No such file or directory"
+        raise WeightsError(f"weights {path} cannot be read: {reason}")
 
 
 def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
@@ -248,9 +266,7 @@ def _config(args: argparse.Namespace, weights: str | None) -> Config:
         overrides.append(f"test.average_clips={args.average_clips}")
     path = args.config
     if path is None and weights is not None:
-        if not Path(weights).is_file():
-            reason = "Is a directory" if Path(weights).is_dir() else "No such file or directory"
-            raise WeightsError(f"weights {weights} cannot be read: {reason}")
+        _require_weights(weights)
         own = Path(weights).with_suffix(".yaml")
         path = own if own.exists() else Path(weights).parent / state.CONFIG
         if not path.exists():

@@ -42,6 +42,7 @@ def start(device: str) -> None:
     """
     if world_size() > 1:
         _end_with_launcher()
+        _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if device == "gpu" and not has_gpu:
         wheel = (
@@ -68,18 +69,27 @@ def _end_with_launcher() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
+_log_sizes: dict[str, int] = {}  # of earlier runs: the launcher appends to their logs
+
+
+def _logs() -> list[Path]:
+    """The logs of this machine's processes."""
+    folder = os.environ.get("PADDLE_LOG_DIR")
+    logs = [Path(folder or ".") / f"workerlog.{i}" for i in range(processes_on_this_machine())]
+    return [log for log in logs if folder and log.exists()]
+
+
 def error_of_another_process() -> str | None:
     """The ``error: ...`` line of the process whose end broke the connection to this one, if any.
 
     The launcher shows the output of rank 0 alone; the others' is in their logs.
     """
-    folder = os.environ.get("PADDLE_LOG_DIR")
-    if world_size() == 1 or folder is None:
+    if world_size() == 1:
         return None
     for _ in range(20):
-        for log in sorted(Path(folder).glob("workerlog.*")):
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            errors = [line for line in lines if line.startswith("error: ")]
+        for log in _logs():
+            text = log.read_bytes()[_log_sizes.get(log.name, 0) :].decode(errors="replace")
+            errors = [line for line in text.splitlines() if line.startswith("error: ")]
             if errors:
                 return errors[-1]
         time.sleep(0.1)

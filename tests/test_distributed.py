@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tiny_run import environment
+
+from slowfast import distributed
 
 SCRIPT = """
 import paddle
@@ -40,3 +43,21 @@ def test_three_processes_agree(tmp_path: Path) -> None:
     assert done.returncode == 0, "\n".join(logs)
     for rank, text in enumerate(logs):
         assert f"rank {rank} of 3 is content" in text
+
+
+def test_errors_of_earlier_runs_are_not_shown_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = [tmp_path / f"workerlog.{rank}" for rank in range(3)]
+    for log in logs:
+        log.write_text("error: of an earlier run\n")
+    monkeypatch.setenv("PADDLE_LOG_DIR", str(tmp_path))
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    monkeypatch.setenv("PADDLE_LOCAL_SIZE", "2")
+    sizes = {log.name: log.stat().st_size for log in logs}
+    monkeypatch.setattr(distributed, "_log_sizes", sizes)
+    monkeypatch.setattr("slowfast.distributed.time.sleep", lambda seconds: None)
+    assert distributed.error_of_another_process() is None
+    with logs[1].open("a") as log:
+        log.write("some line\nerror: höhe.mp4: the file is empty\n")
+    assert distributed.error_of_another_process() == "error: höhe.mp4: the file is empty"

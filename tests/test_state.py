@@ -184,6 +184,9 @@ def test_weights_without_their_training_state_are_not_trained_over(tmp_path: Pat
 def test_going_on_from_an_earlier_checkpoint_needs_another_folder(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     assert main_py("-c", "tiny.yaml", cwd=tmp_path).returncode == 0
+    (furthest,) = state.checkpoints(str(tmp_path / "out"))[:1]
+    over = main_py("-c", "tiny.yaml", "--resume", "out/" + furthest.name, cwd=tmp_path)
+    assert "nothing left to do" in over.stdout, over.stderr  # however the path is written
     first = tmp_path / "out" / "SlowFast_epoch_000001.pdparams"
     flags: list[str | Path] = ["-c", "tiny.yaml", "--resume", first]
     refused = main_py(*flags, cwd=tmp_path)

@@ -13,6 +13,8 @@ Relative paths start from ``root``. Blank lines are ignored.
 from pathlib import Path
 from typing import NamedTuple
 
+VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
+
 
 class ListError(ValueError):
     """A list or label file that cannot be used; the message names the file and line."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.annotations import ListError, Sample, read_paths
+from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample, read_paths
 from slowfast.data.decode import VideoError
 from slowfast.data.order import shard_batches
 from slowfast.engine.evaluate import average_views, multi_view_loader, view_scores
@@ -18,7 +18,6 @@ from slowfast.log import Progress
 from slowfast.models.slowfast import VideoClassifier
 
 RESULT = Path("data/results/result.json")
-VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 LIST_ENDINGS = (".txt", ".list", ".csv")
 
 

@@ -117,7 +117,7 @@ def sole_run(folder: str) -> Iterator[None]:
         try:
             # Not flock: that one would stay with the readers, which are forked, when we are killed.
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
             raise FolderError(f"another run is training into {folder}") from error
         yield
 
@@ -129,7 +129,8 @@ def check_folder(folder: str, resume: str | None) -> None:
         FolderError: it holds a run, or weights, that ``resume`` does not go on from.
     """
     found = checkpoints(folder)
-    if found and not (resume == "auto" or (resume and Path(resume) == found[0])):
+    furthest = {path.resolve() for path in found[:1]}
+    if found and resume != "auto" and not (resume and Path(resume).resolve() in furthest):
         raise FolderError(
             f"{folder} already holds a run up to {found[0].stem}: go on with --resume auto, or "
             "choose another folder with -o output_dir=..."

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.config import Config, dump_config, load_config
+from slowfast.config import Config, ConfigError, dump_config, load_config
 from slowfast.data import moving_shapes, sampling
 from slowfast.data.annotations import read_labels, read_list
 from slowfast.data.decode import open_video
@@ -48,12 +48,13 @@ def main() -> int:
     )
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: training ends with us
+        if signal.getsignal(number) == signal.SIG_DFL:  # but not what nohup has set
+            signal.signal(number, signal.default_int_handler)  # as Ctrl-C: training ends with us
     try:
         run_demo()
         if args.compare:
             compare_pathways()
-    except (StepFailedError, BrokenProcessPool, OSError) as error:
+    except (StepFailedError, ConfigError, BrokenProcessPool, OSError) as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

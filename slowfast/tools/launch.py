@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import paddle
 
-from slowfast.cli import USER_ERRORS, parse_args, read_inputs
+from slowfast.cli import USER_ERRORS, error_line, parse_args, read_inputs
 from slowfast.config import ConfigError
 
 DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
@@ -36,8 +36,8 @@ def main(argv: list[str]) -> int:
         if not flags.summary:
             read_inputs(flags)  # what is wrong with them is said once, not by each process
         start(args.how, args.log_dir, args.flags)
-    except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (*USER_ERRORS, OSError) as error:
+        print(error_line(error), file=sys.stderr)
     return 1
 
 
