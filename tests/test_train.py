@@ -125,17 +125,20 @@ def test_processes_end_with_their_launcher(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     ) as launcher:  # fmt: skip
         wait_until(lambda: (tmp_path / "out" / "SlowFast_epoch_000001.pdopt").exists())
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
         launcher.kill()
-    rows = tmp_path / "out" / "metrics.jsonl"
-
-    def is_quiet() -> bool:
-        before = rows.stat().st_size
-        time.sleep(2)
-        return rows.stat().st_size == before
-
-    wait_until(is_quiet)
+    assert len(children) == 2
+    wait_until(lambda: not any(map(is_running, children)))
     again = main_py("-c", "tiny.yaml", "--resume", "auto", "--max_iters", "1", cwd=tmp_path)
     assert "another run is training" not in again.stderr  # the lock is free
+
+
+def is_running(pid: str) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:
