@@ -1,0 +1,323 @@
+"""Writes the lists that training reads, from class folders or from a data set's own files.
+
+    python -m slowfast.tools.build_list folder   ROOT                        --out DIR
+    python -m slowfast.tools.build_list ucf101   ROOT SPLIT_DIR --split 1    --out DIR
+    python -m slowfast.tools.build_list kinetics ROOT CSV                    --out LIST
+    python -m slowfast.tools.build_list sthv     ROOT LABELS_JSON SPLIT_JSON --out LIST
+
+``slowfast.data.annotations`` says what a list is; its paths start from ROOT, which is data.root.
+Videos that a data set names and that are not there are counted, and named in LIST.missing.
+"""
+
+import argparse
+import csv
+import functools
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample
+from slowfast.files import write_whole
+
+SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
+
+
+class Found(NamedTuple):
+    """What there is of the videos that a data set names, and the names of what there is not."""
+
+    samples: list[Sample]
+    missing: list[str]
+
+
+def main(argv: list[str]) -> int:
+    """0; or 1 with one line on stderr if the lists cannot be built, and then none is written."""
+    args = parse_args(argv)
+    try:
+        args.build(args)
+    except (ListError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build_folder(args: argparse.Namespace) -> None:
+    """Class folders: ROOT/CLASS/VIDEO, or ROOT/SUBFOLDER/CLASS/VIDEO for each split.
+
+    Writes DIR/NAME.list for each --split NAME=SUBFOLDER; else train.list and val.list if ROOT has
+    the folders training and validation, or train and val; else all.list. And DIR/labels.txt.
+    """
+    splits = dict(args.split) or next(
+        (s for s in SPLIT_FOLDERS if all((args.root / sub).is_dir() for sub in s.values())),
+        {"all": ""},
+    )
+    if len(splits) < len(args.split):
+        raise ListError("--split: the same NAME twice")
+    videos = {name: _class_folders(args.root / sub) for name, sub in splits.items()}
+    folders = {label for classes in videos.values() for label in classes}
+    labels = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
+    if folders - set(labels):
+        print(f"without any video, so not classes: {', '.join(sorted(folders - set(labels)))}")
+    lists = {}
+    for split, sub in splits.items():
+        by_class = videos[split]
+        paths = [(Path(sub, c, v), i) for i, c in enumerate(labels) for v in by_class.get(c, [])]
+        if not paths:
+            raise ListError(f"no video in {args.root / sub}/CLASS/ ({', '.join(VIDEO_ENDINGS)})")
+        absent = [name for name in labels if not by_class.get(name)]
+        if absent:
+            print(f"{split}: no video of {', '.join(absent)}")
+        samples = [Sample(path.as_posix(), label) for path, label in paths]
+        lists[args.out / f"{split}.list"] = Found(samples, [])
+    _write(lists, args.out / "labels.txt", labels)
+
+
+def build_ucf101(args: argparse.Namespace) -> None:
+    """UCF101 by its split files: DIR/train.list, DIR/val.list and DIR/labels.txt.
+
+    In SPLIT_DIR: classInd.txt, '1 ApplyEyeMakeup'; trainlist01.txt, 'ApplyEyeMakeup/v_x.avi 1';
+    testlist01.txt, 'ApplyEyeMakeup/v_x.avi'. Labels become 0-based.
+    """
+    index = args.split_dir / "classInd.txt"
+    rows = [line.partition(" ") for _, line in _lines(index)]
+    classes = _numbered([(name.strip(), number) for number, _, name in rows], index, first=1)
+    lists = {}
+    for name, prefix in (("train", "trainlist"), ("val", "testlist")):
+        source = args.split_dir / f"{prefix}{args.split:02d}.txt"
+        found = Found([], [])
+        for where, line in _lines(source):
+            path, _, number = line.partition(" ")
+            label = _label(path.partition("/")[0], classes, where)
+            if number and number.strip() != str(label + 1):
+                raise ListError(f"{where}: {line!r}, but {index} gives that class {label + 1}")
+            _sort_in(found, path, Sample(path, label) if (args.root / path).is_file() else None)
+        lists[args.out / f"{name}.list"] = _some(found, source, args.root)
+    _write(lists, args.out / "labels.txt", list(classes))
+
+
+def build_kinetics(args: argparse.Namespace) -> None:
+    """Kinetics by an official csv: label,youtube_id,time_start,time_end,split.
+
+    The first of ROOT/LABEL/ID_START_END.mp4 (000010 for 10 s), ROOT/LABEL/ID.mp4 and both in ROOT
+    itself; LABEL with spaces or underscores, and any video ending. Classes are numbered in
+    alphabetical order of the csv's labels, and LIST.labels names them, unless --labels does.
+    """
+    clips = _kinetics_clips(args.csv)
+    names = sorted({label for label, _, _ in clips})
+    if args.labels:
+        names = [line for _, line in _lines(args.labels)]
+    classes = _numbered([(name, str(i)) for i, name in enumerate(names)], args.labels or args.csv)
+    _videos(args.root)  # an error if there is no such folder
+
+    @functools.cache
+    def videos(sub: str) -> dict[str, str]:
+        return _videos(args.root / sub) if (args.root / sub).is_dir() else {}
+
+    found = Found([], [])
+    for label_name, stems, where in clips:
+        label = _label(label_name, classes, where)
+        subs = (label_name, label_name.replace(" ", "_"), label_name.replace("_", " "), "")
+        paths = (Path(sub, videos(sub)[s]) for sub in subs for s in stems if s in videos(sub))
+        sample = next((Sample(path.as_posix(), label) for path in paths), None)
+        _sort_in(found, f"{label_name}/{stems[0]}", sample)
+    lists = {args.out: _some(found, args.csv, args.root)}
+    _write(lists, None if args.labels else Path(f"{args.out}.labels"), names)
+
+
+def build_sthv(args: argparse.Namespace) -> None:
+    """Something-Something V2 by its json files: ROOT/ID.webm, or a folder ROOT/ID of frames.
+
+    LABELS_JSON: {"Holding something": "0", ...}; SPLIT_JSON: [{"id": "78687", "template":
+    "Holding [something]", ...}, ...]. LIST.labels names the classes.
+    """
+    labels = _json(args.labels_json, dict)
+    classes = _numbered([(name, str(i)) for name, i in labels.items()], args.labels_json)
+    videos = _videos(args.root)
+    found = Found([], [])
+    for number, entry in enumerate(_json(args.split_json, list), 1):
+        where = f"{args.split_json}: entry {number}"
+        if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
+            raise ListError(f"{where} has no id and template")
+        name = str(entry["id"])
+        label = _label(str(entry["template"]).replace("[", "").replace("]", ""), classes, where)
+        sample = Sample(videos[name], label) if name in videos else None
+        if not sample and (args.root / name).is_dir():
+            num_frames = len(_names(args.root / name, PICTURE_ENDINGS))
+            sample = Sample(name, label, num_frames) if num_frames else None
+        _sort_in(found, name, sample)
+    lists = {args.out: _some(found, args.split_json, args.root)}
+    _write(lists, Path(f"{args.out}.labels"), list(classes))
+
+
+def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
+    """Of each row: label, the names its file may have, ID_START_END and ID, and ``file:line``."""
+    reader = csv.DictReader(_text(path).split("\n"))
+    columns = ("label", "youtube_id", "time_start", "time_end")
+    clips = []
+    try:
+        if not set(columns) <= set(reader.fieldnames or ()):
+            raise ListError(f"{path}:1: the columns are not {','.join(columns)},...")
+        for row in reader:
+            label, name, *times = (row[column] or "" for column in columns)
+            where = f"{path}:{reader.line_num}"
+            if not label or not name or not all(time.isdecimal() for time in times):
+                raise ListError(f"{where}: not {','.join(columns)}: {row}")
+            start, end = map(int, times)
+            clips.append((label, (f"{name}_{start:06d}_{end:06d}", name), where))
+    except csv.Error as error:
+        raise ListError(f"{path}:{reader.line_num}: {error}") from error
+    return clips
+
+
+def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
+    """The files of a folder with these endings, sorted; hidden ones are not meant."""
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.name.lower().endswith(endings) and e.is_file()]
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _videos(folder: Path) -> dict[str, str]:
+    """The videos of a folder: file names by what is before the ending."""
+    return {name.rpartition(".")[0]: name for name in _names(folder, VIDEO_ENDINGS)}
+
+
+def _class_folders(folder: Path) -> dict[str, list[str]]:
+    """The videos of each folder in ``folder``."""
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+    return {name: _names(folder / name, VIDEO_ENDINGS) for name in names}
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ListError(f"{path} is not UTF-8 text") from error
+    if "\0" in text:
+        raise ListError(f"{path} is not text: it has a NUL byte")
+    return text
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The non-blank lines, stripped, each after its ``file:line``."""
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if line.strip():
+            yield f"{path}:{number}", line.strip()
+
+
+def _json(path: Path, kind: type) -> Any:
+    try:
+        content = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise ListError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    if not isinstance(content, kind):
+        raise ListError(f"{path} is not a JSON {'list' if kind is list else 'object'}")
+    return content
+
+
+def _numbered(rows: list[tuple[str, str]], source: Path, first: int = 0) -> dict[str, int]:
+    """Class names with their indices from 0, in order, of rows (name, number from ``first``)."""
+    by_number = {number: name for name, number in rows}
+    names = [by_number.get(str(first + i), "") for i in range(len(rows))]
+    if not all(names) or len(set(names)) < len(names):
+        raise ListError(f"{source}: not one class for each number from {first}, each named once")
+    return {name: i for i, name in enumerate(names)}
+
+
+def _label(name: str, classes: dict[str, int], where: str) -> int:
+    if name not in classes:
+        raise ListError(f"{where}: unknown class {name!r}")
+    return classes[name]
+
+
+def _sort_in(found: Found, name: str, sample: Sample | None) -> None:
+    if sample:
+        found.samples.append(sample)
+    else:
+        found.missing.append(name)
+
+
+def _some(found: Found, source: Path, root: Path) -> Found:
+    if not found.samples:
+        example = f", such as {found.missing[0]}" if found.missing else ""
+        raise ListError(f"{root}: none of the {len(found.missing):,} videos of {source}{example}")
+    return found
+
+
+def _write(lists: dict[Path, Found], labels: Path | None, classes: list[str]) -> None:
+    """Writes each list and what it misses, and the class names unless the user gave them."""
+    texts = {labels: _text_of(classes)} if labels else {}
+    for path, (samples, missing) in lists.items():
+        separator = "," if str(path).endswith(".csv") else " "
+        fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
+        texts[path] = _text_of([separator.join(map(str, row)) for row in fields])
+        texts[Path(f"{path}.missing")] = _text_of(missing)
+    for path, text in texts.items():
+        if text:
+            write_whole(path, text)
+        else:
+            path.unlink(missing_ok=True)  # an earlier run's LIST.missing
+    for path, (samples, missing) in lists.items():
+        there = f"{len(samples):,} of {len(samples) + len(missing):,} videos found"
+        note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
+        print(f"{path}: {there}{note}")
+    if labels:
+        print(f"{labels}: {len(classes):,} classes")
+
+
+def _text_of(rows: list[str]) -> str:
+    for row in rows:
+        if row.splitlines() != [row.strip()] or row.encode(errors="ignore").decode() != row:
+            raise ListError(f"{row!r} has a line break, an outer space or bytes that are not UTF-8")
+    return "".join(f"{row}\n" for row in rows)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """``build``, the function of the kind, and what that reads."""
+    prog = "python -m slowfast.tools.build_list"
+    about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
+    parser = argparse.ArgumentParser(prog=prog, description=about)
+    kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
+
+    def kind(name: str, build: Callable[..., None], example: str) -> argparse.ArgumentParser:
+        what = inspect.getdoc(build) or ""
+        added = kinds.add_parser(
+            name,
+            help=what.partition("\n")[0].replace("%", "%%"),
+            description=f"{what}\n\nexample:\n  {prog} {name} {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(build=build)
+        added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
+        out = "DIR" if name in ("folder", "ucf101") else "LIST"
+        added.add_argument("--out", metavar=out, type=Path, required=True, help="where to write")
+        return added
+
+    folder = kind("folder", build_folder, "data/my --out data/my")
+    named = "NAME=SUBFOLDER"
+    folder.add_argument("--split", metavar=named, type=_split, action="append", default=[])
+    ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
+    ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path)
+    ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True)
+    kinetics = kind("kinetics", build_kinetics, "k400/val k400/val.csv --out k400/val.list")
+    kinetics.add_argument("csv", metavar="CSV", type=Path)
+    kinetics.add_argument("--labels", type=Path, help="class names in index order, one a line")
+    sthv = kind("sthv", build_sthv, "videos labels.json train.json --out train.list")
+    sthv.add_argument("labels_json", metavar="LABELS_JSON", type=Path)
+    sthv.add_argument("split_json", metavar="SPLIT_JSON", type=Path)
+    return parser.parse_args(argv)
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, _, folder = text.partition("=")
+    if not name or not folder or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SUBFOLDER")
+    return name, folder
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
