@@ -176,8 +176,8 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
     _require_weights(weights)
     if args.test:
         samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
-    else:
-        samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
+        return Inputs(cfg, weights, samples, None, None)
+    samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
     return Inputs(cfg, weights, samples, None, _labels(cfg))
 
 
