@@ -119,7 +119,14 @@ def test_processes_end_with_their_launcher(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     script = str(REPOSITORY / "main.py")
     command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node=2", script]
-    flags = ["-c", "tiny.yaml", "-o", "train.batch_size=2", "train.epochs=500"]
+    flags = [
+        "-c",
+        "tiny.yaml",
+        "-o",
+        "train.batch_size=2",
+        "train.epochs=500",
+        "train.keep_last=500",
+    ]
     with subprocess.Popen(
         [*command, *flags], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
