@@ -18,7 +18,6 @@ from slowfast.data.annotations import Sample
 Pictures = NDArray[np.uint8]
 """RGB frames ``[F, H, W, 3]``."""
 
-
 Each = Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None
 """What is done to each picture ``[H, W, 3]`` as soon as it is decoded; None: nothing."""
 
@@ -45,8 +44,8 @@ class Reader(Protocol):
 class OpenCVReader:
     """A video file, through OpenCV's FFmpeg.
 
-    Frames are counted as they are decoded, from the first on. OpenCV's own seeking goes by
-    timestamps and is off by some frames in files with B-frames or a late first timestamp.
+    Frames are counted as they are decoded, from the first on, without seeking: which frame is which
+    depends on nothing that the container says.
     """
 
     def __init__(self, path: str) -> None:
@@ -106,7 +105,7 @@ class OpenCVReader:
         return count
 
     def _rewind(self) -> None:
-        """Opens the file again: the one way back to the first frame that is right in every file."""
+        """Opens the file again, to count from its first frame."""
         self._capture.release()
         self._capture.open(self._file, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         self._position = 0

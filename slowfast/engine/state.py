@@ -81,7 +81,6 @@ def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) ->
             if not np.isfinite(value).all():
                 raise NonFiniteError(f"{name} is no longer finite: not saved (lower optim.base_lr)")
         folder = Path(cfg.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         _write_pickle(folder / f"{state.name}.pdparams", weights)
         if is_best:
             _write_pickle(folder / BEST, weights)
@@ -107,7 +106,7 @@ def write_config(cfg: Config) -> None:
 
 @contextlib.contextmanager
 def sole_run(folder: str) -> Iterator[None]:
-    """Keeps other runs out of an output folder, as long as this process lives.
+    """Keeps other runs out of an output folder while it is entered and this process lives.
 
     Raises:
         FolderError: another run is training into it.

@@ -25,6 +25,7 @@ from slowfast.data.annotations import read_labels, read_list
 from slowfast.data.decode import open_video
 from slowfast.engine import state
 from slowfast.engine.infer import RESULT
+from slowfast.files import write_whole
 from slowfast.log import Progress
 from slowfast.models.pathways import SLOW_FRAMES
 from slowfast.pictures import confusion_matrix, frame_strip, learning_curve
@@ -87,7 +88,7 @@ def run_demo() -> None:
         "result": str(RESULT),
         **pictures,
     }
-    (out / "summary.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    write_whole(out / "summary.json", json.dumps(summary, indent=1))
     print(
         f"\ntop-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} % on "
         f"{result['num_videos']} unseen videos, {result['num_views']} views each "
@@ -227,7 +228,7 @@ def draw(
     wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
     frame_strip(
         reader.frames(wanted),
-        SLOW_FRAMES[cfg.model.slow_frames](cfg.data.num_frames, cfg.model.alpha),
+        SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha),
         list(zip(row["top5_labels"], row["top5_values"], strict=True)),
         names[sample.label],
         paths["frames"],

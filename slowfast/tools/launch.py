@@ -53,7 +53,8 @@ def start(how: str, log_dir: str, flags: list[str]) -> NoReturn:
             launcher.append(f"--nproc_per_node={processes}")
             if "CUDA_VISIBLE_DEVICES" in env:
                 # Paddle's launcher takes the variable's list for the devices to start processes on,
-                # also where there are none; this word alone means no list, and to CUDA no device.
+                # also where there are none; this word alone means no list (run), and to CUDA no
+                # device (not run).
                 env["CUDA_VISIBLE_DEVICES"] = "all"
         command = [sys.executable, "-B", *launcher, f"--log_dir={log_dir}", *command[2:]]
     os.execve(sys.executable, command, env)
@@ -74,8 +75,7 @@ def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, st
 def mkl_cpu_type(cpuinfo: str) -> str:
     """What to tell Paddle's MKL on AMD, where it takes a slow path by itself (3x in sgemm).
 
-    6 is its AVX-512 code, 5 its AVX2 code; empty on other processors. Intel's forum, 2019: 'MKL on
-    AMD'; the variable works up to MKL 2020.0, and Paddle bundles an older one.
+    6 for its AVX-512 code, measured; 5 for its AVX2 code, not run; empty on other processors.
     """
     if "AuthenticAMD" not in cpuinfo:
         return ""
