@@ -97,6 +97,15 @@ class DataConfig:
     """Divides RGB after the mean is subtracted."""
     num_workers: int = 8
     """Reader processes per process of the run; 0 reads in the process itself."""
+    decoder: Literal["opencv", "pyav"] = "opencv"
+    """Library that opens video files; PyAV is an extra (pip install av)."""
+    read_seconds: float = 60.0
+    """A reader process that needs longer for one video is ended, and the video is unreadable."""
+    on_error: Literal["raise", "skip", "substitute"] = "raise"
+    """What an unreadable video does: end the run, leave its place in the batch empty, or have
+    another of the list read in its place. In a test none is ever substituted."""
+    max_errors: int = 100
+    """Unreadable videos of one process in one epoch, or in one test, beyond which the run ends."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,8 @@ class TestConfig:
     """Side of the square crop, pixels."""
     average_clips: Literal["prob", "score"] = "prob"
     """What is averaged over views: probabilities, or logits before one softmax."""
+    batch_size: int = 1
+    """Videos taken together, so that their views fill the chunks."""
     views_per_chunk: int = 6
     """Views computed at once: bounds the memory."""
 
@@ -218,14 +229,17 @@ def dump_config(cfg: Config) -> str:
 _COUNTS = (
     "model.num_classes", "model.width", "model.alpha", "model.beta_inv", "model.stem_kernel",
     "model.fusion_kernel", "data.num_frames", "data.sampling_stride", "data.crop_size",
-    "test.crop_size", "test.num_clips", "test.views_per_chunk", "optim.base_batch_size",
-    "train.epochs", "train.batch_size", "train.log_interval", "train.val_interval",
-    "train.save_interval", "train.keep_last",
+    "test.crop_size", "test.num_clips", "test.batch_size", "test.views_per_chunk",
+    "optim.base_batch_size", "train.epochs", "train.batch_size", "train.log_interval",
+    "train.val_interval", "train.save_interval", "train.keep_last",
 )  # fmt: skip
-_ABOVE_ZERO = ("data.target_fps", "data.frame_fps", "data.std", "optim.base_lr")
+_ABOVE_ZERO = (
+    "data.target_fps", "data.frame_fps", "data.std", "data.read_seconds", "optim.base_lr",
+)  # fmt: skip
 _NOT_NEGATIVE = (
-    "data.num_workers", "train.save_steps", "optim.warmup_epochs", "optim.warmup_start_lr",
-    "optim.weight_decay", "optim.bn_weight_decay", "optim.momentum", "seed",
+    "data.num_workers", "data.max_errors", "train.save_steps", "optim.warmup_epochs",
+    "optim.warmup_start_lr", "optim.weight_decay", "optim.bn_weight_decay", "optim.momentum",
+    "seed",
 )  # fmt: skip
 _SHARES = ("data.flip", "model.dropout")
 

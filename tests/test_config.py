@@ -32,6 +32,7 @@ def other_value(value: Any, name: str) -> Any:
         "average_clips": "score", "max_short_side": 330, "min_short_side": 300, "short_side": 300,
         "dropout": 0.25, "flip": 0.25, "alpha": 16, "num_frames": 48, "width": 80,
         "beta_inv": 10, "stem_kernel": 5, "fusion_kernel": 3,
+        "decoder": "pyav", "on_error": "skip",
     }  # fmt: skip
     if name in special:
         return special[name]
