@@ -92,8 +92,12 @@ def write_h264(
     gop: int = 12,
     pixels: str = "yuv420p",
     movflags: str = "",
+    x264: str = "",
+    pixel_aspect: Fraction | None = None,
 ) -> Path:
-    """Writes an H.264 video through PyAV: .mp4, .mkv or bare .h264. Returns its path.
+    """Writes an H.264 video through PyAV: .mp4, .mkv, .ts or bare .h264. Returns its path.
+
+    ``x264`` holds more of the encoder's own options, ``name=value:name=value``.
 
     Skips the test where there is no PyAV, or none with libx264.
     """
@@ -102,11 +106,13 @@ def write_h264(
         pytest.skip("this PyAV has no libx264")
     options = {
         "preset": "ultrafast", "crf": "20", "g": str(gop), "sc_threshold": "0",
-        "bf": str(b_frames), "b_adapt": "0", "threads": "1",
+        "bf": str(b_frames), "b_adapt": "0", "threads": "1", "x264-params": x264,
     }  # fmt: skip
     with av.open(str(path), "w", options={"movflags": movflags} if movflags else {}) as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options=options)
         stream.pix_fmt = pixels
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         for number, picture in enumerate(pictures):
             if number == 0:
                 stream.height, stream.width, _ = picture.shape

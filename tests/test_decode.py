@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,11 +27,22 @@ NUM_FRAMES = 300
 NTSC = Fraction(30000, 1001)
 RATES = [pytest.param(fps, id=f"{float(fps):.5g}fps") for fps in (25, NTSC, 30)]
 
-pytestmark = pytest.mark.usefixtures("no_hang")
+pytestmark = pytest.mark.usefixtures("no_hang", "decoder")
+
+
+@pytest.fixture(params=["opencv", "pyav"])
+def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test of video files runs with each decoder."""
+    name: str = request.param
+    monkeypatch.setattr(sys.modules[__name__], "DECODER", name)
+    return name
+
+
+DECODER = "opencv"
 
 
 def reader(path: Path, num_frames: int | None = None, pattern: str = "img_{:05d}.jpg") -> Reader:
-    return open_video(Sample(str(path), 0, num_frames), pattern, 30.0)
+    return open_video(Sample(str(path), 0, num_frames), pattern, 30.0, DECODER)
 
 
 def numbers(video: Reader, indices: Sequence[int] | NDArray[np.int64]) -> list[int]:

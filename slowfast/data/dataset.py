@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, TestConfig
-from slowfast.data import sampling
+from slowfast.data import sampling, transforms
 from slowfast.data.annotations import Sample
-from slowfast.data.decode import Pictures, open_video
+from slowfast.data.decode import open_video
 from slowfast.data.order import Stream
-from slowfast.data.transforms import resize_picture, train_transform, val_transform
+from slowfast.data.video import Each, Pictures, Reader
 
 ClipKey = tuple[int | None, int]
 """A clip to read: (epoch, index in the training list), or (None, index in the validation list)."""
@@ -60,19 +60,17 @@ class TrainClips:
         epoch, index = key
         data, sample = self.data, self.samples[index]
         rng = np.random.default_rng([Stream.CLIP, self.seed, epoch, index])
-        reader = open_video(sample, data.frame_pattern, data.frame_fps)
+        reader = _open(sample, data)
         span = _span(data, reader.fps)
         wanted = sampling.random_clip(reader.num_frames, span, data.num_frames, rng)
-        unique, inverse = np.unique(wanted, return_inverse=True)
-        frames = train_transform(
-            reader.frames(unique),
+        drawn = transforms.draw_augmentation(
             rng,
             min_short_side=data.min_short_side,
             max_short_side=data.max_short_side,
-            crop_size=data.crop_size,
             flip=data.flip,
         )
-        return Clip(frames[inverse], sample.label, index)
+        each = functools.partial(transforms.augment, drawn=drawn, crop_size=data.crop_size)
+        return Clip(_read(reader, wanted, each), sample.label, index)
 
 
 class ValClips:
@@ -83,13 +81,12 @@ class ValClips:
 
     def __call__(self, index: int) -> Clip:
         data, sample = self.data, self.samples[index]
-        reader = open_video(sample, data.frame_pattern, data.frame_fps)
+        reader = _open(sample, data)
         wanted = sampling.centre_clip(reader.num_frames, _span(data, reader.fps), data.num_frames)
-        unique, inverse = np.unique(wanted, return_inverse=True)
-        frames = val_transform(
-            reader.frames(unique), short_side=data.min_short_side, crop_size=data.crop_size
+        each = functools.partial(
+            transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
         )
-        return Clip(frames[inverse], sample.label, index)
+        return Clip(_read(reader, wanted, each), sample.label, index)
 
 
 class Clips:
@@ -116,16 +113,27 @@ class MultiViewVideos:
 
     def __call__(self, index: int) -> VideoViews:
         data, test, sample = self.data, self.test, self.samples[index]
-        reader = open_video(sample, data.frame_pattern, data.frame_fps)
+        reader = _open(sample, data)
         span = _span(data, reader.fps)
         wanted = sampling.view_clips(reader.num_frames, span, data.num_frames, test.num_clips)
         unique, inverse = np.unique(wanted, return_inverse=True)
         # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
-        resize = functools.partial(resize_picture, short_side=test.short_side)
-        frames = reader.frames(unique, each=resize)
+        each = functools.partial(transforms.resize_short_side, short_side=test.short_side)
+        frames = reader.frames(unique, each)
         _, height, width, _ = frames.shape
         crops = sampling.view_crops(height, width, test.crop_size, test.num_crops)
         return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)
+
+
+def _open(sample: Sample, data: DataConfig) -> Reader:
+    return open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+
+
+def _read(reader: Reader, wanted: NDArray[np.int64], each: Each) -> Pictures:
+    """The frames of a clip; those that it repeats are decoded once."""
+    unique, inverse = np.unique(wanted, return_inverse=True)
+    frames = reader.frames(unique, each)
+    return frames if len(unique) == len(wanted) else frames[inverse]
 
 
 def _span(data: DataConfig, fps: float) -> float:

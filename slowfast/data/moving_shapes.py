@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.decode import Pictures
+from slowfast.data.video import Pictures
 
 Floats = NDArray[np.floating[Any]]
 

@@ -222,7 +222,7 @@ def draw(
     sample = read_list(cfg.data.val_list, cfg.data.root, len(names))[1]
     run("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
-    reader = open_video(sample, cfg.data.frame_pattern, cfg.data.frame_fps)
+    reader = open_video(sample, cfg.data.frame_pattern, cfg.data.frame_fps, cfg.data.decoder)
     data = cfg.data
     span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
     wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)

@@ -1,0 +1,169 @@
+"""Video files through PyAV, an extra: decodes no frame that is not needed.
+
+Packets are read twice: once for the times of all frames, which costs no decoding, and once to
+decode from the keyframe before what is wanted, exactly to its end.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from slowfast.data.shards import video_url
+from slowfast.data.video import (
+    REORDERING,
+    Each,
+    Picture,
+    Pictures,
+    Timeline,
+    VideoError,
+    no_frame,
+    stack,
+    unchanged,
+)
+
+SKIPS_EXACTLY = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
+"""Codecs in which a frame marked as no reference is one. In HEVC others may still refer to it."""
+TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts"}
+"""Containers that say when each frame is shown; AVI and others say when it is decoded."""
+
+
+class PyAVReader:
+    """A video file, through PyAV's FFmpeg, on one thread."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._url = video_url(path)
+        self._reformatter = VideoReformatter()
+        with self._open() as container:
+            stream = container.streams.video[0]
+            self.fps = float(stream.guessed_rate or stream.average_rate or 0)
+            if not 0 < self.fps < 1000:
+                self.fps = 30.0
+            seconds = (container.duration or 0) / av.time_base
+            self.num_frames = stream.frames or int(seconds * self.fps + 0.5)
+        if not 0 < self.num_frames < 10**8:
+            self.num_frames = len(self._timeline(10**8)) or sum(1 for _ in self._all())
+        if not self.num_frames:
+            raise no_frame(path)
+
+    def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
+        timeline = self._timeline(int(indices[-1]) + 1 + REORDERING)
+        pictures = self._by_time(timeline, indices, each) if timeline.is_exact else None
+        return self._by_counting(indices, each) if pictures is None else pictures
+
+    def _timeline(self, num_packets: int) -> Timeline:
+        """The first packets of the file; none where they have no times."""
+        rows = []
+        with self._open() as container:
+            packets = _packets(container) if container.format.name in TIMED else ()
+            for packet in packets:
+                rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
+                if packet.pts is None:
+                    rows = []
+                    break
+                if len(rows) == num_packets:
+                    break
+        table = np.array(rows, np.float64).reshape(-1, 3)
+        return Timeline(table[:, 0], table[:, 1] > 0, table[:, 2] > 0)
+
+    def _by_time(
+        self, timeline: Timeline, indices: NDArray[np.int64], each: Each
+    ) -> Pictures | None:
+        """The frames, each known by its time; None if one did not come out of the decoder."""
+        numbers, inverse = np.unique(np.minimum(indices, len(timeline) - 1), return_inverse=True)
+        is_wanted = np.zeros(len(timeline) + 1, bool)  # the last for -1, a frame that has no number
+        is_wanted[numbers] = True
+        pictures = stack(
+            (
+                each(self._picture(frame))
+                for frame in self._decode(timeline, numbers)
+                if frame.pts is not None and is_wanted[timeline.number(frame.pts)]
+            ),
+            len(numbers),
+        )
+        return pictures if pictures is None or len(numbers) == len(indices) else pictures[inverse]
+
+    def _decode(self, timeline: Timeline, numbers: NDArray[np.int64]) -> Iterator[Any]:
+        """Decodes these frames, what they depend on, and nothing else."""
+        needed, wanted = timeline.needed(numbers)
+        with self._open() as container:
+            codec = container.streams.video[0].codec_context
+            skips = codec.name in SKIPS_EXACTLY
+            last = int(np.flatnonzero(needed)[-1])
+            for position, packet in enumerate(_packets(container)):
+                if needed[position]:
+                    if skips:
+                        codec.skip_frame = "DEFAULT" if wanted[position] else "NONREF"
+                    yield from _decoded(codec, packet)
+                elif position and needed[position - 1]:
+                    yield from _decoded(codec, None)
+                    codec.flush_buffers()
+                if position == last:
+                    break
+            yield from _decoded(codec, None)
+
+    def _by_counting(self, indices: NDArray[np.int64], each: Each) -> Pictures:
+        """The frames, counted from the first one on, of a file whose times say nothing."""
+        pictures: list[Picture] = []
+        last = None
+        for number, frame in enumerate(self._all()):
+            last = frame
+            if number == indices[len(pictures)]:
+                pictures.append(each(self._picture(frame)))
+                if len(pictures) == len(indices):
+                    break
+        if last is None:
+            raise no_frame(self.path)
+        if len(pictures) < len(indices):
+            pictures += [each(self._picture(last))] * (len(indices) - len(pictures))
+        return np.stack(pictures)
+
+    def _all(self) -> Iterator[Any]:
+        with self._open() as container:
+            codec = container.streams.video[0].codec_context
+            for packet in _packets(container):
+                yield from _decoded(codec, packet)
+            yield from _decoded(codec, None)
+
+    def _open(self) -> Any:
+        try:
+            container = av.open(self._url)
+        except av.FFmpegError as error:
+            raise VideoError(f"{self.path}: not a video that PyAV can open") from error
+        if not container.streams.video:
+            container.close()
+            raise VideoError(f"{self.path}: not a video that PyAV can open")
+        # One thread: the readers themselves run in parallel.
+        container.streams.video[0].codec_context.thread_count = 1
+        container.streams.video[0].codec_context.thread_type = "NONE"
+        return container
+
+    def _picture(self, frame: Any) -> Picture:
+        """RGB ``[H, W, 3]``, upright: a view of memory that the next picture may use."""
+        rgb = self._reformatter.reformat(frame, format="rgb24")
+        plane = rgb.planes[0]
+        shape, strides = (rgb.height, rgb.width, 3), (plane.line_size, 3, 1)
+        picture: Picture = np.ndarray(shape, np.uint8, plane, strides=strides)
+        return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
+
+
+def _packets(container: Any) -> Iterator[Any]:
+    """The packets of the first video stream as far as they can be read."""
+    try:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size:  # an empty one marks the end
+                yield packet
+    except av.FFmpegError:  # cut off
+        return
+
+
+def _decoded(codec: Any, packet: Any) -> list[Any]:
+    """What a packet, or None for the end, brings out of the decoder; nothing if it is damaged."""
+    try:
+        return list(codec.decode(packet))
+    except av.FFmpegError:
+        return []
