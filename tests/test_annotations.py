@@ -60,6 +60,20 @@ def test_a_file_whose_name_ends_in_a_number_is_no_frame_folder(tmp_path: Path) -
     ]
 
 
+def test_what_is_in_a_tar_is_no_frame_folder(tmp_path: Path) -> None:
+    for name in ("x.tar", "sub/x 1.tar"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.tar").mkdir()
+    lines = "x.tar/a/take 12 3\nsub/x 1.tar/b c.mp4 4\nfolder.tar/v1 12 5\ngone.tar/v1 12 6\n"
+    assert read_list(write(tmp_path, lines), str(tmp_path), 10) == [
+        Sample(str(tmp_path / "x.tar/a/take 12"), 3),
+        Sample(str(tmp_path / "sub/x 1.tar/b c.mp4"), 4),
+        Sample(str(tmp_path / "folder.tar/v1"), 5, 12),
+        Sample(str(tmp_path / "gone.tar/v1"), 6, 12),
+    ]
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_order_is_kept_and_blank_lines_are_ignored(tmp_path: Path, ending: str) -> None:
     path = tmp_path / "list.txt"

@@ -1,11 +1,14 @@
 """Lists built from real folders (the videos are empty files) and data sets' own split files."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from slowfast.data.annotations import Sample, read_labels, read_list
+from slowfast.data.shards import split_member
 from slowfast.tools.build_list import main
 
 
@@ -300,7 +303,61 @@ def test_text_that_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "not UTF-8" in error(capsys, *args)
 
 
-@pytest.mark.parametrize("kind", ["folder", "ucf101", "kinetics", "sthv"])
+# ---------------------------------------------------------------------------- tar shards
+
+
+def shard(path: Path, **files: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_shards_are_listed_in_their_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "my shards"
+    first = {"b.cls": b"2", "b.mp4": b"x", "a é.mp4": b"x", "a é.json": b'{"label": 0}'}
+    shard(root / "train-000001.tar", **{"a 1.mp4": b"x", "a 1.cls": b"1"})
+    shard(root / "train-000000.tar", **first)
+    shard(root / "more/train-000000.tar", **{"c/x.webm": b"x", "c/x.cls": b"1", "readme": b""})
+    shard(root / "val-000000.tar", **{"v.mp4": b"x", "v.cls": b"0"})
+    out = tmp_path / "train.list"
+    assert build("shards", root, "--pattern", "train-*.tar", "--out", out) == 0
+    assert f"{out}: 4 of 4 videos found\n" in capsys.readouterr().out
+    expected = [
+        ("more/train-000000.tar/c/x.webm", 1),
+        ("train-000000.tar/b.mp4", 2),
+        ("train-000000.tar/a é.mp4", 0),
+        ("train-000001.tar/a 1.mp4", 1),
+    ]
+    found = read_list(str(out), str(root), 3)
+    assert found == [Sample(str(root / path), label) for path, label in expected]
+    assert [split_member(sample.path) is not None for sample in found] == [True] * 4
+    assert build("shards", root, "--out", out) == 0
+    assert len(read_list(str(out), str(root), 3)) == 5
+
+
+def test_shards_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("shards", tmp_path, "--out", tmp_path / "out")
+    assert f"no video in 0 files {tmp_path}/**/*.tar" in error(capsys, *args)
+    path = shard(tmp_path / "x.tar", readme=b"")
+    assert f"no video in 1 files {tmp_path}/**/*.tar" in error(capsys, *args)
+    shard(path, **{"a.mp4": b"x"})
+    assert f"{path}: a.mp4 has no label beside it, a.cls or a.json" in error(capsys, *args)
+    shard(path, **{"a.mp4": b"x", "a.cls": b"cat"})
+    assert f"{path}: a.cls is not a class's number: b'cat'" in error(capsys, *args)
+    shard(path, **{"\udcff.mp4": b"x", "\udcff.cls": b"1"})
+    assert "bytes that are not UTF-8" in error(capsys, *args)
+    path.write_bytes(b"\x1f\x8b" * 500)
+    assert f"{path}: not a whole, uncompressed tar file (" in error(capsys, *args)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "ucf101", "kinetics", "sthv", "shards"])
 def test_help_has_an_example(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([kind, "--help"])

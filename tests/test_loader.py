@@ -21,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 from slowfast.data import loader
+from slowfast.data import shared_memory as memory
 from slowfast.data.decode import VideoError
 from slowfast.data.loader import Loader, ReaderDiedError, workers_that_fit
 
@@ -34,7 +35,7 @@ def shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of /dev/shm, so that what is left in it is this test's."""
     folder = tmp_path / "shm"
     folder.mkdir()
-    monkeypatch.setattr(loader, "SHARED_MEMORY", str(folder))
+    monkeypatch.setattr(memory, "SHARED_MEMORY", str(folder))
     return folder
 
 
@@ -139,6 +140,25 @@ def exit_at_seven(key: int) -> NDArray[np.uint8]:
     return picture(key)
 
 
+def crash() -> None:
+    """As a decoder would, but without pytest's report of it."""
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def crash_at_seven(key: int) -> NDArray[np.uint8]:
+    if key == 7:
+        crash()
+    return picture(key)
+
+
+def hang_at_seven(key: int) -> NDArray[np.uint8]:
+    if key == 7:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        time.sleep(100)
+    return picture(key)
+
+
 def killed_at_seven(key: int) -> NDArray[np.uint8]:
     if key == 7:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -146,23 +166,88 @@ def killed_at_seven(key: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(
-    ("read", "fate"), [(exit_at_seven, "exit status 3"), (killed_at_seven, "killed by SIGKILL")]
+    ("read", "fate"),
+    [
+        (exit_at_seven, "exit status 3"),
+        (killed_at_seven, "its reader process was killed by SIGKILL; out of memory?"),
+        (crash_at_seven, "its reader process was killed by SIGSEGV"),
+        (hang_at_seven, "not read within 0.5 s"),
+    ],
 )
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_dead_reader_is_an_error_that_names_the_files(
+def test_what_a_reader_dies_at_is_an_error_and_all_else_is_read(
     read: Callable[[int], Any], fate: str, num_workers: int, shared_memory: Path
 ) -> None:
-    with Loader(read, num_workers=num_workers, describe=describe) as batches:
-        received = 0
-        with pytest.raises(ReaderDiedError) as caught:
-            for _ in batches.run(BATCHES):
-                received += 1
-        assert received == 2
-        assert fate in str(caught.value)
-        assert str(caught.value).endswith("video6.mp4, video7.mp4, video8.mp4")
-        with pytest.raises(ReaderDiedError):
-            list(batches.run(BATCHES))
+    with Loader(read, num_workers=num_workers, describe=describe, seconds=0.5) as batches:
+        for _ in range(2):  # the second time without a death
+            items = [item for items in batches.run(BATCHES) for item in items]
+            for key, item in enumerate(items):
+                if key == 7:
+                    assert isinstance(item, VideoError)
+                    assert str(item) == f"video7.mp4: {fate}"
+                else:
+                    np.testing.assert_array_equal(item, picture(key))
+            assert len(items) == 30
     assert not list(shared_memory.iterdir())
+
+
+def dies_often(key: int) -> NDArray[np.uint8]:
+    if key % 3 == 1:
+        crash()
+    return picture(key)
+
+
+def test_many_deaths(shared_memory: Path) -> None:
+    with Loader(dies_often, num_workers=2, describe=describe) as batches:
+        items = [item for items in batches.run(BATCHES) for item in items]
+    assert [isinstance(item, VideoError) for item in items] == [key % 3 == 1 for key in range(30)]
+    assert not list(shared_memory.iterdir())
+
+
+def test_a_limit_is_for_each_file_and_not_for_all() -> None:
+    with Loader(a_tenth, num_workers=1, seconds=0.4) as batches:
+        assert list(batches.run([[*range(6)]])) == [[*range(6)]]
+
+
+def a_tenth(key: int) -> int:
+    time.sleep(0.1)
+    return key
+
+
+def next_but_one(key: int, attempt: int) -> int:
+    return key + attempt
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_another_is_read_in_place_of_what_cannot_be(num_workers: int) -> None:
+    with Loader(odd_is_broken, num_workers=num_workers, substitute=next_but_one) as batches:
+        items = [item for items in batches.run(BATCHES) for item in items]
+        replaced = batches.replaced
+    assert items == [key + key % 2 for key in range(30)]
+    assert [(key, str(error)) for key, error in replaced] == [
+        (key, f"video{key}.mp4: broken") for key in range(1, 30, 2)
+    ]
+
+
+def test_another_is_read_in_place_of_what_a_reader_dies_at() -> None:
+    with Loader(
+        crash_at_seven, num_workers=2, describe=describe, substitute=next_but_one
+    ) as batches:
+        items = [item for items in batches.run(BATCHES) for item in items]
+        np.testing.assert_array_equal(items[7], picture(8))
+        ((key, error),) = batches.replaced
+    assert key == 7 and "SIGSEGV" in str(error)
+
+
+def test_attempts_at_substitution_end() -> None:
+    with Loader(all_broken, num_workers=1, substitute=next_but_one) as batches:
+        ((item,),) = batches.run([[3]])
+        assert batches.replaced == []
+    assert isinstance(item, VideoError) and str(item) == "video3.mp4: broken"
+
+
+def all_broken(key: int) -> int:
+    raise VideoError(f"{describe(key)}: broken")
 
 
 def interrupted(key: int) -> int:
@@ -323,20 +408,19 @@ def killed_while_writing(key: int) -> NDArray[np.uint8]:
 
 
 def test_reader_killed_while_writing_leaves_nothing(shared_memory: Path) -> None:
-    with Loader(killed_while_writing, num_workers=1) as batches:
-        with pytest.raises(ReaderDiedError, match="SIGXFSZ"):
-            list(batches.run(BATCHES))
-        assert list(shared_memory.iterdir())
+    dies = pytest.raises(ReaderDiedError, match="SIGXFSZ")
+    with dies, Loader(killed_while_writing, num_workers=1) as batches:
+        list(batches.run(BATCHES))
     assert not list(shared_memory.iterdir())
 
 
 PARENT = """
 import multiprocessing, signal, sys, time
 import numpy as np
-from slowfast.data import loader
+from slowfast.data import loader, shared_memory
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-loader.SHARED_MEMORY = sys.argv[1]
+shared_memory.SHARED_MEMORY = sys.argv[1]
 batches = loader.Loader(lambda key: np.zeros(100_000), num_workers=3)
 
 def hold_the_pipes():  # as any process forked after the readers does
@@ -423,7 +507,7 @@ def test_size_to_ask_for_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_machine_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "SHARED_MEMORY", "/no/such/folder")
+    monkeypatch.setattr(memory, "SHARED_MEMORY", "/no/such/folder")
     workers, reason = workers_that_fit(4, 1, 1)
     assert workers == 0
     assert "there is no /no/such/folder here" in reason

@@ -6,12 +6,15 @@ hold spaces::
     path label                a video file
     folder num_frames label   a folder of frames, img_00001.jpg and on
     path                      for inference
+    x.tar/member label        a video in a tar shard, see ``shards``
 
 Relative paths start from ``root``. Blank lines are ignored.
 """
 
 from pathlib import Path
 from typing import NamedTuple
+
+from slowfast.data.shards import split_member
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 
@@ -21,7 +24,7 @@ class ListError(ValueError):
 
 
 class Sample(NamedTuple):
-    """One video: a file, or a folder of ``num_frames`` frames."""
+    """One video: a file, a member of a tar, or a folder of ``num_frames`` frames."""
 
     path: str
     label: int = -1
@@ -95,11 +98,14 @@ def _label(text: str, where: str, num_classes: int) -> int | None:
 
 
 def _sample(path: str, label: int, separator: str, root: str, where: str) -> Sample:
-    """``folder num_frames`` is a frame folder unless a file of that whole name exists."""
+    """``folder num_frames`` is a frame folder unless a file of that whole name exists.
+
+    What is in a tar is a file.
+    """
     folder, found, count = path.rpartition(separator)
     if found and folder.strip() and count.isdecimal():
         whole = _resolve(path, root)
-        if not Path(whole).exists():
+        if not Path(whole).exists() and split_member(whole) is None:
             if int(count) == 0:
                 raise ListError(f"{where}: the folder {folder.rstrip()} has 0 frames")
             return Sample(_resolve(folder.rstrip(), root), label, int(count))

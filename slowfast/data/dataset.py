@@ -99,6 +99,14 @@ class Clips:
         epoch, index = key
         return self.val(index) if epoch is None else self.train((epoch, index))
 
+    def substitute(self, key: ClipKey, attempt: int) -> ClipKey | None:
+        """What is read in place of a training clip; validation replaces nothing."""
+        epoch, index = key
+        if epoch is None:
+            return None
+        place = [Stream.SUBSTITUTE, self.train.seed, epoch, index, attempt]
+        return epoch, int(np.random.default_rng(place).integers(len(self.train.samples)))
+
     def path(self, key: ClipKey) -> str:
         """The file of a key."""
         epoch, index = key

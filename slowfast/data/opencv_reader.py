@@ -41,6 +41,7 @@ class OpenCVReader:
     def __init__(self, path: str) -> None:
         self.path = path
         self._url = video_url(path)
+        self._position = 0  # how many frames have been grabbed
         self._open()
         if not self._capture.isOpened():
             raise VideoError(f"{path}: not a video that OpenCV can open")
@@ -114,7 +115,8 @@ class OpenCVReader:
             return None
         # As they are in the file, without decoding.
         packets = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
-        times, is_keyframe = [], []
+        times: list[float] = []
+        is_keyframe: list[bool] = []
         while len(times) <= indices[-1] + REORDERING and packets.grab():
             times.append(packets.get(cv2.CAP_PROP_POS_MSEC))
             is_keyframe.append(packets.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) != 0)

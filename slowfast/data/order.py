@@ -1,10 +1,25 @@
-"""Which sample is read by which process, in which batch."""
+"""Which sample is read by which process, in which batch.
 
+Samples in tar shards are ordered so that each process, and each of its readers, goes through
+shards of its own::
+
+    shuffled samples   | shard 7 | shard 2 | shard 9 | shard 4 | ...
+    processes          |      rank 0       |      rank 1       |
+    readers            |    0    |    1    |    0    |    1    |
+
+A shard at a border is read by both sides.
+"""
+
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 
-from slowfast.data.annotations import ListError
+from slowfast.data.annotations import ListError, Sample
+from slowfast.data.shards import shard_of
+
+T = TypeVar("T")
 
 
 class Stream(IntEnum):
@@ -13,15 +28,39 @@ class Stream(IntEnum):
     ORDER = 1
     CLIP = 2
     DROPOUT = 3
+    SUBSTITUTE = 4
+
+
+def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:
+    """The number of each sample's shard, a file of its own being one; None if none is in a tar."""
+    shards = [shard_of(sample.path) for sample in samples]
+    if not any(shards):
+        return None
+    numbers: dict[str, int] = {}
+    names = (shard or sample.path for shard, sample in zip(shards, samples, strict=True))
+    return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
 def train_batches(
-    num_samples: int, *, batch_size: int, seed: int, epoch: int, rank: int, world_size: int
+    num_samples: int,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    rank: int,
+    world_size: int,
+    shards: Sequence[int] | None = None,
+    num_workers: int = 0,
 ) -> list[list[int]]:
     """One process's batches of one epoch, shuffled anew each epoch.
 
     The processes' n-th batches together are the n-th batch of a single process with their total
     batch size. The last samples that do not fill a batch are left out this epoch.
+
+    With ``shards``, see ``shard_numbers``, the shards are shuffled, and the samples within each;
+    each process has a run of them, and so has each of its ``num_workers`` readers, of which the
+    loader gives batch j to reader ``j % num_workers``. The n-th batches then depend on the number
+    of processes and readers.
 
     Raises:
         ListError: there are fewer samples than the total batch size.
@@ -33,14 +72,43 @@ def train_batches(
             f"{num_samples} samples do not fill one batch of {batch_size} x {world_size} processes"
             " (lower train.batch_size)"
         )
-    order = np.random.default_rng([Stream.ORDER, seed, epoch]).permutation(num_samples)
-    grid = order[: steps * total_batch].reshape(steps, world_size, batch_size)
-    return [[int(i) for i in row] for row in grid[:, rank]]
+    rng = np.random.default_rng([Stream.ORDER, seed, epoch])
+    order = rng.permutation(num_samples)
+    if shards is None:
+        grid = order[: steps * total_batch].reshape(steps, world_size, batch_size)
+        return [[int(i) for i in row] for row in grid[:, rank]]
+    numbers = np.asarray(shards)
+    place = rng.permutation(numbers.max() + 1)
+    order = order[np.argsort(place[numbers[order]], kind="stable")]
+    runs = order[: steps * total_batch].reshape(world_size, steps, batch_size)
+    return _for_readers([[int(i) for i in row] for row in runs[rank]], num_workers)
 
 
 def shard_batches(
-    num_samples: int, *, batch_size: int, rank: int, world_size: int
+    num_samples: int,
+    *,
+    batch_size: int,
+    rank: int,
+    world_size: int,
+    shards: Sequence[int] | None = None,
+    num_workers: int = 0,
 ) -> list[list[int]]:
-    """One process's share of all samples, each exactly once over the processes, unshuffled."""
-    own = list(range(rank, num_samples, world_size))
-    return [own[i : i + batch_size] for i in range(0, len(own), batch_size)]
+    """One process's share of all samples, each exactly once over the processes, unshuffled.
+
+    With ``shards``, each process and each of its readers has a run of them, as in
+    ``train_batches``.
+    """
+    if shards is None:
+        own = list(range(rank, num_samples, world_size))
+    else:
+        order = np.argsort(np.asarray(shards, np.int64), kind="stable")
+        own = [int(i) for i in np.array_split(order, world_size)[rank]]
+    batches = [own[i : i + batch_size] for i in range(0, len(own), batch_size)]
+    return batches if shards is None else _for_readers(batches, num_workers)
+
+
+def _for_readers(batches: list[T], num_workers: int) -> list[T]:
+    """Interleaved, so that taking turns gives each reader a run of ``batches``."""
+    num_workers = max(num_workers, 1)
+    places = np.array_split(np.arange(len(batches)), num_workers)
+    return [batches[places[j % num_workers][j // num_workers]] for j in range(len(batches))]

@@ -52,8 +52,11 @@ class PyAVReader:
 
     def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
         timeline = self._timeline(int(indices[-1]) + 1 + REORDERING)
-        pictures = self._by_time(timeline, indices, each) if timeline.is_exact else None
-        return self._by_counting(indices, each) if pictures is None else pictures
+        try:
+            pictures = self._by_time(timeline, indices, each) if timeline.is_exact else None
+            return self._by_counting(indices, each) if pictures is None else pictures
+        except av.FFmpegError as error:
+            raise VideoError(f"{self.path}: {error.strerror}") from error
 
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""
@@ -145,7 +148,7 @@ class PyAVReader:
     def _picture(self, frame: Any) -> Picture:
         """RGB ``[H, W, 3]``, upright: a view of memory that the next picture may use."""
         rgb = self._reformatter.reformat(frame, format="rgb24")
-        plane = rgb.planes[0]
+        plane: Any = rgb.planes[0]
         shape, strides = (rgb.height, rgb.width, 3), (plane.line_size, 3, 1)
         picture: Picture = np.ndarray(shape, np.uint8, plane, strides=strides)
         return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture

@@ -39,7 +39,7 @@ def draw_augmentation(
 
 def augment(picture: Picture, drawn: Augmentation, crop_size: int) -> Picture:
     """The crop ``[crop_size, crop_size, 3]`` of the resized picture, perhaps flipped."""
-    height, width = resized_size(*picture.shape[:2], drawn.short_side)
+    height, width = resized_size(picture, drawn.short_side)
     y = int(drawn.y * (height - crop_size + 1))
     x = int(drawn.x * (width - crop_size + 1))
     return resized_crop(picture, (height, width), (y, x), crop_size, drawn.flip)
@@ -47,13 +47,14 @@ def augment(picture: Picture, drawn: Augmentation, crop_size: int) -> Picture:
 
 def centre_crop(picture: Picture, short_side: int, crop_size: int) -> Picture:
     """The centre ``[crop_size, crop_size, 3]`` of the resized picture, for validation."""
-    size = resized_size(*picture.shape[:2], short_side)
+    size = resized_size(picture, short_side)
     (corner,) = view_crops(*size, crop_size, num_crops=1)
     return resized_crop(picture, size, corner, crop_size, flip=False)
 
 
-def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+def resized_size(picture: Picture, short_side: int) -> tuple[int, int]:
     """Height and width once the shorter one is ``short_side``; the longer one keeps the ratio."""
+    height, width, _ = picture.shape
     if width < height:
         return math.floor(height / width * short_side), short_side
     return short_side, math.floor(width / height * short_side)
@@ -61,7 +62,7 @@ def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 def resize_short_side(picture: Picture, short_side: int) -> Picture:
     """The whole picture, its shorter side ``short_side`` pixels."""
-    height, width = resized_size(*picture.shape[:2], short_side)
+    height, width = resized_size(picture, short_side)
     if (height, width) == picture.shape[:2]:
         return picture
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -17,11 +17,14 @@ from slowfast.config import Config
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import Clip, ClipKey, Clips, TrainClips, ValClips
 from slowfast.data.loader import Loader, workers_that_fit
-from slowfast.data.order import Stream, train_batches
-from slowfast.engine.evaluate import readable, validate
+from slowfast.data.order import Stream, shard_numbers, train_batches
+from slowfast.data.video import VideoError
+from slowfast.engine.evaluate import validate
 from slowfast.engine.loss import cross_entropy
+from slowfast.engine.pace import Pace
 from slowfast.engine.preprocess import normalize
 from slowfast.engine.state import NonFiniteError, TrainState, save_checkpoint
+from slowfast.engine.unreadable import Unreadable, write_unreadable
 from slowfast.log import MetricWriter, duration, logger
 from slowfast.metrics import Meter
 from slowfast.optim import learning_rate, lr_scale
@@ -33,6 +36,8 @@ class Run:
 
     cfg: Config
     samples: list[Sample]
+    shards: list[int] | None
+    """The tar shard of each sample, by number; None without shards."""
     loader: Loader[ClipKey, Clip]
     writer: MetricWriter
     parallel: nn.Layer
@@ -57,7 +62,8 @@ def train(
     Raises:
         ListError: the list does not fill one batch.
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
-        VideoError: a video cannot be read.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids
+            to go on without it.
     """
     world, batch = distributed.world_size(), cfg.train.batch_size
     scale = lr_scale(cfg.optim, batch * world)
@@ -65,7 +71,8 @@ def train(
         f"total batch {batch} x {world} = {batch * world}, learning rate {cfg.optim.base_lr:g} x "
         f"{scale:g} = {cfg.optim.base_lr * scale:g}"
     )
-    steps = len(_batches(len(train_samples), cfg, epoch=0))
+    shards = shard_numbers(train_samples)
+    steps = len(_batches(len(train_samples), shards, cfg, epoch=0))
     if state.epoch >= cfg.train.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {cfg.train.epochs} epochs are done")
     result: dict[str, float] = {}
@@ -74,7 +81,7 @@ def train(
         MetricWriter(cfg.output_dir, distributed.rank()) as writer,
     ):
         parallel = paddle.DataParallel(state.model) if world > 1 else state.model
-        run = Run(cfg, train_samples, loader, writer, parallel, steps, max_iters)
+        run = Run(cfg, train_samples, shards, loader, writer, parallel, steps, max_iters)
         while state.epoch < cfg.train.epochs and not _is_over(run, state):
             train_epoch(run, state)
             epoch, last = state.epoch, state.epoch == cfg.train.epochs or _is_over(run, state)
@@ -98,24 +105,33 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     workers, reason = workers_that_fit(cfg.data.num_workers, batch_bytes, processes)
     if reason:
         logger.warning(reason)
-    return Loader(clips, num_workers=workers, describe=clips.path)
+    return Loader(
+        clips,
+        num_workers=workers,
+        describe=clips.path,
+        seconds=cfg.data.read_seconds,
+        substitute=clips.substitute if cfg.data.on_error == "substitute" else None,
+    )
 
 
 def train_epoch(run: Run, state: TrainState) -> None:
     """Trains from ``state.step`` to the end of the epoch, and logs."""
     cfg, epoch = run.cfg, state.epoch
-    batches = _batches(len(run.samples), cfg, epoch)[state.step :]
-    meter, pace = Meter(), _Pace(run, state)
+    batches = _batches(len(run.samples), run.shards, cfg, epoch)[state.step :]
+    meter, unreadable = Meter(), Unreadable(cfg.data.max_errors)
+    pace = Pace(cfg, run.writer, epoch, run.steps_per_epoch)
     began = time.perf_counter()
     run.parallel.train()
-    for batch, clips, reader_cost in _timed(run.loader, batches, epoch):
+    for batch, items, reader_cost in _timed(run.loader, batches, epoch):
+        clips = _readable(run, unreadable, batch, items)
         labels = np.array([clip.label for clip in clips])
         lr = learning_rate(epoch + state.step / run.steps_per_epoch, cfg.optim, cfg.train.epochs)
         lr *= lr_scale(cfg.optim, cfg.train.batch_size * distributed.world_size())
         _seed_dropout(cfg.seed, epoch, state.step)
-        frames = paddle.to_tensor(np.stack([clip.frames for clip in clips]))
+        frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
         clip_NCTHW = normalize(frames, cfg.data.mean, cfg.data.std)
-        loss, logits = train_step(run.parallel, state.optimizer, clip_NCTHW, labels, lr)
+        share = share_of_batch(len(clips), cfg)
+        loss, logits = train_step(run.parallel, state.optimizer, clip_NCTHW, labels, lr, share)
         if not np.isfinite(loss):
             files = ", ".join(run.samples[i].path for i in batch)
             raise NonFiniteError(
@@ -139,6 +155,43 @@ def train_epoch(run: Run, state: TrainState) -> None:
         f"top5: {result['top5']:.5f} time: {duration(seconds)} "
         f"ips: {result['seen'] / seconds:.5f} instance/sec"
     )
+    if cfg.data.on_error != "raise":
+        _list_unreadable(unreadable, epoch, cfg)
+
+
+def _readable(
+    run: Run, unreadable: Unreadable, batch: list[int], items: list[Clip | VideoError]
+) -> list[Clip]:
+    """The clips of a batch that could be read; counts the others.
+
+    Raises:
+        VideoError: one could not be, and it may not be left out; or none could be.
+    """
+    for (_, index), error in run.loader.replaced:
+        unreadable.note(index, run.samples[index].path, error)
+    run.loader.replaced.clear()
+    clips = []
+    for index, item in zip(batch, items, strict=True):
+        if not isinstance(item, VideoError):
+            clips.append(item)
+        elif run.cfg.data.on_error == "skip":
+            unreadable.note(index, run.samples[index].path, item)
+        else:
+            raise item
+    if not clips:
+        raise VideoError(f"no video of a batch can be read; one of them: {items[0]}")
+    return clips
+
+
+def _list_unreadable(unreadable: Unreadable, epoch: int, cfg: Config) -> None:
+    """Names what the epoch could not read, in the log and in unreadable.txt."""
+    reasons = unreadable.gather()
+    if reasons and distributed.rank() == 0:
+        fate = {"skip": "left out", "substitute": "replaced by others"}[cfg.data.on_error]
+        path = write_unreadable(cfg.output_dir, reasons)
+        logger.warning(f"epoch:{epoch + 1}: {len(reasons)} unreadable videos {fate} ({path}):")
+        for reason in reasons:
+            logger.warning(f"  {reason}")
 
 
 def train_step(
@@ -147,8 +200,12 @@ def train_step(
     clip_NCTHW: Tensor,
     labels: np.ndarray[Any, Any],
     lr: float,
+    share: float = 1.0,
 ) -> tuple[float, Tensor]:
     """One step on one batch. A loss that is not finite leaves the weights as they are.
+
+    Args:
+        share: what the mean over this batch counts for in the mean over the processes.
 
     Returns:
         The mean loss, and the logits ``[N, K]``.
@@ -157,75 +214,38 @@ def train_step(
     loss = cross_entropy(logits, paddle.to_tensor(labels))
     value = float(loss)
     if np.isfinite(value):
-        loss.backward()
+        (loss * share).backward()
         optimizer.set_lr(lr)
         optimizer.step()
         optimizer.clear_grad()
     return value, logits.detach()
 
 
-class _Pace:
-    """Times steps and writes the log line every ``log_interval`` of them."""
+def share_of_batch(num_clips: int, cfg: Config) -> float:
+    """What this process's mean loss counts for when the processes' are averaged: 1 as a rule.
 
-    def __init__(self, run: Run, state: TrainState) -> None:
-        self._run, self._epoch = run, state.epoch
-        self._last = time.perf_counter()
-        self._batch_costs: list[float] = []
-        self._reader_costs: list[float] = []
-
-    def log(
-        self, step: int, loss: float, lr: float, logits: Any, labels: Any, reader_cost: float
-    ) -> None:
-        """Takes note of a step that has just ended; writes a line if it is time to."""
-        now = time.perf_counter()
-        self._batch_costs.append(now - self._last)
-        self._reader_costs.append(reader_cost)
-        self._last = now
-        run, cfg = self._run, self._run.cfg
-        if step % cfg.train.log_interval:
-            return
-        batch_cost, reader_cost = (
-            float(np.mean(self._batch_costs)),
-            float(np.mean(self._reader_costs)),
-        )
-        self._batch_costs, self._reader_costs = [], []
-        meter = Meter(local=True)
-        meter.add(logits, labels)
-        found = meter.result()
-        done = self._epoch * run.steps_per_epoch + step + 1
-        left = (cfg.train.epochs * run.steps_per_epoch - done) * batch_cost
-        ips = cfg.train.batch_size * distributed.world_size() / batch_cost
-        logger.info(
-            f"epoch:[{self._epoch + 1:>3d}/{cfg.train.epochs:<3d}] train step:{step:<4d} "
-            f"loss: {loss:.5f} lr: {lr:.6f} top1: {found['top1']:.5f} top5: {found['top5']:.5f} "
-            f"batch_cost: {batch_cost:.5f} sec, reader_cost: {reader_cost:.5f} sec, "
-            f"ips: {ips:.5f} instance/sec, eta: {duration(left)}"
-        )
-        scalars = {"loss": loss, "lr": lr, "top1": found["top1"], "top5": found["top5"], "ips": ips}
-        run.writer.write(
-            "train",
-            done,
-            scalars,
-            epoch=self._epoch + 1,
-            of=cfg.train.epochs * run.steps_per_epoch,
-            batch_cost=batch_cost,
-            reader_cost=reader_cost,
-            eta=left,
-        )
+    Where videos are left out batches differ in size, and the mean is to be that of all clips.
+    """
+    if cfg.data.on_error != "skip":
+        return 1.0
+    (total,) = distributed.all_reduce_sum(num_clips)
+    return num_clips * distributed.world_size() / total
 
 
 def _timed(
     loader: Loader[ClipKey, Clip], batches: list[list[int]], epoch: int
-) -> Iterator[tuple[list[int], list[Clip], float]]:
-    """Batches of indices with their clips, and how long the step waited for them, seconds."""
+) -> Iterator[tuple[list[int], list[Clip | VideoError], float]]:
+    """Batches of indices with what was read, and how long the step waited for them, seconds."""
     items = loader.run([[(epoch, index) for index in batch] for batch in batches])
     for batch in batches:
         began = time.perf_counter()
-        clips = [readable(item) for item in next(items)]
-        yield batch, clips, time.perf_counter() - began
+        answers = next(items)
+        yield batch, answers, time.perf_counter() - began
 
 
-def _batches(num_samples: int, cfg: Config, epoch: int) -> list[list[int]]:
+def _batches(
+    num_samples: int, shards: list[int] | None, cfg: Config, epoch: int
+) -> list[list[int]]:
     return train_batches(
         num_samples,
         batch_size=cfg.train.batch_size,
@@ -233,6 +253,8 @@ def _batches(num_samples: int, cfg: Config, epoch: int) -> list[list[int]]:
         epoch=epoch,
         rank=distributed.rank(),
         world_size=distributed.world_size(),
+        shards=shards,
+        num_workers=cfg.data.num_workers,
     )
 
 

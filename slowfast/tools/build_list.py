@@ -4,6 +4,7 @@
     python -m slowfast.tools.build_list ucf101   ROOT SPLIT_DIR --split 1    --out DIR
     python -m slowfast.tools.build_list kinetics ROOT CSV                    --out LIST
     python -m slowfast.tools.build_list sthv     ROOT LABELS_JSON SPLIT_JSON --out LIST
+    python -m slowfast.tools.build_list shards   ROOT --pattern 'train-*.tar' --out LIST
 
 ``slowfast.data.annotations`` says what a list is; its paths start from ROOT, which is data.root.
 Videos that a data set names and that are not there are counted, and named in LIST.missing.
@@ -11,6 +12,7 @@ Videos that a data set names and that are not there are counted, and named in LI
 
 import argparse
 import csv
+import fnmatch
 import functools
 import inspect
 import json
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample
+from slowfast.data.shards import labelled_videos
 from slowfast.files import write_whole
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
@@ -151,6 +154,24 @@ def build_sthv(args: argparse.Namespace) -> None:
         _sort_in(found, name, sample)
     lists = {args.out: _some(found, args.split_json, args.root)}
     _write(lists, Path(f"{args.out}.labels"), list(classes))
+
+
+def build_shards(args: argparse.Namespace) -> None:
+    """Tar shards of videos, as WebDataset writes them; one list, in the order of the shards.
+
+    In each tar: KEY.mp4, or another video ending, and beside it KEY.cls, the class's number from 0,
+    or KEY.json, {"label": NUMBER}. Tars are looked for in ROOT and all folders in it.
+    """
+    named = (p for p in args.root.rglob("*") if fnmatch.fnmatchcase(p.name, args.pattern))
+    tars = sorted(path for path in named if path.is_file())
+    samples = []
+    for tar in tars:
+        where = tar.relative_to(args.root).as_posix()
+        videos = labelled_videos(str(tar), VIDEO_ENDINGS)
+        samples += [Sample(f"{where}/{video.name}", video.label) for video in videos]
+    if not samples:
+        raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
+    _write({args.out: Found(samples, [])}, None, [])
 
 
 def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
@@ -309,6 +330,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     sthv = kind("sthv", build_sthv, "videos labels.json train.json --out train.list")
     sthv.add_argument("labels_json", metavar="LABELS_JSON", type=Path)
     sthv.add_argument("split_json", metavar="SPLIT_JSON", type=Path)
+    shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
+    shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="default: *.tar")
     return parser.parse_args(argv)
 
 

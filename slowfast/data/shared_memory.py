@@ -1,0 +1,70 @@
+"""Arrays from one process to another, through files in memory that both map.
+
+Who puts them there names them with a prefix of its own, so that what nobody takes can be removed.
+"""
+
+import itertools
+import mmap
+import os
+import pickle
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SHARED_MEMORY = "/dev/shm"
+ALIGNMENT = 64
+"""Arrays begin at multiples of so many bytes."""
+
+
+def free_bytes() -> int:
+    """Room that is left.
+
+    Raises:
+        OSError: there is no shared memory here.
+    """
+    return shutil.disk_usage(SHARED_MEMORY).free
+
+
+def put_shared(answer: Any, prefix: str) -> tuple[bytes, list[int], str]:
+    """Pickles ``answer`` with its arrays' bytes in a file of the shared memory."""
+    buffers: list[pickle.PickleBuffer] = []
+    header = pickle.dumps(answer, protocol=5, buffer_callback=buffers.append)
+    raws = [buffer.raw() for buffer in buffers]
+    sizes = [raw.nbytes for raw in raws]
+    if not any(sizes):
+        return header, sizes, ""
+    handle, name = tempfile.mkstemp(prefix=prefix, dir=SHARED_MEMORY)
+    try:
+        with open(handle, "wb") as file:
+            for raw, offset in zip(raws, _offsets(sizes), strict=True):
+                file.seek(offset)
+                file.write(raw)
+    except OSError as error:
+        os.unlink(name)
+        reason = f"{error.strerror} (lower data.num_workers)"
+        raise OSError(error.errno, reason, SHARED_MEMORY) from error
+    return header, sizes, name
+
+
+def take_shared(header: bytes, sizes: list[int], name: str) -> Any:
+    """What ``put_shared`` was given; its arrays lie in the shared memory as long as they live."""
+    if not name:
+        return pickle.loads(header, buffers=[bytearray() for _ in sizes])
+    with open(name, "r+b") as file:
+        os.unlink(name)
+        view = memoryview(mmap.mmap(file.fileno(), 0))
+    places = zip(_offsets(sizes), sizes, strict=True)
+    return pickle.loads(header, buffers=[view[start : start + size] for start, size in places])
+
+
+def _offsets(sizes: list[int]) -> list[int]:
+    """Where each buffer begins in the file."""
+    padded = (-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
+    return list(itertools.accumulate(padded, initial=0))[:-1]
+
+
+def remove_shared(prefix: str) -> None:
+    """Removes what one reader has put into the shared memory and nobody has taken."""
+    for path in Path(SHARED_MEMORY).glob(f"{prefix}*"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,157 @@
+"""A reader process: keys in, items out; another one in its place if it dies at a file."""
+
+import contextlib
+import gc
+import math
+import mmap
+import multiprocessing
+import os
+import secrets
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import Any
+
+import cv2
+
+from slowfast.data.shared_memory import put_shared, remove_shared, take_shared
+
+
+class ReaderDiedError(RuntimeError):
+    """A reader process ended, and not at a video that could be left out."""
+
+
+class Worker:
+    """A reader process, its successors where it dies, and the connection to them."""
+
+    def __init__(self, read: Callable[..., Any], fatal: dict[str, str], seconds: float) -> None:
+        self._read, self._fatal, self._seconds = read, fatal, seconds
+        self._sent: deque[Sequence[Any]] = deque()  # what has not been answered
+        self._start()
+
+    def send(self, keys: Sequence[Any]) -> None:
+        self._sent.append(keys)
+        # A reader that has died is noticed, with its reason, when its answer is missing.
+        with contextlib.suppress(OSError):
+            self._connection.send(keys)
+
+    def receive(self) -> Any:
+        """The next answer, from another process if this one dies.
+
+        Raises:
+            ReaderDiedError: it died, and not while it was reading a file.
+        """
+        while True:
+            try:
+                answer = self._answer()
+                break
+            except EOFError:
+                self._bury()
+                self._start()
+                for keys in self._sent:
+                    self._connection.send(keys)
+        self._sent.popleft()
+        return answer
+
+    def close(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+        remove_shared(self._prefix)
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("fork")
+        self._connection, theirs = context.Pipe()
+        self._prefix = f"slowfast-{secrets.token_hex(8)}-"
+        self._place = _Place(self._seconds)
+        self._process = context.Process(
+            target=_serve,
+            args=(self._read, self._place, theirs, self._connection, os.getpid(), self._prefix),
+            daemon=True,
+        )
+        self._process.start()
+        theirs.close()
+
+    def _answer(self) -> Any:
+        """The process's next answer; EOFError if it has ended."""
+        if self._connection not in wait([self._connection, self._process.sentinel]):
+            raise EOFError
+        try:
+            header, sizes, name = self._connection.recv()
+        except ConnectionResetError as error:
+            raise EOFError from error
+        return take_shared(header, sizes, name)
+
+    def _bury(self) -> None:
+        """Takes down at which file the process died."""
+        self._process.join(timeout=5)
+        code = self._process.exitcode
+        self.close()
+        fate = f"exit status {code}"
+        if code == -signal.SIGALRM:
+            fate = f"not read within {self._seconds:g} s"
+        elif code is not None and code < 0:
+            hint = "; out of memory?" if code == -signal.SIGKILL else ""
+            fate = f"its reader process was killed by {signal.Signals(-code).name}{hint}"
+        file = self._place.file()
+        if not file:
+            raise ReaderDiedError(f"a reader process died between two videos: {fate}")
+        self._fatal[file] = f"{file}: {fate}"
+
+
+class _Place:
+    """Which file a reader process is at, in memory that outlives it; and its time limit."""
+
+    SIZE = 8192
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._memory = mmap.mmap(-1, self.SIZE)
+
+    def announce(self, file: str) -> None:
+        """Called by the reader: it begins to read ``file``, or has ended it if empty."""
+        text = file.encode(errors="surrogateescape")[: self.SIZE]
+        self._memory[:] = text.ljust(self.SIZE, b"\0")
+        if math.isfinite(self._seconds):  # SIGALRM ends the process, whatever it is in
+            signal.setitimer(signal.ITIMER_REAL, self._seconds if file else 0)
+
+    def file(self) -> str:
+        """Called by the main process when the reader has died."""
+        return bytes(self._memory).rstrip(b"\0").decode(errors="surrogateescape")
+
+
+def _serve(
+    read: Callable[..., Any],
+    place: _Place,
+    theirs: Connection,
+    ours: Connection,
+    parent: int,
+    prefix: str,
+) -> None:
+    """The life of a reader process: keys in, items out, until the main process is gone."""
+    ours.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    cv2.setNumThreads(0)
+    gc.freeze()  # what came with the fork, GPU tensors too, is not this process's to free
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            while os.getppid() == parent:
+                if not theirs.poll(1.0):
+                    continue
+                keys = theirs.recv()
+                try:
+                    answer: Any = [read(key, place.announce) for key in keys]
+                    message = put_shared(answer, prefix)
+                except Exception as error:
+                    message = put_shared(error, prefix)
+                theirs.send(message)
+    finally:  # the main process may have been killed: then nobody else removes the files
+        remove_shared(prefix)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)

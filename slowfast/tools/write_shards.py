@@ -1,0 +1,153 @@
+"""Packs the videos of a list into tar shards, and writes the list of what is in them.
+
+    python -m slowfast.tools.write_shards LIST DST --root ROOT
+
+Writes DST/NAME-000000.tar and on, NAME being that of LIST, each with KEY.mp4 and KEY.cls for each
+video, as WebDataset reads them; and DST/NAME.list, whose paths start from DST. The list is shuffled
+first: what is read together comes from the same shard, so each shard must be a mixture.
+
+A shard appears once it is whole. Run again, the same command goes on where it was stopped.
+"""
+
+import argparse
+import io
+import os
+import sys
+import tarfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast.data.annotations import VIDEO_ENDINGS, ListError, read_list
+from slowfast.data.shards import ShardVideo, labelled_videos
+from slowfast.files import atomic, write_whole
+from slowfast.log import Progress
+
+
+class Packed(NamedTuple):
+    """A video and what it becomes in its shard."""
+
+    path: str
+    video: ShardVideo
+
+
+def main(argv: list[str]) -> int:
+    """0; or 1 with one line on stderr."""
+    args = parse_args(argv)
+    try:
+        write_shards(args.list, args.dst, args.root, args.megabytes, args.seed)
+    except (ListError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int) -> None:
+    """Writes the shards that are not there yet, and the list.
+
+    Raises:
+        ListError: a line cannot be packed; DST holds other shards of this name, or the list itself.
+        OSError: a video is missing, and then nothing is written; or a shard cannot be written.
+    """
+    listed = dst / f"{source.stem}.list"
+    if listed.exists() and listed.samefile(source):
+        raise ListError(f"{listed} would be overwritten: DST must be another folder")
+    packed = _pack(source, root)
+    order = np.random.default_rng(seed).permutation(len(packed))
+    shards = _cut([packed[i] for i in order], megabytes * 10**6)
+    paths = [dst / f"{source.stem}-{number:06d}.tar" for number in range(len(shards))]
+    for path in dst.glob(f"{source.stem}-*.tar"):
+        if path not in paths:
+            raise ListError(f"{path} is of another list, seed or size: remove it")
+    progress = Progress("write shards, MB", sum(one.video.size for one in packed) / 1e6)
+    done = 0
+    for path, shard in zip(paths, shards, strict=True):
+        if not path.exists():
+            _write_shard(path, shard)
+        elif labelled_videos(str(path), VIDEO_ENDINGS) != [one.video for one in shard]:
+            raise ListError(f"{path} is of another list, seed or size: remove it")
+        done += sum(one.video.size for one in shard)
+        progress.update(done / 1e6, path.name)
+    rows = [
+        f"{path.name}/{one.video.name} {one.video.label}\n"
+        for path, shard in zip(paths, shards, strict=True)
+        for one in shard
+    ]
+    write_whole(listed, "".join(rows))
+    progress.finish(f"{len(rows):,} videos in {len(paths):,} shards: {listed}")
+
+
+def _pack(source: Path, root: Path) -> list[Packed]:
+    """The videos of the list, in its order, each under a name of its own."""
+    packed: dict[str, Packed] = {}
+    for path, label, num_frames in read_list(str(source), str(root), sys.maxsize):
+        if num_frames is not None or os.path.isdir(path):
+            raise ListError(f"{path}: a folder of frames; only videos go into shards")
+        below = (part for part in Path(os.path.relpath(path, root)).parts if part != "..")
+        key, ending = os.path.splitext(os.path.join(*below))
+        if ending.lower() not in VIDEO_ENDINGS:
+            raise ListError(f"{path}: not named like a video ({', '.join(VIDEO_ENDINGS)})")
+        folder, name = os.path.split(key)
+        key = os.path.join(folder, name.replace(".", "_"))  # WebDataset ends keys at the first dot
+        if key in packed:
+            raise ListError(f"{path} and {packed[key].path} would both be {key} in the shards")
+        video = ShardVideo(f"{key}{ending}", os.stat(path).st_size, label)
+        packed[key] = Packed(path, video)
+    return list(packed.values())
+
+
+def _cut(packed: list[Packed], size: int) -> list[list[Packed]]:
+    """Cuts into shards of at most ``size`` bytes of videos, or of one larger video."""
+    shards: list[list[Packed]] = []
+    filled = size
+    for one in packed:
+        if not shards or filled + one.video.size > size:
+            shards.append([])
+            filled = 0
+        shards[-1].append(one)
+        filled += one.video.size
+    return shards
+
+
+def _write_shard(path: Path, shard: list[Packed]) -> None:
+    with atomic(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
+        for source, (name, size, label) in shard:
+            info = tarfile.TarInfo(name)
+            info.size = size
+            with open(source, "rb") as video:
+                if os.fstat(video.fileno()).st_size != size:
+                    raise ListError(f"{source} changed while it was read")
+                archive.addfile(info, video)
+            text = str(label).encode()
+            info = tarfile.TarInfo(f"{os.path.splitext(name)[0]}.cls")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text))
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    prog = "python -m slowfast.tools.write_shards"
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=_Help)
+    parser.add_argument("list", metavar="LIST", type=Path, help="the list of the videos")
+    parser.add_argument("dst", metavar="DST", type=Path, help="the folder of the shards")
+    parser.add_argument("--root", type=Path, required=True, help="where the paths of LIST start")
+    parser.add_argument("--megabytes", type=_positive, default=1000, help="size of a shard")
+    parser.add_argument("--seed", type=int, default=0, help="of the shuffling")
+    return parser.parse_args(argv)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """The text as it is, and the defaults."""
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,141 @@
+"""Videos that cannot be read in the middle of training: left out, replaced, or the end of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from numpy.typing import NDArray
+from tiny_run import environment, main_py, tiny_config, tiny_data, write_tiny_config
+
+from slowfast.models import build_model
+from slowfast.weights import read_weights
+
+BROKEN = {2: "empty.mp4", 9: "missing.mp4", 17: "text.mp4"}
+"""The training list's line -> what stands there instead."""
+
+
+def write_lists(folder: Path) -> list[str]:
+    """A copy of the tiny lists with broken videos in it; the flags to use it."""
+    lines = (tiny_data() / "train.list").read_text().splitlines()
+    rows = [f"{tiny_data() / line}" for line in lines]
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("not a video\n" * 50)
+    for row, name in BROKEN.items():
+        rows[row] = f"{folder / name} 3"
+    (folder / "broken.list").write_text("\n".join(rows))
+    return ["data.train_list=broken.list", "train.epochs=1", "optim.warmup_epochs=0"]
+
+
+def listed(folder: Path) -> list[str]:
+    return (folder / "out" / "unreadable.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("policy", "fate"), [("skip", "left out"), ("substitute", "replaced by")])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_training_goes_on_and_names_them(
+    tmp_path: Path, policy: str, fate: str, processes: int
+) -> None:
+    write_tiny_config(tmp_path)
+    overrides = [*write_lists(tmp_path), f"data.on_error={policy}"]
+    done = main_py("-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path, processes=processes)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"epoch:1: 3 unreadable videos {fate}" in done.stdout
+    assert listed(tmp_path) == [
+        f"{tmp_path}/empty.mp4: the file is empty (0 bytes)",
+        f"{tmp_path}/missing.mp4: No such file or directory",
+        f"{tmp_path}/text.mp4: not a video that OpenCV can open",
+    ]
+    for line in listed(tmp_path):
+        assert line in (tmp_path / "out" / "log.txt").read_text()
+    assert (tmp_path / "out" / "SlowFast_epoch_000001.pdparams").exists()
+
+
+def test_more_than_the_limit_end_training(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    overrides = [*write_lists(tmp_path), "data.on_error=skip", "data.max_errors=2"]
+    done = main_py("-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {tmp_path}/")
+    assert line.endswith("(3 unreadable videos; data.max_errors=2)")
+
+
+def test_a_batch_of_which_nothing_is_left_ends_training(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    (tmp_path / "gone.list").write_text("".join(f"/gone/{i}.mp4 0\n" for i in range(8)))
+    overrides = ["data.train_list=gone.list", "data.on_error=skip"]
+    done = main_py("-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: " in done.stderr and "/gone/" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_read_instead_is_a_function_of_the_seed(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    overrides = [*write_lists(tmp_path), "data.on_error=substitute", "train.epochs=1"]
+    for workers in (0, 2):
+        own = [*overrides, f"data.num_workers={workers}", f"output_dir=out{workers}"]
+        assert main_py("-c", "tiny.yaml", "-o", *own, cwd=tmp_path).returncode == 0
+    first, second = (
+        read_weights(tmp_path / f"out{workers}" / "SlowFast_epoch_000001.pdparams")
+        for workers in (0, 2)
+    )
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name])
+
+
+STEP = """
+import sys
+import numpy as np, paddle
+from slowfast import distributed
+from slowfast.config import load_config
+from slowfast.engine.train import share_of_batch, train_step
+from slowfast.models import build_model
+from slowfast.optim import build_optimizer
+
+distributed.start("cpu")
+cfg = load_config("tiny.yaml", ["data.on_error=skip", "model.dropout=0"])
+paddle.seed(0)
+model = build_model(cfg.model, cfg.data.crop_size)
+optimizer = build_optimizer(model, cfg.optim)
+model.eval()  # batch norm as it is: its statistics are those of each process
+parallel = paddle.DataParallel(model) if distributed.world_size() > 1 else model
+rng = np.random.default_rng(0)
+clips = rng.normal(size=(7, 3, 8, 32, 32)).astype("float32")
+labels = rng.integers(0, 24, 7)
+own = (slice(0, 4), slice(4, 7))[distributed.rank()] if distributed.world_size() > 1 else slice(7)
+share = share_of_batch(len(labels[own]), cfg)
+train_step(parallel, optimizer, paddle.to_tensor(clips[own]), labels[own], 0.5, share)
+if distributed.rank() == 0:
+    np.savez(sys.argv[1], **{name: value.numpy() for name, value in model.state_dict().items()})
+"""
+"""A step on 7 clips of a batch of 8: alone, or as 4 and 3 on two processes."""
+
+
+def test_clips_left_out_count_for_nothing_and_all_others_alike(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    (tmp_path / "step.py").write_text(STEP)
+    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=2", "--log_dir=launch_log"]
+    for launch, name in (([], "one.npz"), (launcher, "two.npz")):
+        command = [sys.executable, *launch, "step.py", name]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "two.npz") as two:
+        for name in one:
+            np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5)
+        projection = one["head.projection.weight"]
+    assert np.abs(projection - initial_projection(tmp_path)).max() > 0.01
+
+
+def initial_projection(folder: Path) -> NDArray[np.float32]:
+    cfg = tiny_config(folder)
+    paddle.seed(0)
+    weights: NDArray[np.float32] = build_model(
+        cfg.model, cfg.data.crop_size
+    ).head.projection.weight.numpy()
+    return weights
