@@ -1,9 +1,10 @@
 """Clips and views hold the frames that sampling chose, and augmentation's streams are apart."""
 
+import dataclasses
 import itertools
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -172,24 +173,92 @@ def test_video_shorter_than_a_clip_repeats_its_last_frame(samples: list[Sample])
     assert shown[0][-6:] == [39] * 6
 
 
-def test_each_file_is_opened_once(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
+class Counts(dict[str, int]):
+    """How often a file was opened, a frame decoded, a frame converted to a picture."""
+
+    def __missing__(self, key: str) -> int:
+        return 0
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
+    """Counts what both decoders do from now on."""
+    counts = Counts()
+    av = pytest.importorskip("av", reason="PyAV is one of the decoders")
+    from slowfast.data import pyav_reader
 
     class CountingCapture:
         def __init__(self, *args: Any) -> None:
-            opened.append(args[0])
-            self._capture = real(*args)
+            self._capture = real_capture(*args)
+            self._decodes = args[2][0] != cv2.CAP_PROP_FORMAT  # else it only looks at packets
+            counts["opens" if self._decodes else "looks"] += 1
 
-        def open(self, *args: Any) -> bool:
-            opened.append(args[0])
-            return self._capture.open(*args)
+        def grab(self) -> bool:
+            grabbed: bool = self._capture.grab()
+            counts["decoded"] += grabbed and self._decodes
+            return grabbed
+
+        def retrieve(self) -> Any:
+            counts["converted"] += 1
+            return self._capture.retrieve()
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self._capture, name)
 
-    real = cv2.VideoCapture
+    def counting_open(*args: Any, **options: Any) -> Any:
+        counts["opens"] += 1
+        return real_open(*args, **options)
+
+    def counting_decoded(codec: Any, packet: Any) -> list[Any]:
+        frames = real_decoded(codec, packet)
+        counts["decoded"] += len(frames)
+        return frames
+
+    def counting_picture(reader: Any, frame: Any) -> Any:
+        counts["converted"] += 1
+        return real_picture(reader, frame)
+
+    real_capture, real_open = cv2.VideoCapture, av.open
+    real_decoded, real_picture = pyav_reader._decoded, pyav_reader.PyAVReader._picture
     monkeypatch.setattr(cv2, "VideoCapture", CountingCapture)
-    videos = MultiViewVideos(samples, DataConfig(), VIEWS)
-    assert len(videos(0).frames) <= 246  # of 300: those that no view needs are not kept
-    videos(2)
-    assert opened == [samples[0].path, samples[2].path]
+    monkeypatch.setattr(av, "open", counting_open)
+    monkeypatch.setattr(pyav_reader, "_decoded", counting_decoded)
+    monkeypatch.setattr(pyav_reader.PyAVReader, "_picture", counting_picture)
+    return counts
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("gop", [8, 250])
+def test_all_views_come_from_one_pass(
+    tmp_path: Path, counts: Counts, decoder: Literal["opencv", "pyav"], gop: int
+) -> None:
+    path = tmp_path / "video.mp4"
+    write_numbered_video(path, 300, 30, "h264", b_frames=3, gop=gop, size=(SIDE, SIDE))
+    counts.clear()
+    data = DataConfig(decoder=decoder)
+    video = MultiViewVideos([Sample(str(path))], data, VIEWS)(0)
+    assert len(video.frames) == 246
+    assert len(video.clips) * len(video.crops) == 30
+    assert counts["opens"] == 1
+    assert counts["converted"] == 246
+    assert 246 <= counts["decoded"] <= 300
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("gop", [8, 250])
+def test_a_training_clip_is_decoded_from_the_keyframe_before_it_to_its_end(
+    tmp_path: Path, counts: Counts, decoder: Literal["opencv", "pyav"], gop: int
+) -> None:
+    path = tmp_path / "video.mp4"
+    write_numbered_video(path, 300, 30, "h264", b_frames=3, gop=gop, size=(SIDE, SIDE))
+    read = TrainClips([Sample(str(path))], dataclasses.replace(WHOLE, decoder=decoder), SEED)
+    for epoch in range(8):
+        counts.clear()
+        shown = read_numbers(read((epoch, 0)).frames)
+        first, last = min(shown), max(shown)
+        assert (counts["opens"], counts["converted"]) == (1, 32)
+        # OpenCV's own jump begins 16 frames early, and is made where it saves 24.
+        spare = 16 + 24 if decoder == "opencv" else 0
+        assert counts["decoded"] <= last - first + 1 + min(gop + spare, first)
+        if decoder == "pyav":  # of the others no B-frame
+            assert counts["decoded"] < last - first + 1 + first % gop // 2 + 4

@@ -4,6 +4,7 @@ Packets are read twice: once for the times of all frames, which costs no decodin
 decode from the keyframe before what is wanted, exactly to its end.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,13 +39,14 @@ class PyAVReader:
         self.path = path
         self._url = video_url(path)
         self._reformatter = VideoReformatter()
-        with self._open() as container:
-            stream = container.streams.video[0]
-            self.fps = float(stream.guessed_rate or stream.average_rate or 0)
-            if not 0 < self.fps < 1000:
-                self.fps = 30.0
-            seconds = (container.duration or 0) / av.time_base
-            self.num_frames = stream.frames or int(seconds * self.fps + 0.5)
+        self._container = self._open()
+        self._is_new = True
+        stream = self._container.streams.video[0]
+        self.fps = float(stream.guessed_rate or stream.average_rate or 0)
+        if not 0 < self.fps < 1000:
+            self.fps = 30.0
+        seconds = (self._container.duration or 0) / av.time_base
+        self.num_frames = stream.frames or int(seconds * self.fps + 0.5)
         if not 0 < self.num_frames < 10**8:
             self.num_frames = len(self._timeline(10**8)) or sum(1 for _ in self._all())
         if not self.num_frames:
@@ -61,9 +63,8 @@ class PyAVReader:
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""
         rows = []
-        with self._open() as container:
-            packets = _packets(container) if container.format.name in TIMED else ()
-            for packet in packets:
+        if self._container.format.name in TIMED:
+            for packet in _packets(self._from_start()):
                 rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
                 if packet.pts is None:
                     rows = []
@@ -93,21 +94,21 @@ class PyAVReader:
     def _decode(self, timeline: Timeline, numbers: NDArray[np.int64]) -> Iterator[Any]:
         """Decodes these frames, what they depend on, and nothing else."""
         needed, wanted = timeline.needed(numbers)
-        with self._open() as container:
-            codec = container.streams.video[0].codec_context
-            skips = codec.name in SKIPS_EXACTLY
-            last = int(np.flatnonzero(needed)[-1])
-            for position, packet in enumerate(_packets(container)):
-                if needed[position]:
-                    if skips:
-                        codec.skip_frame = "DEFAULT" if wanted[position] else "NONREF"
-                    yield from _decoded(codec, packet)
-                elif position and needed[position - 1]:
-                    yield from _decoded(codec, None)
-                    codec.flush_buffers()
-                if position == last:
-                    break
-            yield from _decoded(codec, None)
+        packets = self._packets_again(timeline)
+        codec = self._container.streams.video[0].codec_context
+        skips = codec.name in SKIPS_EXACTLY
+        last = int(np.flatnonzero(needed)[-1])
+        for position, packet in enumerate(packets):
+            if needed[position]:
+                if skips:
+                    codec.skip_frame = "DEFAULT" if wanted[position] else "NONREF"
+                yield from _decoded(codec, packet)
+            elif position and needed[position - 1]:
+                yield from _decoded(codec, None)
+                codec.flush_buffers()
+            if position == last:
+                break
+        yield from _decoded(codec, None)
 
     def _by_counting(self, indices: NDArray[np.int64], each: Each) -> Pictures:
         """The frames, counted from the first one on, of a file whose times say nothing."""
@@ -126,11 +127,29 @@ class PyAVReader:
         return np.stack(pictures)
 
     def _all(self) -> Iterator[Any]:
-        with self._open() as container:
-            codec = container.streams.video[0].codec_context
-            for packet in _packets(container):
-                yield from _decoded(codec, packet)
-            yield from _decoded(codec, None)
+        container = self._from_start()
+        codec = container.streams.video[0].codec_context
+        for packet in _packets(container):
+            yield from _decoded(codec, packet)
+        yield from _decoded(codec, None)
+
+    def _packets_again(self, timeline: Timeline) -> Iterator[Any]:
+        """The packets that the timeline was made of, from the first on."""
+        stream = self._container.streams.video[0]
+        self._container.seek(int(timeline.first_time), stream=stream)
+        packets = _packets(self._container)
+        first = next(packets, None)
+        if first is None or first.pts != timeline.first_time:
+            return _packets(self._from_start())
+        return itertools.chain([first], packets)
+
+    def _from_start(self) -> Any:
+        """The file at its first packet."""
+        if not self._is_new:
+            self._container.close()
+            self._container = self._open()
+        self._is_new = False
+        return self._container
 
     def _open(self) -> Any:
         try:
