@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.data.annotations import ListError, Sample, read_labels, read_list, read_paths
+from slowfast.data.annotations import (
+    ListError,
+    Sample,
+    missing_files,
+    read_labels,
+    read_list,
+    read_paths,
+)
 
 ROOT = "/videos"
 
@@ -188,3 +195,21 @@ def test_a_frame_folder_without_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ListError) as caught:
         read_list(path, str(tmp_path), 3)
     assert str(caught.value) == f"{path}:2: the folder some folder has 0 frames"
+
+
+def test_missing_files_are_found_without_looking_at_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sp ace").mkdir()
+    for name in ("a.mp4", "sp ace/ü.mp4", "shard.tar"):
+        (tmp_path / name).touch()
+    (tmp_path / "frames").mkdir()
+    names = [
+        "a.mp4", "gone.mp4", "sp ace/ü.mp4", "sp ace/gone.mp4", "no folder/x.mp4", "gone.mp4",
+        "frames", "shard.tar/any.mp4", "lost.tar/1.mp4", "lost.tar/2.mp4", "sp ace/../a.mp4",
+    ]  # fmt: skip
+    samples = [Sample(str(tmp_path / name), 0) for name in names]
+    expected = ["gone.mp4", "sp ace/gone.mp4", "no folder/x.mp4", "lost.tar"]
+    assert missing_files(samples) == [str(tmp_path / name) for name in expected]
+    monkeypatch.chdir(tmp_path)
+    assert missing_files([Sample("a.mp4"), Sample("b.mp4")]) == ["b.mp4"]

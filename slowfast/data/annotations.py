@@ -11,10 +11,13 @@ hold spaces::
 Relative paths start from ``root``. Blank lines are ignored.
 """
 
+import functools
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from slowfast.data.shards import split_member
+from slowfast.data.shards import shard_of, split_member
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 
@@ -60,6 +63,29 @@ def read_paths(list_path: str, root: str) -> list[Sample]:
     if not samples:
         raise ListError(f"{list_path}: the list is empty")
     return samples
+
+
+def missing_files(samples: Iterable[Sample]) -> list[str]:
+    """What is not there of the samples' files, frame folders and tar shards, in their order.
+
+    Folders are listed, each once, and files not looked at: on a network disk a list of 240,000
+    videos in 400 folders is checked in seconds.
+    """
+    listing = functools.cache(_names_in)
+    missing: dict[str, None] = {}
+    for sample in samples:
+        path = os.path.normpath(shard_of(sample.path) or sample.path)
+        folder, name = os.path.split(path)
+        if path not in missing and name not in listing(folder):
+            missing[path] = None
+    return list(missing)
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder or "."))
+    except OSError:
+        return set()
 
 
 def read_labels(path: str, num_classes: int) -> list[str]:
