@@ -91,6 +91,11 @@ class DataConfig:
     """Side of the square training and validation crop, pixels."""
     flip: float = 0.5
     """Training: probability of a horizontal flip."""
+    flip_pairs: tuple[int, ...] = ()
+    """Classes that a flip turns into each other, two by two: [2, 4, 30, 41, 52, 66] for
+    Something-Something V1."""
+    flip_by_name: bool = False
+    """The same for all classes in data.labels whose names differ in "left" and "right" alone."""
     mean: tuple[float, ...] = (0.45, 0.45, 0.45)
     """Subtracted from RGB in [0, 1]."""
     std: tuple[float, ...] = (0.225, 0.225, 0.225)
@@ -285,6 +290,12 @@ def validate(cfg: Config) -> None:
         (data.min_short_side <= data.max_short_side,
          f"data.min_short_side={data.min_short_side} is above "
          f"data.max_short_side={data.max_short_side}"),
+        (len(data.flip_pairs) % 2 == 0 and len({*data.flip_pairs}) == len(data.flip_pairs)
+         and all(0 <= label < model.num_classes for label in data.flip_pairs),
+         f"data.flip_pairs={list(data.flip_pairs)} is not two classes of "
+         f"0..{model.num_classes - 1}, and two others, and so on"),
+        (bool(data.labels) or not data.flip_by_name,
+         "data.flip_by_name=True needs the class names in data.labels"),
         (data.crop_size <= data.min_short_side,
          f"data.crop_size={data.crop_size} is above data.min_short_side={data.min_short_side}"),
         (test.crop_size <= test.short_side,

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from tiny_run import REPOSITORY
 
 from slowfast.data.annotations import (
     ListError,
     Sample,
+    flipped_labels,
     missing_files,
     read_labels,
     read_list,
@@ -213,3 +215,36 @@ def test_missing_files_are_found_without_looking_at_each(
     assert missing_files(samples) == [str(tmp_path / name) for name in expected]
     monkeypatch.chdir(tmp_path)
     assert missing_files([Sample("a.mp4"), Sample("b.mp4")]) == ["b.mp4"]
+
+
+def test_a_folder_of_class_folders_stands_for_a_list(tmp_path: Path) -> None:
+    for name in ("b b/2.avi", "b b/1.MP4", "a/z.webm", "c/x.mkv", "a/notes.txt", ".hidden/x.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "labels.txt").touch()
+    found = read_list(str(tmp_path), "elsewhere", 3)
+    paths = [("a/z.webm", 0), ("b b/1.MP4", 1), ("b b/2.avi", 1), ("c/x.mkv", 2)]
+    assert found == [Sample(str(tmp_path / path), label) for path, label in paths]
+    with pytest.raises(ListError, match="3 class folders for model.num_classes=4"):
+        read_list(str(tmp_path), "", 4)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "class").mkdir()
+    with pytest.raises(ListError, match="no video in its class folders"):
+        read_list(str(tmp_path / "empty"), "", 1)
+
+
+def test_a_flip_changes_left_and_right() -> None:
+    assert flipped_labels([2, 4, 30, 41]) == {2: 4, 4: 2, 30: 41, 41: 30}
+    names = [
+        "Pulling something from left to right", "Pulling something from right to left", "Folding",
+        "Turning left", "Left alone", "Turning right",
+    ]  # fmt: skip
+    assert flipped_labels([], names) == {0: 1, 1: 0, 3: 5, 5: 3}
+    assert flipped_labels([]) == {}
+
+
+def test_kinetics_400_has_its_names() -> None:
+    names = read_labels(str(REPOSITORY / "slowfast/labels/kinetics400.txt"), 400)
+    assert names == sorted(set(names))
+    assert names[:3] == ["abseiling", "air drumming", "answering questions"]
+    assert names[196] == "massaging person's head" and names[399] == "zumba"

@@ -32,7 +32,7 @@ def other_value(value: Any, name: str) -> Any:
         "average_clips": "score", "max_short_side": 330, "min_short_side": 300, "short_side": 300,
         "dropout": 0.25, "flip": 0.25, "alpha": 16, "num_frames": 48, "width": 80,
         "beta_inv": 10, "stem_kernel": 5, "fusion_kernel": 3,
-        "decoder": "pyav", "on_error": "skip",
+        "decoder": "pyav", "on_error": "skip", "flip_pairs": (3, 5, 7, 2),
     }  # fmt: skip
     if name in special:
         return special[name]
@@ -248,6 +248,19 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
         (["data.std=[1, 1]"], "data.std=[1.0, 1.0] needs 3 numbers, one per colour"),
         (["data.std=[1, 0, 1]"], "data.std=(1.0, 0.0, 1.0) must be above 0"),
         (["data.target_fps=0"], "data.target_fps=0.0 must be above 0"),
+        (
+            ["data.flip_pairs=[1, 2, 3]"],
+            "data.flip_pairs=[1, 2, 3] is not two classes of 0..399, and two others, and so on",
+        ),
+        (
+            ["data.flip_pairs=[1, 400]"],
+            "data.flip_pairs=[1, 400] is not two classes of 0..399, and two others, and so on",
+        ),
+        (
+            ["data.flip_pairs=[1, 2, 2, 3]"],
+            "data.flip_pairs=[1, 2, 2, 3] is not two classes of 0..399, and two others, and so on",
+        ),
+        (["data.flip_by_name=true"], "data.flip_by_name=True needs the class names in data.labels"),
         (["data.num_workers=-1"], "data.num_workers=-1 must not be negative"),
         (["data.min_short_side=321"], "data.min_short_side=321 is above data.max_short_side=320"),
         (["data.crop_size=257"], "data.crop_size=257 is above data.min_short_side=256"),

@@ -125,6 +125,20 @@ def test_flip_turns_every_frame_of_a_clip(samples: list[Sample]) -> None:
     assert 2 <= sum(turned) <= 10
 
 
+def test_flip_changes_the_class_where_sides_matter(samples: list[Sample]) -> None:
+    data = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0.5)
+    upright = TrainClips(samples, WHOLE, SEED)
+    read = TrainClips(samples, data, SEED, {0: 7, 1: 3})
+    labels = set()
+    for epoch in range(12):
+        clip = read((epoch, 0))
+        is_flipped = not np.array_equal(clip.frames, upright((epoch, 0)).frames)
+        assert clip.label == (7 if is_flipped else 0)
+        labels.add(clip.label)
+    assert labels == {0, 7}
+    assert read((0, 2)).label == 2
+
+
 TILES = 1000
 """In a tiled video tile t of frame i shows 1000 t + i."""
 VIEWS = config.TestConfig(short_side=SIDE, crop_size=SIDE)

@@ -171,7 +171,7 @@ def killed_at_seven(key: int) -> NDArray[np.uint8]:
         (exit_at_seven, "exit status 3"),
         (killed_at_seven, "its reader process was killed by SIGKILL; out of memory?"),
         (crash_at_seven, "its reader process was killed by SIGSEGV"),
-        (hang_at_seven, "not read within 0.5 s"),
+        (hang_at_seven, "not read within 0.5 s (data.read_seconds)"),
     ],
 )
 @pytest.mark.parametrize("num_workers", [1, 2])

@@ -8,12 +8,14 @@ hold spaces::
     path                      for inference
     x.tar/member label        a video in a tar shard, see ``shards``
 
-Relative paths start from ``root``. Blank lines are ignored.
+Relative paths start from ``root``. Blank lines are ignored. In place of a list a folder may stand
+that holds a folder of videos for each class, numbered in the order of their names.
 """
 
 import functools
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +43,11 @@ def read_list(list_path: str, root: str, num_classes: int) -> list[Sample]:
 
     Raises:
         ListError: the list is missing or empty, or a line is not understood or its label is not
-            in ``0 .. num_classes-1``; the message is ``file:line: reason``.
+            in ``0 .. num_classes-1``; the message is ``file:line: reason``. A folder does not
+            hold one folder for each class, or no video.
     """
+    if Path(list_path).is_dir():
+        return _class_folders(Path(list_path), num_classes)
     separator = "," if list_path.endswith(".csv") else " "
     samples = []
     for number, line in _lines(list_path):
@@ -54,6 +59,24 @@ def read_list(list_path: str, root: str, num_classes: int) -> list[Sample]:
         samples.append(_sample(path.rstrip(), label, separator, root, where))
     if not samples:
         raise ListError(f"{list_path}: the list is empty")
+    return samples
+
+
+def _class_folders(root: Path, num_classes: int) -> list[Sample]:
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    if len(folders) != num_classes:
+        raise ListError(
+            f"{root}: {len(folders)} class folders for model.num_classes={num_classes} "
+            "(python -m slowfast.tools.build_list folder makes lists where they differ)"
+        )
+    samples = [
+        Sample(str(path), label)
+        for label, folder in enumerate(folders)
+        for path in sorted(folder.iterdir())
+        if path.name.lower().endswith(VIDEO_ENDINGS) and path.name[0] != "."
+    ]
+    if not samples:
+        raise ListError(f"{root}: no video in its class folders ({', '.join(VIDEO_ENDINGS)})")
     return samples
 
 
@@ -98,6 +121,24 @@ def read_labels(path: str, num_classes: int) -> list[str]:
     if len(names) != num_classes:
         raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
     return names
+
+
+def flipped_labels(pairs: Sequence[int], names: Sequence[str] = ()) -> dict[int, int]:
+    """What a horizontal flip makes of the classes that it changes.
+
+    Args:
+        pairs: classes that become each other, two by two.
+        names: class names; those that differ in "left" and "right" alone become each other.
+    """
+    flipped = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    flipped |= {second: first for first, second in flipped.items()}
+    other = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    by_name = {name: index for index, name in enumerate(names)}
+    for index, name in enumerate(names):
+        mirrored = re.sub("|".join(other), lambda side: other[side[0]], name)
+        if mirrored != name and mirrored in by_name:
+            flipped[index] = by_name[mirrored]
+    return flipped
 
 
 def _lines(path: str) -> list[tuple[int, str]]:

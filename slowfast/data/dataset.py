@@ -5,7 +5,7 @@ runs in reader processes.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +52,15 @@ class TrainClips:
     ever share one, and neither their number nor a restart changes what is drawn.
     """
 
-    def __init__(self, samples: Sequence[Sample], data: DataConfig, seed: int) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        data: DataConfig,
+        seed: int,
+        flipped: Mapping[int, int] | None = None,
+    ) -> None:
         self.samples, self.data, self.seed = samples, data, seed
+        self.flipped = flipped or {}  # the classes that a flip turns into others
 
     def __call__(self, key: tuple[int, int]) -> Clip:
         """The clip of ``key = (epoch, index)``."""
@@ -70,7 +77,8 @@ class TrainClips:
             flip=data.flip,
         )
         each = functools.partial(transforms.augment, drawn=drawn, crop_size=data.crop_size)
-        return Clip(_read(reader, wanted, each), sample.label, index)
+        label = self.flipped.get(sample.label, sample.label) if drawn.flip else sample.label
+        return Clip(_read(reader, wanted, each), label, index)
 
 
 class ValClips:

@@ -91,7 +91,7 @@ class Worker:
         self.close()
         fate = f"exit status {code}"
         if code == -signal.SIGALRM:
-            fate = f"not read within {self._seconds:g} s"
+            fate = f"not read within {self._seconds:g} s (data.read_seconds)"
         elif code is not None and code < 0:
             hint = "; out of memory?" if code == -signal.SIGKILL else ""
             fate = f"its reader process was killed by {signal.Signals(-code).name}{hint}"

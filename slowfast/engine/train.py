@@ -14,7 +14,7 @@ from paddle import Tensor, nn
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.annotations import Sample
+from slowfast.data.annotations import Sample, flipped_labels, read_labels
 from slowfast.data.dataset import Clip, ClipKey, Clips, TrainClips, ValClips
 from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import Stream, shard_numbers, train_batches
@@ -99,7 +99,9 @@ def train(
 
 def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[ClipKey, Clip]:
     """The loader of training and validation clips."""
-    clips = Clips(TrainClips(train, cfg.data, cfg.seed), ValClips(val, cfg.data))
+    names = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.flip_by_name else []
+    flipped = flipped_labels(cfg.data.flip_pairs, names)
+    clips = Clips(TrainClips(train, cfg.data, cfg.seed, flipped), ValClips(val, cfg.data))
     batch_bytes = cfg.train.batch_size * cfg.data.num_frames * cfg.data.crop_size**2 * 3
     processes = distributed.processes_on_this_machine()
     workers, reason = workers_that_fit(cfg.data.num_workers, batch_bytes, processes)
