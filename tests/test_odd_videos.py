@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import numbered_picture, read_numbers, write_h264
+from conftest import SIZE, numbered_picture, read_numbers, write_h264
 
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import Reader, open_video
@@ -164,6 +164,41 @@ def test_containers_that_do_not_say_when_a_frame_is_shown(
     check_identity(lambda: open_again(path), [*range(NUM_FRAMES)])
     renamed = path.rename(tmp_path / "renamed.mp4")
     check_identity(lambda: open_again(renamed), [*range(NUM_FRAMES)])
+
+
+CODECS = [
+    ("libvpx", ".webm", {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "4"}),
+    ("libvpx-vp9", ".webm", {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "4"}),
+    ("libx265", ".mp4", {"preset": "fast", "x265-params": "log-level=none:open-gop=1"}),
+    ("mpeg4", ".mp4", {"bf": "2"}),
+    ("mpeg2video", ".mkv", {"bf": "2"}),
+    ("mpeg2video", ".ts", {"bf": "2"}),
+    ("wmv2", ".wmv", {}),
+    ("flv", ".flv", {}),
+]
+
+
+@pytest.mark.parametrize(("codec", "ending", "options"), CODECS)
+def test_other_codecs(
+    tmp_path: Path,
+    open_again: Callable[[Path], Reader],
+    codec: str,
+    ending: str,
+    options: dict[str, str],
+) -> None:
+    av = pytest.importorskip("av")
+    if codec not in av.codecs_available:
+        pytest.skip(f"this PyAV has no {codec}")
+    path = tmp_path / f"video{ending}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30, options=options | {"g": "40"})
+        stream.width, stream.height = SIZE
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 500_000
+        for number in range(NUM_FRAMES):
+            picture = av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    check_identity(lambda: open_again(path), [*range(NUM_FRAMES)])
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])

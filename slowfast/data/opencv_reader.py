@@ -33,6 +33,8 @@ TOLERANCE = 1e-3
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 MATROSKA = b"\x1aE\xdf\xa3"
 """The first bytes of the containers that say when each frame is shown."""
+HIDES_FRAMES = cv2.VideoWriter.fourcc(*"VP80")
+"""A codec with frames that are stored, perhaps with a time, and never shown."""
 
 
 class OpenCVReader:
@@ -111,7 +113,8 @@ class OpenCVReader:
         """When the frames are shown, if a jump may pay and times can be relied on."""
         position = self._position if self._position <= indices[0] else 0
         gaps = np.diff(indices, prepend=position)
-        if gaps.max() < LEAD + WORTH or not _says_when_frames_are_shown(self.path):
+        codec = int(self._capture.get(cv2.CAP_PROP_FOURCC))
+        if gaps.max() < LEAD + WORTH or codec == HIDES_FRAMES or not _has_times(self.path):
             return None
         # As they are in the file, without decoding.
         packets = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
@@ -158,7 +161,7 @@ class OpenCVReader:
         self._position = 0
 
 
-def _says_when_frames_are_shown(path: str) -> bool:
+def _has_times(path: str) -> bool:
     """Whether the container is MP4 or Matroska; AVI and others say when frames are decoded."""
     member = split_member(path)
     with open(member[0] if member else path, "rb") as file:

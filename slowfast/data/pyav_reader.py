@@ -30,6 +30,8 @@ SKIPS_EXACTLY = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 """Codecs in which a frame marked as no reference is one. In HEVC others may still refer to it."""
 TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
+HIDES_FRAMES = {"vp8"}
+"""Codecs with frames that are stored, perhaps with a time, and never shown."""
 
 
 class PyAVReader:
@@ -63,7 +65,8 @@ class PyAVReader:
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""
         rows = []
-        if self._container.format.name in TIMED:
+        codec = self._container.streams.video[0].codec_context.name
+        if self._container.format.name in TIMED and codec not in HIDES_FRAMES:
             for packet in _packets(self._from_start()):
                 rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
                 if packet.pts is None:
