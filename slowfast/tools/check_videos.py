@@ -1,0 +1,290 @@
+"""Decodes every video of a list, and says which cannot be used and what the others are like.
+
+    python -m slowfast.tools.check_videos data/k400/train.list
+
+Writes beside the list, or into --out: train.good.list and train.bad.list with the list's own lines,
+train.videos.csv with a row for each video, and train.checked.jsonl, by which a run that was
+interrupted goes on, and a later one only decodes what has changed.
+"""
+
+import argparse
+import csv
+import io
+import os
+import statistics
+import sys
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from slowfast.config import DataConfig
+from slowfast.data.annotations import Sample
+from slowfast.data.decode import decoder_version, open_video
+from slowfast.data.frame_folder import FrameFolderReader
+from slowfast.data.shards import video_url
+from slowfast.data.video import VideoError, no_frame
+from slowfast.files import write_whole
+from slowfast.log import Progress
+from slowfast.tools.pool import (
+    Entry,
+    Journal,
+    KilledError,
+    in_processes,
+    read_entries,
+    run_tool,
+    state_of,
+)
+
+FEW_FRAMES = 3
+"""A container that promises so many frames too many is usual."""
+FAR_APART = 16
+"""Mean keyframe spacing, in frames, from which prepare_videos is worth a hint."""
+SHOWN = 10
+"""Bad videos named on the screen; the csv names all."""
+
+
+@dataclass
+class Video:
+    """A row of the csv."""
+
+    path: str
+    status: str = "good"
+    """good; short: fewer frames than the container says, still usable; bad."""
+    reason: str = ""
+    frames: int = 0
+    """Frames that could be decoded."""
+    frames_said: int = 0
+    """Frames that the container, or the list, says there are."""
+    seconds: float = 0.0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    keyframes: int = 0
+    mean_gap: float = 0.0
+    """Frames from one keyframe to the next."""
+    longest_gap: int = 0
+
+
+def main(argv: list[str]) -> int:
+    """0 once every video is checked, bad ones or not; 1 with one line on stderr; 130."""
+    args = parse_args(argv)
+    return run_tool(lambda: check_list(args))
+
+
+def check_list(args: argparse.Namespace) -> int:
+    """Checks what is not in the journal, writes the lists and the csv, says what was found."""
+    decoder_version(args.decoder)
+    entries = read_entries(args.list, args.root)
+    out, stem, ending = args.out, args.list.stem, args.list.suffix
+    with Journal(out / f"{stem}.checked.jsonl") as journal:
+        check_all(entries, journal, args)
+        found = [journal.done[_key(e.sample, args)]["video"] for e in entries]
+    videos = [
+        Video(**{**row, "path": e.sample.path}) for e, row in zip(entries, found, strict=True)
+    ]
+    pairs = list(zip(entries, videos, strict=True))
+    good = [entry.line for entry, video in pairs if video.status != "bad"]
+    bad = [entry.line for entry, video in pairs if video.status == "bad"]
+    names = {"good": out / f"{stem}.good{ending}", "bad": out / f"{stem}.bad{ending}"}
+    for path, lines in ((names["good"], good), (names["bad"], bad)):
+        if lines:
+            write_whole(path, "".join(f"{line}\n" for line in lines))
+        else:
+            path.unlink(missing_ok=True)
+    table = out / f"{stem}.videos.csv"
+    write_whole(table, _csv(videos))
+    print("\n".join(summary(videos, names["good"], names["bad"], table)))
+    return 0
+
+
+def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) -> None:
+    """Fills the journal with what these entries' files are like now."""
+    samples = {_key(entry.sample, args): entry.sample for entry in entries}
+    states = {key: state_of(sample.path) for key, sample in samples.items()}
+    todo = [key for key in samples if not _is_done(journal.done.get(key), states[key])]
+    if len(todo) < len(samples):
+        print(f"{len(samples) - len(todo):,} of {len(samples):,} videos are checked already")
+    progress = Progress("check", len(todo))
+    num_bad = 0
+
+    def check(key: str) -> Video:
+        try:
+            return check_video(samples[key], args.decoder, args.frame_pattern, args.frame_fps)
+        except OSError as error:
+            raise VideoError(str(error)) from error
+
+    with closing(in_processes(check, todo, args.workers, args.seconds)) as answers:
+        for done, (key, video) in enumerate(answers, 1):
+            again = isinstance(video, KilledError)
+            if isinstance(video, VideoError):
+                path = samples[key].path
+                video = Video(path, "bad", str(video).removeprefix(f"{path}: "))
+            num_bad += video.status == "bad"
+            journal.add(key, {"state": states[key], "again": again, "video": asdict(video)})
+            progress.update(done, f"{num_bad} bad")
+    progress.finish(f"{num_bad} bad")
+
+
+def check_video(sample: Sample, decoder: str, frame_pattern: str, frame_fps: float) -> Video:
+    """Decodes all of one video.
+
+    Raises:
+        VideoError: it cannot be opened, or not one frame of it decoded.
+    """
+    reader = open_video(sample, frame_pattern, frame_fps, decoder)
+    if isinstance(reader, FrameFolderReader):
+        return _check_folder(reader)
+    frames, size = (_decode_pyav if decoder == "pyav" else _decode)(sample.path)
+    if not frames or size is None:
+        raise no_frame(sample.path)
+    video = Video(sample.path, "good", "", frames, reader.num_frames)
+    video.fps, video.seconds = reader.fps, round(frames / reader.fps, 3)
+    video.width, video.height = size
+    if video.frames_said > frames + FEW_FRAMES:
+        video.status = "short"
+        video.reason = f"{frames} frames where the container says {video.frames_said}"
+    _measure_keyframes(video)
+    return video
+
+
+def _decode(path: str) -> tuple[int, tuple[int, int] | None]:
+    """How many frames there are, and width and height as shown."""
+    count, size = 0, None
+    capture = cv2.VideoCapture(video_url(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    while capture.grab():
+        count += 1
+        if size is None:
+            is_picture, picture = capture.retrieve()
+            size = picture.shape[1::-1] if is_picture else None
+    return count, size
+
+
+def _decode_pyav(path: str) -> tuple[int, tuple[int, int] | None]:
+    from slowfast.tools.encoder import every_frame
+
+    count, size = 0, None
+    for frame in every_frame(path):
+        count += 1
+        if size is None:
+            is_upright = frame.rotation % 180 == 0
+            size = (frame.width, frame.height) if is_upright else (frame.height, frame.width)
+    return count, size
+
+
+def _measure_keyframes(video: Video) -> None:
+    """Fills in codec and keyframes: reads the packets without decoding them."""
+    capture = cv2.VideoCapture(video_url(video.path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little")
+    video.codec = codec.decode("latin-1").strip("\0 ")
+    packets, places = 0, []
+    while capture.grab():
+        if capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME):
+            places.append(packets)
+        packets += 1
+    if places:
+        video.keyframes = len(places)
+        video.mean_gap = round(packets / len(places), 1)
+        video.longest_gap = int(np.diff([*places, packets]).max())
+
+
+def _check_folder(reader: FrameFolderReader) -> Video:
+    size = None
+    for index in range(reader.num_frames):
+        _, height, width, _ = reader.frames(np.array([index])).shape
+        if size not in (None, (height, width)):
+            name = os.path.join(reader.folder, reader.pattern.format(index + 1))
+            raise VideoError(f"{name}: its size differs from that of the frames before it")
+        size = (height, width)
+    assert size is not None
+    count, fps = reader.num_frames, reader.fps
+    video = Video(reader.folder, "good", "", count, count, count / fps, fps, size[1], size[0])
+    video.codec = "frames"
+    return video
+
+
+def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str]:
+    """What to tell about the videos of a list."""
+    usable = [v for v in videos if v.status != "bad"]
+    unusable = [v for v in videos if v.status == "bad"]
+    num_short = sum(v.status == "short" for v in videos)
+    lines = [f"{len(usable):,} good{f': {good}' if usable else ''}"]
+    lines += [f"{len(unusable):,} bad{f': {bad}' if unusable else ''}"]
+    lines += [f"    {v.path}: {v.reason}" for v in unusable[:SHOWN]]
+    lines += [f"    and {len(unusable) - SHOWN:,} more"] if len(unusable) > SHOWN else []
+    if num_short:
+        lines.append(f"{num_short:,} of the good hold fewer frames than their container says")
+    if usable:
+        lines.append(f"length      {_range([v.seconds for v in usable])} s")
+        lines[-1] += f", {sum(v.seconds for v in usable) / 3600:.2f} hours in all"
+        lines.append(f"frame rate  {_range([v.fps for v in usable])} fps")
+        lines.append(
+            f"short side  {_range([float(min(v.width, v.height)) for v in usable])} pixels"
+        )
+        codecs = Counter(v.codec for v in usable).most_common()
+        lines.append(f"codec       {', '.join(f'{name} {count:,}' for name, count in codecs)}")
+    spaced = [v for v in usable if v.keyframes]
+    if spaced:
+        mean = sum(v.mean_gap * v.keyframes for v in spaced) / sum(v.keyframes for v in spaced)
+        longest = max(v.longest_gap for v in spaced)
+        lines.append(f"keyframes   every {mean:.1f} frames, {longest} at most")
+        if mean >= FAR_APART:
+            lines.append("    python -m slowfast.tools.prepare_videos makes files that read faster")
+    return [*lines, f"{table} has a row for each"]
+
+
+def _range(values: list[float]) -> str:
+    return f"{min(values):g} to {max(values):g} (median {statistics.median(values):g})"
+
+
+def _csv(videos: list[Video]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Video))
+    writer.writerows(astuple(video) for video in videos)
+    return text.getvalue()
+
+
+def _key(sample: Sample, args: argparse.Namespace) -> str:
+    """What a result in the journal is of, besides the file's state."""
+    frames = "" if sample.num_frames is None else f" {sample.num_frames}"
+    return f"{args.decoder} {os.path.abspath(sample.path)}{frames}"
+
+
+def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
+    return (
+        entry is not None and state is not None and entry["state"] == state and not entry["again"]
+    )
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """The flags, with the folders they default to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m slowfast.tools.check_videos",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = DataConfig()
+    add = parser.add_argument
+    add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
+    add("--root", type=Path, help="where the list's paths start from; default: its folder")
+    add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
+    add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
+    add("--seconds", type=float, default=300.0, help="longer at one video: bad (%(default)s)")
+    add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="%(default)s")
+    add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
+    add("--frame-fps", type=float, default=data.frame_fps, help="frame folders: %(default)s")
+    args = parser.parse_args(argv)
+    if args.workers < 1 or args.seconds <= 0:
+        parser.error("--workers and --seconds must be above 0")
+    args.root = args.root or args.list.parent
+    args.out = args.out or args.list.parent
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,232 @@
+"""Re-encodes the videos of a list into smaller files that are read faster.
+
+    python -m slowfast.tools.prepare_videos data/k400/train.good.list data/k400_256
+
+H.264 in mp4 with the short side as said (a smaller video keeps its size), a keyframe every 8
+frames, no B-frames, made for fast decoding, no sound. Frame i of a new file is frame i of the
+source, at the same time. Writes DST/PATH.mp4 for each video, the new list DST/LIST, whose paths
+start from DST, and DST/prepared.jsonl, by which a run that was interrupted goes on and a later one
+makes only what has changed. A video that fails is left out and named in DST/LIST.failed.
+"""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import sys
+import time
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from slowfast.config import DataConfig
+from slowfast.data.annotations import Sample
+from slowfast.data.dataset import TrainClips
+from slowfast.data.video import VideoError
+from slowfast.files import write_whole
+from slowfast.log import Progress
+from slowfast.tools.pool import (
+    Entry,
+    Journal,
+    ToolError,
+    in_processes,
+    read_entries,
+    run_tool,
+    state_of,
+)
+
+TIMED = 20
+"""Videos of which a training clip is timed."""
+
+
+class Job(NamedTuple):
+    """A video to make."""
+
+    name: str
+    """Its path from DST."""
+    sample: Sample
+    state: list[int] | None
+
+
+def main(argv: list[str]) -> int:
+    """0; 1 with a line on stderr if a video failed, or nothing can be done; 130."""
+    args = parse_args(argv)
+    return run_tool(lambda: prepare_list(args))
+
+
+def prepare_list(args: argparse.Namespace) -> int:
+    """Makes what is not in the journal, writes the new list, says what it brought."""
+    require_encoder()
+    entries = read_entries(args.list, args.root)
+    jobs = plan(entries, args)
+    with Journal(args.dst / "prepared.jsonl") as journal:
+        failed = make_all(jobs, journal, args)
+        made = {job.name: journal.done[job.name] for job in jobs.values() if job.name not in failed}
+    separator = "," if args.list_out.suffix == ".csv" else " "
+    lines = []
+    for entry in entries:
+        name = jobs[entry.sample.path].name
+        label = "" if entry.sample.label < 0 else f"{separator}{entry.sample.label}"
+        lines += [f"{name}{label}"] if name in made else []
+    reasons = Path(f"{args.list_out}.failed")
+    if failed:
+        write_whole(reasons, "".join(f"{reason}\n" for reason in failed.values()))
+    else:
+        reasons.unlink(missing_ok=True)
+    if made:
+        write_whole(args.list_out, "".join(f"{line}\n" for line in lines))
+        print(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos")
+        tell(made, [job for job in jobs.values() if job.name in made], args)
+    if failed:
+        raise ToolError(f"{len(failed):,} of {len(jobs):,} videos failed, see {reasons}")
+    return 0
+
+
+def require_encoder() -> None:
+    """Raises ToolError where there is no PyAV with libx264."""
+    if importlib.util.find_spec("av") is None:
+        raise ToolError("prepare_videos encodes with PyAV: pip install av")
+    import av
+
+    if "libx264" not in av.codecs_available:
+        raise ToolError("this PyAV has no libx264: pip install --only-binary av av")
+
+
+def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
+    """By path, the job of each video of the list; no source is overwritten, no file made twice."""
+    root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
+    if os.path.realpath(root) == os.path.realpath(dst):
+        raise ToolError(f"{args.dst} is --root, where the sources are: give another DST")
+    if args.list_out.resolve() == args.list.resolve():
+        raise ToolError(f"{args.list} would be overwritten: give --list-out")
+    jobs: dict[str, Job] = {}
+    by_name: dict[str, str] = {}
+    for _, sample in entries:
+        name = os.path.relpath(os.path.abspath(sample.path), root)
+        if name.startswith(os.pardir + os.sep):
+            raise ToolError(f"{sample.path} is not below --root {args.root}: give a --root that is")
+        name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
+        if by_name.setdefault(name, sample.path) != sample.path:
+            raise ToolError(f"{by_name[name]} and {sample.path} would both become {name}")
+        jobs[sample.path] = Job(name, sample, state_of(sample.path))
+    sources = {os.path.realpath(path) for path in jobs}
+    for job in jobs.values():
+        if os.path.realpath(os.path.join(dst, job.name)) in sources:
+            raise ToolError(f"{args.dst}: {job.name} would overwrite a source: give another DST")
+    return jobs
+
+
+def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -> dict[str, str]:
+    """Makes the files that are not there yet; returns why which failed, by name."""
+    from slowfast.tools.encoder import Settings, prepare_video  # needs PyAV, an extra
+
+    settings = Settings(**{name: getattr(args, name) for name in Settings.__annotations__})
+    for entry in journal.done.values():
+        if entry["settings"] != asdict(settings):
+            flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in entry["settings"].items())
+            raise ToolError(f"{args.dst} holds videos made with {flags}: use these, or another DST")
+    todo = [job for job in jobs.values() if not _is_done(job, journal, args.dst)]
+    if len(todo) < len(jobs):
+        print(f"{len(jobs) - len(todo):,} of {len(jobs):,} videos are prepared already")
+    progress, failed = Progress("prepare", len(todo)), {}
+    partial = args.dst / ".partial"
+    partial.mkdir(exist_ok=True)
+
+    def make(job: Job) -> dict[str, Any]:
+        beside = partial / f"{os.getpid()}.mp4"
+        return prepare_video(job.sample, args.dst / job.name, beside, settings)
+
+    try:
+        with closing(in_processes(make, todo, args.workers, args.seconds)) as answers:
+            for done, (job, answer) in enumerate(answers, 1):
+                if isinstance(answer, VideoError):
+                    path = job.sample.path
+                    failed[job.name] = f"{path}: {str(answer).removeprefix(f'{path}: ')}"
+                else:
+                    source = os.path.abspath(job.sample.path)
+                    about = {"source": source, "state": job.state, "settings": asdict(settings)}
+                    journal.add(job.name, {**about, **answer})
+                progress.update(done, f"{len(failed)} failed")
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    progress.finish(f"{len(failed)} failed")
+    return failed
+
+
+def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
+    entry = journal.done.get(job.name)
+    if entry is None:
+        return False
+    source = os.path.abspath(job.sample.path)
+    if entry["source"] != source and state_of(entry["source"]):
+        raise ToolError(f"{dst / job.name} is made of {entry['source']}, so not of {source} too")
+    made = state_of(str(dst / job.name))
+    return entry["state"] == job.state and made is not None and made[0] == entry["bytes"]
+
+
+def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namespace) -> None:
+    """Prints sizes, likeness, and the time that a training clip takes."""
+    before = sum(entry["source_bytes"] for entry in made.values())
+    after = sum(entry["bytes"] for entry in made.values())
+    worst = min(made, key=lambda name: made[name]["psnr"])
+    psnr = float(np.mean([entry["psnr"] for entry in made.values()]))
+    print(f"size    {before / 1e6:,.1f} MB -> {after / 1e6:,.1f} MB, {after / before:.0%}")
+    print(f"PSNR    {psnr:.1f} dB on average, {made[worst]['psnr']:.1f} dB at worst ({worst})")
+    print("        of 8 frames a video, RGB, against the source's frames resized to the new size")
+    chosen = [jobs[i] for i in np.linspace(0, len(jobs) - 1, min(TIMED, len(jobs))).astype(int)]
+
+    def clip_times(job: Job) -> list[float]:
+        new = Sample(str(args.dst / job.name))
+        data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
+        clips = TrainClips([job.sample, new], data, seed=0)
+        for index in (0, 1):
+            clips((0, index))
+        times = []
+        for index in (0, 1):
+            began = time.perf_counter()
+            clips((0, index))
+            times.append(1000 * (time.perf_counter() - began))
+        return times
+
+    with closing(in_processes(clip_times, chosen, 1, args.seconds)) as answers:
+        times = [answer for _, answer in answers if not isinstance(answer, VideoError)]
+    if times:
+        old, new = np.mean(times, axis=0)
+        print(f"reading {old:.0f} ms -> {new:.0f} ms for a training clip (mean of {len(times)})")
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """The flags, with the paths they default to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m slowfast.tools.prepare_videos",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = DataConfig()
+    add = parser.add_argument
+    add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
+    add("dst", metavar="DST", type=Path, help="the folder of the new videos")
+    add("--root", type=Path, help="where the list's paths start from; default: its folder")
+    add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
+    add("--short-side", metavar="N", type=int, default=256, help="pixels (%(default)s)")
+    add("--keyframe-every", metavar="N", type=int, default=8, help="frames (%(default)s)")
+    add("--crf", type=int, default=20, help="0 to 51, less is better and larger (%(default)s)")
+    add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
+    add("--seconds", type=float, default=1800.0, help="longer at a video: failed (%(default)s)")
+    add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
+    add("--frame-fps", type=float, default=data.frame_fps, help="frame folders: %(default)s")
+    args = parser.parse_args(argv)
+    if min(args.workers, args.keyframe_every) < 1 or args.seconds <= 0 or args.frame_fps <= 0:
+        parser.error("--workers, --keyframe-every, --seconds and --frame-fps must be above 0")
+    if args.short_side < 16 or not 0 <= args.crf <= 51:
+        parser.error("--short-side is at least 16, --crf 0 to 51")
+    args.root = args.root or args.list.parent
+    args.list_out = args.list_out or args.dst / args.list.name
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
