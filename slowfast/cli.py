@@ -14,9 +14,12 @@ from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.annotations import ListError, Sample, read_labels, read_list
 from slowfast.data.decode import VideoError
 from slowfast.data.loader import ReaderDiedError
-from slowfast.engine import evaluate, infer, state, train
+from slowfast.engine import evaluate, infer, report, state, train
+from slowfast.engine.results import ResultsError, check_new
+from slowfast.engine.score_rows import open_rows
 from slowfast.engine.summary import summary_text
 from slowfast.log import logger, start_logging
+from slowfast.metrics import METRICS
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
@@ -36,6 +39,7 @@ USER_ERRORS = (
     VideoError,
     WeightsError,
     ReaderDiedError,
+    ResultsError,
     state.FolderError,
     state.NonFiniteError,
     distributed.DeviceError,
@@ -59,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         hint = " (go on with --resume auto)" if _is_training(args) else ""
+        if args.out:
+            hint = " (the same command goes on)"
         print(f"interrupted{hint}", file=sys.stderr, flush=True)
         return 130
 
@@ -109,6 +115,15 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--average-clips", choices=("prob", "score"), help="in place of test.average_clips"
     )
+    parser.add_argument(
+        "--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
+        help=f"what --test tells: {', '.join(METRICS)} (default: top_k_accuracy)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FILE", type=_npz,
+        help="each view's scores, .npz, for python -m slowfast.tools.score; a test that was "
+        "interrupted goes on from there",
+    )  # fmt: skip
     args = parser.parse_args(argv)
     args.override = [item for group in args.override for item in group]
     if args.paths and args.infer is None:
@@ -117,17 +132,31 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         args.infer += args.paths
         if not args.infer:
             parser.error("--infer needs a video, a folder or a list")
+    _check_mode(parser, args)
+    return args
+
+
+def _check_mode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends the program where a flag is given that its mode does not have."""
     is_training = _is_training(args)
     for flag in ("validate", "resume", "max_iters"):
         if getattr(args, flag) and not is_training:
             parser.error(f"--{flag} is for training")
+    for flag in ("eval", "out"):
+        if getattr(args, flag) and not args.test:
+            parser.error(f"--{flag} is for --test")
     if args.average_clips and (is_training or args.summary):
         parser.error("--average-clips is for --test and --infer")
     if args.summary and args.weights:
         parser.error("--summary describes a config: leave out --weights")
     if args.resume and args.weights:
         parser.error("--resume has its own weights: leave out --weights")
-    return args
+
+
+def _npz(text: str) -> Path:
+    if not text.endswith(".npz"):
+        raise argparse.ArgumentTypeError(f"{text} does not end with .npz")
+    return Path(text)
 
 
 def _at_least_one(text: str) -> int:
@@ -175,8 +204,10 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
     cfg = _config(args, weights)
     _require_weights(weights)
     if args.test:
+        if args.out:
+            check_new(args.out)
         samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
-        return Inputs(cfg, weights, samples, None, None)
+        return Inputs(cfg, weights, samples, None, _labels(cfg) if args.out else None)
     samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
     return Inputs(cfg, weights, samples, None, _labels(cfg))
 
@@ -191,12 +222,30 @@ def _run(args: argparse.Namespace) -> int:
     start_logging(distributed.rank())
     model = _start(args, inputs)
     if args.test:
-        evaluate.multi_view_test(model, inputs.samples, inputs.cfg)
+        _test(args, inputs, model)
         return 0
     if inputs.labels is None and inputs.cfg.data.labels:
         logger.warning(f"no class names: there is no data.labels={inputs.cfg.data.labels} here")
     results = infer.infer(model, inputs.samples, inputs.labels, inputs.cfg)
     return 1 if any("error" in row for row in results) else 0
+
+
+def _test(args: argparse.Namespace, inputs: Inputs, model: VideoClassifier) -> None:
+    """Tests, and then raises a VideoError if videos were left out and the config forbids that."""
+    cfg, rows = inputs.cfg, None
+    if args.out:
+        assert inputs.weights is not None
+        rows = open_rows(args.out, inputs.samples, cfg, inputs.weights)
+    result = evaluate.multi_view_test(
+        model,
+        inputs.samples,
+        cfg,
+        metrics=args.eval or ("top_k_accuracy",),
+        rows=rows,
+        class_names=inputs.labels,
+    )
+    if result["unreadable"] and cfg.data.on_error == "raise":
+        raise VideoError(report.unreadable_line(result, cfg))
 
 
 def _train(args: argparse.Namespace, inputs: Inputs) -> int:

@@ -77,6 +77,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
         "summary": False, "paths": [], "weights": None, "resume": None, "seed": None,
         "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
+        "eval": None, "out": None,
     }  # fmt: skip
     assert load_config(cli.DEFAULT_CONFIG) == Config()
 
@@ -135,12 +136,17 @@ def test_videos_stand_anywhere_after_infer(flags: list[str]) -> None:
         (["--summary", "--validate"], "--validate is for training"),
         (["--average-clips", "prob"], "--average-clips is for --test and --infer"),
         (["--test", "--average-clips", "median"], "invalid choice: 'median'"),
+        (["--eval", "top_k_accuracy"], "--eval is for --test"),
+        (["--infer", "a.mp4", "--eval", "top_k_accuracy"], "--eval is for --test"),
+        (["--infer", "a.mp4", "--out", "a.npz"], "--out is for --test"),
+        (["--test", "--out", "a.pkl"], "a.pkl does not end with .npz"),
+        (["--test", "--eval", "accuracy"], "invalid choice: 'accuracy' (choose from"),
         (["--resume", "--weights", "w.pdparams"], "--resume has its own weights"),
         (["--device", "tpu"], "invalid choice: 'tpu'"),
         (["--seed", "x"], "invalid int value: 'x'"),
         (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
     ],
-)
+)  # fmt: skip
 def test_flags_that_do_not_go_together(
     flags: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,6 +265,25 @@ def test_wrong_weights(
     assert refusal([*mode, *flags], capsys) == complaint
 
 
+def test_scores_are_never_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    write_weights("run/w.pdparams")
+    Path("scores.npz").write_text("weeks of work", encoding="utf-8")
+    flags = ["--test", "-c", "small.yaml", "-w", "run/w.pdparams", "--out", "scores.npz"]
+    message = refusal(flags, capsys)
+    assert message == "scores.npz is there already: name another file, or delete it"
+    assert Path("scores.npz").read_text(encoding="utf-8") == "weeks of work"
+
+
+def test_an_interrupted_test_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_run", raising(KeyboardInterrupt()))
+    assert cli.main(["--test", "--out", "a.npz"]) == 130
+    assert cli.main(["--test"]) == 130
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["interrupted (the same command goes on)", "interrupted"]
+
+
 @pytest.mark.parametrize("flag", ["-w", "--resume"])
 def test_training_from_weights_that_are_not_there(
     flag: str, capsys: pytest.CaptureFixture[str]
@@ -334,7 +359,12 @@ def test_our_own_faults_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def config_of(flags: list[str], monkeypatch: pytest.MonkeyPatch) -> Config:
     """The config that --test comes to use with these flags."""
     seen: list[Config] = []
-    monkeypatch.setattr(evaluate, "multi_view_test", lambda model, samples, cfg: seen.append(cfg))
+
+    def run(model: Any, samples: Any, cfg: Config, **options: Any) -> dict[str, Any]:
+        seen.append(cfg)
+        return {"unreadable": []}
+
+    monkeypatch.setattr(evaluate, "multi_view_test", run)
     assert cli.main(["--test", *flags]) == 0
     return seen[0]
 

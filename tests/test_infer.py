@@ -6,12 +6,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import paddle
 import pytest
+from numpy.typing import NDArray
 from test_evaluate import save_tiny_model
 from tiny_run import main_py, tiny_config, tiny_data
 
+from slowfast.config import Config
 from slowfast.data.annotations import ListError, Sample
+from slowfast.data.dataset import MultiViewVideos
+from slowfast.engine.evaluate import view_scores
 from slowfast.engine.infer import find_videos, table
+from slowfast.metrics import average_views
+from slowfast.models import build_model
 
 FIELDS = {
     "video_id", "top1_values", "top1_indices", "top5_values", "top5_indices", "top1_label",
@@ -19,9 +26,21 @@ FIELDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_good_videos_are_done_and_broken_ones_reported(tmp_path: Path, processes: int) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path))
+def alone(cfg: Config, path: Path) -> NDArray[np.float64]:
+    """The probabilities of one video, of the network of ``save_tiny_model``."""
+    paddle.seed(0)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    model.eval()
+    video = MultiViewVideos([Sample(str(path))], cfg.data, cfg.test)(0)
+    return average_views(view_scores(model, [video], cfg)[0], "prob")
+
+
+@pytest.mark.parametrize(("processes", "batch_size"), [(1, 6), (2, 2)])
+def test_good_videos_are_done_and_broken_ones_reported(
+    tmp_path: Path, processes: int, batch_size: int
+) -> None:
+    cfg = tiny_config(tmp_path)
+    weights = save_tiny_model(cfg)
     good = tmp_path / "höhe 1.mp4"
     shutil.copy(tiny_data() / "val" / "000000.mp4", good)
     (tmp_path / "zero.mp4").touch()
@@ -38,8 +57,8 @@ def test_good_videos_are_done_and_broken_ones_reported(tmp_path: Path, processes
     for number, width in ((1, 44), (2, 40)):
         picture = np.zeros((32, width, 3), np.uint8)
         cv2.imwrite(str(tmp_path / "frames" / f"img_{number:05d}.png"), picture)
-    override = "data.frame_pattern=img_{:05d}.png"
-    flags: list[str | Path] = ["-w", weights, "-o", override]
+    overrides = ["data.frame_pattern=img_{:05d}.png", f"test.batch_size={batch_size}"]
+    flags: list[str | Path] = ["-w", weights, "-o", *overrides]
     done = main_py("--infer", *paths, *flags, cwd=tmp_path, processes=processes)
     assert done.returncode == 1
     rows = json.loads((tmp_path / "data/results/result.json").read_text(encoding="utf-8"))
@@ -48,8 +67,9 @@ def test_good_videos_are_done_and_broken_ones_reported(tmp_path: Path, processes
     assert rows[0]["error"] == "zero.mp4: the file is empty (0 bytes)"
     assert "frames/img_00002.png: its size differs" in rows[5]["error"]
     labels = (tiny_data() / "labels.txt").read_text().splitlines()
-    for row in (rows[1], rows[4]):
+    for row, scores in ((rows[1], alone(cfg, good)), (rows[4], alone(cfg, Path(paths[4])))):
         assert set(row) == FIELDS
+        np.testing.assert_allclose(row["top5_values"], scores[row["top5_indices"]], rtol=1e-4)
         assert row["top5_labels"] == [labels[i] for i in row["top5_indices"]]
         assert row["top5_values"] == sorted(row["top5_values"], reverse=True)
         assert (row["top1_values"], row["top1_indices"]) == (

@@ -1,10 +1,18 @@
-"""Top-1 and top-5 counts, with ties, numbers that are none, and few classes."""
+"""Counts with ties, numbers that are none and few classes; mean class accuracy; intervals."""
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from slowfast import distributed
-from slowfast.metrics import Meter, rank_of_label
+from slowfast.metrics import (
+    Meter,
+    accuracies,
+    bootstrap,
+    calibration_error,
+    class_table,
+    rank_of_label,
+)
 
 
 def places(rows: list[list[float]], labels: list[int]) -> list[int]:
@@ -84,3 +92,73 @@ def test_sums_and_counts_are_added_over_the_processes(monkeypatch: pytest.Monkey
         meter.add(np.eye(8)[:2], np.array([0, 1]), loss=5.0)
     assert both.result() == {"loss": 2.0, "top1": 0.25, "top5": 0.625, "seen": 8}
     assert own.result() == {"loss": 5.0, "top1": 1.0, "top5": 1.0, "seen": 2}
+
+
+def mmaction2_mean_class_accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """By its definition: over the rows of the confusion matrix of all classes seen or predicted."""
+    predicted = scores.argmax(axis=1)
+    shares = []
+    for label in np.unique(np.concatenate([predicted, labels])):
+        own = labels == label
+        shares.append((predicted[own] == label).mean() if own.any() else 0.0)
+    return float(np.mean(shares))
+
+
+def mean_class_accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    table = class_table(rank_of_label(scores, labels), labels, scores.shape[1])
+    return float(accuracies(table)["mean_class_accuracy"])
+
+
+def test_mean_class_accuracy_is_mmaction2s_where_all_classes_occur() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([np.arange(9), rng.choice(9, 200, p=np.arange(9) / 36)])
+    scores = rng.random((209, 9)) + 0.5 * np.eye(9)[labels]
+    found = mean_class_accuracy(scores, labels)
+    assert found == pytest.approx(mmaction2_mean_class_accuracy(scores, labels))
+    assert found != pytest.approx((scores.argmax(1) == labels).mean(), abs=1e-3)  # not top-1
+
+
+def test_a_class_that_is_only_predicted_is_no_class_of_the_list() -> None:
+    scores, labels = np.eye(4)[[0, 3, 1]], np.array([0, 0, 1])
+    assert mean_class_accuracy(scores, labels) == 0.75
+    assert mmaction2_mean_class_accuracy(scores, labels) == 0.5
+
+
+def test_tables_add_up_to_the_meters_numbers() -> None:
+    rng = np.random.default_rng(1)
+    scores, labels = rng.random((50, 12)), rng.integers(0, 12, 50)
+    meter = Meter(local=True)
+    meter.add(scores, labels)
+    places = rank_of_label(scores, labels)
+    parts = [class_table(places[i::3], labels[i::3], 12) for i in range(3)]
+    found = accuracies(sum(parts[1:], parts[0]))
+    wanted = meter.result()
+    assert (found["top1"], found["top5"]) == (wanted["top1"], wanted["top5"])
+
+
+def test_intervals_are_those_of_drawing_videos() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 5, 300)
+    places = rng.choice([0, 0, 2, 7], 300)
+    table = class_table(places, labels, 5)
+    found = bootstrap(table, times=4000, seed=0)
+    assert found == bootstrap(table, times=4000, seed=0)
+    draws = []
+    for _ in range(4000):
+        which = rng.integers(0, 300, 300)
+        draws.append(accuracies(class_table(places[which], labels[which], 5)))
+    for name, ends in found.items():
+        wanted = np.percentile([draw[name] for draw in draws], (2.5, 97.5))
+        assert ends == pytest.approx(tuple(wanted), abs=0.008)
+
+
+def test_calibration_error_of_an_example() -> None:
+    """Bins (0.6, 0.667] and (0.933, 1]: 2/4 * |0.5 - 0.65| + 2/4 * |1 - 0.95|."""
+    confidence = np.array([0.64, 0.66, 0.94, 0.96])
+    right = np.array([True, False, True, True])
+    assert calibration_error(confidence, right) == pytest.approx(0.1)
+    assert calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0.0
+    # 1/15 itself belongs to the first bin, with 0.01
+    assert calibration_error(np.array([1 / 15, 0.01]), np.array([True, False])) == pytest.approx(
+        abs(1 - 1 / 15 - 0.01) / 2
+    )

@@ -3,7 +3,8 @@
 Legend: V views, N clips, T frames, H x W pixels, K classes.
 """
 
-import json
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from slowfast.data.dataset import Clip, ClipKey, MultiViewVideos, VideoViews
 from slowfast.data.decode import VideoError
 from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import shard_batches
+from slowfast.engine import report
 from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
-from slowfast.files import write_whole
+from slowfast.engine.score_rows import ScoreRows
+from slowfast.engine.unreadable import Unreadable, UnreadableVideo
 from slowfast.log import Progress, logger
-from slowfast.metrics import Meter
+from slowfast.metrics import Meter, average_views, class_table, rank_of_label
 from slowfast.models.slowfast import VideoClassifier
 
 
@@ -32,129 +35,190 @@ def validate(
 ) -> dict[str, float]:
     """Loss, top-1 and top-5 of the centre view of every sample, each counted once.
 
+    Where ``data.on_error`` is not ``raise``, videos that cannot be read are left out, never
+    replaced: rank 0 logs which, and ``seen`` counts the others.
+
     Raises:
-        VideoError: a video cannot be read.
+        VideoError: a video cannot be read and ``data.on_error`` is ``raise``; or in one process
+            more than ``data.max_errors`` cannot; or none can.
     """
     model.eval()
     meter = Meter()
+    unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
     batches = shard_batches(
         num_samples,
         batch_size=cfg.train.batch_size,
         rank=distributed.rank(),
         world_size=distributed.world_size(),
     )
-    for items in loader.run([(None, index) for index in batch] for batch in batches):
-        clips = [readable(item) for item in items]
+    items_of_batches = loader.run([(None, index) for index in batch] for batch in batches)
+    for batch, items in zip(batches, items_of_batches, strict=True):
+        clips = []
+        for index, item in zip(batch, items, strict=True):
+            if isinstance(item, VideoError):
+                unreadable.note(index, "", item)  # the message names the file
+            else:
+                clips.append(item)
+        if not clips:
+            continue
         frames = paddle.to_tensor(np.stack([clip.frames for clip in clips]))
         labels = np.array([clip.label for clip in clips])
         logits = model(normalize(frames, cfg.data.mean, cfg.data.std))
         loss = cross_entropy(logits, paddle.to_tensor(labels))
         meter.add(logits.numpy(), labels, float(loss))
     model.train()
-    return meter.result()
-
-
-@paddle.no_grad()
-def view_scores(model: VideoClassifier, video: VideoViews, cfg: Config) -> NDArray[np.float32]:
-    """Each view's probabilities, or logits where ``average_clips`` is ``score``: ``[V, K]``.
-
-    The video's frames go to the device once, as bytes; views are cut there,
-    ``views_per_chunk`` at a time.
-    """
-    size, at_once = cfg.test.crop_size, cfg.test.views_per_chunk
-    score = model.predict if cfg.test.average_clips == "prob" else model
-    frames_FHWC = paddle.to_tensor(video.frames)
-    views = [(clip, y, x) for clip in video.clips for y, x in video.crops]
-    scores = []
-    for first in range(0, len(views), at_once):
-        chunk = []
-        for clip, y, x in views[first : first + at_once]:
-            view = paddle.gather(frames_FHWC, paddle.to_tensor(clip))[:, y : y + size, x : x + size]
-            chunk.append(normalize(view.unsqueeze(0), cfg.data.mean, cfg.data.std))
-        scores.append(score(paddle.concat(chunk)).numpy())
-    return np.concatenate(scores)
-
-
-def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray[np.float64]:
-    """A video's probabilities ``[K]`` from those of its views, or from their logits."""
-    mean = scores_VK.astype(np.float64).mean(axis=0)
-    if average_clips == "prob":
-        return mean
-    powers = np.exp(mean - mean.max())
-    return powers / powers.sum()
-
-
-def multi_view_test(model: VideoClassifier, samples: list[Sample], cfg: Config) -> dict[str, Any]:
-    """The multi-view test over all processes; each video is counted once.
-
-    Writes ``test_result.json`` to the output folder and returns its content: ``top1``, ``top5``,
-    ``num_videos``, ``num_views`` and, for each video in the list's order, its prediction.
-
-    Raises:
-        VideoError: a video cannot be read.
-    """
-    path = Path(cfg.output_dir) / "test_result.json"
-    path.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
-    model.eval()
-    meter, rows = Meter(), []
-    batches = shard_batches(
-        len(samples), batch_size=1, rank=distributed.rank(), world_size=distributed.world_size()
-    )
-    progress = Progress("test", len(batches), show=distributed.rank() == 0)
-    with multi_view_loader(samples, cfg) as loader:
-        for done, items in enumerate(loader.run(batches), 1):
-            video = readable(items[0])
-            scores = average_views(view_scores(model, video, cfg), cfg.test.average_clips)
-            meter.add(scores[None], np.array([video.label]))
-            best = np.argsort(-scores, kind="stable")[:5]
-            rows.append(
-                {
-                    "index": video.index,
-                    "path": samples[video.index].path,
-                    "label": video.label,
-                    "top5_indices": best.tolist(),
-                    "top5_values": scores[best].tolist(),
-                }
-            )
-            progress.update(done)
-    progress.finish()
-    found = meter.result()
-    predictions = [row for part in distributed.gather(rows) for row in part]
-    result = {
-        "top1": found["top1"],
-        "top5": found["top5"],
-        "num_videos": int(found["seen"]),
-        "num_views": cfg.test.num_clips * cfg.test.num_crops,
-        "predictions": sorted(predictions, key=lambda row: row["index"]),
-    }
-    if distributed.rank() == 0:
-        logger.info(
-            f"test: top1: {result['top1']:.5f} top5: {result['top5']:.5f} over "
-            f"{result['num_videos']} videos, {cfg.test.num_clips} x {cfg.test.num_crops} views "
-            f"each ({path})"
-        )
-        write_whole(path, json.dumps(result, ensure_ascii=False))
+    result = meter.result()
+    _tell_coverage(result["seen"], num_samples, unreadable.gather_videos())
     return result
 
 
-def multi_view_loader(samples: list[Sample], cfg: Config) -> Loader[int, VideoViews]:
-    """The loader of videos with their views."""
+def _tell_coverage(seen: float, num_samples: int, missing: list[UnreadableVideo]) -> None:
+    """Says what a validation could not read.
+
+    Raises:
+        VideoError: nothing was read.
+    """
+    if not seen:
+        raise VideoError(
+            f"none of the {num_samples:,} validation videos could be read "
+            f"(first: {missing[0].line()})"
+        )
+    if missing and distributed.rank() == 0:
+        for video in missing:
+            logger.warning(f"unreadable: {video.line()}")
+        logger.warning(f"validation: over {seen:,.0f} of {num_samples:,} videos")
+
+
+@paddle.no_grad()
+def view_scores(
+    model: VideoClassifier, videos: Sequence[VideoViews], cfg: Config
+) -> list[NDArray[np.float32]]:
+    """Of each video, each view's probabilities ``[V, K]``; logits for ``average_clips=score``.
+
+    A video's frames go to the device once, as bytes; views are cut there. The views of all videos
+    stand one after another and are computed ``views_per_chunk`` at a time.
+    """
+    score = model.predict if cfg.test.average_clips == "prob" else model
+    views = _views(videos, cfg)
+    scores = []
+    while chunk := list(itertools.islice(views, cfg.test.views_per_chunk)):
+        scores.append(score(paddle.concat(chunk)).numpy())
+    return np.split(np.concatenate(scores), len(videos)) if videos else []
+
+
+def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]:
+    """The views ``[1, 3, T, H, W]`` of each video, normalised: clip by clip, all its crops."""
+    size = cfg.test.crop_size
+    for video in videos:
+        frames_FHWC = paddle.to_tensor(video.frames)
+        for clip in video.clips:
+            clip_THWC = paddle.gather(frames_FHWC, paddle.to_tensor(clip))
+            for y, x in video.crops:
+                view = clip_THWC[:, y : y + size, x : x + size]
+                yield normalize(view.unsqueeze(0), cfg.data.mean, cfg.data.std)
+
+
+def multi_view_test(
+    model: VideoClassifier,
+    samples: list[Sample],
+    cfg: Config,
+    *,
+    metrics: Sequence[str] = ("top_k_accuracy",),
+    rows: ScoreRows | None = None,
+    class_names: list[str] | None = None,
+) -> dict[str, Any]:
+    """The multi-view test over all processes; each video that can be read is counted once.
+
+    Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``rows`` the
+    file of scores. Returns the content of ``test_result.json``: ``top1``, ``top5``,
+    ``mean_class_accuracy``, ``num_videos`` that were read of ``num_listed``, ``coverage`` (their
+    share), ``num_views``, ``unreadable`` and, in the list's order, each video's prediction.
+
+    Args:
+        metrics: of ``METRICS``; what the log line tells.
+        rows: where each video's scores are kept, see ``open_rows``; those there are not computed.
+        class_names: for the file of scores.
+
+    Raises:
+        VideoError: no video can be read, or in one process more than ``data.max_errors`` cannot.
+    """
+    Path(cfg.output_dir).mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+    model.eval()
+    unreadable = Unreadable(cfg.data.max_errors)
+    table, own = np.zeros((cfg.model.num_classes, 3), np.int64), []
+    for index, scores_VK in _scored(model, samples, cfg, unreadable, rows):
+        scores = average_views(scores_VK, cfg.test.average_clips)
+        labels = np.array([samples[index].label])
+        table += class_table(rank_of_label(scores[None], labels), labels, len(table))
+        own.append(report.prediction(index, samples[index], scores))
+    counts = np.array(distributed.all_reduce_sum(*table.ravel().tolist())).reshape(table.shape)
+    predictions = [row for part in distributed.gather(own) for row in part]
+    missing = unreadable.gather_videos()
+    if not predictions:
+        raise VideoError(
+            f"none of the {len(samples):,} videos could be read (first: {missing[0].line()})"
+        )
+    result = report.summary(counts, predictions, missing, cfg)
+    if distributed.rank() == 0:
+        report.write_report(result, missing, cfg, metrics)
+        if rows is not None:
+            report.write_scores_of(rows, result, class_names or [], cfg)
+    distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
+    return result
+
+
+def _scored(
+    model: VideoClassifier,
+    samples: list[Sample],
+    cfg: Config,
+    unreadable: Unreadable,
+    rows: ScoreRows | None,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Of this process's share of the videos: place in the list, and scores ``[V, K]``."""
+    rank, world = distributed.rank(), distributed.world_size()
+    done = rows.done if rows else []
+    for index in done[rank::world]:
+        assert rows is not None
+        yield index, rows.read(index)
+    todo = sorted(set(range(len(samples))) - set(done))
+    shares = shard_batches(len(todo), batch_size=cfg.test.batch_size, rank=rank, world_size=world)
+    batches = [[todo[i] for i in share] for share in shares]
+    progress, count = Progress("test", sum(map(len, batches)), show=rank == 0), 0
+    with multi_view_loader(samples, cfg, len(batches)) as loader:
+        for batch, items in zip(batches, loader.run(batches), strict=True):
+            videos = []
+            for index, item in zip(batch, items, strict=True):
+                if isinstance(item, VideoError):
+                    line = unreadable.note(index, samples[index].path, item).line()
+                    logger.warning(f"unreadable: {line}")
+                else:
+                    videos.append(item)
+            for video, scores in zip(videos, view_scores(model, videos, cfg), strict=True):
+                if rows is not None:
+                    rows.write(video.index, scores)
+                yield video.index, scores
+            count += len(batch)
+            progress.update(count)
+    progress.finish()
+
+
+def multi_view_loader(
+    samples: list[Sample], cfg: Config, num_batches: int
+) -> Loader[int, VideoViews]:
+    """The loader of ``num_batches`` batches of videos with their views."""
     # The distinct frames of a video of 10 s at 30 fps, in 16:9.
     frames = min(cfg.test.num_clips * cfg.data.num_frames, 300)
     video_bytes = frames * cfg.test.short_side**2 * 16 // 9 * 3
-    processes = distributed.processes_on_this_machine()
-    workers, reason = workers_that_fit(cfg.data.num_workers, video_bytes, processes)
+    workers, reason = workers_that_fit(
+        cfg.data.num_workers,
+        cfg.test.batch_size * video_bytes,
+        distributed.processes_on_this_machine(),
+    )
     if reason:
         logger.warning(reason)
     return Loader(
         MultiViewVideos(samples, cfg.data, cfg.test),
-        num_workers=min(workers, len(samples)),
+        num_workers=min(workers, num_batches),
         describe=lambda index: samples[index].path,
+        seconds=cfg.data.read_seconds,
     )
-
-
-def readable(item: Any) -> Any:
-    """The item, unless it is the error in its place: then that is raised."""
-    if isinstance(item, VideoError):
-        raise item
-    return item

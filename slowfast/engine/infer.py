@@ -12,9 +12,10 @@ from slowfast.config import Config
 from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample, read_paths
 from slowfast.data.decode import VideoError
 from slowfast.data.order import shard_batches
-from slowfast.engine.evaluate import average_views, multi_view_loader, view_scores
+from slowfast.engine.evaluate import multi_view_loader, view_scores
 from slowfast.files import write_whole
 from slowfast.log import Progress
+from slowfast.metrics import average_views
 from slowfast.models.slowfast import VideoClassifier
 
 RESULT = Path("data/results/result.json")
@@ -54,18 +55,23 @@ def infer(
     model.eval()
     rows = []
     batches = shard_batches(
-        len(samples), batch_size=1, rank=distributed.rank(), world_size=distributed.world_size()
+        len(samples),
+        batch_size=cfg.test.batch_size,
+        rank=distributed.rank(),
+        world_size=distributed.world_size(),
     )
-    progress = Progress("infer", len(batches), show=distributed.rank() == 0)
-    with multi_view_loader(samples, cfg) as loader:
+    progress = Progress("infer", sum(map(len, batches)), show=distributed.rank() == 0)
+    with multi_view_loader(samples, cfg, len(batches)) as loader:
         for batch, items in zip(batches, loader.run(batches), strict=True):
-            row: dict[str, Any] = {"video_id": samples[batch[0]].path}
-            if isinstance(items[0], VideoError):
-                row["error"] = str(items[0])
-            else:
-                views = view_scores(model, items[0], cfg)
-                row |= _best(average_views(views, cfg.test.average_clips), labels)
-            rows.append((batch[0], row))
+            videos = [item for item in items if not isinstance(item, VideoError)]
+            scores = iter(view_scores(model, videos, cfg))
+            for index, item in zip(batch, items, strict=True):
+                row: dict[str, Any] = {"video_id": samples[index].path}
+                if isinstance(item, VideoError):
+                    row["error"] = str(item)
+                else:
+                    row |= _best(average_views(next(scores), cfg.test.average_clips), labels)
+                rows.append((index, row))
             progress.update(len(rows))
     progress.finish()
     gathered = sorted((pair for part in distributed.gather(rows) for pair in part), key=_place)

@@ -1,5 +1,6 @@
 """Videos that could not be read: counted, limited, and listed by name."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from slowfast import distributed
@@ -7,6 +8,21 @@ from slowfast.data.decode import VideoError
 from slowfast.files import write_whole
 
 LIST = "unreadable.txt"
+
+
+@dataclass(frozen=True)
+class UnreadableVideo:
+    """A video of a list, and why it could not be read."""
+
+    index: int
+    """Its place in the list."""
+    path: str
+    error: str
+
+    def line(self) -> str:
+        """The reason, which names the video."""
+        named = self.error.startswith(self.path)
+        return self.error if named else f"{self.path}: {self.error}"
 
 
 class Unreadable:
@@ -18,29 +34,34 @@ class Unreadable:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._reasons: dict[int, str] = {}
+        self._videos: dict[int, UnreadableVideo] = {}
 
-    def note(self, index: int, path: str, error: VideoError) -> None:
+    def note(self, index: int, path: str, error: VideoError) -> UnreadableVideo:
         """Counts the list's video ``index``; twice the same is one.
 
         Raises:
             VideoError: there are more than the limit allows; the message is the last one's.
         """
-        reason = str(error)
-        self._reasons[index] = reason if reason.startswith(path) else f"{path}: {reason}"
-        if len(self._reasons) > self._limit:
-            count = len(self._reasons)
+        video = UnreadableVideo(index, path, " ".join(str(error).splitlines()))
+        self._videos[index] = video
+        count = len(self._videos)
+        if count > self._limit:
             more = (
                 f" ({count} unreadable videos; data.max_errors={self._limit})" if count > 1 else ""
             )
-            raise VideoError(f"{self._reasons[index]}{more}")
+            raise VideoError(f"{video.line()}{more}")
+        return video
+
+    def gather_videos(self) -> list[UnreadableVideo]:
+        """Those of all processes, in the order of the list."""
+        found: dict[int, UnreadableVideo] = {}
+        for part in distributed.gather(self._videos):
+            found |= part
+        return [found[index] for index in sorted(found)]
 
     def gather(self) -> list[str]:
         """The reasons of all processes, each naming its video, in the order of the list."""
-        found: dict[int, str] = {}
-        for part in distributed.gather(self._reasons):
-            found |= part
-        return [found[index] for index in sorted(found)]
+        return [video.line() for video in self.gather_videos()]
 
 
 def write_unreadable(folder: str, reasons: list[str]) -> str:
