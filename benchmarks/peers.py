@@ -166,7 +166,11 @@ def pytorchvideo_clip(
     video.close()
     steps = [transforms.UniformTemporalSubsample(NUM_FRAMES)]
     if augment:
+        # As create_video_transform("train") has it; ours and mmaction2 leave the first two to the
+        # device.
         steps += [
+            transforms.Div255(),
+            transforms.Normalize((0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),
             transforms.RandomShortSideScale(256, 320, backend=backend),
             RandomCrop(224),
             RandomHorizontalFlip(0.5),

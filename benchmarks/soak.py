@@ -33,8 +33,8 @@ from benchmarks.report import Row, write_json
 from slowfast.config import DataConfig
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import Clip, TrainClips
-from slowfast.data.decode import VideoError
 from slowfast.data.loader import Loader
+from slowfast.data.video import VideoError
 
 NUM_WORKERS, BATCH = 2, 4
 HANG_SECONDS = 5.0

@@ -5,33 +5,26 @@ import contextlib
 import sys
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import paddle
 
 from slowfast import distributed
-from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.annotations import ListError, Sample, read_labels, read_list
-from slowfast.data.decode import VideoError
-from slowfast.data.loader import ReaderDiedError
+from slowfast.config import ConfigError
+from slowfast.data.annotations import ListError
+from slowfast.data.decode import decoder_version
+from slowfast.data.video import VideoError
+from slowfast.data.worker import ReaderDiedError
 from slowfast.engine import evaluate, infer, report, state, train
-from slowfast.engine.results import ResultsError, check_new
+from slowfast.engine.results import ResultsError
 from slowfast.engine.score_rows import open_rows
 from slowfast.engine.summary import summary_text
+from slowfast.inputs import Inputs, is_training, read_config, read_inputs
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
 from slowfast.weights import WeightsError, load_weights
-
-DEFAULT_CONFIG = Path(__file__).parent.parent / "configs/recognition/slowfast/slowfast.yaml"
-
-NO_TRAINING_LIST = (
-    "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
-    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh runs "
-    "everything on built-in data"
-)
 
 USER_ERRORS = (
     ConfigError,
@@ -62,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         print(reason, file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        hint = " (go on with --resume auto)" if _is_training(args) else ""
+        hint = " (go on with --resume auto)" if is_training(args) else ""
         if args.out:
             hint = " (the same command goes on)"
         print(f"interrupted{hint}", file=sys.stderr, flush=True)
@@ -138,14 +131,14 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def _check_mode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Ends the program where a flag is given that its mode does not have."""
-    is_training = _is_training(args)
+    trains = is_training(args)
     for flag in ("validate", "resume", "max_iters"):
-        if getattr(args, flag) and not is_training:
+        if getattr(args, flag) and not trains:
             parser.error(f"--{flag} is for training")
     for flag in ("eval", "out"):
         if getattr(args, flag) and not args.test:
             parser.error(f"--{flag} is for --test")
-    if args.average_clips and (is_training or args.summary):
+    if args.average_clips and (trains or args.summary):
         parser.error("--average-clips is for --test and --infer")
     if args.summary and args.weights:
         parser.error("--summary describes a config: leave out --weights")
@@ -165,59 +158,12 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _is_training(args: argparse.Namespace) -> bool:
-    return not (args.test or args.summary or args.infer is not None)
-
-
-class Inputs(NamedTuple):
-    """What a run reads before it starts."""
-
-    cfg: Config
-    weights: str | None
-    samples: list[Sample]
-    val_samples: list[Sample] | None
-    labels: list[str] | None
-
-
-def read_inputs(args: argparse.Namespace) -> Inputs:
-    """Reads the config, the lists and the class names; looks whether the weights are there.
-
-    Raises:
-        one of USER_ERRORS.
-    """
-    if _is_training(args):
-        cfg = _config(args, None)
-        state.check_folder(cfg.output_dir, args.resume)
-        if not Path(cfg.data.train_list).exists():
-            raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
-        val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
-        for weights in (args.weights, args.resume if args.resume != "auto" else None):
-            if weights is not None:
-                _require_weights(weights)
-        samples = _read_list(cfg, cfg.data.train_list)
-        return Inputs(cfg, args.weights, samples, val_samples, None)
-    weights = args.weights
-    if weights is None:
-        weights = str(Path(_config(args, None).output_dir) / state.BEST)
-        if not Path(weights).exists():
-            raise WeightsError(f"no -w given, and there is no {weights} from a training run")
-    cfg = _config(args, weights)
-    _require_weights(weights)
-    if args.test:
-        if args.out:
-            check_new(args.out)
-        samples = _read_list(cfg, cfg.data.test_list or cfg.data.val_list)
-        return Inputs(cfg, weights, samples, None, _labels(cfg) if args.out else None)
-    samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
-    return Inputs(cfg, weights, samples, None, _labels(cfg))
-
-
 def _run(args: argparse.Namespace) -> int:
     if args.summary:
-        print(summary_text(_config(args, None)))
+        print(summary_text(read_config(args, None)))
         return 0
     inputs = read_inputs(args)
-    if _is_training(args):
+    if is_training(args):
         return _train(args, inputs)
     start_logging(distributed.rank())
     model = _start(args, inputs)
@@ -276,19 +222,6 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
     return 0
 
 
-def _labels(cfg: Config) -> list[str] | None:
-    """The class names, if there is a file of them."""
-    if cfg.data.labels and Path(cfg.data.labels).exists():
-        return read_labels(cfg.data.labels, cfg.model.num_classes)
-    return None
-
-
-def _require_weights(path: str) -> None:
-    if not Path(path).is_file():
-        reason = "Is a directory" if Path(path).is_dir() else "No such file or directory"
-        raise WeightsError(f"weights {path} cannot be read: {reason}")
-
-
 def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
     """Chooses the device, connects the processes, seeds, and builds the network."""
     cfg = inputs.cfg
@@ -296,28 +229,8 @@ def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
     distributed.start(args.device)
     paddle.seed(cfg.seed)
+    logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
     model = build_model(cfg.model, cfg.data.crop_size)
     if inputs.weights is not None:
         logger.info(load_weights(model, inputs.weights))
     return model
-
-
-def _read_list(cfg: Config, path: str) -> list[Sample]:
-    return read_list(path, cfg.data.root, cfg.model.num_classes)
-
-
-def _config(args: argparse.Namespace, weights: str | None) -> Config:
-    """The config of ``-c``, else the one beside the weights, else the default one; with ``-o``."""
-    overrides = list(args.override)
-    if args.seed is not None:
-        overrides.append(f"seed={args.seed}")
-    if args.average_clips is not None:
-        overrides.append(f"test.average_clips={args.average_clips}")
-    path = args.config
-    if path is None and weights is not None:
-        _require_weights(weights)
-        own = Path(weights).with_suffix(".yaml")
-        path = own if own.exists() else Path(weights).parent / state.CONFIG
-        if not path.exists():
-            raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
-    return load_config(path or DEFAULT_CONFIG, overrides)

@@ -44,9 +44,10 @@ def start(
 ) -> Iterator[subprocess.Popen[str]]:
     """Runs a tool; ``most_bytes`` limits its files, which fails as a full disk does."""
 
-    def limit() -> None:
-        assert most_bytes is not None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
     process = subprocess.Popen(
         [sys.executable, "-m", f"slowfast.tools.{tool}", *map(str, args)],
@@ -54,7 +55,7 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        preexec_fn=limit if most_bytes else None,
+        preexec_fn=prepare,
     )
     with process:
         try:

@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import paddle
 import pytest
 from tiny_run import main_py
 
-from slowfast import cli
+from slowfast import cli, inputs
 from slowfast.config import Config, ModelConfig, load_config
 from slowfast.engine import evaluate
 from slowfast.models.zoo import build_model
@@ -48,6 +49,12 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     logger.handlers, logger.level, logger.propagate = before
 
 
+def touch_videos() -> None:
+    Path("videos").mkdir()
+    for name in "abc":
+        Path(f"videos/{name}.mp4").touch()
+
+
 def write_weights(path: str, num_classes: int = 5) -> None:
     """Weights of ``small.yaml``'s network, but for the number of classes."""
     model = load_config("small.yaml", [f"model.num_classes={num_classes}"]).model
@@ -79,7 +86,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
         "eval": None, "out": None,
     }  # fmt: skip
-    assert load_config(cli.DEFAULT_CONFIG) == Config()
+    assert load_config(inputs.DEFAULT_CONFIG) == Config()
 
 
 def test_flags_of_training() -> None:
@@ -189,7 +196,7 @@ def test_a_wrong_config(
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, cli.NO_TRAINING_LIST.format("train.list")),
+        (None, inputs.NO_TRAINING_LIST.format("train.list")),
         ("", "train.list: the list is empty"),
         ("a.mp4 1\nb.mp4\n", "train.list:2: no label in 'b.mp4' (a line is 'path label')"),
         ("a.mp4 1\nb.mp4 5\n", "train.list:2: label 5 is not in 0..4"),
@@ -200,9 +207,42 @@ def test_a_wrong_config(
 def test_a_wrong_training_list(
     text: str | None, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    touch_videos()
     if text is not None:
         Path("train.list").write_text(text, encoding="utf-8")
     assert refusal(["-c", "small.yaml", "--device", "cpu"], capsys) == complaint
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "complaint"),
+    [
+        ("a.mp4 1\ngone.mp4 1\nb.mp4 1\nlost.mp4 1\n", [],
+         "train.list: 2 of 4 files are not there, the first is videos/gone.mp4 "
+         "(data.on_error=skip goes on without them)"),
+        ("a.mp4 1\nb.mp4 1\n" * 2, ["-o", "data.root=elsewhere", "data.on_error=skip"],
+         "train.list: 2 of 2 files are not there, the first is elsewhere/a.mp4 "
+         "(there is no folder data.root=elsewhere)"),
+        ("gone.mp4 1\n" * 4, ["-o", "data.on_error=substitute"],
+         "train.list: 1 of 1 files are not there, the first is videos/gone.mp4 "
+         "(data.root=videos)"),
+    ],
+)  # fmt: skip
+def test_missing_videos_are_an_error_before_anything_starts(
+    text: str, flags: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch_videos()
+    Path("train.list").write_text(text, encoding="utf-8")
+    assert refusal(["-c", "small.yaml", *flags], capsys) == complaint
+    assert not Path("out").exists()
+
+
+def test_a_decoder_that_is_not_installed_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    Path("train.list").write_text("a.mp4 1\n" * 4, encoding="utf-8")
+    message = refusal(["-c", "small.yaml", "-o", "data.decoder=pyav"], capsys)
+    assert message == "data.decoder=pyav: PyAV is not installed here (pip install av)"
 
 
 def test_a_validation_list_is_read_before_training_starts(
@@ -260,6 +300,7 @@ def test_wrong_weights(
     complaint: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    touch_videos()
     Path("val.list").write_text("a.mp4 1\n")
     make()
     assert refusal([*mode, *flags], capsys) == complaint
@@ -319,6 +360,7 @@ def test_another_number_of_class_names(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.skipif(paddle.device.cuda.device_count() > 0, reason="there is a GPU")
 def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    touch_videos()
     Path("train.list").write_text("a.mp4 1\n")
     assert refusal(["-c", "small.yaml", "--device", "gpu"], capsys).startswith("--device gpu: ")
 
@@ -370,6 +412,7 @@ def config_of(flags: list[str], monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_the_config_beside_the_weights_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch_videos()
     write_weights("run/w.pdparams")
     Path("val.list").write_text("a.mp4 1\n", encoding="utf-8")
     Path("run/config.yaml").write_text(SMALL.replace("epochs: 2", "epochs: 77"), encoding="utf-8")

@@ -21,7 +21,8 @@ from conftest import (
 from numpy.typing import NDArray
 
 from slowfast.data.annotations import Sample
-from slowfast.data.decode import Reader, VideoError, open_video
+from slowfast.data.decode import open_video
+from slowfast.data.video import Reader, VideoError
 
 NUM_FRAMES = 300
 NTSC = Fraction(30000, 1001)

@@ -20,7 +20,7 @@ from tiny_run import REPOSITORY, environment, main_py, tiny_config, tiny_data
 from slowfast.config import Config
 from slowfast.data.annotations import Sample, read_list
 from slowfast.data.dataset import Clip, MultiViewVideos, VideoViews
-from slowfast.data.decode import VideoError
+from slowfast.data.video import VideoError
 from slowfast.engine import evaluate, state
 from slowfast.engine.results import read_scores
 from slowfast.engine.score_rows import open_rows
@@ -339,12 +339,13 @@ def test_a_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) 
 
 def test_a_list_without_any_readable_video_is_an_error(tmp_path: Path) -> None:
     weights = save_tiny_model(tiny_config(tmp_path, "data.on_error=skip"))
-    (tmp_path / "val.list").write_text("/no/such/video.mp4 0\n")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "val.list").write_text(f"{tmp_path}/empty.mp4 0\n")
     done = main_py("--test", "-w", weights, "-o", "data.val_list=val.list", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
         "error: none of the 1 videos could be read "
-        "(first: /no/such/video.mp4: No such file or directory)\n"
+        f"(first: {tmp_path}/empty.mp4: the file is empty (0 bytes))\n"
     )
 
 
@@ -380,7 +381,7 @@ def validate(folder: Path, loader: FakeLoader, on_error: str) -> dict[str, float
     cfg = tiny_config(folder, f"data.on_error={on_error}", "train.batch_size=2")
     paddle.seed(0)
     model = build_model(cfg.model, cfg.data.crop_size)
-    return evaluate.validate(model, loader, 6, cfg)
+    return evaluate.validate(model, loader, [Sample(f"{i}.mp4", 0) for i in range(6)], cfg)
 
 
 @pytest.mark.parametrize("on_error", ["skip", "substitute"])

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from slowfast.data import loader
 from slowfast.data import shared_memory as memory
-from slowfast.data.decode import VideoError
-from slowfast.data.loader import Loader, ReaderDiedError, workers_that_fit
+from slowfast.data.loader import Loader, workers_that_fit
+from slowfast.data.video import VideoError
+from slowfast.data.worker import ReaderDiedError
 
 BATCHES = [[3 * n, 3 * n + 1, 3 * n + 2] for n in range(10)]
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from slowfast.data import moving_shapes
-from slowfast.data.decode import Pictures
 from slowfast.data.moving_shapes import (
     CLASS_NAMES,
     HOWS,
@@ -22,6 +21,7 @@ from slowfast.data.moving_shapes import (
     write_dataset,
     write_video,
 )
+from slowfast.data.video import Pictures
 
 NUM_TRAIN = 2 * len(CLASS_NAMES)
 NUM_VAL = len(CLASS_NAMES)

@@ -30,7 +30,7 @@ def write_lists(folder: Path) -> list[str]:
 
 
 def listed(folder: Path) -> list[str]:
-    return (folder / "out" / "unreadable.txt").read_text().splitlines()
+    return (folder / "out" / "unreadable_train.txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize(("policy", "fate"), [("skip", "left out"), ("substitute", "replaced by")])

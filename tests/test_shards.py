@@ -14,7 +14,7 @@ import pytest
 from conftest import read_numbers, write_numbered_video
 
 from slowfast.data.annotations import VIDEO_ENDINGS, Sample
-from slowfast.data.decode import VideoError, open_video
+from slowfast.data.decode import open_video
 from slowfast.data.loader import Loader
 from slowfast.data.order import shard_numbers, train_batches
 from slowfast.data.shards import (
@@ -28,6 +28,7 @@ from slowfast.data.shards import (
     video_size,
     video_url,
 )
+from slowfast.data.video import VideoError
 
 
 def write_tar(path: Path, files: dict[str, bytes], kind: int = tarfile.PAX_FORMAT) -> str:

@@ -85,7 +85,7 @@ def test_two_processes_share_the_work_and_agree(tmp_path: Path) -> None:
     state.restore(run, state.checkpoints(cfg.output_dir)[0])
     samples = read_list(cfg.data.val_list, cfg.data.root, 24)
     with train.clip_loader([], samples, cfg) as loader:
-        alone = validate(model, loader, len(samples), cfg)
+        alone = validate(model, loader, samples, cfg)
     (last,) = (row for row in rows if row["kind"] == "val" and row["step"] == 2)
     assert alone["top1"] == pytest.approx(last["top1"], abs=1e-9)
     assert alone["top5"] == pytest.approx(last["top5"], abs=1e-9)
@@ -160,12 +160,13 @@ def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
     """Rank 1 alone meets the broken video; the launcher shows the output of rank 0."""
     write_tiny_config(tmp_path)
     good = tiny_data() / "val" / "000000.mp4"
-    (tmp_path / "val.list").write_text(f"{good} 0\n/no/such/video.mp4 1\n" * 2)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "val.list").write_text(f"{good} 0\n{tmp_path}/empty.mp4 1\n" * 2)
     flags = ["--validate", "-c", "tiny.yaml", "-o", f"data.val_list={tmp_path / 'val.list'}"]
     flags += ["train.batch_size=2"]
     done = main_py(*flags, cwd=tmp_path, processes=2)
     assert done.returncode != 0
-    assert "error: /no/such/video.mp4: No such file or directory" in done.stdout + done.stderr
+    assert f"error: {tmp_path}/empty.mp4: the file is empty" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

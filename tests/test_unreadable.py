@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slowfast import distributed
-from slowfast.data.decode import VideoError
+from slowfast.data.video import VideoError
 from slowfast.engine.unreadable import Unreadable, UnreadableVideo, write_unreadable
 
 

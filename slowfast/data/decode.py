@@ -10,17 +10,7 @@ from slowfast.data.annotations import Sample
 from slowfast.data.frame_folder import FrameFolderReader
 from slowfast.data.opencv_reader import OpenCVReader
 from slowfast.data.shards import video_size
-from slowfast.data.video import Picture, Pictures, Reader, VideoError
-
-__all__ = [
-    "FrameFolderReader",
-    "Picture",
-    "Pictures",
-    "Reader",
-    "VideoError",
-    "decoder_version",
-    "open_video",
-]
+from slowfast.data.video import Reader, VideoError
 
 
 def open_video(

@@ -17,8 +17,6 @@ from slowfast.data import shared_memory
 from slowfast.data.video import VideoError
 from slowfast.data.worker import ReaderDiedError, Worker
 
-__all__ = ["Loader", "ReaderDiedError", "workers_that_fit"]
-
 BATCHES_AHEAD = 2
 """Batches that each reader prepares in advance."""
 ATTEMPTS = 10

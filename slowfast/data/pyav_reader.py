@@ -1,10 +1,9 @@
 """Video files through PyAV, an extra: decodes no frame that is not needed.
 
-Packets are read twice: once for the times of all frames, which costs no decoding, and once to
-decode from the keyframe before what is wanted, exactly to its end.
+Packets are looked at first, which costs no decoding, for the times of all frames; then decoded from
+the keyframe before what is wanted, exactly to its end.
 """
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +31,8 @@ TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
 HIDES_FRAMES = {"vp8"}
 """Codecs with frames that are stored, perhaps with a time, and never shown."""
+HELD_BYTES = 64 * 2**20
+"""Packets that are kept from the first look at them to their decoding; more are read again."""
 
 
 class PyAVReader:
@@ -43,6 +44,7 @@ class PyAVReader:
         self._reformatter = VideoReformatter()
         self._container = self._open()
         self._is_new = True
+        self._held: list[Any] | None = None
         stream = self._container.streams.video[0]
         self.fps = float(stream.guessed_rate or stream.average_rate or 0)
         if not 0 < self.fps < 1000:
@@ -64,16 +66,20 @@ class PyAVReader:
 
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""
-        rows = []
+        rows, held, num_bytes = [], [], 0
         codec = self._container.streams.video[0].codec_context.name
         if self._container.format.name in TIMED and codec not in HIDES_FRAMES:
             for packet in _packets(self._from_start()):
                 rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
+                num_bytes += packet.size
+                if num_bytes <= HELD_BYTES:
+                    held.append(packet)
                 if packet.pts is None:
                     rows = []
                     break
                 if len(rows) == num_packets:
                     break
+        self._held = held if num_bytes <= HELD_BYTES else None
         table = np.array(rows, np.float64).reshape(-1, 3)
         return Timeline(table[:, 0], table[:, 1] > 0, table[:, 2] > 0)
 
@@ -97,7 +103,7 @@ class PyAVReader:
     def _decode(self, timeline: Timeline, numbers: NDArray[np.int64]) -> Iterator[Any]:
         """Decodes these frames, what they depend on, and nothing else."""
         needed, wanted = timeline.needed(numbers)
-        packets = self._packets_again(timeline)
+        packets = self._held or _packets(self._from_start())
         codec = self._container.streams.video[0].codec_context
         skips = codec.name in SKIPS_EXACTLY
         last = int(np.flatnonzero(needed)[-1])
@@ -135,16 +141,6 @@ class PyAVReader:
         for packet in _packets(container):
             yield from _decoded(codec, packet)
         yield from _decoded(codec, None)
-
-    def _packets_again(self, timeline: Timeline) -> Iterator[Any]:
-        """The packets that the timeline was made of, from the first on."""
-        stream = self._container.streams.video[0]
-        self._container.seek(int(timeline.first_time), stream=stream)
-        packets = _packets(self._container)
-        first = next(packets, None)
-        if first is None or first.pts != timeline.first_time:
-            return _packets(self._from_start())
-        return itertools.chain([first], packets)
 
     def _from_start(self) -> Any:
         """The file at its first packet."""

@@ -116,11 +116,6 @@ class Timeline:
         """When frame ``number`` is shown."""
         return float(self._shown[number])
 
-    @property
-    def first_time(self) -> float:
-        """The time of what is stored first."""
-        return float(self._times[0])
-
     def needed(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Of each packet: whether these frames need it, and whether it holds one of them.
 

@@ -16,9 +16,9 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import Clip, ClipKey, MultiViewVideos, VideoViews
-from slowfast.data.decode import VideoError
 from slowfast.data.loader import Loader, workers_that_fit
-from slowfast.data.order import shard_batches
+from slowfast.data.order import shard_batches, shard_numbers
+from slowfast.data.video import VideoError
 from slowfast.engine import report
 from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
@@ -31,7 +31,7 @@ from slowfast.models.slowfast import VideoClassifier
 
 @paddle.no_grad()
 def validate(
-    model: VideoClassifier, loader: Loader[ClipKey, Clip], num_samples: int, cfg: Config
+    model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config
 ) -> dict[str, float]:
     """Loss, top-1 and top-5 of the centre view of every sample, each counted once.
 
@@ -45,12 +45,7 @@ def validate(
     model.eval()
     meter = Meter()
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
-    batches = shard_batches(
-        num_samples,
-        batch_size=cfg.train.batch_size,
-        rank=distributed.rank(),
-        world_size=distributed.world_size(),
-    )
+    batches = own_batches(samples, cfg.train.batch_size, cfg)
     items_of_batches = loader.run([(None, index) for index in batch] for batch in batches)
     for batch, items in zip(batches, items_of_batches, strict=True):
         clips = []
@@ -61,14 +56,14 @@ def validate(
                 clips.append(item)
         if not clips:
             continue
-        frames = paddle.to_tensor(np.stack([clip.frames for clip in clips]))
+        frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
         labels = np.array([clip.label for clip in clips])
         logits = model(normalize(frames, cfg.data.mean, cfg.data.std))
         loss = cross_entropy(logits, paddle.to_tensor(labels))
         meter.add(logits.numpy(), labels, float(loss))
     model.train()
     result = meter.result()
-    _tell_coverage(result["seen"], num_samples, unreadable.gather_videos())
+    _tell_coverage(result["seen"], len(samples), unreadable.gather_videos())
     return result
 
 
@@ -181,7 +176,7 @@ def _scored(
         assert rows is not None
         yield index, rows.read(index)
     todo = sorted(set(range(len(samples))) - set(done))
-    shares = shard_batches(len(todo), batch_size=cfg.test.batch_size, rank=rank, world_size=world)
+    shares = own_batches([samples[i] for i in todo], cfg.test.batch_size, cfg)
     batches = [[todo[i] for i in share] for share in shares]
     progress, count = Progress("test", sum(map(len, batches)), show=rank == 0), 0
     with multi_view_loader(samples, cfg, len(batches)) as loader:
@@ -200,6 +195,18 @@ def _scored(
             count += len(batch)
             progress.update(count)
     progress.finish()
+
+
+def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:
+    """This process's share of the samples, by place; of all processes each sample once."""
+    return shard_batches(
+        len(samples),
+        batch_size=batch_size,
+        rank=distributed.rank(),
+        world_size=distributed.world_size(),
+        shards=shard_numbers(samples),
+        num_workers=cfg.data.num_workers,
+    )
 
 
 def multi_view_loader(

@@ -10,9 +10,8 @@ import numpy as np
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample, read_paths
-from slowfast.data.decode import VideoError
-from slowfast.data.order import shard_batches
-from slowfast.engine.evaluate import multi_view_loader, view_scores
+from slowfast.data.video import VideoError
+from slowfast.engine.evaluate import multi_view_loader, own_batches, view_scores
 from slowfast.files import write_whole
 from slowfast.log import Progress
 from slowfast.metrics import average_views
@@ -54,12 +53,7 @@ def infer(
     """
     model.eval()
     rows = []
-    batches = shard_batches(
-        len(samples),
-        batch_size=cfg.test.batch_size,
-        rank=distributed.rank(),
-        world_size=distributed.world_size(),
-    )
+    batches = own_batches(samples, cfg.test.batch_size, cfg)
     progress = Progress("infer", sum(map(len, batches)), show=distributed.rank() == 0)
     with multi_view_loader(samples, cfg, len(batches)) as loader:
         for batch, items in zip(batches, loader.run(batches), strict=True):

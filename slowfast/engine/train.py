@@ -29,6 +29,8 @@ from slowfast.log import MetricWriter, duration, logger
 from slowfast.metrics import Meter
 from slowfast.optim import learning_rate, lr_scale
 
+UNREADABLE = "unreadable_train.txt"
+
 
 @dataclass
 class Run:
@@ -88,7 +90,7 @@ def train(
             is_best = False
             if val_samples and (last or epoch % cfg.train.val_interval == 0):
                 distributed.average_batch_norm(state.model)
-                result = validate(state.model, loader, len(val_samples), cfg)
+                result = validate(state.model, loader, val_samples, cfg)
                 is_best = result["top1"] > state.best_top1
                 state.best_top1 = max(state.best_top1, result["top1"])
                 _log_validation(writer, epoch, result, state.best_top1)
@@ -186,11 +188,11 @@ def _readable(
 
 
 def _list_unreadable(unreadable: Unreadable, epoch: int, cfg: Config) -> None:
-    """Names what the epoch could not read, in the log and in unreadable.txt."""
+    """Names what the epoch could not read, in the log and in unreadable_train.txt."""
     reasons = unreadable.gather()
     if reasons and distributed.rank() == 0:
         fate = {"skip": "left out", "substitute": "replaced by others"}[cfg.data.on_error]
-        path = write_unreadable(cfg.output_dir, reasons)
+        path = write_unreadable(cfg.output_dir, reasons, UNREADABLE)
         logger.warning(f"epoch:{epoch + 1}: {len(reasons)} unreadable videos {fate} ({path}):")
         for reason in reasons:
             logger.warning(f"  {reason}")

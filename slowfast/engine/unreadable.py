@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slowfast import distributed
-from slowfast.data.decode import VideoError
+from slowfast.data.video import VideoError
 from slowfast.files import write_whole
 
 LIST = "unreadable.txt"
@@ -64,13 +64,13 @@ class Unreadable:
         return [video.line() for video in self.gather_videos()]
 
 
-def write_unreadable(folder: str, reasons: list[str]) -> str:
-    """Writes ``unreadable.txt``, a line a video, or removes an earlier one if all were read.
+def write_unreadable(folder: str, reasons: list[str], name: str = LIST) -> str:
+    """Writes the list, a line a video, or removes an earlier one if all were read.
 
     Returns:
         Its path.
     """
-    path = Path(folder) / LIST
+    path = Path(folder) / name
     if reasons:
         write_whole(path, "".join(f"{reason}\n" for reason in reasons))
     else:

@@ -16,7 +16,7 @@ from av.video.reformatter import VideoReformatter
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
 from slowfast.data.frame_folder import FrameFolderReader
-from slowfast.data.shards import video_url
+from slowfast.data.shards import video_size, video_url
 from slowfast.data.video import Picture, Reader, VideoError, no_frame
 
 PRESET = "veryfast"
@@ -36,7 +36,7 @@ class Settings:
     short_side: int = 256
     """Pixels; a smaller video keeps its size."""
     keyframe_every: int = 8
-    crf: int = 20
+    crf: int = 21
     frame_pattern: str = "img_{:05d}.jpg"
     frame_fps: float = 30.0
 
@@ -105,6 +105,8 @@ def _encode(sample: Sample, reader: Reader, path: Path, settings: Settings) -> i
         "preset": PRESET, "tune": "fastdecode", "crf": str(settings.crf), "bf": "0",
         "g": str(settings.keyframe_every), "keyint_min": str(settings.keyframe_every),
         "sc_threshold": "0", "threads": "1",
+        # Whole macroblocks: a tenth less time to decode, for 0.1 dB (340x256).
+        "x264-params": "partitions=none",
     }  # fmt: skip
     count, last = 0, -1
     try:
@@ -200,6 +202,6 @@ def _compare(sample: Sample, reader: Reader, made: Path, count: int) -> float:
 
 def _num_bytes(sample: Sample) -> int:
     if not os.path.isdir(sample.path):
-        return os.path.getsize(sample.path)
+        return video_size(sample.path)
     with os.scandir(sample.path) as files:
         return sum(file.stat().st_size for file in files)

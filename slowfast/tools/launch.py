@@ -17,8 +17,9 @@ from typing import NoReturn
 
 import paddle
 
-from slowfast.cli import USER_ERRORS, error_line, parse_args, read_inputs
+from slowfast.cli import USER_ERRORS, error_line, parse_args
 from slowfast.config import ConfigError
+from slowfast.inputs import read_inputs
 
 DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
 MAIN = Path(__file__).parents[2] / "main.py"

@@ -213,7 +213,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
     add("--short-side", metavar="N", type=int, default=256, help="pixels (%(default)s)")
     add("--keyframe-every", metavar="N", type=int, default=8, help="frames (%(default)s)")
-    add("--crf", type=int, default=20, help="0 to 51, less is better and larger (%(default)s)")
+    add("--crf", type=int, default=21, help="0 to 51, less is better and larger (%(default)s)")
     add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
     add("--seconds", type=float, default=1800.0, help="longer at a video: failed (%(default)s)")
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")

@@ -1,0 +1,129 @@
+"""What a run reads before it starts: config, lists, class names; and whether all else is there."""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+from slowfast.config import Config, ConfigError, load_config
+from slowfast.data.annotations import ListError, Sample, missing_files, read_labels, read_list
+from slowfast.data.decode import decoder_version
+from slowfast.data.shards import shard_of
+from slowfast.engine import infer, state
+from slowfast.engine.results import check_new
+from slowfast.weights import WeightsError
+
+DEFAULT_CONFIG = Path(__file__).parent.parent / "configs/recognition/slowfast/slowfast.yaml"
+
+NO_TRAINING_LIST = (
+    "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
+    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh runs "
+    "everything on built-in data"
+)
+
+
+class Inputs(NamedTuple):
+    """What a run reads before it starts."""
+
+    cfg: Config
+    weights: str | None
+    samples: list[Sample]
+    val_samples: list[Sample] | None
+    labels: list[str] | None
+
+
+def read_inputs(args: argparse.Namespace) -> Inputs:
+    """Reads the config, the lists and the class names; looks whether all else is there: weights,
+    videos, the decoder.
+
+    Raises:
+        one of USER_ERRORS.
+    """
+    if is_training(args):
+        cfg = read_config(args, None)
+        decoder_version(cfg.data.decoder)
+        state.check_folder(cfg.output_dir, args.resume)
+        if not Path(cfg.data.train_list).exists():
+            raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
+        val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
+        for weights in (args.weights, args.resume if args.resume != "auto" else None):
+            if weights is not None:
+                _require_weights(weights)
+        samples = _read_list(cfg, cfg.data.train_list)
+        for videos, path in ((samples, cfg.data.train_list), (val_samples, cfg.data.val_list)):
+            _require_files(videos or [], path, cfg, all_of_them=cfg.data.on_error == "raise")
+        return Inputs(cfg, args.weights, samples, val_samples, None)
+    weights = args.weights
+    if weights is None:
+        weights = str(Path(read_config(args, None).output_dir) / state.BEST)
+        if not Path(weights).exists():
+            raise WeightsError(f"no -w given, and there is no {weights} from a training run")
+    cfg = read_config(args, weights)
+    _require_weights(weights)
+    decoder_version(cfg.data.decoder)
+    if args.test:
+        if args.out:
+            check_new(args.out)
+        path = cfg.data.test_list or cfg.data.val_list
+        samples = _read_list(cfg, path)
+        _require_files(samples, path, cfg, all_of_them=False)
+        return Inputs(cfg, weights, samples, None, _labels(cfg) if args.out else None)
+    samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
+    return Inputs(cfg, weights, samples, None, _labels(cfg))
+
+
+def is_training(args: argparse.Namespace) -> bool:
+    """Whether neither another mode was asked for."""
+    return not (args.test or args.summary or args.infer is not None)
+
+
+def read_config(args: argparse.Namespace, weights: str | None) -> Config:
+    """The config of ``-c``, else the one beside the weights, else the default one; with ``-o``."""
+    overrides = list(args.override)
+    if args.seed is not None:
+        overrides.append(f"seed={args.seed}")
+    if args.average_clips is not None:
+        overrides.append(f"test.average_clips={args.average_clips}")
+    path = args.config
+    if path is None and weights is not None:
+        _require_weights(weights)
+        own = Path(weights).with_suffix(".yaml")
+        path = own if own.exists() else Path(weights).parent / state.CONFIG
+        if not path.exists():
+            raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
+    return load_config(path or DEFAULT_CONFIG, overrides)
+
+
+def _labels(cfg: Config) -> list[str] | None:
+    """The class names, if there is a file of them."""
+    if cfg.data.labels and Path(cfg.data.labels).exists():
+        return read_labels(cfg.data.labels, cfg.model.num_classes)
+    return None
+
+
+def _read_list(cfg: Config, path: str) -> list[Sample]:
+    return read_list(path, cfg.data.root, cfg.model.num_classes)
+
+
+def _require_files(
+    samples: list[Sample], list_path: str, cfg: Config, *, all_of_them: bool
+) -> None:
+    """Raises ListError where videos are missing: one of them, or so many that the root is wrong."""
+    missing = missing_files(samples)
+    files = {shard_of(sample.path) or sample.path for sample in samples}
+    if not missing or not (all_of_them or len(missing) == len(files)):
+        return
+    hint = f"data.root={cfg.data.root}"
+    if not Path(cfg.data.root).is_dir():
+        hint = f"there is no folder {hint}"
+    elif len(missing) < len(files):
+        hint = "data.on_error=skip goes on without them"
+    raise ListError(
+        f"{list_path}: {len(missing):,} of {len(files):,} files are not there, the first is "
+        f"{missing[0]} ({hint})"
+    )
+
+
+def _require_weights(path: str) -> None:
+    if not Path(path).is_file():
+        reason = "Is a directory" if Path(path).is_dir() else "No such file or directory"
+        raise WeightsError(f"weights {path} cannot be read: {reason}")
