@@ -27,6 +27,7 @@ from slowfast.engine import state, train
 from slowfast.engine.evaluate import validate
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer, learning_rate
+from slowfast.tools import write_shards
 from slowfast.weights import read_weights
 
 LINE = re.compile(
@@ -168,6 +169,35 @@ def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert f"error: {tmp_path}/empty.mp4: the file is empty" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_training_and_validation_from_tar_shards(tmp_path: Path) -> None:
+    """Two processes with a reader each: the same videos as from files, in the same numbers."""
+    write_tiny_config(tmp_path)
+    for part in ("train", "val"):
+        source = str(tiny_data() / f"{part}.list")
+        flags = ["--root", str(tiny_data()), "--megabytes", "1"]
+        assert write_shards.main([source, str(tmp_path / "shards"), *flags]) == 0
+    root = tmp_path / "shards"
+    assert len(list(root.glob("train-*.tar"))) >= 2
+    overrides = [
+        f"data.root={root}", f"data.train_list={root}/train.list", f"data.val_list={root}/val.list",
+        "train.epochs=1", "train.batch_size=3",
+    ]  # fmt: skip
+    flags = ["--validate", "-c", "tiny.yaml", "-o", *overrides]
+    done = main_py(*flags, cwd=tmp_path, processes=2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "END epoch:1 train loss" in done.stdout and "END epoch:1 val loss" in done.stdout
+    weights = tmp_path / "out" / "SlowFast_epoch_000001.pdparams"
+    tests = []
+    for own in ([f"data.root={root}", f"data.val_list={root}/val.list"], []):
+        default = [f"data.root={tiny_data()}", f"data.val_list={tiny_data()}/val.list"]
+        done = main_py("--test", "-w", weights, "-o", *(own or default), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        rows = json.loads((tmp_path / "out" / "test_result.json").read_text())["predictions"]
+        tests.append(sorted((row["label"], *row["top5_values"]) for row in rows))
+    assert len(tests[0]) == 7
+    np.testing.assert_allclose(tests[0], tests[1], rtol=1e-5)
 
 
 def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
