@@ -12,6 +12,7 @@ from slowfast import distributed
 from slowfast.config import ConfigError
 from slowfast.data.annotations import ListError
 from slowfast.data.decode import decoder_version
+from slowfast.data.order import shard_numbers
 from slowfast.data.video import VideoError
 from slowfast.data.worker import ReaderDiedError
 from slowfast.engine import evaluate, infer, report, state, train
@@ -207,6 +208,9 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
             "total batch": cfg.train.batch_size * distributed.world_size(),
             "seed": cfg.seed,
         }
+        if shard_numbers(inputs.samples):  # then the order depends on these, too
+            run_state.plan["processes"] = distributed.world_size()
+            run_state.plan["data.num_workers"] = cfg.data.num_workers
         resume = args.resume
         if resume == "auto":
             resume = distributed.gather(next(iter(state.checkpoints(cfg.output_dir)), None))[0]

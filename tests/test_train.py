@@ -200,6 +200,17 @@ def test_training_and_validation_from_tar_shards(tmp_path: Path) -> None:
     np.testing.assert_allclose(tests[0], tests[1], rtol=1e-5)
 
 
+def test_a_validation_that_fails_does_not_cost_the_epoch(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "val.list").write_text(f"{tmp_path}/empty.mp4 1\n")
+    flags = ["--validate", "-c", "tiny.yaml", "-o", f"data.val_list={tmp_path / 'val.list'}"]
+    done = main_py(*flags, "train.epochs=1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}/empty.mp4: the file is empty (0 bytes)\n"
+    assert (tmp_path / "out" / "SlowFast_epoch_000001.pdopt").exists()
+
+
 def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     done = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)

@@ -139,6 +139,8 @@ class Loader(Generic[Key, Item]):
             return error
         except cv2.error as error:
             return VideoError(f"{file}: OpenCV fails on it: {error.err}")
+        except (OSError, ValueError, MemoryError) as error:  # a disk's fault, absurd sizes, ...
+            return VideoError(f"{file}: {type(error).__name__}: {error}")
         finally:
             announce("")
 

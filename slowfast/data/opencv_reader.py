@@ -26,6 +26,8 @@ from slowfast.data.video import (
 
 LEAD = 16
 """OpenCV's jump begins at the keyframe before this many frames before its goal."""
+JUMPS_RIGHT = int(cv2.__version__.partition(".")[0]) >= 5
+"""In OpenCV 4 (4.8 to 4.12 were tried) the time after a jump may be that of another frame."""
 WORTH = 24
 """A jump that saves fewer frames of decoding than this is not made."""
 TOLERANCE = 1e-3
@@ -114,7 +116,9 @@ class OpenCVReader:
         position = self._position if self._position <= indices[0] else 0
         gaps = np.diff(indices, prepend=position)
         codec = int(self._capture.get(cv2.CAP_PROP_FOURCC))
-        if gaps.max() < LEAD + WORTH or codec == HIDES_FRAMES or not _has_times(self.path):
+        if not JUMPS_RIGHT or gaps.max() < LEAD + WORTH:
+            return None
+        if codec == HIDES_FRAMES or not _has_times(self.path):
             return None
         # As they are in the file, without decoding.
         packets = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])

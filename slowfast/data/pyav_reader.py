@@ -152,7 +152,7 @@ class PyAVReader:
 
     def _open(self) -> Any:
         try:
-            container = av.open(self._url)
+            container = av.open(self._url, metadata_errors="replace")
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
         if not container.streams.video:

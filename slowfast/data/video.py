@@ -3,6 +3,7 @@
 Legend: F frames, H x W pixels. Frames are numbered from 0 in the order of showing.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -66,10 +67,10 @@ def no_frame(path: str) -> VideoError:
 
 
 def stack(pictures: Iterable[Picture], count: int) -> Pictures | None:
-    """``count`` pictures in one array; None if there are fewer."""
+    """The first ``count`` pictures in one array; None if there are fewer."""
     frames: Pictures | None = None
     row = -1
-    for row, picture in enumerate(pictures):
+    for row, picture in enumerate(itertools.islice(pictures, count)):
         if frames is None:
             frames = np.empty((count, *picture.shape), np.uint8)
         frames[row] = picture

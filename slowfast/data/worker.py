@@ -50,8 +50,9 @@ class Worker:
             except EOFError:
                 self._bury()
                 self._start()
-                for keys in self._sent:
-                    self._connection.send(keys)
+                with contextlib.suppress(OSError):  # it may have died, too
+                    for keys in self._sent:
+                        self._connection.send(keys)
         self._sent.popleft()
         return answer
 
@@ -80,9 +81,9 @@ class Worker:
             raise EOFError
         try:
             header, sizes, name = self._connection.recv()
-        except ConnectionResetError as error:
+            return take_shared(header, sizes, name)
+        except OSError as error:  # it died while it sent, or took back what it had put there
             raise EOFError from error
-        return take_shared(header, sizes, name)
 
     def _bury(self) -> None:
         """Takes down at which file the process died."""
@@ -112,10 +113,10 @@ class _Place:
 
     def announce(self, file: str) -> None:
         """Called by the reader: it begins to read ``file``, or has ended it if empty."""
-        text = file.encode(errors="surrogateescape")[: self.SIZE]
-        self._memory[:] = text.ljust(self.SIZE, b"\0")
         if math.isfinite(self._seconds):  # SIGALRM ends the process, whatever it is in
             signal.setitimer(signal.ITIMER_REAL, self._seconds if file else 0)
+        text = file.encode(errors="surrogateescape")[: self.SIZE]
+        self._memory[:] = text.ljust(self.SIZE, b"\0")
 
     def file(self) -> str:
         """Called by the main process when the reader has died."""

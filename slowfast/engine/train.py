@@ -6,11 +6,10 @@ Legend: N clips, C channels, T frames, H x W pixels, K classes.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import paddle
-from paddle import Tensor, nn
+from paddle import nn
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -20,10 +19,9 @@ from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import Stream, shard_numbers, train_batches
 from slowfast.data.video import VideoError
 from slowfast.engine.evaluate import validate
-from slowfast.engine.loss import cross_entropy
 from slowfast.engine.pace import Pace
-from slowfast.engine.preprocess import normalize
 from slowfast.engine.state import NonFiniteError, TrainState, save_checkpoint
+from slowfast.engine.step import step_on
 from slowfast.engine.unreadable import Unreadable, write_unreadable
 from slowfast.log import MetricWriter, duration, logger
 from slowfast.metrics import Meter
@@ -87,15 +85,16 @@ def train(
         while state.epoch < cfg.train.epochs and not _is_over(run, state):
             train_epoch(run, state)
             epoch, last = state.epoch, state.epoch == cfg.train.epochs or _is_over(run, state)
-            is_best = False
+            if last or epoch % cfg.train.save_interval == 0:
+                save_checkpoint(state, cfg)  # before anything can go wrong in the validation
             if val_samples and (last or epoch % cfg.train.val_interval == 0):
                 distributed.average_batch_norm(state.model)
                 result = validate(state.model, loader, val_samples, cfg)
                 is_best = result["top1"] > state.best_top1
                 state.best_top1 = max(state.best_top1, result["top1"])
                 _log_validation(writer, epoch, result, state.best_top1)
-            if last or is_best or epoch % cfg.train.save_interval == 0:
-                save_checkpoint(state, cfg, is_best=is_best)
+                if is_best:
+                    save_checkpoint(state, cfg, is_best=True)
     return result
 
 
@@ -128,22 +127,19 @@ def train_epoch(run: Run, state: TrainState) -> None:
     run.parallel.train()
     for batch, items, reader_cost in _timed(run.loader, batches, epoch):
         clips = _readable(run, unreadable, batch, items)
-        labels = np.array([clip.label for clip in clips])
         lr = learning_rate(epoch + state.step / run.steps_per_epoch, cfg.optim, cfg.train.epochs)
         lr *= lr_scale(cfg.optim, cfg.train.batch_size * distributed.world_size())
         _seed_dropout(cfg.seed, epoch, state.step)
-        frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
-        clip_NCTHW = normalize(frames, cfg.data.mean, cfg.data.std)
-        share = share_of_batch(len(clips), cfg)
-        loss, logits = train_step(run.parallel, state.optimizer, clip_NCTHW, labels, lr, share)
+        loss, scores = step_on(clips, run.parallel, state.optimizer, cfg, lr)
         if not np.isfinite(loss):
             files = ", ".join(run.samples[i].path for i in batch)
             raise NonFiniteError(
                 f"the loss of epoch {epoch + 1}, step {state.step} is {loss}, training on: {files}"
             )
-        scores = logits.numpy()
-        meter.add(scores, labels, loss)
-        pace.log(state.step, loss, lr, scores, labels, reader_cost)
+        if clips:
+            labels = np.array([clip.label for clip in clips])
+            meter.add(scores, labels, loss)
+            pace.log(state.step, loss, lr, scores, labels, reader_cost)
         state.step += 1
         if _is_over(run, state):
             break
@@ -166,24 +162,24 @@ def train_epoch(run: Run, state: TrainState) -> None:
 def _readable(
     run: Run, unreadable: Unreadable, batch: list[int], items: list[Clip | VideoError]
 ) -> list[Clip]:
-    """The clips of a batch that could be read; counts the others.
+    """The clips of a batch that could be read; counts and names the others.
 
     Raises:
-        VideoError: one could not be, and it may not be left out; or none could be.
+        VideoError: one could not be, and it may not be left out, or too many have been.
     """
-    for (_, index), error in run.loader.replaced:
-        unreadable.note(index, run.samples[index].path, error)
+    errors = [(index, error) for (_, index), error in run.loader.replaced]
     run.loader.replaced.clear()
     clips = []
     for index, item in zip(batch, items, strict=True):
         if not isinstance(item, VideoError):
             clips.append(item)
         elif run.cfg.data.on_error == "skip":
-            unreadable.note(index, run.samples[index].path, item)
+            errors.append((index, item))
         else:
             raise item
-    if not clips:
-        raise VideoError(f"no video of a batch can be read; one of them: {items[0]}")
+    for index, error in errors:
+        video = unreadable.note(index, run.samples[index].path, error)
+        logger.warning(f"unreadable: {video.line()}")
     return clips
 
 
@@ -196,44 +192,6 @@ def _list_unreadable(unreadable: Unreadable, epoch: int, cfg: Config) -> None:
         logger.warning(f"epoch:{epoch + 1}: {len(reasons)} unreadable videos {fate} ({path}):")
         for reason in reasons:
             logger.warning(f"  {reason}")
-
-
-def train_step(
-    model: nn.Layer,
-    optimizer: paddle.optimizer.Optimizer,
-    clip_NCTHW: Tensor,
-    labels: np.ndarray[Any, Any],
-    lr: float,
-    share: float = 1.0,
-) -> tuple[float, Tensor]:
-    """One step on one batch. A loss that is not finite leaves the weights as they are.
-
-    Args:
-        share: what the mean over this batch counts for in the mean over the processes.
-
-    Returns:
-        The mean loss, and the logits ``[N, K]``.
-    """
-    logits = model(clip_NCTHW)
-    loss = cross_entropy(logits, paddle.to_tensor(labels))
-    value = float(loss)
-    if np.isfinite(value):
-        (loss * share).backward()
-        optimizer.set_lr(lr)
-        optimizer.step()
-        optimizer.clear_grad()
-    return value, logits.detach()
-
-
-def share_of_batch(num_clips: int, cfg: Config) -> float:
-    """What this process's mean loss counts for when the processes' are averaged: 1 as a rule.
-
-    Where videos are left out batches differ in size, and the mean is to be that of all clips.
-    """
-    if cfg.data.on_error != "skip":
-        return 1.0
-    (total,) = distributed.all_reduce_sum(num_clips)
-    return num_clips * distributed.world_size() / total
 
 
 def _timed(
