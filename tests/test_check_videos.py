@@ -188,10 +188,10 @@ def test_a_file_that_hangs_is_bad_and_tried_again(
     write_list(tmp_path, "hang.mp4 0", "good.mp4 0")
     assert check(tmp_path, "--seconds", 1, "--workers", 1) == 0
     assert lines(tmp_path / "train.bad.list") == ["hang.mp4 0"]
-    assert rows(tmp_path / "train.videos.csv")["hang.mp4"]["reason"] == "took more than 1 s"
+    assert rows(tmp_path / "train.videos.csv")["hang.mp4"]["reason"] == "not read within 1 s"
     capsys.readouterr()
     assert check(tmp_path, "--seconds", 0.5) == 0
-    assert rows(tmp_path / "train.videos.csv")["hang.mp4"]["reason"] == "took more than 0.5 s"
+    assert rows(tmp_path / "train.videos.csv")["hang.mp4"]["reason"] == "not read within 0.5 s"
     assert "1 of 2 videos are checked already\n" in capsys.readouterr().out
 
 
@@ -208,7 +208,7 @@ def test_a_file_that_crashes_its_process_is_bad(tmp_path: Path) -> None:
     assert (process.returncode, error) == (0, "")
     assert lines(tmp_path / "train.good.list") == ["good.mp4 0", "last.mp4 0"]
     reason = rows(tmp_path / "train.videos.csv")["crash.mp4"]["reason"]
-    assert reason == "the process that read it was killed by SIGSEGV"
+    assert reason == "its reader process was killed by SIGSEGV"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

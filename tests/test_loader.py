@@ -169,10 +169,10 @@ def killed_at_seven(key: int) -> NDArray[np.uint8]:
 @pytest.mark.parametrize(
     ("read", "fate"),
     [
-        (exit_at_seven, "exit status 3"),
+        (exit_at_seven, "its reader process ended with status 3"),
         (killed_at_seven, "its reader process was killed by SIGKILL; out of memory?"),
         (crash_at_seven, "its reader process was killed by SIGSEGV"),
-        (hang_at_seven, "not read within 0.5 s (data.read_seconds)"),
+        (hang_at_seven, "not read within 0.5 s"),
     ],
 )
 @pytest.mark.parametrize("num_workers", [1, 2])
@@ -208,6 +208,40 @@ def test_many_deaths(shared_memory: Path) -> None:
 def test_a_limit_is_for_each_file_and_not_for_all() -> None:
     with Loader(a_tenth, num_workers=1, seconds=0.4) as batches:
         assert list(batches.run([[*range(6)]])) == [[*range(6)]]
+
+
+def terminate_at_seven(key: int) -> NDArray[np.uint8]:
+    if key == 7:
+        time.sleep(0.3)  # the answers before have not been taken yet
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(100)
+    return picture(key)
+
+
+def test_a_reader_that_somebody_ends_is_an_error(shared_memory: Path) -> None:
+    """It takes back what it has put into the shared memory."""
+    ends = pytest.raises(ReaderDiedError, match="ended with status 143")
+    with ends, Loader(terminate_at_seven, num_workers=1, describe=describe) as batches:
+        for _ in batches.run(BATCHES):
+            time.sleep(0.5)
+    assert not list(shared_memory.iterdir())
+
+
+def has_a_bad_disk(key: int) -> int:
+    if key == 7:
+        raise OSError(errno.EIO, "Input/output error")
+    if key == 8:
+        raise MemoryError("cannot allocate 1 TiB")
+    return key
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_faults_of_a_file_that_no_decoder_names(num_workers: int) -> None:
+    with Loader(has_a_bad_disk, num_workers=num_workers, describe=describe) as batches:
+        items = [item for items in batches.run(BATCHES) for item in items]
+    assert str(items[7]) == "video7.mp4: OSError: [Errno 5] Input/output error"
+    assert str(items[8]) == "video8.mp4: MemoryError: cannot allocate 1 TiB"
+    assert [*items[:7], *items[9:]] == [*range(7), *range(9, 30)]
 
 
 def a_tenth(key: int) -> int:

@@ -105,6 +105,8 @@ def test_augmentation_is_a_function_of_the_generator() -> None:
     assert len({draw(seed, 24, 48, 0.5) for seed in range(10)}) == 10
 
 
+IS_EXACT = int(cv2.__version__.partition(".")[0]) >= 5
+"""Before, OpenCV computed such crops to the 32nd of a pixel."""
 SOURCES = [(256, 340), (340, 256), (720, 1280), (964, 1280), (1080, 1920), (240, 320), (333, 517)]
 
 
@@ -112,7 +114,7 @@ SOURCES = [(256, 340), (340, 256), (720, 1280), (964, 1280), (1080, 1920), (240,
 def test_cropping_before_resizing_gives_the_pixels_of_resizing_before_cropping(
     source: tuple[int, int],
 ) -> None:
-    """Noise is the worst there can be: pixel by pixel at most 1 of 255 apart."""
+    """Noise is the worst there can be: pixel by pixel at most 1 of 255 apart, 8 with OpenCV 4."""
     rng = np.random.default_rng(sum(source))
     picture = rng.integers(0, 256, (*source, 3), np.uint8)
     for short_side in (256, 271, 288, 303, 320):
@@ -124,8 +126,8 @@ def test_cropping_before_resizing_gives_the_pixels_of_resizing_before_cropping(
             wanted = crop[:, ::-1] if flip else crop
             found = resized_crop(picture, (height, width), (y, x), 224, flip)
             difference = np.abs(found.astype(int) - wanted)
-            assert difference.max() <= 1
-            assert difference.mean() < 0.15
+            assert difference.max() <= (1 if IS_EXACT else 8)
+            assert difference.mean() < (0.15 if IS_EXACT else 1.5)
 
 
 @pytest.mark.parametrize(

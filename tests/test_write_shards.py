@@ -184,3 +184,22 @@ def test_a_size_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         write("x", "y", "--root", "z", "--megabytes", "0")
     assert "'0' is not a positive number" in capsys.readouterr().err
+
+
+def test_a_second_run_at_the_same_time_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make(tmp_path / "videos", 2)
+    dst = tmp_path / "shards"
+    dst.mkdir()
+    holds = (
+        "import fcntl, os, sys, time; folder = os.open(sys.argv[1], os.O_RDONLY);"
+        "fcntl.flock(folder, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", holds, str(dst)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        message = error(capsys, source, dst, "--root", source.parent)
+        assert message == f"error: another run is writing shards into {dst}\n"
+        other.kill()
+    assert write(source, dst, "--root", source.parent) == 0

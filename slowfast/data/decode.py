@@ -9,8 +9,7 @@ from slowfast.config import ConfigError
 from slowfast.data.annotations import Sample
 from slowfast.data.frame_folder import FrameFolderReader
 from slowfast.data.opencv_reader import OpenCVReader
-from slowfast.data.shards import video_size
-from slowfast.data.video import Reader, VideoError
+from slowfast.data.video import Reader, require_file
 
 
 def open_video(
@@ -26,13 +25,7 @@ def open_video(
     """
     if sample.num_frames is not None or os.path.isdir(sample.path):
         return FrameFolderReader(sample.path, sample.num_frames, frame_pattern, frame_fps)
-    try:
-        size = video_size(sample.path)
-    except OSError as error:
-        reason = f"{sample.path}: {error.strerror}" if error.strerror else str(error)
-        raise VideoError(reason) from error
-    if size == 0:
-        raise VideoError(f"{sample.path}: the file is empty (0 bytes)")
+    require_file(sample.path)
     if decoder == "pyav":
         from slowfast.data.pyav_reader import PyAVReader  # an extra, which need not be there
 

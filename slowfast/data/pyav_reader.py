@@ -4,6 +4,7 @@ Packets are looked at first, which costs no decoding, for the times of all frame
 the keyframe before what is wanted, exactly to its end.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,7 @@ class PyAVReader:
         self._container = self._open()
         self._is_new = True
         self._held: list[Any] | None = None
+        self._size: tuple[int, int] | None = None
         stream = self._container.streams.video[0]
         self.fps = float(stream.guessed_rate or stream.average_rate or 0)
         if not 0 < self.fps < 1000:
@@ -52,7 +54,7 @@ class PyAVReader:
         seconds = (self._container.duration or 0) / av.time_base
         self.num_frames = stream.frames or int(seconds * self.fps + 0.5)
         if not 0 < self.num_frames < 10**8:
-            self.num_frames = len(self._timeline(10**8)) or sum(1 for _ in self._all())
+            self.num_frames = len(self._timeline(10**8)) or sum(1 for _ in self.every_frame())
         if not self.num_frames:
             raise no_frame(path)
 
@@ -123,7 +125,7 @@ class PyAVReader:
         """The frames, counted from the first one on, of a file whose times say nothing."""
         pictures: list[Picture] = []
         last = None
-        for number, frame in enumerate(self._all()):
+        for number, frame in enumerate(self.every_frame()):
             last = frame
             if number == indices[len(pictures)]:
                 pictures.append(each(self._picture(frame)))
@@ -135,12 +137,14 @@ class PyAVReader:
             pictures += [each(self._picture(last))] * (len(indices) - len(pictures))
         return np.stack(pictures)
 
-    def _all(self) -> Iterator[Any]:
+    def every_frame(self) -> Iterator[Any]:
+        """PyAV's own frames, in the order of showing; what is damaged is passed over."""
         container = self._from_start()
-        codec = container.streams.video[0].codec_context
-        for packet in _packets(container):
-            yield from _decoded(codec, packet)
-        yield from _decoded(codec, None)
+        stream = container.streams.video[0]
+        for packet in itertools.chain(_packets(container), [None]):
+            for frame in _decoded(stream.codec_context, packet):
+                frame.time_base = stream.time_base
+                yield frame
 
     def _from_start(self) -> Any:
         """The file at its first packet."""
@@ -165,7 +169,9 @@ class PyAVReader:
 
     def _picture(self, frame: Any) -> Picture:
         """RGB ``[H, W, 3]``, upright: a view of memory that the next picture may use."""
-        rgb = self._reformatter.reformat(frame, format="rgb24")
+        # A size that changes within the file stays the first one, as with OpenCV.
+        self._size = self._size or (frame.width, frame.height)
+        rgb = self._reformatter.reformat(frame, *self._size, format="rgb24")
         plane: Any = rgb.planes[0]
         shape, strides = (rgb.height, rgb.width, 3), (plane.line_size, 3, 1)
         picture: Picture = np.ndarray(shape, np.uint8, plane, strides=strides)

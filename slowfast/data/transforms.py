@@ -74,8 +74,8 @@ def resized_crop(
     """What resizing to ``size``, cropping at ``corner`` (y, x) and flipping would give.
 
     A picture that shrinks is not resized: the pixels of the crop, and only they, are computed from
-    it, flipped in the same pass. They differ by 1 of 255 at most. One that grows is resized whole,
-    which OpenCV does in less time.
+    it, flipped in the same pass. They differ by 1 of 255 at most; with OpenCV 4, by 8. One that
+    grows is resized whole, which OpenCV does in less time.
     """
     (height, width), (y, x) = size, corner
     if height < picture.shape[0]:

@@ -5,11 +5,12 @@ Legend: F frames, H x W pixels. Frames are numbered from 0 in the order of showi
 
 import itertools
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from slowfast.data.shards import video_size
 
 Picture = NDArray[np.uint8]
 """One picture ``[H, W, 3]``."""
@@ -52,11 +53,11 @@ def unchanged(picture: Picture) -> Picture:
 
 
 def require_file(path: str) -> None:
-    """Raises VideoError where there is no file, or an empty one."""
+    """Raises VideoError where there is no such file or member of a shard, or an empty one."""
     try:
-        size = Path(path).stat().st_size
-    except OSError as error:
-        raise VideoError(f"{path}: {error.strerror}") from error
+        size = video_size(path)
+    except OSError as error:  # of a shard: strerror is None, and the message names what it is about
+        raise VideoError(f"{path}: {error.strerror}" if error.strerror else str(error)) from error
     if size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes)")
 

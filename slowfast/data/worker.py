@@ -88,18 +88,22 @@ class Worker:
     def _bury(self) -> None:
         """Takes down at which file the process died."""
         self._process.join(timeout=5)
-        code = self._process.exitcode
+        fate = fate_of(self._process.exitcode, self._seconds)
         self.close()
-        fate = f"exit status {code}"
-        if code == -signal.SIGALRM:
-            fate = f"not read within {self._seconds:g} s (data.read_seconds)"
-        elif code is not None and code < 0:
-            hint = "; out of memory?" if code == -signal.SIGKILL else ""
-            fate = f"its reader process was killed by {signal.Signals(-code).name}{hint}"
         file = self._place.file()
         if not file:
             raise ReaderDiedError(f"a reader process died between two videos: {fate}")
         self._fatal[file] = f"{file}: {fate}"
+
+
+def fate_of(code: int | None, seconds: float) -> str:
+    """What ended a process that was at a file, by its exit code; ``seconds`` was its limit."""
+    if code == -signal.SIGALRM:
+        return f"not read within {seconds:g} s"
+    if code is not None and code < 0:
+        hint = "; out of memory?" if code == -signal.SIGKILL else ""
+        return f"its reader process was killed by {signal.Signals(-code).name}{hint}"
+    return f"its reader process ended with status {code}"
 
 
 class _Place:

@@ -165,10 +165,10 @@ def _decode(path: str) -> tuple[int, tuple[int, int] | None]:
 
 
 def _decode_pyav(path: str) -> tuple[int, tuple[int, int] | None]:
-    from slowfast.tools.encoder import every_frame
+    from slowfast.data.pyav_reader import PyAVReader  # an extra, which need not be there
 
     count, size = 0, None
-    for frame in every_frame(path):
+    for frame in PyAVReader(path).every_frame():
         count += 1
         if size is None:
             is_upright = frame.rotation % 180 == 0

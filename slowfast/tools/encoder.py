@@ -1,4 +1,4 @@
-"""Decoding and encoding whole videos with PyAV, for ``prepare_videos`` and ``check_videos``."""
+"""Encoding whole videos with PyAV, for ``prepare_videos``."""
 
 import math
 import os
@@ -16,7 +16,8 @@ from av.video.reformatter import VideoReformatter
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
 from slowfast.data.frame_folder import FrameFolderReader
-from slowfast.data.shards import video_size, video_url
+from slowfast.data.pyav_reader import PyAVReader
+from slowfast.data.shards import video_size
 from slowfast.data.video import Picture, Reader, VideoError, no_frame
 
 PRESET = "veryfast"
@@ -66,29 +67,6 @@ def prepare_video(
         partial.unlink(missing_ok=True)
     sizes = {"source_bytes": _num_bytes(sample), "bytes": os.path.getsize(output)}
     return {"frames": count, **sizes, "psnr": psnr}
-
-
-def every_frame(path: str) -> Iterator[Any]:
-    """All frames of a video file in the order of showing; what is damaged is passed over."""
-    try:
-        container = av.open(video_url(path))
-    except av.FFmpegError as error:
-        raise VideoError(f"{path}: not a video that PyAV can open") from error
-    with container:
-        if not container.streams.video:
-            raise VideoError(f"{path}: not a video that PyAV can open")
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1  # the tools' processes run in parallel
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.FFmpegError):  # the end, or cut off
-                return
-            try:
-                yield from packet.decode()
-            except av.FFmpegError:
-                continue
 
 
 def new_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -147,7 +125,7 @@ def _frames(sample: Sample, reader: Reader, short_side: int) -> Iterator[tuple[A
         return
     reformatter = VideoReformatter()
     size, first = None, None
-    for number, frame in enumerate(every_frame(sample.path)):
+    for number, frame in enumerate(PyAVReader(sample.path).every_frame()):
         turns = frame.rotation // 90
         seconds = number / reader.fps if frame.pts is None else float(frame.pts * frame.time_base)
         first = seconds if first is None else first

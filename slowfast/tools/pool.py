@@ -28,6 +28,7 @@ from slowfast.config import ConfigError
 from slowfast.data.annotations import ListError, Sample, read_list, read_paths
 from slowfast.data.shards import split_member
 from slowfast.data.video import VideoError
+from slowfast.data.worker import fate_of
 from slowfast.quiet import quiet_libraries
 
 ANY_CLASS = 10**9
@@ -194,11 +195,7 @@ def _answer(ready: Connection, process: BaseProcess, seconds: float) -> Any:
         answer = ready.recv()
     except EOFError:
         process.join()
-        code = process.exitcode or 0
-        if code == -signal.SIGALRM:
-            return KilledError(f"took more than {seconds:g} s")
-        end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return KilledError(f"the process that read it {end}")
+        return KilledError(fate_of(process.exitcode, seconds))
     finally:
         ready.close()
     process.join()

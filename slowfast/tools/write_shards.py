@@ -10,10 +10,13 @@ A shard appears once it is whole. Run again, the same command goes on where it w
 """
 
 import argparse
+import contextlib
+import fcntl
 import io
 import os
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,22 +66,37 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
     for path in dst.glob(f"{source.stem}-*.tar"):
         if path not in paths:
             raise ListError(f"{path} is of another list, seed or size: remove it")
-    progress = Progress("write shards, MB", sum(one.video.size for one in packed) / 1e6)
-    done = 0
-    for path, shard in zip(paths, shards, strict=True):
-        if not path.exists():
-            _write_shard(path, shard)
-        elif labelled_videos(str(path), VIDEO_ENDINGS) != [one.video for one in shard]:
-            raise ListError(f"{path} is of another list, seed or size: remove it")
-        done += sum(one.video.size for one in shard)
-        progress.update(done / 1e6, path.name)
     rows = [
         f"{path.name}/{one.video.name} {one.video.label}\n"
         for path, shard in zip(paths, shards, strict=True)
         for one in shard
     ]
-    write_whole(listed, "".join(rows))
+    dst.mkdir(parents=True, exist_ok=True)
+    with _sole_writer(dst):
+        progress = Progress("write shards, MB", sum(one.video.size for one in packed) / 1e6)
+        done = 0
+        for path, shard in zip(paths, shards, strict=True):
+            if not path.exists():
+                _write_shard(path, shard)
+            elif labelled_videos(str(path), VIDEO_ENDINGS) != [one.video for one in shard]:
+                raise ListError(f"{path} is of another list, seed or size: remove it")
+            done += sum(one.video.size for one in shard)
+            progress.update(done / 1e6, path.name)
+        write_whole(listed, "".join(rows))
     progress.finish(f"{len(rows):,} videos in {len(paths):,} shards: {listed}")
+
+
+@contextlib.contextmanager
+def _sole_writer(dst: Path) -> Iterator[None]:
+    """Keeps a second run out of DST; raises ListError in it."""
+    folder = os.open(dst, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ListError(f"another run is writing shards into {dst}") from error
+    finally:
+        os.close(folder)
 
 
 def _pack(source: Path, root: Path) -> list[Packed]:
