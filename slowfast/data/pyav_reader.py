@@ -51,6 +51,9 @@ class PyAVReader:
         self.fps = float(stream.guessed_rate or stream.average_rate or 0)
         if not 0 < self.fps < 1000:
             self.fps = 30.0
+        self._is_timed = (
+            self._container.format.name in TIMED and stream.codec_context.name not in HIDES_FRAMES
+        )
         seconds = (self._container.duration or 0) / av.time_base
         self.num_frames = stream.frames or int(seconds * self.fps + 0.5)
         if not 0 < self.num_frames < 10**8:
@@ -65,12 +68,14 @@ class PyAVReader:
             return self._by_counting(indices, each) if pictures is None else pictures
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: {error.strerror}") from error
+        finally:  # not left to the garbage collector: it comes late, and memory grew
+            self._held = None
+            self._container.close()
 
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""
         rows, held, num_bytes = [], [], 0
-        codec = self._container.streams.video[0].codec_context.name
-        if self._container.format.name in TIMED and codec not in HIDES_FRAMES:
+        if self._is_timed:
             for packet in _packets(self._from_start()):
                 rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
                 num_bytes += packet.size
