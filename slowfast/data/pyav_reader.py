@@ -32,6 +32,8 @@ TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
 HIDES_FRAMES = {"vp8"}
 """Codecs with frames that are stored, perhaps with a time, and never shown."""
+LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+"""What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
 HELD_BYTES = 64 * 2**20
 """Packets that are kept from the first look at them to their decoding; more are read again."""
 
@@ -161,7 +163,7 @@ class PyAVReader:
 
     def _open(self) -> Any:
         try:
-            container = av.open(self._url, metadata_errors="replace")
+            container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
         if not container.streams.video:
