@@ -168,11 +168,11 @@ def _run(args: argparse.Namespace) -> int:
         return _train(args, inputs)
     start_logging(distributed.rank())
     model = _start(args, inputs)
+    if inputs.labels is None and inputs.cfg.data.labels and (args.out or not args.test):
+        logger.warning(f"no class names: there is no data.labels={inputs.cfg.data.labels} here")
     if args.test:
         _test(args, inputs, model)
         return 0
-    if inputs.labels is None and inputs.cfg.data.labels:
-        logger.warning(f"no class names: there is no data.labels={inputs.cfg.data.labels} here")
     results = infer.infer(model, inputs.samples, inputs.labels, inputs.cfg)
     return 1 if any("error" in row for row in results) else 0
 

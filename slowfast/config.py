@@ -296,6 +296,7 @@ def validate(cfg: Config) -> None:
          f"0..{model.num_classes - 1}, and two others, and so on"),
         (bool(data.labels) or not data.flip_by_name,
          "data.flip_by_name=True needs the class names in data.labels"),
+        (data.read_seconds <= 10**6, f"data.read_seconds={data.read_seconds:g} is above 1,000,000"),
         (data.crop_size <= data.min_short_side,
          f"data.crop_size={data.crop_size} is above data.min_short_side={data.min_short_side}"),
         (test.crop_size <= test.short_side,

@@ -88,16 +88,35 @@ def test_a_process_that_can_read_nothing_of_a_batch_takes_part(
     assert all(np.isfinite(value).all() for value in weights.values())
 
 
-def test_a_list_of_which_nothing_can_be_read_changes_no_weight(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_epoch_of_which_nothing_can_be_read_is_an_error(tmp_path: Path, processes: int) -> None:
     write_tiny_config(tmp_path)
     (tmp_path / "empty.mp4").touch()
-    (tmp_path / "gone.list").write_text(f"{tmp_path}/empty.mp4 0\n" * 4)
-    overrides = ["data.train_list=gone.list", "data.on_error=skip", "train.epochs=1"]
-    overrides += ["optim.warmup_epochs=0"]
-    done = main_py("-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    weights = read_weights(tmp_path / "out" / "SlowFast_epoch_000001.pdparams")
-    np.testing.assert_array_equal(weights["head.projection.weight"], initial_projection(tmp_path))
+    (tmp_path / "gone.list").write_text(f"{tmp_path}/empty.mp4 0\n" * 8)
+    overrides = ["data.train_list=gone.list", "data.on_error=skip"]
+    done = main_py("-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path, processes=processes)
+    assert done.returncode == 1
+    message = "error: nothing of epoch 1 can be read; see the log for each video"
+    assert message in done.stdout + done.stderr
+    assert not list((tmp_path / "out").glob("*.pdparams"))
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_what_ends_training_is_named_whichever_process_reads_it(
+    tmp_path: Path, broken: int
+) -> None:
+    write_tiny_config(tmp_path)
+    (tmp_path / "empty.mp4").touch()
+    lines = (tiny_data() / "train.list").read_text().splitlines()
+    rows = [f"{tiny_data() / line}" for line in lines]
+    rows[broken] = f"{tmp_path}/empty.mp4 0"
+    (tmp_path / "one.list").write_text("\n".join(rows))
+    flags = ["-c", "tiny.yaml", "-o", "data.train_list=one.list", "train.batch_size=2"]
+    done = main_py(*flags, cwd=tmp_path, processes=2)
+    assert done.returncode == 1
+    text = done.stdout + done.stderr
+    assert f"error: {tmp_path}/empty.mp4: the file is empty (0 bytes)" in text
+    assert "gloo::" not in text and "Traceback" not in text
 
 
 def test_what_is_read_instead_is_a_function_of_the_seed(tmp_path: Path) -> None:
@@ -134,7 +153,7 @@ rng = np.random.default_rng(0)
 clips = rng.normal(size=(7, 3, 8, 32, 32)).astype("float32")
 labels = rng.integers(0, 24, 7)
 own = (slice(0, 4), slice(4, 7))[distributed.rank()] if distributed.world_size() > 1 else slice(7)
-share = share_of_batch(len(labels[own]), cfg)
+share = share_of_batch(len(labels[own]), None)
 train_step(parallel, optimizer, paddle.to_tensor(clips[own]), labels[own], 0.5, share)
 if distributed.rank() == 0:
     np.savez(sys.argv[1], **{name: value.numpy() for name, value in model.state_dict().items()})

@@ -171,7 +171,7 @@ def test_there_is_no_middle_of_an_odd_number(
     ("flags", "complaint"),
     [
         (["--clips", "0"], "0 is not a whole number from 1 on"),
-        (["--bootstrap", "-1"], "-1 is not a whole number from 0 on"),
+        (["--bootstrap", "-1"], "-1 is not a whole number from 0 to 1,000,000"),
         (["--crops", "2"], "invalid choice: 2"),
         (["--eval", "top1"], "invalid choice: 'top1' (choose from"),
     ],
@@ -200,3 +200,37 @@ def test_it_runs_where_there_is_no_paddle(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "calibration_error" in done.stdout
+
+
+def test_damaged_scores_are_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.npz"
+    write(path)
+    content = bytearray(path.read_bytes())
+    content[4000:4010] = b"\xff" * 10  # within the scores
+    path.write_bytes(content)
+    assert score.main([str(path)]) == 1
+    assert capsys.readouterr().err == f"error: {path} is cut off or damaged, or not an .npz file\n"
+
+
+def test_scores_that_are_not_finite_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = make_scores()
+    scores[7, 3, 2] = np.nan
+    facts = {"labels": labels_of(60), "num_clips": 10, "class_names": NAMES}
+    write_scores(tmp_path / "a.npz", scores, scores.shape, **members(60, **facts))
+    assert score.main([str(tmp_path / "a.npz")]) == 1
+    assert "are not finite: the network's weights are broken\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--json", "--csv"])
+def test_the_scores_are_not_written_over(
+    tmp_path: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.npz"
+    write(path)
+    before = path.read_bytes()
+    for target in (path, tmp_path):
+        assert score.main([str(path), flag, str(target)]) == 1
+        assert "is a folder or the file of scores: name another" in capsys.readouterr().err
+    assert path.read_bytes() == before

@@ -203,3 +203,19 @@ def test_a_second_run_at_the_same_time_is_refused(
         assert message == f"error: another run is writing shards into {dst}\n"
         other.kill()
     assert write(source, dst, "--root", source.parent) == 0
+
+
+@pytest.mark.parametrize("kind", ["fifo", "empty"])
+def test_what_is_no_video_is_refused(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make(tmp_path / "videos", 2)
+    bad = tmp_path / "videos" / "bad.mp4"
+    if kind == "fifo":
+        os.mkfifo(bad)
+    else:
+        bad.touch()
+    source.write_text(source.read_text() + "bad.mp4 1\n")
+    message = error(capsys, source, tmp_path / "shards", "--root", source.parent)
+    assert message == f"error: {bad}: not a file, or empty: no video for a shard\n"
+    assert not (tmp_path / "shards").exists()

@@ -5,6 +5,7 @@ through shared memory. The processes live as long as the loader, over all epochs
 """
 
 import contextlib
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import cv2
 
 from slowfast.data import shared_memory
+from slowfast.data.shared_memory import SharedMemoryError
 from slowfast.data.video import VideoError
 from slowfast.data.worker import ReaderDiedError, Worker
 
@@ -71,20 +73,20 @@ class Loader(Generic[Key, Item]):
         """The items of each batch of keys, in order."""
         if not self._workers:
             for keys in batches:
-                yield self._taken([self._read_one(key, _ignore) for key in keys])
+                yield self._taken(self._read_here(keys))
             return
-        waiting: deque[Worker] = deque()
+        waiting: deque[tuple[Worker, Sequence[Key]]] = deque()
         try:
             for number, keys in enumerate(batches):
                 worker = self._workers[number % len(self._workers)]
                 if len(waiting) == BATCHES_AHEAD * len(self._workers):
-                    yield self._taken(waiting.popleft().receive())
+                    yield self._receive(*waiting.popleft())
                 worker.send(keys)
-                waiting.append(worker)
+                waiting.append((worker, keys))
             while waiting:
-                yield self._taken(waiting.popleft().receive())
+                yield self._receive(*waiting.popleft())
         finally:
-            for worker in waiting:  # left early: what is under way is of no use to the next run
+            for worker, _ in waiting:  # left early: what is under way is of no use to the next run
                 with contextlib.suppress(ReaderDiedError, OSError):
                     worker.receive()
 
@@ -100,10 +102,23 @@ class Loader(Generic[Key, Item]):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _taken(self, answer: Any) -> list[Item | VideoError]:
-        """A batch as the caller gets it; raises what a reader process ran into."""
+    def _receive(self, worker: Worker, keys: Sequence[Key]) -> list[Item | VideoError]:
+        answer = worker.receive()
+        if isinstance(answer, SharedMemoryError):
+            names = ", ".join(map(self._describe, keys))
+            full = f"{answer.filename}: {answer.strerror}"
+            log = logging.getLogger("slowfast")
+            log.warning(f"{full}: read by the training process itself: {names}")
+            answer = self._read_here(keys)
         if isinstance(answer, BaseException):
             raise answer
+        return self._taken(answer)
+
+    def _read_here(self, keys: Sequence[Key]) -> list[Any]:
+        return [self._read_one(key, _ignore) for key in keys]
+
+    def _taken(self, answer: list[Any]) -> list[Item | VideoError]:
+        """A batch as the caller gets it."""
         items: list[Item | VideoError] = []
         for item in answer:
             if isinstance(item, _Substituted):

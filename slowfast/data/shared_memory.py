@@ -17,6 +17,10 @@ ALIGNMENT = 64
 """Arrays begin at multiples of so many bytes."""
 
 
+class SharedMemoryError(OSError):
+    """Arrays that do not fit into the shared memory."""
+
+
 def free_bytes() -> int:
     """Room that is left.
 
@@ -27,23 +31,28 @@ def free_bytes() -> int:
 
 
 def put_shared(answer: Any, prefix: str) -> tuple[bytes, list[int], str]:
-    """Pickles ``answer`` with its arrays' bytes in a file of the shared memory."""
+    """Pickles ``answer`` with its arrays' bytes in a file of the shared memory.
+
+    Raises:
+        SharedMemoryError: there is no room.
+    """
     buffers: list[pickle.PickleBuffer] = []
     header = pickle.dumps(answer, protocol=5, buffer_callback=buffers.append)
     raws = [buffer.raw() for buffer in buffers]
     sizes = [raw.nbytes for raw in raws]
     if not any(sizes):
         return header, sizes, ""
-    handle, name = tempfile.mkstemp(prefix=prefix, dir=SHARED_MEMORY)
+    name = ""
     try:
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=SHARED_MEMORY)
         with open(handle, "wb") as file:
             for raw, offset in zip(raws, _offsets(sizes), strict=True):
                 file.seek(offset)
                 file.write(raw)
     except OSError as error:
-        os.unlink(name)
-        reason = f"{error.strerror} (lower data.num_workers)"
-        raise OSError(error.errno, reason, SHARED_MEMORY) from error
+        if name:
+            os.unlink(name)
+        raise SharedMemoryError(error.errno, error.strerror, SHARED_MEMORY) from error
     return header, sizes, name
 
 

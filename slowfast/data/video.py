@@ -4,13 +4,14 @@ Legend: F frames, H x W pixels. Frames are numbered from 0 in the order of showi
 """
 
 import itertools
+import os
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.shards import video_size
+from slowfast.data.shards import split_member, video_size
 
 Picture = NDArray[np.uint8]
 """One picture ``[H, W, 3]``."""
@@ -60,6 +61,8 @@ def require_file(path: str) -> None:
         raise VideoError(f"{path}: {error.strerror}" if error.strerror else str(error)) from error
     if size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes)")
+    if not os.access((split_member(path) or (path,))[0], os.R_OK):
+        raise VideoError(f"{path}: Permission denied")
 
 
 def no_frame(path: str) -> VideoError:

@@ -18,6 +18,12 @@ import cv2
 
 from slowfast.data.shared_memory import put_shared, remove_shared, take_shared
 
+DEATHS = 3
+"""How often a reader process may die between two files, as one that somebody ends does."""
+FATAL = (
+    signal.SIGALRM, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT,
+)  # fmt: skip
+
 
 class ReaderDiedError(RuntimeError):
     """A reader process ended, and not at a video that could be left out."""
@@ -29,6 +35,7 @@ class Worker:
     def __init__(self, read: Callable[..., Any], fatal: dict[str, str], seconds: float) -> None:
         self._read, self._fatal, self._seconds = read, fatal, seconds
         self._sent: deque[Sequence[Any]] = deque()  # what has not been answered
+        self._deaths = 0  # since the last answer, and not at a file
         self._start()
 
     def send(self, keys: Sequence[Any]) -> None:
@@ -41,7 +48,7 @@ class Worker:
         """The next answer, from another process if this one dies.
 
         Raises:
-            ReaderDiedError: it died, and not while it was reading a file.
+            ReaderDiedError: it died again and again, and not while it was reading a file.
         """
         while True:
             try:
@@ -54,12 +61,13 @@ class Worker:
                     for keys in self._sent:
                         self._connection.send(keys)
         self._sent.popleft()
+        self._deaths = 0
         return answer
 
     def close(self) -> None:
         self._connection.close()
         self._process.kill()
-        self._process.join()
+        self._process.join(timeout=5)  # one in a system call that never returns is left behind
         remove_shared(self._prefix)
 
     def _start(self) -> None:
@@ -67,6 +75,7 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._prefix = f"slowfast-{secrets.token_hex(8)}-"
         self._place = _Place(self._seconds)
+        self._is_late = False
         self._process = context.Process(
             target=_serve,
             args=(self._read, self._place, theirs, self._connection, os.getpid(), self._prefix),
@@ -77,7 +86,16 @@ class Worker:
 
     def _answer(self) -> Any:
         """The process's next answer; EOFError if it has ended."""
-        if self._connection not in wait([self._connection, self._process.sentinel]):
+        last = None
+        while not (ready := wait([self._connection, self._process.sentinel], self._patience())):
+            file = self._place.file()
+            if file and file == last:  # stopped, or in a system call: it never gets its own alarm
+                self._is_late = True
+                self._process.kill()
+                self._process.join(timeout=5)
+                raise EOFError
+            last = file
+        if self._connection not in ready:
             raise EOFError
         try:
             header, sizes, name = self._connection.recv()
@@ -88,12 +106,20 @@ class Worker:
     def _bury(self) -> None:
         """Takes down at which file the process died."""
         self._process.join(timeout=5)
-        fate = fate_of(self._process.exitcode, self._seconds)
+        code = -signal.SIGALRM if self._is_late else self._process.exitcode
+        fate = fate_of(code, self._seconds)
         self.close()
         file = self._place.file()
-        if not file:
-            raise ReaderDiedError(f"a reader process died between two videos: {fate}")
-        self._fatal[file] = f"{file}: {fate}"
+        if file:
+            self._fatal[file] = f"{file}: {fate}"
+            return
+        self._deaths += 1
+        if self._deaths > DEATHS:
+            raise ReaderDiedError(f"reader processes die again and again, and at no file: {fate}")
+
+    def _patience(self) -> float | None:
+        """How long an answer is waited for before a look at what the process is doing, seconds."""
+        return self._seconds + 5 if math.isfinite(self._seconds) else None
 
 
 def fate_of(code: int | None, seconds: float) -> str:
@@ -117,10 +143,17 @@ class _Place:
 
     def announce(self, file: str) -> None:
         """Called by the reader: it begins to read ``file``, or has ended it if empty."""
-        if math.isfinite(self._seconds):  # SIGALRM ends the process, whatever it is in
-            signal.setitimer(signal.ITIMER_REAL, self._seconds if file else 0)
+        if not file:
+            self._set_alarm(0)
         text = file.encode(errors="surrogateescape")[: self.SIZE]
         self._memory[:] = text.ljust(self.SIZE, b"\0")
+        if file:
+            self._set_alarm(self._seconds)
+
+    def _set_alarm(self, seconds: float) -> None:
+        """SIGALRM ends the process, whatever it is in; 0 for never."""
+        if math.isfinite(self._seconds):
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def file(self) -> str:
         """Called by the main process when the reader has died."""
@@ -139,7 +172,8 @@ def _serve(
     ours.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in FATAL:  # without the reports that Paddle makes of them
+        signal.signal(number, signal.SIG_DFL)
     cv2.setNumThreads(0)
     gc.freeze()  # what came with the fork, GPU tensors too, is not this process's to free
     try:

@@ -110,6 +110,9 @@ def read_scores(path: Path) -> Results:
                     f"it has no {missing[0]}, so main.py --test --out did not write it"
                 )
             found = {name: _read(archive, name) for name in _MEMBERS}
+            with archive.open("scores.npy") as entry:  # to its end: the zip's CRC is checked there
+                while entry.read(2**20):
+                    pass
             results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
         _check(results)
     except OSError as error:
@@ -117,7 +120,7 @@ def read_scores(path: Path) -> Results:
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}") from error
     except zipfile.BadZipFile as error:
-        raise ResultsError(f"{path} is cut off, or not an .npz file") from error
+        raise ResultsError(f"{path} is cut off or damaged, or not an .npz file") from error
     except Exception as error:  # a damaged file can fail in any way
         raise ResultsError(f"{path} is damaged: {error}") from error
     return results

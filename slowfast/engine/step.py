@@ -13,12 +13,14 @@ from paddle import Tensor, nn
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.dataset import Clip
+from slowfast.data.video import VideoError
 from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
 
 
 def step_on(
     clips: list[Clip],
+    share: float | None,
     model: nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
     cfg: Config,
@@ -28,9 +30,11 @@ def step_on(
 
     Where a process has nothing, it still takes part, with a black clip that counts for nothing and
     does not touch batch norm; where none has anything, there is no step.
+
+    Args:
+        share: see ``share_of_batch``.
     """
     data = cfg.data
-    share = share_of_batch(len(clips), cfg)
     if clips:
         frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
     else:
@@ -73,13 +77,22 @@ def train_step(
     return value, logits.detach()
 
 
-def share_of_batch(num_clips: int, cfg: Config) -> float | None:
+def share_of_batch(num_clips: int, error: VideoError | None) -> float | None:
     """What this process's mean loss counts for when the processes' are averaged: 1 as a rule.
 
     Where videos are left out batches differ in size, and the mean is to be that of all clips. None
     where no process has any.
+
+    Raises:
+        VideoError: in all processes, if one has an ``error``: a process that merely ended would
+            leave the others in the middle of their sums, which gloo answers by aborting them.
     """
-    if cfg.data.on_error != "skip":
-        return 1.0
-    (total,) = distributed.all_reduce_sum(num_clips)
-    return num_clips * distributed.world_size() / total if total else None
+    if distributed.world_size() > 1:
+        total, failed = distributed.all_reduce_sum(num_clips, error is not None)
+        if failed:
+            reasons = distributed.gather(str(error) if error else "")
+            raise VideoError(next(reason for reason in reasons if reason))
+        return num_clips * distributed.world_size() / total if total else None
+    if error is not None:
+        raise error
+    return 1.0 if num_clips else None

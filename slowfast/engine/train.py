@@ -21,7 +21,7 @@ from slowfast.data.video import VideoError
 from slowfast.engine.evaluate import validate
 from slowfast.engine.pace import Pace
 from slowfast.engine.state import NonFiniteError, TrainState, save_checkpoint
-from slowfast.engine.step import step_on
+from slowfast.engine.step import share_of_batch, step_on
 from slowfast.engine.unreadable import Unreadable, write_unreadable
 from slowfast.log import MetricWriter, duration, logger
 from slowfast.metrics import Meter
@@ -126,11 +126,12 @@ def train_epoch(run: Run, state: TrainState) -> None:
     began = time.perf_counter()
     run.parallel.train()
     for batch, items, reader_cost in _timed(run.loader, batches, epoch):
-        clips = _readable(run, unreadable, batch, items)
+        clips, error = _readable(run, unreadable, batch, items)
+        share = share_of_batch(len(clips), error)
         lr = learning_rate(epoch + state.step / run.steps_per_epoch, cfg.optim, cfg.train.epochs)
         lr *= lr_scale(cfg.optim, cfg.train.batch_size * distributed.world_size())
         _seed_dropout(cfg.seed, epoch, state.step)
-        loss, scores = step_on(clips, run.parallel, state.optimizer, cfg, lr)
+        loss, scores = step_on(clips, share, run.parallel, state.optimizer, cfg, lr)
         if not np.isfinite(loss):
             files = ", ".join(run.samples[i].path for i in batch)
             raise NonFiniteError(
@@ -150,6 +151,8 @@ def train_epoch(run: Run, state: TrainState) -> None:
         state.epoch, state.step = epoch + 1, 0
     seconds = time.perf_counter() - began
     result = meter.result()
+    if batches and not result["seen"]:
+        raise VideoError(f"nothing of epoch {epoch + 1} can be read; see the log for each video")
     logger.info(
         f"END epoch:{epoch + 1} train loss: {result['loss']:.5f} top1: {result['top1']:.5f} "
         f"top5: {result['top5']:.5f} time: {duration(seconds)} "
@@ -161,11 +164,11 @@ def train_epoch(run: Run, state: TrainState) -> None:
 
 def _readable(
     run: Run, unreadable: Unreadable, batch: list[int], items: list[Clip | VideoError]
-) -> list[Clip]:
-    """The clips of a batch that could be read; counts and names the others.
+) -> tuple[list[Clip], VideoError | None]:
+    """The clips of a batch that could be read, the others counted and named.
 
-    Raises:
-        VideoError: one could not be, and it may not be left out, or too many have been.
+    And the error that ends the run, if one could not be read and may not be left out, or too many
+    have been.
     """
     errors = [(index, error) for (_, index), error in run.loader.replaced]
     run.loader.replaced.clear()
@@ -176,11 +179,14 @@ def _readable(
         elif run.cfg.data.on_error == "skip":
             errors.append((index, item))
         else:
-            raise item
+            return clips, item
     for index, error in errors:
-        video = unreadable.note(index, run.samples[index].path, error)
+        try:
+            video = unreadable.note(index, run.samples[index].path, error)
+        except VideoError as too_many:
+            return clips, too_many
         logger.warning(f"unreadable: {video.line()}")
-    return clips
+    return clips, None
 
 
 def _list_unreadable(unreadable: Unreadable, epoch: int, cfg: Config) -> None:

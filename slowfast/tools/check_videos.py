@@ -37,6 +37,7 @@ from slowfast.tools.pool import (
     read_entries,
     run_tool,
     state_of,
+    time_limit,
 )
 
 FEW_FRAMES = 3
@@ -274,13 +275,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
     add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
-    add("--seconds", type=float, default=300.0, help="longer at one video: bad (%(default)s)")
+    add("--seconds", type=time_limit, default=300.0, help="longer at one video: bad (%(default)s)")
     add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="%(default)s")
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
     add("--frame-fps", type=float, default=data.frame_fps, help="frame folders: %(default)s")
     args = parser.parse_args(argv)
-    if args.workers < 1 or args.seconds <= 0:
-        parser.error("--workers and --seconds must be above 0")
+    if args.workers < 1:
+        parser.error("--workers must be above 0")
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent
     return args

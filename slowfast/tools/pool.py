@@ -5,6 +5,7 @@ a decoder, or makes it wait for ever, costs that file alone. What is done is wri
 so a run that was interrupted goes on where it was.
 """
 
+import argparse
 import contextlib
 import ctypes
 import fcntl
@@ -202,6 +203,18 @@ def _answer(ready: Connection, process: BaseProcess, seconds: float) -> Any:
     if isinstance(answer, OSError) and not isinstance(answer, VideoError):
         raise answer
     return answer
+
+
+def time_limit(text: str) -> float:
+    """The value of --seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no time that a process can be given.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= 10**6:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a number above 0 and up to 1,000,000")
 
 
 def run_tool(tool: Callable[[], int]) -> int:

@@ -36,6 +36,7 @@ from slowfast.tools.pool import (
     read_entries,
     run_tool,
     state_of,
+    time_limit,
 )
 
 TIMED = 20
@@ -215,12 +216,14 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--keyframe-every", metavar="N", type=int, default=8, help="frames (%(default)s)")
     add("--crf", type=int, default=21, help="0 to 51, less is better and larger (%(default)s)")
     add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
-    add("--seconds", type=float, default=1800.0, help="longer at a video: failed (%(default)s)")
+    add(
+        "--seconds", type=time_limit, default=1800.0, help="longer at a video: failed (%(default)s)"
+    )
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
     add("--frame-fps", type=float, default=data.frame_fps, help="frame folders: %(default)s")
     args = parser.parse_args(argv)
-    if min(args.workers, args.keyframe_every) < 1 or args.seconds <= 0 or args.frame_fps <= 0:
-        parser.error("--workers, --keyframe-every, --seconds and --frame-fps must be above 0")
+    if min(args.workers, args.keyframe_every) < 1 or not args.frame_fps > 0:
+        parser.error("--workers, --keyframe-every and --frame-fps must be above 0")
     if args.short_side < 16 or not 0 <= args.crf <= 51:
         parser.error("--short-side is at least 16, --crf 0 to 51")
     args.root = args.root or args.list.parent

@@ -10,6 +10,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,9 @@ def main(argv: list[str]) -> int:
     """0; or 1 with one line on stderr if the file cannot be used so."""
     args = parse_args(argv)
     try:
+        for path in (args.json, args.csv):
+            if path and (path.is_dir() or (path.exists() and path.samefile(args.file))):
+                raise ResultsError(f"{path} is a folder or the file of scores: name another")
         results = read_scores(args.file)
         protocol = choose(results, args.clips, args.crops, args.average_clips)
         found = score(results, protocol, times=args.bootstrap, seed=args.seed)
@@ -123,6 +127,10 @@ def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dic
     places = np.empty(num_videos, np.int64)
     confidence = np.empty(num_videos)
     for i, (scores_VK, label) in enumerate(zip(results.scores, results.labels, strict=True)):
+        if not np.isfinite(scores_VK).all():
+            raise ResultsError(
+                f"the scores of {results.paths[i]} are not finite: the network's weights are broken"
+            )
         scores = average_views(scores_VK[views], protocol.average_clips)
         places[i] = rank_of_label(scores[None], np.array([label]))[0]
         confidence[i] = np.nan_to_num(scores.max())
@@ -223,7 +231,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the classes to a file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to a file")
     parser.add_argument(
-        "--bootstrap", type=_from(0), default=1000, metavar="N",
+        "--bootstrap", type=_from(0, 10**6), default=1000, metavar="N",
         help="draws of videos for the 95 %% intervals (default 1000; 0: no intervals)",
     )  # fmt: skip
     parser.add_argument("--seed", type=_from(0), default=0, help="of the draws")
@@ -236,10 +244,11 @@ def _clips(text: str) -> str:
     return text
 
 
-def _from(least: int) -> Any:
+def _from(least: int, most: float = math.inf) -> Any:
     def number(text: str) -> int:
-        if not (text.isascii() and text.isdecimal()) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} on")
+        if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
+            end = "on" if most == math.inf else f"to {most:,}"
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} {end}")
         return int(text)
 
     return number

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import io
 import os
+import stat
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -105,6 +106,9 @@ def _pack(source: Path, root: Path) -> list[Packed]:
     for path, label, num_frames in read_list(str(source), str(root), sys.maxsize):
         if num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+            raise ListError(f"{path}: not a file, or empty: no video for a shard")
         below = (part for part in Path(os.path.relpath(path, root)).parts if part != "..")
         key, ending = os.path.splitext(os.path.join(*below))
         if ending.lower() not in VIDEO_ENDINGS:
@@ -113,7 +117,7 @@ def _pack(source: Path, root: Path) -> list[Packed]:
         key = os.path.join(folder, name.replace(".", "_"))  # WebDataset ends keys at the first dot
         if key in packed:
             raise ListError(f"{path} and {packed[key].path} would both be {key} in the shards")
-        video = ShardVideo(f"{key}{ending}", os.stat(path).st_size, label)
+        video = ShardVideo(f"{key}{ending}", status.st_size, label)
         packed[key] = Packed(path, video)
     return list(packed.values())
 
@@ -153,7 +157,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("dst", metavar="DST", type=Path, help="the folder of the shards")
     parser.add_argument("--root", type=Path, required=True, help="where the paths of LIST start")
     parser.add_argument("--megabytes", type=_positive, default=1000, help="size of a shard")
-    parser.add_argument("--seed", type=int, default=0, help="of the shuffling")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the shuffling")
     return parser.parse_args(argv)
 
 
@@ -164,6 +168,12 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
 
 
