@@ -112,8 +112,9 @@ def _require_files(
     files = {shard_of(sample.path) or sample.path for sample in samples}
     if not missing or not (all_of_them or len(missing) == len(files)):
         return
-    hint = f"data.root={cfg.data.root}"
-    if not Path(cfg.data.root).is_dir():
+    root = cfg.data.root
+    hint = f"data.root={root}"
+    if missing[0].startswith(root) and not Path(root).is_dir():
         hint = f"there is no folder {hint}"
     elif len(missing) < len(files):
         hint = "data.on_error=skip goes on without them"

@@ -1,4 +1,4 @@
-"""The training loop: ``train`` calls ``train_epoch`` calls ``train_step``.
+"""The training loop: ``train`` calls ``train_epoch`` calls ``step_on`` calls ``train_step``.
 
 Legend: N clips, C channels, T frames, H x W pixels, K classes.
 """
