@@ -18,10 +18,11 @@ from slowfast.data.worker import ReaderDiedError
 from slowfast.engine import evaluate, infer, report, state, train
 from slowfast.engine.results import ResultsError
 from slowfast.engine.score_rows import open_rows
-from slowfast.engine.summary import summary_text
+from slowfast.engine.summary import draw_schedule, summary_text
 from slowfast.inputs import Inputs, is_training, read_config, read_inputs
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
+from slowfast.models.freeze import freeze
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
@@ -161,7 +162,9 @@ def _at_least_one(text: str) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.summary:
-        print(summary_text(read_config(args, None)))
+        cfg = read_config(args, None)
+        print(summary_text(cfg))
+        print(f"learning rate, drawn: {draw_schedule(cfg)}")
         return 0
     inputs = read_inputs(args)
     if is_training(args):
@@ -201,6 +204,7 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
     with state.sole_run(cfg.output_dir) if is_writer else contextlib.nullcontext():
         start_logging(distributed.rank(), cfg.output_dir)
         model = _start(args, inputs)
+        freeze(model, cfg.train.freeze)
         run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
         run_state.plan = {
             "samples": len(inputs.samples),

@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 import yaml
 
+STAGES = ("stem", "res2", "res3", "res4", "res5")
+
 
 class ConfigError(ValueError):
     """A config that cannot be used; the message names the key, the value and what is allowed."""
@@ -135,7 +137,7 @@ class TestConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """SGD with momentum, linear warm-up and half-cosine decay."""
+    """SGD with momentum, and a learning rate that warms up linearly and then falls."""
 
     base_lr: float = 0.1
     """Learning rate at a total batch of base_batch_size."""
@@ -143,6 +145,12 @@ class OptimConfig:
     """Total batch that base_lr and warmup_start_lr are declared for."""
     scale_lr: bool = True
     """Scale both learning rates by total batch / base_batch_size."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """How the learning rate falls: by a half-cosine to 0, or in steps."""
+    steps: tuple[float, ...] = (0.0, 94.0, 154.0)
+    """Schedule step: the epochs at which ..."""
+    step_factors: tuple[float, ...] = (1.0, 0.1, 0.01)
+    """... the learning rate becomes base_lr times this."""
     warmup_epochs: float = 34.0
     """Epochs of linear warm-up; 0 for none."""
     warmup_start_lr: float = 0.01
@@ -155,6 +163,8 @@ class OptimConfig:
     """L2 penalty on convolution and linear parameters."""
     bn_weight_decay: float = 0.0
     """L2 penalty on batch norm's scale and shift."""
+    grad_clip: float = 0.0
+    """Largest L2 norm of all gradients together; longer ones are shortened to it. 0: no limit."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,8 @@ class TrainConfig:
     """Also save every so many steps within an epoch; 0 for never."""
     keep_last: int = 3
     """Checkpoints kept besides the best one."""
+    freeze: tuple[str, ...] = ()
+    """Stages that are not trained, batch norm's statistics neither: of stem, res2 to res5."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +256,7 @@ _ABOVE_ZERO = (
 _NOT_NEGATIVE = (
     "data.num_workers", "data.max_errors", "train.save_steps", "optim.warmup_epochs",
     "optim.warmup_start_lr", "optim.weight_decay", "optim.bn_weight_decay", "optim.momentum",
-    "seed",
+    "optim.grad_clip", "optim.steps", "seed",
 )  # fmt: skip
 _SHARES = ("data.flip", "model.dropout")
 
@@ -287,6 +299,12 @@ def validate(cfg: Config) -> None:
         (cfg.optim.warmup_epochs <= cfg.train.epochs,
          f"optim.warmup_epochs={cfg.optim.warmup_epochs:g} is above "
          f"train.epochs={cfg.train.epochs}"),
+        (cfg.optim.steps[:1] == (0.0,) and list(cfg.optim.steps) == sorted({*cfg.optim.steps})
+         and len(cfg.optim.steps) == len(cfg.optim.step_factors),
+         f"optim.steps={list(cfg.optim.steps)} must rise from 0, with a number of "
+         f"optim.step_factors={list(cfg.optim.step_factors)} for each"),
+        ({*cfg.train.freeze} <= {*STAGES},
+         f"train.freeze={list(cfg.train.freeze)} may name {', '.join(STAGES)}"),
         (data.min_short_side <= data.max_short_side,
          f"data.min_short_side={data.min_short_side} is above "
          f"data.max_short_side={data.max_short_side}"),

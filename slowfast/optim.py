@@ -1,5 +1,6 @@
 """The learning rate as a pure function of the epoch, and SGD with its parameter groups."""
 
+import bisect
 import math
 
 from paddle import Tensor, nn, optimizer, regularizer
@@ -15,18 +16,27 @@ def lr_scale(optim: OptimConfig, total_batch: int) -> float:
 def learning_rate(epoch: float, optim: OptimConfig, epochs: int) -> float:
     """The rate at a fractional epoch, for a total batch of ``base_batch_size``.
 
-    Half-cosine ``base_lr * (cos(pi * e / epochs) + 1) / 2``, reached from ``warmup_start_lr`` by a
-    straight line over the first ``warmup_epochs`` (PySlowFast).
+    That of ``schedule``, reached from ``warmup_start_lr`` by a straight line over the first
+    ``warmup_epochs`` (PySlowFast).
     """
-    warmup = optim.warmup_epochs
+    schedule, warmup = SCHEDULES[optim.schedule], optim.warmup_epochs
     if epoch < warmup:
-        end = _half_cosine(warmup, optim.base_lr, epochs)
+        end = schedule(warmup, optim, epochs)
         return optim.warmup_start_lr + epoch * (end - optim.warmup_start_lr) / warmup
-    return _half_cosine(epoch, optim.base_lr, epochs)
+    return schedule(epoch, optim, epochs)
 
 
-def _half_cosine(epoch: float, base_lr: float, epochs: int) -> float:
-    return base_lr * (math.cos(math.pi * epoch / epochs) + 1.0) / 2.0
+def half_cosine(epoch: float, optim: OptimConfig, epochs: int) -> float:
+    """``base_lr * (cos(pi * e / epochs) + 1) / 2`` (paper section 4.1)."""
+    return optim.base_lr * (math.cos(math.pi * epoch / epochs) + 1.0) / 2.0
+
+
+def stepwise(epoch: float, optim: OptimConfig, epochs: int) -> float:
+    """``base_lr`` times the factor of the last step that has been reached (PySlowFast)."""
+    return optim.base_lr * optim.step_factors[bisect.bisect_right(optim.steps, epoch) - 1]
+
+
+SCHEDULES = {"cosine": half_cosine, "step": stepwise}
 
 
 def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
@@ -46,3 +56,16 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
         parameters=groups,
         use_nesterov=optim.nesterov,
     )
+
+
+def clip_gradients(model: nn.Layer, largest: float) -> float:
+    """Shortens all gradients together to an L2 norm of ``largest``, if it is above 0 and theirs is
+    longer. Over all parameter groups: Paddle's ``grad_clip`` would take each group for itself.
+
+    Returns:
+        The norm before, 0 if nothing was asked for.
+    """
+    if not largest:
+        return 0.0
+    trained = [p for p in model.parameters() if not p.stop_gradient and p.grad is not None]
+    return float(nn.utils.clip_grad_norm_(trained, largest))

@@ -33,6 +33,20 @@ def learning_curve(metrics_path: Path, picture: Path) -> None:
     _save(figure, picture)
 
 
+def learning_rate_curve(
+    epochs: NDArray[np.float64], rates: NDArray[np.float64], title: str, picture: Path
+) -> None:
+    """The learning rate over the epochs, as it is and on a logarithmic scale."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
+        axis.plot(epochs, np.where(rates > 0, rates, np.nan), color=SLOW, lw=2)
+        axis.set_yscale(scale)
+        axis.set(xlabel="epoch", title=f"learning rate, {scale} scale")
+        axis.grid(alpha=0.3)
+    figure.suptitle(title, fontsize=10)
+    _save(figure, picture)
+
+
 def confusion_matrix(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], names: list[str], picture: Path
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import paddle
 import pytest
 from tiny_run import main_py
@@ -449,7 +450,11 @@ def test_summary_of_the_default_config(capsys: pytest.CaptureFixture[str]) -> No
     assert curve == [
         ["0.0", "0.010000"], ["34.0", "0.092757"], ["98.0", "0.050000"], ["195.0", "0.000006423"]
     ]  # fmt: skip
-    assert os.listdir() == ["small.yaml"]  # nothing is written
+    picture = Path("output/SlowFast/learning_rate.png")
+    assert printed.endswith(f"learning rate, drawn: {picture}\n")
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None and drawn.shape[1] > 500
+    assert not list(Path().rglob("*.yaml"))[1:]
 
 
 def test_summary_follows_config_and_overrides(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ def other_value(value: Any, name: str) -> Any:
         "dropout": 0.25, "flip": 0.25, "alpha": 16, "num_frames": 48, "width": 80,
         "beta_inv": 10, "stem_kernel": 5, "fusion_kernel": 3,
         "decoder": "pyav", "on_error": "skip", "flip_pairs": (3, 5, 7, 2),
+        "schedule": "step", "steps": (0.0, 10.0), "step_factors": (1.0, 0.5), "freeze": ("stem",),
     }  # fmt: skip
     if name in special:
         return special[name]
@@ -283,6 +284,21 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
         ),
         (["train.epochs=10"], "optim.warmup_epochs=34 is above train.epochs=10"),
         (["seed=-1"], "seed=-1 must not be negative"),
+        (
+            ["optim.steps=[0, 5]"],
+            "optim.steps=[0.0, 5.0] must rise from 0, with a number of "
+            "optim.step_factors=[1.0, 0.1, 0.01] for each",
+        ),
+        (
+            ["optim.steps=[0, 5, 5]"],
+            "optim.steps=[0.0, 5.0, 5.0] must rise from 0, with a number of "
+            "optim.step_factors=[1.0, 0.1, 0.01] for each",
+        ),
+        (
+            ["train.freeze=[stem, res9]"],
+            "train.freeze=['stem', 'res9'] may name stem, res2, res3, res4, res5",
+        ),
+        (["optim.grad_clip=-1"], "optim.grad_clip=-1.0 must not be negative"),
         (["seed=18446744073709551616"], "seed=18446744073709551616 does not fit into 64 bits"),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 from paddle import nn
 
 from slowfast.config import ModelConfig, OptimConfig
+from slowfast.models.freeze import freeze
 from slowfast.models.zoo import build_model
-from slowfast.optim import build_optimizer, learning_rate, lr_scale
+from slowfast.optim import build_optimizer, clip_gradients, learning_rate, lr_scale
 
 RECIPE = OptimConfig()
 EPOCHS = 196
@@ -51,6 +52,22 @@ def test_without_warm_up_the_cosine_starts_at_once() -> None:
     for epoch in (1, 34, 98, 195.5):
         expected = 0.1 * (math.cos(math.pi * epoch / 196) + 1) / 2
         assert learning_rate(epoch, optim, EPOCHS) == pytest.approx(expected, rel=1e-12)
+
+
+STEPS = dataclasses.replace(RECIPE, schedule="step")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"),
+    [(34, 0.1), (93.99, 0.1), (94, 0.01), (153.99, 0.01), (154, 0.001), (195, 0.001)],
+)
+def test_the_step_schedule(epoch: float, rate: float) -> None:
+    assert learning_rate(epoch, STEPS, EPOCHS) == pytest.approx(rate, rel=1e-12)
+
+
+def test_the_step_schedule_warms_up_to_where_it_goes_on() -> None:
+    assert learning_rate(0, STEPS, EPOCHS) == 0.01
+    assert learning_rate(17, STEPS, EPOCHS) == pytest.approx((0.01 + 0.1) / 2)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +140,38 @@ def test_every_trainable_parameter_is_optimized_once() -> None:
         moved = before[name] - parameter.numpy()
         expected = 0.0 if parameter.stop_gradient else 0.1 * 1.9 * 3.0
         np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(("largest", "norm"), [(0.0, 13.0), (40.0, 13.0), (2.6, 2.6)])
+def test_gradients_are_clipped_together(largest: float, norm: float) -> None:
+    """3, 4 and 12 in two layers of different groups: their norm is 13."""
+    net = nn.Sequential(nn.Linear(1, 2), nn.BatchNorm3D(1))
+    ((net[0].weight * paddle.to_tensor([[3.0, 4.0]])).sum() + 12 * net[1].weight.sum()).backward()
+    clip_gradients(net, largest)
+    found = np.concatenate([net[0].weight.grad.numpy().ravel(), net[1].weight.grad.numpy()])
+    np.testing.assert_allclose(found, np.array([3.0, 4.0, 12.0]) * norm / 13, rtol=1e-5)
+
+
+def test_a_frozen_stage_stays_as_it_is() -> None:
+    net = build_model(ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=3), 32)
+    for layer in net.sublayers():
+        if isinstance(layer, nn.BatchNorm3D):  # the last of a block is 0, and stops gradients
+            layer.weight.set_value(paddle.ones_like(layer.weight))
+    freeze(net, ["stem", "res2"])
+    before = {name: value.numpy() for name, value in net.state_dict().items()}
+    optimizer = build_optimizer(net, RECIPE)
+    net.train()
+    clip = paddle.randn([2, 3, 32, 32, 32])
+    net(clip).sum().backward()
+    optimizer.set_lr(0.1)
+    optimizer.step()
+    for name, value in net.state_dict().items():
+        is_frozen = name.split(".")[0] in ("s1", "s1_fuse", "s2", "s2_fuse")
+        assert np.array_equal(value.numpy(), before[name]) == is_frozen, name
+
+
+def test_a_single_pathway_can_be_frozen() -> None:
+    net = build_model(ModelConfig(name="slow_only", slow_depth=14, width=16, num_classes=3), 32)
+    freeze(net, ["stem", "res2", "res3", "res4", "res5"])
+    trained = [name for name, p in net.named_parameters() if not p.stop_gradient]
+    assert trained == ["head.projection.weight", "head.projection.bias"]

@@ -211,6 +211,26 @@ def test_a_validation_that_fails_does_not_cost_the_epoch(tmp_path: Path) -> None
     assert (tmp_path / "out" / "SlowFast_epoch_000001.pdopt").exists()
 
 
+def test_frozen_stages_and_clipped_gradients_in_a_run(tmp_path: Path) -> None:
+    """On two processes; the step schedule with it."""
+    cfg = tiny_config(tmp_path)
+    paddle.seed(0)
+    start = {
+        name: value.numpy()
+        for name, value in build_model(cfg.model, cfg.data.crop_size).state_dict().items()
+    }
+    overrides = ["train.freeze=[stem,res2]", "optim.grad_clip=0.5", "optim.schedule=step"]
+    overrides += ["optim.steps=[0,1]", "optim.step_factors=[1,0.1]", "train.batch_size=3"]
+    done = main_py("-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path, processes=2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    weights = read_weights(tmp_path / "out" / "SlowFast_epoch_000002.pdparams")
+    for name, value in weights.items():
+        if name.split(".")[0] in ("s1", "s1_fuse", "s2", "s2_fuse"):
+            np.testing.assert_array_equal(value, start[name], err_msg=name)
+    for name in ("head.projection.weight", "s5.pathway0_res0.branch1_bn._mean", "s3_fuse.bn.bias"):
+        assert not np.array_equal(weights[name], start[name]), name
+
+
 def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     done = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)

@@ -16,6 +16,7 @@ from slowfast.data.dataset import Clip
 from slowfast.data.video import VideoError
 from slowfast.engine.loss import cross_entropy
 from slowfast.engine.preprocess import normalize
+from slowfast.optim import clip_gradients
 
 
 def step_on(
@@ -45,7 +46,9 @@ def step_on(
         model.eval()
     labels = np.array([clip.label for clip in clips] or [0])
     clip_NCTHW = normalize(frames, data.mean, data.std)
-    loss, logits = train_step(model, optimizer, clip_NCTHW, labels, lr, share or 0.0)
+    loss, logits = train_step(
+        model, optimizer, clip_NCTHW, labels, lr, share or 0.0, cfg.optim.grad_clip
+    )
     model.train()
     return loss, logits.numpy()
 
@@ -57,11 +60,13 @@ def train_step(
     labels: np.ndarray[Any, Any],
     lr: float,
     share: float = 1.0,
+    grad_clip: float = 0.0,
 ) -> tuple[float, Tensor]:
     """One step on one batch. A loss that is not finite leaves the weights as they are.
 
     Args:
         share: what the mean over this batch counts for in the mean over the processes.
+        grad_clip: the gradients' largest L2 norm, of all processes together; 0 for any.
 
     Returns:
         The mean loss, and the logits ``[N, K]``.
@@ -71,6 +76,7 @@ def train_step(
     value = float(loss)
     if np.isfinite(value):
         (loss * share).backward()
+        clip_gradients(model, grad_clip)
         optimizer.set_lr(lr)
         optimizer.step()
         optimizer.clear_grad()

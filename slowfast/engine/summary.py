@@ -1,11 +1,15 @@
 """What a config amounts to: the network's stages, and the learning rate over the run."""
 
 import math
+from pathlib import Path
+
+import numpy as np
 
 from slowfast.config import Config
 from slowfast.models.summary import summarize
 from slowfast.models.zoo import build_model
 from slowfast.optim import learning_rate
+from slowfast.pictures import learning_rate_curve
 
 
 def summary_text(cfg: Config) -> str:
@@ -34,6 +38,17 @@ def summary_text(cfg: Config) -> str:
             *_schedule(cfg),
         ]
     )
+
+
+def draw_schedule(cfg: Config) -> Path:
+    """Draws the learning rate of every epoch; returns the picture's path, in the output folder."""
+    optim, num_epochs = cfg.optim, cfg.train.epochs
+    epochs = np.linspace(0, num_epochs, 2000, endpoint=False)
+    rates = np.array([learning_rate(float(epoch), optim, num_epochs) for epoch in epochs])
+    path = Path(cfg.output_dir) / "learning_rate.png"
+    title = f"{optim.schedule}, total batch {optim.base_batch_size}, {num_epochs} epochs"
+    learning_rate_curve(epochs, rates, title, path)
+    return path
 
 
 def _table(cells: list[list[str]]) -> list[str]:
