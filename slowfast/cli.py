@@ -19,6 +19,7 @@ from slowfast.engine import evaluate, infer, report, state, train
 from slowfast.engine.results import ResultsError
 from slowfast.engine.score_rows import open_rows
 from slowfast.engine.summary import draw_schedule, summary_text
+from slowfast.files import error_line
 from slowfast.inputs import Inputs, is_training, read_config, read_inputs
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
@@ -62,13 +63,6 @@ def main(argv: list[str] | None = None) -> int:
             hint = " (the same command goes on)"
         print(f"interrupted{hint}", file=sys.stderr, flush=True)
         return 130
-
-
-def error_line(error: Exception) -> str:
-    """What a user is told of an error."""
-    if isinstance(error, OSError) and error.filename:
-        return f"error: {error.filename}: {error.strerror}"
-    return f"error: {error}"
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

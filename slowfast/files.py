@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import IO
 
 
+def error_line(error: Exception) -> str:
+    """What a user is told of an error: one line."""
+    if isinstance(error, OSError) and error.filename:
+        return f"error: {error.filename}: {error.strerror}"
+    return f"error: {error}"
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears at ``path`` once all of it is on the disk; its folder is made.

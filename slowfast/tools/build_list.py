@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample
 from slowfast.data.shards import labelled_videos
-from slowfast.files import write_whole
+from slowfast.files import error_line, write_whole
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     try:
         args.build(args)
     except (ListError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 1
     return 0
 

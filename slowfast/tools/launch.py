@@ -17,8 +17,9 @@ from typing import NoReturn
 
 import paddle
 
-from slowfast.cli import USER_ERRORS, error_line, parse_args
+from slowfast.cli import USER_ERRORS, parse_args
 from slowfast.config import ConfigError
+from slowfast.files import error_line
 from slowfast.inputs import read_inputs
 
 DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."

@@ -30,6 +30,7 @@ from slowfast.data.annotations import ListError, Sample, read_list, read_paths
 from slowfast.data.shards import split_member
 from slowfast.data.video import VideoError
 from slowfast.data.worker import fate_of
+from slowfast.files import error_line
 from slowfast.quiet import quiet_libraries
 
 ANY_CLASS = 10**9
@@ -234,7 +235,7 @@ def run_tool(tool: Callable[[], int]) -> int:
     try:
         return tool()
     except (ConfigError, ListError, ToolError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on from here", file=sys.stderr)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.engine.results import Results, ResultsError, read_scores
-from slowfast.files import write_whole
+from slowfast.files import error_line, write_whole
 from slowfast.metrics import (
     METRICS,
     accuracies,
@@ -57,18 +57,15 @@ def main(argv: list[str]) -> int:
         results = read_scores(args.file)
         protocol = choose(results, args.clips, args.crops, args.average_clips)
         found = score(results, protocol, times=args.bootstrap, seed=args.seed)
-        print("\n".join(lines(found, args.eval or list(NUMBERS))))
-        if args.per_class:
-            print("\n".join(class_lines(found["classes"])))
         if args.csv:
             write_whole(args.csv, _csv(found["classes"]))
         if args.json:
             write_whole(args.json, json.dumps(found, indent=1, ensure_ascii=False))
-    except ResultsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        print("\n".join(lines(found, args.eval or list(NUMBERS))))
+        if args.per_class:
+            print("\n".join(class_lines(found["classes"])))
+    except (ResultsError, OSError) as error:
+        print(error_line(error), file=sys.stderr)
         return 1
     return 0
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from slowfast.data.annotations import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
-from slowfast.files import atomic, write_whole
+from slowfast.files import atomic, error_line, write_whole
 from slowfast.log import Progress
 
 
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     try:
         write_shards(args.list, args.dst, args.root, args.megabytes, args.seed)
     except (ListError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
