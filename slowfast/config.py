@@ -185,6 +185,8 @@ class TrainConfig:
     """Also save every so many steps within an epoch; 0 for never."""
     keep_last: int = 3
     """Checkpoints kept besides the best one."""
+    label_smoothing: float = 0.0
+    """Share of the target that all classes have alike, the rest being the label's."""
     freeze: tuple[str, ...] = ()
     """Stages that are not trained, batch norm's statistics neither: of stem, res2 to res5."""
 
@@ -258,7 +260,7 @@ _NOT_NEGATIVE = (
     "optim.warmup_start_lr", "optim.weight_decay", "optim.bn_weight_decay", "optim.momentum",
     "optim.grad_clip", "optim.steps", "seed",
 )  # fmt: skip
-_SHARES = ("data.flip", "model.dropout")
+_SHARES = ("data.flip", "model.dropout", "train.label_smoothing")
 
 
 def validate(cfg: Config) -> None:

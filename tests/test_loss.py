@@ -34,3 +34,15 @@ def test_a_very_wrong_prediction_costs_all_it_should() -> None:
 def test_logits_that_are_not_finite_give_a_loss_that_is_not(value: float) -> None:
     logits = paddle.full([4, 24], value)
     assert not math.isfinite(float(cross_entropy(logits, paddle.to_tensor([0, 1, 2, 3]))))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7, 1.0])
+def test_label_smoothing_is_the_cross_entropy_with_the_mixed_target(smoothing: float) -> None:
+    rng = np.random.default_rng(1)
+    logits, labels = rng.normal(0, 3, (5, 7)), rng.integers(0, 7, 5)
+    target = (1 - smoothing) * np.eye(7)[labels] + smoothing / 7
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -(target * log_probabilities).sum(axis=1).mean()
+    tensor = paddle.to_tensor(logits.astype("float32"))
+    found = float(cross_entropy(tensor, paddle.to_tensor(labels), smoothing))
+    assert found == pytest.approx(expected, rel=1e-5)

@@ -154,7 +154,7 @@ clips = rng.normal(size=(7, 3, 8, 32, 32)).astype("float32")
 labels = rng.integers(0, 24, 7)
 own = (slice(0, 4), slice(4, 7))[distributed.rank()] if distributed.world_size() > 1 else slice(7)
 share = share_of_batch(len(labels[own]), None)
-train_step(parallel, optimizer, paddle.to_tensor(clips[own]), labels[own], 0.5, share)
+train_step(parallel, optimizer, paddle.to_tensor(clips[own]), labels[own], 0.5, cfg, share)
 if distributed.rank() == 0:
     np.savez(sys.argv[1], **{name: value.numpy() for name, value in model.state_dict().items()})
 """

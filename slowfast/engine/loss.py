@@ -4,12 +4,17 @@ import paddle
 from paddle import Tensor
 
 
-def cross_entropy(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
+def cross_entropy(logits_NK: Tensor, labels_N: Tensor, smoothing: float = 0.0) -> Tensor:
     """The mean of ``logsumexp(logits) - logits[label]``, a scalar.
+
+    With ``smoothing`` e the label has 1 - e, and all classes share e (Szegedy et al. 2016).
 
     Paddle's own ``F.cross_entropy`` cuts the log-probabilities off at -64 on CPU, and turns logits
     that are nan or infinite into a loss that is finite, so that training would go on with them
     (Paddle issues #20994 and #69859; seen in 3.3.1).
     """
     own_N1 = paddle.take_along_axis(logits_NK, labels_N.unsqueeze(1), axis=1)
-    return (paddle.logsumexp(logits_NK, axis=1) - own_N1.squeeze(1)).mean()
+    wanted_N = own_N1.squeeze(1)
+    if smoothing:
+        wanted_N = (1.0 - smoothing) * wanted_N + smoothing * logits_NK.mean(axis=1)
+    return (paddle.logsumexp(logits_NK, axis=1) - wanted_N).mean()

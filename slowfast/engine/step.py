@@ -46,9 +46,7 @@ def step_on(
         model.eval()
     labels = np.array([clip.label for clip in clips] or [0])
     clip_NCTHW = normalize(frames, data.mean, data.std)
-    loss, logits = train_step(
-        model, optimizer, clip_NCTHW, labels, lr, share or 0.0, cfg.optim.grad_clip
-    )
+    loss, logits = train_step(model, optimizer, clip_NCTHW, labels, lr, cfg, share or 0.0)
     model.train()
     return loss, logits.numpy()
 
@@ -59,24 +57,23 @@ def train_step(
     clip_NCTHW: Tensor,
     labels: np.ndarray[Any, Any],
     lr: float,
+    cfg: Config,
     share: float = 1.0,
-    grad_clip: float = 0.0,
 ) -> tuple[float, Tensor]:
     """One step on one batch. A loss that is not finite leaves the weights as they are.
 
     Args:
         share: what the mean over this batch counts for in the mean over the processes.
-        grad_clip: the gradients' largest L2 norm, of all processes together; 0 for any.
 
     Returns:
         The mean loss, and the logits ``[N, K]``.
     """
     logits = model(clip_NCTHW)
-    loss = cross_entropy(logits, paddle.to_tensor(labels))
+    loss = cross_entropy(logits, paddle.to_tensor(labels), cfg.train.label_smoothing)
     value = float(loss)
     if np.isfinite(value):
         (loss * share).backward()
-        clip_gradients(model, grad_clip)
+        clip_gradients(model, cfg.optim.grad_clip)
         optimizer.set_lr(lr)
         optimizer.step()
         optimizer.clear_grad()
