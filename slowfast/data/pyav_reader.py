@@ -1,7 +1,7 @@
-"""Video files through PyAV, an extra: decodes no frame that is not needed.
+"""Video files through PyAV, an extra.
 
 Packets are looked at first, which costs no decoding, for the times of all frames; then decoded from
-the keyframe before what is wanted, exactly to its end.
+the keyframe before what is wanted, exactly to its end. Where times say nothing, frames are counted.
 """
 
 import itertools
@@ -175,7 +175,7 @@ class PyAVReader:
         return container
 
     def _picture(self, frame: Any) -> Picture:
-        """RGB ``[H, W, 3]``, upright: a view of memory that the next picture may use."""
+        """RGB ``[H, W, 3]``, upright."""
         # A size that changes within the file stays the first one, as with OpenCV.
         self._size = self._size or (frame.width, frame.height)
         rgb = self._reformatter.reformat(frame, *self._size, format="rgb24")
