@@ -3,6 +3,7 @@
 Legend: N clips, C channels, T frames, H x W pixels, K classes.
 """
 
+import time
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,8 @@ def share_of_batch(num_clips: int, error: VideoError | None) -> float | None:
         total, failed = distributed.all_reduce_sum(num_clips, error is not None)
         if failed:
             reasons = distributed.gather(str(error) if error else "")
+            if distributed.rank() > 0:  # the launcher ends all as soon as one has ended
+                time.sleep(3)  # so that rank 0, whose words are on the screen, is the first
             raise VideoError(next(reason for reason in reasons if reason))
         return num_clips * distributed.world_size() / total if total else None
     if error is not None:
