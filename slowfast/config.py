@@ -39,6 +39,8 @@ class ModelConfig:
     """Depth of the slow pathway's ResNet. 14 and 26 (one and two blocks a stage) are ours."""
     fast_depth: Literal[14, 26, 50, 101, 152] = 50
     """Depth of the fast pathway's ResNet."""
+    pretrained: str = ""
+    """Weights that training starts from; their classifier is left out if its classes are others."""
     width: int = 64
     """Channels of the slow stem; the stages have 4, 8, 16 and 32 times as many."""
     beta_inv: int = 8
@@ -91,6 +93,13 @@ class DataConfig:
     """... to here, pixels. Validation resizes to min_short_side."""
     crop_size: int = 224
     """Side of the square training and validation crop, pixels."""
+    inverse_short_side: bool = False
+    """Draw 1 / short side evenly, not the short side: smaller ones more often (PySlowFast)."""
+    crop_area: tuple[float, ...] = ()
+    """Training: two numbers, from which to which share of the picture's area a crop has; it is
+    resized to crop_size, and the short side is not jittered (mmaction2). Empty: as above."""
+    crop_aspect: tuple[float, ...] = (0.75, 4 / 3)
+    """With crop_area: from which to which ratio of width to height, before resizing."""
     flip: float = 0.5
     """Training: probability of a horizontal flip."""
     flip_pairs: tuple[int, ...] = ()
@@ -98,6 +107,12 @@ class DataConfig:
     Something-Something V1."""
     flip_by_name: bool = False
     """The same for all classes in data.labels whose names differ in "left" and "right" alone."""
+    rand_augment: int = 0
+    """Training: RandAugment operations a clip, all its frames alike; 0 for none."""
+    rand_augment_magnitude: float = 9.0
+    """How strong they are, 0 to 10."""
+    erase: float = 0.0
+    """Training: probability that a random rectangle of the clip is filled with noise."""
     mean: tuple[float, ...] = (0.45, 0.45, 0.45)
     """Subtracted from RGB in [0, 1]."""
     std: tuple[float, ...] = (0.225, 0.225, 0.225)
@@ -174,7 +189,10 @@ class TrainConfig:
     epochs: int = 196
     """Passes over the training list."""
     batch_size: int = 8
-    """Clips per process and step."""
+    """Clips that a process has on its device at once."""
+    global_batch_size: int = 0
+    """Clips per step, over all processes: their gradients are accumulated up to it. 0: as many as
+    the processes have on their devices at once."""
     log_interval: int = 10
     """Steps between two log lines."""
     val_interval: int = 1
@@ -185,10 +203,39 @@ class TrainConfig:
     """Also save every so many steps within an epoch; 0 for never."""
     keep_last: int = 3
     """Checkpoints kept besides the best one."""
+    mixup: float = 0.0
+    """Mixup: each clip and label is blended with another's, by shares from Beta(mixup, mixup).
+    0 for none."""
+    cutmix: float = 0.0
+    """CutMix: a rectangle of each clip comes from another, its area from Beta(cutmix, cutmix).
+    0 for none. With mixup, too, each step draws one of them."""
     label_smoothing: float = 0.0
     """Share of the target that all classes have alike, the rest being the label's."""
     freeze: tuple[str, ...] = ()
     """Stages that are not trained, batch norm's statistics neither: of stem, res2 to res5."""
+    freeze_bn: bool = False
+    """Batch norm uses its running statistics in training, too, and leaves them as they are."""
+    sync_bn: bool = False
+    """Batch norm over the clips of all processes; GPUs only."""
+    precise_bn_interval: int = 10
+    """Epochs between two computations of batch norm's statistics over precise_bn_batches, which
+    then take the place of the running ones; also after the last epoch."""
+    precise_bn_batches: int = 200
+    """Batches per process for it, or all of the epoch's if there are fewer; 0 for never."""
+    multigrid: bool = False
+    """Multigrid training (Wu et al. 2020) instead of clips and batches of one size; optim.steps,
+    optim.step_factors and epochs are then those of the run that it speeds up."""
+    multigrid_epoch_factor: float = 1.5
+    """How many times as many epochs multigrid training takes; each is several times quicker."""
+    ema: float = 0.0
+    """Decay per step of an exponential moving average of the weights, kept beside them; 0: none."""
+    best_by: Literal["raw", "ema"] = "raw"
+    """Whose validation decides on SlowFast_best.pdparams, which then holds those weights."""
+    amp: Literal["off", "O1", "O2"] = "off"
+    """Mixed precision, on GPUs: O1 computes in amp_dtype where that is safe, O2 also keeps the
+    weights in it, with float32 copies for the optimizer."""
+    amp_dtype: Literal["bfloat16", "float16"] = "bfloat16"
+    """The low precision; float16 has its loss scaled."""
 
 
 @dataclass(frozen=True)
@@ -250,17 +297,20 @@ _COUNTS = (
     "model.fusion_kernel", "data.num_frames", "data.sampling_stride", "data.crop_size",
     "test.crop_size", "test.num_clips", "test.batch_size", "test.views_per_chunk",
     "optim.base_batch_size", "train.epochs", "train.batch_size", "train.log_interval",
-    "train.val_interval", "train.save_interval", "train.keep_last",
+    "train.val_interval", "train.save_interval", "train.keep_last", "train.precise_bn_interval",
 )  # fmt: skip
 _ABOVE_ZERO = (
-    "data.target_fps", "data.frame_fps", "data.std", "data.read_seconds", "optim.base_lr",
+    "data.target_fps", "data.frame_fps", "data.std", "data.read_seconds", "data.crop_area",
+    "data.crop_aspect", "optim.base_lr", "train.multigrid_epoch_factor",
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "data.num_workers", "data.max_errors", "train.save_steps", "optim.warmup_epochs",
     "optim.warmup_start_lr", "optim.weight_decay", "optim.bn_weight_decay", "optim.momentum",
-    "optim.grad_clip", "optim.steps", "seed",
+    "optim.grad_clip", "optim.steps", "train.global_batch_size", "train.precise_bn_batches",
+    "train.mixup", "train.cutmix", "train.ema", "data.rand_augment",
+    "data.rand_augment_magnitude", "seed",
 )  # fmt: skip
-_SHARES = ("data.flip", "model.dropout", "train.label_smoothing")
+_SHARES = ("data.flip", "data.crop_area", "data.erase", "model.dropout", "train.label_smoothing")
 
 
 def validate(cfg: Config) -> None:
@@ -305,6 +355,15 @@ def validate(cfg: Config) -> None:
          and len(cfg.optim.steps) == len(cfg.optim.step_factors),
          f"optim.steps={list(cfg.optim.steps)} must rise from 0, with a number of "
          f"optim.step_factors={list(cfg.optim.step_factors)} for each"),
+        (len(data.crop_area) in (0, 2) and list(data.crop_area) == sorted(data.crop_area),
+         f"data.crop_area={list(data.crop_area)} is not two rising numbers, or none"),
+        (len(data.crop_aspect) == 2 and list(data.crop_aspect) == sorted(data.crop_aspect),
+         f"data.crop_aspect={list(data.crop_aspect)} is not two rising numbers"),
+        (data.rand_augment_magnitude <= 10,
+         f"data.rand_augment_magnitude={data.rand_augment_magnitude:g} is above 10"),
+        (cfg.train.ema < 1, f"train.ema={cfg.train.ema:g} is not below 1"),
+        (cfg.train.ema > 0 or cfg.train.best_by == "raw",
+         "train.best_by=ema needs an average of the weights: train.ema, such as 0.999"),
         ({*cfg.train.freeze} <= {*STAGES},
          f"train.freeze={list(cfg.train.freeze)} may name {', '.join(STAGES)}"),
         (data.min_short_side <= data.max_short_side,

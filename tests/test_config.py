@@ -34,6 +34,8 @@ def other_value(value: Any, name: str) -> Any:
         "beta_inv": 10, "stem_kernel": 5, "fusion_kernel": 3,
         "decoder": "pyav", "on_error": "skip", "flip_pairs": (3, 5, 7, 2),
         "schedule": "step", "steps": (0.0, 10.0), "step_factors": (1.0, 0.5), "freeze": ("stem",),
+        "crop_area": (0.25, 1.0), "crop_aspect": (0.5, 2.0), "ema": 0.5, "best_by": "ema",
+        "amp": "O1", "amp_dtype": "float16", "rand_augment_magnitude": 5.0,
     }  # fmt: skip
     if name in special:
         return special[name]

@@ -41,10 +41,11 @@ _END = struct.Struct("<4sI")
 WITHOUT_INFLUENCE = {
     "data": {
         "root", "train_list", "val_list", "test_list", "labels", "min_short_side",
-        "max_short_side", "flip", "flip_pairs", "flip_by_name", "num_workers", "read_seconds",
-        "on_error", "max_errors",
+        "max_short_side", "inverse_short_side", "crop_area", "crop_aspect", "rand_augment",
+        "rand_augment_magnitude", "erase", "flip", "flip_pairs", "flip_by_name", "num_workers",
+        "read_seconds", "on_error", "max_errors",
     },
-    "model": {"dropout"},
+    "model": {"dropout", "pretrained"},
     "test": {"batch_size", "views_per_chunk"},
 }  # fmt: skip
 """Keys of the config that may change from one part of a test to the next."""

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from slowfast.models.conv import Conv3D
+from slowfast.models.norm import BatchNorm3D
+
 EXPANSION = 4
 """Output channels of a bottleneck per channel of its middle convolution."""
 
@@ -19,10 +22,10 @@ class Stem(nn.Layer):
     def __init__(self, channels: int, temporal_kernel: int, spatial_kernel: int) -> None:
         super().__init__()
         t, s = temporal_kernel, spatial_kernel
-        self.conv = nn.Conv3D(
+        self.conv = Conv3D(
             3, channels, (t, s, s), (1, 2, 2), (t // 2, s // 2, s // 2), bias_attr=False
         )
-        self.bn = nn.BatchNorm3D(channels)
+        self.bn = BatchNorm3D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))
@@ -36,12 +39,12 @@ class BottleneckBranch(nn.Layer):
         super().__init__()
         t = temporal_kernel
         outputs = EXPANSION * width
-        self.a = nn.Conv3D(inputs, width, (t, 1, 1), 1, (t // 2, 0, 0), bias_attr=False)
-        self.a_bn = nn.BatchNorm3D(width)
-        self.b = nn.Conv3D(width, width, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias_attr=False)
-        self.b_bn = nn.BatchNorm3D(width)
-        self.c = nn.Conv3D(width, outputs, 1, bias_attr=False)
-        self.c_bn = nn.BatchNorm3D(outputs)
+        self.a = Conv3D(inputs, width, (t, 1, 1), 1, (t // 2, 0, 0), bias_attr=False)
+        self.a_bn = BatchNorm3D(width)
+        self.b = Conv3D(width, width, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias_attr=False)
+        self.b_bn = BatchNorm3D(width)
+        self.c = Conv3D(width, outputs, 1, bias_attr=False)
+        self.c_bn = BatchNorm3D(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.a_bn(self.a(x)))
@@ -57,8 +60,8 @@ class Bottleneck(nn.Layer):
         outputs = EXPANSION * width
         self.projects = inputs != outputs or stride != 1
         if self.projects:
-            self.branch1 = nn.Conv3D(inputs, outputs, 1, (1, stride, stride), bias_attr=False)
-            self.branch1_bn = nn.BatchNorm3D(outputs)
+            self.branch1 = Conv3D(inputs, outputs, 1, (1, stride, stride), bias_attr=False)
+            self.branch1_bn = BatchNorm3D(outputs)
         self.branch2 = BottleneckBranch(inputs, width, temporal_kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:

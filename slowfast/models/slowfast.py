@@ -10,8 +10,10 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from slowfast.models.conv import Conv3D
 from slowfast.models.head import Head
 from slowfast.models.init import initialize
+from slowfast.models.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
 from slowfast.models.resnet3d import EXPANSION, Stage, Stems
 
@@ -41,7 +43,7 @@ class Fusion(nn.Layer):
     def __init__(self, fast_channels: int, alpha: int, kernel: int, norm: bool) -> None:
         super().__init__()
         outputs = 2 * fast_channels
-        self.conv_f2s = nn.Conv3D(
+        self.conv_f2s = Conv3D(
             fast_channels,
             outputs,
             (kernel, 1, 1),
@@ -49,7 +51,7 @@ class Fusion(nn.Layer):
             (kernel // 2, 0, 0),
             bias_attr=False,
         )
-        self.bn = nn.BatchNorm3D(outputs) if norm else None
+        self.bn = BatchNorm3D(outputs) if norm else None
 
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
         lateral = self.conv_f2s(fast)
