@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data import sampling
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import MultiViewVideos, TrainClips
+from slowfast.data.dataset import MultiViewVideos, TrainClips, TrainKey
 
 DECODERS = ("opencv", "pyav")
 NUM_FRAMES = DataConfig().num_frames
@@ -48,7 +48,7 @@ def clip(path: Path, start: int, decoder: str, augment: bool = True) -> NDArray[
         )
     read = TrainClips([Sample(str(path), 0)], data, seed=0)
     with mock.patch.object(sampling, "random_clip", _clip_from(start)):
-        return read((start, 0)).frames  # the epoch: another crop and size for each start
+        return read(TrainKey(start, 0)).frames  # the epoch: another crop and size for each start
 
 
 def can_use(decoder: str, path: Path) -> bool:

@@ -8,7 +8,7 @@ from benchmarks.report import Row
 from benchmarks.timing import progress
 from slowfast.config import DataConfig
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import TrainClips
+from slowfast.data.dataset import TrainClips, TrainKey
 from slowfast.data.loader import Loader
 
 NUM_CLIPS, BATCH = 48, 4
@@ -31,7 +31,7 @@ def processes_row(path: Path, size: str, decoder: str) -> Row:
 
 
 def _seconds_per_clip(read: TrainClips, workers: int) -> float:
-    keys = [(epoch, 0) for epoch in range(NUM_CLIPS)]
+    keys = [TrainKey(epoch, 0) for epoch in range(NUM_CLIPS)]
     batches = [keys[i : i + BATCH] for i in range(0, NUM_CLIPS, BATCH)]
     with Loader(read, num_workers=workers) as loader:
         list(loader.run(batches[:workers]))  # the processes are up and have read

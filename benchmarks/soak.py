@@ -32,7 +32,7 @@ from benchmarks.memory import SAMPLE_EVERY, Watch, left_over, quarters, shared_f
 from benchmarks.report import Row, write_json
 from slowfast.config import DataConfig
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import Clip, TrainClips
+from slowfast.data.dataset import Clip, TrainClips, TrainKey
 from slowfast.data.loader import Loader
 from slowfast.data.video import VideoError
 
@@ -72,7 +72,7 @@ class Reads:
             os.kill(os.getpid(), signal.SIGSEGV)
         if kind == "hang":
             time.sleep(3600)
-        return self.clips((key, self.order[key]))
+        return self.clips(TrainKey(key, self.order[key]))
 
     def path(self, key: int) -> str:
         """The file of a key."""

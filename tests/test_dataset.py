@@ -13,11 +13,12 @@ from conftest import numbered_picture, read_numbers, write_frames, write_mpeg4, 
 
 from slowfast import config
 from slowfast.config import DataConfig
-from slowfast.data import sampling
+from slowfast.data import sampling, transforms
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import MultiViewVideos, TrainClips, ValClips
+from slowfast.data.dataset import MultiViewVideos, TrainClips, TrainKey, ValClips
 from slowfast.data.opencv_reader import JUMPS_RIGHT
 from slowfast.data.order import Stream, train_batches
+from slowfast.data.sampling import Grid
 
 SEED = 3
 SIDE = 48
@@ -51,7 +52,7 @@ def test_train_clip_has_the_frames_drawn(samples: list[Sample]) -> None:
     for epoch, (index, (length, span)) in itertools.product(
         range(3), enumerate(lengths_and_spans())
     ):
-        clip = read((epoch, index))
+        clip = read(TrainKey(epoch, index))
         rng = np.random.default_rng([Stream.CLIP, SEED, epoch, index])
         wanted = sampling.random_clip(length, span, 32, rng)
         assert read_numbers(clip.frames) == wanted.tolist()
@@ -82,14 +83,14 @@ def test_clips_of_other_rates_span_the_same_seconds(tmp_path: Path) -> None:
 def test_augmentation_depends_on_seed_epoch_and_sample_alone(samples: list[Sample]) -> None:
     data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
     read = TrainClips(samples, data, SEED)
-    clip = read((1, 0)).frames
-    read((4, 1))
-    assert np.array_equal(read((1, 0)).frames, clip)
-    assert np.array_equal(TrainClips(samples, data, SEED)((1, 0)).frames, clip)
+    clip = read(TrainKey(1, 0)).frames
+    read(TrainKey(4, 1))
+    assert np.array_equal(read(TrainKey(1, 0)).frames, clip)
+    assert np.array_equal(TrainClips(samples, data, SEED)(TrainKey(1, 0)).frames, clip)
     others = [
-        read((2, 0)).frames,
-        TrainClips(samples, data, SEED + 1)((1, 0)).frames,
-        TrainClips([samples[0]] * 2, data, SEED)((1, 1)).frames,
+        read(TrainKey(2, 0)).frames,
+        TrainClips(samples, data, SEED + 1)(TrainKey(1, 0)).frames,
+        TrainClips([samples[0]] * 2, data, SEED)(TrainKey(1, 1)).frames,
     ]
     for other in others:
         assert other.shape == clip.shape
@@ -109,9 +110,9 @@ def test_ranks_share_no_augmentation_stream(samples: list[Sample]) -> None:
     assert len(clips) == 32
 
 
-def keys_of_rank(rank: int, epoch: int) -> set[tuple[int, int]]:
-    batches = train_batches(16, batch_size=2, seed=SEED, epoch=epoch, rank=rank, world_size=2)
-    return {(epoch, index) for batch in batches for index in batch}
+def keys_of_rank(rank: int, epoch: int) -> set[TrainKey]:
+    batches = train_batches(16, sizes=[2], seed=SEED, epoch=epoch, rank=rank, world_size=2)
+    return {TrainKey(epoch, index) for batch in batches for index in batch}
 
 
 def test_flip_turns_every_frame_of_a_clip(samples: list[Sample]) -> None:
@@ -120,7 +121,7 @@ def test_flip_turns_every_frame_of_a_clip(samples: list[Sample]) -> None:
     read = TrainClips(samples, data, SEED)
     turned = []
     for epoch in range(12):
-        plain, clip = upright((epoch, 0)).frames, read((epoch, 0)).frames
+        plain, clip = upright(TrainKey(epoch, 0)).frames, read(TrainKey(epoch, 0)).frames
         turned.append(np.array_equal(clip, plain[:, :, ::-1]))
         assert turned[-1] or np.array_equal(clip, plain)
     assert 2 <= sum(turned) <= 10
@@ -132,12 +133,12 @@ def test_flip_changes_the_class_where_sides_matter(samples: list[Sample]) -> Non
     read = TrainClips(samples, data, SEED, {0: 7, 1: 3})
     labels = set()
     for epoch in range(12):
-        clip = read((epoch, 0))
-        is_flipped = not np.array_equal(clip.frames, upright((epoch, 0)).frames)
+        clip = read(TrainKey(epoch, 0))
+        is_flipped = not np.array_equal(clip.frames, upright(TrainKey(epoch, 0)).frames)
         assert clip.label == (7 if is_flipped else 0)
         labels.add(clip.label)
     assert labels == {0, 7}
-    assert read((0, 2)).label == 2
+    assert read(TrainKey(0, 2)).label == 2
 
 
 TILES = 1000
@@ -269,7 +270,7 @@ def test_a_training_clip_is_decoded_from_the_keyframe_before_it_to_its_end(
     read = TrainClips([Sample(str(path))], dataclasses.replace(WHOLE, decoder=decoder), SEED)
     for epoch in range(8):
         counts.clear()
-        shown = read_numbers(read((epoch, 0)).frames)
+        shown = read_numbers(read(TrainKey(epoch, 0)).frames)
         first, last = min(shown), max(shown)
         assert (counts["opens"], counts["converted"]) == (1, 32)
         # OpenCV's own jump begins 16 frames early (what it decodes then is not counted here), and
@@ -278,3 +279,24 @@ def test_a_training_clip_is_decoded_from_the_keyframe_before_it_to_its_end(
         assert counts["decoded"] <= last - first + 1 + min(gop + spare, first)
         if decoder == "pyav":  # of the others no B-frame
             assert counts["decoded"] < last - first + 1 + first % gop // 2 + 4
+
+
+def test_a_smaller_grid_spans_the_same_time(samples: list[Sample]) -> None:
+    """Multigrid training: the draw is the same, the frames are fewer and farther apart."""
+    read = TrainClips(samples, WHOLE, SEED)
+    for epoch in range(4):
+        rng = np.random.default_rng([Stream.CLIP, SEED, epoch, 0])
+        start = rng.uniform(0, 300 - 64)
+        shown = read_numbers(read(TrainKey(epoch, 0, Grid(8, SIDE))).frames)
+        assert shown == sampling.clip_frames(start, 64, 8, 300).tolist()
+
+
+def test_a_smaller_crop_comes_from_a_smaller_picture(samples: list[Sample]) -> None:
+    """With the whole picture in view at both sizes, one is the other, shrunk."""
+    read = TrainClips(samples, WHOLE, SEED)
+    data = dataclasses.replace(WHOLE, max_short_side=SIDE // 2, min_short_side=SIDE)
+    halved = TrainClips(samples, data, SEED)(TrainKey(2, 0, Grid(8, SIDE // 2))).frames
+    whole = read(TrainKey(2, 0, Grid(8, SIDE))).frames
+    assert halved.shape == (8, SIDE // 2, SIDE // 2, 3)
+    wanted = [transforms.resize_short_side(picture, SIDE // 2) for picture in whole]
+    assert np.abs(halved.astype(int) - np.stack(wanted)).max() <= 8

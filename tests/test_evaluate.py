@@ -367,13 +367,13 @@ class FakeLoader:
     def __init__(self, *gone: int) -> None:
         self.gone = gone
 
-    def run(self, batches: Iterable[Sequence[tuple[None, int]]]) -> Any:
+    def run(self, batches: Iterable[Sequence[int]]) -> Any:
         for keys in batches:
             yield [
                 VideoError(f"{i}.mp4: cut off")
                 if i in self.gone
                 else Clip(np.full((8, 32, 32, 3), 30 * i, np.uint8), i, i)
-                for _, i in keys
+                for i in keys
             ]
 
 

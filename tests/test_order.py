@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from slowfast.data.annotations import ListError, Sample
-from slowfast.data.order import shard_batches, shard_numbers, train_batches
+from slowfast.data.order import batch_sizes, shard_batches, shard_numbers, train_batches
 
 
 def batches(num_samples: int, batch_size: int, epoch: int, rank: int, world: int, seed: int = 7
             ) -> list[list[int]]:  # fmt: skip
     return train_batches(
-        num_samples, batch_size=batch_size, seed=seed, epoch=epoch, rank=rank, world_size=world
+        num_samples, sizes=[batch_size], seed=seed, epoch=epoch, rank=rank, world_size=world
     )
 
 
@@ -104,7 +104,7 @@ def in_shards(
     batch_size: int, epoch: int, rank: int, world: int, num_workers: int, seed: int = 7
 ) -> list[list[int]]:
     return train_batches(
-        len(SHARDS), batch_size=batch_size, seed=seed, epoch=epoch, rank=rank, world_size=world,
+        len(SHARDS), sizes=[batch_size], seed=seed, epoch=epoch, rank=rank, world_size=world,
         shards=SHARDS, num_workers=num_workers,
     )  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_the_place_of_every_sample_is_as_likely() -> None:
     """Over epochs, each of 3 shards of 2 samples comes first as often, and each sample."""
     first = [
         train_batches(
-            6, batch_size=1, seed=0, epoch=epoch, rank=0, world_size=1, shards=[0, 0, 1, 1, 2, 2]
+            6, sizes=[1], seed=0, epoch=epoch, rank=0, world_size=1, shards=[0, 0, 1, 1, 2, 2]
         )[0][0]
         for epoch in range(3000)
     ]
@@ -179,11 +179,11 @@ def test_the_place_of_every_sample_is_as_likely() -> None:
 
 
 def test_other_orders_are_what_they_were() -> None:
-    assert train_batches(8, batch_size=2, seed=3, epoch=1, rank=1, world_size=2, num_workers=3) == (
-        train_batches(8, batch_size=2, seed=3, epoch=1, rank=1, world_size=2)
+    assert train_batches(8, sizes=[2], seed=3, epoch=1, rank=1, world_size=2, num_workers=3) == (
+        train_batches(8, sizes=[2], seed=3, epoch=1, rank=1, world_size=2)
     )
     order = np.random.default_rng([1, 3, 1]).permutation(8)
-    alone = train_batches(8, batch_size=8, seed=3, epoch=1, rank=0, world_size=1)
+    alone = train_batches(8, sizes=[8], seed=3, epoch=1, rank=0, world_size=1)
     assert alone == [order.tolist()]
 
 
@@ -221,3 +221,40 @@ def test_shards_are_numbered_by_their_paths() -> None:
     assert shard_numbers([Sample(path) for path in paths]) == [0, 1, 2, 0, 3]
     assert shard_numbers([Sample("a.mp4"), Sample("a.tar", 0, 12)]) is None
     assert shard_numbers([]) is None
+
+
+# ---------------------------------------------------------------------------- batches in turn
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_batches_of_several_sizes_in_turn(world: int) -> None:
+    """Multigrid training's short cycle; the processes together still do what one does."""
+    sizes = [4, 2, 1]
+    own = [
+        train_batches(100, sizes=sizes, seed=7, epoch=3, rank=rank, world_size=world)
+        for rank in range(world)
+    ]
+    for batches in own:
+        assert [len(batch) for batch in batches] == batch_sizes(100, sizes, world)
+        assert [len(batch) for batch in batches[:4]] == [4, 2, 1, 4]
+    together: list[list[int]] = [sum(parts, []) for parts in zip(*own, strict=True)]
+    order = np.random.default_rng([1, 7, 3]).permutation(100)
+    seen = sum(together, [])
+    assert seen == order[: len(seen)].tolist()
+    assert 100 - len(seen) < 4 * world
+
+
+@pytest.mark.parametrize("num_workers", [0, 1, 2, 3])
+def test_several_sizes_from_shards(num_workers: int) -> None:
+    own = [
+        train_batches(
+            120, sizes=[4, 2, 1], seed=7, epoch=2, rank=rank, world_size=2, shards=SHARDS,
+            num_workers=num_workers,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    assert all([len(b) for b in batches] == batch_sizes(120, [4, 2, 1], 2) for batches in own)
+    seen = [index for batches in own for batch in batches for index in batch]
+    assert len(seen) == len(set(seen)) > 120 - 8
+    borders = sum(len(pairs) - 1 for pairs in readers_of_shards(own, num_workers).values())
+    assert borders <= max(num_workers, 1) * 2 - 1

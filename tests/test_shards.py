@@ -138,7 +138,7 @@ def test_reader_processes_share_no_shard_but_at_borders(tmp_path: Path, no_hang:
         return index, video_size(samples[index].path), os.getpid()
 
     batches = train_batches(
-        120, batch_size=4, seed=0, epoch=0, rank=0, world_size=1,
+        120, sizes=[4], seed=0, epoch=0, rank=0, world_size=1,
         shards=shard_numbers(samples), num_workers=3,
     )  # fmt: skip
     with Loader(read, num_workers=3) as loader:

@@ -7,6 +7,7 @@ runs in reader processes.
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,22 @@ from slowfast.data import sampling, transforms
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
 from slowfast.data.order import Stream
+from slowfast.data.sampling import Grid
 from slowfast.data.video import Each, Pictures, Reader
 
-ClipKey = tuple[int | None, int]
-"""A clip to read: (epoch, index in the training list), or (None, index in the validation list)."""
+
+class TrainKey(NamedTuple):
+    """A training clip to read."""
+
+    epoch: int
+    sample: int
+    """Its place in the training list."""
+    grid: Grid | None = None
+    """Its size; None: the config's."""
+
+
+ClipKey = TrainKey | int
+"""A training clip, or the index in the validation list."""
 
 
 @dataclass
@@ -62,23 +75,27 @@ class TrainClips:
         self.samples, self.data, self.seed = samples, data, seed
         self.flipped = flipped or {}  # the classes that a flip turns into others
 
-    def __call__(self, key: tuple[int, int]) -> Clip:
-        """The clip of ``key = (epoch, index)``."""
-        epoch, index = key
-        data, sample = self.data, self.samples[index]
-        rng = np.random.default_rng([Stream.CLIP, self.seed, epoch, index])
+    def __call__(self, key: TrainKey) -> Clip:
+        """The clip of a key. Of whatever size, it spans the same seconds and draws the same.
+
+        A smaller crop comes from as much smaller pictures at the least, and from as large ones at
+        the most (PySlowFast's multigrid training).
+        """
+        data, sample = self.data, self.samples[key.sample]
+        grid = key.grid or Grid(data.num_frames, data.crop_size)
+        rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
         reader = _open(sample, data)
         span = _span(data, reader.fps)
-        wanted = sampling.random_clip(reader.num_frames, span, data.num_frames, rng)
+        wanted = sampling.random_clip(reader.num_frames, span, grid.num_frames, rng)
         drawn = transforms.draw_augmentation(
             rng,
-            min_short_side=data.min_short_side,
+            min_short_side=round(data.min_short_side * grid.crop_size / data.crop_size),
             max_short_side=data.max_short_side,
             flip=data.flip,
         )
-        each = functools.partial(transforms.augment, drawn=drawn, crop_size=data.crop_size)
+        each = functools.partial(transforms.augment, drawn=drawn, crop_size=grid.crop_size)
         label = self.flipped.get(sample.label, sample.label) if drawn.flip else sample.label
-        return Clip(_read(reader, wanted, each), label, index)
+        return Clip(_read(reader, wanted, each), label, key.sample)
 
 
 class ValClips:
@@ -104,21 +121,21 @@ class Clips:
         self.train, self.val = train, val
 
     def __call__(self, key: ClipKey) -> Clip:
-        epoch, index = key
-        return self.val(index) if epoch is None else self.train((epoch, index))
+        return self.val(key) if isinstance(key, int) else self.train(key)
 
     def substitute(self, key: ClipKey, attempt: int) -> ClipKey | None:
         """What is read in place of a training clip; validation replaces nothing."""
-        epoch, index = key
-        if epoch is None:
+        if isinstance(key, int):
             return None
-        place = [Stream.SUBSTITUTE, self.train.seed, epoch, index, attempt]
-        return epoch, int(np.random.default_rng(place).integers(len(self.train.samples)))
+        place = [Stream.SUBSTITUTE, self.train.seed, key.epoch, key.sample, attempt]
+        other = int(np.random.default_rng(place).integers(len(self.train.samples)))
+        return key._replace(sample=other)
 
     def path(self, key: ClipKey) -> str:
         """The file of a key."""
-        epoch, index = key
-        return (self.val if epoch is None else self.train).samples[index].path
+        if isinstance(key, int):
+            return self.val.samples[key].path
+        return self.train.samples[key.sample].path
 
 
 class MultiViewVideos:

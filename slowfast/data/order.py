@@ -10,11 +10,13 @@ shards of its own::
 A shard at a border is read by both sides.
 """
 
+import itertools
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.data.annotations import ListError, Sample
 from slowfast.data.shards import shard_of
@@ -41,10 +43,31 @@ def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:
     return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
+def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list[int]:
+    """Clips in each of a process's batches of one epoch: ``sizes`` in turn, while samples last.
+
+    Raises:
+        ListError: there are fewer samples than the first batches of all processes take.
+    """
+    found: list[int] = []
+    left = num_samples
+    for size in itertools.cycle(sizes):
+        left -= size * world_size
+        if left < 0:
+            break
+        found.append(size)
+    if not found:
+        raise ListError(
+            f"{num_samples} samples do not fill one batch of {sizes[0]} x {world_size} processes"
+            " (lower train.batch_size)"
+        )
+    return found
+
+
 def train_batches(
     num_samples: int,
     *,
-    batch_size: int,
+    sizes: Sequence[int],
     seed: int,
     epoch: int,
     rank: int,
@@ -52,7 +75,7 @@ def train_batches(
     shards: Sequence[int] | None = None,
     num_workers: int = 0,
 ) -> list[list[int]]:
-    """One process's batches of one epoch, shuffled anew each epoch.
+    """One process's batches of one epoch, shuffled anew each epoch, of ``sizes`` in turn.
 
     The processes' n-th batches together are the n-th batch of a single process with their total
     batch size. The last samples that do not fill a batch are left out this epoch.
@@ -65,23 +88,26 @@ def train_batches(
     Raises:
         ListError: there are fewer samples than the total batch size.
     """
-    total_batch = batch_size * world_size
-    steps = num_samples // total_batch
-    if steps == 0:
-        raise ListError(
-            f"{num_samples} samples do not fill one batch of {batch_size} x {world_size} processes"
-            " (lower train.batch_size)"
-        )
+    own_sizes = batch_sizes(num_samples, sizes, world_size)
+    own = sum(own_sizes)
     rng = np.random.default_rng([Stream.ORDER, seed, epoch])
     order = rng.permutation(num_samples)
     if shards is None:
-        grid = order[: steps * total_batch].reshape(steps, world_size, batch_size)
-        return [[int(i) for i in row] for row in grid[:, rank]]
+        starts = world_size * (np.cumsum(own_sizes) - own_sizes) + rank * np.asarray(own_sizes)
+        return _cut(order, starts, own_sizes)
     numbers = np.asarray(shards)
     place = rng.permutation(numbers.max() + 1)
     order = order[np.argsort(place[numbers[order]], kind="stable")]
-    runs = order[: steps * total_batch].reshape(world_size, steps, batch_size)
-    return _for_readers([[int(i) for i in row] for row in runs[rank]], num_workers)
+    own_run = order[rank * own : (rank + 1) * own]
+    by_reader = np.argsort(np.arange(len(own_sizes)) % max(num_workers, 1), kind="stable")
+    starts = np.empty(len(own_sizes), np.int64)
+    starts[by_reader] = np.cumsum(np.take(own_sizes, by_reader)) - np.take(own_sizes, by_reader)
+    return _cut(own_run, starts, own_sizes)
+
+
+def _cut(order: NDArray[np.int64], starts: NDArray[np.int64], sizes: list[int]) -> list[list[int]]:
+    parts = zip(starts, sizes, strict=True)
+    return [[int(i) for i in order[start : start + size]] for start, size in parts]
 
 
 def shard_batches(

@@ -9,10 +9,19 @@ down, and never beyond the last frame (PySlowFast, PaddleVideo)::
     clip         2   4   6     9           T = 4, linspace(2, 9, 4)
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 Frames = NDArray[np.int64]
+
+
+class Grid(NamedTuple):
+    """The size of a training clip: T frames of crop_size x crop_size pixels."""
+
+    num_frames: int
+    crop_size: int
 
 
 def clip_span(num_frames: int, stride: int, fps: float, target_fps: float) -> float:

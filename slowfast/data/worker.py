@@ -11,7 +11,6 @@ import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
-from types import FrameType
 from typing import Any
 
 import cv2
@@ -170,8 +169,10 @@ def _serve(
 ) -> None:
     """The life of a reader process: keys in, items out, until the main process is gone."""
     ours.close()
+    leaving: list[int] = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    signal.signal(signal.SIGTERM, _leave)
+    # So is SIGTERM, which it may have been sent, too: it may need what it has asked for.
+    signal.signal(signal.SIGTERM, lambda number, frame: leaving.append(number))
     for number in FATAL:  # without the reports that Paddle makes of them
         signal.signal(number, signal.SIG_DFL)
     cv2.setNumThreads(0)
@@ -179,7 +180,9 @@ def _serve(
     try:
         with contextlib.suppress(EOFError, OSError):
             while os.getppid() == parent:
-                if not theirs.poll(1.0):
+                if not theirs.poll(0 if leaving else 1.0):
+                    if leaving:
+                        break
                     continue
                 keys = theirs.recv()
                 try:
@@ -190,7 +193,3 @@ def _serve(
                 theirs.send(message)
     finally:  # the main process may have been killed: then nobody else removes the files
         remove_shared(prefix)
-
-
-def _leave(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + signum)

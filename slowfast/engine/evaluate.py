@@ -46,7 +46,7 @@ def validate(
     meter = Meter()
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
     batches = own_batches(samples, cfg.train.batch_size, cfg)
-    items_of_batches = loader.run([(None, index) for index in batch] for batch in batches)
+    items_of_batches = loader.run(batches)
     for batch, items in zip(batches, items_of_batches, strict=True):
         clips = []
         for index, item in zip(batch, items, strict=True):

@@ -14,7 +14,7 @@ from paddle import nn
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.annotations import Sample, flipped_labels, read_labels
-from slowfast.data.dataset import Clip, ClipKey, Clips, TrainClips, ValClips
+from slowfast.data.dataset import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
 from slowfast.data.loader import Loader, workers_that_fit
 from slowfast.data.order import Stream, shard_numbers, train_batches
 from slowfast.data.video import VideoError
@@ -170,7 +170,9 @@ def _readable(
     And the error that ends the run, if one could not be read and may not be left out, or too many
     have been.
     """
-    errors = [(index, error) for (_, index), error in run.loader.replaced]
+    errors = [
+        (key.sample, error) for key, error in run.loader.replaced if isinstance(key, TrainKey)
+    ]
     run.loader.replaced.clear()
     clips = []
     for index, item in zip(batch, items, strict=True):
@@ -204,7 +206,7 @@ def _timed(
     loader: Loader[ClipKey, Clip], batches: list[list[int]], epoch: int
 ) -> Iterator[tuple[list[int], list[Clip | VideoError], float]]:
     """Batches of indices with what was read, and how long the step waited for them, seconds."""
-    items = loader.run([[(epoch, index) for index in batch] for batch in batches])
+    items = loader.run([[TrainKey(epoch, index) for index in batch] for batch in batches])
     for batch in batches:
         began = time.perf_counter()
         answers = next(items)
@@ -216,7 +218,7 @@ def _batches(
 ) -> list[list[int]]:
     return train_batches(
         num_samples,
-        batch_size=cfg.train.batch_size,
+        sizes=[cfg.train.batch_size],
         seed=cfg.seed,
         epoch=epoch,
         rank=distributed.rank(),

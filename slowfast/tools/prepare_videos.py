@@ -24,7 +24,7 @@ import numpy as np
 
 from slowfast.config import DataConfig
 from slowfast.data.annotations import Sample
-from slowfast.data.dataset import TrainClips
+from slowfast.data.dataset import TrainClips, TrainKey
 from slowfast.data.video import VideoError
 from slowfast.files import write_whole
 from slowfast.log import Progress
@@ -184,11 +184,11 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
         data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
         clips = TrainClips([job.sample, new], data, seed=0)
         for index in (0, 1):
-            clips((0, index))
+            clips(TrainKey(0, index))
         times = []
         for index in (0, 1):
             began = time.perf_counter()
-            clips((0, index))
+            clips(TrainKey(0, index))
             times.append(1000 * (time.perf_counter() - began))
         return times
 
