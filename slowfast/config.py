@@ -232,10 +232,11 @@ class TrainConfig:
     best_by: Literal["raw", "ema"] = "raw"
     """Whose validation decides on SlowFast_best.pdparams, which then holds those weights."""
     amp: Literal["off", "O1", "O2"] = "off"
-    """Mixed precision, on GPUs: O1 computes in amp_dtype where that is safe, O2 also keeps the
-    weights in it, with float32 copies for the optimizer."""
+    """Mixed precision, on GPUs; others say so and compute in float32. O1: convolutions, the
+    classifier and what stands between convolutions compute in amp_dtype. O2: pooling in the head,
+    too. Weights, batch norm's statistics and the loss are float32."""
     amp_dtype: Literal["bfloat16", "float16"] = "bfloat16"
-    """The low precision; float16 has its loss scaled."""
+    """The low precision; float16 has its loss scaled, and leaves out steps that overflow."""
 
 
 @dataclass(frozen=True)
