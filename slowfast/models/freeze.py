@@ -1,9 +1,10 @@
-"""Stages that are not trained."""
+"""What is not trained: stages, and batch norm's statistics."""
 
 from collections.abc import Iterable
 
 from paddle import nn
 
+from slowfast.models.norm import batch_norms
 from slowfast.models.slowfast import VideoClassifier
 
 LAYERS = {
@@ -22,6 +23,13 @@ def freeze(model: VideoClassifier, stages: Iterable[str]) -> None:
     for top in (getattr(model, name) for name in names if hasattr(model, name)):
         for parameter in top.parameters():
             parameter.stop_gradient = True
-        for layer in top.sublayers():
-            if isinstance(layer, nn.BatchNorm3D):
-                layer._use_global_stats = True  # the constructor's use_global_stats
+        freeze_batch_norm(top)
+
+
+def freeze_batch_norm(model: nn.Layer) -> None:
+    """Makes training use batch norm's running statistics, and leave them as they are.
+
+    Scale and shift are still trained, as far as they were.
+    """
+    for norm in batch_norms(model):
+        norm.freeze_statistics()
