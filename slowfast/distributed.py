@@ -121,18 +121,18 @@ def barrier() -> None:
 
 
 def average_batch_norm(model: paddle.nn.Layer) -> None:
-    """Replaces batch norm's running statistics by their mean over all processes.
+    """Replaces batch norm's running statistics by their mean over all processes; frozen ones stay.
 
     Each process tracks its own batches; what is validated and saved must be the same on all.
     """
-    if world_size() == 1:
-        return
     buffers = [
         getattr(layer, name)
         for layer in model.sublayers()
-        if isinstance(layer, paddle.nn.BatchNorm3D)
+        if isinstance(layer, paddle.nn.BatchNorm3D) and not layer._use_global_stats
         for name in ("_mean", "_variance")
     ]
+    if world_size() == 1 or not buffers:
+        return
     flat = paddle.concat([buffer.flatten() for buffer in buffers]) / world_size()
     dist.all_reduce(flat)
     offset = 0

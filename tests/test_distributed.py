@@ -20,13 +20,17 @@ assert distributed.gather({"rank": rank, "text": "ü" * rank}) == [
     {"rank": r, "text": "ü" * r} for r in range(3)
 ]
 model = paddle.nn.Sequential(paddle.nn.BatchNorm3D(2), paddle.nn.BatchNorm3D(3))
+frozen = paddle.nn.BatchNorm3D(4, use_global_stats=True)
+distributed.average_batch_norm(paddle.nn.Sequential(frozen))  # nothing to do
+model.append(frozen)
 for i, norm in enumerate(model):
     norm._mean.set_value(paddle.full_like(norm._mean, rank + 10.0 * i))
     norm._variance.set_value(paddle.full_like(norm._variance, 1.0 + rank + 10.0 * i))
 distributed.average_batch_norm(model)
 for i, norm in enumerate(model):
-    assert norm._mean.tolist() == [1 + 10.0 * i] * (2 + i), norm._mean
-    assert norm._variance.tolist() == [2 + 10.0 * i] * (2 + i), norm._variance
+    mean = rank if i == 2 else 1  # the last one is frozen
+    assert norm._mean.tolist() == [mean + 10.0 * i] * (2 + i), norm._mean
+    assert norm._variance.tolist() == [1 + mean + 10.0 * i] * (2 + i), norm._variance
 distributed.barrier()
 print(f"rank {rank} of {distributed.world_size()} is content")
 """
