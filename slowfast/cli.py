@@ -16,14 +16,19 @@ from slowfast.data.order import shard_numbers
 from slowfast.data.video import VideoError
 from slowfast.data.worker import ReaderDiedError
 from slowfast.engine import evaluate, infer, report, state, train
+from slowfast.engine.course import accumulated_batches
+from slowfast.engine.ema import Ema
+from slowfast.engine.precision import LossScaleError, Precision
 from slowfast.engine.results import ResultsError
 from slowfast.engine.score_rows import open_rows
+from slowfast.engine.stop import Terminated
 from slowfast.engine.summary import draw_schedule, summary_text
 from slowfast.files import error_line
 from slowfast.inputs import Inputs, is_training, read_config, read_inputs
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
-from slowfast.models.freeze import freeze
+from slowfast.models.freeze import freeze, freeze_batch_norm
+from slowfast.models.norm import sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
@@ -38,6 +43,7 @@ USER_ERRORS = (
     ResultsError,
     state.FolderError,
     state.NonFiniteError,
+    LossScaleError,
     distributed.DeviceError,
 )
 """What a user can cause and mend: one line, no traceback."""
@@ -51,18 +57,19 @@ def main(argv: list[str] | None = None) -> int:
     except (*USER_ERRORS, OSError) as error:
         print(error_line(error), file=sys.stderr, flush=True)
         return 1
-    except RuntimeError:
-        reason = distributed.error_of_another_process()
+    except RuntimeError as error:
+        reason = distributed.error_of_another_process(error)
         if reason is None:
             raise
         print(reason, file=sys.stderr, flush=True)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signal:
+        what = f": {signal}" if str(signal) else ""
         hint = " (go on with --resume auto)" if is_training(args) else ""
         if args.out:
             hint = " (the same command goes on)"
-        print(f"interrupted{hint}", file=sys.stderr, flush=True)
-        return 130
+        print(f"interrupted{what}{hint}", file=sys.stderr, flush=True)
+        return 143 if isinstance(signal, Terminated) else 130
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -98,6 +105,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help="cuDNN's repeatable kernels; those of the CPU always repeat",
     )  # fmt: skip
     parser.add_argument(
+        "--amp", action="store_true", help="mixed precision: train.amp=O1, or --amp_level"
+    )
+    parser.add_argument("--amp_level", choices=("O1", "O2"), help="with --amp (default: O1)")
+    parser.add_argument(
+        "--multigrid", action="store_true", help="multigrid training: train.multigrid=true"
+    )
+    parser.add_argument(
         "--max_iters", type=_at_least_one, metavar="N", help="end training after N steps"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
@@ -128,9 +142,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def _check_mode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Ends the program where a flag is given that its mode does not have."""
     trains = is_training(args)
-    for flag in ("validate", "resume", "max_iters"):
+    for flag in ("validate", "resume", "max_iters", "amp"):
         if getattr(args, flag) and not trains:
             parser.error(f"--{flag} is for training")
+    if args.multigrid and not (trains or args.summary):
+        parser.error("--multigrid is for training")
+    if args.amp_level and not args.amp:
+        parser.error("--amp_level is for --amp")
     for flag in ("eval", "out"):
         if getattr(args, flag) and not args.test:
             parser.error(f"--{flag} is for --test")
@@ -199,29 +217,45 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
         start_logging(distributed.rank(), cfg.output_dir)
         model = _start(args, inputs)
         freeze(model, cfg.train.freeze)
-        run_state = state.TrainState(model, build_optimizer(model, cfg.optim))
-        run_state.plan = {
-            "samples": len(inputs.samples),
-            "list": zlib.crc32("\n".join(sample.path for sample in inputs.samples).encode()),
-            "total batch": cfg.train.batch_size * distributed.world_size(),
-            "seed": cfg.seed,
-        }
-        if shard_numbers(inputs.samples):  # then the order depends on these, too
-            run_state.plan["processes"] = distributed.world_size()
-            run_state.plan["data.num_workers"] = cfg.data.num_workers
-        resume = args.resume
-        if resume == "auto":
-            resume = distributed.gather(next(iter(state.checkpoints(cfg.output_dir)), None))[0]
-            if resume is None:
-                logger.info(f"no checkpoint in {cfg.output_dir} yet: training from the start")
-        if resume is not None:
-            logger.info(state.restore(run_state, resume))
-            if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
+        if cfg.train.freeze_bn:
+            freeze_batch_norm(model)
+        if cfg.train.sync_bn:
+            sync_batch_norm(model)
+        run_state = state.TrainState(
+            model,
+            build_optimizer(model, cfg.optim),
+            precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
+            ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
+            plan=_plan(inputs),
+        )
+        if args.resume == "auto":
+            for line in state.restore_furthest(run_state, cfg.output_dir):
+                logger.info(line)
+        elif args.resume is not None:
+            logger.info(state.restore(run_state, args.resume))
+            if Path(args.resume).resolve().parent != Path(cfg.output_dir).resolve():
                 run_state.best_top1 = -1.0  # the best one so far stays where it is
         if is_writer:
             state.write_config(cfg)
         train.train(run_state, inputs.samples, inputs.val_samples, cfg, max_iters=args.max_iters)
     return 0
+
+
+def _plan(inputs: Inputs) -> dict[str, int]:
+    """What the order of an epoch's clips depends on."""
+    cfg, samples = inputs.cfg, inputs.samples
+    at_once = cfg.train.batch_size * distributed.world_size()
+    plan = {
+        "samples": len(samples),
+        "list": zlib.crc32("\n".join(sample.path for sample in samples).encode()),
+        "total batch": at_once * accumulated_batches(cfg),
+        "multigrid": int(cfg.train.multigrid),
+        "seed": cfg.seed,
+    }
+    if shard_numbers(samples):  # then the order depends on these, too
+        plan["processes"] = distributed.world_size()
+        plan["data.num_workers"] = cfg.data.num_workers
+    return plan
 
 
 def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:

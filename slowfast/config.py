@@ -365,6 +365,9 @@ def validate(cfg: Config) -> None:
         (cfg.train.ema < 1, f"train.ema={cfg.train.ema:g} is not below 1"),
         (cfg.train.ema > 0 or cfg.train.best_by == "raw",
          "train.best_by=ema needs an average of the weights: train.ema, such as 0.999"),
+        (not cfg.train.sync_bn or data.on_error != "skip",
+         "train.sync_bn needs batches of one size in all processes: data.on_error=raise or "
+         "substitute"),
         ({*cfg.train.freeze} <= {*STAGES},
          f"train.freeze={list(cfg.train.freeze)} may name {', '.join(STAGES)}"),
         (data.min_short_side <= data.max_short_side,

@@ -83,6 +83,10 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
         overrides.append(f"seed={args.seed}")
     if args.average_clips is not None:
         overrides.append(f"test.average_clips={args.average_clips}")
+    if args.amp:
+        overrides.append(f"train.amp={args.amp_level or 'O1'}")
+    if args.multigrid:
+        overrides.append("train.multigrid=true")
     path = args.config
     if path is None and weights is not None:
         _require_weights(weights)

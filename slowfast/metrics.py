@@ -121,11 +121,15 @@ class Meter:
         self._top5 += int((place < 5).sum())
         self._seen += len(labels)
 
+    def sums(self) -> list[float]:
+        """This process's sums: of the losses, how many were right, right among 5, and seen."""
+        return [self._loss, self._top1, self._top5, self._seen]
+
     def result(self) -> dict[str, float]:
         """``loss``, ``top1`` and ``top5`` (shares of 1), and ``seen``."""
         from slowfast import distributed  # here, because it imports Paddle
 
-        own = [self._loss, self._top1, self._top5, self._seen]
+        own = self.sums()
         loss, top1, top5, seen = own if self._local else distributed.all_reduce_sum(*own)
         total = max(seen, 1.0)
         return {"loss": loss / total, "top1": top1 / total, "top5": top5 / total, "seen": seen}

@@ -29,6 +29,10 @@ class WeightsError(ValueError):
     """A weights file that cannot be used; the message names the file and what is wrong with it."""
 
 
+class DamagedError(WeightsError):
+    """A file that is cut off, or not what it should be: no other settings would make it fit."""
+
+
 class _NumpyUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _ALLOWED:
@@ -42,18 +46,19 @@ def read_pickle(path: str | Path, what: str = "weights") -> Any:
     ``what`` it is named in messages.
 
     Raises:
-        WeightsError: the file is missing, cut off, not a pickle, or holds anything but numpy data.
+        WeightsError: the file is missing; or (DamagedError) cut off, not a pickle, or holds
+            anything but numpy data.
     """
     try:
         return _NumpyUnpickler(io.BytesIO(Path(path).read_bytes())).load()
     except OSError as error:
         raise WeightsError(f"{what} {path} cannot be read: {error.strerror}") from error
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"{what} {path} refused: {' '.join(str(error).split())}") from error
+        raise DamagedError(f"{what} {path} refused: {' '.join(str(error).split())}") from error
     except MemoryError as error:
         raise WeightsError(f"{what} {path} does not fit into memory") from error
     except Exception as error:  # a damaged pickle can fail in any way
-        raise WeightsError(f"{what} {path} is damaged or not a weights file: {error}") from error
+        raise DamagedError(f"{what} {path} is damaged or not a weights file: {error}") from error
 
 
 def read_weights(path: str | Path) -> Tensors:

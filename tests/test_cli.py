@@ -85,7 +85,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
         "summary": False, "paths": [], "weights": None, "resume": None, "seed": None,
         "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
-        "eval": None, "out": None,
+        "eval": None, "out": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     assert load_config(inputs.DEFAULT_CONFIG) == Config()
 

@@ -32,7 +32,7 @@ def other_value(value: Any, name: str) -> Any:
         "average_clips": "score", "max_short_side": 330, "min_short_side": 300, "short_side": 300,
         "dropout": 0.25, "flip": 0.25, "alpha": 16, "num_frames": 48, "width": 80,
         "beta_inv": 10, "stem_kernel": 5, "fusion_kernel": 3,
-        "decoder": "pyav", "on_error": "skip", "flip_pairs": (3, 5, 7, 2),
+        "decoder": "pyav", "on_error": "substitute", "flip_pairs": (3, 5, 7, 2),
         "schedule": "step", "steps": (0.0, 10.0), "step_factors": (1.0, 0.5), "freeze": ("stem",),
         "crop_area": (0.25, 1.0), "crop_aspect": (0.5, 2.0), "ema": 0.5, "best_by": "ema",
         "amp": "O1", "amp_dtype": "float16", "rand_augment_magnitude": 5.0,

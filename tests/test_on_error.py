@@ -1,8 +1,10 @@
 """Videos that cannot be read in the middle of training: left out, replaced, or the end of it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -134,48 +136,79 @@ def test_what_is_read_instead_is_a_function_of_the_seed(tmp_path: Path) -> None:
 
 
 STEP = """
-import sys
+import json, sys
 import numpy as np, paddle
 from slowfast import distributed
 from slowfast.config import load_config
-from slowfast.engine.step import share_of_batch, train_step
+from slowfast.data.dataset import Clip
+from slowfast.data.sampling import Grid
+from slowfast.engine.precision import Precision
+from slowfast.engine.step import Learner, Work, train_step
 from slowfast.models import build_model
+from slowfast.models.freeze import freeze_batch_norm
 from slowfast.optim import build_optimizer
 
 distributed.start("cpu")
 cfg = load_config("tiny.yaml", ["data.on_error=skip", "model.dropout=0"])
 paddle.seed(0)
 model = build_model(cfg.model, cfg.data.crop_size)
+freeze_batch_norm(model)  # its statistics would be those of each batch
 optimizer = build_optimizer(model, cfg.optim)
-model.eval()  # batch norm as it is: its statistics are those of each process
+model.train()
 parallel = paddle.DataParallel(model) if distributed.world_size() > 1 else model
 rng = np.random.default_rng(0)
-clips = rng.normal(size=(7, 3, 8, 32, 32)).astype("float32")
-labels = rng.integers(0, 24, 7)
-own = (slice(0, 4), slice(4, 7))[distributed.rank()] if distributed.world_size() > 1 else slice(7)
-share = share_of_batch(len(labels[own]), None)
-train_step(parallel, optimizer, paddle.to_tensor(clips[own]), labels[own], 0.5, cfg, share)
+frames = rng.integers(0, 256, (7, 8, 32, 32, 3), np.uint8)
+clips = [Clip(frame, label, 0) for frame, label in zip(frames, rng.integers(0, 24, 7))]
+batches, wanted = json.loads(sys.argv[2])[distributed.rank()]
+work = Work([[clips[i] for i in batch] for batch in batches], wanted, Grid(8, 32), None, False)
+learner = Learner(parallel, optimizer, Precision("off", "bfloat16"), cfg)
+outcome = train_step(learner, work, 0.5, 0, 0)
+assert outcome.clips == 7 and outcome.is_taken
 if distributed.rank() == 0:
-    np.savez(sys.argv[1], **{name: value.numpy() for name, value in model.state_dict().items()})
+    values = {name: value.numpy() for name, value in model.state_dict().items()}
+    np.savez(sys.argv[1], loss=outcome.loss, **values)
 """
-"""A step on 7 clips of a batch of 8: alone, or as 4 and 3 on two processes."""
+"""A step on 7 clips; of each process: the clips of each batch, and how many there should be."""
+
+SHARES = {
+    "plain": [([[0, 1, 2, 3, 4, 5, 6]], 7)],
+    "one left out": [([[0, 1, 2, 3, 4, 5, 6]], 8)],
+    "accumulated": [([[0, 1, 2, 3], [4, 5, 6], []], 12)],
+    "two processes": [([[0, 1, 2, 3]], 4), ([[4, 5, 6]], 4)],
+    "two processes, accumulated": [([[0, 1], [2, 3], [4]], 6), ([[5, 6]], 6)],
+    "one has none": [([[0, 1, 2], [3, 4, 5, 6]], 8), ([[], []], 8)],
+}
 
 
-def test_clips_left_out_count_for_nothing_and_all_others_alike(tmp_path: Path) -> None:
-    write_tiny_config(tmp_path)
-    (tmp_path / "step.py").write_text(STEP)
+@pytest.fixture(scope="module")
+def after_plain_step(tmp_path_factory: pytest.TempPathFactory) -> dict[str, NDArray[np.float32]]:
+    return after_step(tmp_path_factory.mktemp("plain"), SHARES["plain"])
+
+
+def after_step(folder: Path, shares: Any) -> dict[str, NDArray[np.float32]]:
+    write_tiny_config(folder)
+    (folder / "step.py").write_text(STEP)
     launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=2", "--log_dir=launch_log"]
-    for launch, name in (([], "one.npz"), (launcher, "two.npz")):
-        command = [sys.executable, *launch, "step.py", name]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "two.npz") as two:
-        for name in one:
-            np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5)
-        projection = one["head.projection.weight"]
-    assert np.abs(projection - initial_projection(tmp_path)).max() > 0.01
+    command = [sys.executable, *(launcher if len(shares) == 2 else []), "step.py", "after.npz"]
+    done = subprocess.run(
+        [*command, json.dumps(shares)],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    with np.load(folder / "after.npz") as after:
+        return dict(after)
+
+
+@pytest.mark.parametrize("name", [name for name in SHARES if name != "plain"])
+def test_clips_count_alike_however_they_are_shared_out(
+    name: str, tmp_path: Path, after_plain_step: dict[str, NDArray[np.float32]]
+) -> None:
+    """Batches whose gradients are added up, processes, and clips that are left out."""
+    found = after_step(tmp_path, SHARES[name])
+    for key, value in after_plain_step.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+    moved = after_plain_step["head.projection.weight"] - initial_projection(tmp_path)
+    assert np.abs(moved).max() > 0.01
 
 
 def initial_projection(folder: Path) -> NDArray[np.float32]:

@@ -31,6 +31,7 @@ class Stream(IntEnum):
     CLIP = 2
     DROPOUT = 3
     SUBSTITUTE = 4
+    MIX = 5
 
 
 def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:

@@ -1,8 +1,9 @@
 """The state of a training run, and its checkpoints on disk.
 
 A checkpoint is a pair: ``NAME.pdparams`` (the weights) and ``NAME.pdopt`` (what else training
-needs to go on). Both are written beside their place, flushed to the disk and renamed; the
-``.pdopt`` comes last, so a pair with both files is whole.
+needs to go on); with ``train.ema`` also ``NAME_ema.pdparams``, the averaged weights. All are
+written beside their place, flushed to the disk and renamed; the ``.pdopt`` comes last, so a pair
+with both files is whole.
 """
 
 import contextlib
@@ -20,8 +21,17 @@ from paddle import nn, optimizer
 
 from slowfast import distributed
 from slowfast.config import Config, dump_config
+from slowfast.engine.ema import Ema
+from slowfast.engine.precision import Precision
 from slowfast.files import atomic, write_whole
-from slowfast.weights import Tensors, WeightsError, load_weights, read_pickle
+from slowfast.weights import (
+    DamagedError,
+    Tensors,
+    WeightsError,
+    load_weights,
+    read_pickle,
+    read_weights,
+)
 
 PREFIX = "SlowFast"
 BEST = f"{PREFIX}_best.pdparams"
@@ -52,6 +62,8 @@ class TrainState:
     """Epochs that are done."""
     step: int = 0
     """Steps of the epoch under way that are done."""
+    precision: Precision = field(default_factory=lambda: Precision("off", "bfloat16"))
+    ema: Ema | None = None
     best_top1: float = -1.0
     """Best validation top-1 so far, a share of 1; -1 before the first."""
     plan: dict[str, int] = field(default_factory=dict)
@@ -81,9 +93,13 @@ def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) ->
             if not np.isfinite(value).all():
                 raise NonFiniteError(f"{name} is no longer finite: not saved (lower optim.base_lr)")
         folder = Path(cfg.output_dir)
-        _write_pickle(folder / f"{state.name}.pdparams", weights)
+        path = folder / f"{state.name}.pdparams"
+        _write_pickle(path, weights)
+        averaged = state.ema.weights() if state.ema else weights
+        if state.ema:
+            _write_pickle(_ema_path(path), averaged)
         if is_best:
-            _write_pickle(folder / BEST, weights)
+            _write_pickle(folder / BEST, averaged if cfg.train.best_by == "ema" else weights)
         _write_pickle(folder / f"{state.name}.pdopt", _training_state(state))
         _remove_old(cfg)
     distributed.barrier()
@@ -97,6 +113,7 @@ def _remove_old(cfg: Config) -> None:
         if path not in epochs[: cfg.train.keep_last]:
             path.with_suffix(".pdopt").unlink()  # first: what is left is no longer a checkpoint
             path.unlink()
+            _ema_path(path).unlink(missing_ok=True)
 
 
 def write_config(cfg: Config) -> None:
@@ -153,6 +170,41 @@ def checkpoints(folder: str) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
+def _ema_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_ema.pdparams")
+
+
+def restore_furthest(state: TrainState, folder: str) -> list[str]:
+    """Continues from the furthest checkpoint of a folder that can be read, if there is one.
+
+    Damaged ones beyond it (a disk's fault: they are written whole) are moved aside, to
+    ``NAME.pdparams.damaged``, so that the run can pass them again. All processes call it.
+
+    Returns:
+        Lines that say what was loaded.
+
+    Raises:
+        WeightsError: none can be read; or one is whole, and does not fit this run.
+    """
+    lines = []
+    found = distributed.gather(checkpoints(folder))[0]
+    for path in found:
+        try:
+            lines.append(restore(state, path))
+        except DamagedError as error:
+            lines.append(f"{error}: moved aside, going back to the checkpoint before")
+            distributed.barrier()  # all have seen it
+            if distributed.rank() == 0:
+                for file in (path.with_suffix(".pdopt"), path, _ema_path(path)):
+                    with contextlib.suppress(FileNotFoundError):
+                        file.rename(file.with_name(f"{file.name}.damaged"))
+        else:
+            return lines
+    if found:
+        raise WeightsError(f"none of the checkpoints in {folder} can be read; {lines[0]}")
+    return [f"no checkpoint in {folder} yet: training from the start"]
+
+
 def restore(state: TrainState, path: str | Path) -> str:
     """Continues from a checkpoint: weights, optimizer, place in the run, best metric.
 
@@ -160,19 +212,23 @@ def restore(state: TrainState, path: str | Path) -> str:
         A line that says what was loaded.
 
     Raises:
-        WeightsError: a file of the pair is missing, damaged, or of another network.
+        WeightsError: a file is missing, damaged (DamagedError), or of another network.
     """
     pdopt = Path(path).with_suffix(".pdopt")
     if Path(path).exists() and not pdopt.exists():
         raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
-    loaded = load_weights(state.model, path)
     content = read_pickle(pdopt, what="training state")
+    averages = read_weights(_ema_path(Path(path))) if state.ema else {}
+    loaded = load_weights(state.model, path)
     try:
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
         state.best_top1 = float(content["best_top1"])
         if state.step and content["plan"] != state.plan:
             raise ValueError(f"it stopped within an epoch of {content['plan']}, not {state.plan}")
         _set_velocities(state, content["velocities"])
+        state.precision.set_state(content.get("precision", {}))
+        if state.ema:
+            state.ema.set_weights(averages, int(content["ema_steps"]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"training state {pdopt} does not fit this run: {error}") from error
     return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
@@ -189,6 +245,8 @@ def _training_state(state: TrainState) -> dict[str, Any]:
         "step": state.step,
         "best_top1": state.best_top1,
         "plan": state.plan,
+        "precision": state.precision.state(),
+        "ema_steps": state.ema.steps if state.ema else 0,
         "velocities": velocities,
     }
 

@@ -1,0 +1,58 @@
+"""SIGTERM and Ctrl-C during training: the step under way is finished, and saved."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a wish to end, as Ctrl-C is one."""
+
+
+class Stop:
+    """Which signal has asked this process to stop, if one has."""
+
+    def __init__(self) -> None:
+        self.signal: int = 0
+        self._waits = False
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """While entered, a signal is noted in ``signal``; a second Ctrl-C counts at once."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def error(self, message: str) -> KeyboardInterrupt:
+        """What is raised for the signal; another process's is taken for a SIGTERM."""
+        return KeyboardInterrupt(message) if self.signal == signal.SIGINT else Terminated(message)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The signals' handler."""
+        # Paddle's launcher sends SIGTERM three times, and means one.
+        again = self.signal == signal.SIGINT == number
+        self.signal = number
+        if again or not self._waits:
+            raise self.error("")
+        if number == signal.SIGINT:
+            os.write(2, b"\nending after this step (Ctrl-C again: at once)\n")
+
+
+@contextlib.contextmanager
+def handled_signals() -> Iterator[Stop]:
+    """SIGTERM and Ctrl-C raise a KeyboardInterrupt, or wait where they are deferred."""
+    stop = Stop()
+    before: dict[signal.Signals, Any] = {}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a shell's background job
+            before[number] = signal.signal(number, stop.handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
