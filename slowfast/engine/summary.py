@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.config import Config
+from slowfast.engine.multigrid import batches_in_turn, expand, phases
 from slowfast.models.summary import summarize
 from slowfast.models.zoo import build_model
 from slowfast.optim import learning_rate
@@ -35,18 +36,21 @@ def summary_text(cfg: Config) -> str:
             "",
             *_table(cells),
             "",
-            *_schedule(cfg),
+            *_schedule(expand(cfg)),
+            *_phases(cfg),
         ]
     )
 
 
 def draw_schedule(cfg: Config) -> Path:
     """Draws the learning rate of every epoch; returns the picture's path, in the output folder."""
+    cfg = expand(cfg)
     optim, num_epochs = cfg.optim, cfg.train.epochs
     epochs = np.linspace(0, num_epochs, 2000, endpoint=False)
     rates = np.array([learning_rate(float(epoch), optim, num_epochs) for epoch in epochs])
     path = Path(cfg.output_dir) / "learning_rate.png"
-    title = f"{optim.schedule}, total batch {optim.base_batch_size}, {num_epochs} epochs"
+    kind = "multigrid" if cfg.train.multigrid else optim.schedule
+    title = f"{kind}, total batch {optim.base_batch_size}, {num_epochs} epochs"
     learning_rate_curve(epochs, rates, title, path)
     return path
 
@@ -82,4 +86,18 @@ def _schedule(cfg: Config) -> list[str]:
         lr = learning_rate(epoch, optim, epochs)
         digits = 6 if lr == 0 else max(6, 3 - math.floor(math.log10(lr)))
         lines.append(f"  {name.ljust(14)}  epoch {epoch:6.1f}  {lr:.{digits}f}")
+    return lines
+
+
+def _phases(cfg: Config) -> list[str]:
+    """Multigrid's phases, a line each."""
+    if not cfg.train.multigrid:
+        return []
+    lines = ["", "multigrid: to epoch, clips x frames x crop of the steps in turn (a process)"]
+    for phase in phases(cfg):
+        turn = ", ".join(
+            f"{batch.factor * cfg.train.batch_size}x{batch.grid.num_frames}x{batch.grid.crop_size}"
+            for batch in batches_in_turn(cfg, phase)
+        )
+        lines.append(f"  {phase.end:5d}  {turn}")
     return lines
