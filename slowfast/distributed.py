@@ -41,7 +41,7 @@ def start(device: str) -> None:
         DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
     """
     if world_size() > 1:
-        _end_with_launcher()
+        end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if device == "gpu" and not has_gpu:
@@ -62,8 +62,8 @@ def start(device: str) -> None:
     dist.init_parallel_env()
 
 
-def _end_with_launcher() -> None:
-    """Asks Linux for a SIGTERM when the launcher is gone; else processes would train on unseen."""
+def end_with_parent() -> None:
+    """Asks Linux for a SIGTERM when the parent is gone; else processes would train on unseen."""
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)

@@ -103,6 +103,9 @@ def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
     last = epoch == run.course.epochs or _is_over(run, state)
     is_whole = state.step == 0
     if is_whole and cfg.precise_bn_batches and (last or epoch % cfg.precise_bn_interval == 0):
+        state.epoch, state.step = epoch - 1, run.course.length(epoch - 1)
+        save_checkpoint(state, run.cfg)  # to go on from if what follows is interrupted
+        state.epoch, state.step = epoch, 0
         _precise_bn(run, state)
     if last or epoch % cfg.save_interval == 0:
         save_checkpoint(state, run.cfg)  # before anything can go wrong in the validation
@@ -218,7 +221,8 @@ def train_epoch(run: Run, state: TrainState) -> bool:
         state.epoch, state.step = epoch + 1, 0
     if steps and not pace.seen:
         raise VideoError(f"nothing of epoch {epoch + 1} can be read; see the log for each video")
-    pace.log_end()
+    if steps and not is_stopped:
+        pace.log_end()
     if cfg.data.on_error != "raise":
         _list_unreadable(unreadable, epoch, cfg)
     return is_stopped

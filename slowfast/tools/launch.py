@@ -10,13 +10,16 @@ OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU process
 
 import argparse
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
 
 import paddle
 
+from slowfast import distributed
 from slowfast.cli import USER_ERRORS, parse_args
 from slowfast.config import ConfigError
 from slowfast.files import error_line
@@ -27,7 +30,7 @@ MAIN = Path(__file__).parents[2] / "main.py"
 
 
 def main(argv: list[str]) -> int:
-    """Replaces this process by the run; returns only if it cannot start."""
+    """Starts the run; returns its exit status, 1 if it cannot start."""
     parser = argparse.ArgumentParser(prog="slowfast.tools.launch", description=DESCRIPTION)
     parser.add_argument("how", choices=("multi", "single"))
     parser.add_argument("log_dir")
@@ -37,29 +40,57 @@ def main(argv: list[str]) -> int:
         flags = parse_args(args.flags)
         if not flags.summary:
             read_inputs(flags)  # what is wrong with them is said once, not by each process
-        start(args.how, args.log_dir, args.flags)
+        return start(args.how, args.log_dir, args.flags)
     except (*USER_ERRORS, OSError) as error:
         print(error_line(error), file=sys.stderr)
     return 1
 
 
-def start(how: str, log_dir: str, flags: list[str]) -> NoReturn:
-    """Becomes main.py, or the launcher of several of it."""
+def start(how: str, log_dir: str, flags: list[str]) -> int:
+    """Becomes main.py; or runs the launcher of several of it, and returns its exit status."""
     processes = num_processes() if how == "multi" else 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     env = os.environ | settings(os.environ, cores or 1, processes)
-    command = [sys.executable, "-B", str(MAIN), *flags]
-    if how == "multi":
-        launcher = ["-m", "paddle.distributed.launch", "--log_level=WARNING"]
-        if not _num_gpus():
-            launcher.append(f"--nproc_per_node={processes}")
-            if "CUDA_VISIBLE_DEVICES" in env:
-                # Paddle's launcher takes the variable's list for the devices to start processes on,
-                # also where there are none; this word alone means no list (run), and to CUDA no
-                # device (not run).
-                env["CUDA_VISIBLE_DEVICES"] = "all"
-        command = [sys.executable, "-B", *launcher, f"--log_dir={log_dir}", *command[2:]]
-    os.execve(sys.executable, command, env)
+    if how == "single":
+        os.execve(sys.executable, [sys.executable, "-B", str(MAIN), *flags], env)
+    launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
+    if not _num_gpus():
+        launcher.append(f"--nproc_per_node={processes}")
+        if "CUDA_VISIBLE_DEVICES" in env:
+            # Paddle's launcher takes the variable's list for the devices to start processes on,
+            # also where there are none; this word alone means no list (run), and to CUDA no
+            # device (not run).
+            env["CUDA_VISIBLE_DEVICES"] = "all"
+    command = [*launcher, f"--log_dir={log_dir}", str(MAIN), *flags]
+    return run_launcher(command, env, Path(log_dir) / "workerlog.0")
+
+
+def run_launcher(command: list[str], env: Mapping[str, str], log: Path) -> int:
+    """Runs Paddle's launcher; returns its exit status, 128 + n after signal n.
+
+    Ctrl-C and SIGTERM go on to it. It passes them to its processes and shows no more of what
+    these say: the last line of ``log``, rank 0's, which tells what is saved, is shown here.
+    """
+    asked: list[int] = []
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        launcher.send_signal(number)
+
+    # A session of its own: else a terminal's Ctrl-C would reach it twice, and it would hurry.
+    launcher = subprocess.Popen(
+        command, env=env, start_new_session=True, preexec_fn=distributed.end_with_parent
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, forward)
+    status = launcher.wait()
+    if not asked:
+        return status if status >= 0 else 128 - status
+    lines = _read(log).splitlines()
+    if lines and lines[-1].startswith(("interrupted", "error: ")):
+        print(lines[-1], file=sys.stderr)
+    return 128 + asked[0]
 
 
 def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, str]:
@@ -98,9 +129,9 @@ def _num_gpus() -> int:
     return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
-def _read(path: str) -> str:
+def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="ascii", errors="replace")
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

@@ -1,0 +1,140 @@
+"""SIGTERM and Ctrl-C: the step under way is finished and saved; then everything ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_run import REPOSITORY, environment, main_py, write_tiny_config
+
+from slowfast.engine.state import checkpoints
+from slowfast.engine.stop import Terminated, handled_signals
+from slowfast.weights import read_weights
+
+FLAGS = ["-c", "tiny.yaml", "-o", "train.epochs=400", "train.log_interval=1", "model.dropout=0"]
+ALONE = [sys.executable, str(REPOSITORY / "main.py"), *FLAGS]
+LAUNCHED = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node=2",
+            "--log_dir=log", *ALONE[1:], "train.batch_size=2"]  # fmt: skip
+SCRIPT = ["bash", str(REPOSITORY / "run_train_multi.sh"), *FLAGS, "train.batch_size=2",
+          "train.val_interval=1000"]  # fmt: skip
+
+
+def listen_to_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+
+
+def stopped(
+    command: list[str], folder: Path, number: signal.Signals, after: Callable[[Path], bool]
+) -> tuple[int, str]:
+    """Runs a command until ``after`` and sends it a signal: its status and what it said."""
+    env = environment() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=listen_to_ctrl_c,
+    ) as process:  # fmt: skip
+        while not after(folder):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def in_the_second_epoch(folder: Path) -> bool:
+    rows = folder / "out" / "metrics.jsonl"
+    return rows.exists() and any(row["epoch"] == 2 for row in read_rows(rows))
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def steps_saved(folder: Path) -> int:
+    """Steps that the furthest checkpoint has done; 6 make an epoch."""
+    name = checkpoints(str(folder / "out"))[0].stem
+    epoch, _, step = name.removeprefix("SlowFast_epoch_").partition("_step_")
+    return 6 * (int(epoch) - bool(step)) + int(step or 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "status"),
+    [
+        (ALONE, signal.SIGTERM, 143),
+        (ALONE, signal.SIGINT, 130),
+        (LAUNCHED, signal.SIGTERM, 15),
+        (SCRIPT, signal.SIGINT, 130),
+    ],
+    ids=["alone-SIGTERM", "alone-SIGINT", "launched-SIGTERM", "script-SIGINT"],
+)
+def test_a_signal_saves_the_steps_that_are_done(
+    tmp_path: Path, command: list[str], number: signal.Signals, status: int
+) -> None:
+    write_tiny_config(tmp_path)
+    found, said = stopped(command, tmp_path, number, in_the_second_epoch)
+    assert found == status, said
+    assert "Traceback" not in said
+    log = tmp_path / "log" / "workerlog.0"
+    words = said + (log.read_text() if log.exists() else "")
+    saved = checkpoints(str(tmp_path / "out"))[0].stem
+    assert f"interrupted: {saved} is saved (go on with --resume auto)" in words
+    rows = read_rows(tmp_path / "out" / "metrics.jsonl")
+    assert steps_saved(tmp_path) == max(row["step"] for row in rows if row["kind"] == "train")
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """With all that a checkpoint may hold; the stop is at whichever step the signal finds."""
+    write_tiny_config(tmp_path)
+    flags = ["train.ema=0.9", "train.epochs=4", "train.keep_last=9"]
+    command = [*ALONE, *flags]
+    _, said = stopped(command, tmp_path, signal.SIGTERM, in_the_second_epoch)
+    assert "interrupted: " in said
+    assert steps_saved(tmp_path) < 24
+    again = main_py(*command[2:], "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    (tmp_path / "whole").mkdir()
+    write_tiny_config(tmp_path / "whole")
+    assert main_py(*command[2:], cwd=tmp_path / "whole").returncode == 0
+    for name in ("SlowFast_epoch_000004.pdparams", "SlowFast_epoch_000004_ema.pdparams"):
+        one, other = (read_weights(f / "out" / name) for f in (tmp_path, tmp_path / "whole"))
+        for key, value in one.items():
+            np.testing.assert_array_equal(value, other[key], err_msg=key)
+
+
+def test_signals_wait_while_deferred_and_count_at_once_elsewhere() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with handled_signals() as stop:
+            with stop.deferred():
+                for _ in range(3):  # as Paddle's launcher does
+                    os.kill(os.getpid(), signal.SIGTERM)
+                assert stop.signal == signal.SIGTERM
+            assert isinstance(stop.error("saved"), Terminated)
+            with pytest.raises(Terminated):
+                os.kill(os.getpid(), signal.SIGTERM)
+        with handled_signals() as stop, stop.deferred():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.signal == signal.SIGINT
+            assert type(stop.error("saved")) is KeyboardInterrupt
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with handled_signals() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.signal == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
