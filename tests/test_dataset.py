@@ -5,6 +5,7 @@ import itertools
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -13,12 +14,14 @@ from conftest import numbered_picture, read_numbers, write_frames, write_mpeg4, 
 
 from slowfast import config
 from slowfast.config import DataConfig
-from slowfast.data import sampling, transforms
+from slowfast.data import rand_augment, sampling, transforms
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import MultiViewVideos, TrainClips, TrainKey, ValClips
 from slowfast.data.opencv_reader import JUMPS_RIGHT
 from slowfast.data.order import Stream, train_batches
 from slowfast.data.sampling import Grid
+from slowfast.data.transforms import Augmentation
+from slowfast.data.video import Pictures
 
 SEED = 3
 SIDE = 48
@@ -139,6 +142,112 @@ def test_flip_changes_the_class_where_sides_matter(samples: list[Sample]) -> Non
         labels.add(clip.label)
     assert labels == {0, 7}
     assert read(TrainKey(0, 2)).label == 2
+
+
+@pytest.mark.parametrize(
+    ("epoch", "sample", "first", "drawn"),
+    [
+        (0, 0, 82, Augmentation(273, 0.538482316445325, 0.1697339259677182, True)),
+        (0, 1, 0, Augmentation(306, 0.2243438631287824, 0.302777554277165, False)),
+        (1, 0, 27, Augmentation(309, 0.9262123141918492, 0.4044605991575929, True)),
+    ],
+)
+def test_what_the_default_config_draws_is_the_same_for_ever(
+    samples: list[Sample], epoch: int, sample: int, first: int, drawn: Augmentation
+) -> None:
+    """A run that goes on with a newer version goes on with the same clips."""
+    with mock.patch.object(transforms, "augment", wraps=transforms.augment) as augment:
+        clip = TrainClips(samples, DataConfig(), SEED)(TrainKey(epoch, sample))
+    assert {call.kwargs["drawn"] for call in augment.call_args_list} == {drawn}
+    assert clip.frames.shape == (32, 224, 224, 3)
+    upright = TrainClips(samples, WHOLE, SEED)(TrainKey(epoch, sample))
+    assert read_numbers(upright.frames[:1]) == [first]
+
+
+AREA_CROP = dataclasses.replace(WHOLE, crop_area=(0.3, 0.6), crop_aspect=(0.5, 2.0))
+
+
+def test_an_area_crop_is_one_box_for_all_frames(tmp_path: Path) -> None:
+    read = TrainClips([coloured_folder(tmp_path, is_still=True)], AREA_CROP, SEED)
+    clips = [read(TrainKey(epoch, 0)).frames for epoch in range(4)]
+    for clip in clips:
+        assert clip.shape == (32, SIDE, SIDE, 3)
+        assert (clip == clip[0]).all()
+    assert len({clip.tobytes() for clip in clips}) == 4
+
+
+def test_an_area_crop_shows_the_same_at_every_size(tmp_path: Path) -> None:
+    """Multigrid training: the box is a share of the picture, whatever it is resized to."""
+    read = TrainClips([coloured_folder(tmp_path, is_still=True)], AREA_CROP, SEED)
+    for epoch in range(4):
+        whole = read(TrainKey(epoch, 0, Grid(8, 2 * SIDE))).frames[0]
+        halved = read(TrainKey(epoch, 0, Grid(8, SIDE))).frames[0].astype(int)
+        assert np.abs(transforms.resize_short_side(whole, SIDE) - halved).mean() < 8
+
+
+def test_a_flip_changes_the_class_of_an_area_crop(tmp_path: Path) -> None:
+    sample = coloured_folder(tmp_path, is_still=True)
+    upright = TrainClips([sample], AREA_CROP, SEED)
+    turning = dataclasses.replace(AREA_CROP, flip=0.5)
+    read = TrainClips([sample], turning, SEED, {0: 7})
+    labels = set()
+    for epoch in range(12):
+        plain, clip = upright(TrainKey(epoch, 0)).frames, read(TrainKey(epoch, 0))
+        wanted = plain[:, :, ::-1] if clip.label == 7 else plain
+        np.testing.assert_array_equal(clip.frames, wanted)
+        labels.add(clip.label)
+    assert labels == {0, 7}
+
+
+@pytest.mark.parametrize("data", [WHOLE, AREA_CROP], ids=["jitter", "area"])
+def test_rand_augment_follows_the_crop_and_takes_rgb(tmp_path: Path, data: DataConfig) -> None:
+    sample = coloured_folder(tmp_path)
+    augmented = dataclasses.replace(data, rand_augment=3, rand_augment_magnitude=7.0)
+    drawn: list[list[rand_augment.Operation]] = []
+
+    def apply(frames: Pictures, operations: list[rand_augment.Operation]) -> None:
+        drawn.append(operations)
+        real(frames, operations)
+
+    real = rand_augment.apply
+    for epoch in range(6):
+        wanted = TrainClips([sample], data, SEED)(TrainKey(epoch, 0)).frames
+        with mock.patch.object(rand_augment, "apply", apply):
+            found = TrainClips([sample], augmented, SEED)(TrainKey(epoch, 0)).frames
+        assert len(drawn[-1]) == 3
+        assert {abs(operation.magnitude) for operation in drawn[-1]} == {7.0}
+        rand_augment.apply(wanted, drawn[-1])
+        np.testing.assert_array_equal(found, wanted)
+    assert len({tuple(operations) for operations in drawn}) == 6
+
+
+def test_erasing_is_one_box_of_the_clip(tmp_path: Path) -> None:
+    sample = coloured_folder(tmp_path)
+    read = TrainClips([sample], dataclasses.replace(WHOLE, erase=0.5), SEED)
+    plain = TrainClips([sample], WHOLE, SEED)
+    shares = []
+    for epoch in range(20):
+        clip, before = read(TrainKey(epoch, 0)).frames, plain(TrainKey(epoch, 0)).frames
+        is_erased = (clip != before).any(axis=(0, 3))
+        rows, columns = is_erased.any(axis=1), is_erased.any(axis=0)
+        np.testing.assert_array_equal(is_erased, rows[:, None] & columns)
+        noise = clip[:, is_erased]
+        assert (noise == noise[0]).all()
+        shares.append(is_erased.mean())
+    assert 4 <= np.count_nonzero(shares) <= 16
+    assert max(shares) < 0.36
+
+
+def coloured_folder(folder: Path, is_still: bool = False) -> Sample:
+    """Frames of blocks of random colours."""
+    rng = np.random.default_rng(5)
+    blocks = rng.integers(0, 256, (1 if is_still else 70, 6, 6, 3), np.uint8)
+    pictures = (
+        cv2.resize(blocks[i % len(blocks)], (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+        for i in range(70)
+    )
+    count = write_frames(folder / "coloured", pictures)
+    return Sample(str(folder / "coloured"), 0, count)
 
 
 TILES = 1000

@@ -1,14 +1,24 @@
-"""Resize, crop and flip, on pictures whose values tell where they come from."""
+"""Resize, crop, flip and erase, on pictures whose values tell where they come from."""
+
+from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
 
+from slowfast.data.rectangles import Box, DrawnRectangle, Shape
 from slowfast.data.transforms import (
+    ERASED_AREA,
+    ERASED_ASPECT,
+    AreaCrop,
     Augmentation,
     augment,
+    augment_area_crop,
     centre_crop,
+    draw_area_crop,
     draw_augmentation,
+    draw_erased,
+    erase,
     resize_short_side,
     resized_crop,
     resized_size,
@@ -100,6 +110,39 @@ def test_the_short_side_is_drawn_from_the_whole_range() -> None:
     assert (np.abs(counts[16:] - 80) < 4 * np.sqrt(400 * 0.2 * 0.8)).all()
 
 
+@pytest.mark.parametrize(
+    ("place", "short_side"),
+    [(0.0, 320), (1.0, 256), (0.5, 284), (0.25, 301)],  # 284.4, 301.2
+)
+def test_the_inverse_of_the_short_side_can_be_drawn_evenly(place: float, short_side: int) -> None:
+    """From 1/320 to 1/256; halfway is the harmonic mean."""
+    rng = mock.Mock(spec=np.random.Generator)
+    rng.uniform.side_effect = lambda low, high: low + place * (high - low)
+    rng.random.return_value = 0.5
+    drawn = draw_augmentation(rng, min_short_side=256, max_short_side=320, flip=0.5, inverse=True)
+    assert drawn == Augmentation(short_side, y=0.5, x=0.5, flip=False)
+    assert isinstance(drawn.short_side, int)
+
+
+def test_the_inverse_draw_keeps_to_the_range_and_favours_the_small() -> None:
+    sides = []
+    for seed in range(2000):
+        rng = np.random.default_rng(seed)
+        drawn = draw_augmentation(rng, min_short_side=20, max_short_side=40, flip=0, inverse=True)
+        sides.append(drawn.short_side)
+    assert {*sides} == {*range(20, 41)}
+    # P(side <= 26) = (1/20 - 1/26.5) / (1/20 - 1/40); a uniform side would give a third of them.
+    small = (1 / 20 - 1 / 26.5) / (1 / 20 - 1 / 40)
+    counted = sum(side <= 26 for side in sides)
+    assert abs(counted - 2000 * small) < 4 * np.sqrt(2000 * small * (1 - small))
+    rng = np.random.default_rng(0)
+    for side in range(1, 400):  # 1 / (1 / side) is not always side
+        same = draw_augmentation(
+            rng, min_short_side=side, max_short_side=side, flip=0, inverse=True
+        )
+        assert same.short_side == side
+
+
 def test_augmentation_is_a_function_of_the_generator() -> None:
     assert draw(5, 24, 48, 0.5) == draw(5, 24, 48, 0.5)
     assert len({draw(seed, 24, 48, 0.5) for seed in range(10)}) == 10
@@ -152,3 +195,82 @@ def test_a_crop_as_large_as_the_picture_is_the_picture() -> None:
     picture = coordinates(20, 20)
     np.testing.assert_array_equal(centre_crop(picture, short_side=20, crop_size=20), picture)
     np.testing.assert_array_equal(augment(picture, draw(0), 20), picture)
+
+
+ASPECT = (3 / 4, 4 / 3)
+
+
+def area_crop(shape: Shape, flip: bool = False) -> AreaCrop:
+    return AreaCrop(DrawnRectangle((shape,), y=0.5, x=0.5), ASPECT, flip)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_an_area_crop_of_its_own_size_is_a_window(flip: bool) -> None:
+    drawn = area_crop(Shape(400 / 2400, 1.0), flip)  # 20 x 20 of 40 x 60, of 21 x 41 places
+    crop = augment_area_crop(coordinates(40, 60), drawn, 20)
+    window = coordinates(40, 60)[10:30, 20:40]
+    np.testing.assert_array_equal(crop, window[:, ::-1] if flip else window)
+    assert crop.dtype == np.uint8
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_an_area_crop_is_stretched_to_a_square(flip: bool) -> None:
+    drawn = area_crop(Shape(800 / 2400, 2.0), flip)  # 20 x 40 at (10, 10)
+    crop = augment_area_crop(coordinates(40, 60), drawn, 10)
+    assert crop.shape == (10, 10, 3)
+    pixels = np.arange(10)[::-1] if flip else np.arange(10)
+    assert np.abs(crop[3, :, 0] - (10 + (pixels + 0.5) * 4 - 0.5)).max() <= 0.5
+    assert np.abs(crop[:, 3, 1] - (10 + (np.arange(10) + 0.5) * 2 - 0.5)).max() <= 0.5
+
+
+def test_an_area_crop_that_fits_nowhere_is_the_middle() -> None:
+    crop = augment_area_crop(coordinates(30, 90), area_crop(Shape(1.0, 1.0)), 30)
+    x = crop[0, :, 0].astype(float)
+    assert np.abs(x - (25 + (np.arange(30) + 0.5) * 40 / 30 - 0.5)).max() <= 0.5  # 4/3 of 30
+    np.testing.assert_array_equal(crop[:, 0, 1], np.arange(30))
+
+
+def test_area_crops_have_the_shares_and_ratios_asked_for() -> None:
+    """On a picture of 240 x 255, whose crop's values tell where its corners were."""
+    flips = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        drawn = draw_area_crop(rng, area=(0.2, 0.3), aspect=(0.5, 0.6), flip=0.3)
+        flips += drawn.flip
+        first, last = augment_area_crop(coordinates(240, 255), drawn, 50)[[0, -1], [0, -1]].astype(
+            int
+        )
+        width, height = (abs(last - first)[:2] * 50 / 49).tolist()
+        assert 0.2 * 0.95 < height * width / (240 * 255) < 0.3 * 1.05
+        assert 0.5 * 0.95 < width / height < 0.6 * 1.05
+    assert abs(flips - 90) < 4 * np.sqrt(300 * 0.3 * 0.7)
+
+
+def test_what_is_erased_has_the_papers_size_and_ratio() -> None:
+    boxes = [draw_erased(np.random.default_rng(seed), 224, 1.0) for seed in range(500)]
+    found = np.array([box for box in boxes if box is not None])
+    assert len(found) == 500  # of ten shapes one fits
+    y, x, height, width = found.T
+    assert y.min() >= 0 and x.min() >= 0
+    assert (y + height).max() <= 224 and (x + width).max() <= 224
+    shares, ratios = height * width / 224**2, width / height
+    assert ERASED_AREA[0] * 0.97 < shares.min() < 0.03 and 0.3 < shares.max() < 0.34
+    assert ERASED_ASPECT[0] * 0.97 < ratios.min() < 0.4 and 2.6 < ratios.max() < 3.45
+    assert abs(np.median(np.log(ratios))) < 0.2
+
+
+def test_erasing_comes_as_often_as_asked_for() -> None:
+    count = sum(
+        draw_erased(np.random.default_rng(seed), 32, 0.3) is not None for seed in range(500)
+    )
+    assert abs(count - 150) < 4 * np.sqrt(500 * 0.3 * 0.7)
+
+
+def test_the_erased_box_has_the_same_noise_in_all_frames_and_nothing_else_changes() -> None:
+    frames = np.full((4, 100, 90, 3), 7, np.uint8)
+    erase(frames, Box(10, 20, 60, 50), np.random.default_rng(0))
+    noise = frames[:, 10:70, 20:70].copy()
+    assert (noise == noise[0]).all()
+    assert (np.abs(np.bincount(noise[0].ravel(), minlength=256) - 9000 / 256) < 30).all()
+    frames[:, 10:70, 20:70] = 7
+    assert (frames == 7).all()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, TestConfig
-from slowfast.data import sampling, transforms
+from slowfast.data import rand_augment, sampling, transforms
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
 from slowfast.data.order import Stream
@@ -79,7 +79,8 @@ class TrainClips:
         """The clip of a key. Of whatever size, it spans the same seconds and draws the same.
 
         A smaller crop comes from as much smaller pictures at the least, and from as large ones at
-        the most (PySlowFast's multigrid training).
+        the most (PySlowFast's multigrid training); one that is a share of the picture's area shows
+        the same in fewer pixels.
         """
         data, sample = self.data, self.samples[key.sample]
         grid = key.grid or Grid(data.num_frames, data.crop_size)
@@ -87,15 +88,11 @@ class TrainClips:
         reader = _open(sample, data)
         span = _span(data, reader.fps)
         wanted = sampling.random_clip(reader.num_frames, span, grid.num_frames, rng)
-        drawn = transforms.draw_augmentation(
-            rng,
-            min_short_side=round(data.min_short_side * grid.crop_size / data.crop_size),
-            max_short_side=data.max_short_side,
-            flip=data.flip,
-        )
-        each = functools.partial(transforms.augment, drawn=drawn, crop_size=grid.crop_size)
-        label = self.flipped.get(sample.label, sample.label) if drawn.flip else sample.label
-        return Clip(_read(reader, wanted, each), label, key.sample)
+        each, is_flipped = _draw_crop(data, grid.crop_size, rng)
+        frames = _read(reader, wanted, each)
+        _augment_clip(frames, data, rng)
+        label = self.flipped.get(sample.label, sample.label) if is_flipped else sample.label
+        return Clip(frames, label, key.sample)
 
 
 class ValClips:
@@ -156,6 +153,37 @@ class MultiViewVideos:
         _, height, width, _ = frames.shape
         crops = sampling.view_crops(height, width, test.crop_size, test.num_crops)
         return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)
+
+
+def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
+    """What each frame of a training clip goes through, and whether it is flipped."""
+    if data.crop_area:
+        box = transforms.draw_area_crop(
+            rng, area=data.crop_area, aspect=data.crop_aspect, flip=data.flip
+        )
+        each = functools.partial(transforms.augment_area_crop, drawn=box, crop_size=crop_size)
+        return each, box.flip
+    drawn = transforms.draw_augmentation(
+        rng,
+        min_short_side=round(data.min_short_side * crop_size / data.crop_size),
+        max_short_side=data.max_short_side,
+        flip=data.flip,
+        inverse=data.inverse_short_side,
+    )
+    each = functools.partial(transforms.augment, drawn=drawn, crop_size=crop_size)
+    return each, drawn.flip
+
+
+def _augment_clip(frames: Pictures, data: DataConfig, rng: np.random.Generator) -> None:
+    """RandAugment and erasing, in place: on RGB, which ``each`` need not be given."""
+    if data.rand_augment:
+        rand_augment.apply(
+            frames, rand_augment.draw(rng, data.rand_augment, data.rand_augment_magnitude)
+        )
+    if data.erase:
+        box = transforms.draw_erased(rng, frames.shape[1], data.erase)
+        if box is not None:
+            transforms.erase(frames, box, rng)
 
 
 def _open(sample: Sample, data: DataConfig) -> Reader:

@@ -1,0 +1,74 @@
+"""Mixup and CutMix: clips of a batch blended with one another, and their labels with them.
+
+On the normalised clip, before the network splits it, so that both pathways see the same mixture.
+
+Legend: N clips, T frames, H x W pixels, K classes.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+from paddle import Tensor
+
+
+def mix(
+    clip_NCTHW: Tensor,
+    labels: NDArray[Any],
+    *,
+    num_classes: int,
+    mixup: float,
+    cutmix: float,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """The mixed clips, and their targets ``[N, K]`` float32, whose rows sum to 1.
+
+    Mixup (Zhang et al. 2018) blends each clip with a partner by lambda from Beta(mixup, mixup);
+    CutMix (Yun et al. 2019) puts a box of the partner into all frames, of a share of 1 - lambda,
+    lambda from Beta(cutmix, cutmix). One lambda serves the batch, as in timm and PySlowFast.
+
+    The partners are a random permutation of the batch, as in both papers, so that any N will do
+    and partners change; some may be partners of themselves, and a single clip stays as it is.
+
+    Args:
+        mixup: 0 for none; with both above 0, one of them is drawn, each as likely.
+        cutmix: likewise; one of the two is above 0.
+    """
+    if mixup > 0 and cutmix > 0:
+        mixup, cutmix = (mixup, 0.0) if rng.random() < 0.5 else (0.0, cutmix)
+    alpha = mixup or cutmix
+    share = float(rng.beta(alpha, alpha))
+    partners = rng.permutation(len(labels))
+    if len(labels) > 1:
+        partner_NCTHW = paddle.index_select(clip_NCTHW, paddle.to_tensor(partners), axis=0)
+        if mixup:
+            clip_NCTHW = share * clip_NCTHW + (1.0 - share) * partner_NCTHW
+        else:
+            height, width = clip_NCTHW.shape[-2:]
+            y, x = int(rng.integers(height)), int(rng.integers(width))
+            is_cut = box_mask(height, width, share, (y, x))
+            share = 1.0 - float(is_cut.mean())
+            clip_NCTHW = paddle.where(paddle.to_tensor(is_cut), partner_NCTHW, clip_NCTHW)
+    return clip_NCTHW, mixed_targets(labels, partners, share, num_classes)
+
+
+def box_mask(height: int, width: int, share: float, centre: tuple[int, int]) -> NDArray[np.bool_]:
+    """``[H, W]``: where CutMix pastes. A box of 1 - share of the area, cut off at the borders."""
+    (y, x), side = centre, math.sqrt(1.0 - share)
+    half_height, half_width = int(height * side) // 2, int(width * side) // 2
+    mask = np.zeros((height, width), bool)
+    mask[max(y - half_height, 0) : y + half_height, max(x - half_width, 0) : x + half_width] = True
+    return mask
+
+
+def mixed_targets(
+    labels: NDArray[Any], partners: NDArray[np.int64], share: float, num_classes: int
+) -> Tensor:
+    """``share`` of each clip's label and the rest of its partner's, ``[N, K]`` float32."""
+    targets = np.zeros((len(labels), num_classes), np.float32)
+    rows = np.arange(len(labels))
+    targets[rows, labels] += share
+    targets[rows, labels[partners]] += 1.0 - share
+    return paddle.to_tensor(targets)
