@@ -44,7 +44,7 @@ def mix(
     if len(labels) > 1:
         partner_NCTHW = paddle.index_select(clip_NCTHW, paddle.to_tensor(partners), axis=0)
         if mixup:
-            clip_NCTHW = share * clip_NCTHW + (1.0 - share) * partner_NCTHW
+            clip_NCTHW = paddle.lerp(partner_NCTHW, clip_NCTHW, share)  # one pass, not three
         else:
             height, width = clip_NCTHW.shape[-2:]
             y, x = int(rng.integers(height)), int(rng.integers(width))
@@ -69,6 +69,6 @@ def mixed_targets(
     """``share`` of each clip's label and the rest of its partner's, ``[N, K]`` float32."""
     targets = np.zeros((len(labels), num_classes), np.float32)
     rows = np.arange(len(labels))
-    targets[rows, labels] += share
+    targets[rows, labels] = share
     targets[rows, labels[partners]] += 1.0 - share
     return paddle.to_tensor(targets)
