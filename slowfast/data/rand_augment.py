@@ -1,9 +1,9 @@
 """RandAugment (Cubuk et al. 2020): a few operations drawn from fourteen, all of one strength.
 
 An operation takes an RGB picture ``[H, W, 3]`` uint8 and a magnitude of -10 to 10, and gives a
-picture of the same size. What they do at 10 is torchvision's; at 0 they do nothing, apart from
-auto contrast and equalize, which have no strength. A negative magnitude goes the other way where
-there is one. Values are rounded, and cut off at 0 and 255.
+picture of the same size. What they do at 10 is torchvision's (translations: timm's); at 0 they do
+nothing, apart from auto contrast and equalize, which have no strength. A negative magnitude goes
+the other way where there is one. Values are rounded, and cut off at 0 and 255.
 
 Written here because no library fits: albumentations is archived, needs a second OpenCV wheel and
 goes on under AGPL; imgaug and AugLy have had no release for years; torchvision, timm and kornia

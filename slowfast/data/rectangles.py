@@ -66,7 +66,10 @@ def place(drawn: DrawnRectangle, height: int, width: int) -> Box | None:
 
 
 def centre_box(height: int, width: int, aspect: tuple[float, ...]) -> Box:
-    """The largest box in the middle whose width / height is within ``aspect`` (torchvision)."""
+    """The largest box in the middle whose width / height is within ``aspect``.
+
+    torchvision's; mmaction2 takes a square.
+    """
     low, high = aspect
     box_height, box_width = height, width
     if width / height < low:

@@ -108,7 +108,7 @@ def draw_erased(rng: np.random.Generator, side: int, probability: float) -> Box 
 def erase(frames: Pictures, box: Box, rng: np.random.Generator) -> None:
     """Fills a box of a clip's frames, in place, with noise: the same in all of them.
 
-    Each value is uniform in 0..255, as Zhong et al. have it. (timm and PySlowFast draw it after
+    Each value is uniform in 0..255, as Zhong et al. have it. (PySlowFast draws it after
     normalisation from N(0, 1), and for each frame anew.)
     """
     noise = rng.integers(0, 256, (box.height, box.width, 3), np.uint8)
