@@ -208,7 +208,7 @@ class TrainConfig:
     0 for none."""
     cutmix: float = 0.0
     """CutMix: a rectangle of each clip comes from another, its area from Beta(cutmix, cutmix).
-    0 for none. With mixup, too, each step draws one of them."""
+    0 for none. With mixup, too, each batch draws one of them."""
     label_smoothing: float = 0.0
     """Share of the target that all classes have alike, the rest being the label's."""
     freeze: tuple[str, ...] = ()
