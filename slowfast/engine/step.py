@@ -19,6 +19,7 @@ from slowfast.data.order import Stream
 from slowfast.data.sampling import Grid
 from slowfast.data.video import VideoError
 from slowfast.engine.loss import cross_entropy
+from slowfast.engine.mix import mix
 from slowfast.engine.precision import Precision
 from slowfast.engine.preprocess import normalize
 from slowfast.metrics import Meter
@@ -114,9 +115,18 @@ def _add_gradients(
     labels = np.array([clip.label for clip in clips])
     clip_NCTHW = normalize(frames, cfg.data.mean, cfg.data.std)
     targets = paddle.to_tensor(labels)
+    if cfg.train.mixup or cfg.train.cutmix:
+        clip_NCTHW, targets = mix(
+            clip_NCTHW,
+            labels,
+            num_classes=cfg.model.num_classes,
+            mixup=cfg.train.mixup,
+            cutmix=cfg.train.cutmix,
+            rng=rng,
+        )
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW)
-    loss = cross_entropy(logits.astype("float32"), targets, cfg.train.label_smoothing)
+    loss = cross_entropy(logits, targets, cfg.train.label_smoothing)
     learner.precision.backward(loss * (len(clips) / wanted))
     meter.add(logits.detach().astype("float32").numpy(), labels, float(loss))
 
