@@ -57,8 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     except (*USER_ERRORS, OSError) as error:
         print(error_line(error), file=sys.stderr, flush=True)
         return 1
-    except RuntimeError as error:
-        reason = distributed.error_of_another_process(error)
+    except RuntimeError:
+        reason = distributed.error_of_another_process()
         if reason is None:
             raise
         print(reason, file=sys.stderr, flush=True)

@@ -79,11 +79,10 @@ def _logs() -> list[Path]:
     return [log for log in logs if folder and log.exists()]
 
 
-def error_of_another_process(error: Exception) -> str | None:
+def error_of_another_process() -> str | None:
     """The ``error: ...`` line of the process whose end broke the connection to this one, if any.
 
-    The launcher shows the output of rank 0 alone; the others' is in their logs. One that was
-    killed has left no line: then that is said, if ``error`` is of a broken connection.
+    The launcher shows the output of rank 0 alone; the others' is in their logs.
     """
     if world_size() == 1:
         return None
@@ -94,17 +93,7 @@ def error_of_another_process(error: Exception) -> str | None:
             if errors:
                 return errors[-1]
         time.sleep(0.1)
-    if any(words in str(error) for words in _BROKEN):
-        where = os.environ.get("PADDLE_LOG_DIR", "its log")
-        return (
-            "error: another process of this run has ended without a word (killed? out of memory?): "
-            f"its log is in {where}; go on with --resume auto"
-        )
     return None
-
-
-_BROKEN = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL")
-"""What gloo and NCCL say when a process at the other end is gone."""
 
 
 def all_reduce_sum(*numbers: float) -> list[float]:

@@ -147,6 +147,50 @@ def test_a_run_goes_on_within_an_epoch_only_as_it_began(tmp_path: Path) -> None:
     assert (other.epoch, other.step) == (1, 0)
 
 
+@pytest.mark.parametrize("suffix", [".pdparams", ".pdopt"])
+def test_a_damaged_last_checkpoint_is_moved_aside_for_the_one_before(
+    tmp_path: Path, suffix: str
+) -> None:
+    """And the run comes to where it was."""
+    write_tiny_config(tmp_path)
+    assert main_py("-c", "tiny.yaml", cwd=tmp_path).returncode == 0
+    last = tmp_path / "out" / "SlowFast_epoch_000002.pdparams"
+    wanted = read_weights(last)
+    damaged = last.with_suffix(suffix)
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    again = main_py("-c", "tiny.yaml", "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    said = again.stdout.splitlines()
+    assert f"SlowFast_epoch_000002{suffix} " in said[1]
+    assert said[1].endswith(": moved aside, going back to the checkpoint before")
+    assert "SlowFast_epoch_000001.pdparams; going on with epoch 2, step 0" in said[2]
+    assert (tmp_path / "out" / f"SlowFast_epoch_000002{suffix}.damaged").stat().st_size == 1000
+    for name, value in read_weights(last).items():
+        np.testing.assert_array_equal(value, wanted[name], err_msg=name)
+
+
+def test_checkpoints_that_are_all_damaged_end_it(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    for run.epoch in (1, 2):
+        state.save_checkpoint(run, cfg)
+    for path in (tmp_path / "out").glob("*.pdopt"):
+        path.write_bytes(b"")
+    with pytest.raises(WeightsError, match="none of the checkpoints in .*out can be read"):
+        state.restore_furthest(fresh_state(cfg), cfg.output_dir)
+
+
+def test_a_whole_checkpoint_of_another_network_is_not_moved_aside(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    for run.epoch in (1, 2):
+        state.save_checkpoint(run, cfg)
+    other = fresh_state(tiny_config(tmp_path, "model.num_classes=9"))
+    with pytest.raises(WeightsError, match="do not fit the network"):
+        state.restore_furthest(other, cfg.output_dir)
+    assert len(state.checkpoints(cfg.output_dir)) == 2
+
+
 @pytest.mark.parametrize("part", [None, {}, [], {"epoch": 1}, "some"])
 def test_a_damaged_training_state_is_refused(tmp_path: Path, part: object) -> None:
     cfg = tiny_config(tmp_path)

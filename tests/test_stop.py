@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C: the step under way is finished and saved; then everything ends."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from tiny_run import REPOSITORY, environment, main_py, write_tiny_config
 
 from slowfast.engine.state import checkpoints
 from slowfast.engine.stop import Terminated, handled_signals
+from slowfast.tools.launch import last_words
 from slowfast.weights import read_weights
 
 FLAGS = ["-c", "tiny.yaml", "-o", "train.epochs=400", "train.log_interval=1", "model.dropout=0"]
@@ -31,7 +33,7 @@ def listen_to_ctrl_c() -> None:
 
 
 def stopped(
-    command: list[str], folder: Path, number: signal.Signals, after: Callable[[Path], bool]
+    command: list[str], folder: Path, number: int, after: Callable[[Path], bool]
 ) -> tuple[int, str]:
     """Runs a command until ``after`` and sends it a signal: its status and what it said."""
     env = environment() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -42,7 +44,8 @@ def stopped(
         while not after(folder):
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.05)
-        process.send_signal(number)
+        if number:
+            process.send_signal(number)
         said, _ = process.communicate(timeout=60)
     return process.returncode, said
 
@@ -106,6 +109,49 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
         one, other = (read_weights(f / "out" / name) for f in (tmp_path, tmp_path / "whole"))
         for key, value in one.items():
             np.testing.assert_array_equal(value, other[key], err_msg=key)
+
+
+def rank_one(folder: Path) -> int:
+    """The process of a run that logs to workerlog.1."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                words = (entry / "environ").read_bytes().split(b"\0")
+                if b"PADDLE_TRAINER_ID=1" in words and Path(entry / "cwd").resolve() == folder:
+                    return int(entry.name)
+    raise AssertionError("there is no rank 1")
+
+
+def test_a_process_that_is_killed_brings_the_others_down_with_the_reason(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+
+    def kill_in_the_second_epoch(folder: Path) -> bool:
+        if in_the_second_epoch(folder):
+            os.kill(rank_one(folder), signal.SIGKILL)
+            return True
+        return False
+
+    status, said = stopped(SCRIPT, tmp_path, 0, kill_in_the_second_epoch)
+    assert status not in (0, None)
+    line = said.splitlines()[-1]
+    assert line.startswith("error: process 1 of the run ended without a word (killed? out of mem")
+    again = main_py(*FLAGS, "train.epochs=2", "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "is_asked", "shown"),
+    [
+        (["a\ninterrupted: x is saved\n", "b\n"], True, "interrupted: x is saved"),
+        (["a\n", "error: höhe.mp4: empty\n"], False, "error: höhe.mp4: empty"),
+        (["a\nerror: same\n", "error: same\n"], False, ""),
+        (["Traceback ...", "Traceback ..."], False, ""),
+        (["Error Message Summary: gloo", "a\n"], False, "error: process 1 of the run ended"),
+    ],
+)
+def test_what_is_shown_of_how_a_run_ended(said: list[str], is_asked: bool, shown: str) -> None:
+    words = last_words(said, is_asked=is_asked)
+    assert words.startswith(shown) and bool(words) == bool(shown)
 
 
 def test_signals_wait_while_deferred_and_count_at_once_elsewhere() -> None:

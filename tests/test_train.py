@@ -107,6 +107,19 @@ def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: P
     assert not list((tmp_path / "out").glob("*.pdparams"))
 
 
+def test_a_loss_that_is_not_finite_ends_all_processes_with_one_line(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    flags = ["optim.base_lr=1e30", "optim.warmup_epochs=0", "train.batch_size=2"]
+    done = main_py("-c", "tiny.yaml", "-o", *flags, cwd=tmp_path, processes=2)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert re.search(r"error: the loss of epoch 1, step \d is nan, training on: .*\.mp4", said), (
+        said
+    )
+    assert "Traceback" not in said and "gloo" not in said
+    assert not list((tmp_path / "out").glob("*.pdparams"))
+
+
 def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     flags = ["-c", "tiny.yaml", "-o", "train.epochs=1", "--deterministic"]

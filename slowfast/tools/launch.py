@@ -62,16 +62,18 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             # device (not run).
             env["CUDA_VISIBLE_DEVICES"] = "all"
     command = [*launcher, f"--log_dir={log_dir}", str(MAIN), *flags]
-    return run_launcher(command, env, Path(log_dir) / "workerlog.0")
+    logs = [Path(log_dir) / f"workerlog.{i}" for i in range(_num_gpus() or processes)]
+    return run_launcher(command, env, logs)
 
 
-def run_launcher(command: list[str], env: Mapping[str, str], log: Path) -> int:
+def run_launcher(command: list[str], env: Mapping[str, str], logs: list[Path]) -> int:
     """Runs Paddle's launcher; returns its exit status, 128 + n after signal n.
 
-    Ctrl-C and SIGTERM go on to it. It passes them to its processes and shows no more of what
-    these say: the last line of ``log``, rank 0's, which tells what is saved, is shown here.
+    Ctrl-C and SIGTERM go on to it. It passes them to its processes, and shows no more of what
+    these say, nor what others than rank 0 say: from their ``logs`` we show what ended the run.
     """
     asked: list[int] = []
+    sizes = [log.stat().st_size if log.exists() else 0 for log in logs]  # of earlier runs
 
     def forward(number: int, frame: FrameType | None) -> None:
         asked.append(number)
@@ -85,12 +87,34 @@ def run_launcher(command: list[str], env: Mapping[str, str], log: Path) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, forward)
     status = launcher.wait()
-    if not asked:
-        return status if status >= 0 else 128 - status
-    lines = _read(log).splitlines()
-    if lines and lines[-1].startswith(("interrupted", "error: ")):
-        print(lines[-1], file=sys.stderr)
-    return 128 + asked[0]
+    if status or asked:
+        said = [_read(log, size) for log, size in zip(logs, sizes, strict=True)]
+        words = last_words(said, is_asked=bool(asked))
+        if words:
+            print(words, file=sys.stderr)
+    if asked:
+        return 128 + asked[0]
+    return status if status >= 0 else 128 - status
+
+
+def last_words(said: list[str], *, is_asked: bool) -> str:
+    """The line that tells what ended a run, of what each process has said; empty if it was shown.
+
+    The launcher has shown what rank 0 said, unless the run was asked to end.
+    """
+    lines = [line for text in said for line in text.splitlines()]
+    if is_asked:
+        return next((line for line in lines if line.startswith(("interrupted", "error: "))), "")
+    errors = [line for line in lines if line.startswith("error: ")]
+    if errors:
+        return "" if errors[0] in said[0] else errors[0]
+    for rank, text in enumerate(said):
+        if not any(word in text for word in ("Traceback", "Error Message Summary", "interrupted")):
+            return (
+                f"error: process {rank} of the run ended without a word (killed? out of memory?), "
+                "and the others with it; go on with --resume auto"
+            )
+    return ""
 
 
 def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, str]:
@@ -129,9 +153,9 @@ def _num_gpus() -> int:
     return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
-def _read(path: str | Path) -> str:
+def _read(path: str | Path, start: int = 0) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        return Path(path).read_bytes()[start:].decode(errors="replace")
     except OSError:
         return ""
 
