@@ -40,6 +40,7 @@ def start(device: str) -> None:
     Raises:
         DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
     """
+    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash, and may hang in it
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})

@@ -146,7 +146,11 @@ def test_a_process_that_is_killed_brings_the_others_down_with_the_reason(tmp_pat
         (["a\n", "error: höhe.mp4: empty\n"], False, "error: höhe.mp4: empty"),
         (["a\nerror: same\n", "error: same\n"], False, ""),
         (["Traceback ...", "Traceback ..."], False, ""),
-        (["Error Message Summary: gloo", "a\n"], False, "error: process 1 of the run ended"),
+        (
+            ["terminate called after throwing an instance of 'gloo::IoException'", "a\n"],
+            False,
+            "error: process 1 of the run ended",
+        ),
     ],
 )
 def test_what_is_shown_of_how_a_run_ended(said: list[str], is_asked: bool, shown: str) -> None:

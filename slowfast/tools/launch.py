@@ -109,7 +109,7 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
     if errors:
         return "" if errors[0] in said[0] else errors[0]
     for rank, text in enumerate(said):
-        if not any(word in text for word in ("Traceback", "Error Message Summary", "interrupted")):
+        if not any(word in text for word in ("Traceback", "terminate called", "interrupted")):
             return (
                 f"error: process {rank} of the run ended without a word (killed? out of memory?), "
                 "and the others with it; go on with --resume auto"
