@@ -24,6 +24,8 @@ _ALLOWED = {
 }
 """What a pickle may name: the makers of numpy arrays and plain containers."""
 
+CLASSIFIER = ("head.projection.weight", "head.projection.bias")
+
 
 class WeightsError(ValueError):
     """A weights file that cannot be used; the message names the file and what is wrong with it."""
@@ -89,7 +91,37 @@ def load_weights(model: nn.Layer, path: str | Path) -> str:
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape; the first ones are named.
     """
+    return _load(model, read_weights(path), path)
+
+
+def load_pretrained(model: nn.Layer, path: str | Path) -> str:
+    """Fills a network that is to be trained on; its classifier stays if its classes are others.
+
+    Returns:
+        ``550 of 552 tensors loaded from PATH; head.projection.weight, head.projection.bias left as
+        initialised: 400 classes in the file, 24 in the network``, or as ``load_weights``.
+
+    Raises:
+        WeightsError: anything else does not fit, as in ``load_weights``.
+    """
     tensors, own = read_weights(path), model.state_dict()
+    features, classes = own[CLASSIFIER[0]].shape
+    weight, bias = (tensors.get(name) for name in CLASSIFIER)
+    if weight is None or bias is None or bias.size == classes:
+        return _load(model, tensors, path)
+    if weight.shape != (features, bias.size):  # not a matter of classes
+        return _load(model, tensors, path)
+    _load(model, tensors | {name: own[name].numpy() for name in CLASSIFIER}, path)
+    return (
+        f"{len(own) - len(CLASSIFIER)} of {len(own)} tensors loaded from {path}; "
+        f"{', '.join(CLASSIFIER)} left as initialised: {bias.size} classes in the file, {classes} "
+        "in the network"
+    )
+
+
+def _load(model: nn.Layer, tensors: Tensors, path: str | Path) -> str:
+    """Fills ``model`` with the tensors that ``path`` holds; see ``load_weights``."""
+    own = model.state_dict()
     faults = [f"{name} is missing" for name in own if name not in tensors]
     faults += [f"{name} is not in this network" for name in tensors if name not in own]
     faults += [

@@ -15,7 +15,13 @@ from slowfast.config import Config, ModelConfig, TrainConfig
 from slowfast.engine.state import TrainState, save_checkpoint
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
-from slowfast.weights import WeightsError, load_weights, read_pickle, read_weights
+from slowfast.weights import (
+    WeightsError,
+    load_pretrained,
+    load_weights,
+    read_pickle,
+    read_weights,
+)
 
 SMALL = ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=5)
 
@@ -87,10 +93,10 @@ def test_half_precision_is_loaded_as_single(tmp_path: Path) -> None:
     assert all(tensor.dtype == paddle.float32 for tensor in net.state_dict().values())
 
 
-def refusal(net: nn.Layer, path: Path) -> str:
+def refusal(net: nn.Layer, path: Path, load: Callable[[Any, Path], str] = load_weights) -> str:
     before = tensors_of(net)
     with pytest.raises(WeightsError) as caught:
-        load_weights(net, path)
+        load(net, path)
     assert_same_weights(net, before)  # every tensor or none
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -255,3 +261,71 @@ def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path: Path, value: 
     })  # fmt: skip
     with pytest.raises(WeightsError, match="weight holds numbers that are not finite"):
         load_weights(model, path)
+
+
+CLASSIFIER = ("head.projection.weight", "head.projection.bias")
+
+
+def test_pretrained_weights_of_the_same_classes_are_all_loaded(
+    tmp_path: Path, scrambled: nn.Layer
+) -> None:
+    path, net = write(tmp_path / "a.pdparams", tensors_of(scrambled)), small_net()
+    count = len(net.state_dict())
+    assert load_pretrained(net, path) == f"{count} of {count} tensors loaded from {path}"
+    assert_same_weights(net, tensors_of(scrambled))
+
+
+def test_pretrained_weights_of_other_classes_leave_the_classifier(
+    tmp_path: Path, scrambled: nn.Layer
+) -> None:
+    path, net = write(tmp_path / "a.pdparams", tensors_of(scrambled)), small_net(num_classes=7)
+    classifier = {name: tensors_of(net)[name] for name in CLASSIFIER}
+    count = len(net.state_dict())
+    assert load_pretrained(net, path) == (
+        f"{count - 2} of {count} tensors loaded from {path}; head.projection.weight, "
+        "head.projection.bias left as initialised: 5 classes in the file, 7 in the network"
+    )
+    assert classifier["head.projection.weight"].any()
+    assert_same_weights(net, tensors_of(scrambled) | classifier)
+
+
+@pytest.mark.parametrize("num_classes", [5, 7])
+def test_pretrained_weights_of_another_network_are_refused(
+    tmp_path: Path, num_classes: int
+) -> None:
+    model = ModelConfig(slow_depth=26, fast_depth=14, width=16, num_classes=num_classes)
+    other = build_model(model, train_crop=32)
+    path = write(tmp_path / "a.pdparams", tensors_of(other))
+    message = refusal(small_net(), path, load_pretrained)
+    assert message.startswith(
+        f"weights {path} do not fit the network: "
+        "s2.pathway0_res1.branch2.a.weight is not in this network; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "fault"),
+    [
+        ("head.projection.weight", None, "head.projection.weight is missing"),
+        ("head.projection.bias", None, "head.projection.bias is missing"),
+        # Another number of features, or of classes in one of the two alone, is no other data set.
+        ("head.projection.weight", (570, 7), "head.projection.weight is [570, 7] in the file, "),
+        ("head.projection.bias", (5,), "head.projection.weight is [576, 7] in the file, "),
+        ("head.projection.bias", (8,), "head.projection.weight is [576, 7] in the file, "),
+    ],
+)
+def test_a_classifier_that_is_none_is_refused(
+    tmp_path: Path, name: str, shape: tuple[int, ...] | None, fault: str
+) -> None:
+    tensors = tensors_of(small_net(num_classes=7))
+    del tensors[name]
+    if shape:
+        tensors[name] = np.zeros(shape, np.float32)
+    path = write(tmp_path / "a.pdparams", tensors)
+    assert fault in refusal(small_net(), path, load_pretrained)
+
+
+def test_a_missing_file_of_pretrained_weights(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdparams"
+    expected = f"weights {path} cannot be read: No such file or directory"
+    assert refusal(small_net(), path, load_pretrained) == expected
