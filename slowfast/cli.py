@@ -32,7 +32,7 @@ from slowfast.models.norm import sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
-from slowfast.weights import WeightsError, load_weights
+from slowfast.weights import WeightsError, load_pretrained, load_weights
 
 USER_ERRORS = (
     ConfigError,
@@ -269,4 +269,6 @@ def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
     model = build_model(cfg.model, cfg.data.crop_size)
     if inputs.weights is not None:
         logger.info(load_weights(model, inputs.weights))
+    elif is_training(args) and cfg.model.pretrained:
+        logger.info(load_pretrained(model, cfg.model.pretrained))
     return model

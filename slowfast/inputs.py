@@ -45,8 +45,9 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         if not Path(cfg.data.train_list).exists():
             raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
         val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
-        for weights in (args.weights, args.resume if args.resume != "auto" else None):
-            if weights is not None:
+        resumed = args.resume if args.resume != "auto" else None
+        for weights in (args.weights, resumed, cfg.model.pretrained):
+            if weights:
                 _require_weights(weights)
         samples = _read_list(cfg, cfg.data.train_list)
         for videos, path in ((samples, cfg.data.train_list), (val_samples, cfg.data.val_list)):

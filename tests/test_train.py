@@ -288,3 +288,22 @@ def wait_until(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.1)
     pytest.fail("waited in vain")
+
+
+def test_fine_tuning_starts_from_weights_of_other_classes(tmp_path: Path) -> None:
+    write_tiny_config(tmp_path)
+    assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
+    source = state.checkpoints(str(tmp_path / "out"))[0]
+    flags = ["-c", "tiny.yaml", "--max_iters", "1", "-o", "model.num_classes=30", "output_dir=new"]
+    flags += ["optim.warmup_start_lr=0", f"model.pretrained={source}"]  # the rate of the step is 0
+    done = main_py(*flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"190 of 192 tensors loaded from {source}; head.projection.weight" in done.stdout
+    before, after = read_weights(source), read_weights(state.checkpoints(str(tmp_path / "new"))[0])
+    name = "s4.pathway0_res0.branch2.b.weight"
+    np.testing.assert_array_equal(after[name], before[name])
+    assert after["head.projection.bias"].shape == (30,)
+    flags[-1] = "model.pretrained=gone.pdparams"
+    done = main_py(*flags, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: weights gone.pdparams cannot be read: No such file")
