@@ -304,6 +304,7 @@ def test_fine_tuning_starts_from_weights_of_other_classes(tmp_path: Path) -> Non
     np.testing.assert_array_equal(after[name], before[name])
     assert after["head.projection.bias"].shape == (30,)
     flags[-1] = "model.pretrained=gone.pdparams"
+    flags.append("output_dir=another")
     done = main_py(*flags, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: weights gone.pdparams cannot be read: No such file")
