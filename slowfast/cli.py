@@ -24,7 +24,7 @@ from slowfast.engine.score_rows import open_rows
 from slowfast.engine.stop import Terminated
 from slowfast.engine.summary import draw_schedule, summary_text
 from slowfast.files import error_line
-from slowfast.inputs import Inputs, is_training, read_config, read_inputs
+from slowfast.inputs import Inputs, is_training, read_config, read_inputs, starts_anew
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
 from slowfast.models.freeze import freeze, freeze_batch_norm
@@ -269,6 +269,6 @@ def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
     model = build_model(cfg.model, cfg.data.crop_size)
     if inputs.weights is not None:
         logger.info(load_weights(model, inputs.weights))
-    elif is_training(args) and cfg.model.pretrained:
+    elif cfg.model.pretrained and starts_anew(args, cfg):
         logger.info(load_pretrained(model, cfg.model.pretrained))
     return model

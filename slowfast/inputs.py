@@ -45,10 +45,11 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         if not Path(cfg.data.train_list).exists():
             raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
         val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
-        resumed = args.resume if args.resume != "auto" else None
-        for weights in (args.weights, resumed, cfg.model.pretrained):
-            if weights:
+        for weights in (args.weights, args.resume if args.resume != "auto" else None):
+            if weights is not None:
                 _require_weights(weights)
+        if cfg.model.pretrained and args.weights is None and starts_anew(args, cfg):
+            _require_weights(cfg.model.pretrained)
         samples = _read_list(cfg, cfg.data.train_list)
         for videos, path in ((samples, cfg.data.train_list), (val_samples, cfg.data.val_list)):
             _require_files(videos or [], path, cfg, all_of_them=cfg.data.on_error == "raise")
@@ -75,6 +76,12 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
 def is_training(args: argparse.Namespace) -> bool:
     """Whether neither another mode was asked for."""
     return not (args.test or args.summary or args.infer is not None)
+
+
+def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:
+    """Whether it trains, and not from a checkpoint: ``--resume auto`` may find none yet."""
+    resumes = args.resume == "auto" and state.checkpoints(cfg.output_dir)
+    return is_training(args) and not resumes and args.resume in (None, "auto")
 
 
 def read_config(args: argparse.Namespace, weights: str | None) -> Config:

@@ -104,7 +104,16 @@ def test_the_steps_of_an_epoch() -> None:
     assert len(seen) == len(set(seen)) == 994
     assert course.done(0, 0) == 0
     assert course.done(73, 5) == 73 * course.length(0) + 5
+    assert course.epochs == 358
     assert course.total == sum(course.length(epoch) for epoch in range(358))
+
+
+def test_the_rate_of_a_step() -> None:
+    """For a batch of 2 of 64; the 8x8 recipe warms up over 34 epochs to 8 times the rate."""
+    course = Course(1000, None, config("train.batch_size=2"))
+    assert course.learning_rate(0, 0) == 0.01 * 2 / 64
+    assert course.learning_rate(60, 3) == pytest.approx(0.8 * 2 / 64)
+    assert course.learning_rate(357, 0) == pytest.approx(0.0001 * 2 / 64)
 
 
 def test_accumulated_batches_are_those_of_one_large_one() -> None:

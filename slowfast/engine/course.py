@@ -9,7 +9,8 @@ from slowfast.config import Config, ConfigError
 from slowfast.data.annotations import ListError
 from slowfast.data.order import batch_sizes, train_batches
 from slowfast.data.sampling import Grid
-from slowfast.engine.multigrid import Batch, Phase, batches_in_turn, phase_at, phases
+from slowfast.engine.multigrid import Batch, Phase, batches_in_turn, expand, phase_at, phases
+from slowfast.optim import learning_rate, lr_scale
 
 
 class Step(NamedTuple):
@@ -31,7 +32,7 @@ class Course:
     Args:
         num_samples: of the training list.
         shards: the tar shard of each sample, by number; None without shards.
-        cfg: the config, see ``multigrid.expand``.
+        cfg: the config.
 
     Raises:
         ConfigError: ``train.global_batch_size`` is not a multiple of what the processes take.
@@ -44,6 +45,7 @@ class Course:
         self.accumulate = accumulated_batches(cfg)
         self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
         """Clips of all processes in a step, in a phase of full size."""
+        self._schedule = expand(cfg)
         self._lengths = [self._num_steps(phase) for phase in self.phases]
 
     @property
@@ -74,6 +76,12 @@ class Course:
     def total(self) -> int:
         """Steps of the run."""
         return self._starts[-1]
+
+    def learning_rate(self, epoch: int, step: int) -> float:
+        """The rate of a step, both from 0, for the batches that the run has."""
+        cfg = self._schedule
+        rate = learning_rate(epoch + step / self.length(epoch), cfg.optim, cfg.train.epochs)
+        return rate * lr_scale(cfg.optim, self.total_batch)
 
     def steps(self, epoch: int) -> list[Step]:
         """This process's steps of an epoch, from 0."""

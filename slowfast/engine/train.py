@@ -19,7 +19,6 @@ from slowfast.data.order import shard_numbers
 from slowfast.data.video import VideoError
 from slowfast.engine.course import Course, Step
 from slowfast.engine.evaluate import validate
-from slowfast.engine.multigrid import expand
 from slowfast.engine.pace import Pace
 from slowfast.engine.precise_bn import precise_bn
 from slowfast.engine.preprocess import normalize
@@ -29,7 +28,7 @@ from slowfast.engine.stop import Stop, handled_signals
 from slowfast.engine.unreadable import Unreadable, write_unreadable
 from slowfast.log import MetricWriter, duration, logger
 from slowfast.models.norm import set_splits
-from slowfast.optim import learning_rate, lr_scale
+from slowfast.optim import lr_scale
 
 UNREADABLE = "unreadable_train.txt"
 
@@ -39,7 +38,6 @@ class Run:
     """What does not change during a training run."""
 
     cfg: Config
-    """With multigrid's epochs and learning rates, see ``expand``."""
     samples: list[Sample]
     val_samples: list[Sample] | None
     course: Course
@@ -71,7 +69,6 @@ def train(
             to go on without it.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
     """
-    cfg = expand(cfg)
     course = Course(len(train_samples), shard_numbers(train_samples), cfg)
     _tell_batch(course, cfg)
     if state.epoch >= course.epochs:
@@ -203,8 +200,7 @@ def train_epoch(run: Run, state: TrainState) -> bool:
     is_stopped = False
     for step, items, reader_cost in _timed(run.loader, steps, epoch):
         work = _readable(run, unreadable, step, items)
-        lr = learning_rate(epoch + state.step / course.length(epoch), cfg.optim, cfg.train.epochs)
-        lr *= lr_scale(cfg.optim, course.total_batch)
+        lr = course.learning_rate(epoch, state.step)
         outcome = train_step(run.learner, work, lr, epoch, state.step)
         _check_loss(run, state, step, outcome)
         if state.ema and outcome.is_taken:
