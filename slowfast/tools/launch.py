@@ -61,6 +61,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             # also where there are none; this word alone means no list (run), and to CUDA no
             # device (not run).
             env["CUDA_VISIBLE_DEVICES"] = "all"
+    log_dir = os.environ.get("PADDLE_LOG_DIR", log_dir)  # which goes before the launcher's flag
     command = [*launcher, f"--log_dir={log_dir}", str(MAIN), *flags]
     logs = [Path(log_dir) / f"workerlog.{i}" for i in range(_num_gpus() or processes)]
     return run_launcher(command, env, logs)
@@ -108,13 +109,14 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
     errors = [line for line in lines if line.startswith("error: ")]
     if errors:
         return "" if errors[0] in said[0] else errors[0]
-    for rank, text in enumerate(said):
-        if not any(word in text for word in ("Traceback", "terminate called", "interrupted")):
-            return (
-                f"error: process {rank} of the run ended without a word (killed? out of memory?), "
-                "and the others with it; go on with --resume auto"
-            )
-    return ""
+    loud = ("Traceback", "terminate called", "interrupted")
+    silent = [str(i) for i, text in enumerate(said) if not any(word in text for word in loud)]
+    if not silent:
+        return ""
+    return (
+        f"error: process {' and '.join(silent)} of this machine ended without a word (killed? out "
+        "of memory?); go on with --resume auto"
+    )
 
 
 def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, str]:
