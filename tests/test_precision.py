@@ -337,7 +337,7 @@ def test_the_convolutions_and_the_classifier_would_be_cast() -> None:
         [sys.executable, "-c", DECISIONS],
         capture_output=True,
         text=True,
-        env=environment() | HERE | {"GLOG_vmodule": "amp_utils=6"},
+        env=environment() | HERE | {"GLOG_vmodule": "amp_utils=6", "GLOG_minloglevel": "0"},
         timeout=120,
     )
     assert run.returncode == 0, run.stderr[-2000:]
