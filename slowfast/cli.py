@@ -15,8 +15,8 @@ from slowfast.data.decode import decoder_version
 from slowfast.data.order import shard_numbers
 from slowfast.data.video import VideoError
 from slowfast.data.worker import ReaderDiedError
-from slowfast.engine import evaluate, infer, report, state, train
-from slowfast.engine.course import accumulated_batches
+from slowfast.engine import evaluate, infer, report, run_folder, state, train
+from slowfast.engine.course import Course
 from slowfast.engine.ema import Ema
 from slowfast.engine.precision import LossScaleError, Precision
 from slowfast.engine.results import ResultsError
@@ -41,7 +41,7 @@ USER_ERRORS = (
     WeightsError,
     ReaderDiedError,
     ResultsError,
-    state.FolderError,
+    run_folder.FolderError,
     state.NonFiniteError,
     LossScaleError,
     distributed.DeviceError,
@@ -189,7 +189,10 @@ def _run(args: argparse.Namespace) -> int:
         _test(args, inputs, model)
         return 0
     results = infer.infer(model, inputs.samples, inputs.labels, inputs.cfg)
-    return 1 if any("error" in row for row in results) else 0
+    unread = sum("error" in row for row in results)
+    if unread:
+        raise VideoError(f"{unread} of {len(results)} videos could not be read")
+    return 0
 
 
 def _test(args: argparse.Namespace, inputs: Inputs, model: VideoClassifier) -> None:
@@ -213,9 +216,10 @@ def _test(args: argparse.Namespace, inputs: Inputs, model: VideoClassifier) -> N
 def _train(args: argparse.Namespace, inputs: Inputs) -> int:
     cfg = inputs.cfg
     is_writer = distributed.rank() == 0
-    with state.sole_run(cfg.output_dir) if is_writer else contextlib.nullcontext():
+    with run_folder.sole_run(cfg.output_dir) if is_writer else contextlib.nullcontext():
         start_logging(distributed.rank(), cfg.output_dir)
         model = _start(args, inputs)
+        course = Course(len(inputs.samples), shard_numbers(inputs.samples), cfg)
         freeze(model, cfg.train.freeze)
         if cfg.train.freeze_bn:
             freeze_batch_norm(model)
@@ -226,7 +230,7 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
             build_optimizer(model, cfg.optim),
             precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
             ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
-            plan=_plan(inputs),
+            plan=_plan(inputs, course),
         )
         if args.resume == "auto":
             for line in state.restore_furthest(run_state, cfg.output_dir):
@@ -236,22 +240,23 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
             if Path(args.resume).resolve().parent != Path(cfg.output_dir).resolve():
                 run_state.best_top1 = -1.0  # the best one so far stays where it is
         if is_writer:
-            state.write_config(cfg)
-        train.train(run_state, inputs.samples, inputs.val_samples, cfg, max_iters=args.max_iters)
+            run_folder.write_config(cfg)
+        samples, val_samples = inputs.samples, inputs.val_samples
+        train.train(run_state, course, samples, val_samples, cfg, max_iters=args.max_iters)
     return 0
 
 
-def _plan(inputs: Inputs) -> dict[str, int]:
+def _plan(inputs: Inputs, course: Course) -> dict[str, int]:
     """What the order of an epoch's clips depends on."""
     cfg, samples = inputs.cfg, inputs.samples
-    at_once = cfg.train.batch_size * distributed.world_size()
     plan = {
         "samples": len(samples),
         "list": zlib.crc32("\n".join(sample.path for sample in samples).encode()),
-        "total batch": at_once * accumulated_batches(cfg),
-        "multigrid": int(cfg.train.multigrid),
+        "total batch": course.total_batch,
         "seed": cfg.seed,
     }
+    if cfg.train.multigrid:
+        plan["multigrid"] = zlib.crc32(repr(course.phases).encode())
     if shard_numbers(samples):  # then the order depends on these, too
         plan["processes"] = distributed.world_size()
         plan["data.num_workers"] = cfg.data.num_workers

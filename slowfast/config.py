@@ -219,7 +219,7 @@ class TrainConfig:
     """Batch norm over the clips of all processes; GPUs only."""
     precise_bn_interval: int = 10
     """Epochs between two computations of batch norm's statistics over precise_bn_batches, which
-    then take the place of the running ones; also after the last epoch."""
+    then take the place of the running ones; also before each validation and after the last."""
     precise_bn_batches: int = 200
     """Batches per process for it, or all of the epoch's if there are fewer; 0 for never."""
     multigrid: bool = False

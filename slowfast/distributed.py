@@ -70,6 +70,11 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
+def log_folder(default: str) -> str:
+    """Where the launcher has its processes log: PADDLE_LOG_DIR goes before its own flag."""
+    return os.environ.get("PADDLE_LOG_DIR", default)
+
+
 _log_sizes: dict[str, int] = {}  # of earlier runs: the launcher appends to their logs
 
 

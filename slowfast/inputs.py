@@ -8,7 +8,8 @@ from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.annotations import ListError, Sample, missing_files, read_labels, read_list
 from slowfast.data.decode import decoder_version
 from slowfast.data.shards import shard_of
-from slowfast.engine import infer, state
+from slowfast.engine import infer, run_folder
+from slowfast.engine.multigrid import phases
 from slowfast.engine.results import check_new
 from slowfast.weights import WeightsError
 
@@ -41,7 +42,8 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
     if is_training(args):
         cfg = read_config(args, None)
         decoder_version(cfg.data.decoder)
-        state.check_folder(cfg.output_dir, args.resume)
+        phases(cfg)  # whether there can be any
+        run_folder.check_folder(cfg.output_dir, args.resume)
         if not Path(cfg.data.train_list).exists():
             raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
         val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
@@ -56,7 +58,7 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         return Inputs(cfg, args.weights, samples, val_samples, None)
     weights = args.weights
     if weights is None:
-        weights = str(Path(read_config(args, None).output_dir) / state.BEST)
+        weights = str(Path(read_config(args, None).output_dir) / run_folder.BEST)
         if not Path(weights).exists():
             raise WeightsError(f"no -w given, and there is no {weights} from a training run")
     cfg = read_config(args, weights)
@@ -80,7 +82,7 @@ def is_training(args: argparse.Namespace) -> bool:
 
 def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:
     """Whether it trains, and not from a checkpoint: ``--resume auto`` may find none yet."""
-    resumes = args.resume == "auto" and state.checkpoints(cfg.output_dir)
+    resumes = args.resume == "auto" and run_folder.checkpoints(cfg.output_dir)
     return is_training(args) and not resumes and args.resume in (None, "auto")
 
 
@@ -99,7 +101,7 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
     if path is None and weights is not None:
         _require_weights(weights)
         own = Path(weights).with_suffix(".yaml")
-        path = own if own.exists() else Path(weights).parent / state.CONFIG
+        path = own if own.exists() else Path(weights).parent / run_folder.CONFIG
         if not path.exists():
             raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
     return load_config(path or DEFAULT_CONFIG, overrides)

@@ -1,5 +1,6 @@
 """Weights files: read without running anything in them, matched strictly against a network."""
 
+import errno
 import io
 import pickle
 from pathlib import Path
@@ -54,7 +55,8 @@ def read_pickle(path: str | Path, what: str = "weights") -> Any:
     try:
         return _NumpyUnpickler(io.BytesIO(Path(path).read_bytes())).load()
     except OSError as error:
-        raise WeightsError(f"{what} {path} cannot be read: {error.strerror}") from error
+        kind = DamagedError if error.errno == errno.EIO else WeightsError
+        raise kind(f"{what} {path} cannot be read: {error.strerror}") from error
     except pickle.UnpicklingError as error:
         raise DamagedError(f"{what} {path} refused: {' '.join(str(error).split())}") from error
     except MemoryError as error:

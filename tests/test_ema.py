@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 from tiny_run import tiny_config
 
-from slowfast.engine import state
+from slowfast.engine import run_folder, state
 from slowfast.engine.ema import Ema
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer
@@ -107,6 +107,6 @@ def test_it_is_saved_beside_and_may_be_the_best(tmp_path: Path) -> None:
 
     again, other = network(tmp_path)
     resumed = state.TrainState(again, build_optimizer(again, cfg.optim), ema=other)
-    state.restore(resumed, state.checkpoints(cfg.output_dir)[0])
+    state.restore(resumed, run_folder.checkpoints(cfg.output_dir)[0])
     assert other.steps == 1
     np.testing.assert_array_equal(other.weights()[NAME], average[NAME])

@@ -21,7 +21,7 @@ from slowfast.config import Config
 from slowfast.data.annotations import Sample, read_list
 from slowfast.data.dataset import Clip, MultiViewVideos, VideoViews
 from slowfast.data.video import VideoError
-from slowfast.engine import evaluate, state
+from slowfast.engine import evaluate, run_folder, state
 from slowfast.engine.results import read_scores
 from slowfast.engine.score_rows import open_rows
 from slowfast.log import logger
@@ -36,10 +36,10 @@ def save_tiny_model(cfg: Config) -> Path:
     """An untrained network as a checkpoint with its config; returns its weights file."""
     paddle.seed(0)
     model = build_model(cfg.model, cfg.data.crop_size)
-    state.write_config(cfg)
+    run_folder.write_config(cfg)
     run = state.TrainState(model, build_optimizer(model, cfg.optim), epoch=1)
     state.save_checkpoint(run, cfg)
-    return state.checkpoints(cfg.output_dir)[0]
+    return run_folder.checkpoints(cfg.output_dir)[0]
 
 
 def write_list(folder: Path, *, gone: Sequence[int] = ()) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_run import REPOSITORY, environment, main_py, tiny_data, write_tiny_config
 
-from slowfast.engine.state import checkpoints
+from slowfast.engine.run_folder import checkpoints
 from slowfast.weights import Tensors, read_weights
 
 EXACT = ["-c", "tiny.yaml", "-o", "train.freeze_bn=true", "model.dropout=0", "train.log_interval=1"]

@@ -144,6 +144,7 @@ from slowfast.data.dataset import Clip
 from slowfast.data.sampling import Grid
 from slowfast.engine.precision import Precision
 from slowfast.engine.step import Learner, Work, train_step
+from slowfast.engine.stop import Stop
 from slowfast.models import build_model
 from slowfast.models.freeze import freeze_batch_norm
 from slowfast.optim import build_optimizer
@@ -160,8 +161,8 @@ rng = np.random.default_rng(0)
 frames = rng.integers(0, 256, (7, 8, 32, 32, 3), np.uint8)
 clips = [Clip(frame, label, 0) for frame, label in zip(frames, rng.integers(0, 24, 7))]
 batches, wanted = json.loads(sys.argv[2])[distributed.rank()]
-work = Work([[clips[i] for i in batch] for batch in batches], wanted, Grid(8, 32), None, False)
-learner = Learner(parallel, optimizer, Precision("off", "bfloat16"), cfg)
+work = Work([[clips[i] for i in batch] for batch in batches], wanted, Grid(8, 32), None)
+learner = Learner(parallel, optimizer, Precision("off", "bfloat16"), Stop(), cfg)
 outcome = train_step(learner, work, 0.5, 0, 0)
 assert outcome.clips == 7 and outcome.is_taken
 if distributed.rank() == 0:

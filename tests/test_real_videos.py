@@ -17,7 +17,7 @@ from slowfast.config import DataConfig, load_config
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import MultiViewVideos, VideoViews
 from slowfast.data.decode import open_video
-from slowfast.engine import state
+from slowfast.engine import run_folder, state
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer
 
@@ -91,9 +91,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = build_model(cfg.model, cfg.data.crop_size)
     fill(model)
     model.head.projection.weight.set_value(10 * model.head.projection.weight)
-    state.write_config(cfg)
+    run_folder.write_config(cfg)
     state.save_checkpoint(state.TrainState(model, build_optimizer(model, cfg.optim), epoch=1), cfg)
-    return state.checkpoints(cfg.output_dir)[0]
+    return run_folder.checkpoints(cfg.output_dir)[0]
 
 
 def check_predictions(rows: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tiny_run import REPOSITORY, environment, main_py, tiny_config, write_tiny_config
 
 from slowfast.config import Config, load_config
-from slowfast.engine import state
+from slowfast.engine import run_folder, state
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer
 from slowfast.weights import WeightsError, read_pickle, read_weights
@@ -38,7 +38,7 @@ def test_restore_gives_back_weights_momentum_place_and_best(tmp_path: Path) -> N
     run.epoch, run.step, run.best_top1 = 3, 5, 0.25
     state.save_checkpoint(run, cfg)
     again = fresh_state(cfg)
-    message = state.restore(again, state.checkpoints(cfg.output_dir)[0])
+    message = state.restore(again, run_folder.checkpoints(cfg.output_dir)[0])
     assert (again.epoch, again.step, again.best_top1) == (3, 5, 0.25)
     assert "192 of 192 tensors" in message and "epoch 4, step 5" in message
     paddle.seed(1)
@@ -57,7 +57,7 @@ def test_keeps_the_last_epochs_the_furthest_step_and_the_best(tmp_path: Path) ->
     for epoch, step in ((1, 0), (1, 2), (1, 4), (2, 0), (3, 0), (3, 2), (3, 4)):
         run.epoch, run.step = epoch, step
         state.save_checkpoint(run, cfg, is_best=(epoch, step) == (1, 0))
-    assert [path.name for path in state.checkpoints(cfg.output_dir)] == [
+    assert [path.name for path in run_folder.checkpoints(cfg.output_dir)] == [
         "SlowFast_epoch_000004_step_000004.pdparams",
         "SlowFast_epoch_000003.pdparams",
         "SlowFast_epoch_000002.pdparams",
@@ -72,13 +72,17 @@ def test_half_a_checkpoint_does_not_count(tmp_path: Path) -> None:
     run.epoch = 1
     state.save_checkpoint(run, cfg)
     (tmp_path / "out" / "SlowFast_epoch_000002.pdparams").write_bytes(b"cut off before its .pdopt")
-    assert [p.name for p in state.checkpoints(cfg.output_dir)] == ["SlowFast_epoch_000001.pdparams"]
+    assert [p.name for p in run_folder.checkpoints(cfg.output_dir)] == [
+        "SlowFast_epoch_000001.pdparams"
+    ]
 
 
 def test_five_digit_names_of_other_tools_are_found(tmp_path: Path) -> None:
     for name in ("SlowFast_epoch_00196.pdparams", "SlowFast_epoch_00196.pdopt"):
         (tmp_path / name).touch()
-    assert [p.name for p in state.checkpoints(str(tmp_path))] == ["SlowFast_epoch_00196.pdparams"]
+    assert [p.name for p in run_folder.checkpoints(str(tmp_path))] == [
+        "SlowFast_epoch_00196.pdparams"
+    ]
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
@@ -127,7 +131,7 @@ def test_paddle_reads_our_checkpoints(tmp_path: Path) -> None:
     run = fresh_state(cfg)
     run.epoch = 1
     state.save_checkpoint(run, cfg)
-    path = str(state.checkpoints(cfg.output_dir)[0])
+    path = str(run_folder.checkpoints(cfg.output_dir)[0])
     missing, unexpected = fresh_state(cfg).model.set_state_dict(paddle.load(path))
     assert not missing and not unexpected
 
@@ -140,10 +144,10 @@ def test_a_run_goes_on_within_an_epoch_only_as_it_began(tmp_path: Path) -> None:
     other = fresh_state(cfg)
     other.plan = {"samples": 24, "total batch": 8, "seed": 0}
     with pytest.raises(WeightsError, match="'total batch': 4.* not .*'total batch': 8"):
-        state.restore(other, state.checkpoints(cfg.output_dir)[0])
+        state.restore(other, run_folder.checkpoints(cfg.output_dir)[0])
     run.epoch, run.step = 1, 0
     state.save_checkpoint(run, cfg)  # between epochs anything may change
-    state.restore(other, state.checkpoints(cfg.output_dir)[0])
+    state.restore(other, run_folder.checkpoints(cfg.output_dir)[0])
     assert (other.epoch, other.step) == (1, 0)
 
 
@@ -188,7 +192,7 @@ def test_a_whole_checkpoint_of_another_network_is_not_moved_aside(tmp_path: Path
     other = fresh_state(tiny_config(tmp_path, "model.num_classes=9"))
     with pytest.raises(WeightsError, match="do not fit the network"):
         state.restore_furthest(other, cfg.output_dir)
-    assert len(state.checkpoints(cfg.output_dir)) == 2
+    assert len(run_folder.checkpoints(cfg.output_dir)) == 2
 
 
 @pytest.mark.parametrize("part", [None, {}, [], {"epoch": 1}, "some"])
@@ -228,7 +232,7 @@ def test_weights_without_their_training_state_are_not_trained_over(tmp_path: Pat
 def test_going_on_from_an_earlier_checkpoint_needs_another_folder(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     assert main_py("-c", "tiny.yaml", cwd=tmp_path).returncode == 0
-    (furthest,) = state.checkpoints(str(tmp_path / "out"))[:1]
+    (furthest,) = run_folder.checkpoints(str(tmp_path / "out"))[:1]
     over = main_py("-c", "tiny.yaml", "--resume", "out/" + furthest.name, cwd=tmp_path)
     assert "nothing left to do" in over.stdout, over.stderr  # however the path is written
     first = tmp_path / "out" / "SlowFast_epoch_000001.pdparams"
@@ -303,5 +307,5 @@ def wait_for(path: Path, process: "subprocess.Popen[bytes]") -> None:
 
 def test_the_config_beside_a_checkpoint_is_the_resolved_one(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path, "optim.base_lr=0.025")
-    state.write_config(cfg)
+    run_folder.write_config(cfg)
     assert load_config(tmp_path / "out" / "config.yaml") == cfg

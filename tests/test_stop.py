@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from tiny_run import REPOSITORY, environment, main_py, write_tiny_config
 
-from slowfast.engine.state import checkpoints
+from slowfast.engine.run_folder import checkpoints
 from slowfast.engine.stop import Terminated, handled_signals
 from slowfast.tools.launch import last_words
 from slowfast.weights import read_weights

@@ -23,8 +23,10 @@ from visualdl import LogReader
 
 from slowfast.config import load_config
 from slowfast.data.annotations import read_list
-from slowfast.engine import state, train
+from slowfast.engine import run_folder, state, train
+from slowfast.engine.course import Course
 from slowfast.engine.evaluate import validate
+from slowfast.engine.reading import clip_loader
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer, learning_rate
 from slowfast.tools import write_shards
@@ -83,9 +85,9 @@ def test_two_processes_share_the_work_and_agree(tmp_path: Path) -> None:
     cfg = load_config(tmp_path / "out" / "config.yaml")
     model = build_model(cfg.model, cfg.data.crop_size)
     run = state.TrainState(model, build_optimizer(model, cfg.optim))
-    state.restore(run, state.checkpoints(cfg.output_dir)[0])
+    state.restore(run, run_folder.checkpoints(cfg.output_dir)[0])
     samples = read_list(cfg.data.val_list, cfg.data.root, 24)
-    with train.clip_loader([], samples, cfg) as loader:
+    with clip_loader([], samples, cfg) as loader:
         alone = validate(model, loader, samples, cfg)
     (last,) = (row for row in rows if row["kind"] == "val" and row["step"] == 2)
     assert alone["top1"] == pytest.approx(last["top1"], abs=1e-9)
@@ -100,7 +102,7 @@ def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: P
     run = state.TrainState(model, build_optimizer(model, cfg.optim))
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     with pytest.raises(state.NonFiniteError) as caught:
-        train.train(run, samples, None, cfg)
+        train.train(run, Course(len(samples), None, cfg), samples, None, cfg)
     message = str(caught.value)
     assert message.startswith("the loss of epoch 1, step 0 is nan, training on: ")
     assert message.count(".mp4") == 4 and str(tiny_data()) in message
@@ -164,7 +166,7 @@ def is_running(pid: str) -> bool:
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
-    with state.sole_run(str(tmp_path / "out")):
+    with run_folder.sole_run(str(tmp_path / "out")):
         second = main_py("-c", "tiny.yaml", cwd=tmp_path)
     assert second.returncode == 1
     assert second.stderr == f"error: another run is training into {tmp_path / 'out'}\n"
@@ -248,7 +250,7 @@ def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) ->
     write_tiny_config(tmp_path)
     done = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [p.name for p in state.checkpoints(str(tmp_path / "out"))] == [
+    assert [p.name for p in run_folder.checkpoints(str(tmp_path / "out"))] == [
         "SlowFast_epoch_000001_step_000002.pdparams"
     ]
 
@@ -256,14 +258,14 @@ def test_max_iters_ends_early_with_a_checkpoint_to_go_on_from(tmp_path: Path) ->
 def test_a_second_run_does_not_touch_the_first_ones_checkpoints(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
-    before = read_weights(state.checkpoints(str(tmp_path / "out"))[0])
+    before = read_weights(run_folder.checkpoints(str(tmp_path / "out"))[0])
     again = main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path)
     assert again.returncode == 1
     assert (
         "out already holds a run up to SlowFast_epoch_000001_step_000002: go on with"
         in again.stderr
     )
-    after = read_weights(state.checkpoints(str(tmp_path / "out"))[0])
+    after = read_weights(run_folder.checkpoints(str(tmp_path / "out"))[0])
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
@@ -279,7 +281,7 @@ def test_a_video_that_cannot_be_read_stops_training_by_name(tmp_path: Path, faul
     run = state.TrainState(model, build_optimizer(model, cfg.optim))
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     with pytest.raises(OSError, match="sp ace/köpfe.mp4"):
-        train.train(run, samples, None, cfg)
+        train.train(run, Course(len(samples), None, cfg), samples, None, cfg)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -293,13 +295,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_fine_tuning_starts_from_weights_of_other_classes(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
-    source = state.checkpoints(str(tmp_path / "out"))[0]
+    source = run_folder.checkpoints(str(tmp_path / "out"))[0]
     flags = ["-c", "tiny.yaml", "--max_iters", "1", "-o", "model.num_classes=30", "output_dir=new"]
     flags += ["optim.warmup_start_lr=0", f"model.pretrained={source}"]  # the rate of the step is 0
     done = main_py(*flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"190 of 192 tensors loaded from {source}; head.projection.weight" in done.stdout
-    before, after = read_weights(source), read_weights(state.checkpoints(str(tmp_path / "new"))[0])
+    before, after = (
+        read_weights(source),
+        read_weights(run_folder.checkpoints(str(tmp_path / "new"))[0]),
+    )
     name = "s4.pathway0_res0.branch2.b.weight"
     np.testing.assert_array_equal(after[name], before[name])
     assert after["head.projection.bias"].shape == (30,)

@@ -42,7 +42,7 @@ class Course:
     def __init__(self, num_samples: int, shards: Sequence[int] | None, cfg: Config) -> None:
         self._num_samples, self._shards, self._cfg = num_samples, shards, cfg
         self.phases = phases(cfg)
-        self.accumulate = accumulated_batches(cfg)
+        self.accumulate = _accumulated_batches(cfg)
         self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
         """Clips of all processes in a step, in a phase of full size."""
         self._schedule = expand(cfg)
@@ -126,7 +126,7 @@ class Course:
         return steps
 
 
-def accumulated_batches(cfg: Config) -> int:
+def _accumulated_batches(cfg: Config) -> int:
     """Batches whose gradients are added up in a step, see ``train.global_batch_size``.
 
     Raises:

@@ -129,7 +129,7 @@ def _factor(full: Grid, grid: Grid, side: float | None = None) -> int:
 
 
 def _mean_factor(full: Grid, grid: Grid) -> float:
-    """The mean batch of the short cycle, times the base."""
+    """The mean batch of the short cycle, times the base: PySlowFast's, for the phases' lengths."""
     sides = [*(share * full.crop_size for share in SHORT_CYCLE), float(grid.crop_size)]
     return sum(_factor(full, grid, side) for side in sides) / len(sides)
 

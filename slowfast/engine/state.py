@@ -7,10 +7,7 @@ with both files is whole.
 """
 
 import contextlib
-import fcntl
 import pickle
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +17,18 @@ import paddle
 from paddle import nn, optimizer
 
 from slowfast import distributed
-from slowfast.config import Config, dump_config
+from slowfast.config import Config
 from slowfast.engine.ema import Ema
 from slowfast.engine.precision import Precision
-from slowfast.files import atomic, write_whole
+from slowfast.engine.run_folder import (
+    BEST,
+    PREFIX,
+    checkpoints,
+    ema_path,
+    move_aside,
+    remove_old,
+)
+from slowfast.files import atomic
 from slowfast.weights import (
     DamagedError,
     Tensors,
@@ -32,16 +37,6 @@ from slowfast.weights import (
     read_pickle,
     read_weights,
 )
-
-PREFIX = "SlowFast"
-BEST = f"{PREFIX}_best.pdparams"
-CONFIG = "config.yaml"
-
-_NAME = re.compile(rf"{PREFIX}_epoch_(\d{{5,6}})(?:_step_(\d+))?\.pdopt")
-
-
-class FolderError(ValueError):
-    """An output folder that this run must not write into."""
 
 
 class NonFiniteError(ArithmeticError):
@@ -92,93 +87,25 @@ def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) ->
         for name, value in weights.items():
             if not np.isfinite(value).all():
                 raise NonFiniteError(f"{name} is no longer finite: not saved (lower optim.base_lr)")
-        folder = Path(cfg.output_dir)
-        path = folder / f"{state.name}.pdparams"
-        _write_pickle(path, weights)
+        path = Path(cfg.output_dir) / f"{state.name}.pdparams"
+        files: dict[Path, Any] = {path: weights}
         averaged = state.ema.weights() if state.ema else weights
         if state.ema:
-            _write_pickle(_ema_path(path), averaged)
+            files[ema_path(path)] = averaged
         if is_best:
-            _write_pickle(folder / BEST, averaged if cfg.train.best_by == "ema" else weights)
-        _write_pickle(folder / f"{state.name}.pdopt", _training_state(state))
-        _remove_old(cfg)
+            files[path.with_name(BEST)] = averaged if cfg.train.best_by == "ema" else weights
+        files[path.with_suffix(".pdopt")] = _training_state(state)
+        _write_pickles(files)
+        remove_old(cfg)
     distributed.barrier()
-
-
-def _remove_old(cfg: Config) -> None:
-    """Leaves the last ``keep_last`` epochs, and of those within an epoch only the furthest."""
-    newest, *older = checkpoints(cfg.output_dir)
-    epochs = [path for path in (newest, *older) if "_step_" not in path.name]
-    for path in older:
-        if path not in epochs[: cfg.train.keep_last]:
-            path.with_suffix(".pdopt").unlink()  # first: what is left is no longer a checkpoint
-            path.unlink()
-            _ema_path(path).unlink(missing_ok=True)
-
-
-def write_config(cfg: Config) -> None:
-    """Writes the resolved config where the checkpoints go."""
-    write_whole(Path(cfg.output_dir) / CONFIG, dump_config(cfg))
-
-
-@contextlib.contextmanager
-def sole_run(folder: str) -> Iterator[None]:
-    """Keeps other runs out of an output folder while it is entered and this process lives.
-
-    Raises:
-        FolderError: another run is training into it.
-    """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with open(Path(folder) / ".lock", "w", encoding="ascii") as lock:
-        try:
-            # Not flock: that one would stay with the readers, which are forked, when we are killed.
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
-            raise FolderError(f"another run is training into {folder}") from error
-        yield
-
-
-def check_folder(folder: str, resume: str | None) -> None:
-    """Checks that training into a folder would not spoil what is in it.
-
-    Raises:
-        FolderError: it holds a run, or weights, that ``resume`` does not go on from.
-    """
-    found = checkpoints(folder)
-    furthest = {path.resolve() for path in found[:1]}
-    if found and resume != "auto" and not (resume and Path(resume).resolve() in furthest):
-        raise FolderError(
-            f"{folder} already holds a run up to {found[0].stem}: go on with --resume auto, or "
-            "choose another folder with -o output_dir=..."
-        )
-    if not found and any(Path(folder).glob(f"{PREFIX}_*.pdparams")):
-        raise FolderError(
-            f"{folder} holds weights without the .pdopt to go on from: choose another folder with "
-            "-o output_dir=..., or move them away"
-        )
-
-
-def checkpoints(folder: str) -> list[Path]:
-    """The ``.pdparams`` of each whole checkpoint in ``folder``, the furthest one first."""
-    found = []
-    for path in Path(folder).glob(f"{PREFIX}_epoch_*.pdopt"):
-        match = _NAME.fullmatch(path.name)
-        if match and path.with_suffix(".pdparams").exists():
-            epoch, step = int(match[1]), int(match[2] or 0)
-            place = (epoch - 1, step) if step else (epoch, 0)
-            found.append((place, path.with_suffix(".pdparams")))
-    return [path for _, path in sorted(found, reverse=True)]
-
-
-def _ema_path(path: Path) -> Path:
-    return path.with_name(f"{path.stem}_ema.pdparams")
 
 
 def restore_furthest(state: TrainState, folder: str) -> list[str]:
     """Continues from the furthest checkpoint of a folder that can be read, if there is one.
 
-    Damaged ones beyond it (a disk's fault: they are written whole) are moved aside, to
-    ``NAME.pdparams.damaged``, so that the run can pass them again. All processes call it.
+    Damaged ones beyond it (a disk's fault: they are written whole) are then moved aside, to
+    ``NAME.pdparams.damaged``, so that the run can pass them again. All processes call it, and
+    leave a checkpoint that one of them cannot read.
 
     Returns:
         Lines that say what was loaded.
@@ -186,22 +113,25 @@ def restore_furthest(state: TrainState, folder: str) -> list[str]:
     Raises:
         WeightsError: none can be read; or one is whole, and does not fit this run.
     """
-    lines = []
+    lines: list[str] = []
+    damaged: list[Path] = []
     found = distributed.gather(checkpoints(folder))[0]
     for path in found:
+        line, error = "", ""
         try:
-            lines.append(restore(state, path))
-        except DamagedError as error:
-            lines.append(f"{error}: moved aside, going back to the checkpoint before")
-            distributed.barrier()  # all have seen it
+            line = restore(state, path)
+        except DamagedError as fault:
+            error = str(fault)
+        errors = [text for text in distributed.gather(error) if text]
+        if not errors:
             if distributed.rank() == 0:
-                for file in (path.with_suffix(".pdopt"), path, _ema_path(path)):
-                    with contextlib.suppress(FileNotFoundError):
-                        file.rename(file.with_name(f"{file.name}.damaged"))
-        else:
-            return lines
+                move_aside(damaged)
+            return [*lines, line]
+        damaged.append(path)
+        lines.append(f"{errors[0]}: moved aside, going back to the checkpoint before")
     if found:
-        raise WeightsError(f"none of the checkpoints in {folder} can be read; {lines[0]}")
+        reason = lines[0].partition(": moved aside")[0]
+        raise WeightsError(f"none of the checkpoints in {folder} can be read: {reason}")
     return [f"no checkpoint in {folder} yet: training from the start"]
 
 
@@ -218,7 +148,9 @@ def restore(state: TrainState, path: str | Path) -> str:
     if Path(path).exists() and not pdopt.exists():
         raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
     content = read_pickle(pdopt, what="training state")
-    averages = read_weights(_ema_path(Path(path))) if state.ema else {}
+    # A run that has had no average so far begins one with its weights.
+    has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
+    averages = read_weights(ema_path(Path(path))) if has_average else {}
     loaded = load_weights(state.model, path)
     try:
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
@@ -228,7 +160,8 @@ def restore(state: TrainState, path: str | Path) -> str:
         _set_velocities(state, content["velocities"])
         state.precision.set_state(content.get("precision", {}))
         if state.ema:
-            state.ema.set_weights(averages, int(content["ema_steps"]))
+            own = {name: value.numpy() for name, value in state.model.state_dict().items()}
+            state.ema.set_weights(averages or own, int(content.get("ema_steps", 0)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"training state {pdopt} does not fit this run: {error}") from error
     return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
@@ -269,6 +202,8 @@ def _set_velocities(state: TrainState, velocities: Tensors) -> None:
     )
 
 
-def _write_pickle(path: Path, content: Any) -> None:
-    with atomic(path) as file:
-        pickle.dump(content, file, protocol=4)
+def _write_pickles(files: dict[Path, Any]) -> None:
+    """Writes all of them, and only then lets them appear, in order."""
+    with contextlib.ExitStack() as stack:
+        for path, content in reversed(files.items()):  # the last one entered is the first to appear
+            pickle.dump(content, stack.enter_context(atomic(path)), protocol=4)

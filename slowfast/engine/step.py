@@ -22,6 +22,7 @@ from slowfast.engine.loss import cross_entropy
 from slowfast.engine.mix import mix
 from slowfast.engine.precision import Precision
 from slowfast.engine.preprocess import normalize
+from slowfast.engine.stop import Stop
 from slowfast.metrics import Meter
 
 
@@ -33,6 +34,7 @@ class Learner:
     """The model as it is trained: averages gradients over the processes."""
     optimizer: optimizer.Optimizer
     precision: Precision
+    stop: Stop
     cfg: Config
 
 
@@ -46,8 +48,6 @@ class Work(NamedTuple):
     grid: Grid
     error: VideoError | None
     """What ends the run, in all processes."""
-    stop: bool
-    """Whether this process was asked to stop after the step."""
 
 
 class Outcome(NamedTuple):
@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
     clips: int
     """Clips of all processes."""
     stop: bool
-    """Whether one of the processes was asked to stop."""
+    """Whether one of the processes has been asked to stop."""
     own_loss: float
     """The mean loss over this process's clips."""
     is_taken: bool
@@ -80,19 +80,19 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         VideoError: in all processes, if one has an ``error``: a process that merely ended would
             leave the others in the middle of their sums, which gloo answers by aborting them.
     """
+    (errors,) = distributed.all_reduce_sum(work.error is not None)
+    if errors:
+        raise_together(VideoError, work.error)
     cfg, meter = learner.cfg, Meter(local=True)
     rng = _seed(cfg.seed, epoch, step)
-    batches = [batch for batch in work.batches if batch] if work.error is None else []
+    batches = [batch for batch in work.batches if batch]
     for number, clips in enumerate(batches, 1):
         with _unsynchronised(learner.model, number < len(batches)):
             _add_gradients(learner, clips, work.clips, rng, meter)
     if not batches:
         _take_part(learner, work.grid)
     own = meter.sums()
-    flags = (work.error is not None, work.stop)
-    loss, top1, top5, seen, errors, stops = distributed.all_reduce_sum(*own, *flags)
-    if errors:
-        raise_together(VideoError, work.error)
+    loss, top1, top5, seen, stops = distributed.all_reduce_sum(*own, learner.stop.signal != 0)
     wanted = work.clips * distributed.world_size()
     is_taken = False
     if not seen or not np.isfinite(loss):

@@ -12,25 +12,22 @@ import paddle
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.annotations import Sample, flipped_labels, read_labels
-from slowfast.data.dataset import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
-from slowfast.data.loader import Loader, workers_that_fit
-from slowfast.data.order import shard_numbers
+from slowfast.data.annotations import Sample
+from slowfast.data.dataset import Clip, ClipKey, TrainKey
+from slowfast.data.loader import Loader
 from slowfast.data.video import VideoError
 from slowfast.engine.course import Course, Step
 from slowfast.engine.evaluate import validate
 from slowfast.engine.pace import Pace
 from slowfast.engine.precise_bn import precise_bn
 from slowfast.engine.preprocess import normalize
+from slowfast.engine.reading import EpochReader, clip_loader
 from slowfast.engine.state import NonFiniteError, TrainState, save_checkpoint
-from slowfast.engine.step import Learner, Outcome, Work, raise_together, train_step
-from slowfast.engine.stop import Stop, handled_signals
-from slowfast.engine.unreadable import Unreadable, write_unreadable
+from slowfast.engine.step import Learner, Outcome, raise_together, train_step
+from slowfast.engine.stop import handled_signals
 from slowfast.log import MetricWriter, duration, logger
-from slowfast.models.norm import set_splits
+from slowfast.models.norm import batch_norms, set_splits
 from slowfast.optim import lr_scale
-
-UNREADABLE = "unreadable_train.txt"
 
 
 @dataclass
@@ -44,13 +41,13 @@ class Run:
     loader: Loader[ClipKey, Clip]
     writer: MetricWriter
     learner: Learner
-    stop: Stop
     stop_after: int | None
     """Steps after which this run ends, for a quick check; None: at the last epoch."""
 
 
 def train(
     state: TrainState,
+    course: Course,
     train_samples: list[Sample],
     val_samples: list[Sample] | None,
     cfg: Config,
@@ -62,14 +59,11 @@ def train(
     Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
 
     Raises:
-        ConfigError: the processes do not fit ``train.global_batch_size``.
-        ListError: the list does not fill one batch.
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
         VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids
             to go on without it.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
     """
-    course = Course(len(train_samples), shard_numbers(train_samples), cfg)
     _tell_batch(course, cfg)
     if state.epoch >= course.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {course.epochs} epochs are done")
@@ -81,47 +75,64 @@ def train(
     ):
         several = distributed.world_size() > 1
         parallel = paddle.DataParallel(state.model) if several else state.model
-        learner = Learner(parallel, state.optimizer, state.precision, cfg)
-        run = Run(cfg, train_samples, val_samples, course, loader, writer, learner, stop, max_iters)
+        learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
+        run = Run(cfg, train_samples, val_samples, course, loader, writer, learner, max_iters)
         while state.epoch < course.epochs and not _is_over(run, state):
             with stop.deferred():
-                is_stopped = train_epoch(run, state)
-                if is_stopped:
-                    save_checkpoint(state, cfg)
-            if is_stopped:
-                raise stop.error(f"{state.name} is saved")
-            result = _finish_epoch(run, state) or result
+                train_epoch(run, state)
+            if state.step == course.length(state.epoch):
+                result = _finish_epoch(run, state) or result
+            else:  # --max_iters
+                _save(run, state)
     return result
 
 
 def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
     """Precise batch norm, checkpoint, validation, best checkpoint, where they are due."""
-    cfg, epoch = run.cfg.train, state.epoch
-    last = epoch == run.course.epochs or _is_over(run, state)
-    is_whole = state.step == 0
-    if is_whole and cfg.precise_bn_batches and (last or epoch % cfg.precise_bn_interval == 0):
-        state.epoch, state.step = epoch - 1, run.course.length(epoch - 1)
-        save_checkpoint(state, run.cfg)  # to go on from if what follows is interrupted
-        state.epoch, state.step = epoch, 0
+    cfg, epoch = run.cfg.train, state.epoch + 1
+    is_final = epoch == run.course.epochs
+    is_last = is_final or _is_over(run, state)
+    validates = bool(run.val_samples) and (is_last or epoch % cfg.val_interval == 0)
+    is_precise = cfg.precise_bn_batches > 0 and not all(
+        n.is_frozen for n in batch_norms(state.model)
+    )
+    if is_precise and (is_final or validates or epoch % cfg.precise_bn_interval == 0):
+        _save(run, state)  # to go on from if what follows is interrupted
         _precise_bn(run, state)
-    if last or epoch % cfg.save_interval == 0:
-        save_checkpoint(state, run.cfg)  # before anything can go wrong in the validation
-    if not run.val_samples or not (last or epoch % cfg.val_interval == 0):
-        return {}
+    state.epoch, state.step = epoch, 0
+    if is_last or epoch % cfg.save_interval == 0:
+        _save(run, state)  # before anything can go wrong in the validation
+    return _validate(run, state) if validates else {}
+
+
+def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
+    """Saves, and ends the run in all processes if one of them has been asked to meanwhile."""
+    stop = run.learner.stop
+    with stop.deferred():
+        save_checkpoint(state, run.cfg, is_best=is_best)
+        (stops,) = distributed.all_reduce_sum(stop.signal != 0)
+    if stops:
+        raise stop.error(f"{state.name} is saved")
+
+
+def _validate(run: Run, state: TrainState) -> dict[str, float]:
+    """Validates the weights, and their average if there is one; saves what is the best so far."""
+    cfg, epoch = run.cfg, state.epoch
+    assert run.val_samples is not None
     distributed.average_batch_norm(state.model)
-    result = validate(state.model, run.loader, run.val_samples, run.cfg)
+    result = validate(state.model, run.loader, run.val_samples, cfg)
     decisive = result
     if state.ema:
         with state.ema.applied():
-            averaged = validate(state.model, run.loader, run.val_samples, run.cfg)
-        decisive = averaged if cfg.best_by == "ema" else result
+            averaged = validate(state.model, run.loader, run.val_samples, cfg)
+        decisive = averaged if cfg.train.best_by == "ema" else result
     is_best = decisive["top1"] > state.best_top1
     state.best_top1 = max(state.best_top1, decisive["top1"])
     _log_validation(run.writer, "val", epoch, result, state.best_top1)
     if state.ema:
         _log_validation(run.writer, "val_ema", epoch, averaged, state.best_top1)
     if is_best:
-        save_checkpoint(state, run.cfg, is_best=True)
+        _save(run, state, is_best=True)
     return result
 
 
@@ -140,7 +151,7 @@ def _precise_bn(run: Run, state: TrainState) -> None:
 
 
 def _precise_statistics(run: Run, state: TrainState) -> None:
-    data, epoch = run.cfg.data, state.epoch - 1
+    data, epoch = run.cfg.data, state.epoch
     batches = run.course.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
 
     def clips() -> Iterator[paddle.Tensor]:
@@ -156,50 +167,20 @@ def _precise_statistics(run: Run, state: TrainState) -> None:
     run.loader.replaced.clear()
 
 
-def _tell_batch(course: Course, cfg: Config) -> None:
-    """Logs the batch and the learning rate that follows."""
-    world, batch = distributed.world_size(), cfg.train.batch_size
-    added = f" x {course.accumulate} accumulated" if course.accumulate > 1 else ""
-    scale = lr_scale(cfg.optim, course.total_batch)
-    logger.info(
-        f"total batch {batch} x {world}{added} = {course.total_batch}, learning rate "
-        f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}"
-    )
-
-
-def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[ClipKey, Clip]:
-    """The loader of training and validation clips."""
-    names = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.flip_by_name else []
-    flipped = flipped_labels(cfg.data.flip_pairs, names)
-    clips = Clips(TrainClips(train, cfg.data, cfg.seed, flipped), ValClips(val, cfg.data))
-    batch_bytes = cfg.train.batch_size * cfg.data.num_frames * cfg.data.crop_size**2 * 3
-    processes = distributed.processes_on_this_machine()
-    workers, reason = workers_that_fit(cfg.data.num_workers, batch_bytes, processes)
-    if reason:
-        logger.warning(reason)
-    return Loader(
-        clips,
-        num_workers=workers,
-        describe=clips.path,
-        seconds=cfg.data.read_seconds,
-        substitute=clips.substitute if cfg.data.on_error == "substitute" else None,
-    )
-
-
-def train_epoch(run: Run, state: TrainState) -> bool:
+def train_epoch(run: Run, state: TrainState) -> None:
     """Trains from ``state.step`` to the end of the epoch, and logs.
 
-    Returns:
-        Whether a signal stopped it, after a step.
+    Raises:
+        KeyboardInterrupt: in all processes, after a step in which a signal has come to one of
+            them; it is saved.
     """
     cfg, epoch, course = run.cfg, state.epoch, run.course
-    steps = course.steps(epoch)[state.step :]
-    unreadable, pace = Unreadable(cfg.data.max_errors), Pace(cfg, run.writer, epoch, course)
+    begin, length = state.step, course.length(epoch)
+    reader = EpochReader(run.loader, run.samples, cfg, epoch)
+    pace = Pace(cfg, run.writer, epoch, course)
     set_splits(state.model, course.phase(epoch).factor)
     run.learner.model.train()
-    is_stopped = False
-    for step, items, reader_cost in _timed(run.loader, steps, epoch):
-        work = _readable(run, unreadable, step, items)
+    for step, work, reader_cost in reader.read(course.steps(epoch)[begin:]):
         lr = course.learning_rate(epoch, state.step)
         outcome = train_step(run.learner, work, lr, epoch, state.step)
         _check_loss(run, state, step, outcome)
@@ -207,21 +188,19 @@ def train_epoch(run: Run, state: TrainState) -> bool:
             state.ema.update()
         pace.log(state.step, outcome, lr, reader_cost)
         state.step += 1
-        is_stopped = outcome.stop
-        if is_stopped or _is_over(run, state):
+        if outcome.stop:  # here, before the readers are waited for
+            save_checkpoint(state, cfg)
+            raise run.learner.stop.error(f"{state.name} is saved")
+        if _is_over(run, state):
             break
         is_due = cfg.train.save_steps and state.step % cfg.train.save_steps == 0
-        if is_due and state.step < course.length(epoch):
+        if is_due and state.step < length:
             save_checkpoint(state, cfg)
-    if state.step == course.length(epoch):
-        state.epoch, state.step = epoch + 1, 0
-    if steps and not pace.seen:
+    if begin == 0 and not pace.seen:
         raise VideoError(f"nothing of epoch {epoch + 1} can be read; see the log for each video")
-    if steps and not is_stopped:
+    if begin < length:
         pace.log_end()
-    if cfg.data.on_error != "raise":
-        _list_unreadable(unreadable, epoch, cfg)
-    return is_stopped
+    reader.list_unreadable()
 
 
 def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> None:
@@ -236,65 +215,19 @@ def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> No
     raise_together(NonFiniteError, None if np.isfinite(outcome.own_loss) else own)
 
 
-def _readable(
-    run: Run, unreadable: Unreadable, step: Step, items: list[list[Clip | VideoError]]
-) -> Work:
-    """The clips of a step's batches that could be read, the others counted and named.
-
-    And the error that ends the run, if one could not be read and may not be left out, or too many
-    have been.
-    """
-    policy = run.cfg.data.on_error
-    errors = [
-        (key.sample, error) for key, error in run.loader.replaced if isinstance(key, TrainKey)
-    ]
-    run.loader.replaced.clear()
-    batches: list[list[Clip]] = []
-    fatal = None
-    for indices, answers in zip(step.batches, items, strict=True):
-        batches.append([item for item in answers if not isinstance(item, VideoError)])
-        for index, item in zip(indices, answers, strict=True):
-            if isinstance(item, VideoError) and policy == "skip":
-                errors.append((index, item))
-            elif isinstance(item, VideoError):
-                fatal = fatal or item
-    try:
-        for index, error in errors:
-            video = unreadable.note(index, run.samples[index].path, error)
-            logger.warning(f"unreadable: {video.line()}")
-    except VideoError as too_many:
-        fatal = fatal or too_many
-    return Work(batches, step.clips, step.grid, fatal, run.stop.signal != 0)
-
-
-def _list_unreadable(unreadable: Unreadable, epoch: int, cfg: Config) -> None:
-    """Names what the epoch could not read, in the log and in unreadable_train.txt."""
-    reasons = unreadable.gather()
-    if reasons and distributed.rank() == 0:
-        fate = {"skip": "left out", "substitute": "replaced by others"}[cfg.data.on_error]
-        path = write_unreadable(cfg.output_dir, reasons, UNREADABLE)
-        logger.warning(f"epoch:{epoch + 1}: {len(reasons)} unreadable videos {fate} ({path}):")
-        for reason in reasons:
-            logger.warning(f"  {reason}")
-
-
-def _timed(
-    loader: Loader[ClipKey, Clip], steps: list[Step], epoch: int
-) -> Iterator[tuple[Step, list[list[Clip | VideoError]], float]]:
-    """Steps with what was read of each batch, and how long the step waited for it, seconds."""
-    items = loader.run(
-        [TrainKey(epoch, index, step.grid) for index in batch]
-        for step in steps
-        for batch in step.batches
-    )
-    for step in steps:
-        began = time.perf_counter()
-        answers = [next(items) for _ in step.batches]
-        yield step, answers, time.perf_counter() - began
-
-
 def _is_over(run: Run, state: TrainState) -> bool:
     return run.stop_after is not None and run.course.done(state.epoch, state.step) >= run.stop_after
+
+
+def _tell_batch(course: Course, cfg: Config) -> None:
+    """Logs the batch and the learning rate that follows."""
+    world, batch = distributed.world_size(), cfg.train.batch_size
+    added = f" x {course.accumulate} accumulated" if course.accumulate > 1 else ""
+    scale = lr_scale(cfg.optim, course.total_batch)
+    logger.info(
+        f"total batch {batch} x {world}{added} = {course.total_batch}, learning rate "
+        f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}"
+    )
 
 
 def _log_validation(

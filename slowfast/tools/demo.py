@@ -23,7 +23,7 @@ from slowfast.config import Config, ConfigError, dump_config, load_config
 from slowfast.data import moving_shapes, sampling
 from slowfast.data.annotations import read_labels, read_list
 from slowfast.data.decode import open_video
-from slowfast.engine import state
+from slowfast.engine import run_folder
 from slowfast.engine.infer import RESULT
 from slowfast.files import write_whole
 from slowfast.log import Progress
@@ -128,8 +128,8 @@ def train_and_test(overrides: list[str], what: str) -> Path:
     overrides = [*overrides, f"train.batch_size={max(TOTAL_BATCH // num_processes(), 1)}"]
     cfg = load_config(CONFIG, overrides)
     out = Path(cfg.output_dir)
-    weights = out / f"{state.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
-    own_config, data = out / state.CONFIG, Path(cfg.data.root) / moving_shapes.MARKER
+    weights = out / f"{run_folder.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
+    own_config, data = out / run_folder.CONFIG, Path(cfg.data.root) / moving_shapes.MARKER
     if own_config.exists():
         same = own_config.read_text(encoding="utf-8") == dump_config(cfg)
         if not same or own_config.stat().st_mtime < data.stat().st_mtime:  # other videos by now
@@ -137,7 +137,7 @@ def train_and_test(overrides: list[str], what: str) -> Path:
             print(f"{what}: {out} is of other videos or settings, moved to {aside}")
             out.rename(aside)
     flags = ["-c", str(CONFIG), "-o", *overrides]
-    if weights in state.checkpoints(cfg.output_dir):
+    if weights in run_folder.checkpoints(cfg.output_dir):
         print(f"{what}: reusing {weights}")
     else:
         run(what, ["multi", "log_slowfast", "--validate", "--resume", "auto", *flags])

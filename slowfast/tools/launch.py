@@ -61,7 +61,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             # also where there are none; this word alone means no list (run), and to CUDA no
             # device (not run).
             env["CUDA_VISIBLE_DEVICES"] = "all"
-    log_dir = os.environ.get("PADDLE_LOG_DIR", log_dir)  # which goes before the launcher's flag
+    log_dir = distributed.log_folder(log_dir)
     command = [*launcher, f"--log_dir={log_dir}", str(MAIN), *flags]
     logs = [Path(log_dir) / f"workerlog.{i}" for i in range(_num_gpus() or processes)]
     return run_launcher(command, env, logs)
@@ -115,7 +115,7 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
         return ""
     return (
         f"error: process {' and '.join(silent)} of this machine ended without a word (killed? out "
-        "of memory?); go on with --resume auto"
+        "of memory?)"
     )
 
 
