@@ -112,7 +112,9 @@ def test_what_slowfast_does_not_use_is_conv3d() -> None:
 
 
 @pytest.mark.parametrize("stem_kernel", [3, 7])
-def test_gradients_of_a_network_are_those_with_conv3d(stem_kernel: int) -> None:
+def test_gradients_of_a_network_are_those_with_conv3d(
+    stem_kernel: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = dict(slow_depth=14, fast_depth=14, width=16, alpha=4, num_classes=6, dropout=0.0)
     paddle.seed(0)
     net = build_model(ModelConfig(**config, stem_kernel=stem_kernel), 64)  # type: ignore[arg-type]
@@ -121,6 +123,10 @@ def test_gradients_of_a_network_are_those_with_conv3d(stem_kernel: int) -> None:
         if name.endswith("c_bn.weight"):  # starts at 0, which cuts its branch off
             parameter.set_value(paddle.full_like(parameter, 0.5))
     names = [name for name, p in net.named_parameters() if not p.stop_gradient]
+
+    # Without kinks: what is all but zero in front of a ReLU falls to either side.
+    monkeypatch.setattr(F, "relu", F.softplus)
+    monkeypatch.setattr(F, "max_pool3d", F.avg_pool3d)
 
     def gradients() -> list[Tensor]:
         F.cross_entropy(net(clip), labels).backward()
@@ -132,8 +138,7 @@ def test_gradients_of_a_network_are_those_with_conv3d(stem_kernel: int) -> None:
     with mock.patch.object(Conv3D, "forward", nn.Conv3D.forward):
         paddles = gradients()
     for name, mine, theirs in zip(names, ours, paddles, strict=True):
-        # Not closer: what is all but zero in front of a ReLU falls to either side.
-        assert float((mine - theirs).norm()) <= 1e-2 * float(theirs.norm()), name
+        assert float((mine - theirs).norm()) <= 1e-4 * float(theirs.norm()), name
 
 
 def test_the_faster_forms_are_taken() -> None:
