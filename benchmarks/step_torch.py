@@ -1,0 +1,58 @@
+"""Training steps of PyTorchVideo's network in torch, asked for on stdin by train_step.py.
+
+Contenders: ``contiguous`` and ``channels_last_3d``, torch's two memory layouts. Runs in the peers'
+environment (requirements-peers.txt); the two shims that PyTorchVideo needs to be imported are
+those of tests/golden/make_pytorchvideo_logits.py, as is the table of names.
+"""
+
+import os
+import sys
+from typing import Any
+
+import torch
+from make_pytorchvideo_logits import canonical_name, import_pytorchvideo
+
+from benchmarks.step_server import Answer, Step, draw, fast_clip, serve
+
+# What the hub's SlowFast R50 8x8 changes to become 4x16 (PySlowFast's): a slow frame in 8.
+OF_4X16: dict[str, Any] = dict(
+    slowfast_fusion_conv_kernel_size=(5, 1, 1),
+    slowfast_fusion_conv_stride=(8, 1, 1),
+    head_pool_kernel_sizes=((4, 7, 7), (32, 7, 7)),
+)
+
+
+def build(contender: str, network: str) -> Step:
+    """The step of one contender."""
+    hub, transforms = import_pytorchvideo()
+    given = OF_4X16 if network == "4x16" else {}
+    model = hub.slowfast_r50(dropout_rate=0.0, **given)
+    state = {}
+    for name, tensor in model.state_dict().items():
+        ours = canonical_name(name)
+        state[name] = torch.from_numpy(draw(ours, list(tensor.shape))) if ours else tensor
+    model.load_state_dict(state, strict=True)
+    layout = {"contiguous": torch.contiguous_format, "channels_last_3d": torch.channels_last_3d}
+    model = model.to(memory_format=layout[contender])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+    pixels, labels = fast_clip()
+    fast, wanted = torch.from_numpy(pixels), torch.from_numpy(labels)
+
+    def step(wants_gradients: bool) -> Answer:
+        slow = transforms.uniform_temporal_subsample(fast, 8 if network == "8x8" else 4)
+        pathways = [p.contiguous(memory_format=layout[contender]) for p in (slow, fast)]
+        loss = torch.nn.functional.cross_entropy(model(pathways), wanted)
+        loss.backward()
+        gradients: dict[str, Any] = {}
+        if wants_gradients:
+            gradients = {canonical_name(n): p.grad.numpy() for n, p in model.named_parameters()}
+        optimizer.step()
+        optimizer.zero_grad()
+        return float(loss.detach()), gradients
+
+    return step
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    sys.exit(serve(build, f"torch {torch.__version__}, PyTorchVideo 0.1.5"))

@@ -1,0 +1,225 @@
+"""A training step on the CPU beside PyTorchVideo's SlowFast in torch: forward to SGD.
+
+From the repository's root, in the project's environment, with the peers' beside it
+(requirements-peers.txt):
+
+    python -m benchmarks.train_step --peers .venv-peers/bin/python --json FILE --markdown FILE
+
+Both frameworks hold the same weights and see the same batch: 2 clips of 32 frames of 224 x 224,
+float32, no dropout. Losses and gradients are compared before anything is timed. Each framework has
+a process of its own and only one of them computes at a time. A step during which other
+processes were busy is taken again: threads that wait for each other make little of half a core.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import Row, markdown, write_json
+from benchmarks.timing import processor, progress
+from slowfast.tools.launch import settings
+
+CONTENDERS = {
+    "ours": "paddle",
+    "conv3d": "paddle",
+    "contiguous": "torch",
+    "channels_last_3d": "torch",
+}
+TARGET = 0.9
+"""Aimed at against torch's default layout."""
+LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
+"""Relative. A gradient's is the norm of the difference over all parameters: what is all but zero
+in front of a ReLU falls to either side, and that grows from layer to layer."""
+
+
+FOREIGN_CORES = 0.15
+"""A step is taken again if other processes used more than so many cores meanwhile."""
+RETRIES = 30
+"""How often, before the quietest of them counts."""
+
+
+class Server:
+    """A process that takes the steps of one framework."""
+
+    def __init__(self, python: str, framework: str, env: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [python, "-m", f"benchmarks.step_{framework}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=env,
+        )
+
+    def step(self, contender: str, network: str, gradients: Path | None = None) -> dict[str, Any]:
+        """Takes a step.
+
+        Raises:
+            RuntimeError: the process has ended.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        request = {"contender": contender, "network": network}
+        file = None if gradients is None else str(gradients)
+        self.process.stdin.write(json.dumps({**request, "gradients": file}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process of {contender} ended with {self.process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmark; returns the exit status: 0, or 1 with one line of why."""
+    options = _options(arguments)
+    try:
+        if not options.peers.is_file():
+            raise ValueError(f"--peers {options.peers}: no such file")
+        if options.rounds < 1:
+            raise ValueError(f"--rounds {options.rounds} is below 1")
+        rows, notes = [], [f"{processor()}, {options.threads} threads, float32."]
+        for network in options.networks:
+            notes += _compare(options, network)
+            rows += _measure(options, network)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"train_step: {error}", file=sys.stderr)
+        return 1
+    notes.append(f"Medians of {options.rounds} interleaved rounds after one that is not counted.")
+    table = markdown(rows, notes)
+    print(table, end="")
+    if options.json:
+        write_json(rows, options.json)
+    if options.markdown:
+        options.markdown.write_text(table, encoding="utf-8")
+    return 0
+
+
+def _compare(options: argparse.Namespace, network: str) -> list[str]:
+    """One step of each contender in a fresh process: gradients against torch's, and memory.
+
+    Raises:
+        ValueError: they do not agree.
+    """
+    notes, found = [], {}
+    for contender, framework in reversed(CONTENDERS.items()):
+        with tempfile.TemporaryDirectory() as folder, _server(options, framework) as server:
+            file = Path(folder) / "gradients.npz"
+            answer = server.step(contender, network, file)
+            with np.load(file) as arrays:
+                gradients = dict(arrays)
+        found[contender] = answer["loss"], gradients
+        loss, reference = found["channels_last_3d"]
+        off = abs(answer["loss"] / loss - 1)
+        each = {name: _distance({name: g}, reference) for name, g in gradients.items()}
+        worst = max(each, key=lambda name: each[name])
+        total = _distance(gradients, reference)
+        notes.append(
+            f"{network}, {contender} ({answer['versions']}): peak {answer['peak_mib']:.0f} MiB in "
+            f"a first step; loss {answer['loss']:.6f}, {off:.1e} from channels_last_3d's; "
+            f"gradients {total:.1e} from its, at most {each[worst]:.1e} ({worst})."
+        )
+        progress(notes[-1])
+        if gradients.keys() != reference.keys():
+            raise ValueError(f"{contender} has gradients of other tensors than torch")
+        if not (off < LOSS_TOLERANCE and total < GRADIENT_TOLERANCE):
+            raise ValueError(f"{network}: {contender} does not agree with torch, see above")
+    return notes
+
+
+def _distance(gradients: dict[str, Any], reference: dict[str, Any]) -> float:
+    """The norm of the difference of all together, relative."""
+    of_difference = sum(float(((g - reference[n]) ** 2).sum()) for n, g in gradients.items())
+    of_reference = sum(float((reference[n] ** 2).sum()) for n in gradients)
+    return float(np.sqrt(of_difference / of_reference))
+
+
+def _measure(options: argparse.Namespace, network: str) -> list[Row]:
+    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    with _server(options, "paddle") as paddle, _server(options, "torch") as torch:
+        servers = {"paddle": paddle, "torch": torch}
+        for number in range(options.rounds + 1):
+            for contender, framework in CONTENDERS.items():
+                elapsed, foreign = _quiet_step(servers[framework], contender, network, number)
+                if number:
+                    seconds[contender].append(elapsed)
+                progress(
+                    f"{network}, round {number}: {contender} {elapsed:.2f} s, "
+                    f"{foreign:.2f} cores busy elsewhere"
+                )
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    what = f"training step, SlowFast R50 {network}, batch 2"
+    peers = {"Paddle's conv3d": "conv3d", "torch": "contiguous", "torch channels_last_3d": None}
+    targets = {"torch": TARGET}
+    return [
+        Row(what, peer, medians["ours"], medians[name or "channels_last_3d"], targets.get(peer))
+        for peer, name in peers.items()
+    ]
+
+
+def _quiet_step(server: Server, contender: str, network: str, number: int) -> tuple[float, float]:
+    """Seconds of the first step that nothing disturbs, and cores that others used meanwhile.
+
+    The first round, which does not count, takes one step whatever happens.
+    """
+    tries: list[tuple[float, float]] = []
+    for _ in range(RETRIES if number else 1):
+        busy = _busy_seconds()
+        answer = server.step(contender, network)
+        foreign = _busy_seconds() - busy - answer["cpu_seconds"]
+        tries.append((max(foreign / answer["seconds"], 0.0), answer["seconds"]))
+        if tries[-1][0] <= FOREIGN_CORES:
+            break
+    foreign, seconds = min(tries)
+    return seconds, foreign
+
+
+def _busy_seconds() -> float:
+    """Of all cores since the machine started (Linux); 0 where that is not known."""
+    try:
+        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return 0.0
+    user, nice, system, _idle, _wait, irq, soft_irq, steal = map(int, line.split()[1:9])
+    return (user + nice + system + irq + soft_irq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _server(options: argparse.Namespace, framework: str) -> Iterator[Server]:
+    env = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
+    if framework == "paddle":
+        env |= settings(env, options.threads, 1)
+    else:
+        env["PYTHONPATH"] = str(Path(__file__).parents[1] / "tests" / "golden")
+    python = sys.executable if framework == "paddle" else str(options.peers)
+    server = Server(python, framework, env)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.communicate()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="train_step", description=__doc__.partition("\n")[0])
+    parser.add_argument("--peers", type=Path, required=True, help="the peers' python")
+    parser.add_argument("--networks", nargs="+", choices=("8x8", "4x16"), default=["8x8", "4x16"])
+    parser.add_argument("--rounds", type=int, default=7, help="timed rounds (default: 7)")
+    parser.add_argument("--threads", type=int, default=2, help="of each framework (default: 2)")
+    parser.add_argument("--json", type=Path, help="file for the rows")
+    parser.add_argument("--markdown", type=Path, help="file for the table")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
