@@ -6,7 +6,8 @@ half the time of a training step. SlowFast's kernels do not need it:
 
 - (1, k, k) looks at frames one by one: a 2D convolution, whose windows stay in the cache.
 - (k, 1, 1) mixes channels and then adds frames: a matrix product that makes the outputs of all
-  taps, which are shifted along time and added. No windows, and no copy of the input.
+  taps, which are shifted along time and added. No windows, and no copy of the input; for k = 1
+  that is all, and both clips of a batch are multiplied at once.
 - (t, k, k) over the 3 colours, the stem: the outputs of a square share one window, large enough
   for all of them. This takes 6 times fewer copies, and 3.4 times the multiply-adds of a matrix
   product that had too few to be busy.
@@ -42,7 +43,7 @@ class Conv3D(nn.Conv3D):
         in_t, in_h, in_w = self._updated_padding
         if t == 1 and h > 1 and by_t == 1 and in_t == 0 and x.shape[3] * x.shape[4] > SMALL_FRAME:
             return _by_frame(x, self.weight, (by_h, by_w), (in_h, in_w))
-        if h == w == by_t == by_h == by_w == 1 and t > 1 and (in_t, in_h, in_w) == (t // 2, 0, 0):
+        if h == w == by_t == by_h == by_w == 1 and (in_t, in_h, in_w) == (t // 2, 0, 0):
             return _Temporal.apply(x, self.weight)
         is_square = h == w and by_h == by_w and in_h == in_w
         if x.shape[1] <= 3 and x.stop_gradient and is_square and by_t == 1:
@@ -87,9 +88,9 @@ class _Temporal(PyLayer):
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         o, _, taps = weight.shape[:3]
         mixed = paddle.matmul(_tap_rows(weight), x.flatten(2))  # [N, K O, T H W]
-        y = paddle.zeros([x.shape[0], o, mixed.shape[2]])
-        for tap, part in enumerate(paddle.split(mixed, taps, 1)):
-            y.add_(_shifted(part, tap - taps // 2, x.shape[2]))
+        y, *parts = _shifted_taps(mixed, taps, x.shape[2])
+        for part in parts:
+            y.add_(part)
         ctx.save_for_backward(x, weight)
         return y.reshape([x.shape[0], o, *x.shape[2:]])
 
@@ -99,7 +100,7 @@ class _Temporal(PyLayer):
         o, c, taps = weight.shape[:3]
         dy = dy.flatten(2)
         parts = [_shifted(dy, taps // 2 - tap, x.shape[2]) for tap in range(taps)]
-        d_mixed = paddle.concat(parts, 1)  # [N, K O, T H W]
+        d_mixed = dy if taps == 1 else paddle.concat(parts, 1)  # [N, K O, T H W]
         dx = d_weight = None  # as Paddle demands of what has no gradient
         if not x.stop_gradient:
             dx = paddle.matmul(_tap_rows(weight), d_mixed, transpose_x=True).reshape(x.shape)
@@ -110,8 +111,18 @@ class _Temporal(PyLayer):
         return dx, d_weight
 
 
+def _shifted_taps(mixed: Tensor, taps: int, frames: int) -> list[Tensor]:
+    """Of ``[N, K O, T H W]``: each tap's frames where they are to be added."""
+    if taps == 1:
+        return [mixed]
+    parts = paddle.split(mixed, taps, 1)
+    return [_shifted(part, tap - taps // 2, frames) for tap, part in enumerate(parts)]
+
+
 def _tap_rows(weight: Tensor) -> Tensor:
     """``[O, C, K, 1, 1] -> [K O, C]``."""
+    if weight.shape[2] == 1:
+        return weight.flatten(1)
     return paddle.einsum("ock->koc", weight.flatten(2)).flatten(0, 1)
 
 
