@@ -88,9 +88,10 @@ class _Temporal(PyLayer):
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         o, _, taps = weight.shape[:3]
         mixed = paddle.matmul(_tap_rows(weight), x.flatten(2))  # [N, K O, T H W]
-        y, *parts = _shifted_taps(mixed, taps, x.shape[2])
-        for part in parts:
-            y.add_(part)
+        parts = paddle.split(mixed, taps, 1) if taps > 1 else [mixed]
+        y, *others = (_shifted(part, i - taps // 2, x.shape[2]) for i, part in enumerate(parts))
+        for other in others:
+            y.add_(other)
         ctx.save_for_backward(x, weight)
         return y.reshape([x.shape[0], o, *x.shape[2:]])
 
@@ -109,14 +110,6 @@ class _Temporal(PyLayer):
             d_weight = paddle.einsum("koc->ock", d_rows.reshape([taps, o, c]))
             d_weight = d_weight.reshape(weight.shape)
         return dx, d_weight
-
-
-def _shifted_taps(mixed: Tensor, taps: int, frames: int) -> list[Tensor]:
-    """Of ``[N, K O, T H W]``: each tap's frames where they are to be added."""
-    if taps == 1:
-        return [mixed]
-    parts = paddle.split(mixed, taps, 1)
-    return [_shifted(part, tap - taps // 2, frames) for tap, part in enumerate(parts)]
 
 
 def _tap_rows(weight: Tensor) -> Tensor:
