@@ -14,7 +14,9 @@ from make_pytorchvideo_logits import canonical_name, import_pytorchvideo
 
 from benchmarks.step_server import Answer, Step, draw, fast_clip, serve
 
-# What the hub's SlowFast R50 8x8 changes to become 4x16 (PySlowFast's): a slow frame in 8.
+OF_8X8: dict[str, Any] = dict(slowfast_fusion_conv_kernel_size=(7, 1, 1))
+"""As their hub's slowfast_r50 has it."""
+# PySlowFast's 4x16, which their hub lacks: a slow frame in 8.
 OF_4X16: dict[str, Any] = dict(
     slowfast_fusion_conv_kernel_size=(5, 1, 1),
     slowfast_fusion_conv_stride=(8, 1, 1),
@@ -24,9 +26,11 @@ OF_4X16: dict[str, Any] = dict(
 
 def build(contender: str, network: str) -> Step:
     """The step of one contender."""
-    hub, transforms = import_pytorchvideo()
-    given = OF_4X16 if network == "4x16" else {}
-    model = hub.slowfast_r50(dropout_rate=0.0, **given)
+    _, transforms = import_pytorchvideo()
+    from pytorchvideo.models.slowfast import create_slowfast
+
+    given = {"8x8": OF_8X8, "4x16": OF_4X16}[network]
+    model = create_slowfast(model_depth=50, dropout_rate=0.0, **given)
     state = {}
     for name, tensor in model.state_dict().items():
         ours = canonical_name(name)
