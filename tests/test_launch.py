@@ -119,13 +119,14 @@ def test_threads_are_the_cores_shared_out() -> None:
 
 def test_what_the_user_has_set_stays() -> None:
     own = {"OMP_NUM_THREADS": "3", "MKL_DEBUG_CPU_TYPE": "5", "PATH": "/bin"}
+    own |= {"MALLOC_MMAP_MAX_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
     assert settings(own, cores=16, processes=2) == {}
 
 
 @pytest.mark.parametrize(
     ("vendor", "flags", "wanted"),
     [
-        ("AuthenticAMD", "fpu avx2 avx512f avx512bw", "6"),
+        ("AuthenticAMD", "fpu avx2 avx512f avx512bw", "7"),
         ("AuthenticAMD", "fpu avx2 bmi2", "5"),
         ("AuthenticAMD", "fpu sse4_2 end", ""),
         ("GenuineIntel", "fpu avx2 avx512f avx512bw", ""),
