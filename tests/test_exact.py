@@ -154,3 +154,28 @@ def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(
     assert_same_weights(weights(whole), weights(parts))
     if "train.ema=0.9" in overrides:
         assert_same_weights(weights(whole, "_ema"), weights(parts, "_ema"))
+
+
+def test_another_multigrid_schedule_does_not_go_on_within_an_epoch(tmp_path: Path) -> None:
+    folder = folder_with_config(tmp_path, "run")
+    flags = ["-c", "tiny.yaml", "-o", *MULTIGRID]
+    assert main_py(*flags, "--max_iters", "2", cwd=folder).returncode == 0
+    before = (folder / "out" / "config.yaml").read_text()
+    again = main_py(*flags, "train.multigrid_epoch_factor=3", "--resume", "auto", cwd=folder)
+    assert again.returncode == 1
+    assert "it stopped within an epoch of " in again.stderr
+    assert (folder / "out" / "config.yaml").read_text() == before
+
+
+def test_an_average_begins_with_the_weights_of_a_run_that_had_none(tmp_path: Path) -> None:
+    folder = folder_with_config(tmp_path, "run")
+    assert main_py("-c", "tiny.yaml", "-o", "train.epochs=1", cwd=folder).returncode == 0
+    flags = ["--resume", "auto", "--max_iters", "7", "-o", "train.ema=0.5", "optim.base_lr=0.0001"]
+    done = main_py("-c", "tiny.yaml", *flags, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    first = read_weights(folder / "out" / "SlowFast_epoch_000001.pdparams")
+    last, average = weights(folder), weights(folder, "_ema")
+    name = "head.projection.weight"
+    decay = 2 / 11
+    expected = decay * first[name] + (1 - decay) * last[name]
+    np.testing.assert_allclose(average[name], expected, rtol=1e-5, atol=1e-8)

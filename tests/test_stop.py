@@ -13,13 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paddle
 import pytest
-from tiny_run import REPOSITORY, environment, main_py, write_tiny_config
+from tiny_run import REPOSITORY, environment, main_py, tiny_config, write_tiny_config
 
+from slowfast.data.annotations import read_list
+from slowfast.engine import run_folder, state, train
+from slowfast.engine.course import Course
 from slowfast.engine.run_folder import checkpoints
 from slowfast.engine.stop import Terminated, handled_signals
+from slowfast.models import build_model
+from slowfast.optim import build_optimizer
 from slowfast.tools.launch import last_words
-from slowfast.weights import read_weights
+from slowfast.weights import Tensors, read_weights
 
 FLAGS = ["-c", "tiny.yaml", "-o", "train.epochs=400", "train.log_interval=1", "model.dropout=0"]
 ALONE = [sys.executable, str(REPOSITORY / "main.py"), *FLAGS]
@@ -162,6 +168,65 @@ def test_a_process_that_is_killed_brings_the_others_down_with_the_reason(tmp_pat
 def test_what_is_shown_of_how_a_run_ended(said: list[str], is_asked: bool, shown: str) -> None:
     words = last_words(said, is_asked=is_asked)
     assert words.startswith(shown) and bool(words) == bool(shown)
+
+
+class Moment:
+    """Sends this process a SIGTERM before the n-th call of a function."""
+
+    def __init__(self, function: Callable[..., Any], number: int) -> None:
+        self.function, self.left = function, number
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self.function(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number", "saved"),
+    [
+        (train, "train_step", 3, "SlowFast_epoch_000001_step_000003"),
+        (train, "train_step", 6, "SlowFast_epoch_000001_step_000006"),
+        (train, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
+        (state, "_write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
+        (state, "_write_pickles", 2, "SlowFast_epoch_000001"),
+        (train, "validate", 1, "SlowFast_epoch_000001"),
+        (train, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
+    ],
+)
+def test_whenever_the_signal_comes_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_run: Tensors,
+    module: Any, name: str, number: int, saved: str,
+) -> None:  # fmt: skip
+    """And the resumed run comes to what one without a signal comes to, the best one included."""
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, Moment(getattr(module, name), number))
+        with pytest.raises(Terminated):
+            run_here(tmp_path)
+    assert run_folder.checkpoints(str(tmp_path / "out"))[0].stem == saved
+    found = run_here(tmp_path)
+    for key, value in whole_run.items():
+        np.testing.assert_array_equal(found[key], value, err_msg=key)
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
+    return run_here(tmp_path_factory.mktemp("whole"))
+
+
+def run_here(folder: Path) -> Tensors:
+    """Trains in this process, from where the folder's run is: the weights that it comes to."""
+    cfg = tiny_config(folder, "train.precise_bn_batches=2", "data.num_workers=0")
+    paddle.seed(0)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    run = state.TrainState(model, build_optimizer(model, cfg.optim))
+    state.restore_furthest(run, cfg.output_dir)
+    samples, val = (
+        read_list(path, cfg.data.root, 24) for path in (cfg.data.train_list, cfg.data.val_list)
+    )
+    train.train(run, Course(len(samples), None, cfg), samples, val, cfg)
+    return read_weights(folder / "out" / "SlowFast_epoch_000002.pdparams")
 
 
 def test_signals_wait_while_deferred_and_count_at_once_elsewhere() -> None:

@@ -50,7 +50,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
     """Becomes main.py; or runs the launcher of several of it, and returns its exit status."""
     processes = num_processes() if how == "multi" else 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    env = os.environ | settings(os.environ, cores or 1, processes)
+    env = os.environ | settings(os.environ, cores or 1, processes, on_gpu=_num_gpus() > 0)
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", str(MAIN), *flags], env)
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
@@ -119,16 +119,16 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
     )
 
 
-def settings(env: Mapping[str, str], cores: int, processes: int) -> dict[str, str]:
+def settings(
+    env: Mapping[str, str], cores: int, processes: int, *, on_gpu: bool = False
+) -> dict[str, str]:
     """Environment variables that make CPU work fast, for those that ``env`` does not set."""
-    wanted = {
-        # Paddle takes one thread unless told otherwise.
-        "OMP_NUM_THREADS": str(max(cores // processes, 1)),
+    # Paddle takes one thread unless told otherwise.
+    wanted = {"OMP_NUM_THREADS": str(max(cores // processes, 1))}
+    if not on_gpu:
         # The GNU C library gives large blocks back to the system at once, which clears them anew
         # page by page for the next layer: a quarter of a training step.
-        "MALLOC_MMAP_MAX_": "0",
-        "MALLOC_TRIM_THRESHOLD_": str(2**40),
-    }
+        wanted |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
     cpu_type = mkl_cpu_type(_read("/proc/cpuinfo"))
     if cpu_type:
         wanted["MKL_DEBUG_CPU_TYPE"] = cpu_type
