@@ -42,6 +42,7 @@ def test_without_kinetics_one_line_says_what_to_do(tmp_path: Path, script: str) 
         assert part in line
 
 
+@pytest.mark.slow
 def test_train_eval_and_infer_one_after_the_other(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     folder.mkdir()

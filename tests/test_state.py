@@ -248,6 +248,7 @@ def test_going_on_from_an_earlier_checkpoint_needs_another_folder(tmp_path: Path
     assert all(np.array_equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_two_processes_resumed_equal_two_uninterrupted(tmp_path: Path) -> None:
     """Stopped within an epoch, where the processes' batch norm statistics differ."""
     flags = ["-c", "tiny.yaml", "-o", "train.save_steps=2", "train.batch_size=2"]

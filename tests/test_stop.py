@@ -85,7 +85,7 @@ def steps_saved(folder: Path) -> int:
         (ALONE, signal.SIGTERM, 143),
         (ALONE, signal.SIGINT, 130),
         (LAUNCHED, signal.SIGTERM, 15),
-        (SCRIPT, signal.SIGINT, 130),
+        pytest.param(SCRIPT, signal.SIGINT, 130, marks=pytest.mark.slow),
     ],
     ids=["alone-SIGTERM", "alone-SIGINT", "launched-SIGTERM", "script-SIGINT"],
 )
