@@ -6,9 +6,11 @@ From the repository's root, in the project's environment, with the peers' beside
     python -m benchmarks.train_step --peers .venv-peers/bin/python --json FILE --markdown FILE
 
 Both frameworks hold the same weights and see the same batch: 2 clips of 32 frames of 224 x 224,
-float32, no dropout. Losses and gradients are compared before anything is timed. Each framework has
-a process of its own and only one of them computes at a time. A step during which other
-processes were busy is taken again: threads that wait for each other make little of half a core.
+float32, no dropout. Losses and gradients are compared before anything is timed. Each contender has
+a process of its own, since two in one take each other's place on the heap; only one computes at a
+time. The C library of all keeps the memory that a step has used for the next one. A step during
+which other processes were busy is taken again: threads that wait for each other make little of
+half a core.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,8 @@ CONTENDERS = {
     "contiguous": "torch",
     "channels_last_3d": "torch",
 }
+KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+"""As slowfast.tools.launch sets it for training; here for torch too."""
 TARGET = 0.9
 """Aimed at against torch's default layout."""
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
@@ -49,7 +53,7 @@ RETRIES = 30
 
 
 class Server:
-    """A process that takes the steps of one framework."""
+    """A process that takes the steps of one contender."""
 
     def __init__(self, python: str, framework: str, env: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -95,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         print(f"train_step: {error}", file=sys.stderr)
         return 1
+    settings_of_all = " ".join(f"{name}={value}" for name, value in KEPT_MEMORY.items())
+    notes.append(f"A process for each contender, all with {settings_of_all}.")
     notes.append(f"Medians of {options.rounds} interleaved rounds after one that is not counted.")
     table = markdown(rows, notes)
     print(table, end="")
@@ -146,11 +152,14 @@ def _distance(gradients: dict[str, Any], reference: dict[str, Any]) -> float:
 
 def _measure(options: argparse.Namespace, network: str) -> list[Row]:
     seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    with _server(options, "paddle") as paddle, _server(options, "torch") as torch:
-        servers = {"paddle": paddle, "torch": torch}
+    with ExitStack() as stack:
+        servers = {
+            contender: stack.enter_context(_server(options, framework))
+            for contender, framework in CONTENDERS.items()
+        }
         for number in range(options.rounds + 1):
-            for contender, framework in CONTENDERS.items():
-                elapsed, foreign = _quiet_step(servers[framework], contender, network, number)
+            for contender, server in servers.items():
+                elapsed, foreign = _quiet_step(server, contender, network, number)
                 if number:
                     seconds[contender].append(elapsed)
                 progress(
@@ -196,7 +205,7 @@ def _busy_seconds() -> float:
 
 @contextmanager
 def _server(options: argparse.Namespace, framework: str) -> Iterator[Server]:
-    env = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
+    env = dict(os.environ, **KEPT_MEMORY, OMP_NUM_THREADS=str(options.threads))
     if framework == "paddle":
         env |= settings(env, options.threads, 1)
     else:
