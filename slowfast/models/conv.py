@@ -8,28 +8,27 @@ half the time of a training step. SlowFast's kernels do not need it:
 - (k, 1, 1) mixes channels and then adds frames: a matrix product that makes the outputs of all
   taps, which are shifted along time and added. No windows, and no copy of the input; for k = 1
   that is all, and both clips of a batch are multiplied at once.
-- (t, k, k) over the 3 colours, the stem: the outputs of a square share one window, large enough
-  for all of them. This takes 6 times fewer copies, and 3.4 times the multiply-adds of a matrix
-  product that had too few to be busy.
+- (t, k, k) over the 3 colours, the stem, and (1, k, k) over few channels, the fast pathway: the
+  outputs of a square share one window (``tiled_conv.py``).
 
 Legend: N clips, C channels in, O channels out, T frames, H x W pixels, K taps along time.
 """
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 from paddle.autograd import PyLayer
 
-TILE = 4
-"""Height and width of the square of outputs that shares a window in a stem: 2 copies twice as
-much, 8 multiplies three times as much. Both were slower."""
+from slowfast.models.tiled_conv import TiledConv
 
-
-SMALL_FRAME = 14 * 14
+TILE = 2
+"""Height and width of the square of outputs that shares a window. In training steps of the fast
+stem 4 takes 1.1 times as long and 7 twice as long."""
+FEW_CHANNELS = 16
+"""Inputs and outputs up to which squares of outputs pay in a (1, k, k) convolution."""
+SMALL_FRAME = 28 * 28
 """Pixels of a frame up to which the frames of a clip are better multiplied in one product."""
 
 
@@ -41,13 +40,15 @@ class Conv3D(nn.Conv3D):
             return super().forward(x)
         (t, h, w), (by_t, by_h, by_w) = self._kernel_size, self._stride
         in_t, in_h, in_w = self._updated_padding
-        if t == 1 and h > 1 and by_t == 1 and in_t == 0 and x.shape[3] * x.shape[4] > SMALL_FRAME:
-            return _by_frame(x, self.weight, (by_h, by_w), (in_h, in_w))
         if h == w == by_t == by_h == by_w == 1 and (in_t, in_h, in_w) == (t // 2, 0, 0):
             return _Temporal.apply(x, self.weight)
         is_square = h == w and by_h == by_w and in_h == in_w
+        if t == 1 and h > 1 and by_t == 1 and in_t == 0 and x.shape[3] * x.shape[4] > SMALL_FRAME:
+            if is_square and max(self.weight.shape[:2]) <= FEW_CHANNELS:
+                return TiledConv.apply(x, self.weight, TILE, by_h, (0, in_h))
+            return _by_frame(x, self.weight, (by_h, by_w), (in_h, in_w))
         if x.shape[1] <= 3 and x.stop_gradient and is_square and by_t == 1:
-            return _Tiled.apply(x, self.weight, by_h, (in_t, in_h))
+            return TiledConv.apply(x, self.weight, TILE, by_h, (in_t, in_h))
         return super().forward(x)
 
 
@@ -131,123 +132,3 @@ def _shifted(y: Tensor, by: int, frames: int) -> Tensor:
     if by > 0:
         return paddle.concat([paddle.split(y, [lost, length - lost], 2)[1], zeros], 2)
     return paddle.concat([zeros, paddle.split(y, [length - lost, lost], 2)[0]], 2)
-
-
-class _Tiled(PyLayer):
-    """A (K, k, k) convolution of few channels, whose input has no gradient (a clip).
-
-    Its stride is (1, stride, stride). ``[N, C, T, H, W] -> [N, O, T', H', W']``.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: tuple[int, int]
-    ) -> Tensor:
-        tiles = _tiles(x.shape, weight.shape, stride, padding)
-        rows = _tile_rows(weight, stride)
-        clips = []
-        for clip in paddle.unbind(x, 0):
-            y = paddle.stack([paddle.matmul(rows, part) for part in _windows(clip, tiles)])
-            y = F.pixel_shuffle(y.reshape([tiles.frames, -1, tiles.down, tiles.across]), TILE)
-            y = y[:, :, : tiles.height, : tiles.width].contiguous()
-            clips.append(paddle.einsum("tohw->othw", y))
-        ctx.save_for_backward(x, weight)
-        ctx.stride, ctx.tiles = stride, tiles
-        return paddle.stack(clips)
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[None, Tensor]:
-        x, weight = ctx.saved_tensor()
-        tiles: _Tiles = ctx.tiles
-        missing = [0, tiles.across * TILE - tiles.width, 0, tiles.down * TILE - tiles.height]
-        total = paddle.zeros(_tile_rows(weight, ctx.stride).shape)
-        for clip, d_clip in zip(paddle.unbind(x, 0), paddle.unbind(dy, 0), strict=True):
-            d_frames = paddle.einsum("othw->tohw", d_clip)
-            if any(missing):
-                d_frames = F.pad(d_frames, missing)
-            d_tiles = F.pixel_unshuffle(d_frames, TILE).flatten(2)
-            for d_part, part in zip(d_tiles, _windows(clip, tiles), strict=True):
-                total.add_(paddle.matmul(d_part, part, transpose_y=True))
-        return None, _weight_of_tile_rows(total, weight.shape, ctx.stride)
-
-
-class _Tiles(NamedTuple):
-    """How outputs are tiled."""
-
-    side: int
-    """Height and width of a window."""
-    step: int
-    """Pixels from one window to the next."""
-    pads: list[int]
-    """Zeros above, left, below and right."""
-    taps: int
-    padding: int
-    """Frames of zeros before and after."""
-    frames: int
-    height: int
-    width: int
-    """Of the output: T', H', W'."""
-    down: int
-    across: int
-    """Number of tiles."""
-
-
-def _tiles(
-    shape: list[int], weight_shape: list[int], stride: int, padding: tuple[int, int]
-) -> _Tiles:
-    (_, _, t, h, w), (_, _, taps, k, _), (in_t, in_hw) = shape, weight_shape, padding
-    side, step = k + (TILE - 1) * stride, TILE * stride
-    height, width = (h + 2 * in_hw - k) // stride + 1, (w + 2 * in_hw - k) // stride + 1
-    down, across = -(-height // TILE), -(-width // TILE)
-    # Rows and columns that no output needs count below zero.
-    below, right = (down - 1) * step + side - in_hw - h, (across - 1) * step + side - in_hw - w
-    return _Tiles(
-        side=side,
-        step=step,
-        pads=[in_hw, in_hw, max(below, 0), max(right, 0)],
-        taps=taps,
-        padding=in_t,
-        frames=t + 2 * in_t - taps + 1,
-        height=height,
-        width=width,
-        down=down,
-        across=across,
-    )
-
-
-def _windows(clip_CTHW: Tensor, tiles: _Tiles) -> list[Tensor]:
-    """The windows that each output frame sees: T' times ``[K C side side, down across]``."""
-    c, _, h, w = clip_CTHW.shape
-    zeros = paddle.zeros([tiles.padding, c, h, w])
-    frames = paddle.concat([zeros, paddle.einsum("cthw->tchw", clip_CTHW), zeros], 0)
-    windows = F.unfold(frames, tiles.side, tiles.step, tiles.pads)
-    # One below the other: those of K frames in a row are views of a matrix, not copies.
-    windows, size = windows.flatten(0, 1), windows.shape[1]
-    return [windows[i * size : (i + tiles.taps) * size] for i in range(tiles.frames)]
-
-
-def _tile_rows(weight: Tensor, stride: int) -> Tensor:
-    """The kernel at each place in a window: ``[O, C, K, k, k] -> [O TILE TILE, K C side side]``."""
-    o, c, t, k, _ = weight.shape
-    rows = paddle.matmul(weight.reshape([o * c * t, k * k]), _places(k, stride))
-    rows = rows.reshape([o, c, t, TILE * TILE, -1])
-    return paddle.einsum("octpx->optcx", rows).reshape([o * TILE * TILE, -1])
-
-
-def _weight_of_tile_rows(rows: Tensor, shape: list[int], stride: int) -> Tensor:
-    """The transpose of ``_tile_rows``, for gradients."""
-    o, c, t, k, _ = shape
-    rows = paddle.einsum("optcx->octpx", rows.reshape([o, TILE * TILE, t, c, -1]))
-    return paddle.matmul(
-        rows.reshape([o * c * t, -1]), _places(k, stride), transpose_y=True
-    ).reshape(shape)
-
-
-@lru_cache
-def _places(k: int, stride: int) -> Tensor:
-    """Ones where a tap of the kernel lies in a window: ``[k k, TILE TILE side side]``."""
-    side = k + (TILE - 1) * stride
-    places = np.zeros([k, k, TILE, TILE, side, side], np.float32)
-    for i, j, down, across in np.ndindex(k, k, TILE, TILE):
-        places[i, j, down, across, down * stride + i, across * stride + j] = 1
-    return paddle.to_tensor(places.reshape([k * k, -1]), place=paddle.CPUPlace())
