@@ -6,6 +6,7 @@ convolution has a bias. Parameter names are those of PaddleVideo's and PySlowFas
 
 from collections.abc import Sequence
 
+import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
@@ -14,6 +15,14 @@ from slowfast.models.norm import BatchNorm3D
 
 EXPANSION = 4
 """Output channels of a bottleneck per channel of its middle convolution."""
+
+
+def relu_(x: Tensor) -> Tensor:
+    """ReLU, which overwrites ``x`` unless a graph is traced.
+
+    For outputs of a batch norm, whose gradient needs its input alone, and for sums.
+    """
+    return F.relu_(x) if paddle.in_dynamic_mode() else F.relu(x)
 
 
 class Stem(nn.Layer):
@@ -28,7 +37,7 @@ class Stem(nn.Layer):
         self.bn = BatchNorm3D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(self.conv(x)))
+        x = relu_(self.bn(self.conv(x)))
         return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
@@ -47,8 +56,8 @@ class BottleneckBranch(nn.Layer):
         self.c_bn = BatchNorm3D(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.a_bn(self.a(x)))
-        x = F.relu(self.b_bn(self.b(x)))
+        x = relu_(self.a_bn(self.a(x)))
+        x = relu_(self.b_bn(self.b(x)))
         return self.c_bn(self.c(x))
 
 
@@ -66,7 +75,10 @@ class Bottleneck(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
-        return F.relu(shortcut + self.branch2(x))
+        residual = self.branch2(x)
+        if paddle.in_dynamic_mode():
+            return relu_(residual.add_(shortcut))
+        return F.relu(residual + shortcut)
 
 
 class Stems(nn.Layer):

@@ -15,7 +15,7 @@ from slowfast.models.head import Head
 from slowfast.models.init import initialize
 from slowfast.models.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
-from slowfast.models.resnet3d import EXPANSION, Stage, Stems
+from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
 
 STRIDES = (1, 2, 2, 2)
 """Spatial strides of res2..res5."""
@@ -56,7 +56,7 @@ class Fusion(nn.Layer):
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
         lateral = self.conv_f2s(fast)
         if self.bn is not None:
-            lateral = F.relu(self.bn(lateral))
+            lateral = relu_(self.bn(lateral))
         return paddle.concat([slow, lateral], axis=1)
 
 
