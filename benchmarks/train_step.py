@@ -101,7 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     settings_of_all = " ".join(f"{name}={value}" for name, value in KEPT_MEMORY.items())
     notes.append(f"A process for each contender, all with {settings_of_all}.")
-    notes.append(f"Medians of {options.rounds} interleaved rounds after one that is not counted.")
+    notes.append(
+        f"Medians of {options.rounds} interleaved rounds after one that is not counted; each step is "
+        "timed right after another."
+    )
     table = markdown(rows, notes)
     print(table, end="")
     if options.json:
@@ -183,24 +186,13 @@ def _quiet_step(server: Server, contender: str, network: str, number: int) -> tu
     """
     tries: list[tuple[float, float]] = []
     for _ in range(RETRIES if number else 1):
-        busy = _busy_seconds()
         answer = server.step(contender, network)
-        foreign = _busy_seconds() - busy - answer["cpu_seconds"]
+        foreign = answer["busy_seconds"] - answer["cpu_seconds"]
         tries.append((max(foreign / answer["seconds"], 0.0), answer["seconds"]))
         if tries[-1][0] <= FOREIGN_CORES:
             break
     foreign, seconds = min(tries)
     return seconds, foreign
-
-
-def _busy_seconds() -> float:
-    """Of all cores since the machine started (Linux); 0 where that is not known."""
-    try:
-        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
-    except OSError:
-        return 0.0
-    user, nice, system, _idle, _wait, irq, soft_irq, steal = map(int, line.split()[1:9])
-    return (user + nice + system + irq + soft_irq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Bottleneck(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
         residual = self.branch2(x)
-        if paddle.in_dynamic_mode():
+        if paddle.in_dynamic_mode() and residual.dtype == shortcut.dtype:
             return relu_(residual.add_(shortcut))
         return F.relu(residual + shortcut)
 
