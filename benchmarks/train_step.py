@@ -102,8 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings_of_all = " ".join(f"{name}={value}" for name, value in KEPT_MEMORY.items())
     notes.append(f"A process for each contender, all with {settings_of_all}.")
     notes.append(
-        f"Medians of {options.rounds} interleaved rounds after one that is not counted; each step is "
-        "timed right after another."
+        f"Medians of {options.rounds} interleaved rounds after one that is not counted; each step "
+        "is timed right after another."
     )
     table = markdown(rows, notes)
     print(table, end="")
