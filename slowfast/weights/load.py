@@ -1,0 +1,107 @@
+"""Weights of a file, matched strictly against a network."""
+
+from pathlib import Path
+
+import numpy as np
+from paddle import nn
+
+from slowfast.weights.errors import WeightsError, one_line, reported
+from slowfast.weights.formats import read_content
+from slowfast.weights.names import Translated, find_tensors, translate
+from slowfast.weights.systems import Tensors
+
+CLASSIFIER = ("head.projection.weight", "head.projection.bias")
+
+
+def read_weights(path: str | Path) -> Tensors:
+    """The tensors of a weights file by our names, whatever system and format it is of.
+
+    Raises:
+        WeightsError: see ``read_content``; or there are no tensors in it.
+    """
+    return _read(path).tensors
+
+
+def _read(path: str | Path) -> Translated:
+    """See ``read_weights``."""
+    content = read_content(path)
+    with reported(path, "weights"):
+        found = translate(find_tensors(content))
+    if not found.system:  # a file of ours may hold counters
+        floats = {name: x for name, x in found.tensors.items() if x.dtype.kind == "f"}
+        found = found._replace(tensors=floats)
+    if not found.tensors:
+        raise WeightsError(f"weights {path} holds no tensors by name")
+    return found
+
+
+def load_weights(model: nn.Layer, path: str | Path) -> str:
+    """Fills ``model`` from a file, every tensor or none.
+
+    Returns:
+        ``552 of 552 tensors loaded from PATH``; of another system's file also whose it is and what
+        was left out, ``(PyTorchVideo's; 110 num_batches_tracked left out)``.
+
+    Raises:
+        WeightsError: a tensor is missing, unexpected or of another shape; the first ones are named.
+    """
+    found = _read(path)
+    return _load(model, found.tensors, path) + _origin(found)
+
+
+def load_pretrained(model: nn.Layer, path: str | Path) -> str:
+    """Fills a network that is to be trained on; its classifier stays if its classes are others.
+
+    Returns:
+        ``550 of 552 tensors loaded from PATH; head.projection.weight, head.projection.bias left as
+        initialised: 400 classes in the file, 24 in the network``, or as ``load_weights``.
+
+    Raises:
+        WeightsError: anything else does not fit, as in ``load_weights``.
+    """
+    found, own = _read(path), model.state_dict()
+    tensors = found.tensors
+    features, classes = own[CLASSIFIER[0]].shape
+    weight, bias = (tensors.get(name) for name in CLASSIFIER)
+    if weight is None or bias is None or bias.size == classes:
+        return _load(model, tensors, path) + _origin(found)
+    if weight.shape != (features, bias.size):  # not a matter of classes
+        return _load(model, tensors, path) + _origin(found)
+    _load(model, tensors | {name: own[name].numpy() for name in CLASSIFIER}, path)
+    return (
+        f"{len(own) - len(CLASSIFIER)} of {len(own)} tensors loaded from {path}{_origin(found)}; "
+        f"{', '.join(CLASSIFIER)} left as initialised: {bias.size} classes in the file, {classes} "
+        "in the network"
+    )
+
+
+def _origin(found: Translated) -> str:
+    """Whose names a file had, and what of it is not in our networks; empty for our own."""
+    if not found.system:
+        return ""
+    unused = ", ".join(f"{count} {kind}" for kind, count in found.unused.items())
+    return f" ({found.system}'s{f'; {unused} left out' if unused else ''})"
+
+
+def _load(model: nn.Layer, tensors: Tensors, path: str | Path) -> str:
+    """Fills ``model`` with the tensors that ``path`` holds; see ``load_weights``."""
+    own = model.state_dict()
+    faults = [f"{name} is missing" for name in own if name not in tensors]
+    faults += [f"{one_line(name)} is not in this network" for name in tensors if name not in own]
+    faults += [
+        f"{name} is {list(tensors[name].shape)} in the file, {list(own[name].shape)} in the network"
+        for name in own
+        if name in tensors and list(tensors[name].shape) != list(own[name].shape)
+    ]
+    with np.errstate(over="ignore"):  # a double may be beyond a single's range
+        singles = {name: value.astype(np.float32) for name, value in tensors.items()}
+    faults += [
+        f"{one_line(name)} holds numbers that are not finite"
+        for name, value in singles.items()
+        if not np.isfinite(value).all()
+    ]
+    if faults:
+        shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
+        raise WeightsError(f"weights {path} do not fit the network: {shown}")
+    model.set_state_dict(singles)
+    return f"{len(own)} of {len(own)} tensors loaded from {path}"

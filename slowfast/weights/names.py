@@ -1,0 +1,95 @@
+"""From other systems' names of SlowFast's tensors to ours.
+
+A system is known by a tensor that it alone names so. Its tensors are renamed by its tables
+(``systems``), what inference has no use for is left out, and the classifier is turned our way.
+What no row of a table knows keeps its name, so that loading says that it is not in the network.
+"""
+
+import re
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from slowfast.weights.systems import SYSTEMS, System, Tensors
+
+WORDS = {"slow": "0", "fast": "1", "": "0", "t_": "1"}
+"""What the systems call the two pathways, by our numbers; ours they share."""
+
+
+class Translated(NamedTuple):
+    """A file's tensors by our names."""
+
+    tensors: Tensors
+    system: str = ""
+    """Whose names the file has; empty: ours, or nobody's that is known."""
+    unused: dict[str, int] = {}
+    """What was left out, by the last part of its name, and how many of each."""
+
+
+def find_tensors(content: object) -> Tensors:
+    """The tensors by name of a checkpoint, be they all of it or beside other things.
+
+    Empty: there are none.
+    """
+    tensors: Any = content if isinstance(content, dict) else {}
+    for key in ("model_state", "state_dict", "blobs"):
+        if isinstance(tensors.get(key), dict):
+            tensors = tensors[key]
+            break
+    return {
+        name: value
+        for name, value in tensors.items()
+        if isinstance(name, str) and isinstance(value, np.ndarray)
+    }
+
+
+def recognise(names: set[str]) -> System | None:
+    """The system that names tensors so; None: we do, or nobody that is known."""
+    for system in SYSTEMS:
+        if any(re.fullmatch(system.mark, name) for name in names):
+            return system
+    return None
+
+
+def translate(tensors: Tensors) -> Translated:
+    """Tensors by our names, and as our network has them, from any system's.
+
+    Raises:
+        ValueError: two of them are the same one of ours.
+    """
+    system = recognise(set(tensors))
+    if system is None:
+        return Translated(tensors)
+    ours: Tensors = {}
+    origin: dict[str, str] = {}
+    unused: Counter[str] = Counter()
+    for name, value in tensors.items():
+        kind = name.rpartition(system.separator)[2]
+        if kind in system.unused:
+            unused[kind] += 1
+            continue
+        new = our_name(name, system)
+        if new in ours:
+            raise ValueError(f"{origin[new]} and {name} are both {new}")
+        ours[new], origin[new] = value, name
+    if "head.projection.weight" in ours:
+        ours["head.projection.weight"] = system.classifier(ours["head.projection.weight"], ours)
+    return Translated(ours, system.name, dict(unused))
+
+
+def our_name(name: str, system: System) -> str:
+    """Our name of a system's tensor; its own if no row of the table knows it."""
+    layer, _, kind = name.rpartition(system.separator)
+    for pattern, ours in system.layers:
+        match = re.fullmatch(pattern, layer)
+        if match and kind in system.kinds:
+            parts = match.groupdict()
+            if parts.get("n"):
+                parts["n"] = int(parts["n"]) + system.stage
+            if "p" in parts:
+                parts["p"] = WORDS.get(parts["p"], parts["p"])
+            if "x" in parts:
+                parts["x"] = "abc"[system.convolutions.index(parts["x"])]
+            return f"{ours.format(**parts)}.{system.kinds[kind]}"
+    return name
