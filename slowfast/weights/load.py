@@ -93,15 +93,23 @@ def _load(model: nn.Layer, tensors: Tensors, path: str | Path) -> str:
         for name in own
         if name in tensors and list(tensors[name].shape) != list(own[name].shape)
     ]
+    _raise(faults, path)
     with np.errstate(over="ignore"):  # a double may be beyond a single's range
         singles = {name: value.astype(np.float32) for name, value in tensors.items()}
-    faults += [
-        f"{one_line(name)} holds numbers that are not finite"
-        for name, value in singles.items()
-        if not np.isfinite(value).all()
-    ]
+    _raise(
+        [
+            f"{name} holds numbers that are not finite"
+            for name, value in singles.items()
+            if not np.isfinite(value).all()
+        ],
+        path,
+    )
+    model.set_state_dict(singles)
+    return f"{len(own)} of {len(own)} tensors loaded from {path}"
+
+
+def _raise(faults: list[str], path: str | Path) -> None:
+    """A WeightsError if there are any; the first ones are named."""
     if faults:
         shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
         raise WeightsError(f"weights {path} do not fit the network: {shown}")
-    model.set_state_dict(singles)
-    return f"{len(own)} of {len(own)} tensors loaded from {path}"

@@ -8,6 +8,7 @@ containers and arrays of what it left behind.
 
 import io
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -82,11 +83,14 @@ class PickledArray(Pending):
 
 
 def _array(raw: Any, dtype: Dtype, shape: Any, order: str, axes: Any = None) -> Any:
-    """An array of its own memory from its bytes; ``axes`` go with order ``K`` (NumPy 2.3)."""
+    """A read-only view of bytes; ``axes`` go with order ``K`` (NumPy 2.3).
+
+    Not a copy: a small file can name the same bytes a thousand times.
+    """
     numbers = dtype.numpy()
     if isinstance(raw, str):  # Python 2's bytes
         raw = raw.encode("latin1")
-    flat = np.frombuffer(raw, numbers).copy()
+    flat = np.frombuffer(raw, numbers)
     if order == "K":
         return flat.reshape(shape).transpose(axes)
     return flat.reshape(shape, order="F" if order == "F" else "C")
@@ -126,6 +130,25 @@ class PlainUnpickler(pickle.Unpickler):
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")  # of Python 2's texts, which may be bytes
+        self._file = file
+
+    def load(self) -> Any:
+        """The next pickle of the file, with stand-ins in it.
+
+        Raises:
+            UnpicklingError: it names anything else.
+            ValueError: it is cut off, or no pickle.
+        """
+        start = self._file.tell()
+        try:
+            for step, (opcode, value, _) in enumerate(pickletools.genops(self._file), start=1):
+                # For thing number 2^30 Python would set aside 16 GB; things count from 0.
+                if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(value or 0) > step:
+                    raise ValueError(f"its step {step} is numbered {value}")
+        except ValueError as error:
+            raise ValueError(f"it is not a whole pickle ({error})") from error
+        self._file.seek(start)
+        return super().load()
 
     def find_class(self, module: str, name: str) -> Any:
         """A stand-in.
@@ -146,6 +169,8 @@ def unpickle(data: bytes) -> Any:
     Raises:
         UnpicklingError: it names or holds anything else. Damage can raise anything.
     """
+    if not data:
+        raise ValueError("it is empty")
     return plain(PlainUnpickler(io.BytesIO(data)).load())
 
 

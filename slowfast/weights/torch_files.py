@@ -125,6 +125,8 @@ def read_zip(data: bytes) -> Any:
     Raises:
         UnpicklingError: it names anything but tensors and plain data. Damage can raise anything.
     """
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise ValueError("a zip archive whose end is missing")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         roots = [name.removesuffix("/data.pkl") for name in entries if name.endswith("/data.pkl")]
