@@ -158,6 +158,21 @@ def test_a_config_beside_the_weights_is_a_plain_dictionary(path: Path, module: s
     assert read_content(path) == {"cfg": {"ALPHA": 4}}
 
 
+HISTORY = tb.named("mmengine.logging.history_buffer", "HistoryBuffer")
+
+
+@pytest.mark.parametrize("builtins", ["builtins", "__builtin__"])
+def test_what_mmengine_logged_is_left_out(path: Path, builtins: str) -> None:
+    mean = tb.call(builtins, "getattr", HISTORY, tb.text("mean"))
+    log = HISTORY + b")\x81" + tb.dict_of({"m": mean})
+    path.write_bytes(tb.zip_file(tb.dict_of({"message_hub": log + b"b"}), {}))
+    assert read_content(path) == {"message_hub": None}
+    for other in (tb.numbers(1), tb.named("torch", "Size"), tb.named("numpy", "ndarray")):
+        call = tb.call(builtins, "getattr", other, tb.text("__class__"))
+        message = refusal(tb.zip_file(tb.dict_of({"a": call}), {}), path)
+        assert message == "refused: it names getattr, which is not tensor data"
+
+
 def command(mark: Path) -> bytes:
     """Opcodes that make a folder."""
     return tb.call(os.mkdir.__module__, "mkdir", tb.text(str(mark)))
@@ -299,6 +314,9 @@ ODD_ZIPS: dict[str, tuple[bytes, str]] = {
     "big-endian": (tb.zip_file(b"N", {}, byteorder=b"big"), "big-endian machine"),
     "a tensor that is changed": (
         tb.zip_file(tb.tensor(FLOAT, (1,), (1,)) + b"}b", {"0": ROW}), "it changes a tensor",
+    ),
+    "a storage that is changed": (
+        tb.zip_file(tb.tensor(FLOAT + b"}b", (1,), (1,)), {"0": ROW}), "it changes a storage",
     ),
     "a storage alone": (tb.zip_file(FLOAT, {"0": ROW}), "it holds a Storage, which is no data"),
 }  # fmt: skip

@@ -45,6 +45,9 @@ class Storage:
         self.code, self.numel = code, numel
         self.row: Array | None = None
 
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError("it changes a storage")
+
     @property
     def num_bytes(self) -> int:
         return self.numel * itemsize(self.code)
@@ -84,6 +87,22 @@ def _parameter(data: Tensor, *rest: object) -> Tensor:
     return data
 
 
+class Logged(Pending):
+    """What mmengine logged while it trained, and keeps beside the weights; it is left out."""
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+    def value(self) -> None:
+        return None
+
+
+def _method(owner: object, name: str) -> None:
+    """``getattr`` is named by mmengine's logs, for their own methods; anybody else is refused."""
+    if owner is not Logged:
+        raise pickle.UnpicklingError("it names getattr, which is not tensor data")
+
+
 _TORCH: Named = {
     ("torch._utils", "_rebuild_tensor"): Maker(_tensor),
     ("torch._utils", "_rebuild_tensor_v2"): Maker(_tensor),
@@ -91,6 +110,9 @@ _TORCH: Named = {
     ("torch", "Size"): Maker(tuple),
     ("fvcore.common.config", "CfgNode"): Mapping,
     ("yacs.config", "CfgNode"): Mapping,
+    ("mmengine.logging.history_buffer", "HistoryBuffer"): Logged,
+    ("__builtin__", "getattr"): Maker(_method),
+    ("builtins", "getattr"): Maker(_method),
 } | {("torch", f"{name}Storage"): code for name, code in CODES.items()}
 
 
