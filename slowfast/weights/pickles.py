@@ -34,7 +34,10 @@ class Maker:
 
 
 class Mapping(dict[Any, Any]):
-    """A dictionary of another type: an OrderedDict, or a config's node."""
+    """A dictionary of another type, made empty: an OrderedDict, or a config's node."""
+
+    def __init__(self) -> None:
+        super().__init__()
 
     def __setstate__(self, state: object) -> None:
         """Leaves its attributes out, such as the versions of modules in torch's ``_metadata``."""
@@ -43,8 +46,24 @@ class Mapping(dict[Any, Any]):
 class Pending:
     """What becomes a value when the whole pickle has been read."""
 
-    def value(self) -> Any:
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("it changes its data afterwards")
+
+    def value(self, latin1: Callable[[str], bytes]) -> Any:
+        """The value; ``latin1`` gives the bytes of a text, of each text once."""
         raise NotImplementedError
+
+
+class Encoded(Pending):
+    """Bytes as protocols 0 to 2 write them: a text, and what it is to be encoded as."""
+
+    def __init__(self, text: str = "", encoding: str = "latin1") -> None:
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"it holds bytes as {one_line(repr(encoding))}")
+        self._text = text
+
+    def value(self, latin1: Callable[[str], bytes]) -> bytes:
+        return latin1(self._text)
 
 
 class Dtype:
@@ -77,9 +96,26 @@ class PickledArray(Pending):
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._state = state
 
-    def value(self) -> Any:
+    def value(self, latin1: Callable[[str], bytes]) -> Any:
         _, shape, dtype, is_fortran, raw = self._state
-        return _array(raw, dtype, shape, "F" if is_fortran else "C")
+        return _array(_bytes(raw, latin1), dtype, shape, "F" if is_fortran else "C")
+
+
+class PickledScalar(Pending):
+    """A number of NumPy's."""
+
+    def __init__(self, dtype: Dtype, raw: Any) -> None:
+        self._dtype, self._raw = dtype, raw
+
+    def value(self, latin1: Callable[[str], bytes]) -> Any:
+        return _array(_bytes(self._raw, latin1), self._dtype, (), "C")[()]
+
+
+def _bytes(raw: Any, latin1: Callable[[str], bytes]) -> Any:
+    """Of an array: as they are, to be encoded, or a text, which Python 2's were."""
+    if isinstance(raw, Encoded):
+        return raw.value(latin1)
+    return latin1(raw) if isinstance(raw, str) else raw
 
 
 def _array(raw: Any, dtype: Dtype, shape: Any, order: str, axes: Any = None) -> Any:
@@ -87,24 +123,10 @@ def _array(raw: Any, dtype: Dtype, shape: Any, order: str, axes: Any = None) -> 
 
     Not a copy: a small file can name the same bytes a thousand times.
     """
-    numbers = dtype.numpy()
-    if isinstance(raw, str):  # Python 2's bytes
-        raw = raw.encode("latin1")
-    flat = np.frombuffer(raw, numbers)
+    flat = np.frombuffer(raw, dtype.numpy())
     if order == "K":
         return flat.reshape(shape).transpose(axes)
     return flat.reshape(shape, order="F" if order == "F" else "C")
-
-
-def _scalar(dtype: Dtype, raw: Any) -> Any:
-    return _array(raw, dtype, (), "C")[()]
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """How protocols 0 to 2 write bytes."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it holds bytes as {encoding!r}")
-    return text.encode("latin1")
 
 
 Named = dict[tuple[str, str], Any]
@@ -114,11 +136,13 @@ NUMPY: Named = {
     ("numpy", "ndarray"): PickledArray,
     ("numpy", "dtype"): Dtype,
     ("collections", "OrderedDict"): Mapping,
-    ("_codecs", "encode"): Maker(_encode),
+    ("_codecs", "encode"): Encoded,
+    ("builtins", "bytes"): Encoded,  # none, in protocols 0 to 2
+    ("__builtin__", "bytes"): Encoded,
 }
 for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
     NUMPY[f"{_core}.multiarray", "_reconstruct"] = PickledArray
-    NUMPY[f"{_core}.multiarray", "scalar"] = Maker(_scalar)
+    NUMPY[f"{_core}.multiarray", "scalar"] = PickledScalar
     NUMPY[f"{_core}.numeric", "_frombuffer"] = Maker(_array)
 
 
@@ -185,6 +209,12 @@ def plain(content: Any) -> Any:
         UnpicklingError: something else is in it, or a container is in itself.
     """
     done: dict[int, Any] = {}  # by id: what is in many places is made once
+    encoded: dict[int, bytes] = {}
+
+    def latin1(text: str) -> bytes:
+        if id(text) not in encoded:
+            encoded[id(text)] = text.encode("latin1")
+        return encoded[id(text)]
 
     def convert(thing: Any) -> Any:
         if isinstance(thing, _VALUES):
@@ -195,7 +225,7 @@ def plain(content: Any) -> Any:
         if key not in done:
             done[key] = _UNFINISHED
             if isinstance(thing, Pending):
-                done[key] = thing.value()
+                done[key] = thing.value(latin1)
             elif isinstance(thing, dict):
                 done[key] = {convert(name): convert(value) for name, value in thing.items()}
             elif isinstance(thing, list | tuple):

@@ -69,10 +69,7 @@ class Tensor(Pending):
     def __init__(self, storage: Storage, offset: int, shape: Any, strides: Any) -> None:
         self._storage, self._place = storage, (offset, shape, strides)
 
-    def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError("it changes a tensor")
-
-    def value(self) -> Array:
+    def value(self, latin1: object) -> Array:
         if self._storage.row is None:
             raise ValueError("the numbers of a storage are missing")
         return strided(self._storage.row, *self._place)
@@ -87,13 +84,17 @@ def _parameter(data: Tensor, *rest: object) -> Tensor:
     return data
 
 
+def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape
+
+
 class Logged(Pending):
     """What mmengine logged while it trained, and keeps beside the weights; it is left out."""
 
     def __setstate__(self, state: object) -> None:
         pass
 
-    def value(self) -> None:
+    def value(self, latin1: object) -> None:
         return None
 
 
@@ -107,7 +108,7 @@ _TORCH: Named = {
     ("torch._utils", "_rebuild_tensor"): Maker(_tensor),
     ("torch._utils", "_rebuild_tensor_v2"): Maker(_tensor),
     ("torch._utils", "_rebuild_parameter"): Maker(_parameter),
-    ("torch", "Size"): Maker(tuple),
+    ("torch", "Size"): Maker(_size),
     ("fvcore.common.config", "CfgNode"): Mapping,
     ("yacs.config", "CfgNode"): Mapping,
     ("mmengine.logging.history_buffer", "HistoryBuffer"): Logged,
