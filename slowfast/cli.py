@@ -94,7 +94,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         "--summary", action="store_true", help="the network's stages and the schedule"
     )
     parser.add_argument("paths", metavar="PATH", nargs="*", help="more to --infer")
-    parser.add_argument("-w", "--weights", metavar="FILE", help=".pdparams to start from or use")
+    parser.add_argument("-w", "--weights", metavar="FILE", help="weights to start from or use")
     parser.add_argument(
         "--resume", metavar="auto|FILE", nargs="?", const="auto",
         help="go on from the furthest checkpoint of the output folder, or from this one",
