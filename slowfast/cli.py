@@ -28,7 +28,7 @@ from slowfast.inputs import Inputs, is_training, read_config, read_inputs, start
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
 from slowfast.models.freeze import freeze, freeze_batch_norm
-from slowfast.models.norm import sync_batch_norm
+from slowfast.models.norm import NO_SYNC_ON_CPU, sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
@@ -52,6 +52,7 @@ USER_ERRORS = (
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
+    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash, and may hang in it
     try:
         return _run(args)
     except (*USER_ERRORS, OSError) as error:
@@ -218,8 +219,11 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
     is_writer = distributed.rank() == 0
     with run_folder.sole_run(cfg.output_dir) if is_writer else contextlib.nullcontext():
         start_logging(distributed.rank(), cfg.output_dir)
-        model = _start(args, inputs)
+        # What cannot be is said before the processes connect, which wait for each other long.
         course = Course(len(inputs.samples), shard_numbers(inputs.samples), cfg)
+        if cfg.train.sync_bn and (args.device == "cpu" or not distributed.has_gpu()):
+            raise distributed.DeviceError(NO_SYNC_ON_CPU)
+        model = _start(args, inputs)
         freeze(model, cfg.train.freeze)
         if cfg.train.freeze_bn:
             freeze_batch_norm(model)

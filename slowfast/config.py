@@ -432,6 +432,8 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin is Literal:
         allowed = typing.get_args(kind)
+        if value is False and "off" in allowed:
+            return "off"  # which YAML takes for false
         if value in allowed and not isinstance(value, bool):
             return allowed[allowed.index(value)]  # 50 for 50.0
         raise ConfigError(f"{where}{name}={value!r} is not one of {', '.join(map(str, allowed))}")

@@ -34,23 +34,26 @@ def processes_on_this_machine() -> int:
     return int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
 
 
+def has_gpu() -> bool:
+    """Whether this Paddle can use GPUs, and there is one."""
+    return paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+
+
 def start(device: str) -> None:
     """Chooses the device (``auto``, ``cpu`` or ``gpu``) and connects the processes.
 
     Raises:
         DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
     """
-    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash, and may hang in it
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
-    has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
-    if device == "gpu" and not has_gpu:
+    if device == "gpu" and not has_gpu():
         wheel = (
             "no GPU answers" if paddle.is_compiled_with_cuda() else "this Paddle is the CPU wheel"
         )
         raise DeviceError(f"--device gpu: {wheel} (see https://www.paddlepaddle.org.cn/install)")
-    on_gpu = device == "gpu" or (device == "auto" and has_gpu)
+    on_gpu = device == "gpu" or (device == "auto" and has_gpu())
     if world_size() == 1:
         paddle.set_device("gpu" if on_gpu else "cpu")
         return

@@ -21,6 +21,8 @@ NO_TRAINING_LIST = (
     "everything on built-in data"
 )
 
+PRETRAINED_HINT = " (name others with -o model.pretrained=FILE, or none with model.pretrained=)"
+
 
 class Inputs(NamedTuple):
     """What a run reads before it starts."""
@@ -51,7 +53,7 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
             if weights is not None:
                 _require_weights(weights)
         if cfg.model.pretrained and args.weights is None and starts_anew(args, cfg):
-            _require_weights(cfg.model.pretrained)
+            _require_weights(cfg.model.pretrained, PRETRAINED_HINT)
         samples = _read_list(cfg, cfg.data.train_list)
         for videos, path in ((samples, cfg.data.train_list), (val_samples, cfg.data.val_list)):
             _require_files(videos or [], path, cfg, all_of_them=cfg.data.on_error == "raise")
@@ -138,7 +140,7 @@ def _require_files(
     )
 
 
-def _require_weights(path: str) -> None:
+def _require_weights(path: str, hint: str = "") -> None:
     if not Path(path).is_file():
         reason = "Is a directory" if Path(path).is_dir() else "No such file or directory"
-        raise WeightsError(f"weights {path} cannot be read: {reason}")
+        raise WeightsError(f"weights {path} cannot be read: {reason}{hint}")

@@ -362,7 +362,7 @@ def test_another_number_of_class_names(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.skipif(paddle.device.cuda.device_count() > 0, reason="there is a GPU")
 def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     touch_videos()
-    Path("train.list").write_text("a.mp4 1\n")
+    Path("train.list").write_text("a.mp4 1\n" * 4)
     assert refusal(["-c", "small.yaml", "--device", "gpu"], capsys).startswith("--device gpu: ")
 
 

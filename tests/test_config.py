@@ -345,3 +345,7 @@ def test_yaml_tags_run_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, f"output_dir: !!python/object/apply:os.mkdir ['{mark}']\n")
     assert "is not YAML" in refusal(path)
     assert not mark.exists()
+
+
+def test_yaml_takes_off_for_false_and_so_do_we() -> None:
+    assert load_config(None, ["train.amp=off"]).train.amp == "off"

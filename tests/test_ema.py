@@ -1,16 +1,18 @@
 """The average of the weights: its arithmetic, and that the model gets its own back."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import paddle
+import pytest
 from tiny_run import tiny_config
 
 from slowfast.engine import run_folder, state
 from slowfast.engine.ema import Ema
 from slowfast.models import build_model
 from slowfast.optim import build_optimizer
-from slowfast.weights import read_weights
+from slowfast.weights import WeightsError, read_weights
 
 STATISTICS = ("_mean", "_variance")
 NAME = "head.projection.weight"
@@ -85,6 +87,20 @@ def test_frozen_weights_are_in_the_file_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         ema.weights()["s1.pathway0_stem.conv.weight"], own["s1.pathway0_stem.conv.weight"]
     )
+
+
+def test_the_average_of_another_network_is_refused(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "train.ema=0.9")
+    model, ema = network(tmp_path)
+    run = state.TrainState(model, build_optimizer(model, cfg.optim), ema=ema, epoch=1)
+    ema.update()
+    state.save_checkpoint(run, cfg)
+    path = tmp_path / "out" / "SlowFast_epoch_000001_ema.pdparams"
+    foreign = read_weights(path)
+    foreign[NAME] = foreign[NAME][:, :3]
+    path.write_bytes(pickle.dumps(foreign, 4))
+    with pytest.raises(WeightsError, match="the average of head.projection.weight is"):
+        state.restore_furthest(run, cfg.output_dir)
 
 
 def test_it_is_saved_beside_and_may_be_the_best(tmp_path: Path) -> None:

@@ -191,7 +191,9 @@ class Moment:
         (train, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
         (state, "_write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
         (state, "_write_pickles", 2, "SlowFast_epoch_000001"),
-        (train, "validate", 1, "SlowFast_epoch_000001"),
+        (train, "validate", 1, "SlowFast_epoch_000001_step_000006"),
+        (train, "validate", 2, "SlowFast_epoch_000002_step_000006"),
+        (train, "clip_loader", 1, "SlowFast_epoch_000001_step_000001"),
         (train, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
     ],
 )
@@ -226,7 +228,11 @@ def run_here(folder: Path) -> Tensors:
         read_list(path, cfg.data.root, 24) for path in (cfg.data.train_list, cfg.data.val_list)
     )
     train.train(run, Course(len(samples), None, cfg), samples, val, cfg)
-    return read_weights(folder / "out" / "SlowFast_epoch_000002.pdparams")
+    last, best = (
+        read_weights(folder / "out" / f"SlowFast_{name}.pdparams")
+        for name in ("epoch_000002", "best")
+    )
+    return last | {f"best {key}": value for key, value in best.items()}
 
 
 def test_signals_wait_while_deferred_and_count_at_once_elsewhere() -> None:

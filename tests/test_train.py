@@ -223,7 +223,7 @@ def test_a_validation_that_fails_does_not_cost_the_epoch(tmp_path: Path) -> None
     done = main_py(*flags, "train.epochs=1", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"error: {tmp_path}/empty.mp4: the file is empty (0 bytes)\n"
-    assert (tmp_path / "out" / "SlowFast_epoch_000001.pdopt").exists()
+    assert (tmp_path / "out" / "SlowFast_epoch_000001_step_000006.pdopt").exists()
 
 
 def test_frozen_stages_and_clipped_gradients_in_a_run(tmp_path: Path) -> None:
@@ -292,6 +292,25 @@ def wait_until(condition: Callable[[], bool]) -> None:
     pytest.fail("waited in vain")
 
 
+def test_a_validation_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
+    """And so the best checkpoint is the best."""
+    write_tiny_config(tmp_path)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    write_tiny_config(whole)
+    flags = ["--validate", "-c", "tiny.yaml", "-o", "train.save_interval=9"]
+    assert main_py(*flags, cwd=whole).returncode == 0
+    (tmp_path / "val.list").write_text(f"{tmp_path}/gone.mp4 1\n")
+    missing = [f"data.val_list={tmp_path}/val.list", "data.on_error=skip"]
+    (tmp_path / "gone.mp4").touch()
+    assert main_py(*flags, *missing, cwd=tmp_path).returncode == 1
+    again = main_py(*flags, "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "END epoch:1 val loss" in again.stdout
+    best = [read_weights(folder / "out" / "SlowFast_best.pdparams") for folder in (tmp_path, whole)]
+    assert all(np.array_equal(best[0][name], best[1][name]) for name in best[0])
+
+
 def test_fine_tuning_starts_from_weights_of_other_classes(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
@@ -313,3 +332,4 @@ def test_fine_tuning_starts_from_weights_of_other_classes(tmp_path: Path) -> Non
     done = main_py(*flags, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: weights gone.pdparams cannot be read: No such file")
+    assert "-o model.pretrained=FILE" in done.stderr

@@ -64,9 +64,15 @@ class Ema:
         return {name: value.numpy() for name, value in values.items()}
 
     def set_weights(self, weights: Tensors, steps: int) -> None:
-        """Continues from ``weights``, which fit the model."""
+        """Continues from ``weights``.
+
+        Raises:
+            KeyError, ValueError: one is missing, or of another shape.
+        """
         self.steps = steps
         for name, average in self._averages.items():
+            if list(weights[name].shape) != list(average.shape):
+                raise ValueError(f"the average of {name} is {list(weights[name].shape)}")
             average.set_value(paddle.to_tensor(weights[name]))
 
     def _trained(self) -> dict[str, Tensor]:

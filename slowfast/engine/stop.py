@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: a wish to end, as Ctrl-C is one."""
+    """SIGTERM, or SIGHUP of a terminal that is gone: a wish to end, as Ctrl-C is one."""
 
 
 class Stop:
@@ -45,10 +45,10 @@ class Stop:
 
 @contextlib.contextmanager
 def handled_signals() -> Iterator[Stop]:
-    """SIGTERM and Ctrl-C raise a KeyboardInterrupt, or wait where they are deferred."""
+    """SIGTERM, SIGHUP and Ctrl-C raise a KeyboardInterrupt, or wait where they are deferred."""
     stop = Stop()
     before: dict[signal.Signals, Any] = {}
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a shell's background job
             before[number] = signal.signal(number, stop.handle)
     try:

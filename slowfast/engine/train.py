@@ -3,6 +3,7 @@
 Legend: N clips, C channels, T frames, H x W pixels, K classes.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,11 +69,10 @@ def train(
     if state.epoch >= course.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {course.epochs} epochs are done")
     result: dict[str, float] = {}
-    with (
-        clip_loader(train_samples, val_samples or [], cfg) as loader,
-        MetricWriter(cfg.output_dir, distributed.rank()) as writer,
-        handled_signals() as stop,
-    ):
+    with handled_signals() as stop, contextlib.ExitStack() as opened:
+        with stop.deferred():  # an exception while processes fork would be lost
+            loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
+        writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
         several = distributed.world_size() > 1
         parallel = paddle.DataParallel(state.model) if several else state.model
         learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
@@ -93,16 +93,18 @@ def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
     is_final = epoch == run.course.epochs
     is_last = is_final or _is_over(run, state)
     validates = bool(run.val_samples) and (is_last or epoch % cfg.val_interval == 0)
-    is_precise = cfg.precise_bn_batches > 0 and not all(
-        n.is_frozen for n in batch_norms(state.model)
-    )
-    if is_precise and (is_final or validates or epoch % cfg.precise_bn_interval == 0):
-        _save(run, state)  # to go on from if what follows is interrupted
+    tracks = not all(norm.is_frozen for norm in batch_norms(state.model))
+    is_precise = tracks and cfg.precise_bn_batches > 0
+    is_precise = is_precise and (is_final or validates or epoch % cfg.precise_bn_interval == 0)
+    if is_precise or validates:
+        _save(run, state)  # to go on from, before them, if what follows is interrupted or fails
+    if is_precise:
         _precise_bn(run, state)
+    result, is_best = _validate(run, state, epoch) if validates else ({}, False)
     state.epoch, state.step = epoch, 0
-    if is_last or epoch % cfg.save_interval == 0:
-        _save(run, state)  # before anything can go wrong in the validation
-    return _validate(run, state) if validates else {}
+    if is_best or is_last or epoch % cfg.save_interval == 0:
+        _save(run, state, is_best=is_best)
+    return result
 
 
 def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
@@ -115,9 +117,13 @@ def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
         raise stop.error(f"{state.name} is saved")
 
 
-def _validate(run: Run, state: TrainState) -> dict[str, float]:
-    """Validates the weights, and their average if there is one; saves what is the best so far."""
-    cfg, epoch = run.cfg, state.epoch
+def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float], bool]:
+    """Validates the weights, and their average if there is one.
+
+    Returns:
+        What came of the weights, and whether this is the best so far.
+    """
+    cfg = run.cfg
     assert run.val_samples is not None
     distributed.average_batch_norm(state.model)
     result = validate(state.model, run.loader, run.val_samples, cfg)
@@ -131,9 +137,7 @@ def _validate(run: Run, state: TrainState) -> dict[str, float]:
     _log_validation(run.writer, "val", epoch, result, state.best_top1)
     if state.ema:
         _log_validation(run.writer, "val_ema", epoch, averaged, state.best_top1)
-    if is_best:
-        _save(run, state, is_best=True)
-    return result
+    return result, is_best
 
 
 def _precise_bn(run: Run, state: TrainState) -> None:

@@ -121,6 +121,9 @@ def set_splits(model: nn.Layer, splits: int) -> None:
         norm.splits = splits
 
 
+NO_SYNC_ON_CPU = "train.sync_bn needs GPUs: Paddle's synchronised batch norm does not run on a CPU"
+
+
 def sync_batch_norm(model: nn.Layer) -> None:
     """From here on, training normalises by the statistics of all processes' clips together.
 
@@ -132,8 +135,6 @@ def sync_batch_norm(model: nn.Layer) -> None:
         DeviceError: the device is no GPU.
     """
     if not paddle.device.get_device().startswith("gpu"):
-        raise distributed.DeviceError(
-            "train.sync_bn needs GPUs: Paddle's synchronised batch norm does not run on a CPU"
-        )
+        raise distributed.DeviceError(NO_SYNC_ON_CPU)
     for norm in batch_norms(model):
         norm.synchronised = distributed.world_size() > 1
