@@ -196,7 +196,7 @@ def test_two_steps_of_training(name: str, tmp_path: Path) -> None:
         "data.num_workers=1", "train.batch_size=1", "train.log_interval=1", f"output_dir={out}",
     ]  # fmt: skip
     if cfg.train.precise_bn_batches:
-        overrides.append("train.precise_bn_batches=1")
+        overrides += ["train.precise_bn_batches=1", "train.precise_bn_interval=1"]
     if cfg.model.pretrained:
         model = build_model(dataclasses.replace(cfg.model, num_classes=400), 64)
         paddle.save(model.state_dict(), str(tmp_path / "400.pdparams"))
