@@ -1,0 +1,144 @@
+"""A config from YAML and the command line, and back to YAML.
+
+Precedence: the schema's defaults < a YAML file < ``-o section.key=value``. Unknown keys and values
+of the wrong type are refused with the place and what is allowed. The resolved config is written
+next to every checkpoint and read back from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import math
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from slowfast.config.rules import validate
+from slowfast.config.schema import Config, ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, in which a date is text: ``output_dir=2026-05-01`` names a folder."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def load_config(path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
+    """Reads a YAML file over the defaults, and ``section.key=value`` overrides over that.
+
+    Raises:
+        ConfigError: the file is missing or not YAML, a key is unknown, a value does not fit.
+    """
+    tree = _read_yaml(Path(path)) if path is not None else {}
+    where = f"{path}: " if path is not None else ""
+    cfg: Config = _build(Config, tree, prefix="", where=where)
+    for item in overrides or []:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"override '{item}' is not of the form section.key=value")
+        try:
+            value = yaml.load(text, _Loader)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"override '{item}': the value is not YAML") from error
+        nested: Any = "" if value is None else value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        cfg = _build(Config, nested, prefix="", where="-o ", base=cfg)
+    validate(cfg)
+    return cfg
+
+
+def dump_config(cfg: Config) -> str:
+    """The config as YAML text that ``load_config`` reads back to an equal config."""
+    return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config {path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config {path} is not YAML: {' '.join(str(error).split())}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"config {path} is not a mapping of sections")
+    return tree
+
+
+def _build(cls: Any, tree: dict[str, Any], *, prefix: str, where: str, base: Any = None) -> Any:
+    """An instance of the dataclass ``cls``: ``tree``'s values over ``base`` or the defaults."""
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where}'{prefix.rstrip('.')}' is a section, got {tree!r}")
+    base = cls() if base is None else base
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if key not in hints:
+            raise ConfigError(f"{where}unknown config key '{name}'{_suggest(name)}")
+        if dataclasses.is_dataclass(hints[key]):
+            section = getattr(base, key)
+            value = {} if value is None else value  # all of the section is commented out
+            values[key] = _build(hints[key], value, prefix=f"{name}.", where=where, base=section)
+        else:
+            values[key] = _cast(value, hints[key], name, where)
+    return dataclasses.replace(base, **values)
+
+
+def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
+    """``value`` as the annotated type ``kind``; PyYAML reads ``1e-4`` as text, so text is tried."""
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        allowed = typing.get_args(kind)
+        if value is False and "off" in allowed:
+            return "off"  # which YAML takes for false
+        if value in allowed and not isinstance(value, bool):
+            return allowed[allowed.index(value)]  # 50 for 50.0
+        raise ConfigError(f"{where}{name}={value!r} is not one of {', '.join(map(str, allowed))}")
+    if origin is tuple:
+        if isinstance(value, list | tuple):
+            element = typing.get_args(kind)[0]
+            return tuple(_cast(item, element, name, where) for item in value)
+        raise ConfigError(f"{where}{name}={value!r} is not a list")
+    if isinstance(value, bool) == (kind is bool) and isinstance(value, bool | int | float | str):
+        if kind in (bool, str) or (kind is int and isinstance(value, int)):
+            return kind(value)
+        with contextlib.suppress(ValueError, OverflowError):
+            number = float(value)
+            if math.isfinite(number) and (kind is float or number == int(number)):
+                return kind(number)
+    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
+    raise ConfigError(f"{where}{name}={value!r} is not {wanted}")
+
+
+def _suggest(name: str) -> str:
+    names = _all_keys(Config)
+    sections = {key.partition(".")[0] for key in names}
+    close = difflib.get_close_matches(name, [*names, *sorted(sections)], n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _all_keys(cls: Any, prefix: str = "") -> list[str]:
+    keys = []
+    for key, kind in typing.get_type_hints(cls).items():
+        nested = dataclasses.is_dataclass(kind)
+        keys += _all_keys(kind, f"{prefix}{key}.") if nested else [f"{prefix}{key}"]
+    return keys
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for YAML."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
