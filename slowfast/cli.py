@@ -221,7 +221,7 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
         start_logging(distributed.rank(), cfg.output_dir)
         # What cannot be is said before the processes connect, which wait for each other long.
         course = Course(len(inputs.samples), shard_numbers(inputs.samples), cfg)
-        if cfg.train.sync_bn and (args.device == "cpu" or not distributed.has_gpu()):
+        if cfg.train.sync_bn and (args.device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         model = _start(args, inputs)
         freeze(model, cfg.train.freeze)

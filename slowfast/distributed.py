@@ -34,9 +34,9 @@ def processes_on_this_machine() -> int:
     return int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
 
 
-def has_gpu() -> bool:
-    """Whether this Paddle can use GPUs, and there is one."""
-    return paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+def num_gpus() -> int:
+    """GPUs of this machine; none if this is Paddle's CPU wheel."""
+    return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
 def start(device: str) -> None:
@@ -48,12 +48,12 @@ def start(device: str) -> None:
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
-    if device == "gpu" and not has_gpu():
+    if device == "gpu" and not num_gpus():
         wheel = (
             "no GPU answers" if paddle.is_compiled_with_cuda() else "this Paddle is the CPU wheel"
         )
         raise DeviceError(f"--device gpu: {wheel} (see https://www.paddlepaddle.org.cn/install)")
-    on_gpu = device == "gpu" or (device == "auto" and has_gpu())
+    on_gpu = device == "gpu" or (device == "auto" and num_gpus() > 0)
     if world_size() == 1:
         paddle.set_device("gpu" if on_gpu else "cpu")
         return

@@ -1,11 +1,9 @@
 """Sums and means over real processes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tiny_run import environment
+from tiny_run import run_script
 
 from slowfast import distributed
 
@@ -37,15 +35,8 @@ print(f"rank {rank} of {distributed.world_size()} is content")
 
 
 def test_three_processes_agree(tmp_path: Path) -> None:
-    (tmp_path / "check.py").write_text(SCRIPT, encoding="utf-8")
-    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=3", "--log_dir=logs"]
-    done = subprocess.run(
-        [sys.executable, *launcher, "check.py"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    logs = [(tmp_path / "logs" / f"workerlog.{rank}").read_text() for rank in range(3)]
-    assert done.returncode == 0, "\n".join(logs)
-    for rank, text in enumerate(logs):
+    said = run_script(SCRIPT, cwd=tmp_path, processes=3)
+    for rank, text in enumerate(said):
         assert f"rank {rank} of 3 is content" in text
 
 

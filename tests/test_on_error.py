@@ -1,8 +1,6 @@
 """Videos that cannot be read in the middle of training: left out, replaced, or the end of it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 from numpy.typing import NDArray
-from tiny_run import environment, main_py, tiny_config, tiny_data, write_tiny_config
+from tiny_run import main_py, run_script, tiny_config, tiny_data, write_tiny_config
 
 from slowfast.models import build_model
 from slowfast.weights import read_weights
@@ -188,14 +186,7 @@ def after_plain_step(tmp_path_factory: pytest.TempPathFactory) -> dict[str, NDAr
 
 def after_step(folder: Path, shares: Any) -> dict[str, NDArray[np.float32]]:
     write_tiny_config(folder)
-    (folder / "step.py").write_text(STEP)
-    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=2", "--log_dir=launch_log"]
-    command = [sys.executable, *(launcher if len(shares) == 2 else []), "step.py", "after.npz"]
-    done = subprocess.run(
-        [*command, json.dumps(shares)],
-        cwd=folder, env=environment(), capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_script(STEP, "after.npz", json.dumps(shares), cwd=folder, processes=len(shares))
     with np.load(folder / "after.npz") as after:
         return dict(after)
 

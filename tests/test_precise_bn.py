@@ -1,7 +1,5 @@
 """Batch norm's statistics over many batches, against one pass over everything in float64."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import paddle
 import pytest
 from numpy.typing import NDArray
 from paddle import Tensor
-from tiny_run import environment
+from tiny_run import run_script
 
 from slowfast.config import ModelConfig
 from slowfast.engine.precise_bn import precise_bn
@@ -196,15 +194,7 @@ assert all(np.array_equal(value, before[name]) for name, value in state(net).ite
 
 def test_two_processes_find_what_one_does(tmp_path: Path) -> None:
     """With two batches and one, and with three and none."""
-    (tmp_path / "check.py").write_text(SCRIPT, encoding="utf-8")
-    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=2", "--log_dir=logs"]
-    paths = {"PYTHONPATH": f"{environment()['PYTHONPATH']}:{Path(__file__).parent}"}
-    done = subprocess.run(
-        [sys.executable, *launcher, "check.py"],
-        cwd=tmp_path, env=environment() | paths, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    logs = [(tmp_path / "logs" / f"workerlog.{rank}").read_text() for rank in range(2)]
-    assert done.returncode == 0, "\n".join(logs)
+    run_script(SCRIPT, cwd=tmp_path, processes=2)
     net = network()
     precise_bn(net, batches())
     expected = state(net)

@@ -2,7 +2,6 @@
 read from Paddle, and float16 is played by rounding activations to it.
 """
 
-import os
 import pickle
 import re
 import subprocess
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from paddle import Tensor, nn
 from paddle.base import core
 from paddle.base.framework import _dygraph_tracer
-from tiny_run import REPOSITORY, environment
+from tiny_run import environment, run_script
 
 from slowfast.config import ModelConfig, OptimConfig
 from slowfast.engine import precision
@@ -30,8 +29,6 @@ from slowfast.optim import build_optimizer
 from slowfast.weights import read_pickle
 
 LABELS = np.array([0, 2])
-HERE = {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])}
-"""The environment of a process that imports this file."""
 
 
 class OnGpu:
@@ -337,7 +334,7 @@ def test_the_convolutions_and_the_classifier_would_be_cast() -> None:
         [sys.executable, "-c", DECISIONS],
         capture_output=True,
         text=True,
-        env=environment() | HERE | {"GLOG_vmodule": "amp_utils=6", "GLOG_minloglevel": "0"},
+        env=environment() | {"GLOG_vmodule": "amp_utils=6", "GLOG_minloglevel": "0"},
         timeout=120,
     )
     assert run.returncode == 0, run.stderr[-2000:]
@@ -379,15 +376,8 @@ print(f"rank {distributed.rank()} is content")
 
 
 def test_an_overflow_in_one_process_leaves_the_step_out_in_all(tmp_path: Path) -> None:
-    (tmp_path / "check.py").write_text(PROCESSES, encoding="utf-8")
-    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node=2", "--log_dir=logs"]
-    done = subprocess.run(
-        [sys.executable, *launcher, "check.py"],
-        cwd=tmp_path, env=environment() | HERE, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    logs = [(tmp_path / "logs" / f"workerlog.{rank}").read_text() for rank in range(2)]
-    assert done.returncode == 0, "\n".join(logs)
-    for rank, text in enumerate(logs):
+    said = run_script(PROCESSES, cwd=tmp_path, processes=2)
+    for rank, text in enumerate(said):
         assert f"rank {rank} is content" in text
 
 

@@ -11,6 +11,7 @@ from slowfast.config import Config, load_config
 from slowfast.data import moving_shapes
 
 REPOSITORY = Path(__file__).parents[1]
+LOG_DIR = "launch_log"
 
 YAML = """
 model: {num_classes: 24, slow_depth: 14, fast_depth: 14, width: 8, alpha: 4, stem_kernel: 3}
@@ -53,18 +54,34 @@ def tiny_config(folder: Path, *overrides: str) -> Config:
 
 
 def environment() -> dict[str, str]:
-    """The environment for a run of its own: one thread, the repository on the path."""
+    """Of a run of its own: one thread; the repository and the tests on the path."""
+    paths = f"{REPOSITORY}{os.pathsep}{Path(__file__).parent}"
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
     quiet = {"PYTHONWARNINGS": "ignore:No ccache found:UserWarning"}  # as python.sh has it
-    return keep | quiet | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    return keep | quiet | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
 
 
 def main_py(*flags: str | Path, cwd: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:
     """Runs main.py to its end, alone or as several processes over gloo."""
-    command = [sys.executable, str(REPOSITORY / "main.py"), *map(str, flags)]
+    return _run([REPOSITORY / "main.py", *flags], cwd, processes)
+
+
+def run_script(text: str, *arguments: str, cwd: Path, processes: int = 1) -> list[str]:
+    """What each process says that runs ``text``, alone or over gloo; it must end well."""
+    (cwd / "script.py").write_text(text, encoding="utf-8")
+    done = _run(["script.py", *arguments], cwd, processes)
+    said = [done.stdout + done.stderr]
     if processes > 1:
-        launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}"]
-        command = [sys.executable, *launcher, "--log_dir=launch_log", *command[1:]]
+        logs = [cwd / LOG_DIR / f"workerlog.{rank}" for rank in range(processes)]
+        said = [log.read_text(encoding="utf-8") for log in logs]
+    assert done.returncode == 0, "\n".join(said)
+    return said
+
+
+def _run(command: list[str | Path], cwd: Path, processes: int) -> subprocess.CompletedProcess[str]:
+    launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}"]
+    launcher = [*launcher, f"--log_dir={LOG_DIR}"] if processes > 1 else []
     return subprocess.run(
-        command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=240
-    )
+        [sys.executable, *launcher, *map(str, command)],
+        cwd=cwd, env=environment(), capture_output=True, text=True, timeout=240,
+    )  # fmt: skip

@@ -13,15 +13,12 @@ A shard at a border is read by both sides.
 import itertools
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.annotations import ListError, Sample
 from slowfast.data.shards import shard_of
-
-T = TypeVar("T")
 
 
 class Stream(IntEnum):
@@ -100,13 +97,20 @@ def train_batches(
     place = rng.permutation(numbers.max() + 1)
     order = order[np.argsort(place[numbers[order]], kind="stable")]
     own_run = order[rank * own : (rank + 1) * own]
-    by_reader = np.argsort(np.arange(len(own_sizes)) % max(num_workers, 1), kind="stable")
-    starts = np.empty(len(own_sizes), np.int64)
-    starts[by_reader] = np.cumsum(np.take(own_sizes, by_reader)) - np.take(own_sizes, by_reader)
-    return _cut(own_run, starts, own_sizes)
+    return _cut(own_run, _reader_starts(own_sizes, num_workers), own_sizes)
 
 
-def _cut(order: NDArray[np.int64], starts: NDArray[np.int64], sizes: list[int]) -> list[list[int]]:
+def _reader_starts(sizes: Sequence[int], num_workers: int) -> NDArray[np.int64]:
+    """Where each batch of ``sizes`` starts, if the readers that take turns each have a run."""
+    by_reader = np.argsort(np.arange(len(sizes)) % max(num_workers, 1), kind="stable")
+    starts = np.empty(len(sizes), np.int64)
+    starts[by_reader] = np.cumsum(np.take(sizes, by_reader)) - np.take(sizes, by_reader)
+    return starts
+
+
+def _cut(
+    order: NDArray[np.int64], starts: NDArray[np.int64], sizes: Sequence[int]
+) -> list[list[int]]:
     parts = zip(starts, sizes, strict=True)
     return [[int(i) for i in order[start : start + size]] for start, size in parts]
 
@@ -126,16 +130,10 @@ def shard_batches(
     ``train_batches``.
     """
     if shards is None:
-        own = list(range(rank, num_samples, world_size))
+        own = np.arange(rank, num_samples, world_size)
     else:
-        order = np.argsort(np.asarray(shards, np.int64), kind="stable")
-        own = [int(i) for i in np.array_split(order, world_size)[rank]]
-    batches = [own[i : i + batch_size] for i in range(0, len(own), batch_size)]
-    return batches if shards is None else _for_readers(batches, num_workers)
-
-
-def _for_readers(batches: list[T], num_workers: int) -> list[T]:
-    """Interleaved, so that taking turns gives each reader a run of ``batches``."""
-    num_workers = max(num_workers, 1)
-    places = np.array_split(np.arange(len(batches)), num_workers)
-    return [batches[places[j % num_workers][j // num_workers]] for j in range(len(batches))]
+        by_shard = np.argsort(np.asarray(shards, np.int64), kind="stable")
+        own = np.array_split(by_shard, world_size)[rank]
+    starts = np.arange(0, len(own), batch_size)
+    sizes = np.minimum(batch_size, len(own) - starts).tolist()
+    return _cut(own, starts if shards is None else _reader_starts(sizes, num_workers), sizes)

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-import paddle
-
 from slowfast import distributed
 from slowfast.cli import USER_ERRORS, parse_args
 from slowfast.config import ConfigError
@@ -50,11 +48,13 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
     """Becomes main.py; or runs the launcher of several of it, and returns its exit status."""
     processes = num_processes() if how == "multi" else 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    env = os.environ | settings(os.environ, cores or 1, processes, on_gpu=_num_gpus() > 0)
+    env = os.environ | settings(
+        os.environ, cores or 1, processes, on_gpu=distributed.num_gpus() > 0
+    )
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", str(MAIN), *flags], env)
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
-    if not _num_gpus():
+    if not distributed.num_gpus():
         launcher.append(f"--nproc_per_node={processes}")
         if "CUDA_VISIBLE_DEVICES" in env:
             # Paddle's launcher takes the variable's list for the devices to start processes on,
@@ -63,7 +63,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             env["CUDA_VISIBLE_DEVICES"] = "all"
     log_dir = distributed.log_folder(log_dir)
     command = [*launcher, f"--log_dir={log_dir}", str(MAIN), *flags]
-    logs = [Path(log_dir) / f"workerlog.{i}" for i in range(_num_gpus() or processes)]
+    logs = [Path(log_dir) / f"workerlog.{i}" for i in range(distributed.num_gpus() or processes)]
     return run_launcher(command, env, logs)
 
 
@@ -136,7 +136,7 @@ def settings(
 
 
 def mkl_cpu_type(cpuinfo: str) -> str:
-    """What to tell Paddle's MKL on AMD, where it takes a slow path by itself (3x in sgemm).
+    """What to tell Paddle's MKL on AMD, where it takes a slow path by itself.
 
     7 for its AVX-512 code, measured; 5 for its AVX2 code, measured; empty on other processors.
     Not 6, of another processor: it is slower, and ends with an illegal instruction in divisions.
@@ -148,16 +148,12 @@ def mkl_cpu_type(cpuinfo: str) -> str:
 
 def num_processes() -> int:
     """How many processes ``multi`` starts: one a GPU, else PROCESSES on the CPU, 2 by default."""
-    if _num_gpus():
-        return _num_gpus()
+    if distributed.num_gpus():
+        return distributed.num_gpus()
     text = os.environ.get("PROCESSES", "2")
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"PROCESSES={text} is not a positive whole number")
     return int(text)
-
-
-def _num_gpus() -> int:
-    return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
 def _read(path: str | Path, start: int = 0) -> str:
