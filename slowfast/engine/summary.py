@@ -10,7 +10,6 @@ from slowfast.engine.multigrid import batches_in_turn, expand, phases
 from slowfast.models.summary import summarize
 from slowfast.models.zoo import build_model
 from slowfast.optim import learning_rate
-from slowfast.pictures import learning_rate_curve
 
 
 def summary_text(cfg: Config) -> str:
@@ -44,6 +43,8 @@ def summary_text(cfg: Config) -> str:
 
 def draw_schedule(cfg: Config) -> Path:
     """Draws the learning rate of every epoch; returns the picture's path, in the output folder."""
+    from slowfast.pictures import learning_rate_curve  # here: matplotlib is slow to import
+
     cfg = expand(cfg)
     optim, num_epochs = cfg.optim, cfg.train.epochs
     epochs = np.linspace(0, num_epochs, 2000, endpoint=False)
