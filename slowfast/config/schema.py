@@ -128,7 +128,9 @@ class TestConfig:
     """Crops along the longer side: 3, or the centre alone."""
     short_side: int = 256
     """The short side is resized to this, pixels."""
-    protocol: Literal["pyslowfast", "pytorchvideo", "mmaction2"] = "pyslowfast"
+    protocol: Literal[
+        "pyslowfast", "pytorchvideo", "pytorchvideo-0.1", "mmaction2", "mmaction2-1.2"
+    ] = "pyslowfast"
     """Whose rules say which frames make the clips and where the crops lie, see data/protocols.py;
     weights score as published with those of the system that trained them."""
     crop_size: int = 256

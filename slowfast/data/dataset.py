@@ -17,6 +17,7 @@ from slowfast.data import rand_augment, sampling, transforms
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
 from slowfast.data.order import Stream
+from slowfast.data.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.sampling import Grid
 from slowfast.data.video import Each, Pictures, Reader
 
@@ -136,7 +137,7 @@ class Clips:
 
 
 class MultiViewVideos:
-    """Videos with the views of the multi-view test; each file is opened once."""
+    """Videos with the views of the multi-view test, see ``protocols.py``; each is opened once."""
 
     def __init__(self, samples: Sequence[Sample], data: DataConfig, test: TestConfig) -> None:
         self.samples, self.data, self.test = samples, data, test
@@ -144,14 +145,17 @@ class MultiViewVideos:
     def __call__(self, index: int) -> VideoViews:
         data, test, sample = self.data, self.test, self.samples[index]
         reader = _open(sample, data)
-        span = _span(data, reader.fps)
-        wanted = sampling.view_clips(reader.num_frames, span, data.num_frames, test.num_clips)
+        protocol = PROTOCOLS[test.protocol]
+        grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
+        wanted = protocol.clips(reader.num_frames, reader.fps, grid)
         unique, inverse = np.unique(wanted, return_inverse=True)
         # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
-        each = functools.partial(transforms.resize_short_side, short_side=test.short_side)
+        each = functools.partial(
+            transforms.resize_short_side, short_side=test.short_side, scaled=protocol.size
+        )
         frames = reader.frames(unique, each)
         _, height, width, _ = frames.shape
-        crops = sampling.view_crops(height, width, test.crop_size, test.num_crops)
+        crops = protocol.crops(height, width, test.crop_size, test.num_crops)
         return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)
 
 

@@ -9,6 +9,7 @@ down, and never beyond the last frame (PySlowFast, PaddleVideo)::
     clip         2   4   6     9           T = 4, linspace(2, 9, 4)
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,13 @@ def view_clips(video_frames: int, span: float, num_frames: int, num_clips: int) 
     delta = max(video_frames - span, 0)
     starts = [delta * i / num_clips for i in range(num_clips)]
     return np.stack([clip_frames(start, span, num_frames, video_frames) for start in starts])
+
+
+def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Height and width once the shorter one is ``short_side``; the longer one is rounded down."""
+    if width < height:
+        return math.floor(height / width * short_side), short_side
+    return short_side, math.floor(width / height * short_side)
 
 
 def view_crops(height: int, width: int, crop_size: int, num_crops: int) -> list[tuple[int, int]]:

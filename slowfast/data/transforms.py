@@ -3,7 +3,7 @@
 Pixel values become numbers only on the device, see ``normalize``'s users in the engine.
 """
 
-import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.rectangles import Box, DrawnRectangle, centre_box, draw_rectangle, place
-from slowfast.data.sampling import view_crops
+from slowfast.data.sampling import scaled_size, view_crops
 from slowfast.data.video import Picture, Pictures
 
 ERASED_AREA = (0.02, 1 / 3)
@@ -123,16 +123,18 @@ def centre_crop(picture: Picture, short_side: int, crop_size: int) -> Picture:
 
 
 def resized_size(picture: Picture, short_side: int) -> tuple[int, int]:
-    """Height and width once the shorter one is ``short_side``; the longer one keeps the ratio."""
+    """Height and width of the picture once the shorter one is ``short_side``."""
     height, width, _ = picture.shape
-    if width < height:
-        return math.floor(height / width * short_side), short_side
-    return short_side, math.floor(width / height * short_side)
+    return scaled_size(height, width, short_side)
 
 
-def resize_short_side(picture: Picture, short_side: int) -> Picture:
-    """The whole picture, its shorter side ``short_side`` pixels."""
-    height, width = resized_size(picture, short_side)
+def resize_short_side(
+    picture: Picture,
+    short_side: int,
+    scaled: Callable[[int, int, int], tuple[int, int]] = scaled_size,
+) -> Picture:
+    """The whole picture, its shorter side ``short_side``; ``scaled`` is the rule of its size."""
+    height, width = scaled(picture.shape[0], picture.shape[1], short_side)
     if (height, width) == picture.shape[:2]:
         return picture
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)

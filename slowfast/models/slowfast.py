@@ -64,6 +64,7 @@ class VideoClassifier(nn.Layer):
     """What the network has in common with its single-pathway baselines: the way to a class."""
 
     head: Head
+    average_positions: str
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
         """The last stage's output of each pathway, from a normalised RGB clip."""
@@ -74,7 +75,12 @@ class VideoClassifier(nn.Layer):
         return self.head(self.features(clip_NCTHW)).mean(axis=1)
 
     def predict(self, clip_NCTHW: Tensor) -> Tensor:
-        """Probabilities ``[N, K]``: softmax at each position, then the mean (PySlowFast)."""
+        """Probabilities ``[N, K]``: softmax at each position, then the mean (PySlowFast).
+
+        With ``average_positions`` of ``score`` the softmax of the mean logits (PyTorchVideo).
+        """
+        if self.average_positions == "score":
+            return F.softmax(self(clip_NCTHW), axis=-1)
         return F.softmax(self.head(self.features(clip_NCTHW)), axis=-1).mean(axis=1)
 
 
@@ -91,6 +97,7 @@ class SlowFast(VideoClassifier):
         temporal_blocks: blocks of res2..res5 that keep their temporal kernel; None: all.
         stem_kernel: spatial kernel of both stems.
         pool_size, dropout: see ``Head``.
+        average_positions: ``prob`` or ``score``, see ``predict``.
     """
 
     def __init__(
@@ -107,9 +114,11 @@ class SlowFast(VideoClassifier):
         stem_kernel: int = 7,
         pool_size: int | None = 7,
         dropout: float = 0.5,
+        average_positions: str = "prob",
     ) -> None:
         super().__init__()
         self.alpha, self.slow_frames = alpha, slow_frames
+        self.average_positions = average_positions
         both = (slow, fast)
         self.s1 = Stems(
             [p.width for p in both], [p.stem_temporal_kernel for p in both], stem_kernel
@@ -162,9 +171,11 @@ class SinglePathway(VideoClassifier):
         stem_kernel: int = 7,
         pool_size: int | None = 7,
         dropout: float = 0.5,
+        average_positions: str = "prob",
     ) -> None:
         super().__init__()
         self.alpha, self.slow_frames = alpha, slow_frames
+        self.average_positions = average_positions
         self.s1 = Stems([pathway.width], [pathway.stem_temporal_kernel], stem_kernel)
         channels = pathway.width
         for i, stride in enumerate(STRIDES):

@@ -93,6 +93,7 @@ def build_model(model: ModelConfig, train_crop: int) -> VideoClassifier:
         stem_kernel=model.stem_kernel,
         pool_size=max(train_crop // 32, 1) if model.head_pooling == "dense" else None,
         dropout=model.dropout,
+        average_positions=model.average_positions,
     )
     if model.name == "slow_only":
         return SinglePathway(slow, alpha=model.alpha, **common)

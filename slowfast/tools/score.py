@@ -12,12 +12,16 @@ import io
 import json
 import math
 import sys
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
+from slowfast.data.protocols import PROTOCOLS
 from slowfast.engine.results import Results, ResultsError, read_scores
 from slowfast.files import error_line, write_whole
 from slowfast.metrics import (
@@ -33,6 +37,8 @@ from slowfast.metrics import (
 NUMBERS = METRICS | {"calibration_error": ("calibration_error",)}
 CENTRE = 1
 """Which of 3 crops is the centre, the one that a test with 1 crop takes."""
+MIDDLE = Fraction(1, 2)
+"""Of the room that a video leaves."""
 
 
 class Protocol(NamedTuple):
@@ -75,31 +81,43 @@ def choose(
 ) -> Protocol:
     """The views of a smaller protocol.
 
-    Clip i of n starts at i/n of the room that the video leaves (``sampling.view_clips``). So the
-    clips of k are among those of n where k divides n: every n/k-th. ``middle`` is the one at 1/2.
+    The file's test.protocol says where in the room that the video leaves each of n clips starts.
+    With PySlowFast's clip i does at i/n, so the clips of k are among those of n where k divides n:
+    every n/k-th. ``middle`` is the one at 1/2.
 
     Raises:
         ResultsError: the file does not have these views; the message says which it has.
     """
     num_clips, num_crops = results.num_clips, results.num_crops
+    starts_of = _starts_rule(results.config)
+    starts = starts_of(num_clips)
     if clips == "middle":
-        if num_clips % 2:
+        if MIDDLE not in starts:
             raise ResultsError(f"--clips middle: none of {num_clips} clips starts half way")
-        chosen = [num_clips // 2]
+        chosen = [starts.index(MIDDLE)]
     else:
         wanted = num_clips if clips is None else int(clips)
-        possible = [k for k in range(1, num_clips + 1) if num_clips % k == 0]
+        possible = [k for k in range(1, num_clips + 1) if {*starts_of(k)} <= {*starts}]
         if wanted not in possible:
-            names = ", ".join(map(str, possible)) + (", middle" if num_clips % 2 == 0 else "")
+            names = ", ".join(map(str, possible)) + (", middle" if MIDDLE in starts else "")
             raise ResultsError(
                 f"--clips {wanted}: its clips would start elsewhere than the file's {num_clips}; "
                 f"possible are {names}"
             )
-        chosen = list(range(0, num_clips, num_clips // wanted))
+        chosen = [starts.index(start) for start in starts_of(wanted)]
     if crops == 3 and num_crops == 1:
         raise ResultsError("--crops 3: the file has the centre crop only")
     crop = [CENTRE] if crops == 1 and num_crops == 3 else list(range(num_crops))
     return Protocol(chosen, crop, _average(results, average_clips or results.average_clips))
+
+
+def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
+    """Where n clips start, by the test.protocol of a file's config; PySlowFast's if it has none."""
+    found = yaml.safe_load(config) or {}
+    name = found.get("test", {}).get("protocol", "pyslowfast")
+    if name not in PROTOCOLS:
+        raise ResultsError(f"test.protocol={name} in its config; known are {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name].starts
 
 
 def _average(results: Results, wanted: str) -> str:
