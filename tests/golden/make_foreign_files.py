@@ -45,9 +45,15 @@ def import_mmaction2() -> Any:
     return importlib.import_module("mmaction.registry").MODELS
 
 
-def mmaction2_network(models: Any, alpha: int, kernel: int, norm: bool) -> torch.nn.Module:
-    """SlowFast R50, as mmaction2's configs have it."""
-    common = dict(type="resnet3d", depth=50, pretrained=None, conv1_stride_t=1, pool1_stride_t=1,
+def mmaction2_network(models: Any, *settings: Any) -> torch.nn.Module:
+    """SlowFast, as mmaction2's configs have it."""
+    network: torch.nn.Module = models.build(mmaction2_config(*settings)).eval()
+    return network
+
+
+def mmaction2_config(alpha: int, kernel: int, norm: bool, depth: int = 50) -> dict[str, Any]:
+    """The config of SlowFast R50, or of another depth."""
+    common = dict(type="resnet3d", depth=depth, pretrained=None, conv1_stride_t=1, pool1_stride_t=1,
                   norm_eval=False)  # fmt: skip
     slow = dict(common, lateral=True, fusion_kernel=kernel, conv1_kernel=(1, 7, 7),
                 dilations=(1, 1, 1, 1), inflate=(0, 0, 1, 1), lateral_norm=norm)  # fmt: skip
@@ -57,7 +63,7 @@ def mmaction2_network(models: Any, alpha: int, kernel: int, norm: bool) -> torch
                     fast_pathway=fast)  # fmt: skip
     head = dict(type="SlowFastHead", in_channels=2304, num_classes=400, spatial_type="avg",
                 dropout_ratio=0.5)  # fmt: skip
-    return models.build(dict(type="Recognizer3D", backbone=backbone, cls_head=head)).eval()
+    return dict(type="Recognizer3D", backbone=backbone, cls_head=head)
 
 
 def canonical_mmaction2(name: str) -> str | None:
@@ -81,7 +87,7 @@ def canonical_mmaction2(name: str) -> str | None:
     return f"{ours}.{TENSOR_NAMES[kind]}"
 
 
-def fill_mmaction2(model: torch.nn.Module) -> None:
+def fill_mmaction2(model: torch.nn.Module, slow_features: int = SLOW_FEATURES) -> None:
     """Sets every tensor to its canonical name's values; the classifier's fast features lead."""
     state = {}
     for name, tensor in model.state_dict().items():
@@ -91,7 +97,7 @@ def fill_mmaction2(model: torch.nn.Module) -> None:
             continue
         values = torch.from_numpy(name_seeded(ours, tuple(tensor.shape)))
         if ours == "head.projection.weight":
-            values = torch.cat([values[:, SLOW_FEATURES:], values[:, :SLOW_FEATURES]], dim=1)
+            values = torch.cat([values[:, slow_features:], values[:, :slow_features]], dim=1)
         state[name] = values
     model.load_state_dict(state, strict=True)
 

@@ -1,5 +1,5 @@
-"""Weights and clips that are functions of a name or a seed, so that two frameworks can hold the
-same ones without a weight file passing between them. Needs numpy only.
+"""Weights, clips and videos that are functions of a name, a seed or a size, so that two frameworks
+can hold the same ones without a file passing between them. Needs numpy only.
 
 A tensor is known by its name in our state dict (`s2.pathway1_res0.branch2.a_bn._variance`) and
 filled in PyTorch's layout: convolutions `[out, in, t, h, w]`, the linear layer `[out, in]`
@@ -52,3 +52,15 @@ def name_seeded(name: str, shape: tuple[int, ...] | list[int]) -> np.ndarray:
 def seeded_clip(seed: int, shape: tuple[int, ...] | list[int]) -> np.ndarray:
     """A normalised clip `[N, 3, T, H, W]`, float32, standard normal."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def patterned_frames(num_frames: int, height: int, width: int) -> np.ndarray:
+    """A video ``[F, H, W, 3]`` of uint8: bars that move ever faster, before a light that grows.
+
+    Whole numbers only, so that every machine makes the same bytes.
+    """
+    t, y, x, colour = np.ogrid[:num_frames, :height, :width, :3]
+    phase = (3 + colour) * x + (5 - 2 * colour) * y + t * (8 + 3 * colour) + t * t // 12
+    bars = np.abs(phase % 256 - 128)
+    light = 127 * (t + 1) // num_frames
+    return (bars + np.where(colour == 1, light, 127 - light)).astype(np.uint8)
