@@ -151,7 +151,10 @@ class MultiViewVideos:
         unique, inverse = np.unique(wanted, return_inverse=True)
         # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
         each = functools.partial(
-            transforms.resize_short_side, short_side=test.short_side, scaled=protocol.size
+            transforms.resize_short_side,
+            short_side=test.short_side,
+            scaled=protocol.size,
+            in_float=protocol.in_float,
         )
         frames = reader.frames(unique, each)
         _, height, width, _ = frames.shape

@@ -53,6 +53,8 @@ class Protocol(NamedTuple):
     """From height, width, crop size and number of crops: top left corners ``(y, x)``."""
     starts: Callable[[int], list[Fraction]]
     """Of n clips, where in the room each begins: 0 with the video, 1 so that it ends with it."""
+    in_float: bool
+    """Whether pictures are resized as floats, not as bytes, see ``transforms.py``."""
 
 
 def pyslowfast_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
@@ -174,16 +176,30 @@ def starts_in_middles(num_clips: int) -> list[Fraction]:
 
 PROTOCOLS: dict[str, Protocol] = {
     "pyslowfast": Protocol(
-        pyslowfast_clips, sampling.scaled_size, sampling.view_crops, starts_before_end
+        clips=pyslowfast_clips,
+        size=sampling.scaled_size,
+        crops=sampling.view_crops,
+        starts=starts_before_end,
+        in_float=False,
     ),
     "pytorchvideo": Protocol(
-        pytorchvideo_clips, sampling.scaled_size, sampling.view_crops, starts_to_end
+        clips=pytorchvideo_clips,
+        size=sampling.scaled_size,
+        crops=sampling.view_crops,
+        starts=starts_to_end,
+        in_float=True,
     ),
-    "pytorchvideo-0.1": Protocol(
-        pytorchvideo_01_clips, sampling.scaled_size, sampling.view_crops, starts_before_end
-    ),
-    "mmaction2": Protocol(mmaction2_clips, mmaction2_size, mmaction2_crops, starts_in_middles),
-    "mmaction2-1.2": Protocol(
-        mmaction2_12_clips, mmaction2_size, mmaction2_crops, starts_to_end_or_middle
+    "mmaction2": Protocol(
+        clips=mmaction2_clips,
+        size=mmaction2_size,
+        crops=mmaction2_crops,
+        starts=starts_in_middles,
+        in_float=False,
     ),
 }
+PROTOCOLS["pytorchvideo-0.1"] = PROTOCOLS["pytorchvideo"]._replace(
+    clips=pytorchvideo_01_clips, starts=starts_before_end
+)
+PROTOCOLS["mmaction2-1.2"] = PROTOCOLS["mmaction2"]._replace(
+    clips=mmaction2_12_clips, starts=starts_to_end_or_middle
+)

@@ -47,7 +47,7 @@ class PyTorchVideo:
         """ConstantClipsPerVideoSampler."""
         module = importlib.import_module("pytorchvideo.data.clip_sampling")
 
-        class ToEnd(module.ConstantClipsPerVideoSampler):  # type: ignore[name-defined,misc]
+        class ToEnd(module.ConstantClipsPerVideoSampler):  # type: ignore[name-defined]
             """The main branch's rule: n - 1 steps, so that the last clip ends with the video."""
 
             def __call__(self, last: Any, duration: Any, annotation: Any) -> Any:
@@ -108,7 +108,7 @@ class MMAction2:
     def sample_frames(self, views: Views) -> Any:
         """SampleFrames in test mode."""
 
-        class Middles(self.transforms.SampleFrames):  # type: ignore[name-defined,misc]
+        class Middles(self.transforms.SampleFrames):  # type: ignore[name-defined]
             """0.24's _get_test_clips."""
 
             def _get_test_clips(self, num_frames: int, ori_clip_len: float) -> Any:
@@ -134,8 +134,10 @@ class MMAction2:
             results = {"frame_dir": str(path), "total_frames": count, "start_index": 1,
                        "filename_tmpl": "img_{:05}.png"}  # fmt: skip
             steps, decode = [], t.RawFrameDecode()
+        # fmt: off
         steps += [self.sample_frames(views), decode, t.Resize((-1, views.side)),
-                  t.ThreeCrop(views.side), t.FormatShape("NCTHW"), t.PackActionInputs()]  # fmt: skip
+                  t.ThreeCrop(views.side), t.FormatShape("NCTHW"), t.PackActionInputs()]
+        # fmt: on
         results |= {"modality": "RGB", "label": 0}
         for step in steps:
             results = step(results)

@@ -1,0 +1,82 @@
+"""Compares ours with what make_full_size.py wrote; prints the table of docs/zoo.md.
+
+In the project's environment, with the same video:
+
+    PYTHONPATH=. python tests/golden/check_full_size.py FOLDER VIDEO
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from name_seeded import seeded_clip
+
+from slowfast import models
+from slowfast.config import Config, load_config
+from slowfast.data.annotations import Sample
+from slowfast.data.dataset import MultiViewVideos
+from slowfast.engine.evaluate import view_scores
+from slowfast.metrics import average_views
+from slowfast.weights import load_weights
+
+LOGIT, PROBABILITY = 1e-4, 1e-3
+IMAGENET = ("data.mean=[0.485,0.456,0.406]", "data.std=[0.229,0.224,0.225]")
+
+
+def config(row: dict[str, Any], protocol: str) -> Config:
+    """The test's config, with a system's protocol or another's."""
+    own = IMAGENET if row["rule"].startswith("mmaction2") else ()
+    return load_config(None, [*own, f"test.protocol={protocol}", f"test.num_clips={row['clips']}"])
+
+
+def probabilities(model: Any, row: dict[str, Any], video: Path, protocol: str) -> Any:
+    """Averaged over the views, ``[K]``."""
+    cfg = config(row, protocol)
+    views = MultiViewVideos([Sample(str(video), 0)], cfg.data, cfg.test)(0)
+    with paddle.no_grad():
+        (scores_VK,) = view_scores(model, [views], cfg)
+    return average_views(scores_VK, cfg.test.average_clips)
+
+
+def compare(row: dict[str, Any], folder: Path, video: Path) -> tuple[str, bool]:
+    """A row of the table, and whether all of it is within what is allowed."""
+    model = getattr(models, row["constructor"])(**row["given"])
+    report = load_weights(model, folder / row["file"])
+    model.eval()
+    with paddle.no_grad():
+        logits_K = model(paddle.to_tensor(seeded_clip(*row["clip"]))).numpy()[0]
+    logit = np.abs(logits_K - row["logits"]).max()
+    expected = np.array(row["probabilities"])
+    found = probabilities(model, row, video, row["rule"])
+    probability, top = np.abs(found - expected).max(), expected.max()
+    same = np.argsort(-found)[:5].tolist() == np.argsort(-expected)[:5].tolist()
+    other = np.abs(probabilities(model, row, video, "pyslowfast") - expected).max()
+    line = (
+        f"| {row['rule']} | {row['constructor']} | {str(report).partition(' (')[0]} | {logit:.1e} "
+        f"| {top:.3f} | {probability:.1e} | {'yes' if same else 'no'} | {other:.1e} |"
+    )
+    return line, bool(logit < LOGIT and probability < PROBABILITY and same)
+
+
+def main(folder: Path, video: Path) -> None:
+    """Fails if a row is out of what is allowed."""
+    rows = json.loads((folder / "full_size.json").read_text())
+    print(f"{rows[0]['video']}, {rows[0]['clips']} x 3 views of 256 x 256 pixels\n")
+    print("| protocol | network | tensors | logits | largest probability | probabilities "
+          "| same top five | with our own protocol |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    results = []
+    for row in rows:
+        line, is_right = compare(row, folder, video)
+        print(line, flush=True)
+        results.append(is_right)
+    if not all(results):
+        sys.exit(
+            f"more than {LOGIT} of a logit or {PROBABILITY} of a probability, or another top 5"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
