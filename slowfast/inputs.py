@@ -21,6 +21,11 @@ NO_TRAINING_LIST = (
     "everything on built-in data"
 )
 
+NO_CONFIG = (
+    "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
+    "from python -m slowfast.tools.convert_weights {} NEW.pdparams"
+)
+
 PRETRAINED_HINT = " (name others with -o model.pretrained=FILE, or none with model.pretrained=)"
 
 
@@ -105,7 +110,7 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
         own = Path(weights).with_suffix(".yaml")
         path = own if own.exists() else Path(weights).parent / run_folder.CONFIG
         if not path.exists():
-            raise ConfigError(f"there is no {path} beside the weights: name a config with -c")
+            raise ConfigError(NO_CONFIG.format(path, weights))
     return load_config(path or DEFAULT_CONFIG, overrides)
 
 

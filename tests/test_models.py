@@ -10,13 +10,12 @@ import pytest
 from paddle import Tensor, nn
 
 import slowfast.models
-from slowfast.config import ModelConfig
+from slowfast.config import DEPTHS, ModelConfig
 from slowfast.models import SinglePathway, SlowFast, build_model, slowfast_r50_4x16
 from slowfast.models.head import Head
 from slowfast.models.init import initialize
 from slowfast.models.pathways import linspace_frames, slow_clip, strided_frames
 from slowfast.models.summary import Row, count_parameters, summarize
-from slowfast.models.zoo import DEPTHS
 
 SMALL = dict(slow_depth=14, fast_depth=14, width=16, alpha=4, num_classes=6)
 # Constructor, its arguments, frames of a clip, trainable parameters, 1e9 multiply-adds at 224.

@@ -1,7 +1,8 @@
 """What a run depends on: ``schema`` has the settings, ``reading`` loads them, ``rules`` check."""
 
-from slowfast.config.reading import dump_config, load_config
+from slowfast.config.reading import config_of, dump_changes, dump_config, load_config
 from slowfast.config.schema import (
+    DEPTHS,
     STAGES,
     Config,
     ConfigError,
@@ -13,6 +14,7 @@ from slowfast.config.schema import (
 )
 
 __all__ = [
+    "DEPTHS",
     "STAGES",
     "Config",
     "ConfigError",
@@ -21,6 +23,8 @@ __all__ = [
     "OptimConfig",
     "TestConfig",
     "TrainConfig",
+    "config_of",
+    "dump_changes",
     "dump_config",
     "load_config",
 ]

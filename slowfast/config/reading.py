@@ -60,6 +60,31 @@ def dump_config(cfg: Config) -> str:
     return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
 
 
+def config_of(tree: dict[str, Any]) -> Config:
+    """A config from sections of values over the defaults.
+
+    Raises:
+        ConfigError: a key is unknown, or a value does not fit.
+    """
+    cfg: Config = _build(Config, tree, prefix="", where="")
+    validate(cfg)
+    return cfg
+
+
+def dump_changes(cfg: Config) -> str:
+    """What of a config differs from the defaults, as YAML text."""
+    default, tree = _plain(dataclasses.asdict(Config())), _plain(dataclasses.asdict(cfg))
+    return yaml.safe_dump(_changes(tree, default), sort_keys=False, allow_unicode=True)
+
+
+def _changes(tree: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    changes = {}
+    for key, value in tree.items():
+        if value != default[key]:
+            changes[key] = _changes(value, default[key]) if isinstance(value, dict) else value
+    return changes
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)

@@ -7,6 +7,15 @@ from typing import Literal
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
 
+DEPTHS = {
+    14: (1, 1, 1, 1),
+    26: (2, 2, 2, 2),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+"""Blocks of res2..res5 by depth (He et al. 2016; 14 and 26 are ours)."""
+
 
 class ConfigError(ValueError):
     """A config that cannot be used; the message names the key, the value and what is allowed."""

@@ -95,7 +95,7 @@ def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) ->
         if is_best:
             files[path.with_name(BEST)] = averaged if cfg.train.best_by == "ema" else weights
         files[path.with_suffix(".pdopt")] = _training_state(state)
-        _write_pickles(files)
+        write_pickles(files)
         remove_old(cfg)
     distributed.barrier()
 
@@ -202,7 +202,7 @@ def _set_velocities(state: TrainState, velocities: Tensors) -> None:
     )
 
 
-def _write_pickles(files: dict[Path, Any]) -> None:
+def write_pickles(files: dict[Path, Any]) -> None:
     """Writes all of them, and only then lets them appear, in order."""
     with contextlib.ExitStack() as stack:
         for path, content in reversed(files.items()):  # the last one entered is the first to appear

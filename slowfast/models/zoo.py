@@ -7,17 +7,8 @@ Each constructor gives a network with fresh weights. They all take the same keyw
 
 from typing import Any
 
-from slowfast.config import ModelConfig
+from slowfast.config import DEPTHS, ModelConfig
 from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast, VideoClassifier
-
-DEPTHS = {
-    14: (1, 1, 1, 1),
-    26: (2, 2, 2, 2),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
-"""Blocks of res2..res5 by depth (He et al. 2016; 14 and 26 are ours)."""
 
 
 def slow_pathway(depth: int, width: int = 64) -> Pathway:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from paddle import nn
 
-from slowfast.weights.errors import WeightsError, one_line, reported
-from slowfast.weights.formats import read_content
-from slowfast.weights.names import Translated, find_tensors, translate
+from slowfast.weights.checkpoint import Checkpoint, read_checkpoint
+from slowfast.weights.errors import WeightsError, one_line
+from slowfast.weights.names import Translated
 from slowfast.weights.systems import Tensors
 
 CLASSIFIER = ("head.projection.weight", "head.projection.bias")
@@ -19,20 +19,7 @@ def read_weights(path: str | Path) -> Tensors:
     Raises:
         WeightsError: see ``read_content``; or there are no tensors in it.
     """
-    return _read(path).tensors
-
-
-def _read(path: str | Path) -> Translated:
-    """See ``read_weights``."""
-    content = read_content(path)
-    with reported(path, "weights"):
-        found = translate(find_tensors(content))
-    if not found.system:  # a file of ours may hold counters
-        floats = {name: x for name, x in found.tensors.items() if x.dtype.kind == "f"}
-        found = found._replace(tensors=floats)
-    if not found.tensors:
-        raise WeightsError(f"weights {path} holds no tensors by name")
-    return found
+    return read_checkpoint(path).found.tensors
 
 
 def load_weights(model: nn.Layer, path: str | Path) -> str:
@@ -45,8 +32,13 @@ def load_weights(model: nn.Layer, path: str | Path) -> str:
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape; the first ones are named.
     """
-    found = _read(path)
-    return _load(model, found.tensors, path) + _origin(found)
+    return load_checkpoint(model, read_checkpoint(path))
+
+
+def load_checkpoint(model: nn.Layer, checkpoint: Checkpoint) -> str:
+    """``load_weights`` of a file that has been read."""
+    found = checkpoint.found
+    return _load(model, found.tensors, checkpoint.path) + _origin(found)
 
 
 def load_pretrained(model: nn.Layer, path: str | Path) -> str:
@@ -59,7 +51,7 @@ def load_pretrained(model: nn.Layer, path: str | Path) -> str:
     Raises:
         WeightsError: anything else does not fit, as in ``load_weights``.
     """
-    found, own = _read(path), model.state_dict()
+    found, own = read_checkpoint(path).found, model.state_dict()
     tensors = found.tensors
     features, classes = own[CLASSIFIER[0]].shape
     weight, bias = (tensors.get(name) for name in CLASSIFIER)

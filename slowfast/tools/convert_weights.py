@@ -1,0 +1,203 @@
+"""Turns another system's weights into ours, with the config that makes them score as at home.
+
+    python -m slowfast.tools.convert_weights SLOWFAST_8x8_R50.pyth k400/r50_8x8.pdparams
+    python main.py --test -w k400/r50_8x8.pdparams
+
+SRC is a file of PaddleVideo, the older Paddle entry, PySlowFast (.pyth, .pkl), PyTorchVideo or
+mmaction2, in any of their formats or .safetensors. Beside DST.pdparams goes DST.yaml, which main.py
+then finds: the network, told from the tensors, and the system's preprocessing and test. What no
+tensor tells is taken from the config in the file, or asked for.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from slowfast.config import Config, ConfigError, config_of, dump_changes
+from slowfast.data.annotations import ListError, read_labels
+from slowfast.engine.state import write_pickles
+from slowfast.files import atomic, error_line
+from slowfast.models.zoo import build_model
+from slowfast.weights import (
+    Checkpoint,
+    Home,
+    Settings,
+    WeightsError,
+    home_settings,
+    load_checkpoint,
+    read_checkpoint,
+)
+from slowfast.weights.errors import one_line
+
+FLAGS = {
+    "model.alpha": "alpha",
+    "data.num_frames": "num_frames",
+    "data.sampling_stride": "sampling_stride",
+    "data.labels": "labels",
+}
+"""The settings that can be given."""
+
+
+def main(argv: list[str]) -> int:
+    """0; or 1 with one line on stderr, and then nothing is written."""
+    args = parse_args(argv)
+    given = {key: getattr(args, flag) for key, flag in FLAGS.items()}
+    given = {key: value for key, value in given.items() if value is not None}
+    try:
+        for line in convert(args.src, args.dst, given, force=args.force):
+            print(line)
+    except (ConfigError, ListError, WeightsError, OSError) as error:
+        print(error_line(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing is written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def convert(src: Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
+    """Writes ``dst`` and the config beside it.
+
+    Args:
+        src: weights of any system and format.
+        dst: a ``.pdparams`` file; its folder is made.
+        given: by the config's keys, what wins over the file.
+        force: overwrite both.
+
+    Returns:
+        Lines that say what was recognised, loaded and written.
+
+    Raises:
+        ConfigError: what is recognised or given does not fit together.
+        ListError: the class names cannot be read, or are not as many as the classes.
+        WeightsError: the file is damaged or no SlowFast network, or does not tell all it needs.
+        OSError: one of the files cannot be written.
+    """
+    _check_places(src, dst, force)
+    checkpoint = read_checkpoint(src)
+    try:
+        home = home_settings(checkpoint, given)
+        cfg = config_of(sections(home.settings))
+    except (WeightsError, ConfigError) as error:
+        raise type(error)(f"weights {src}: {one_line(error)}") from error
+    if cfg.data.labels:
+        read_labels(cfg.data.labels, cfg.model.num_classes)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    loaded = load_checkpoint(model, checkpoint)
+    rows = describe(checkpoint, cfg, home, given)
+    config = dst.with_suffix(".yaml")
+    with atomic(config) as file:  # it appears after the weights
+        file.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
+        file.flush()
+        write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
+    run = f"python main.py --test -w {dst} -o data.root=... data.test_list=..."
+    return [*rows, loaded, f"written: {dst}, {config}", f"next: {run}"]
+
+
+def _check_places(src: Path, dst: Path, force: bool) -> None:
+    """Raises a WeightsError where a file must not be written."""
+    if dst.suffix != ".pdparams":
+        raise WeightsError(f"{dst} does not end with .pdparams")
+    for path in (dst, dst.with_suffix(".yaml")):
+        if path.is_dir():
+            raise WeightsError(f"{path} is a folder: name another file")
+        if path.exists() and src.exists() and path.samefile(src):
+            raise WeightsError(f"{path} is what is to be converted: name another file")
+        if path.exists() and not force:
+            raise WeightsError(f"{path} is there already: name another file, or say --force")
+
+
+def sections(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Values by section and key."""
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        section, _, name = key.partition(".")
+        sections.setdefault(section, {})[name] = value
+    return sections
+
+
+def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -> list[str]:
+    """What was recognised, a row each, and what of it comes from the config in the file."""
+    model, data, test = cfg.model, cfg.data, cfg.test
+    pathways = {
+        "slow": f"R{model.slow_depth}, {model.width} channels",
+        "fast": f"R{model.fast_depth}, {model.width // model.beta_inv} channels",
+    }
+    both = ("slow", "fast") if model.name == "slowfast" else (model.name.removesuffix("_only"),)
+    temporal = ""
+    if model.temporal_blocks:
+        temporal = f"; {', '.join(map(str, model.temporal_blocks))} temporal blocks in res2..res5"
+    lateral = "batch norm and ReLU" if model.lateral_norm else "no batch norm"
+    crops = "3 crops" if test.num_crops == 3 else "the centre crop"
+    rows = {
+        "system": checkpoint.found.system or "this project",
+        "pathways": "; ".join(f"{name} {pathways[name]}" for name in both) + temporal,
+        "lateral": f"kernel {model.fusion_kernel}, {lateral}",
+        "classes": f"{model.num_classes}, {model.head_pooling} pooling",
+        "clip": f"{data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
+        f"fps; alpha {model.alpha}, {model.slow_frames} slow frames",
+        "colours": f"mean {list(data.mean)}, std {list(data.std)}",
+        "test": f"{test.num_clips} x {crops} of {test.crop_size} pixels, short side "
+        f"{test.short_side}, as {test.protocol}",
+        "averaged": f"{_AVERAGED[model.average_positions]} over positions, "
+        f"{_AVERAGED[test.average_clips]} over views",
+        "its config": ", ".join(home.embedded) or "none in the file",
+        "given": ", ".join(f"{key}={value}" for key, value in given.items()),
+    }
+    if model.name != "slowfast":
+        del rows["lateral"]
+    lines = [f"{name.ljust(12)}{one_line(text)}" for name, text in rows.items() if text]
+    return lines + [f"note: {one_line(note)}" for note in home.notes]
+
+
+_AVERAGED = {"prob": "probabilities", "score": "logits"}
+
+
+def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
+    """The config, with where it comes from."""
+    lines = [
+        one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
+        one_line(f"source      {src.name}, SHA-256 {_sha256(src)}"),
+        *rows,
+    ]
+    return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m slowfast.tools.convert_weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("src", metavar="SRC", type=Path, help="the file of another system")
+    parser.add_argument("dst", metavar="DST.pdparams", type=Path, help="the file to write")
+    parser.add_argument("--alpha", type=_positive, metavar="N", help="fast frames per slow frame")
+    parser.add_argument("--num_frames", type=_positive, metavar="N", help="frames of a clip")
+    parser.add_argument(
+        "--sampling_stride", type=_positive, metavar="N",
+        help="frames of the video per frame of the clip (default: the file's, or 2)",
+    )  # fmt: skip
+    parser.add_argument("--labels", metavar="FILE", help="class names, one a line in index order")
+    parser.add_argument("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
