@@ -282,7 +282,9 @@ def make_nothing() -> None:
         (make_nothing, ["-c", "small.yaml", "-w", "run/w.pdparams"],
          "weights run/w.pdparams cannot be read: No such file or directory"),
         (make_config_dir_only, ["-w", "run/w.pdparams"],
-         "there is no run/config.yaml beside the weights: name a config with -c"),
+         "there is no run/config.yaml beside the weights: name a config with -c; another system's "
+         "weights get theirs from python -m slowfast.tools.convert_weights run/w.pdparams "
+         "NEW.pdparams"),
         (make_config_dir_only, ["-c", "small.yaml", "-w", "run"],
          "weights run cannot be read: Is a directory"),
         (make_other_classes, ["-c", "small.yaml", "-w", "run/w.pdparams"],

@@ -159,7 +159,7 @@ def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
     """The config, with where it comes from."""
     lines = [
         one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
-        one_line(f"source      {src.name}, SHA-256 {_sha256(src)}"),
+        f"source      {one_line(src.name)}, SHA-256 {_sha256(src)}",
         *rows,
     ]
     return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)

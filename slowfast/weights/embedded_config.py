@@ -56,7 +56,8 @@ def embedded_settings(content: object) -> Embedded:
     except WeightsError:
         raise
     except FAULTS as error:
-        return Embedded({}, (f"the config in the file is left out: {one_line(error)}",))
+        reason = one_line(error) or type(error).__name__
+        return Embedded({}, (f"the config in the file is left out: {reason}",))
 
 
 class _Loader(yaml.SafeLoader):
