@@ -4,9 +4,10 @@
     python main.py --test -w k400/r50_8x8.pdparams
 
 SRC is a file of PaddleVideo, the older Paddle entry, PySlowFast (.pyth, .pkl), PyTorchVideo or
-mmaction2, in any of their formats or .safetensors. Beside DST.pdparams goes DST.yaml, which main.py
-then finds: the network, told from the tensors, and the system's preprocessing and test. What no
-tensor tells is taken from the config in the file, or asked for.
+mmaction2, in any of their formats or .safetensors; or the name of published weights (docs/zoo.md),
+or a URL. Beside DST.pdparams goes DST.yaml, which main.py then finds: the network, told from the
+tensors, and the system's preprocessing and test. What no tensor tells is taken from the config in
+the file, or asked for; of published weights it is known.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from slowfast.weights import (
     load_checkpoint,
     read_checkpoint,
 )
+from slowfast.weights.catalogue import fetch, find
 from slowfast.weights.errors import one_line
 
 FLAGS = {
@@ -57,11 +59,11 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def convert(src: Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
+def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
     """Writes ``dst`` and the config beside it.
 
     Args:
-        src: weights of any system and format.
+        src: weights of any system and format: a file, a name of ``CATALOGUE``, or a URL.
         dst: a ``.pdparams`` file; its folder is made.
         given: by the config's keys, what wins over the file.
         force: overwrite both.
@@ -72,10 +74,14 @@ def convert(src: Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
     Raises:
         ConfigError: what is recognised or given does not fit together.
         ListError: the class names cannot be read, or are not as many as the classes.
-        WeightsError: the file is damaged or no SlowFast network, or does not tell all it needs.
+        WeightsError: the file is damaged or no SlowFast network, or does not tell all it needs; or
+            (DownloadError) it cannot be downloaded.
         OSError: one of the files cannot be written.
     """
-    _check_places(src, dst, force)
+    _check_places(Path(src), dst, force)
+    published, src = find(src), fetch(src)
+    if published is not None:
+        given = published.settings | given
     checkpoint = read_checkpoint(src)
     try:
         home = home_settings(checkpoint, given)
@@ -180,7 +186,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("src", metavar="SRC", type=Path, help="the file of another system")
+    parser.add_argument(
+        "src", metavar="SRC", help="a file, a published name (docs/zoo.md), or a URL"
+    )
     parser.add_argument("dst", metavar="DST.pdparams", type=Path, help="the file to write")
     parser.add_argument("--alpha", type=_positive, metavar="N", help="fast frames per slow frame")
     parser.add_argument("--num_frames", type=_positive, metavar="N", help="frames of a clip")

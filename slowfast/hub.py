@@ -1,0 +1,130 @@
+"""Networks with weights, by name: what the entry points of hubconf.py do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import slowfast.models
+from slowfast.config import load_config
+from slowfast.engine import run_folder
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.models.zoo import build_model
+from slowfast.weights import WeightsError, home_settings, load_pretrained, read_checkpoint
+from slowfast.weights.catalogue import CATALOGUE, OFFICIAL, Published, fetch, find
+from slowfast.weights.embedded_config import embedded_settings
+
+SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "average_positions",
+              "stem_kernel")  # fmt: skip
+"""Arguments of the constructors that are called as the config's settings are."""
+CLIP = ("num_frames", "sampling_stride", "mean", "std")
+DEFAULTS: dict[str, Any] = {
+    "model.head_pooling": "dense",
+    "data.sampling_stride": 2,
+    "data.mean": [0.45, 0.45, 0.45],
+    "data.std": [0.225, 0.225, 0.225],
+}
+"""Of a file that does not say otherwise: the config's own."""
+
+
+def network(
+    constructor: str,
+    pretrained: bool | str | Path = False,
+    num_classes: int | None = None,
+    **given: Any,
+) -> VideoClassifier:
+    """A network in training mode, with fresh weights or a file's; says which on the screen.
+
+    Args:
+        constructor: a function of ``slowfast.models``.
+        pretrained: False: fresh weights; True: its official ones, see ``OFFICIAL``; else a name in
+            ``CATALOGUE``, a URL or a path. If the config of a file lies beside it, that describes
+            the network, and not the constructor.
+        num_classes: the classifier stays fresh if the file's is of another number; None: as many
+            as the file has, or the constructor's own.
+        given: further arguments, over the file's and the constructor's own.
+
+    Raises:
+        WeightsError: there are no such weights, or they are not of this network.
+        ConfigError: the config beside them, or an argument over it, does not fit.
+    """
+    if num_classes is not None:
+        given["num_classes"] = num_classes
+    build = getattr(slowfast.models, constructor)
+    if not pretrained:
+        return build(**given)
+    source = OFFICIAL[constructor] if pretrained is True else pretrained
+    published = find(source)
+    if published is not None:
+        _check(published, constructor)
+    path = fetch(source)
+    if published is not None:
+        net = build(**published.arguments | given)
+        lines = [clip_line(published.num_frames, 2, *published.colours)]
+    elif (config := config_beside(path)) is not None:
+        overrides = [f"model.{name}={json.dumps(value)}" for name, value in given.items()]
+        cfg = load_config(config, overrides)
+        net = build_model(cfg.model, cfg.data.crop_size)
+        data = cfg.data
+        lines = [
+            f"the network is the one of {config}",
+            clip_line(data.num_frames, data.sampling_stride, [*data.mean], [*data.std]),
+        ]
+    else:
+        arguments, lines = _recognised(path, constructor)
+        net = build(**arguments | given)
+    print(load_pretrained(net, path), *lines, sep="\n")
+    return net
+
+
+def config_beside(weights: Path) -> Path | None:
+    """The config that a conversion or a training has written beside weights of ours."""
+    for config in (weights.with_suffix(".yaml"), weights.with_name(run_folder.CONFIG)):
+        if weights.suffix == ".pdparams" and config.is_file():
+            return config
+    return None
+
+
+def clip_line(num_frames: int, stride: int, mean: list[float], std: list[float]) -> str:
+    """What clips weights were trained on."""
+    return (
+        f"its clips: {num_frames} frames, 1 of {stride} at 30 per second, RGB / 255, less "
+        f"{mean}, divided by {std}"
+    )
+
+
+def _check(published: Published, constructor: str) -> None:
+    """Raises a WeightsError if published weights are of another constructor's network."""
+    if published.constructor != constructor:
+        names = ", ".join(n for n, row in CATALOGUE.items() if row.constructor == constructor)
+        raise WeightsError(
+            f"{published.url} is of {published.constructor}; published for {constructor}: {names}"
+        )
+
+
+def _recognised(path: Path, constructor: str) -> tuple[dict[str, Any], list[str]]:
+    """The constructor's arguments for a file of any system, and lines to say.
+
+    Raises:
+        WeightsError: it has no network of ours, or one with another alpha.
+    """
+    official = CATALOGUE[OFFICIAL[constructor]]
+    own = {"model.alpha": official.alpha, "data.num_frames": official.num_frames}
+    checkpoint = read_checkpoint(path)
+    try:
+        known = embedded_settings(checkpoint.content).settings
+        home = home_settings(checkpoint, {key: own[key] for key in own if key not in known})
+    except WeightsError as error:
+        raise WeightsError(f"weights {path}: {error}") from error
+    settings = DEFAULTS | home.settings
+    if settings["model.alpha"] != official.alpha:
+        raise WeightsError(
+            f"weights {path} have alpha {settings['model.alpha']}, {constructor} "
+            f"{official.alpha}: load them with another constructor"
+        )
+    arguments = {name: settings[f"model.{name}"] for name in SAME_NAMES
+                 if f"model.{name}" in settings}  # fmt: skip
+    arguments["temporal_blocks"] = tuple(settings["model.temporal_blocks"]) or None
+    if settings["model.head_pooling"] == "global":
+        arguments["pool_size"] = None
+    line = clip_line(*(settings[f"data.{name}"] for name in CLIP))
+    return arguments, [line, *home.notes]
