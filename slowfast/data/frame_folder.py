@@ -28,6 +28,12 @@ class FrameFolderReader:
                 raise VideoError(f"{name}: its size differs from that of the frames before it")
         return np.stack(pictures)
 
+    def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
+        return [each(self._picture(int(index))) for index in indices]
+
+    def close(self) -> None:
+        pass
+
     def _picture(self, index: int) -> Picture:
         path = os.path.join(self.folder, self.pattern.format(index + 1))
         require_file(path)

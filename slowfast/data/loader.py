@@ -68,6 +68,7 @@ class Loader(Generic[Key, Item]):
         self.replaced: list[tuple[Key, VideoError]] = []
         self._fatal: dict[str, str] = {}  # what reader processes died at, and how
         self._workers = [Worker(self._read_one, self._fatal, seconds) for _ in range(num_workers)]
+        self.num_workers = num_workers
 
     def run(self, batches: Iterable[Sequence[Key]]) -> Iterator[list[Item | VideoError]]:
         """The items of each batch of keys, in order."""

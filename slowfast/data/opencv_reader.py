@@ -5,6 +5,7 @@ reader jumps, and learns from the time of the frame it lands on which one that i
 account it may be another, as in videos of variable frame rate.
 """
 
+import functools
 from collections.abc import Iterator
 
 import cv2
@@ -57,10 +58,7 @@ class OpenCVReader:
             self.num_frames = self._count()
 
     def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
-        def rgb(bgr: Picture) -> Picture:
-            picture: Picture = cv2.cvtColor(each(bgr), cv2.COLOR_BGR2RGB)
-            return picture
-
+        rgb = functools.partial(_rgb, each=each)
         timeline = self._timeline(indices)
         if timeline is not None:
             numbers, inverse = np.unique(
@@ -74,6 +72,15 @@ class OpenCVReader:
         if len(found) < len(indices):  # the file ended early
             found += [rgb(self._last())] * (len(indices) - len(found))
         return np.stack(found)
+
+    def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
+        found = [_rgb(picture, each) for picture in self._counting(indices)]
+        if len(found) < len(indices):
+            self.num_frames = self._position
+        return found
+
+    def close(self) -> None:
+        self._capture.release()
 
     def _counting(self, indices: NDArray[np.int64]) -> Iterator[Picture]:
         """The frames, as far as the file holds them, without a jump forward."""
@@ -163,6 +170,10 @@ class OpenCVReader:
         threads = [cv2.CAP_PROP_N_THREADS, 1]
         self._capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, threads)
         self._position = 0
+
+
+def _rgb(bgr: Picture, each: Each) -> Picture:
+    return cv2.cvtColor(each(bgr), cv2.COLOR_BGR2RGB)
 
 
 def _has_times(path: str) -> bool:

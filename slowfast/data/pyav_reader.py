@@ -49,6 +49,7 @@ class PyAVReader:
         self._is_new = True
         self._held: list[Any] | None = None
         self._size: tuple[int, int] | None = None
+        self._sequence: Iterator[tuple[int, Any]] | None = None
         stream = self._container.streams.video[0]
         self.fps = float(stream.guessed_rate or stream.average_rate or 0)
         if not 0 < self.fps < 1000:
@@ -73,6 +74,24 @@ class PyAVReader:
         finally:  # not left to the garbage collector: it comes late, and memory grew
             self._held = None
             self._container.close()
+
+    def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
+        if self._sequence is None:
+            self._sequence, self._passed = enumerate(self.every_frame(), 1), 0
+        found: list[Picture] = []
+        while len(found) < len(indices):
+            count, frame = next(self._sequence, (0, None))
+            if frame is None:
+                self.num_frames = self._passed
+                break
+            self._passed = count
+            if count == indices[len(found)] + 1:
+                found.append(each(self._picture(frame)))
+        return found
+
+    def close(self) -> None:
+        self._sequence = None
+        self._container.close()
 
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""

@@ -47,6 +47,18 @@ class Reader(Protocol):
         """
         ...
 
+    def onward(self, indices: NDArray[np.int64], each: Each = ...) -> list[Picture]:
+        """The frames at ``indices``, as far as the file holds them, in one pass over the file.
+
+        All are beyond those of the calls before: for a video too long to be read at once. Where
+        the file ends early, ``num_frames`` is from then on what there really is.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        ...
+
 
 def unchanged(picture: Picture) -> Picture:
     """The picture as it was decoded: an ``Each`` that does nothing."""

@@ -4,7 +4,7 @@ Legend: V views, N clips, T frames, H x W pixels, K classes.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +94,19 @@ def view_scores(
     stand one after another and are computed ``views_per_chunk`` at a time.
     """
     score = model.predict if cfg.test.average_clips == "prob" else model
+    return of_each_view(score, videos, cfg)
+
+
+@paddle.no_grad()
+def of_each_view(
+    network: Callable[[paddle.Tensor], paddle.Tensor], videos: Sequence[VideoViews], cfg: Config
+) -> list[NDArray[np.float32]]:
+    """Of each video, what ``network`` makes of its views: a row each."""
     views = _views(videos, cfg)
-    scores = []
+    rows = []
     while chunk := list(itertools.islice(views, cfg.test.views_per_chunk)):
-        scores.append(score(paddle.concat(chunk)).numpy())
-    return np.split(np.concatenate(scores), len(videos)) if videos else []
+        rows.append(network(paddle.concat(chunk)).numpy())
+    return np.split(np.concatenate(rows), len(videos)) if videos else []
 
 
 def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]:

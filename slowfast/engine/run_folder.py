@@ -30,11 +30,11 @@ def write_config(cfg: Config) -> None:
 
 
 @contextlib.contextmanager
-def sole_run(folder: str) -> Iterator[None]:
+def sole_run(folder: str, doing: str = "training") -> Iterator[None]:
     """Keeps other runs out of an output folder while it is entered and this process lives.
 
     Raises:
-        FolderError: another run is training into it.
+        FolderError: another run is ``doing`` something into it.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     with open(Path(folder) / ".lock", "w", encoding="ascii") as lock:
@@ -42,7 +42,7 @@ def sole_run(folder: str) -> Iterator[None]:
             # Not flock: that one would stay with the readers, which are forked, when we are killed.
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
-            raise FolderError(f"another run is training into {folder}") from error
+            raise FolderError(f"another run is {doing} into {folder}") from error
         yield
 
 

@@ -30,11 +30,14 @@ class Head(nn.Layer):
 
     def forward(self, pathways: list[Tensor]) -> Tensor:
         """Logits at each position, ``[N, P, K]``, from one ``[N, C, T, H, W]`` per pathway."""
-        x_NCHW = paddle.concat([self._pool(x) for x in pathways], axis=1)
-        x_NPC = x_NCHW.flatten(2).transpose([0, 2, 1])
-        return self.projection(self.dropout(x_NPC))
+        return self.projection(self.dropout(self.pool(pathways)))
 
-    def _pool(self, x_NCTHW: Tensor) -> Tensor:
+    def pool(self, pathways: list[Tensor]) -> Tensor:
+        """The classifier's input at each position, ``[N, P, C]``: slow channels, then fast ones."""
+        x_NCHW = paddle.concat([self._average(x) for x in pathways], axis=1)
+        return x_NCHW.flatten(2).transpose([0, 2, 1])
+
+    def _average(self, x_NCTHW: Tensor) -> Tensor:
         x_NCHW = x_NCTHW.mean(axis=2)
         height, width = x_NCHW.shape[2:]
         size = self.pool_size or max(height, width)

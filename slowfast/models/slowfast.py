@@ -70,6 +70,13 @@ class VideoClassifier(nn.Layer):
         """The last stage's output of each pathway, from a normalised RGB clip."""
         raise NotImplementedError
 
+    def embed(self, clip_NCTHW: Tensor) -> Tensor:
+        """Clip features ``[N, C]``: the classifier's input, the mean over positions.
+
+        In evaluation ``head.projection`` of them are the logits of ``forward``.
+        """
+        return self.head.pool(self.features(clip_NCTHW)).mean(axis=1)
+
     def forward(self, clip_NCTHW: Tensor) -> Tensor:
         """Logits ``[N, K]``, the mean over positions, of a normalised RGB clip."""
         return self.head(self.features(clip_NCTHW)).mean(axis=1)
