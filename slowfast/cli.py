@@ -9,13 +9,13 @@ from pathlib import Path
 import paddle
 
 from slowfast import distributed
-from slowfast.config import ConfigError
+from slowfast.config import STAGES, ConfigError
 from slowfast.data.annotations import ListError
 from slowfast.data.decode import decoder_version
 from slowfast.data.order import shard_numbers
 from slowfast.data.video import VideoError
 from slowfast.data.worker import ReaderDiedError
-from slowfast.engine import evaluate, infer, report, run_folder, state, train
+from slowfast.engine import evaluate, head_only, infer, report, run_folder, state, train
 from slowfast.engine.course import Course
 from slowfast.engine.ema import Ema
 from slowfast.engine.precision import LossScaleError, Precision
@@ -220,11 +220,11 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
     with run_folder.sole_run(cfg.output_dir) if is_writer else contextlib.nullcontext():
         start_logging(distributed.rank(), cfg.output_dir)
         # What cannot be is said before the processes connect, which wait for each other long.
-        course = Course(len(inputs.samples), shard_numbers(inputs.samples), cfg)
+        course = _course(inputs)
         if cfg.train.sync_bn and (args.device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         model = _start(args, inputs)
-        freeze(model, cfg.train.freeze)
+        freeze(model, STAGES if cfg.train.head_only else cfg.train.freeze)
         if cfg.train.freeze_bn:
             freeze_batch_norm(model)
         if cfg.train.sync_bn:
@@ -246,8 +246,18 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
         if is_writer:
             run_folder.write_config(cfg)
         samples, val_samples = inputs.samples, inputs.val_samples
-        train.train(run_state, course, samples, val_samples, cfg, max_iters=args.max_iters)
+        if cfg.train.head_only:
+            head_only.train_head(run_state, samples, val_samples, cfg)
+        else:
+            train.train(run_state, course, samples, val_samples, cfg, max_iters=args.max_iters)
     return 0
+
+
+def _course(inputs: Inputs) -> Course:
+    cfg, samples = inputs.cfg, inputs.samples
+    if cfg.train.head_only:
+        return Course(len(samples) * cfg.train.head_clips, None, cfg)
+    return Course(len(samples), shard_numbers(samples), cfg)
 
 
 def _plan(inputs: Inputs, course: Course) -> dict[str, int]:

@@ -59,6 +59,8 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
                 _require_weights(weights)
         if cfg.model.pretrained and args.weights is None and starts_anew(args, cfg):
             _require_weights(cfg.model.pretrained, PRETRAINED_HINT)
+        if cfg.train.head_only:
+            _check_head_only(args, cfg)
         samples = _read_list(cfg, cfg.data.train_list)
         for videos, path in ((samples, cfg.data.train_list), (val_samples, cfg.data.val_list)):
             _require_files(videos or [], path, cfg, all_of_them=cfg.data.on_error == "raise")
@@ -80,6 +82,14 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         return Inputs(cfg, weights, samples, None, _labels(cfg) if args.out else None)
     samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
     return Inputs(cfg, weights, samples, None, _labels(cfg))
+
+
+def _check_head_only(args: argparse.Namespace, cfg: Config) -> None:
+    """Raises ConfigError where a classifier cannot be trained alone."""
+    if starts_anew(args, cfg) and not (cfg.model.pretrained or args.weights):
+        raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
+    if args.max_iters:
+        raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
 
 
 def is_training(args: argparse.Namespace) -> bool:

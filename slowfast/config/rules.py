@@ -11,6 +11,7 @@ _COUNTS = (
     "test.crop_size", "test.num_clips", "test.batch_size", "test.views_per_chunk",
     "optim.base_batch_size", "train.epochs", "train.batch_size", "train.log_interval",
     "train.val_interval", "train.save_interval", "train.keep_last", "train.precise_bn_interval",
+    "train.head_clips",
 )  # fmt: skip
 _ABOVE_ZERO = (
     "data.target_fps", "data.frame_fps", "data.std", "data.read_seconds", "data.crop_area",
@@ -80,6 +81,9 @@ def validate(cfg: Config) -> None:
         (not cfg.train.sync_bn or data.on_error != "skip",
          "train.sync_bn needs batches of one size in all processes: data.on_error=raise or "
          "substitute"),
+        (not cfg.train.head_only or not _useless_to_a_head(cfg),
+         "train.head_only=True trains the classifier on features that are computed once: leave out "
+         f"{', '.join(_useless_to_a_head(cfg))}"),
         ({*cfg.train.freeze} <= {*STAGES},
          f"train.freeze={list(cfg.train.freeze)} may name {', '.join(STAGES)}"),
         (data.min_short_side <= data.max_short_side,
@@ -101,3 +105,10 @@ def validate(cfg: Config) -> None:
     for holds_true, fault in relations:
         if not holds_true:
             raise ConfigError(fault)
+
+
+def _useless_to_a_head(cfg: Config) -> list[str]:
+    """What is set and has no meaning where only the classifier is trained."""
+    keys = ("mixup", "cutmix", "multigrid", "ema", "sync_bn")
+    found = [f"train.{key}" for key in keys if getattr(cfg.train, key)]
+    return found + (["train.amp"] if cfg.train.amp != "off" else [])

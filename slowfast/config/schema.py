@@ -215,6 +215,11 @@ class TrainConfig:
     """Share of the target that all classes have alike, the rest being the label's."""
     freeze: tuple[str, ...] = ()
     """Stages that are not trained, batch norm's statistics neither: of stem, res2 to res5."""
+    head_only: bool = False
+    """Train the classifier alone, on features of each video that are computed once and kept in
+    output_dir/features, with the weights of model.pretrained below it; nothing is augmented."""
+    head_clips: int = 4
+    """Clips of each video for it: as many as num_clips of a test, and their centre crops."""
     freeze_bn: bool = False
     """Batch norm uses its running statistics in training, too, and leaves them as they are."""
     sync_bn: bool = False

@@ -59,7 +59,7 @@ class SlidingClips:
     one that could not be read, None is returned.
 
     Args:
-        every: seconds from the start of one clip to that of the next; 0: a clip's own length.
+        every: seconds from the start of one clip to that of the next.
         clips_at_once: n; the last chunk may have one more.
     """
 
@@ -118,7 +118,7 @@ class _Video:
         self._reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
         self._fps = self._reader.fps
         self._span = clip_span(data.num_frames, data.sampling_stride, self._fps, data.target_fps)
-        self._step = every * self._fps or self._span
+        self._step = every * self._fps
         self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
         self._held: dict[int, Picture] = {}
         self._passed = -1  # the frame that was read last

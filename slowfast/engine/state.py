@@ -72,10 +72,15 @@ class TrainState:
         return f"{PREFIX}_epoch_{self.epoch + 1:06d}_step_{self.step:06d}"
 
 
-def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) -> None:
+def save_checkpoint(
+    state: TrainState, cfg: Config, *, is_best: bool = False, best: Tensors | None = None
+) -> None:
     """Writes the checkpoint, the best one if it is, and removes those beyond ``keep_last``.
 
     All processes call it: batch norm's statistics are averaged over them; rank 0 writes.
+
+    Args:
+        best: the tensors in which the best weights differ from these, if they do.
 
     Raises:
         NonFiniteError: a weight is not finite; nothing is written.
@@ -93,7 +98,8 @@ def save_checkpoint(state: TrainState, cfg: Config, *, is_best: bool = False) ->
         if state.ema:
             files[ema_path(path)] = averaged
         if is_best:
-            files[path.with_name(BEST)] = averaged if cfg.train.best_by == "ema" else weights
+            decisive = averaged if cfg.train.best_by == "ema" else weights
+            files[path.with_name(BEST)] = {**decisive, **(best or {})}
         files[path.with_suffix(".pdopt")] = _training_state(state)
         write_pickles(files)
         remove_old(cfg)

@@ -65,7 +65,7 @@ def train(
             to go on without it.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
     """
-    _tell_batch(course, cfg)
+    tell_batch(course, cfg)
     if state.epoch >= course.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {course.epochs} epochs are done")
     result: dict[str, float] = {}
@@ -134,9 +134,9 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
         decisive = averaged if cfg.train.best_by == "ema" else result
     is_best = decisive["top1"] > state.best_top1
     state.best_top1 = max(state.best_top1, decisive["top1"])
-    _log_validation(run.writer, "val", epoch, result, state.best_top1)
+    log_validation(run.writer, "val", epoch, result, state.best_top1)
     if state.ema:
-        _log_validation(run.writer, "val_ema", epoch, averaged, state.best_top1)
+        log_validation(run.writer, "val_ema", epoch, averaged, state.best_top1)
     return result, is_best
 
 
@@ -223,7 +223,7 @@ def _is_over(run: Run, state: TrainState) -> bool:
     return run.stop_after is not None and run.course.done(state.epoch, state.step) >= run.stop_after
 
 
-def _tell_batch(course: Course, cfg: Config) -> None:
+def tell_batch(course: Course, cfg: Config) -> None:
     """Logs the batch and the learning rate that follows."""
     world, batch = distributed.world_size(), cfg.train.batch_size
     added = f" x {course.accumulate} accumulated" if course.accumulate > 1 else ""
@@ -234,7 +234,7 @@ def _tell_batch(course: Course, cfg: Config) -> None:
     )
 
 
-def _log_validation(
+def log_validation(
     writer: MetricWriter, kind: str, epoch: int, result: dict[str, float], best_top1: float
 ) -> None:
     logger.info(

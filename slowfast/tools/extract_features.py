@@ -60,9 +60,10 @@ def extract_features(args: argparse.Namespace) -> int:
         distributed.start(args.device)
         model = build_model(cfg.model, cfg.data.crop_size)
         logger.info(load_pretrained(model, args.weights))
-        seconds = args.every or cfg.data.num_frames * cfg.data.sampling_stride / cfg.data.target_fps
-        logger.info(f"a clip every {seconds:g} s; video files are read through {version}")
-        faults = extract(model, videos, args.out, cfg, args.every)
+        clip = cfg.data.num_frames * cfg.data.sampling_stride / cfg.data.target_fps
+        every = args.every or clip
+        logger.info(f"clips of {clip:g} s, one every {every:g} s, read through {version}")
+        faults = extract(model, videos, args.out, cfg, every)
     except (WeightsError, FolderError, ReaderDiedError, distributed.DeviceError) as error:
         raise ToolError(str(error)) from error
     except RuntimeError as error:
