@@ -55,8 +55,8 @@ class SlidingClips:
     """The chunks of each video, asked for in order: 0, 1, 2, ...
 
     An object goes on in the file that it has open, so each reader process is to be given all
-    chunks of a video. Any other order is right, too, and slow. Beyond the last chunk, and beyond
-    one that could not be read, None is returned.
+    chunks of a video. A first one from the middle, as where another process has died, is right,
+    too, and slow. Behind the last chunk, and behind one that cannot be read, there is None.
 
     Args:
         every: seconds from the start of one clip to that of the next.

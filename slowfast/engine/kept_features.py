@@ -77,8 +77,8 @@ def video_features(
 
 
 def _extract(
-    model: VideoClassifier, samples: list[Sample], todo: list[int], paths: list[Path], cfg: Config, what: str,
-    stop: Stop,
+    model: VideoClassifier, samples: list[Sample], todo: list[int], paths: list[Path], cfg: Config,
+    what: str, stop: Stop,
 ) -> None:  # fmt: skip
     """Writes the features of these videos, by place in the list."""
     model.eval()
