@@ -32,6 +32,8 @@ from slowfast.weights.load import CLASSIFIER
 
 META = "features.yaml"
 """Beside the features: what they depend on."""
+USUAL_SECONDS = 10.0
+"""Of a video as ``data.read_seconds`` has it in mind; a chunk that spans more gets more time."""
 OF_THE_HEAD = {
     "model": {"num_classes", "average_positions"},
     "test": {"num_clips", "num_crops", "average_clips"},
@@ -158,7 +160,7 @@ def sliding_loader(
         SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips),
         num_workers=min(workers, len(samples)),
         describe=lambda key: samples[key.sample].path,
-        seconds=cfg.data.read_seconds,
+        seconds=cfg.data.read_seconds * max(clips * every / USUAL_SECONDS, 1.0),
     )
 
 
