@@ -25,6 +25,7 @@ from slowfast.config import TestConfig as ViewsConfig
 from slowfast.data import sliding
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
+from slowfast.data.protocols import PROTOCOLS
 from slowfast.data.sampling import clip_frames
 from slowfast.data.sliding import ChunkKey, ClipChunk, SlidingClips, sliding_starts
 from slowfast.data.video import VideoError
@@ -247,7 +248,7 @@ def test_a_folder_is_mirrored_and_rows_are_those_of_clips_cut_by_hand(
         assert frames.shape[1] == 64 and min(left, top) >= 0
         for row, start in zip(rows, starts, strict=True):
             wanted = np.linspace(start, start + 15, 8).astype(int)
-            clip = [sliding.centre_view(frames[i], short_side=32, crop_size=32) for i in wanted]
+            clip = [sliding.centre_view(frames[i], 32, 32, PROTOCOLS["pyslowfast"]) for i in wanted]
             clip_NCTHW = (np.stack(clip) / 255 - 0.45).transpose(3, 0, 1, 2)[None] / 0.225
             with paddle.no_grad():
                 expected = model.embed(paddle.to_tensor(clip_NCTHW.astype(np.float32)))

@@ -23,7 +23,8 @@ from slowfast.config import DataConfig, TestConfig
 from slowfast.data import transforms
 from slowfast.data.annotations import Sample
 from slowfast.data.decode import open_video
-from slowfast.data.sampling import Frames, clip_frames, clip_span, view_crops
+from slowfast.data.protocols import PROTOCOLS, Protocol
+from slowfast.data.sampling import Frames, clip_frames, clip_span
 from slowfast.data.video import Each, Picture, Pictures, no_frame
 
 
@@ -74,7 +75,10 @@ class SlidingClips:
     ) -> None:
         self.samples, self.data, self.every, self._count = samples, data, every, clips_at_once
         self._each = functools.partial(
-            centre_view, short_side=test.short_side, crop_size=test.crop_size
+            centre_view,
+            short_side=test.short_side,
+            crop_size=test.crop_size,
+            protocol=PROTOCOLS[test.protocol],
         )
         self._video: _Video | None = None
         self._next: ChunkKey | None = None
@@ -200,9 +204,11 @@ def sliding_starts(video_frames: int, span: float, step: float) -> Frames:
     return np.append(starts[fits], max(video_frames - int(span), 0))
 
 
-def centre_view(picture: Picture, short_side: int, crop_size: int) -> Picture:
-    """The centre crop ``[S, S, 3]`` as the multi-view test cuts it."""
-    resized = transforms.resize_short_side(picture, short_side)
+def centre_view(picture: Picture, short_side: int, crop_size: int, protocol: Protocol) -> Picture:
+    """The centre crop ``[S, S, 3]`` as the multi-view test of a protocol cuts it."""
+    resized = transforms.resize_short_side(
+        picture, short_side, scaled=protocol.size, in_float=protocol.in_float
+    )
     height, width, _ = resized.shape
-    ((y, x),) = view_crops(height, width, crop_size, num_crops=1)
+    ((y, x),) = protocol.crops(height, width, crop_size, 1)
     return resized[y : y + crop_size, x : x + crop_size]
