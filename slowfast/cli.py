@@ -24,7 +24,14 @@ from slowfast.engine.score_rows import open_rows
 from slowfast.engine.stop import Terminated
 from slowfast.engine.summary import draw_schedule, summary_text
 from slowfast.files import error_line
-from slowfast.inputs import Inputs, is_training, read_config, read_inputs, starts_anew
+from slowfast.inputs import (
+    Inputs,
+    config_of_pretrained,
+    is_training,
+    read_config,
+    read_inputs,
+    starts_anew,
+)
 from slowfast.log import logger, start_logging
 from slowfast.metrics import METRICS
 from slowfast.models.freeze import freeze, freeze_batch_norm
@@ -244,7 +251,7 @@ def _train(args: argparse.Namespace, inputs: Inputs) -> int:
             if Path(args.resume).resolve().parent != Path(cfg.output_dir).resolve():
                 run_state.best_top1 = -1.0  # the best one so far stays where it is
         if is_writer:
-            run_folder.write_config(cfg)
+            run_folder.write_config(cfg, inputs.labels)
         samples, val_samples = inputs.samples, inputs.val_samples
         if cfg.train.head_only:
             head_only.train_head(run_state, samples, val_samples, cfg)
@@ -289,5 +296,8 @@ def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
     if inputs.weights is not None:
         logger.info(load_weights(model, inputs.weights))
     elif cfg.model.pretrained and starts_anew(args, cfg):
+        own = config_of_pretrained(cfg.model.pretrained)
+        if own:
+            logger.info(f"network, clips and test as in {own}, but for what -c and -o say of them")
         logger.info(load_pretrained(model, cfg.model.pretrained))
     return model

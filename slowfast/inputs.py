@@ -1,11 +1,22 @@
 """What a run reads before it starts: config, lists, class names; and whether all else is there."""
 
 import argparse
+import dataclasses
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.annotations import ListError, Sample, missing_files, read_labels, read_list
+from slowfast.data.annotations import (
+    LABELS,
+    ListError,
+    Sample,
+    find_labels,
+    find_listed,
+    listed_places,
+    missing_files,
+    read_labels,
+    read_list,
+)
 from slowfast.data.decode import decoder_version
 from slowfast.data.shards import shard_of
 from slowfast.engine import infer, run_folder
@@ -20,6 +31,8 @@ NO_TRAINING_LIST = (
     "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh runs "
     "everything on built-in data"
 )
+
+NO_LIST = "there is no list {} (data.{}; a relative path starts from here, or from data.root)"
 
 NO_CONFIG = (
     "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
@@ -51,8 +64,10 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         decoder_version(cfg.data.decoder)
         phases(cfg)  # whether there can be any
         run_folder.check_folder(cfg.output_dir, args.resume)
-        if not Path(cfg.data.train_list).exists():
-            raise ListError(NO_TRAINING_LIST.format(cfg.data.train_list))
+        cfg = _located(cfg, "train_list", NO_TRAINING_LIST)
+        if args.validate:
+            cfg = _located(cfg, "val_list")
+        cfg, names = _with_labels(cfg)
         val_samples = _read_list(cfg, cfg.data.val_list) if args.validate else None
         for weights in (args.weights, args.resume if args.resume != "auto" else None):
             if weights is not None:
@@ -64,7 +79,7 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
         samples = _read_list(cfg, cfg.data.train_list)
         for videos, path in ((samples, cfg.data.train_list), (val_samples, cfg.data.val_list)):
             _require_files(videos or [], path, cfg, all_of_them=cfg.data.on_error == "raise")
-        return Inputs(cfg, args.weights, samples, val_samples, None)
+        return Inputs(cfg, args.weights, samples, val_samples, names)
     weights = args.weights
     if weights is None:
         weights = str(Path(read_config(args, None).output_dir) / run_folder.BEST)
@@ -72,16 +87,19 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
             raise WeightsError(f"no -w given, and there is no {weights} from a training run")
     cfg = read_config(args, weights)
     _require_weights(weights)
+    names = _labels(cfg, weights)
     decoder_version(cfg.data.decoder)
     if args.test:
         if args.out:
             check_new(args.out)
-        path = cfg.data.test_list or cfg.data.val_list
+        key = "test_list" if cfg.data.test_list else "val_list"
+        cfg = _located(cfg, key)
+        path = getattr(cfg.data, key)
         samples = _read_list(cfg, path)
         _require_files(samples, path, cfg, all_of_them=False)
-        return Inputs(cfg, weights, samples, None, _labels(cfg) if args.out else None)
+        return Inputs(cfg, weights, samples, None, names)
     samples = infer.find_videos(args.infer, cfg.data.frame_pattern)
-    return Inputs(cfg, weights, samples, None, _labels(cfg))
+    return Inputs(cfg, weights, samples, None, names)
 
 
 def _check_head_only(args: argparse.Namespace, cfg: Config) -> None:
@@ -117,18 +135,78 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
     path = args.config
     if path is None and weights is not None:
         _require_weights(weights)
-        own = Path(weights).with_suffix(".yaml")
-        path = own if own.exists() else Path(weights).parent / run_folder.CONFIG
+        path = _config_beside(weights)
         if not path.exists():
             raise ConfigError(NO_CONFIG.format(path, weights))
-    return load_config(path or DEFAULT_CONFIG, overrides)
+    is_whole = args.config is None and weights is not None  # as training has written it
+    starts_from_others = is_training(args) and args.weights is not None
+    find = None if is_whole or starts_from_others else config_of_pretrained
+    cfg = load_config(path or DEFAULT_CONFIG, overrides, find_config=find)
+    if cfg.model.num_classes == 0:
+        names = _labels(cfg, weights) or read_labels(cfg.data.labels, 0, cfg.data.root)
+        overrides.append(f"model.num_classes={len(names)}")
+        cfg = load_config(path or DEFAULT_CONFIG, overrides, find_config=find)
+    return cfg
 
 
-def _labels(cfg: Config) -> list[str] | None:
-    """The class names, if there is a file of them."""
-    if cfg.data.labels and Path(cfg.data.labels).exists():
-        return read_labels(cfg.data.labels, cfg.model.num_classes)
-    return None
+def config_of_pretrained(weights: str) -> Path | None:
+    """The config of weights that training starts from, if it is there and ours.
+
+    A YAML file beside another system's weights may be that system's.
+    """
+    path = _config_beside(weights)
+    return path if weights.endswith(".pdparams") and path.exists() else None
+
+
+def _config_beside(weights: str) -> Path:
+    """``NAME.yaml``, which is of these very weights, or else the config of their folder."""
+    own = Path(weights).with_suffix(".yaml")
+    return own if own.exists() else Path(weights).parent / run_folder.CONFIG
+
+
+def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
+    """The class names for training, and ``cfg`` with where they are found; built in is a name.
+
+    Raises:
+        ListError: they are not to be found, or there are more or fewer of them than classes.
+    """
+    data = cfg.data
+    if not data.labels:
+        return cfg, None
+    names = read_labels(data.labels, cfg.model.num_classes, data.root)
+    found = find_labels(data.labels, data.root)
+    if found is not None and Path(found).parent != LABELS:
+        cfg = _with_data(cfg, "labels", found)
+    return cfg, names
+
+
+def _labels(cfg: Config, weights: str | None) -> list[str] | None:
+    """The class names, if there is a file of them, also one that training left beside the weights.
+
+    Raises:
+        ListError: there are more or fewer of them than classes.
+    """
+    if not cfg.data.labels:
+        return None
+    path = find_labels(cfg.data.labels, cfg.data.root)
+    if path is None and weights is not None:
+        beside = Path(weights).parent / run_folder.LABELS
+        path = str(beside) if beside.is_file() else None
+    return read_labels(path, cfg.model.num_classes) if path else None
+
+
+def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:
+    """``cfg`` with the list ``data.KEY`` where it is found, see ``find_listed``."""
+    path = getattr(cfg.data, key)
+    found = find_listed(path, cfg.data.root)
+    if found is None:
+        raise ListError(message.format(" or ".join(listed_places(path, cfg.data.root)), key))
+    return _with_data(cfg, key, found)
+
+
+def _with_data(cfg: Config, key: str, path: str) -> Config:
+    changes: dict[str, Any] = {key: path}
+    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, **changes))
 
 
 def _read_list(cfg: Config, path: str) -> list[Sample]:

@@ -99,6 +99,38 @@ def test_splits_by_name(tmp_path: Path) -> None:
     assert samples(root / "test.list", root, 1) == [("part 2/sub/A/2.avi", 0, None)]
 
 
+def test_a_share_of_each_class_is_for_validation(tmp_path: Path) -> None:
+    names = [f"{label}/{i}.mp4" for label, n in (("A", 10), ("B", 3), ("C", 1)) for i in range(n)]
+    root = make(tmp_path / "videos", *names)
+    share = ("--val-share", 0.3)
+    assert build("folder", root, "--out", root, *share) == 0
+    train, val = (samples(root / f"{split}.list", root, 3) for split in ("train", "val"))
+    assert sorted(path for path, _, _ in train + val) == sorted(names)
+    assert [label for _, label, _ in train] == 7 * [0] + 2 * [1] + [2]
+    assert [label for _, label, _ in val] == 3 * [0] + [1]
+    assert not (root / "all.list").exists()
+    assert [path for path, _, _ in val] != names[:3] + ["B/0.mp4"]  # not the first ones
+
+    before = (root / "val.list").read_text()
+    assert build("folder", root, "--out", root, *share) == 0
+    assert (root / "val.list").read_text() == before
+
+
+def test_videos_are_split_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make(tmp_path, "train/A/1.avi", "val/A/2.avi")
+    message = error(capsys, "folder", root, "--out", root, "--val-share", 0.5)
+    assert message == (
+        f"error: --val-share: the videos are split already ({root}/train, {root}/val)\n"
+    )
+    root = make(tmp_path / "few", "A/1.avi", "B/2.avi")
+    message = error(capsys, "folder", root, "--out", root, "--val-share", 0.5)
+    assert message == "error: --val-share: no class has two videos\n"
+    for share in ("0", "1", "-0.2", "half", "nan"):
+        with pytest.raises(SystemExit):
+            build("folder", root, "--out", root, f"--val-share={share}")
+        assert f"{share} is not between 0 and 1" in capsys.readouterr().err
+
+
 def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert "no video in" in error(capsys, "folder", make(tmp_path / "a", "x.avi"), "--out", out)

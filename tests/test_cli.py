@@ -1,5 +1,6 @@
 """The command line: its flags, its one-line errors, and --summary."""
 
+import dataclasses
 import logging
 import os
 import pickle
@@ -87,7 +88,8 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
         "eval": None, "out": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
-    assert load_config(inputs.DEFAULT_CONFIG) == Config()
+    data = dataclasses.replace(Config().data, labels="kinetics400")
+    assert load_config(inputs.DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
 
 
 def test_flags_of_training() -> None:
@@ -197,7 +199,7 @@ def test_a_wrong_config(
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, inputs.NO_TRAINING_LIST.format("train.list")),
+        (None, inputs.NO_TRAINING_LIST.format("train.list or videos/train.list")),
         ("", "train.list: the list is empty"),
         ("a.mp4 1\nb.mp4\n", "train.list:2: no label in 'b.mp4' (a line is 'path label')"),
         ("a.mp4 1\nb.mp4 5\n", "train.list:2: label 5 is not in 0..4"),
@@ -251,7 +253,10 @@ def test_a_validation_list_is_read_before_training_starts(
 ) -> None:
     Path("train.list").write_text("a.mp4 1\n" * 4, encoding="utf-8")
     message = refusal(["--validate", "-c", "small.yaml"], capsys)
-    assert message == "list val.list cannot be read: No such file or directory"
+    assert message == (
+        "there is no list val.list or videos/val.list (data.val_list; a relative path starts from "
+        "here, or from data.root)"
+    )
 
 
 def make_config_dir_only() -> None:
@@ -353,12 +358,22 @@ def test_nothing_to_infer(
     assert refusal(flags, capsys).startswith(complaint)
 
 
-def test_another_number_of_class_names(capsys: pytest.CaptureFixture[str]) -> None:
-    write_weights("run/w.pdparams")
+@pytest.mark.parametrize("mode", [[], ["--test", "-w", "w.pdparams"], ["--infer", "a", "-w", "w"]])
+def test_another_number_of_class_names(mode: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("w", "w.pdparams"):  # it ends before they are read
+        Path(name).touch()
+    Path("train.list").write_text("a.mp4 1\n", encoding="utf-8")
     Path("labels.txt").write_text("walk\nrun\n", encoding="utf-8")
-    flags = ["--infer", "a.mp4", "-c", "small.yaml", "-w", "run/w.pdparams"]
-    message = refusal([*flags, "-o", "data.labels=labels.txt"], capsys)
-    assert message == "labels.txt: 2 class names for model.num_classes=5"
+    message = refusal([*mode, "-c", "small.yaml", "-o", "data.labels=labels.txt"], capsys)
+    advice = (
+        "(other names: -o data.labels=FILE; none: data.labels=; as many classes: "
+        "model.num_classes=0)"
+    )
+    assert message == f"labels.txt: 2 class names for model.num_classes=5 {advice}"
+    wrong = ["model.num_classes=12", "data.train_list=train.list"]
+    message = refusal([*mode, "-c", str(inputs.DEFAULT_CONFIG), "-o", *wrong], capsys)
+    assert message.endswith(f"kinetics400.txt: 400 class names for model.num_classes=12 {advice}")
+    assert not Path("out").exists() and not Path("output").exists()
 
 
 @pytest.mark.skipif(paddle.device.cuda.device_count() > 0, reason="there is a GPU")

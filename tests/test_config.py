@@ -241,7 +241,8 @@ def test_an_override_that_is_not_yaml_is_refused() -> None:
         (["model.alpha=0"], "model.alpha=0 must be between 1 and 1,000,000"),
         (
             ["model.num_classes=100000000000"],
-            "model.num_classes=100000000000 must be between 1 and 1,000,000",
+            "model.num_classes=100000000000 must be between 1 and 1,000,000, or 0 for as many as "
+            "data.labels has",
         ),
         (["model.stem_kernel=4"], "model.stem_kernel=4 is not odd"),
         (["model.fusion_kernel=6"], "model.fusion_kernel=6 is not odd"),

@@ -329,7 +329,8 @@ def test_averages_of_probabilities_and_of_logits_differ() -> None:
 
 def test_a_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
     weights = save_tiny_model(tiny_config(tmp_path))
-    done = main_py("--test", "-w", weights, "-o", "model.num_classes=25", cwd=tmp_path)
+    other = ["model.num_classes=25", "data.labels="]
+    done = main_py("--test", "-w", weights, "-o", *other, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert (

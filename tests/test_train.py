@@ -48,7 +48,8 @@ def test_one_process_writes_checkpoints_log_metrics_and_curves(tmp_path: Path) -
     assert names == {
         "SlowFast_epoch_000001.pdparams", "SlowFast_epoch_000001.pdopt",
         "SlowFast_epoch_000002.pdparams", "SlowFast_epoch_000002.pdopt",
-        "SlowFast_best.pdparams", "config.yaml", "log.txt", "metrics.jsonl", "vdl", ".lock",
+        "SlowFast_best.pdparams", "config.yaml", "labels.txt", "log.txt", "metrics.jsonl", "vdl",
+        ".lock",
     }  # fmt: skip
     assert len(LINE.findall(done.stdout)) == 6
     assert len(LINE.findall((out / "log.txt").read_text())) == 6
@@ -316,7 +317,11 @@ def test_fine_tuning_starts_from_weights_of_other_classes(tmp_path: Path) -> Non
     assert main_py("-c", "tiny.yaml", "--max_iters", "2", cwd=tmp_path).returncode == 0
     source = run_folder.checkpoints(str(tmp_path / "out"))[0]
     flags = ["-c", "tiny.yaml", "--max_iters", "1", "-o", "model.num_classes=30", "output_dir=new"]
-    flags += ["optim.warmup_start_lr=0", f"model.pretrained={source}"]  # the rate of the step is 0
+    flags += [
+        "data.labels=",
+        "optim.warmup_start_lr=0",
+        f"model.pretrained={source}",
+    ]  # the rate of the step is 0
     done = main_py(*flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"190 of 192 tensors loaded from {source}; head.projection.weight" in done.stdout

@@ -1,8 +1,9 @@
 """A config from YAML and the command line, and back to YAML.
 
-Precedence: the schema's defaults < a YAML file < ``-o section.key=value``. Unknown keys and values
-of the wrong type are refused with the place and what is allowed. The resolved config is written
-next to every checkpoint and read back from there.
+Precedence: the schema's defaults < what the weights that training starts from were trained with <
+a YAML file < ``-o section.key=value``. Unknown keys and values of the wrong type are refused with
+the place and what is allowed. The resolved config is written next to every checkpoint and read back
+from there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dataclasses
 import difflib
 import math
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,16 +32,55 @@ class _Loader(yaml.SafeLoader):
     }
 
 
-def load_config(path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
+_OWN_HEAD = ("num_classes", "dropout", "pretrained")
+_CLIPS = (
+    "num_frames", "sampling_stride", "target_fps", "min_short_side", "max_short_side", "crop_size",
+    "mean", "std",
+)  # fmt: skip
+
+
+def load_config(
+    path: str | Path | None = None,
+    overrides: list[str] | None = None,
+    *,
+    find_config: Callable[[str], Path | None] | None = None,
+) -> Config:
     """Reads a YAML file over the defaults, and ``section.key=value`` overrides over that.
 
+    Args:
+        find_config: finds the config of the weights ``model.pretrained``, or None. By default the
+            network but for its head, the size of the clips and the test are then as that one says.
+
     Raises:
-        ConfigError: the file is missing or not YAML, a key is unknown, a value does not fit.
+        ConfigError: a file is missing or not YAML, a key is unknown, a value does not fit.
     """
+    cfg = _over(Config(), path, overrides or [])
+    own = find_config(cfg.model.pretrained) if find_config and cfg.model.pretrained else None
+    if own is not None:
+        cfg = _over(_of_weights(own), path, overrides or [])
+    validate(cfg)
+    return cfg
+
+
+def _of_weights(path: Path) -> Config:
+    """The defaults, but for what ``path`` says of the network, its clips' size and the test."""
+    plain, own = Config(), _over(Config(), path, [])
+    head = {key: getattr(plain.model, key) for key in _OWN_HEAD}
+    clips = {key: getattr(own.data, key) for key in _CLIPS}
+    return dataclasses.replace(
+        plain,
+        model=dataclasses.replace(own.model, **head),
+        data=dataclasses.replace(plain.data, **clips),
+        test=own.test,
+    )
+
+
+def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
+    """``cfg`` with a file's settings over it, and ``overrides`` over those; not validated."""
     tree = _read_yaml(Path(path)) if path is not None else {}
     where = f"{path}: " if path is not None else ""
-    cfg: Config = _build(Config, tree, prefix="", where=where)
-    for item in overrides or []:
+    cfg = _build(Config, tree, prefix="", where=where, base=cfg)
+    for item in overrides:
         key, equals, text = item.partition("=")
         if not equals or not key:
             raise ConfigError(f"override '{item}' is not of the form section.key=value")
@@ -51,7 +92,6 @@ def load_config(path: str | Path | None = None, overrides: list[str] | None = No
         for part in reversed(key.split(".")):
             nested = {part: nested}
         cfg = _build(Config, nested, prefix="", where="-o ", base=cfg)
-    validate(cfg)
     return cfg
 
 

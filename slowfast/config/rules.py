@@ -6,7 +6,7 @@ from collections.abc import Callable
 from slowfast.config.schema import STAGES, Config, ConfigError
 
 _COUNTS = (
-    "model.num_classes", "model.width", "model.alpha", "model.beta_inv", "model.stem_kernel",
+    "model.width", "model.alpha", "model.beta_inv", "model.stem_kernel",
     "model.fusion_kernel", "data.num_frames", "data.sampling_stride", "data.crop_size",
     "test.crop_size", "test.num_clips", "test.batch_size", "test.views_per_chunk",
     "optim.base_batch_size", "train.epochs", "train.batch_size", "train.log_interval",
@@ -50,6 +50,11 @@ def validate(cfg: Config) -> None:
     except (ValueError, LookupError):
         numbered = False
     relations = [
+        (0 <= model.num_classes <= 10**6,
+         f"model.num_classes={model.num_classes} must be between 1 and 1,000,000, or 0 for as many "
+         "as data.labels has"),
+        (model.num_classes > 0 or bool(data.labels),
+         "model.num_classes=0 takes the number of class names in data.labels, which names no file"),
         (data.num_frames % model.alpha == 0,
          f"data.num_frames={data.num_frames} is not divisible by model.alpha={model.alpha}"),
         (model.width % model.beta_inv == 0,
@@ -90,7 +95,7 @@ def validate(cfg: Config) -> None:
          f"data.min_short_side={data.min_short_side} is above "
          f"data.max_short_side={data.max_short_side}"),
         (len(data.flip_pairs) % 2 == 0 and len({*data.flip_pairs}) == len(data.flip_pairs)
-         and all(0 <= label < model.num_classes for label in data.flip_pairs),
+         and all(0 <= label < (model.num_classes or 10**6) for label in data.flip_pairs),
          f"data.flip_pairs={list(data.flip_pairs)} is not two classes of "
          f"0..{model.num_classes - 1}, and two others, and so on"),
         (bool(data.labels) or not data.flip_by_name,

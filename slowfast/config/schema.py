@@ -28,13 +28,16 @@ class ModelConfig:
     name: Literal["slowfast", "slow_only", "fast_only"] = "slowfast"
     """Both pathways, or one of them alone (the paper's single-pathway baselines)."""
     num_classes: int = 400
-    """Number of classes, K."""
+    """Number of classes, K; 0: as many as data.labels has names, which a checkpoint's config then
+    has in its place."""
     slow_depth: Literal[14, 26, 50, 101, 152] = 50
     """Depth of the slow pathway's ResNet. 14 and 26 (one and two blocks a stage) are ours."""
     fast_depth: Literal[14, 26, 50, 101, 152] = 50
     """Depth of the fast pathway's ResNet."""
     pretrained: str = ""
-    """Weights that training starts from; their classifier is left out if its classes are others."""
+    """Weights that training starts from; their classifier is left out if its classes are others.
+    What the config beside them says of the network, the size of its clips and the test goes before
+    the defaults."""
     width: int = 64
     """Channels of the slow stem; the stages have 4, 8, 16 and 32 times as many."""
     beta_inv: int = 8
@@ -65,7 +68,8 @@ class DataConfig:
     """The lists, and how a clip is cut from a video for training and validation."""
 
     root: str = "data/k400"
-    """Folder that relative paths in the lists start from."""
+    """Folder that relative paths in the lists start from; also those of the four files below, where
+    they are not found from the current folder."""
     train_list: str = "data/k400/train.list"
     """Training list: one ``path label`` a line."""
     val_list: str = "data/k400/val.list"
@@ -73,7 +77,8 @@ class DataConfig:
     test_list: str = ""
     """List for --test; empty: val_list."""
     labels: str = ""
-    """File of class names, one a line in index order; empty: classes are shown by number."""
+    """File of class names, one a line in index order, or one of those in slowfast/labels, such as
+    kinetics400; empty: classes are shown by number."""
     frame_pattern: str = "img_{:05d}.jpg"
     """File name of frame i (from 1) in a frame folder."""
     frame_fps: float = 30.0

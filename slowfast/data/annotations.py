@@ -21,6 +21,9 @@ from typing import NamedTuple
 
 from slowfast.data.shards import shard_of, split_member
 
+LABELS = Path(__file__).parents[1] / "labels"
+"""The built-in files of class names; its README.md has their sources."""
+
 VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 
 
@@ -112,15 +115,53 @@ def _names_in(folder: str) -> set[str]:
         return set()
 
 
-def read_labels(path: str, num_classes: int) -> list[str]:
+def find_listed(path: str, root: str) -> str | None:
+    """Where a list or a label file is: at ``path`` from here, or else from ``root``."""
+    return next((place for place in listed_places(path, root) if Path(place).exists()), None)
+
+
+def listed_places(path: str, root: str) -> list[str]:
+    """Where ``find_listed`` looks, in that order."""
+    return list(dict.fromkeys((path, _resolve(path, root))))
+
+
+def find_labels(labels: str, root: str) -> str | None:
+    """Where the class names of ``data.labels`` are: in a file here, below root, or built in."""
+    built_in = [str(LABELS / f"{labels}.txt")] if labels in built_in_labels() else []
+    places = listed_places(labels, root) + built_in
+    return next((place for place in places if Path(place).is_file()), None)
+
+
+def built_in_labels() -> list[str]:
+    """The names that ``data.labels`` may have without a file of the user's."""
+    return sorted(path.stem for path in LABELS.glob("*.txt"))
+
+
+def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
     """Class names in index order, one a line.
+
+    Args:
+        labels: a file, or the name of a built-in one, see ``find_labels``.
+        num_classes: how many there must be; 0 for any number.
+        root: where a relative path may start from, too.
 
     Raises:
         ListError: the file is missing, or it has another number of names than there are classes.
     """
+    path = find_labels(labels, root)
+    if path is None:
+        raise ListError(
+            f"data.labels={labels}: there is no {' or '.join(listed_places(labels, root))}, and "
+            f"built in are {', '.join(built_in_labels())}"
+        )
     names = [line for _, line in _lines(path)]
-    if len(names) != num_classes:
-        raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
+    if not names:
+        raise ListError(f"{path}: the list is empty")
+    if num_classes and len(names) != num_classes:
+        raise ListError(
+            f"{path}: {len(names)} class names for model.num_classes={num_classes} (other names: "
+            "-o data.labels=FILE; none: data.labels=; as many classes: model.num_classes=0)"
+        )
     return names
 
 

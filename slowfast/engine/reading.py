@@ -19,8 +19,9 @@ UNREADABLE = "unreadable_train.txt"
 
 def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[ClipKey, Clip]:
     """The loader of training and validation clips."""
-    names = read_labels(cfg.data.labels, cfg.model.num_classes) if cfg.data.flip_by_name else []
-    flipped = flipped_labels(cfg.data.flip_pairs, names)
+    data = cfg.data
+    names = read_labels(data.labels, cfg.model.num_classes, data.root) if data.flip_by_name else []
+    flipped = flipped_labels(data.flip_pairs, names)
     clips = Clips(TrainClips(train, cfg.data, cfg.seed, flipped), ValClips(val, cfg.data))
     batch_bytes = cfg.train.batch_size * cfg.data.num_frames * cfg.data.crop_size**2 * 3
     processes = distributed.processes_on_this_machine()

@@ -16,6 +16,7 @@ from slowfast.files import write_whole
 PREFIX = "SlowFast"
 BEST = f"{PREFIX}_best.pdparams"
 CONFIG = "config.yaml"
+LABELS = "labels.txt"
 
 _NAME = re.compile(rf"{PREFIX}_epoch_(\d{{5,6}})(?:_step_(\d+))?\.pdopt")
 
@@ -24,9 +25,11 @@ class FolderError(ValueError):
     """An output folder that this run must not write into."""
 
 
-def write_config(cfg: Config) -> None:
-    """Writes the resolved config where the checkpoints go."""
+def write_config(cfg: Config, class_names: list[str] | None = None) -> None:
+    """Writes the resolved config, and the class names, where the checkpoints go."""
     write_whole(Path(cfg.output_dir) / CONFIG, dump_config(cfg))
+    if class_names:
+        write_whole(Path(cfg.output_dir) / LABELS, "".join(f"{name}\n" for name in class_names))
 
 
 @contextlib.contextmanager

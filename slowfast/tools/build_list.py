@@ -1,6 +1,6 @@
 """Writes the lists that training reads, from class folders or from a data set's own files.
 
-    python -m slowfast.tools.build_list folder   ROOT                        --out DIR
+    python -m slowfast.tools.build_list folder   ROOT --val-share 0.2        --out DIR
     python -m slowfast.tools.build_list ucf101   ROOT SPLIT_DIR --split 1    --out DIR
     python -m slowfast.tools.build_list kinetics ROOT CSV                    --out LIST
     python -m slowfast.tools.build_list sthv     ROOT LABELS_JSON SPLIT_JSON --out LIST
@@ -14,8 +14,10 @@ import argparse
 import csv
 import fnmatch
 import functools
+import hashlib
 import inspect
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -52,7 +54,8 @@ def build_folder(args: argparse.Namespace) -> None:
     """Class folders: ROOT/CLASS/VIDEO, or ROOT/SUBFOLDER/CLASS/VIDEO for each split.
 
     Writes DIR/NAME.list for each --split NAME=SUBFOLDER; else train.list and val.list if ROOT has
-    the folders training and validation, or train and val; else all.list. And DIR/labels.txt.
+    the folders training and validation, or train and val; else all.list, or with --val-share 0.2
+    train.list and, of each class, a fifth in val.list. And DIR/labels.txt.
     """
     splits = dict(args.split) or next(
         (s for s in SPLIT_FOLDERS if all((args.root / sub).is_dir() for sub in s.values())),
@@ -61,6 +64,12 @@ def build_folder(args: argparse.Namespace) -> None:
     if len(splits) < len(args.split):
         raise ListError("--split: the same NAME twice")
     videos = {name: _class_folders(args.root / sub) for name, sub in splits.items()}
+    if args.val_share:
+        if splits != {"all": ""}:
+            shown = ", ".join(f"{args.root / sub}" for sub in splits.values())
+            raise ListError(f"--val-share: the videos are split already ({shown})")
+        splits = {"train": "", "val": ""}
+        videos = dict(zip(splits, _parted(videos["all"], args.val_share), strict=True))
     folders = {label for classes in videos.values() for label in classes}
     labels = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
     if folders - set(labels):
@@ -213,6 +222,27 @@ def _class_folders(folder: Path) -> dict[str, list[str]]:
     return {name: _names(folder / name, VIDEO_ENDINGS) for name in names}
 
 
+def _parted(
+    by_class: dict[str, list[str]], val_share: float
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The videos of each class for training and for validation, as the digest of a name has it.
+
+    Both have one at least of a class that has two; of one video training has it.
+    """
+    train, val = {}, {}
+    for label, names in by_class.items():
+        drawn = sorted(names, key=_digest)
+        count = max(min(max(round(val_share * len(names)), 1), len(names) - 1), 0)
+        val[label], train[label] = sorted(drawn[:count]), sorted(drawn[count:])
+    if not any(val.values()):
+        raise ListError("--val-share: no class has two videos")
+    return train, val
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode(errors="replace")).digest()
+
+
 def _text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -321,6 +351,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     folder = kind("folder", build_folder, "data/my --out data/my")
     named = "NAME=SUBFOLDER"
     folder.add_argument("--split", metavar=named, type=_split, action="append", default=[])
+    folder.add_argument(
+        "--val-share", metavar="SHARE", type=_share, help="of each class for val.list, such as 0.2"
+    )
     ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
     ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path)
     ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True)
@@ -333,6 +366,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
     shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="default: *.tar")
     return parser.parse_args(argv)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
 
 
 def _split(text: str) -> tuple[str, str]:

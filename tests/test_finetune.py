@@ -1,0 +1,260 @@
+"""Fine-tuning: what a run takes over from the weights it starts from, and the three commands."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from tiny_run import REPOSITORY, environment, main_py, tiny_data
+
+from slowfast import cli, inputs
+from slowfast.config import Config, ConfigError, dump_config, load_config
+from slowfast.data.annotations import read_labels, read_list
+from slowfast.data.moving_shapes import CLASS_NAMES, render_clip, write_video
+from slowfast.engine import run_folder
+from slowfast.models.zoo import build_model
+
+FINETUNE = str(REPOSITORY / "configs/recognition/slowfast/finetune.yaml")
+
+PRETRAINED = """
+model:
+  {num_classes: 0, slow_depth: 14, fast_depth: 14, width: 16, alpha: 4, stem_kernel: 3,
+   fusion_kernel: 7, head_pooling: global, slow_frames: strided, dropout: 0.0}
+data:
+  {root: others, train_list: train.list, val_list: val.list, labels: labels.txt, num_frames: 8,
+   sampling_stride: 3, target_fps: 25, min_short_side: 32, max_short_side: 36, crop_size: 32,
+   mean: [0.4, 0.4, 0.4], std: [0.2, 0.2, 0.2], flip: 0.0, num_workers: 1}
+test: {short_side: 32, crop_size: 32, num_clips: 2, average_clips: score}
+optim: {base_lr: 0.05, base_batch_size: 16, warmup_epochs: 1}
+train: {epochs: 8, batch_size: 16, val_interval: 8, precise_bn_batches: 0}
+output_dir: pretrained
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs in ``tmp_path``, and leaves logging as it was."""
+    monkeypatch.chdir(tmp_path)
+    logger = logging.getLogger("slowfast")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def write_pretrained(path: str, *overrides: str, beside: str = "config.yaml") -> Config:
+    """Random weights of PRETRAINED's network with 5 classes, and their config ``beside`` them."""
+    Path("pretrained.yaml").write_text(PRETRAINED, encoding="utf-8")
+    cfg = load_config("pretrained.yaml", ["model.num_classes=5", *overrides])
+    Path(path).parent.mkdir(exist_ok=True)
+    paddle.save(build_model(cfg.model, cfg.data.crop_size).state_dict(), path)
+    (Path(path).parent / beside).write_text(dump_config(cfg), encoding="utf-8")
+    return cfg
+
+
+def config_of(*flags: str) -> Config:
+    """The config that a training run with these flags has."""
+    return inputs.read_config(cli.parse_args(list(flags)), None)
+
+
+def started_from(path: str, *overrides: str) -> Config:
+    """The same for finetune.yaml and 3 classes, from weights."""
+    flags = [f"model.pretrained={path}", "data.labels=", "model.num_classes=3", *overrides]
+    return config_of("-c", FINETUNE, "-o", *flags)
+
+
+# ------------------------------------------------------------- what the weights bring with them
+
+
+def test_the_network_its_clips_and_the_test_are_those_of_the_weights() -> None:
+    own = write_pretrained("run/best.pdparams")
+    cfg, plain = started_from("run/best.pdparams"), load_config(FINETUNE)
+    for key in ("slow_depth", "fast_depth", "width", "alpha", "stem_kernel", "fusion_kernel",
+                "head_pooling", "slow_frames"):  # fmt: skip
+        assert getattr(cfg.model, key) == getattr(own.model, key) != getattr(plain.model, key)
+    for key in ("num_frames", "sampling_stride", "target_fps", "min_short_side", "max_short_side",
+                "crop_size", "mean", "std"):  # fmt: skip
+        assert getattr(cfg.data, key) == getattr(own.data, key) != getattr(plain.data, key)
+    assert cfg.test == own.test != plain.test
+    assert cfg.model.num_classes == 3
+    assert cfg.model.dropout == plain.model.dropout == 0.5
+    for key in ("root", "train_list", "val_list", "flip", "num_workers"):
+        assert getattr(cfg.data, key) == getattr(plain.data, key)
+    assert (cfg.optim, cfg.train, cfg.output_dir) == (plain.optim, plain.train, plain.output_dir)
+
+
+def test_the_yaml_and_the_command_line_go_before_the_weights() -> None:
+    write_pretrained("run/best.pdparams")
+    Path("mine.yaml").write_text(
+        "model: {alpha: 8, pretrained: run/best.pdparams}\ntest: {num_clips: 7}\n"
+    )
+    cfg = config_of("-c", "mine.yaml", "-o", "test.crop_size=24", "data.num_frames=16")
+    assert (cfg.model.alpha, cfg.model.width) == (8, 16)
+    assert (cfg.test.num_clips, cfg.test.crop_size, cfg.test.short_side) == (7, 24, 32)
+    assert (cfg.data.num_frames, cfg.data.crop_size) == (16, 32)
+
+
+def test_a_config_of_these_very_weights_goes_before_that_of_their_folder() -> None:
+    write_pretrained("run/best.pdparams", "model.alpha=2")
+    write_pretrained("run/other.pdparams", "model.alpha=8", beside="other.yaml")
+    assert started_from("run/best.pdparams").model.alpha == 2
+    assert started_from("run/other.pdparams").model.alpha == 8
+
+
+def test_weights_without_a_config_of_ours_bring_nothing() -> None:
+    plain = started_from("nowhere/best.pdparams")
+    assert plain.model.width == 64
+    write_pretrained("run/best.pyth", beside="best.yaml")  # which may be PySlowFast's
+    assert started_from("run/best.pyth").model.width == 64
+    write_pretrained("run/best.pdparams")
+    assert config_of("-w", "run/best.pdparams", "-c", FINETUNE, "-o", "model.num_classes=3",
+                     "model.pretrained=run/best.pdparams").model.width == 64  # fmt: skip
+
+
+def test_a_config_beside_the_weights_that_is_wrong_is_named() -> None:
+    write_pretrained("run/best.pdparams")
+    Path("run/config.yaml").write_text("model: {alfa: 4}\n")
+    with pytest.raises(ConfigError) as caught:
+        started_from("run/best.pdparams")
+    assert str(caught.value) == (
+        "run/config.yaml: unknown config key 'model.alfa' (did you mean 'model.alpha'?)"
+    )
+
+
+# ------------------------------------------------------------------------- number of classes
+
+
+def test_as_many_classes_as_labels() -> None:
+    Path("data").mkdir()
+    Path("data/labels.txt").write_text("a\nb\nc\n")
+    assert config_of("-c", FINETUNE, "-o", "data.root=data").model.num_classes == 3
+    assert config_of("-o", "data.labels=sthv2", "model.num_classes=0").model.num_classes == 174
+    flips = ["data.labels=data/labels.txt", "model.num_classes=0", "data.flip_pairs=[1, 3]"]
+    with pytest.raises(ConfigError, match=r"data.flip_pairs=\[1, 3\] is not two classes of 0..2"):
+        config_of("-o", *flips)
+
+
+def test_classes_that_cannot_be_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["-c", FINETUNE]) == 1
+    assert capsys.readouterr().err == (
+        "error: data.labels=labels.txt: there is no labels.txt or data/mine/labels.txt, and built "
+        "in are kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101\n"
+    )
+    assert cli.main(["-c", FINETUNE, "-o", "data.labels="]) == 1
+    assert capsys.readouterr().err == (
+        "error: model.num_classes=0 takes the number of class names in data.labels, which names "
+        "no file\n"
+    )
+
+
+# ------------------------------------------------------------------------------ whole runs
+
+
+def test_a_step_from_a_tiny_network_and_what_it_leaves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_pretrained("run/best.pdparams")
+    data = tiny_data()
+    flags = [
+        "model.pretrained=run/best.pdparams", f"data.root={data}", "data.num_workers=0",
+        "train.precise_bn_batches=0",
+    ]  # fmt: skip
+    assert cli.main(["-c", FINETUNE, "--device", "cpu", "--max_iters", "1", "-o", *flags]) == 0
+    said = capsys.readouterr().out
+    assert "network, clips and test as in run/config.yaml, but for what -c and -o say" in said
+    assert "5 classes in the file, 24 in the network" in said
+
+    out = Path("output/finetune")
+    cfg = load_config(out / "config.yaml")
+    assert (cfg.model.num_classes, cfg.model.width, cfg.model.alpha) == (24, 16, 4)
+    assert cfg.data.labels == str(data / "labels.txt")
+    assert cfg.data.train_list == str(data / "train.list")
+
+    video = read_list(str(data / "val.list"), str(data), 24)[0].path
+    (weights,) = out.glob("SlowFast_epoch_*.pdparams")
+    moved = Path("elsewhere") / weights.name
+    moved.parent.mkdir()
+    for file in (weights, out / "config.yaml", out / "labels.txt"):
+        file.rename(moved.parent / file.name)
+    gone = ["data.labels=gone.txt", "data.root=gone", "data.num_workers=0"]
+    assert cli.main(["--infer", video, "-w", str(moved), "--device", "cpu", "-o", *gone]) == 0
+    assert "no class names" not in capsys.readouterr().out
+    (row,) = json.loads(Path("data/results/result.json").read_text())
+    assert row["top1_label"] == CLASS_NAMES[row["top1_indices"]]
+
+    (moved.parent / run_folder.LABELS).unlink()
+    assert cli.main(["--infer", video, "-w", str(moved), "--device", "cpu", "-o", *gone]) == 0
+    assert "no class names: there is no data.labels=gone.txt here" in capsys.readouterr().out
+    (row,) = json.loads(Path("data/results/result.json").read_text())
+    assert "top1_label" not in row
+
+
+def write_class_folders(root: str, classes: dict[str, tuple[str, str]], count: int) -> None:
+    """``count`` short videos for each class, of (what it is, how it moves)."""
+    for label, (name, (what, how)) in enumerate(classes.items()):
+        folder = Path(root) / name
+        folder.mkdir(parents=True)
+        for index in range(count):
+            rng = np.random.default_rng([len(root), label, index])
+            write_video(folder / f"{index:03d}.mp4", render_clip(what, how, rng, num_frames=30))
+
+
+def shell(*command: str) -> str:
+    """What a command says that ends well, with this Python first on the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, env=environment() | {"PATH": path}, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_three_commands_from_a_folder_per_class_to_a_prediction() -> None:
+    others = {
+        "stripes": ("striped", "still"),
+        "squares": ("checked", "sliding"),
+        "rings": ("ringed", "shaking"),
+    }
+    write_class_folders("others", others, 32)
+    Path("pretrained.yaml").write_text(PRETRAINED, encoding="utf-8")
+    shell(*build_list("others"))
+    done = main_py("--validate", "-c", "pretrained.yaml", cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
+
+    mine = {"rings at rest": ("ringed", "still"), "sliding stripes": ("striped", "sliding")}
+    write_class_folders("mine", mine, 40)
+    shell(*build_list("mine"))
+    said = shell(
+        "bash", str(REPOSITORY / "run_train_single.sh"), "-c", FINETUNE,
+        "-o", "model.pretrained=pretrained/SlowFast_best.pdparams", "data.root=mine",
+        # Of a network that has seen 600 clips, not a million: rates as for training anew.
+        "optim.base_lr=0.4", "train.epochs=12", "train.val_interval=4", "data.num_workers=1",
+    )  # fmt: skip
+    assert "3 classes in the file, 2 in the network" in said
+
+    held_out = read_list("mine/val.list", "mine", 2)
+    names = read_labels("mine/labels.txt", 2)
+    assert len(held_out) == 20 and not {s.path for s in held_out} & {
+        s.path for s in read_list("mine/train.list", "mine", 2)
+    }
+    shell(
+        "bash", str(REPOSITORY / "run_infer_single.sh"), *(sample.path for sample in held_out),
+        "-w", "output/finetune/SlowFast_best.pdparams",
+    )  # fmt: skip
+    rows = json.loads(Path("data/results/result.json").read_text(encoding="utf-8"))
+    right = [row["top1_label"] == names[s.label] for row, s in zip(rows, held_out, strict=True)]
+    print(sum(right), said[-600:])
+    assert np.mean(right) >= 0.8  # chance is 0.5
+
+
+def build_list(root: str) -> list[str]:
+    flags = ["folder", root, "--out", root, "--val-share", "0.25"]
+    return [sys.executable, "-m", "slowfast.tools.build_list", *flags]
