@@ -1,15 +1,11 @@
 """The demo: its parts, and (slow) the whole of it as a user runs it."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
+from demo_run import run_demo
 from tiny_run import REPOSITORY
 
 from slowfast.data.moving_shapes import HOWS
@@ -47,34 +43,16 @@ def test_a_step_that_fails_shows_its_error_and_keeps_its_output(
 
 
 @pytest.mark.slow
-def test_run_demo_reaches_90_percent_and_reuses_what_is_there(tmp_path: Path) -> None:
-    files = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, tmp_path / name)
-    first = run_demo(tmp_path)
+def test_run_demo_reaches_90_percent_and_reuses_what_is_there(
+    demo_done: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, first = demo_done
     assert first["top1"] >= 0.9 and first["how_top1"] >= 0.9 and first["what_top1"] >= 0.9
     for name in ("checkpoint", "vdl", "result", "learning_curve", "confusion_matrix", "frames"):
-        assert (tmp_path / first[name]).exists(), name
+        assert (folder / first[name]).exists(), name
     for name in ("learning_curve", "confusion_matrix", "frames"):
-        assert cv2.imread(str(tmp_path / first[name])) is not None
-    weights = (tmp_path / first["checkpoint"]).stat().st_mtime_ns
-    again = run_demo(tmp_path)
+        assert cv2.imread(str(folder / first[name])) is not None
+    weights = (folder / first["checkpoint"]).stat().st_mtime_ns
+    again = run_demo(folder)
     assert {**again, "seconds": 0} == {**first, "seconds": 0}
-    assert (tmp_path / first["checkpoint"]).stat().st_mtime_ns == weights
-
-
-def run_demo(folder: Path) -> dict[str, Any]:
-    """Runs run_demo.sh; returns its summary.json."""
-    keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "OMP_NUM_THREADS")}
-    env = keep | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "run_demo.sh"], cwd=folder, env=env, capture_output=True, text=True, timeout=1200
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    summary: dict[str, Any] = json.loads((folder / "output/demo/summary.json").read_text())
-    assert f"top-1 {100 * summary['top1']:.1f} %" in done.stdout
-    return summary
+    assert (folder / first["checkpoint"]).stat().st_mtime_ns == weights
