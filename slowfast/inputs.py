@@ -139,8 +139,8 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
         if not path.exists():
             raise ConfigError(NO_CONFIG.format(path, weights))
     is_whole = args.config is None and weights is not None  # as training has written it
-    starts_from_others = is_training(args) and args.weights is not None
-    find = None if is_whole or starts_from_others else config_of_pretrained
+    others = weights is None and is_training(args) and args.weights is not None  # to start from
+    find = None if is_whole or others else config_of_pretrained
     cfg = load_config(path or DEFAULT_CONFIG, overrides, find_config=find)
     if cfg.model.num_classes == 0:
         names = _labels(cfg, weights) or read_labels(cfg.data.labels, 0, cfg.data.root)
