@@ -39,6 +39,11 @@ NO_CONFIG = (
     "from python -m slowfast.tools.convert_weights {} NEW.pdparams"
 )
 
+LABELS_DO_NOT_FIT = (
+    "{}: {} class names for model.num_classes={} (other names: -o data.labels=FILE; none: "
+    "data.labels=; as many classes: model.num_classes=0)"
+)
+
 PRETRAINED_HINT = " (name others with -o model.pretrained=FILE, or none with model.pretrained=)"
 
 
@@ -150,11 +155,8 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
 
 
 def config_of_pretrained(weights: str) -> Path | None:
-    """The config of weights that training starts from, if it is there and ours.
-
-    A YAML file beside another system's weights may be that system's.
-    """
-    path = _config_beside(weights)
+    """The config of weights that training starts from, if it is there and ours."""
+    path = _config_beside(weights)  # another system's weights may have its YAML there
     return path if weights.endswith(".pdparams") and path.exists() else None
 
 
@@ -173,7 +175,7 @@ def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
     data = cfg.data
     if not data.labels:
         return cfg, None
-    names = read_labels(data.labels, cfg.model.num_classes, data.root)
+    names = _read_labels(data.labels, cfg)
     found = find_labels(data.labels, data.root)
     if found is not None and Path(found).parent != LABELS:
         cfg = _with_data(cfg, "labels", found)
@@ -192,7 +194,16 @@ def _labels(cfg: Config, weights: str | None) -> list[str] | None:
     if path is None and weights is not None:
         beside = Path(weights).parent / run_folder.LABELS
         path = str(beside) if beside.is_file() else None
-    return read_labels(path, cfg.model.num_classes) if path else None
+    return _read_labels(path, cfg) if path else None
+
+
+def _read_labels(labels: str, cfg: Config) -> list[str]:
+    """See ``read_labels``; what to do where their number is wrong is said, too."""
+    names = read_labels(labels, 0, cfg.data.root)
+    if cfg.model.num_classes not in (0, len(names)):
+        path = find_labels(labels, cfg.data.root)
+        raise ListError(LABELS_DO_NOT_FIT.format(path, len(names), cfg.model.num_classes))
+    return names
 
 
 def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:

@@ -212,7 +212,9 @@ def test_labels_belong_to_the_config(capsys: pytest.CaptureFixture[str]) -> None
     assert refusal([*again, "names.txt"], capsys) == (
         "names.txt: 2 class names for model.num_classes=5"
     )
-    assert refusal([*again, "nowhere.txt"], capsys).startswith("list nowhere.txt cannot be read: ")
+    assert refusal([*again, "nowhere.txt"], capsys).startswith(
+        "data.labels=nowhere.txt: there is no "
+    )
 
 
 def refusal(flags: list[str], capsys: pytest.CaptureFixture[str]) -> str:

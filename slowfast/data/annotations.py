@@ -158,10 +158,7 @@ def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
     if not names:
         raise ListError(f"{path}: the list is empty")
     if num_classes and len(names) != num_classes:
-        raise ListError(
-            f"{path}: {len(names)} class names for model.num_classes={num_classes} (other names: "
-            "-o data.labels=FILE; none: data.labels=; as many classes: model.num_classes=0)"
-        )
+        raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
     return names
 
 
