@@ -17,12 +17,13 @@ import pytest
 from golden.name_seeded import patterned_frames, seeded_clip
 from numpy.typing import NDArray
 
-from slowfast.config import Config, load_config
+from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.annotations import Sample
 from slowfast.data.dataset import MultiViewVideos
 from slowfast.data.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.sampling import clip_span, view_clips, view_crops
 from slowfast.engine.evaluate import view_scores
+from slowfast.engine.score_rows import make_plan
 from slowfast.metrics import average_views
 from slowfast.models import build_model
 from slowfast.models.slowfast import VideoClassifier
@@ -88,6 +89,10 @@ def probabilities(rule: str, sample: Sample, protocol: str | None = None) -> NDA
     video = MultiViewVideos([sample], cfg.data, cfg.test)(0)
     (scores_VK,) = view_scores(network(rule), [video], cfg)
     return average_views(scores_VK, cfg.test.average_clips)
+
+
+def slow(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def best(scores: Any) -> list[int]:
@@ -246,8 +251,9 @@ def check(rule: str, sample: Sample, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("rule", "case"),
     [
-        *((rule, "long") for rule in RULES), ("pytorchvideo", "short"), ("mmaction2", "short"),
-        *(pytest.param(rule, "portrait", marks=pytest.mark.slow) for rule in RULES),
+        ("pytorchvideo", "long"), ("pytorchvideo", "short"), ("mmaction2", "long"),
+        ("mmaction2", "short"), *(slow(rule, "portrait") for rule in RULES),
+        *(slow(rule, "long") for rule in RULES[2:]),
     ],
 )  # fmt: skip
 def test_folders_score_as_in_the_systems_themselves(
@@ -259,9 +265,9 @@ def test_folders_score_as_in_the_systems_themselves(
 @pytest.mark.parametrize(
     ("rule", "other"),
     [
-        ("pytorchvideo", "pyslowfast"), ("pytorchvideo", "pytorchvideo-0.1"),
-        ("pytorchvideo", "mmaction2"), ("mmaction2", "pyslowfast"), ("mmaction2", "mmaction2-1.2"),
-        ("mmaction2", "pytorchvideo"),
+        ("pytorchvideo", "pyslowfast"), ("mmaction2", "mmaction2-1.2"),
+        slow("pytorchvideo", "pytorchvideo-0.1"), slow("pytorchvideo", "mmaction2"),
+        slow("mmaction2", "pyslowfast"), slow("mmaction2", "pytorchvideo"),
     ],
 )  # fmt: skip
 def test_another_protocol_scores_otherwise(
@@ -272,11 +278,16 @@ def test_another_protocol_scores_otherwise(
 
 
 @pytest.mark.parametrize(
-    "rule", ["pytorchvideo", "mmaction2"]
-    + [pytest.param(f"{rule}", marks=pytest.mark.slow) for rule in RULES[2:]],
+    ("name", "rule"),
+    [
+        ("example_5s_mpeg4.avi", "pytorchvideo"), ("kinetics_like_10s_h264.mp4", "mmaction2"),
+        slow("example_5s_mpeg4.avi", "mmaction2"),
+        slow("kinetics_like_10s_h264.mp4", "pytorchvideo"),
+        *(slow("example_5s_mpeg4.avi", rule) for rule in RULES[2:]),
+        *(slow("kinetics_like_10s_h264.mp4", rule) for rule in RULES[2:]),
+    ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["example_5s_mpeg4.avi", "kinetics_like_10s_h264.mp4"])
-def test_real_videos_score_as_in_the_systems_themselves(rule: str, name: str) -> None:
+def test_real_videos_score_as_in_the_systems_themselves(name: str, rule: str) -> None:
     path = VIDEOS / name
     if not path.exists():
         pytest.skip(f"there is no {path}")
@@ -284,6 +295,20 @@ def test_real_videos_score_as_in_the_systems_themselves(rule: str, name: str) ->
     if digest not in SCORES["videos"]:
         pytest.skip(f"{path} is another file")
     check(rule, Sample(str(path), 0), SCORES["videos"][digest][rule])
+
+
+def test_a_partial_file_of_another_protocol_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"1")
+    plans = [
+        make_plan([], config("mmaction2", name), str(tmp_path / "weights")) for name in PROTOCOLS
+    ]
+    assert [plan.pop("test.protocol") for plan in plans] == [*PROTOCOLS]
+    assert all(plan == plans[0] for plan in plans)
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(ConfigError, match="test.protocol='mmaction' is not one of pyslowfast, "):
+        load_config(None, ["test.protocol=mmaction"])
 
 
 def test_positions_are_averaged_as_probabilities_or_as_logits() -> None:

@@ -84,6 +84,24 @@ def test_a_smaller_protocol_is_what_running_it_gives(tmp_path: Path) -> None:
         assert found[name] == wanted[name]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "clips", "chosen"),
+    [
+        ("pyslowfast", "5", [0, 2, 4, 6, 8]), ("pytorchvideo-0.1", "middle", [5]),
+        # Clip i of 10 starts at i/9 of the room: 0, 1/3, 2/3 and 1 are those of 4.
+        ("pytorchvideo", "4", [0, 3, 6, 9]), ("pytorchvideo", "2", [0, 9]),
+        ("pytorchvideo", "1", [0]),
+        # Clip i of 10 starts at (2 i + 1)/20: 5/20 and 15/20 are those of 2.
+        ("mmaction2", "2", [2, 7]), ("mmaction2", "10", [*range(10)]),
+    ],
+)  # fmt: skip
+def test_which_clips_are_shared_depends_on_the_protocol(
+    tmp_path: Path, protocol: str, clips: str, chosen: list[int]
+) -> None:
+    write(tmp_path / "a.npz", config=f"test:\n  protocol: {protocol}\n")
+    assert run(tmp_path / "a.npz", "--clips", clips)["clips"] == chosen
+
+
 def test_classes_as_a_table_and_as_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scores = write(tmp_path / "a.npz")
     found = run(tmp_path / "a.npz", "--per-class", "--csv", str(tmp_path / "a.csv"))
@@ -136,6 +154,11 @@ def test_logits_are_averaged_before_the_softmax(tmp_path: Path) -> None:
          "--clips 4: its clips would start elsewhere than the file's 10; possible are 1, 2, 5, 10, "
          "middle"),
         ({}, ["--clips", "20"], "--clips 20: its clips would start elsewhere"),
+        ({"config": "test: {protocol: mmaction2}"}, ["--clips", "5"],
+         "--clips 5: its clips would start elsewhere than the file's 10; possible are 2, 10"),
+        ({"config": "test: {protocol: pytorchvideo}"}, ["--clips", "middle"],
+         "--clips middle: none of 10 clips starts half way"),
+        ({"config": "test: {protocol: other}"}, [], "test.protocol=other in its config; known are"),
         ({"num_clips": 30, "num_crops": 1}, ["--crops", "3"],
          "--crops 3: the file has the centre crop only"),
         ({}, ["--average-clips", "score"],

@@ -82,7 +82,8 @@ def _seconds_clips(video_frames: int, fps: float, grid: ClipGrid, starts: list[F
     ``UniformTemporalSubsample`` T of them.
 
     Times are k / fps here: right wherever the frame rate is constant and a file's unit of time
-    expresses it, as in MP4, AVI and folders of frames.
+    expresses it, as in MP4, AVI and folders of frames. Sound that is longer than the picture counts
+    for nothing (``decode_audio=False``, as PySlowFast reads with PyTorchVideo).
     """
     rate = Fraction(fps).limit_denominator(100_000)  # 30000/1001 was a fraction before, too
     seconds = Fraction(grid.num_frames * grid.stride / grid.target_fps)

@@ -114,7 +114,7 @@ def choose(
 def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
     """Where n clips start, by the test.protocol of a file's config; PySlowFast's if it has none."""
     found = yaml.safe_load(config) or {}
-    name = found.get("test", {}).get("protocol", "pyslowfast")
+    name = (found.get("test") or {}).get("protocol", "pyslowfast")
     if name not in PROTOCOLS:
         raise ResultsError(f"test.protocol={name} in its config; known are {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name].starts

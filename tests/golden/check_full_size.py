@@ -65,8 +65,11 @@ def main(folder: Path, video: Path) -> None:
     """Fails if a row is out of what is allowed."""
     rows = json.loads((folder / "full_size.json").read_text())
     print(f"{rows[0]['video']}, {rows[0]['clips']} x 3 views of 256 x 256 pixels\n")
-    print("| protocol | network | tensors | logits | largest probability | probabilities "
-          "| same top five | with our own protocol |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        "| protocol | network | tensors | logits | largest probability | probabilities "
+        "| same top five | with our own protocol |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     results = []
     for row in rows:
         line, is_right = compare(row, folder, video)

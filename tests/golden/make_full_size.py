@@ -39,10 +39,10 @@ CASES: list[dict[str, Any]] = [
 class Foreign:
     """One system's network, with its way from a clip to logits and from a video to scores."""
 
-    def __init__(self, case: dict[str, Any]) -> None:
+    def __init__(self, case: dict[str, Any], hub: Any, functions: Any, models: Any) -> None:
         self.is_ptv = case["rule"].startswith("pytorchvideo")
         if self.is_ptv:
-            hub, self.functions = import_pytorchvideo_once()
+            self.functions = functions
             self.network = getattr(hub, case["constructor"])().eval()
             fill(self.network)
             self.alpha, self.pipeline = case["alpha"], PyTorchVideo(to_end=False)
@@ -54,7 +54,7 @@ class Foreign:
             type="ActionDataPreprocessor", format_shape="NCTHW", **IMAGENET
         )
         config["test_cfg"] = dict(max_testing_views=3)
-        self.network = import_mmaction2_once().build(config).eval()
+        self.network = models.build(config).eval()
         fill_mmaction2(self.network)
         self.alpha, self.pipeline = case["settings"][0], MMAction2(middles=True)
         self.given = MMACTION2 | {"fusion_kernel": case["settings"][1]}
@@ -77,23 +77,6 @@ class Foreign:
             mmengine.runner.save_checkpoint(content, str(path))
 
 
-_ONCE: dict[str, Any] = {}
-
-
-def import_pytorchvideo_once() -> Any:
-    """Its shims must not be put in twice."""
-    if "ptv" not in _ONCE:
-        _ONCE["ptv"] = import_pytorchvideo()
-    return _ONCE["ptv"]
-
-
-def import_mmaction2_once() -> Any:
-    """Likewise."""
-    if "mm" not in _ONCE:
-        _ONCE["mm"] = import_mmaction2()
-    return _ONCE["mm"]
-
-
 def main(argv: list[str] | None = None) -> None:
     """Writes all files."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,12 +86,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(2)
-    import_pytorchvideo_once()
+    hub, functions = import_pytorchvideo()
+    models = import_mmaction2()
     frames = torch.from_numpy(patterned_frames(96, 224, 224))
     clips = [frames[i : i + 32].permute(3, 0, 1, 2)[None] / 127.5 - 1 for i in (0, 32, 64)]
     rows = []
     for i, case in enumerate(CASES):
-        start, foreign = time.perf_counter(), Foreign(case)
+        start, foreign = time.perf_counter(), Foreign(case, hub, functions, models)
         linear = [m for m in foreign.network.modules() if isinstance(m, torch.nn.Linear)][0]
         spread_logits(linear, torch.cat([foreign.logits(clip) for clip in clips]))
         file = f"{i}_{case['rule']}_{case['constructor']}.pyth"
