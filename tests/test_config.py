@@ -50,7 +50,7 @@ def other_value(value: Any, name: str) -> Any:
 
 
 def all_different() -> Config:
-    """A config in which no value is the default."""
+    """A config in which no value is the default, but for head_only, which forbids others."""
 
     def changed(section: Any) -> Any:
         values = {}
@@ -61,7 +61,7 @@ def all_different() -> Config:
         return dataclasses.replace(section, **values)
 
     cfg: Config = changed(Config())
-    return cfg
+    return dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, head_only=False))
 
 
 def test_the_defaults_are_the_recipe_of_slowfast_4x16() -> None:
