@@ -264,7 +264,7 @@ def test_published_weights_are_converted_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What no tensor tells is known of them; what the user says wins."""
-    small = ModelConfig(slow_depth=14, fast_depth=14, width=8, num_classes=3)
+    small = ModelConfig(slow_depth=14, fast_depth=14, width=8)
     tensors = tensors_of(build_model(small, 224))
     published("paddlevideo/SlowFast_8x8", paddlevideo(tensors), tmp_path / "cache", monkeypatch)
     path = tmp_path / "k400.pdparams"
@@ -272,6 +272,7 @@ def test_published_weights_are_converted_by_name(
     assert "PaddleVideo" in capsys.readouterr().out
     cfg = load_config(path.with_suffix(".yaml"))
     assert (cfg.model.alpha, cfg.data.num_frames, cfg.model.width) == (4, 32, 8)
+    assert cfg.data.labels == "kinetics400"
     assert (cfg.test.short_side, cfg.test.crop_size) == (224, 224)
     url = CATALOGUE["paddlevideo/SlowFast_8x8"].url
     assert convert_weights.main([url, str(path), "--alpha", "2", "--force"]) == 0

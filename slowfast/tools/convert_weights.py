@@ -142,6 +142,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
         "pathways": "; ".join(f"{name} {pathways[name]}" for name in both) + temporal,
         "lateral": f"kernel {model.fusion_kernel}, {lateral}",
         "classes": f"{model.num_classes}, {model.head_pooling} pooling",
+        "class names": data.labels or "none: --labels kinetics400, or a file, names them",
         "clip": f"{data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
         f"fps; alpha {model.alpha}, {model.slow_frames} slow frames",
         "colours": f"mean {list(data.mean)}, std {list(data.std)}",
@@ -196,7 +197,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         "--sampling_stride", type=_positive, metavar="N",
         help="frames of the video per frame of the clip (default: the file's, or 2)",
     )  # fmt: skip
-    parser.add_argument("--labels", metavar="FILE", help="class names, one a line in index order")
+    parser.add_argument(
+        "--labels", metavar="FILE", help="kinetics400, ..., or a file of class names"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
     return parser.parse_args(argv)
 

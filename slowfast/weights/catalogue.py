@@ -33,6 +33,8 @@ class Published(NamedTuple):
     """Frames of a clip, every second of a video at 30 per second."""
     sha256: str = ""
     """First digits of its SHA-256, as far as they are published."""
+    labels: str = "kinetics400"
+    """Its class names, built in."""
     test: dict[str, int] = {}
     """By the config's keys, what its accuracies were measured with, other than 10 x 3 views of 256
     pixels."""
@@ -40,7 +42,8 @@ class Published(NamedTuple):
     @property
     def settings(self) -> dict[str, Any]:
         """By the config's keys, what the file itself may not tell."""
-        return {"model.alpha": self.alpha, "data.num_frames": self.num_frames, **self.test}
+        own = {"model.alpha": self.alpha, "data.num_frames": self.num_frames}
+        return own | {"data.labels": self.labels, **self.test}
 
     @property
     def colours(self) -> tuple[list[float], list[float]]:
@@ -174,7 +177,7 @@ CATALOGUE = {
     "mmaction2/slowfast_r50_16x8x1_22e_sthv1": _openmmlab(
         "slowfast_r50_16x8x1_22e_sthv1_rgb_20211202-aaaf9279.pth",
         "slowfast_r50_16x8_sthv1", MMACTION2, 4, 49.67, 79.00, num_frames=64,
-        test={"test.num_clips": 1, "test.num_crops": 1},
+        labels="sthv1", test={"test.num_clips": 1, "test.num_crops": 1},
     ),
 }  # fmt: skip
 """By name: the system, and what its page calls the network."""
