@@ -244,8 +244,9 @@ def test_signals_wait_while_deferred_and_count_at_once_elsewhere() -> None:
                     os.kill(os.getpid(), signal.SIGTERM)
                 assert stop.signal == signal.SIGTERM
             assert isinstance(stop.error("saved"), Terminated)
-            with pytest.raises(Terminated):
-                os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)  # not to end what ends already
+        with handled_signals(), pytest.raises(Terminated):
+            os.kill(os.getpid(), signal.SIGTERM)
         with handled_signals() as stop, stop.deferred():
             os.kill(os.getpid(), signal.SIGINT)
             assert stop.signal == signal.SIGINT

@@ -34,8 +34,9 @@ class Stop:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """The signals' handler."""
-        # Paddle's launcher sends SIGTERM three times, and means one.
-        again = self.signal == signal.SIGINT == number
+        if self.signal and number != signal.SIGINT:
+            return  # Paddle's launcher sends SIGTERM three times, and means one
+        again = self.signal == number
         self.signal = number
         if again or not self._waits:
             raise self.error("")
@@ -45,7 +46,8 @@ class Stop:
 
 @contextlib.contextmanager
 def handled_signals() -> Iterator[Stop]:
-    """SIGTERM, SIGHUP and Ctrl-C raise a KeyboardInterrupt, or wait where they are deferred."""
+    """The first SIGTERM or SIGHUP, and each Ctrl-C, raise a KeyboardInterrupt, or wait where they
+    are deferred."""
     stop = Stop()
     before: dict[signal.Signals, Any] = {}
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
