@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lint, types, import contracts, tests: the same for people and for CI.
-# bash run_tests.sh [pytest arguments, such as -m "not slow"]
+# bash run_tests.sh [pytest arguments, such as -m "not slow"]; pytest itself runs them one by one
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 extras=dev
@@ -9,4 +9,4 @@ extras=dev
 "$python" -m ruff format --check .
 "$python" -m mypy
 "$python" -c 'from importlinter.cli import lint_imports_command as lint; lint()'
-exec "$python" -m pytest "$@"
+exec "$python" -m pytest -n logical --maxprocesses 4 --dist loadgroup "$@"

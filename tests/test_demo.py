@@ -43,6 +43,7 @@ def test_a_step_that_fails_shows_its_error_and_keeps_its_output(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("demo")
 def test_run_demo_reaches_90_percent_and_reuses_what_is_there(
     demo_done: tuple[Path, dict[str, Any]],
 ) -> None:

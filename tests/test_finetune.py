@@ -194,6 +194,7 @@ def test_a_step_from_a_tiny_network_and_what_it_leaves(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("demo")
 def test_three_commands_from_a_folder_per_class_to_a_prediction(
     demo_done: tuple[Path, dict[str, Any]],
 ) -> None:

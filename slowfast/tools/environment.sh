@@ -4,7 +4,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/python.sh"
 needs="cv2 numpy yaml visualdl matplotlib"
-[ "$extras" = dev ] && needs="$needs pytest ruff mypy importlinter av pre_commit"
+[ "$extras" = dev ] && needs="$needs pytest xdist ruff mypy importlinter av pre_commit"
 
 missing() { # the names of the packages that $python lacks
     "$python" - $needs <<'PY'
