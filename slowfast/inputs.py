@@ -22,6 +22,7 @@ from slowfast.data.shards import shard_of
 from slowfast.engine import infer, run_folder
 from slowfast.engine.multigrid import phases
 from slowfast.engine.results import check_new
+from slowfast.flags import is_training
 from slowfast.weights import WeightsError
 
 DEFAULT_CONFIG = Path(__file__).parent.parent / "configs/recognition/slowfast/slowfast.yaml"
@@ -113,11 +114,6 @@ def _check_head_only(args: argparse.Namespace, cfg: Config) -> None:
         raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
     if args.max_iters:
         raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
-
-
-def is_training(args: argparse.Namespace) -> bool:
-    """Whether neither another mode was asked for."""
-    return not (args.test or args.summary or args.infer is not None)
 
 
 def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:

@@ -17,6 +17,7 @@ from tiny_run import main_py
 from slowfast import cli, inputs
 from slowfast.config import Config, ModelConfig, load_config
 from slowfast.engine import evaluate
+from slowfast.flags import parse_args
 from slowfast.models.zoo import build_model
 
 SMALL = """
@@ -65,7 +66,7 @@ def write_weights(path: str, num_classes: int = 5) -> None:
 
 
 def parse(*flags: str) -> dict[str, Any]:
-    return vars(cli.parse_args(list(flags)))
+    return vars(parse_args(list(flags)))
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two"])

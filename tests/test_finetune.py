@@ -17,6 +17,7 @@ from slowfast.config import Config, ConfigError, dump_config, load_config
 from slowfast.data.annotations import read_labels, read_list
 from slowfast.data.moving_shapes import CLASS_NAMES, WHATS, render_clip, write_video
 from slowfast.engine import run_folder
+from slowfast.flags import parse_args
 from slowfast.models.zoo import build_model
 
 FINETUNE = str(REPOSITORY / "configs/recognition/slowfast/finetune.yaml")
@@ -58,7 +59,7 @@ def write_pretrained(path: str, *overrides: str, beside: str = "config.yaml") ->
 
 def config_of(*flags: str) -> Config:
     """The config that a training run with these flags has."""
-    return inputs.read_config(cli.parse_args(list(flags)), None)
+    return inputs.read_config(parse_args(list(flags)), None)
 
 
 def started_from(path: str, *overrides: str) -> Config:

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
-from slowfast.cli import USER_ERRORS, parse_args
+from slowfast.cli import USER_ERRORS
 from slowfast.config import ConfigError
 from slowfast.files import error_line
+from slowfast.flags import parse_args
 from slowfast.inputs import read_inputs
 
 DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
