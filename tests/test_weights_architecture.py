@@ -221,6 +221,14 @@ def test_each_systems_habits(system: Any, differs: dict[str, Any]) -> None:
     assert (home.notes, home.embedded) == ([], {})
 
 
+def test_what_lightning_has_trained_is_pytorchvideos_own() -> None:
+    """It calls tensors as PySlowFast does, which averages probabilities."""
+    state = pytorchvideo_trained(small_tensors(tiny(alpha=4)))
+    content = {"state_dict": state, "pytorch-lightning_version": "1.9.0"}
+    home = home_settings(Checkpoint(Path("a"), content, translate(state)), ALPHA_AND_FRAMES)
+    assert home.settings["model.average_positions"] == "score"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

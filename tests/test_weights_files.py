@@ -331,7 +331,7 @@ ODD_ZIPS: dict[str, tuple[bytes, str]] = {
     ),
     "a storage that is none": (
         tb.zip_file(tb.tensor(FLOAT.replace(b"ctorch\nFloatStorage\n", tb.text("O")), (1,), (1,)),
-                    {"0": ROW}), "a storage of 6 O",
+                    {"0": ROW}), "a storage of 6 'O'",
     ),
     "a tensor of no storage": (tb.zip_file(tb.tensor(b"K\5", (1,), (1,)), {}), "damaged"),
     "big-endian": (tb.zip_file(b"N", {}, byteorder=b"big"), "big-endian machine"),
@@ -391,6 +391,69 @@ def test_what_is_no_checkpoint(path: Path, data: bytes, complaint: str) -> None:
     message = refusal(data, path)
     assert message.startswith("is damaged or not a weights file: ")
     assert complaint in message
+
+
+TWICE = b")q\x000" + b"".join(
+    b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86q" + bytes([i + 1]) + b"0" for i in range(60)
+) + b"h\x3c"  # fmt: skip
+SIXTY = "it is not a whole pickle (a tuple of more than 1,000,000 things)"
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        b"}" + TWICE + b"K\1s.",
+        b"})" + b"2\x86" * 60 + b"K\1s.",
+        TWICE + b".",
+    ],
+)  # fmt: skip
+def test_tuples_twice_in_tuples_twice_in_tuples(path: Path, opcodes: bytes) -> None:
+    """60 of them, of a few bytes each, are 2^60 things to whoever looks at all."""
+    data = b"\x80\4" + opcodes
+    assert SIXTY in refusal(data, path)
+    assert SIXTY in refusal(tb.zip_file(data, {}), path)
+    assert SIXTY in refusal(tb.legacy_file(data, {}), path)
+
+
+def test_a_function_that_gives_its_argument_back_does_not_hide_it(path: Path) -> None:
+    size = b"ctorch\nSize\nh\0\x85R"
+    pickled = b"\x80\2})q\x000" + (size + size + b"\x86q\x000") * 60 + b"h\0K\1s."
+    assert SIXTY in refusal(tb.zip_file(pickled, {}), path)
+
+
+def test_a_tuple_in_many_places_is_read(path: Path) -> None:
+    """As an optimizer's betas are."""
+    betas = (0.9, (0.999,))
+    path.write_bytes(pickle.dumps([{"betas": betas, betas: i} for i in range(99)]))
+    assert read_content(path) == [{"betas": betas, betas: i} for i in range(99)]
+
+
+def test_a_packed_entry_is_never_unpacked(path: Path) -> None:
+    """Python unpacks all of bzip2 before it looks at what size the entry says it is."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("net/data.pkl", bytes(1 << 20))
+    data = packed.getvalue().replace((1 << 20).to_bytes(4, "little"), b"\x05\0\0\0")
+    assert "a compressed zip archive" in refusal(data, path)
+    inner, twice = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("net/data/0", bytes(999))
+        entry = archive.filelist[0]
+    with zipfile.ZipFile(twice, "w") as archive:
+        archive.writestr("net/data.pkl", inner.getvalue())
+        entry.header_offset = 30 + len("net/data.pkl")
+        archive.filelist.append(entry)
+    assert "entries lie in each other" in refusal(twice.getvalue(), path)
+
+
+def test_what_has_no_end_is_not_read(path: Path) -> None:
+    os.mkfifo(path)
+    for endless in (path, Path("/dev/zero")):
+        with pytest.raises(WeightsError) as caught:
+            read_content(endless)
+        assert str(caught.value) == (
+            f"weights {endless} cannot be read: a pipe or a device, not a file"
+        )
 
 
 def test_a_file_larger_than_memory(path: Path) -> None:

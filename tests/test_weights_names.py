@@ -200,6 +200,26 @@ def test_two_tensors_for_one_are_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("place", ["state_dict", "model_state_dict", "model", "model_state"])
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("names", [pyslowfast, pytorchvideo, pytorchvideo_trained, mmaction2])
+def test_wrapped_networks_are_known(tmp_path: Path, names: Any, wrapper: str, place: str) -> None:
+    """DataParallel, DistributedDataParallel and torch.compile put a name in front of all others."""
+    net, path = small_net(), tmp_path / "a.pth"
+    ours = scrambled(net)
+    state = {f"{wrapper}{name}": value for name, value in names(ours).items()}
+    path.write_bytes(pickle.dumps({place: state, "epoch": 3, "optimizer": {"state": {}}}))
+    load_weights(net, path)
+    for name, value in tensors_of(net).items():
+        np.testing.assert_array_equal(value, ours[name], err_msg=name)
+
+
+def test_what_is_wrapped_in_part_is_not_unwrapped(tmp_path: Path) -> None:
+    net, path = small_net(), tmp_path / "a.pth"
+    state = pyslowfast(scrambled(net)) | {"module.head.projection.bias": np.zeros(5, np.float32)}
+    assert "module.head.projection.bias is not in this network" in refused(net, path, state)
+
+
 def test_a_double_beyond_a_singles_range(tmp_path: Path) -> None:
     net, path = small_net(), tmp_path / "a.pdparams"
     state: dict[str, Any] = tensors_of(net)

@@ -5,13 +5,12 @@ of an mmcv config (``meta``: ``config`` in 0.x, ``cfg`` in 1.x). The Python text
 literals are read; it is never run.
 """
 
-import reprlib
 from typing import Any, NamedTuple
 
 import yaml
 
 from slowfast.weights.architecture import Settings
-from slowfast.weights.errors import WeightsError, one_line
+from slowfast.weights.errors import WeightsError, one_line, shown
 from slowfast.weights.python_literals import Assigned, last_with, read_assignments
 
 LONGEST = 300_000
@@ -80,13 +79,8 @@ def _known(settings: Settings) -> Settings:
         items = value if isinstance(value, list) else [value]
         simple = all(isinstance(item, bool | int | float | str) for item in items)
         if value is not None:
-            known[key] = value if simple else _shown(value)
+            known[key] = value if simple else shown(value)
     return known
-
-
-def _shown(value: Any) -> str:
-    """Short, however often it has itself in it."""
-    return one_line(reprlib.repr(value))
 
 
 def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
@@ -153,13 +147,13 @@ def _refuse_pyslowfast(get: Any) -> None:
     for key, holds in usual.items():
         if not holds:
             value = get(*key.split("."))
-            raise WeightsError(f"its config has {key}={_shown(value)}, which SlowFast's has not")
+            raise WeightsError(f"its config has {key}={shown(value)}, which SlowFast's has not")
     # Pictures that OpenCV reads are turned to RGB by it, and videos, which are RGB, away from that.
     reverse = get("DATA", "REVERSE_INPUT_CHANNEL")
     dataset = _dataset(get("TRAIN", "DATASET"))
     if reverse is not None and bool(reverse) != (dataset in FROM_IMAGES):
         raise WeightsError(
-            f"its config has DATA.REVERSE_INPUT_CHANNEL={_shown(reverse)} with the data set "
+            f"its config has DATA.REVERSE_INPUT_CHANNEL={shown(reverse)} with the data set "
             f"{dataset}: it has seen BGR pictures, here all are RGB"
         )
 
@@ -171,7 +165,7 @@ def _mmaction2(assigned: Assigned) -> Embedded:
     rate = last_with(assigned, *backbone, "resample_rate")
     if rate is not None and not (isinstance(rate, int) and rate == alpha):
         raise WeightsError(
-            f"its config has resample_rate={_shown(rate)} and speed_ratio={_shown(alpha)}: its "
+            f"its config has resample_rate={shown(rate)} and speed_ratio={shown(alpha)}: its "
             "fast pathway leaves frames out"
         )
     pipeline = _pipeline(assigned)

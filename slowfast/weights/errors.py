@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import pickle
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def reported(path: str | Path, what: str) -> Iterator[None]:
     except Exception as error:  # a damaged file can fail in any way
         reason = one_line(error) or type(error).__name__
         raise DamagedError(f"{what} {path} is damaged or not a weights file: {reason}") from error
+
+
+def shown(value: object) -> str:
+    """A value out of a file: short, however often it has itself in it."""
+    return one_line(reprlib.repr(value))
 
 
 def one_line(text: object) -> str:

@@ -27,7 +27,7 @@ def read_content(path: str | Path) -> Any:
             of no such format, or holds anything else, which is named.
     """
     with reported(path, "weights"):
-        data = Path(path).read_bytes()
+        data = _read(Path(path))
         for is_it, read in FORMATS:
             if is_it(data):
                 return read(data)
@@ -44,4 +44,15 @@ def read_pickle(path: str | Path, what: str = "weights") -> Any:
             anything but numpy data.
     """
     with reported(path, what):
-        return unpickle(Path(path).read_bytes())
+        return unpickle(_read(Path(path)))
+
+
+def _read(path: Path) -> bytes:
+    """All of a file; a pipe or a device may have no end.
+
+    Raises:
+        OSError: it is none, or cannot be read.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError("a pipe or a device, not a file")
+    return path.read_bytes()

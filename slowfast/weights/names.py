@@ -17,6 +17,15 @@ WORDS = {"slow": "0", "fast": "1", "": "0", "t_": "1"}
 """What the systems call the two pathways, by our numbers; ours they share."""
 
 
+PLACES = ("model_state", "state_dict", "model_state_dict", "model", "blobs")
+"""Where checkpoints have their tensors: PySlowFast's; mmaction2's and Lightning's; those of torch's
+tutorial and of torchvision's training; caffe2's."""
+
+WRAPPERS = re.compile(r"(module\.|_orig_mod\.)+")
+"""What torch puts in front of every name if a network that is wrapped is saved: DataParallel (alone
+or distributed), torch.compile."""
+
+
 class Translated(NamedTuple):
     """A file's tensors by our names."""
 
@@ -30,18 +39,22 @@ class Translated(NamedTuple):
 def find_tensors(content: object) -> Tensors:
     """The tensors by name of a checkpoint, be they all of it or beside other things.
 
-    Empty: there are none.
+    Empty: there are none. The names are without ``WRAPPERS``.
     """
     tensors: Any = content if isinstance(content, dict) else {}
-    for key in ("model_state", "state_dict", "blobs"):
+    for key in PLACES:
         if isinstance(tensors.get(key), dict):
             tensors = tensors[key]
             break
-    return {
+    found = {
         name: value
         for name, value in tensors.items()
         if isinstance(name, str) and isinstance(value, np.ndarray)
     }
+    wrapped = WRAPPERS.match(next(iter(found), ""))
+    if wrapped and all(name.startswith(wrapped[0]) for name in found):
+        found = {name.removeprefix(wrapped[0]): value for name, value in found.items()}
+    return found
 
 
 def recognise(names: set[str]) -> System | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from slowfast.weights.errors import shown
+
 Array = np.ndarray[Any, Any]
 
 BFLOAT16 = "bf2"
@@ -44,7 +46,10 @@ def strided(row: Array, offset: int, shape: Sequence[int], strides: Sequence[int
         ValueError: it reaches outside the row, has more numbers than it (so that a few bytes
             cannot claim all memory), or is no description of a tensor.
     """
-    what = f"a tensor of shape {list(shape)}, strides {list(strides)} and offset {offset}"
+    what = (
+        f"a tensor of shape {shown(list(shape))}, strides {shown(list(strides))} and offset "
+        f"{shown(offset)}"
+    )
     if len(shape) != len(strides) or any(
         type(count) is not int or count < 0 for count in (offset, *shape, *strides)
     ):

@@ -8,14 +8,14 @@ containers and arrays of what it left behind.
 
 import io
 import pickle
-import pickletools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from slowfast.weights.errors import one_line
+from slowfast.weights.errors import one_line, shown
+from slowfast.weights.opcodes import check_steps
 
 
 class Maker:
@@ -59,7 +59,7 @@ class Encoded(Pending):
 
     def __init__(self, text: str = "", encoding: str = "latin1") -> None:
         if encoding != "latin1":
-            raise pickle.UnpicklingError(f"it holds bytes as {one_line(repr(encoding))}")
+            raise pickle.UnpicklingError(f"it holds bytes as {shown(encoding)}")
         self._text = text
 
     def value(self, latin1: Callable[[str], bytes]) -> bytes:
@@ -165,10 +165,7 @@ class PlainUnpickler(pickle.Unpickler):
         """
         start = self._file.tell()
         try:
-            for step, (opcode, value, _) in enumerate(pickletools.genops(self._file), start=1):
-                # For thing number 2^30 Python would set aside 16 GB; things count from 0.
-                if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(value or 0) > step:
-                    raise ValueError(f"its step {step} is numbered {value}")
+            check_steps(self._file)
         except ValueError as error:
             raise ValueError(f"it is not a whole pickle ({error})") from error
         self._file.seek(start)

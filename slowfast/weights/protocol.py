@@ -30,6 +30,10 @@ TRAINED_BY_PYSLOWFAST = "model.blocks."
 PyTorchVideo's clips (its data set ptvkinetics), and averages probabilities over positions
 (PTVSlowFast in slowfast/models/ptv_model_builder.py)."""
 
+BY_LIGHTNING = "pytorch-lightning_version"
+"""In a checkpoint of Lightning, which PyTorchVideo is trained with: there ``model.`` is what a user
+calls the network, and PySlowFast has no part in it."""
+
 FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
 """What nobody but the user may know."""
 
@@ -70,7 +74,8 @@ def home_settings(checkpoint: Checkpoint, given: Settings) -> Home:
     found = checkpoint.found
     settings = model_settings(found.tensors) | dict(HABITS.get(found.system, {}))
     names = find_tensors(checkpoint.content)
-    if any(name.startswith(TRAINED_BY_PYSLOWFAST) for name in names):
+    by_pyslowfast = BY_LIGHTNING not in checkpoint.content
+    if by_pyslowfast and any(name.startswith(TRAINED_BY_PYSLOWFAST) for name in names):
         del settings["model.average_positions"]
     embedded, notes = embedded_settings(checkpoint.content)
     single = settings.get("model.name", "slowfast") != "slowfast"

@@ -12,6 +12,7 @@ import struct
 import zipfile
 from typing import Any
 
+from slowfast.weights.errors import shown
 from slowfast.weights.numbers import BFLOAT16, HALF, Array, decode, itemsize, strided
 from slowfast.weights.pickles import NUMPY, Maker, Mapping, Named, Pending, PlainUnpickler, plain
 
@@ -41,7 +42,7 @@ class Storage:
 
     def __init__(self, code: str, numel: int) -> None:
         if code not in CODES.values() or type(numel) is not int or numel < 0:
-            raise ValueError(f"a storage of {numel} {code}")
+            raise ValueError(f"a storage of {shown(numel)} {shown(code)}")
         self.code, self.numel = code, numel
         self.row: Array | None = None
 
@@ -130,9 +131,11 @@ class TorchUnpickler(PlainUnpickler):
     def persistent_load(self, saved_id: Any) -> Storage:
         """The storage that ``("storage", type, key, device, numel, no view)`` describes."""
         kind, code, key, _, numel, *view = saved_id
+        if type(key) is not str:
+            raise ValueError(f"a storage by the name of {shown(key)}")
         if kind != "storage" or any(view):
             raise pickle.UnpicklingError("it holds tensors in a way that torch no longer does")
-        storage = self.storages.setdefault(str(key), Storage(code, numel))
+        storage = self.storages.setdefault(key, Storage(code, numel))
         if (storage.code, storage.numel) != (code, numel):
             raise ValueError(f"storage {key} is described in two ways")
         return storage
@@ -155,8 +158,10 @@ def read_zip(data: bytes) -> Any:
         roots = [name.removesuffix("/data.pkl") for name in entries if name.endswith("/data.pkl")]
         if len(roots) != 1:
             raise ValueError("a zip archive without one data.pkl, which torch.save would write")
-        if sum(entry.file_size for entry in entries.values()) > len(data):
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
             raise ValueError("a compressed zip archive; torch.save does not compress")
+        if sum(entry.file_size for entry in entries.values()) > len(data):
+            raise ValueError("a zip archive whose entries lie in each other")
         if (
             f"{roots[0]}/byteorder" in entries
             and archive.read(f"{roots[0]}/byteorder") != b"little"
@@ -178,7 +183,7 @@ def read_legacy(data: bytes) -> Any:
     file = io.BytesIO(data)
     magic, version, _ = (PlainUnpickler(file).load() for _ in range(3))
     if (magic, version) != (MAGIC, VERSION):
-        raise ValueError(f"version {version} of torch's format, not {VERSION}")
+        raise ValueError(f"version {shown(version)} of torch's format, not {VERSION}")
     unpickler = TorchUnpickler(file)
     content = unpickler.load()
     for key in PlainUnpickler(file).load():

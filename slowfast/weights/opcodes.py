@@ -1,0 +1,69 @@
+"""What a pickle would do to Python, seen from its steps before any of them is taken.
+
+Some harm needs no code: a number at which Python sets all memory aside, or a tuple that has another
+one twice, which has another one twice ...: as a key, 60 of those take longer than anyone lives, and
+Ctrl-C does not end it.
+"""
+
+import pickletools
+from typing import IO, Any
+
+LARGEST = 1_000_000
+"""Things in a tuple, those in its tuples counted, each as often as it is there."""
+
+_NUMBERED = ("PUT", "BINPUT", "LONG_BINPUT")
+_KEPT = (*_NUMBERED, "MEMOIZE")
+_FETCHED = ("GET", "BINGET", "LONG_BINGET")
+_MADE = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET", "REDUCE", "NEWOBJ", "NEWOBJ_EX",
+         "INST", "OBJ", "BUILD", "BINPERSID")  # fmt: skip
+"""What keeps the things that it is made of: tuples, or what a function may give back as it was."""
+_MARK = pickletools.markobject
+
+
+def check_steps(file: IO[bytes]) -> None:
+    """Reads the next pickle of a file to its end, and takes no step of it.
+
+    Raises:
+        ValueError: it is cut off, no pickle, or would take all memory or time.
+    """
+    stack: list[int | None] = []  # how many things each is; None: a mark
+    memo: dict[int, int | None] = {}
+    try:
+        for step, (opcode, value, _) in enumerate(pickletools.genops(file), start=1):
+            name = opcode.name
+            if name in _KEPT:
+                number = int(value) if name in _NUMBERED else len(memo)
+                # For thing number 2^30 Python would set aside 16 GB; things count from 0.
+                if number > step:
+                    raise ValueError(f"its step {step} is numbered {value}")
+                memo[number] = stack[-1]
+            elif name in _FETCHED:
+                stack.append(memo[int(value)])
+            elif name == "DUP":
+                stack.append(stack[-1])
+            elif name == "MARK":
+                stack.append(None)
+            else:
+                _take(stack, opcode)
+    except LookupError as error:
+        raise ValueError(f"its step {step} takes what is not there") from error
+
+
+def _take(stack: list[int | None], opcode: Any) -> None:
+    """Takes from the stack what a step does, and puts there what it makes.
+
+    Raises:
+        ValueError: it makes a tuple of more than ``LARGEST`` things.
+        IndexError: there is less on the stack.
+    """
+    needs, things = list(opcode.stack_before), 0
+    if _MARK in needs:
+        while (size := stack.pop()) is not None:
+            things += size
+        needs = needs[: needs.index(_MARK)]
+    for _ in needs:
+        things += stack.pop() or 0
+    size = 1 + things if opcode.name in _MADE else 1
+    if size > LARGEST:
+        raise ValueError(f"a tuple of more than {LARGEST:,} things")
+    stack.extend([size] * len(opcode.stack_after))
