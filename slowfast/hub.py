@@ -12,6 +12,7 @@ from slowfast.models.zoo import build_model
 from slowfast.weights import WeightsError, home_settings, load_pretrained, read_checkpoint
 from slowfast.weights.catalogue import CATALOGUE, OFFICIAL, Published, fetch, find
 from slowfast.weights.embedded_config import embedded_settings
+from slowfast.weights.protocol import published_like
 
 SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "average_positions",
               "stem_kernel")  # fmt: skip
@@ -70,7 +71,7 @@ def network(
             clip_line(data.num_frames, data.sampling_stride, [*data.mean], [*data.std]),
         ]
     else:
-        arguments, lines = _recognised(path, constructor)
+        arguments, lines = _recognised(path, constructor, given)
         net = build(**arguments | given)
     print(load_pretrained(net, path), *lines, sep="\n")
     return net
@@ -101,8 +102,13 @@ def _check(published: Published, constructor: str) -> None:
         )
 
 
-def _recognised(path: Path, constructor: str) -> tuple[dict[str, Any], list[str]]:
+def _recognised(
+    path: Path, constructor: str, given: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
     """The constructor's arguments for a file of any system, and lines to say.
+
+    A file that does not tell its alpha has the constructor's, unless all published networks with
+    such tensors have another one: then ``given`` must say its lateral kernel.
 
     Raises:
         WeightsError: it has no network of ours, or one with another alpha.
@@ -120,6 +126,13 @@ def _recognised(path: Path, constructor: str) -> tuple[dict[str, Any], list[str]
         raise WeightsError(
             f"weights {path} have alpha {settings['model.alpha']}, {constructor} "
             f"{official.alpha}: load them with another constructor"
+        )
+    like = published_like(settings) if "model.alpha" not in known else []
+    if like and "fusion_kernel" not in given and official.alpha not in [row[1] for row in like]:
+        raise WeightsError(
+            f"weights {path} are like those of {', '.join(name for name, *_ in like)}, whose alpha "
+            f"is {like[0][1]}, and {constructor} has {official.alpha}: load them with another "
+            f"constructor, or say fusion_kernel={settings['model.fusion_kernel']}"
         )
     arguments = {name: settings[f"model.{name}"] for name in SAME_NAMES
                  if f"model.{name}" in settings}  # fmt: skip

@@ -20,6 +20,7 @@ from slowfast import cli
 from slowfast.config import Config, ModelConfig, config_of, load_config
 from slowfast.engine.results import read_scores
 from slowfast.models.zoo import build_model
+from slowfast.tools import convert_weights
 from slowfast.tools.convert_weights import main
 from slowfast.weights import Tensors, read_weights
 
@@ -344,6 +345,25 @@ def test_a_full_disk_leaves_what_was_there(most: int, capsys: pytest.CaptureFixt
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert message == f"{'new.yaml' if most == 400 else 'new.pdparams'}: File too large"
     assert {path: path.read_bytes() for path in Path(".").glob("new.*")} == before
+
+
+def test_a_network_that_does_not_fit_into_memory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object) -> None:
+        raise MemoryError("(ResourceExhausted) Fail to alloc memory\n[Hint: ...]")
+
+    write_torch("a.pyth")
+    monkeypatch.setattr(convert_weights, "build_model", full)
+    assert main(["a.pyth", "new.pdparams", *ASKED]) == 1
+    assert capsys.readouterr().err == "error: weights a.pyth do not fit into memory\n"
+    assert not Path("new.pdparams").exists()
+
+
+def test_the_next_command_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    write_torch("a.pyth")
+    assert main(["a.pyth", "a folder/new.pdparams", *ASKED]) == 0
+    assert "main.py --test -w 'a folder/new.pdparams' -o" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", ["0", "-4", "two", "²"])

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +179,21 @@ def test_alpha_is_the_constructors(tmp_path: Path) -> None:
     path = write(tmp_path / "net.pyth", content)
     with pytest.raises(WeightsError, match="net.pyth have alpha 8, slowfast_r50 4: load them with"):
         load("slowfast_r50", pretrained=str(path))
+
+
+def test_a_network_with_another_alpha_is_told_by_its_lateral_kernel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4x16 has kernels of 5 and 8x8 of 7; but for alpha, each constructor could hold the other."""
+    path = write(tmp_path / "a.pdparams", r50_tensors(fusion_kernel=5))
+    message = (
+        f"weights {path} are like those of 4x16, whose alpha is 8, and slowfast_r50 has 4: load "
+        "them with another constructor, or say fusion_kernel=5"
+    )
+    with pytest.raises(WeightsError, match=f"^{re.escape(message)}$"):
+        load("slowfast_r50", pretrained=str(path))
+    load("slowfast_r50", pretrained=str(path), fusion_kernel=5)
+    assert capsys.readouterr().out.startswith("552 of 552 tensors loaded")
 
 
 def test_a_config_beside_the_file_describes_the_network(

@@ -12,6 +12,7 @@ the file, or asked for; of published weights it is known.
 
 import argparse
 import hashlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ def main(argv: list[str]) -> int:
             print(line)
     except (ConfigError, ListError, WeightsError, OSError) as error:
         print(error_line(error), file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(f"error: weights {args.src} do not fit into memory", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; nothing is written", file=sys.stderr)
@@ -98,7 +102,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
         file.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
         file.flush()
         write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
-    run = f"python main.py --test -w {dst} -o data.root=... data.test_list=..."
+    run = f"python main.py --test -w {shlex.quote(str(dst))} -o data.root=... data.test_list=..."
     return [*rows, loaded, f"written: {dst}, {config}", f"next: {run}"]
 
 

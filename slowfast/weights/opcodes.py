@@ -32,13 +32,13 @@ def check_steps(file: IO[bytes]) -> None:
         for step, (opcode, value, _) in enumerate(pickletools.genops(file), start=1):
             name = opcode.name
             if name in _KEPT:
-                number = int(value) if name in _NUMBERED else len(memo)
+                number = int(value or 0) if name in _NUMBERED else len(memo)
                 # For thing number 2^30 Python would set aside 16 GB; things count from 0.
                 if number > step:
                     raise ValueError(f"its step {step} is numbered {value}")
                 memo[number] = stack[-1]
             elif name in _FETCHED:
-                stack.append(memo[int(value)])
+                stack.append(memo[int(value or 0)])
             elif name == "DUP":
                 stack.append(stack[-1])
             elif name == "MARK":

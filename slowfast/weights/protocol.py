@@ -94,14 +94,18 @@ def _ask(settings: Settings) -> None:
     missing = [flag for key, flag in FLAGS.items() if key not in settings]
     if not missing:
         return
-    keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
-    kind = tuple(settings.get(key) for key in keys)
     known = [
         f"--alpha {alpha} --num_frames {frames} ({name})"
-        for name, of_kind, alpha, frames in PUBLISHED
-        if of_kind == kind
+        for name, alpha, frames in published_like(settings)
     ]
     hint = f"published ones like it: {'; '.join(known)}" if known else "none like it is known"
     if settings.get("model.name") == "slow_only":
         hint = "published slow pathways have --num_frames 4 --sampling_stride 16, or 8 and 8"
     raise WeightsError(f"it does not tell its {' and '.join(missing)}: name them; {hint}")
+
+
+def published_like(settings: Settings) -> list[tuple[str, int, int]]:
+    """Of the published networks with these tensors: name, alpha and frames of a clip."""
+    keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
+    kind = tuple(settings.get(key) for key in keys)
+    return [(name, alpha, frames) for name, of_kind, alpha, frames in PUBLISHED if of_kind == kind]
