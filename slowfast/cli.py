@@ -28,7 +28,7 @@ from slowfast.flags import is_training, parse_args
 from slowfast.inputs import (
     Inputs,
     config_of_pretrained,
-    read_config,
+    read_described,
     read_inputs,
     starts_anew,
 )
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.summary:
-        cfg = read_config(args, None)
+        cfg = read_described(args)
         print(summary_text(cfg))
         print(f"learning rate, drawn: {draw_schedule(cfg)}")
         return 0

@@ -108,6 +108,18 @@ def read_inputs(args: argparse.Namespace) -> Inputs:
     return Inputs(cfg, weights, samples, None, names)
 
 
+def read_described(args: argparse.Namespace) -> Config:
+    """The config that ``--summary`` describes.
+
+    Raises:
+        ConfigError: it cannot be used.
+        ListError: its class names, if they are there, are more or fewer than its classes.
+    """
+    cfg = read_config(args, None)
+    _labels(cfg, None)
+    return cfg
+
+
 def _check_head_only(args: argparse.Namespace, cfg: Config) -> None:
     """Raises ConfigError where a classifier cannot be trained alone."""
     if starts_anew(args, cfg) and not (cfg.model.pretrained or args.weights):

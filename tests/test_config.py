@@ -192,6 +192,19 @@ def test_values_of_a_wrong_type_are_refused(override: str, complaint: str) -> No
     assert refusal(overrides=[override]).startswith(f"-o {complaint}")
 
 
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [
+        ("2024_05", "2024_05"), ("007", "007"), ("1e3", "1e3"), ("0x10", "0x10"), ("1.50", "1.50"),
+        ("videos #1", "videos #1"), ("my videos 视频", "my videos 视频"), ("it's", "it's"),
+        ("'a: b # c'", "a: b # c"), ('"a #1"', "a #1"), ("2026-05-01", "2026-05-01"), ("", ""),
+        ("a=b", "a=b"), (" a ", "a"),
+    ],
+)  # fmt: skip
+def test_text_on_the_command_line_is_taken_as_it_stands(text: str, root: str) -> None:
+    assert load_config(overrides=[f"data.root={text}"]).data.root == root
+
+
 def test_a_number_too_large_for_any_type_is_refused() -> None:
     assert refusal(overrides=["optim.base_lr=1" + 400 * "0"]).endswith("is not a number")
 

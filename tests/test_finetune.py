@@ -126,6 +126,16 @@ def test_a_config_beside_the_weights_that_is_wrong_is_named() -> None:
     )
 
 
+def test_a_config_beside_the_weights_that_does_not_go_with_the_rest_is_named() -> None:
+    write_pretrained("run/best.pdparams")
+    with pytest.raises(ConfigError) as caught:
+        started_from("run/best.pdparams", "data.num_frames=10")
+    assert str(caught.value) == (
+        "data.num_frames=10 is not divisible by model.alpha=4 (network, clips and test of "
+        "run/config.yaml, but for -c and -o)"
+    )
+
+
 # ------------------------------------------------------------------------- number of classes
 
 
@@ -137,6 +147,14 @@ def test_as_many_classes_as_labels() -> None:
     flips = ["data.labels=data/labels.txt", "model.num_classes=0", "data.flip_pairs=[1, 3]"]
     with pytest.raises(ConfigError, match=r"data.flip_pairs=\[1, 3\] is not two classes of 0..2"):
         config_of("-o", *flips)
+
+
+def test_a_summary_of_a_network_that_its_labels_do_not_fit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["--summary", "-o", "data.labels=ucf101"]) == 1
+    said = capsys.readouterr().err
+    assert "ucf101.txt: 101 class names for model.num_classes=400" in said
 
 
 def test_classes_that_cannot_be_counted(capsys: pytest.CaptureFixture[str]) -> None:

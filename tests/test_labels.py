@@ -6,6 +6,7 @@ import pytest
 
 from slowfast.data.annotations import (
     LABELS,
+    ListError,
     built_in_labels,
     find_labels,
     find_listed,
@@ -92,10 +93,34 @@ def test_a_file_goes_before_a_built_in_name(
     assert find_labels("ucf101", str(root)) == str(LABELS / "ucf101.txt")
     (root / "ucf101").write_text("there\n", encoding="utf-8")
     assert read_labels("ucf101", 1, str(root)) == ["there"]
+    (root / "ucf101").unlink()
     (tmp_path / "ucf101").rmdir()
     (tmp_path / "ucf101").write_text("here\n", encoding="utf-8")
     assert read_labels("ucf101", 1, str(root)) == ["here"]
     assert find_labels("ucf102", str(root)) is None
+
+
+def test_two_files_that_differ_are_not_chosen_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("videos").mkdir()
+    Path("labels.txt").write_text("of another run\n", encoding="utf-8")
+    assert find_labels("labels.txt", "videos") == "labels.txt"
+    Path("videos/labels.txt").write_text("mine\n", encoding="utf-8")
+    for find in (find_labels, find_listed):
+        with pytest.raises(ListError) as caught:
+            find("labels.txt", "videos")
+        assert str(caught.value) == (
+            "labels.txt and videos/labels.txt are both there, and differ: name the one that you "
+            "mean by its whole path"
+        )
+        for path in ("labels.txt", "videos/labels.txt"):
+            assert find(str(tmp_path / path), "videos") == str(tmp_path / path)
+    Path("videos/train").mkdir()
+    Path("train").mkdir()
+    with pytest.raises(ListError, match="train and videos/train are both there"):
+        find_listed("train", "videos")
 
 
 def test_lists_are_looked_for_here_and_then_below_root(
@@ -109,4 +134,5 @@ def test_lists_are_looked_for_here_and_then_below_root(
     Path("sub").mkdir()
     Path("sub/a.list").touch()
     assert find_listed("sub/a.list", "videos") == "sub/a.list"
+    assert find_listed("sub", "videos/../.") == "sub"  # one and the same
     assert listed_places("/a.list", "videos") == ["/a.list"]

@@ -56,9 +56,16 @@ def load_config(
     """
     cfg = _over(Config(), path, overrides or [])
     own = find_config(cfg.model.pretrained) if find_config and cfg.model.pretrained else None
-    if own is not None:
-        cfg = _over(_of_weights(own), path, overrides or [])
-    validate(cfg)
+    if own is None:
+        validate(cfg)
+        return cfg
+    cfg = _over(_of_weights(own), path, overrides or [])
+    try:
+        validate(cfg)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error} (network, clips and test of {own}, but for -c and -o)"
+        ) from error
     return cfg
 
 
@@ -88,6 +95,8 @@ def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
             value = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
+        if _is_text(key) and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
+            value = text.strip()  # 2024_05 is no number here, and "videos #1" does not end at "#"
         nested: Any = "" if value is None else value
         for part in reversed(key.split(".")):
             nested = {part: nested}
@@ -185,6 +194,14 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
                 return kind(number)
     wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
     raise ConfigError(f"{where}{name}={value!r} is not {wanted}")
+
+
+def _is_text(name: str) -> bool:
+    """Whether the key takes text."""
+    kind: Any = Config
+    for part in name.split("."):
+        kind = typing.get_type_hints(kind).get(part) if dataclasses.is_dataclass(kind) else None
+    return kind is str
 
 
 def _suggest(name: str) -> str:

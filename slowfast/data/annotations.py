@@ -12,6 +12,7 @@ Relative paths start from ``root``. Blank lines are ignored. In place of a list 
 that holds a folder of videos for each class, numbered in the order of their names.
 """
 
+import filecmp
 import functools
 import os
 import re
@@ -116,8 +117,14 @@ def _names_in(folder: str) -> set[str]:
 
 
 def find_listed(path: str, root: str) -> str | None:
-    """Where a list or a label file is: at ``path`` from here, or else from ``root``."""
-    return next((place for place in listed_places(path, root) if Path(place).exists()), None)
+    """Where a list or a label file is: at ``path`` from here, or else from ``root``.
+
+    Raises:
+        ListError: it is in both places, and not the same.
+    """
+    found = [place for place in listed_places(path, root) if Path(place).exists()]
+    _require_one(found)
+    return found[0] if found else None
 
 
 def listed_places(path: str, root: str) -> list[str]:
@@ -126,10 +133,26 @@ def listed_places(path: str, root: str) -> list[str]:
 
 
 def find_labels(labels: str, root: str) -> str | None:
-    """Where the class names of ``data.labels`` are: in a file here, below root, or built in."""
+    """Where the class names of ``data.labels`` are: in a file here, below root, or built in.
+
+    Raises:
+        ListError: there is a file here and one below root, and they differ.
+    """
+    found = [place for place in listed_places(labels, root) if Path(place).is_file()]
+    _require_one(found)
     built_in = [str(LABELS / f"{labels}.txt")] if labels in built_in_labels() else []
-    places = listed_places(labels, root) + built_in
-    return next((place for place in places if Path(place).is_file()), None)
+    return next(iter(found + built_in), None)
+
+
+def _require_one(found: list[str]) -> None:
+    """Raises ListError if two files, or folders, that a relative path may mean are different."""
+    if len(found) < 2 or os.path.samefile(*found):
+        return
+    if not all(map(os.path.isfile, found)) or not filecmp.cmp(found[0], found[1], shallow=False):
+        raise ListError(
+            f"{' and '.join(found)} are both there, and differ: name the one that you mean by its "
+            "whole path"
+        )
 
 
 def built_in_labels() -> list[str]:
