@@ -223,7 +223,7 @@ def videos(tmp_path: Path) -> Path:
 
 def files(folder: Path) -> list[str]:
     found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in found if name not in (".lock", "features.yaml"))
+    return sorted(name for name in found if name not in (".lock", "features.yaml", "videos.jsonl"))
 
 
 def test_a_folder_is_mirrored_and_rows_are_those_of_clips_cut_by_hand(
@@ -327,6 +327,49 @@ def test_what_is_there_is_kept_if_it_is_the_same(
     (out / "features.yaml").unlink()
     assert tool(weights, out, videos) == 1
     assert f"and no {out}/features.yaml that says of what weights" in capfd.readouterr().err
+
+
+def test_a_video_that_changed_and_another_of_its_name(
+    weights: Path, videos: Path, tmp_path: Path, capfd: Any
+) -> None:
+    out, one, other = tmp_path / "out", videos / "a" / "b c.mp4", videos / "d" / "b c.mp4"
+    kept = out / "b c.mp4.npy"
+    assert tool(weights, out, one) == 0
+    first = kept.read_bytes()
+    assert tool(weights, out, other) == 1
+    said = capfd.readouterr().err
+    assert said == f"error: {kept} is of {one}, not of {other}: write to another folder\n"
+    moved = one.rename(tmp_path / one.name)  # size and time stay
+    for path in (moved, one):  # moved, gone
+        assert tool(weights, out, path) == 0
+        assert "1 of 1 videos are there already" in capfd.readouterr().out
+    shutil.copy(other, one)
+    with (out / "videos.jsonl").open("a") as journal:
+        journal.write('\n{"name": "b c.m')  # as the machine went down
+    assert tool(weights, out, one) == 0
+    assert "already" not in capfd.readouterr().out
+    assert tool(weights, tmp_path / "other", other) == 0
+    assert first != kept.read_bytes() == (tmp_path / "other" / kept.name).read_bytes()
+    assert tool(weights, out, one) == 0
+    assert "1 of 1 videos are there already" in capfd.readouterr().out
+
+
+def test_folders_behind_links_are_searched_once(
+    weights: Path, videos: Path, tmp_path: Path
+) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "there").symlink_to(videos / "a")
+    (links / "loop").symlink_to(links)
+    (links / "twice").symlink_to(videos / "a")
+    assert tool(weights, tmp_path / "out", links, f"{links}/../links") == 0
+    assert files(tmp_path / "out") == ["there/b c.mp4.npy"]
+
+
+def test_clips_that_are_very_far_apart(weights: Path, videos: Path, tmp_path: Path) -> None:
+    more = ("--every", "1e300", "-o", "data.num_workers=1")
+    assert tool(weights, tmp_path / "out", videos / "a", more=more) == 0
+    assert np.load(tmp_path / "out" / "b c.mp4.npy")["start"].tolist() == [0.0]
 
 
 def test_an_unreadable_video_does_not_stop_the_others(

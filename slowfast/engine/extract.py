@@ -12,6 +12,7 @@ from slowfast.data.video import VideoError
 from slowfast.engine.evaluate import own_batches
 from slowfast.engine.features import META, claim_folder, make_plan, sliding_features, write_array
 from slowfast.engine.run_folder import FolderError, sole_run
+from slowfast.engine.sources import add_sources, read_sources, state_of
 from slowfast.log import Progress, logger
 from slowfast.models.slowfast import VideoClassifier
 
@@ -50,6 +51,7 @@ def extract(
                 opened.enter_context(sole_run(str(folder), "writing features"))
                 todo = _not_there(videos, folder)
                 claim_folder(folder, make_plan(model, cfg, every=every))
+                _begin(todo, folder)
             except (FolderError, OSError) as fault:
                 error = fault
         error, todo = distributed.gather((error, todo))[0]
@@ -104,16 +106,35 @@ def require_own_targets(videos: list[Wanted]) -> None:
 
 
 def _not_there(videos: list[Wanted], folder: Path) -> list[Wanted]:
-    """The videos whose features are not in the folder.
+    """The videos whose features are not in the folder, or were made before their file changed.
 
     Raises:
-        FolderError: it has some, and no ``features.yaml`` that says of what they are.
+        FolderError: it has some, and no ``features.yaml`` that says of what they are; or those of
+            another video are in one's place.
     """
-    todo = [video for video in videos if not os.path.exists(video.target(folder))]
-    if len(todo) < len(videos) and not (folder / META).exists():
-        other = next(video for video in videos if video not in todo)
+    sources = read_sources(folder)
+    todo = []
+    for video in videos:
+        target, own = video.target(folder), state_of(video.sample)
+        path, state = sources.get(video.name, ("", own))
+        is_there, is_same = os.path.exists(target), own in (None, state)  # kept where it is gone
+        if is_there and not is_same and path != os.path.abspath(video.sample.path):
+            raise FolderError(
+                f"{target} is of {path}, not of {video.sample.path}: write to another folder"
+            )
+        if not is_there or not is_same:
+            todo.append(video)
+    other = next((video for video in videos if os.path.exists(video.target(folder))), None)
+    if other and not (folder / META).exists():
         raise FolderError(
             f"{other.target(folder)} is there, and no {folder / META} that says of what weights: "
             "name another folder"
         )
     return todo
+
+
+def _begin(todo: list[Wanted], folder: Path) -> None:
+    """Writes down of which videos the features are to be, and removes what is there of them."""
+    for video in todo:
+        video.target(folder).unlink(missing_ok=True)
+    add_sources(folder, [(video.name, video.sample) for video in todo])

@@ -34,6 +34,8 @@ META = "features.yaml"
 """Beside the features: what they depend on."""
 USUAL_SECONDS = 10.0
 """Of a video as ``data.read_seconds`` has it in mind; a chunk that spans more gets more time."""
+LONGEST = 10.0**6
+"""Seconds that a reader is waited for at most; poll(2) takes no more than twice as many."""
 OF_THE_HEAD = {
     "model": {"num_classes", "average_positions"},
     "test": {"num_clips", "num_crops", "average_clips"},
@@ -160,7 +162,7 @@ def sliding_loader(
         SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips),
         num_workers=min(workers, len(samples)),
         describe=lambda key: samples[key.sample].path,
-        seconds=cfg.data.read_seconds * max(clips * every / USUAL_SECONDS, 1.0),
+        seconds=min(cfg.data.read_seconds * max(clips * every / USUAL_SECONDS, 1.0), LONGEST),
     )
 
 

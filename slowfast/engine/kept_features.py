@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.annotations import Sample
-from slowfast.data.shards import shard_of
 from slowfast.data.video import VideoError
 from slowfast.engine.evaluate import multi_view_loader, of_each_view, own_batches
 from slowfast.engine.features import claim_folder, make_plan, write_array
+from slowfast.engine.sources import state_of
 from slowfast.engine.stop import Stop
 from slowfast.engine.unreadable import Unreadable
 from slowfast.log import Progress, logger
@@ -121,10 +121,5 @@ def _read(path: Path, cfg: Config) -> NDArray[np.float32] | None:
 
 def _key(sample: Sample) -> str:
     """What a video's features are filed under: its path, and the state of its file."""
-    path = os.path.abspath(sample.path)
-    try:
-        status = os.stat(shard_of(path) or path)
-        state = (status.st_size, status.st_mtime_ns)
-    except OSError:
-        state = (-1, -1)
-    return hashlib.sha256(repr((path, sample.num_frames, state)).encode()).hexdigest()[:32]
+    key = (os.path.abspath(sample.path), sample.num_frames, state_of(sample) or (-1, -1))
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:32]

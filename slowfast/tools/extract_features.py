@@ -104,13 +104,19 @@ def find_videos(paths: list[str], root: Path | None, cfg: Config) -> list["Wante
                 videos.append(Wanted(entry.sample, _name_below(entry.sample.path, start)))
         else:
             videos.append(Wanted(Sample(path), os.path.basename(os.path.abspath(path))))
-    return list({video.sample.path: video for video in videos}.values())
+    return list({(v.name, os.path.realpath(v.sample.path)): v for v in videos}.values())
 
 
 def _videos_below(folder: str) -> list[str]:
-    """The videos in a folder and in those below it, by their paths from there."""
+    """The videos in a folder and in those below it, linked ones too, by their paths from there."""
     found = []
-    for place, _, names in os.walk(folder):
+    walked: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        if os.path.realpath(place) in walked:  # a link to where we are, or have been
+            folders.clear()
+            continue
+        walked.add(os.path.realpath(place))
         videos = [n for n in names if n.lower().endswith(VIDEO_ENDINGS) and n[0] != "."]
         found += [os.path.relpath(os.path.join(place, name), folder) for name in videos]
     return sorted(found)
