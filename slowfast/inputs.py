@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,13 +154,23 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
             raise ConfigError(NO_CONFIG.format(path, weights))
     is_whole = args.config is None and weights is not None  # as training has written it
     others = weights is None and is_training(args) and args.weights is not None  # to start from
-    find = None if is_whole or others else config_of_pretrained
+    find = None if is_whole or others else functools.partial(_config_below, args)
     cfg = load_config(path or DEFAULT_CONFIG, overrides, find_config=find)
     if cfg.model.num_classes == 0:
         names = _labels(cfg, weights) or read_labels(cfg.data.labels, 0, cfg.data.root)
         overrides.append(f"model.num_classes={len(names)}")
         cfg = load_config(path or DEFAULT_CONFIG, overrides, find_config=find)
     return cfg
+
+
+def _config_below(args: argparse.Namespace, cfg: Config) -> Path | None:
+    """Whose network, clips and test are taken over by default: those of the run that is resumed,
+    which needs ``model.pretrained`` no more, or else of those weights."""
+    if args.resume and not starts_anew(args, cfg):
+        folder = cfg.output_dir if args.resume == "auto" else Path(args.resume).parent
+        if (Path(folder) / run_folder.CONFIG).exists():
+            return Path(folder) / run_folder.CONFIG
+    return config_of_pretrained(cfg.model.pretrained)
 
 
 def config_of_pretrained(weights: str) -> Path | None:

@@ -423,6 +423,7 @@ def test_what_is_done_is_not_lost(
     [
         (["."], (), ".: no video in this folder"),
         (["gone.list"], (), "list gone.list cannot be read"),
+        (["a.tar"], (), "a.tar: name a list of what is in it (build_list shards)"),
         (["a.mp4"], ("-w", "gone.pdparams"), "weights gone.pdparams cannot be read"),
         (["a.mp4"], ("-o", "data.num_frames=9"), "not divisible by model.alpha"),
         (["a.mp4"], ("-o", "model.width=16"), "do not fit the network"),

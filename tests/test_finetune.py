@@ -212,6 +212,25 @@ def test_a_step_from_a_tiny_network_and_what_it_leaves(
     assert "top1_label" not in row
 
 
+@pytest.mark.parametrize("resume", ["auto", "output/finetune/SlowFast_epoch_000001_step_000001"])
+def test_a_run_goes_on_without_the_weights_that_it_began_from(resume: str) -> None:
+    """Its network, and how its clips are made, are those of its own config then."""
+    write_pretrained("run/best.pdparams")
+    flags = [
+        "model.pretrained=run/best.pdparams", f"data.root={tiny_data()}", "data.num_workers=0",
+        "train.precise_bn_batches=0",
+    ]  # fmt: skip
+    command = ["-c", FINETUNE, "--device", "cpu", "--max_iters"]
+    assert cli.main([*command, "1", "-o", *flags]) == 0
+    before = load_config("output/finetune/config.yaml")
+    Path("run").rename("elsewhere")
+    resume = resume if resume == "auto" else f"{resume}.pdparams"
+    assert cli.main([*command, "2", "--resume", resume, "-o", *flags]) == 0
+    assert load_config("output/finetune/config.yaml") == before
+    assert Path("output/finetune/SlowFast_epoch_000001_step_000002.pdopt").exists()
+    assert cli.main([*command, "1", "-o", *flags, "output_dir=new"]) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("demo")
 def test_three_commands_from_a_folder_per_class_to_a_prediction(

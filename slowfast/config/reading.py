@@ -43,19 +43,20 @@ def load_config(
     path: str | Path | None = None,
     overrides: list[str] | None = None,
     *,
-    find_config: Callable[[str], Path | None] | None = None,
+    find_config: Callable[[Config], Path | None] | None = None,
 ) -> Config:
     """Reads a YAML file over the defaults, and ``section.key=value`` overrides over that.
 
     Args:
-        find_config: finds the config of the weights ``model.pretrained``, or None. By default the
-            network but for its head, the size of the clips and the test are then as that one says.
+        find_config: from a config with ``model.pretrained``, finds that of those weights, or None.
+            By default the network but for its head, the size of the clips and the test are then as
+            that one says.
 
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, a value does not fit.
     """
     cfg = _over(Config(), path, overrides or [])
-    own = find_config(cfg.model.pretrained) if find_config and cfg.model.pretrained else None
+    own = find_config(cfg) if find_config and cfg.model.pretrained else None
     if own is None:
         validate(cfg)
         return cfg

@@ -98,6 +98,8 @@ def find_videos(paths: list[str], root: Path | None, cfg: Config) -> list["Wante
             if not found:
                 raise ListError(f"{path}: no video in this folder ({', '.join(VIDEO_ENDINGS)})")
             videos += [Wanted(Sample(os.path.join(path, name)), name) for name in found]
+        elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
+            raise ListError(f"{path}: name a list of what is in it (build_list shards)")
         elif path.lower().endswith(LIST_ENDINGS):
             start = root or Path(path).parent
             for entry in read_entries(Path(path), start):
@@ -147,7 +149,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help="from one clip's start to the next's; default: a clip's length")  # fmt: skip
     add("--root", type=Path, help="where a list's paths start from; default: its folder")
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")
-    parser.set_defaults(seed=None, average_clips=None, amp=False, multigrid=False)
+    parser.set_defaults(seed=None, average_clips=None, amp=False, multigrid=False, resume=None)
     args = parser.parse_args(argv)
     args.override = [item for group in args.override for item in group]
     return args
