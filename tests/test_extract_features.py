@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from test_evaluate import save_tiny_model
 from tiny_run import REPOSITORY, environment, tiny_config, tiny_data
 
-from slowfast.config import DataConfig
+from slowfast.config import DataConfig, load_config
 from slowfast.config import TestConfig as ViewsConfig
 from slowfast.data import sliding
 from slowfast.data.annotations import Sample
@@ -270,6 +270,27 @@ def test_readers_and_chunks_change_nothing(weights: Path, videos: Path, tmp_path
         np.testing.assert_array_equal(rows["start"], found[1][name]["start"])
         np.testing.assert_allclose(rows["features"], found[1][name]["features"], rtol=1e-4,
                                    atol=1e-5)  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="readers need shared memory")
+def test_frames_that_readers_hand_over_do_not_pile_up(weights: Path, tmp_path: Path) -> None:
+    """A chunk's frames leave the shared memory once its features are there."""
+    video = write_numbered_video(tmp_path / "a.mp4", 300)
+    cfg = load_config(
+        weights.with_name("config.yaml"), ["data.num_workers=1", "test.views_per_chunk=1"]
+    )
+    mapped: list[int] = []
+
+    def count(done: float, clips: int) -> None:
+        maps = Path("/proc/self/maps").read_text()
+        mapped.append(maps.count("/dev/shm/slowfast"))
+
+    videos = features.sliding_features(
+        network(weights), [Sample(str(video))], cfg, every=0.2, report=count
+    )
+    ((_, rows),) = videos
+    assert not isinstance(rows, VideoError) and len(rows) == len(mapped) == 49
+    assert 0 < max(mapped) <= 4
 
 
 def test_lists_with_and_without_labels(weights: Path, videos: Path, tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def sliding_features(
         num_done = num_clips = 0
         for index, chunk in chunks_in_turn(loader, len(samples), loader.num_workers):
             if isinstance(chunk, ClipChunk):
-                row = (chunk.seconds, chunk_features(model, chunk, cfg))
+                # A copy: else they keep the chunk's frames, which lie in the same shared memory.
+                row = (chunk.seconds.copy(), chunk_features(model, chunk, cfg))
                 parts.setdefault(index, []).append(row)
                 num_clips += len(chunk.clips)
             shares[index] = chunk.share if isinstance(chunk, ClipChunk) else 1.0
