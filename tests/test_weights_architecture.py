@@ -147,19 +147,34 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "stem and res5 disagree": (
         {"s1.pathway0_stem.conv.weight": (80_000, 3, 1, 7, 7)},
-        "its slow pathway has 80000 channels in the stem and 64 in res5's 3x3 convolutions, not "
-        "640000",
+        "s5.pathway0_res0.branch2.b.weight is [64, 64, 1, 3, 3]; by its stem and its classes it "
+        "would be [640000, 640000, 1, 3, 3]",
+    ),
+    "res5 without numbers": (
+        {"s1.pathway1_stem.conv.weight": (800, 3, 5, 7, 7),
+         "s5.pathway1_res0.branch2.b.weight": (6400, 6400, 0, 3, 3)},
+        "s5.pathway1_res0.branch2.b.weight is [6400, 6400, 0, 3, 3]; by its stem and its classes",
+    ),
+    "a stem's kernel of one axis": (
+        {"s1.pathway0_stem.conv.weight": (8, 3, 1, 1001, 7)},
+        "s1.pathway0_stem.conv.weight is [8, 3, 1, 1001, 7]; by its stem and its classes it would",
+    ),
+    "a long lateral kernel": (
+        {"s4_fuse.conv_f2s.weight": (1, 1, 10_001, 1, 1)},
+        "s4_fuse.conv_f2s.weight is [1, 1, 10001, 1, 1]; by its stem and its classes it would be "
+        "[32, 16, 10001, 1, 1]",
     ),
     "no lateral connections": (
-        {"s1_fuse.conv_f2s.weight": None},
-        "it has two pathways without the lateral connection s1_fuse.conv_f2s",
+        {"s4_fuse.conv_f2s.weight": None},
+        "it has two pathways without the lateral connection s4_fuse.conv_f2s",
     ),
     "no classifier": (
         {"head.projection.bias": None}, "it has no classifier (head.projection): features alone, or"
     ),
     "a classifier of another kind": (
         {"head.projection.bias": (4_000_000,)},
-        "head.projection's weight is [288, 3] and its bias [4000000]",
+        "head.projection.weight is [288, 3]; by its stem and its classes it would be "
+        "[288, 4000000]",
     ),
     "not SlowFast": (
         {"s1.pathway0_stem.conv.weight": None},

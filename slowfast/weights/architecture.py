@@ -42,7 +42,7 @@ def model_settings(tensors: Tensors) -> Settings:
         raise WeightsError("it has no classifier (head.projection): features alone, or detection")
     pathways = _pathways(slow, stems[1])
     depths = [_depth(tensors, p, name) for p, name in enumerate(pathways)]
-    _check_size(tensors, pathways)
+    _check_sizes(tensors, pathways)
     settings = {
         "model.num_classes": tensors["head.projection.bias"].size,
         "model.slow_depth": depths[0],
@@ -55,13 +55,15 @@ def model_settings(tensors: Tensors) -> Settings:
     settings |= {"model.width": slow[0]}
     if pathways == ["slow"]:
         return settings | {"model.name": "slow_only"}
-    lateral = _shape(tensors, "s1_fuse.conv_f2s.weight")
+    lateral = _shape(tensors, "s4_fuse.conv_f2s.weight")
     if not lateral:
-        raise WeightsError("it has two pathways without the lateral connection s1_fuse.conv_f2s")
-    if stems[1][0] < 1 or slow[0] % stems[1][0]:
-        raise WeightsError(f"its stems have {slow[0]} and {stems[1][0]} channels, no multiple")
+        raise WeightsError("it has two pathways without the lateral connection s4_fuse.conv_f2s")
+    fast = stems[1][0]
+    _check_shape(tensors, "s4_fuse.conv_f2s.weight", (32 * fast, 16 * fast, lateral[2], 1, 1))
+    if fast < 1 or slow[0] % fast:
+        raise WeightsError(f"its stems have {slow[0]} and {fast} channels, no multiple")
     return settings | {
-        "model.beta_inv": slow[0] // stems[1][0],
+        "model.beta_inv": slow[0] // fast,
         "model.fusion_kernel": lateral[2],
         "model.lateral_norm": "s1_fuse.bn.weight" in tensors,
     }
@@ -89,20 +91,32 @@ def _pathways(first: tuple[int, ...], second: tuple[int, ...]) -> list[str]:
     )
 
 
-def _check_size(tensors: Tensors, pathways: list[str]) -> None:
-    """Raises a WeightsError if the stem and res5 disagree: then a network could be of any size."""
-    for p, name in enumerate(pathways):
-        stem = _shape(tensors, f"s1.pathway{p}_stem.conv.weight")[0]
-        last = (_shape(tensors, f"s5.pathway{p}_res0.branch2.b.weight") or (0,))[0]
-        if last != 8 * stem:
-            raise WeightsError(
-                f"its {name} pathway has {stem} channels in the stem and {last} in res5's 3x3 "
-                f"convolutions, not {8 * stem}"
-            )
-    weight, bias = (tensors.get(f"head.projection.{kind}") for kind in ("weight", "bias"))
-    if weight is None or bias is None or weight.shape[-1:] != bias.shape:
-        shapes = [None if x is None else list(x.shape) for x in (weight, bias)]
-        raise WeightsError(f"head.projection's weight is {shapes[0]} and its bias {shapes[1]}")
+def _check_sizes(tensors: Tensors, pathways: list[str]) -> None:
+    """Raises a WeightsError if tensors that the network's size is told from are not all there.
+
+    Their shapes are compared whole: a small file could claim a network larger than memory.
+    """
+    features = 0
+    for p in range(len(pathways)):
+        stem = f"s1.pathway{p}_stem.conv.weight"
+        channels, _, time, height, _ = _shape(tensors, stem)
+        _check_shape(tensors, stem, (channels, 3, time, height, height))
+        last = 8 * channels
+        _check_shape(tensors, f"s5.pathway{p}_res0.branch2.b.weight", (last, last, 1, 3, 3))
+        features += 4 * last
+    classes = tensors["head.projection.bias"].size
+    _check_shape(tensors, "head.projection.weight", (features, classes))
+
+
+def _check_shape(tensors: Tensors, name: str, expected: tuple[int, ...]) -> None:
+    """Raises a WeightsError if a tensor is of another shape."""
+    if name not in tensors:
+        raise WeightsError(f"{name} is missing")
+    if tensors[name].shape != expected:
+        raise WeightsError(
+            f"{name} is {list(tensors[name].shape)}; by its stem and its classes it would be "
+            f"{list(expected)}"
+        )
 
 
 def _depth(tensors: Tensors, pathway: int, name: str) -> int:
