@@ -274,6 +274,27 @@ def test_a_small_file_cannot_fill_the_memory(path: Path) -> None:
     assert "damaged" in refusal(b"\x80\x02" + ordered, path)
 
 
+def test_a_number_of_many_bytes(path: Path) -> None:
+    """A scalar would be a copy of them, each time."""
+    raw = tb.named("numpy", "dtype") + tb.tuple_of(tb.text("S2000"), b"\x89", b"\x88") + b"R"
+    raw += b"C\xfe" + b"x" * 254
+    data = b"\x80\x04" + tb.named("numpy.core.multiarray", "scalar") + raw + b"\x86R."
+    assert refusal(data, path) == "refused: it holds a number of |S2000"
+
+
+def test_arrays_cannot_be_written_to(path: Path) -> None:
+    """Not either by the rest of the pickle, which may look on one as on a dictionary."""
+    path.write_bytes(pickle.dumps({"a": np.ones(3)}, protocol=5))
+    assert not read_content(path)["a"].flags.writeable
+
+
+def test_a_tensor_of_more_axes_than_arrays_have(path: Path) -> None:
+    content = tb.tensor(tb.storage("0", "Float", 6), (1,) * 40, (1,) * 40)
+    message = refusal(tb.zip_file(content, {"0": ROW}), path)
+    assert message.endswith("a tensor of shape [1, 1, 1, 1, 1, 1, ...], strides [1, 1, 1, 1, 1, 1, "
+                            "...] and offset 0 cannot be")  # fmt: skip
+
+
 PLACES = [
     ((2, 3), (3, 1), 1),
     ((2, 3), (4, 1), 0),

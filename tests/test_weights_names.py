@@ -33,6 +33,7 @@ from slowfast.weights import (
     DamagedError,
     Tensors,
     WeightsError,
+    find_tensors,
     load_pretrained,
     load_weights,
     translate,
@@ -252,3 +253,8 @@ def test_a_torch_file_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no tensors by name") as caught:
         load_weights(net, path)
     assert not isinstance(caught.value, DamagedError)
+
+
+def test_arrays_of_text_are_no_tensors() -> None:
+    content = {"a": np.array(["x"]), "b": np.ones(2, complex), "c": np.ones(2, np.float16), "d": 1}
+    assert list(find_tensors(content)) == ["c"]

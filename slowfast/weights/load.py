@@ -103,5 +103,5 @@ def _load(model: nn.Layer, tensors: Tensors, path: str | Path) -> str:
 def _raise(faults: list[str], path: str | Path) -> None:
     """A WeightsError if there are any; the first ones are named."""
     if faults:
-        shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
-        raise WeightsError(f"weights {path} do not fit the network: {shown}")
+        first = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
+        raise WeightsError(f"weights {path} do not fit the network: {first}")

@@ -49,7 +49,7 @@ def find_tensors(content: object) -> Tensors:
     found = {
         name: value
         for name, value in tensors.items()
-        if isinstance(name, str) and isinstance(value, np.ndarray)
+        if isinstance(name, str) and isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
     }
     wrapped = WRAPPERS.match(next(iter(found), ""))
     if wrapped and all(name.startswith(wrapped[0]) for name in found):

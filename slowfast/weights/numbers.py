@@ -15,9 +15,12 @@ BFLOAT16 = "bf2"
 
 HALF = "f2"
 
+MOST_AXES = 32
+"""Of an array, as NumPy 1 has it."""
+
 
 def itemsize(code: str) -> int:
-    """Bytes of a number: the last digit of its code, as in NumPy's ``f4``, ``c16`` or ``?``."""
+    """Bytes of a number."""
     return 2 if code == BFLOAT16 else np.dtype(code).itemsize
 
 
@@ -50,7 +53,7 @@ def strided(row: Array, offset: int, shape: Sequence[int], strides: Sequence[int
         f"a tensor of shape {shown(list(shape))}, strides {shown(list(strides))} and offset "
         f"{shown(offset)}"
     )
-    if len(shape) != len(strides) or any(
+    if not len(shape) == len(strides) <= MOST_AXES or any(
         type(count) is not int or count < 0 for count in (offset, *shape, *strides)
     ):
         raise ValueError(f"{what} cannot be")

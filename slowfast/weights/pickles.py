@@ -17,6 +17,9 @@ import numpy as np
 from slowfast.weights.errors import one_line, shown
 from slowfast.weights.opcodes import check_steps
 
+LONGEST_SCALAR = 1024
+"""Bytes; a scalar is a copy of its bytes, which a small file can name a thousand times."""
+
 
 class Maker:
     """A function that a pickle may call, and cannot set attributes of."""
@@ -82,7 +85,9 @@ class Dtype:
             UnpicklingError: it is no type of numbers or text.
         """
         if not re.fullmatch(r"[biufcSU][0-9]{1,6}", self._code):
-            raise pickle.UnpicklingError(f"it holds an array of {self._code!r}, not of numbers")
+            raise pickle.UnpicklingError(
+                f"it holds an array of {shown(self._code)}, not of numbers"
+            )
         dtype = np.dtype(self._code)
         return dtype.newbyteorder(">") if self._order == ">" else dtype
 
@@ -108,6 +113,9 @@ class PickledScalar(Pending):
         self._dtype, self._raw = dtype, raw
 
     def value(self, latin1: Callable[[str], bytes]) -> Any:
+        kind = self._dtype.numpy()
+        if kind.itemsize > LONGEST_SCALAR:
+            raise pickle.UnpicklingError(f"it holds a number of {kind}")
         return _array(_bytes(self._raw, latin1), self._dtype, (), "C")[()]
 
 
@@ -123,7 +131,8 @@ def _array(raw: Any, dtype: Dtype, shape: Any, order: str, axes: Any = None) -> 
 
     Not a copy: a small file can name the same bytes a thousand times.
     """
-    flat = np.frombuffer(raw, dtype.numpy())
+    kind = dtype.numpy()
+    flat = np.frombuffer(memoryview(raw).toreadonly(), kind)
     if order == "K":
         return flat.reshape(shape).transpose(axes)
     return flat.reshape(shape, order="F" if order == "F" else "C")
