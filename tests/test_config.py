@@ -141,6 +141,10 @@ def test_a_config_cannot_be_changed() -> None:
         ("data.test_list=", ""),
         ("output_dir=2024", "2024"),
         ("output_dir=2026-05-01", "2026-05-01"),
+        ("output_dir=2026_05_01", "2026_05_01"),  # which YAML 1.1 takes for numbers, as the next
+        ("output_dir=007", "007"),
+        ("output_dir=12:30", "12:30"),
+        ("output_dir=0x_", "0x_"),
         ("data.mean=[0, 0.5, 5e-1]", (0.0, 0.5, 0.5)),
         ("model.temporal_blocks=[1, 2, 3, 4]", (1, 2, 3, 4)),
         ("model.temporal_blocks=[]", ()),
@@ -167,10 +171,10 @@ def test_values_are_cast_by_annotation(override: str, expected: object) -> None:
         ("train.epochs=true", "train.epochs=True is not a whole number"),
         ("train.epochs=[1]", "train.epochs=[1] is not a whole number"),
         ("train.epochs=", "train.epochs='' is not a whole number"),
-        ("train.epochs=.inf", "train.epochs=inf is not a whole number"),
+        ("train.epochs=.inf", "train.epochs='.inf' is not a whole number"),
         ("optim.base_lr=fast", "optim.base_lr='fast' is not a number"),
         ("optim.base_lr=no", "optim.base_lr=False is not a number"),
-        ("optim.base_lr=.nan", "optim.base_lr=nan is not a number"),
+        ("optim.base_lr=.nan", "optim.base_lr='.nan' is not a number"),
         ("optim.base_lr=inf", "optim.base_lr='inf' is not a number"),
         ("optim.nesterov=1", "optim.nesterov=1 is not true or false"),
         ("optim.nesterov=0", "optim.nesterov=0 is not true or false"),
@@ -241,9 +245,18 @@ def test_an_override_without_key_and_value_is_refused(override: str) -> None:
     assert message == f"override '{override}' is not of the form section.key=value"
 
 
-def test_an_override_that_is_not_yaml_is_refused() -> None:
-    message = refusal(overrides=["data.mean=[1, 2"])
-    assert message == "override 'data.mean=[1, 2': the value is not YAML"
+@pytest.mark.parametrize("value", ["[1, 2", "!!int x", "[" * 2000])
+def test_an_override_that_is_not_yaml_is_refused(value: str) -> None:
+    message = refusal(overrides=[f"data.mean={value}"])
+    assert message == f"override 'data.mean={value}': the value is not YAML"
+
+
+def test_a_message_shows_the_beginning_of_a_large_value(tmp_path: Path) -> None:
+    """Here of 2^40 numbers."""
+    twice = ", ".join(f"&a{i + 1} [*a{i}, *a{i}]" for i in range(40))
+    message = refusal(write(tmp_path, f"output_dir: [&a0 [1], {twice}]"))
+    assert message.endswith("...] is not text")
+    assert len(message) < 1000
 
 
 @pytest.mark.parametrize(
@@ -337,9 +350,10 @@ def test_values_that_depend_on_each_other_can_be_changed_together() -> None:
         (b"model:\n\talpha: 4\n", "is not YAML: "),
         ("output_dir: Größe".encode("latin-1"), "is not UTF-8 text"),
         (b"just some words", "is not a mapping of sections"),
+        (b"[" * 2000, "is not YAML: "),
         (b"- model\n- data\n", "is not a mapping of sections"),
     ],
-    ids=["missing", "open brace", "tab", "latin-1", "scalar", "list"],
+    ids=["missing", "open brace", "tab", "latin-1", "scalar", "brackets", "list"],
 )
 def test_files_that_are_no_config_are_refused(
     tmp_path: Path, content: bytes | None, complaint: str

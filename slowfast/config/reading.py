@@ -12,6 +12,8 @@ import contextlib
 import dataclasses
 import difflib
 import math
+import re
+import reprlib
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +26,29 @@ from slowfast.config.schema import Config, ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML, in which a date is text: ``output_dir=2026-05-01`` names a folder."""
+    """Plain YAML, in which a number is what looks like one, and all else is text.
+
+    ``output_dir=2026-05-01`` names a folder, and so do ``2026_05_01``, ``007`` and ``12:30``, which
+    YAML 1.1 takes for a date, for 20,260,501, for 7 and for 750.
+    """
 
     yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        first: [(tag, pattern) for tag, pattern in resolvers
+                if not tag.endswith((":timestamp", ":int", ":float"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    }  # fmt: skip
+
+
+for _tag, _pattern in (
+    ("int", r"[-+]?(0|[1-9][0-9]{0,19})$"),
+    ("float", r"[-+]?(0|[1-9][0-9]*)\.[0-9]*$"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list("-+0123456789")
+    )
+
+_NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
+"""What its parser raises: also of ``!!int x``, and of 1,000 brackets."""
 
 
 _OWN_HEAD = ("num_classes", "dropout", "pretrained")
@@ -94,7 +113,7 @@ def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
             raise ConfigError(f"override '{item}' is not of the form section.key=value")
         try:
             value = yaml.load(text, _Loader)
-        except yaml.YAMLError as error:
+        except _NO_YAML as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
         if _is_text(key) and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
             value = text.strip()  # 2024_05 is no number here, and "videos #1" does not end at "#"
@@ -142,7 +161,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"config {path} is not UTF-8 text") from error
-    except yaml.YAMLError as error:
+    except _NO_YAML as error:
         raise ConfigError(f"config {path} is not YAML: {' '.join(str(error).split())}") from error
     if tree is None:
         return {}
@@ -154,7 +173,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _build(cls: Any, tree: dict[str, Any], *, prefix: str, where: str, base: Any = None) -> Any:
     """An instance of the dataclass ``cls``: ``tree``'s values over ``base`` or the defaults."""
     if not isinstance(tree, dict):
-        raise ConfigError(f"{where}'{prefix.rstrip('.')}' is a section, got {tree!r}")
+        raise ConfigError(f"{where}'{prefix.rstrip('.')}' is a section, got {_shown(tree)}")
     base = cls() if base is None else base
     hints = typing.get_type_hints(cls)
     values = {}
@@ -180,12 +199,14 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
             return "off"  # which YAML takes for false
         if value in allowed and not isinstance(value, bool):
             return allowed[allowed.index(value)]  # 50 for 50.0
-        raise ConfigError(f"{where}{name}={value!r} is not one of {', '.join(map(str, allowed))}")
+        raise ConfigError(
+            f"{where}{name}={_shown(value)} is not one of {', '.join(map(str, allowed))}"
+        )
     if origin is tuple:
         if isinstance(value, list | tuple):
             element = typing.get_args(kind)[0]
             return tuple(_cast(item, element, name, where) for item in value)
-        raise ConfigError(f"{where}{name}={value!r} is not a list")
+        raise ConfigError(f"{where}{name}={_shown(value)} is not a list")
     if isinstance(value, bool) == (kind is bool) and isinstance(value, bool | int | float | str):
         if kind in (bool, str) or (kind is int and isinstance(value, int)):
             return kind(value)
@@ -194,7 +215,12 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
             if math.isfinite(number) and (kind is float or number == int(number)):
                 return kind(number)
     wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
-    raise ConfigError(f"{where}{name}={value!r} is not {wanted}")
+    raise ConfigError(f"{where}{name}={_shown(value)} is not {wanted}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; of a list or a section the beginning, as it may hold one many times."""
+    return reprlib.repr(value) if isinstance(value, list | dict) else repr(value)
 
 
 def _is_text(name: str) -> bool:

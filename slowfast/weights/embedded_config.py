@@ -13,8 +13,9 @@ from slowfast.weights.architecture import Settings
 from slowfast.weights.errors import WeightsError, one_line, shown
 from slowfast.weights.python_literals import Assigned, last_with, read_assignments
 
-LONGEST = 300_000
-"""Characters of a config; mmaction2's have about 10,000."""
+LONGEST = 100_000
+"""Characters of a config; mmaction2's have about 10,000. Python 3.10's parser ends the process at
+about 120,000 brackets or dots in a row."""
 
 FAULTS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError,
           SyntaxError, TypeError, ValueError)  # fmt: skip
@@ -77,10 +78,16 @@ def _known(settings: Settings) -> Settings:
     known = {}
     for key, value in settings.items():
         items = value if isinstance(value, list) else [value]
-        simple = all(isinstance(item, bool | int | float | str) for item in items)
         if value is not None:
-            known[key] = value if simple else shown(value)
+            known[key] = value if all(map(_is_simple, items)) else shown(value)
     return known
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether it is a text or a number, not one of thousands of digits."""
+    if isinstance(value, int):
+        return value.bit_length() < 64
+    return isinstance(value, float | str)
 
 
 def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
