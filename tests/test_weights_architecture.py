@@ -425,7 +425,8 @@ def test_mmaction2s_config_of_1x() -> None:
     text = text.replace("test_cfg=dict(average_clips", "cls_head=dict(average_clips")
     text += "\nmodel['data_preprocessor'] = 3"
     text += "\nmodel = dict(data_preprocessor=dict(mean=(100, 110.5, 127.5), std=[51, 25.5, 60]))"
-    assert home_of(mmaction2, meta={"cfg": text}) == (config_of(FROM_MMACTION2), [])
+    expected = FROM_MMACTION2 | {"test": FROM_MMACTION2["test"] | {"protocol": "mmaction2-1.2"}}
+    assert home_of(mmaction2, meta={"cfg": text}) == (config_of(expected), [])
 
 
 @pytest.mark.parametrize(

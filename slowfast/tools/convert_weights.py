@@ -11,7 +11,6 @@ the file, or asked for; of published weights it is known.
 """
 
 import argparse
-import hashlib
 import shlex
 import sys
 from pathlib import Path
@@ -31,6 +30,7 @@ from slowfast.weights import (
     load_checkpoint,
     read_checkpoint,
 )
+from slowfast.weights.cache import file_digest
 from slowfast.weights.catalogue import fetch, find
 from slowfast.weights.errors import one_line
 
@@ -170,18 +170,10 @@ def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
     """The config, with where it comes from."""
     lines = [
         one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
-        f"source      {one_line(src.name)}, SHA-256 {_sha256(src)}",
+        f"source      {one_line(src.name)}, SHA-256 {file_digest(src)}",
         *rows,
     ]
     return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

@@ -25,6 +25,10 @@ FROM_IMAGES = ("ssv2", "charades", "ava", "ptvssv2", "ptvcharades")
 """PySlowFast's data sets that are read as pictures through OpenCV, thus as BGR."""
 
 
+MMACTION2_TESTS = {"config": None, "cfg": "mmaction2-1.2"}
+"""Where the config of 0.x and of 1.x is, and its test.protocol if it is not the system's usual."""
+
+
 class Embedded(NamedTuple):
     """What a config beside the weights says."""
 
@@ -45,11 +49,12 @@ def embedded_settings(content: object) -> Embedded:
     if not isinstance(content, dict):
         return Embedded({})
     meta, cfg = content.get("meta"), content.get("cfg")
-    texts = [meta.get(key) for key in ("config", "cfg")] if isinstance(meta, dict) else []
+    texts = meta if isinstance(meta, dict) else {}
     try:
-        for text in texts:
+        for key, protocol in MMACTION2_TESTS.items():
+            text = texts.get(key)
             if isinstance(text, str) and text.strip():
-                return _mmaction2(read_assignments(_short(text)))
+                return _mmaction2(read_assignments(_short(text)), protocol)
         if isinstance(cfg, str):
             cfg = yaml.load(_short(cfg), _Loader)
         return _pyslowfast(cfg) if isinstance(cfg, dict) else Embedded({})
@@ -165,7 +170,7 @@ def _refuse_pyslowfast(get: Any) -> None:
         )
 
 
-def _mmaction2(assigned: Assigned) -> Embedded:
+def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
     """See configs/recognition/slowfast/ of mmaction2."""
     model, backbone = ("model",), ("model", "backbone")
     alpha = last_with(assigned, *backbone, "speed_ratio")
@@ -201,6 +206,7 @@ def _mmaction2(assigned: Assigned) -> Embedded:
         "test.short_side": sides[0] if len(sides) == 1 else None,  # beside -1
         "test.crop_size": (three or centre).get("crop_size"),
         "test.average_clips": average if average in ("prob", "score") else None,
+        "test.protocol": protocol,
     }
     return Embedded(_known(settings))
 
