@@ -27,7 +27,6 @@ from slowfast.files import error_line
 from slowfast.flags import is_training, parse_args
 from slowfast.inputs import (
     Inputs,
-    config_of_pretrained,
     read_described,
     read_inputs,
     starts_anew,
@@ -195,7 +194,7 @@ def _start(args: argparse.Namespace, inputs: Inputs) -> VideoClassifier:
     if inputs.weights is not None:
         logger.info(load_weights(model, inputs.weights))
     elif cfg.model.pretrained and starts_anew(args, cfg):
-        own = config_of_pretrained(cfg.model.pretrained)
+        own = run_folder.own_config(cfg.model.pretrained)
         if own:
             logger.info(f"network, clips and test as in {own}, but for what -c and -o say of them")
         logger.info(load_pretrained(model, cfg.model.pretrained))

@@ -61,7 +61,7 @@ def network(
     if published is not None:
         net = build(**published.arguments | given)
         lines = [clip_line(published.num_frames, 2, *published.colours)]
-    elif (config := config_beside(path)) is not None:
+    elif (config := run_folder.own_config(path)) is not None:
         overrides = [f"model.{name}={json.dumps(value)}" for name, value in given.items()]
         cfg = load_config(config, overrides)
         net = build_model(cfg.model, cfg.data.crop_size)
@@ -75,14 +75,6 @@ def network(
         net = build(**arguments | given)
     print(load_pretrained(net, path), *lines, sep="\n")
     return net
-
-
-def config_beside(weights: Path) -> Path | None:
-    """The config that a conversion or a training has written beside weights of ours."""
-    for config in (weights.with_suffix(".yaml"), weights.with_name(run_folder.CONFIG)):
-        if weights.suffix == ".pdparams" and config.is_file():
-            return config
-    return None
 
 
 def clip_line(num_frames: int, stride: int, mean: list[float], std: list[float]) -> str:

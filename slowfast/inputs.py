@@ -149,7 +149,7 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
     path = args.config
     if path is None and weights is not None:
         _require_weights(weights)
-        path = _config_beside(weights)
+        path = run_folder.config_beside(weights)
         if not path.exists():
             raise ConfigError(NO_CONFIG.format(path, weights))
     is_whole = args.config is None and weights is not None  # as training has written it
@@ -170,19 +170,7 @@ def _config_below(args: argparse.Namespace, cfg: Config) -> Path | None:
         folder = cfg.output_dir if args.resume == "auto" else Path(args.resume).parent
         if (Path(folder) / run_folder.CONFIG).exists():
             return Path(folder) / run_folder.CONFIG
-    return config_of_pretrained(cfg.model.pretrained)
-
-
-def config_of_pretrained(weights: str) -> Path | None:
-    """The config of weights that training starts from, if it is there and ours."""
-    path = _config_beside(weights)  # another system's weights may have its YAML there
-    return path if weights.endswith(".pdparams") and path.exists() else None
-
-
-def _config_beside(weights: str) -> Path:
-    """``NAME.yaml``, which is of these very weights, or else the config of their folder."""
-    own = Path(weights).with_suffix(".yaml")
-    return own if own.exists() else Path(weights).parent / run_folder.CONFIG
+    return run_folder.own_config(cfg.model.pretrained)
 
 
 def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:

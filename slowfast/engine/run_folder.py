@@ -32,6 +32,24 @@ def write_config(cfg: Config, class_names: list[str] | None = None) -> None:
         write_whole(Path(cfg.output_dir) / LABELS, "".join(f"{name}\n" for name in class_names))
 
 
+def config_beside(weights: str | Path) -> Path:
+    """Where the config of weights is: ``NAME.yaml``, of these very ones, else that of the folder.
+
+    The latter need not be there.
+    """
+    own = Path(weights).with_suffix(".yaml")
+    return own if own.is_file() else own.with_name(CONFIG)
+
+
+def own_config(weights: str | Path) -> Path | None:
+    """The config that a training or a conversion has written beside weights of ours, if any.
+
+    Beside weights of other endings may lie a YAML of another system.
+    """
+    config = config_beside(weights)
+    return config if Path(weights).suffix == ".pdparams" and config.is_file() else None
+
+
 @contextlib.contextmanager
 def sole_run(folder: str, doing: str = "training") -> Iterator[None]:
     """Keeps other runs out of an output folder while it is entered and this process lives.
