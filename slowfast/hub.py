@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import slowfast.models
-from slowfast.config import load_config
+from slowfast.config import ConfigError, DataConfig, config_of, load_config
 from slowfast.engine import run_folder
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
@@ -17,14 +17,6 @@ from slowfast.weights.protocol import published_like
 SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "average_positions",
               "stem_kernel")  # fmt: skip
 """Arguments of the constructors that are called as the config's settings are."""
-CLIP = ("num_frames", "sampling_stride", "mean", "std")
-DEFAULTS: dict[str, Any] = {
-    "model.head_pooling": "dense",
-    "data.sampling_stride": 2,
-    "data.mean": [0.45, 0.45, 0.45],
-    "data.std": [0.225, 0.225, 0.225],
-}
-"""Of a file that does not say otherwise: the config's own."""
 
 
 def network(
@@ -58,18 +50,11 @@ def network(
     if published is not None:
         _check(published, constructor)
     path = fetch(source)
-    if published is not None:
-        net = build(**published.arguments | given)
-        lines = [clip_line(published.num_frames, 2, *published.colours)]
-    elif (config := run_folder.own_config(path)) is not None:
+    if published is None and (config := run_folder.own_config(path)) is not None:
         overrides = [f"model.{name}={json.dumps(value)}" for name, value in given.items()]
         cfg = load_config(config, overrides)
         net = build_model(cfg.model, cfg.data.crop_size)
-        data = cfg.data
-        lines = [
-            f"the network is the one of {config}",
-            clip_line(data.num_frames, data.sampling_stride, [*data.mean], [*data.std]),
-        ]
+        lines = [f"the network is the one of {config}", clip_line(cfg.data)]
     else:
         arguments, lines = _recognised(path, constructor, given)
         net = build(**arguments | given)
@@ -77,11 +62,11 @@ def network(
     return net
 
 
-def clip_line(num_frames: int, stride: int, mean: list[float], std: list[float]) -> str:
+def clip_line(data: DataConfig) -> str:
     """What clips weights were trained on."""
     return (
-        f"its clips: {num_frames} frames, 1 of {stride} at 30 per second, RGB / 255, less "
-        f"{mean}, divided by {std}"
+        f"its clips: {data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
+        f"per second, RGB / 255, less {[*data.mean]}, divided by {[*data.std]}"
     )
 
 
@@ -104,6 +89,7 @@ def _recognised(
 
     Raises:
         WeightsError: it has no network of ours, or one with another alpha.
+        ConfigError: what is recognised does not fit together.
     """
     official = CATALOGUE[OFFICIAL[constructor]]
     own = {"model.alpha": official.alpha, "data.num_frames": official.num_frames}
@@ -111,25 +97,23 @@ def _recognised(
     try:
         known = embedded_settings(checkpoint.content).settings
         home = home_settings(checkpoint, {key: own[key] for key in own if key not in known})
-    except WeightsError as error:
-        raise WeightsError(f"weights {path}: {error}") from error
-    settings = DEFAULTS | home.settings
-    if settings["model.alpha"] != official.alpha:
+        cfg = config_of(home.settings)
+    except (WeightsError, ConfigError) as error:
+        raise type(error)(f"weights {path}: {error}") from error
+    if cfg.model.alpha != official.alpha:
         raise WeightsError(
-            f"weights {path} have alpha {settings['model.alpha']}, {constructor} "
-            f"{official.alpha}: load them with another constructor"
+            f"weights {path} have alpha {cfg.model.alpha}, {constructor} {official.alpha}: load "
+            "them with another constructor"
         )
-    like = published_like(settings) if "model.alpha" not in known else []
+    like = published_like(home.settings) if "model.alpha" not in known else []
     if like and "fusion_kernel" not in given and official.alpha not in [row[1] for row in like]:
         raise WeightsError(
             f"weights {path} are like those of {', '.join(name for name, *_ in like)}, whose alpha "
             f"is {like[0][1]}, and {constructor} has {official.alpha}: load them with another "
-            f"constructor, or say fusion_kernel={settings['model.fusion_kernel']}"
+            f"constructor, or say fusion_kernel={cfg.model.fusion_kernel}"
         )
-    arguments = {name: settings[f"model.{name}"] for name in SAME_NAMES
-                 if f"model.{name}" in settings}  # fmt: skip
-    arguments["temporal_blocks"] = tuple(settings["model.temporal_blocks"]) or None
-    if settings["model.head_pooling"] == "global":
+    arguments = {name: getattr(cfg.model, name) for name in SAME_NAMES}
+    arguments["temporal_blocks"] = cfg.model.temporal_blocks or None
+    if cfg.model.head_pooling == "global":
         arguments["pool_size"] = None
-    line = clip_line(*(settings[f"data.{name}"] for name in CLIP))
-    return arguments, [line, *home.notes]
+    return arguments, [clip_line(cfg.data), *home.notes]

@@ -19,7 +19,6 @@ from foreign_names import (
 
 from slowfast.config import Config, ConfigError, ModelConfig, config_of, dump_changes, load_config
 from slowfast.models.zoo import build_model
-from slowfast.tools.convert_weights import sections
 from slowfast.weights import (
     Checkpoint,
     Settings,
@@ -57,10 +56,6 @@ def checkpoint(state: Tensors, **content: Any) -> Checkpoint:
     return Checkpoint(Path("a.pth"), content, translate(find_tensors(content)))
 
 
-def config(settings: Settings) -> Config:
-    return config_of(sections(settings))
-
-
 # SPEC's table of published networks, by the configs that train them; the width is ours.
 PUBLISHED = {
     "4x16": "slowfast",
@@ -87,7 +82,7 @@ def test_every_published_network_of_every_system_is_told(name: str) -> None:
     ours = small_tensors(cfg.model)
     for system in SYSTEMS:
         found = translate(system(ours))
-        told = config(model_settings(found.tensors)).model
+        told = config_of(model_settings(found.tensors)).model
         for key in TOLD:
             assert getattr(told, key) == getattr(cfg.model, key), (system, key)
 
@@ -97,12 +92,12 @@ def test_one_pathway_alone_is_told(name: str, width: int) -> None:
     model = tiny(name=name, slow_depth=26, fast_depth=26, width=width, alpha=1)
     for system in (dict, paddlevideo, pyslowfast, caffe2):
         home = home_settings(checkpoint(system(small_tensors(model))), {"data.num_frames": 8})
-        assert config(home.settings).model == model
+        assert config_of(home.settings).model == model
 
 
 def test_a_stems_kernel_and_widths_are_told() -> None:
     model = tiny(stem_kernel=3, width=16, beta_inv=2, fast_depth=26, fusion_kernel=9)
-    told = config(model_settings(small_tensors(model))).model
+    told = config_of(model_settings(small_tensors(model))).model
     assert told == model
 
 
@@ -232,7 +227,7 @@ def test_each_systems_habits(system: Any, differs: dict[str, Any]) -> None:
     home = home_settings(checkpoint(system(small_tensors(model))), ALPHA_AND_FRAMES)
     of_tiny = {"alpha": 4, "slow_depth": 14, "fast_depth": 14, "width": 8, "num_classes": 3}
     expected = {**differs, "model": of_tiny | differs.get("model", {})}
-    assert config(home.settings) == config_of(expected)
+    assert config_of(home.settings) == config_of(expected)
     assert (home.notes, home.embedded) == ([], {})
 
 
@@ -309,7 +304,7 @@ FROM_PYSLOWFAST: dict[str, dict[str, Any]] = {
 
 def home_of(system: Any, given: Settings | None = None, **content: Any) -> tuple[Config, list[str]]:
     home = home_settings(checkpoint(system(small_tensors(tiny())), **content), given or {})
-    return config(home.settings), home.notes
+    return config_of(home.settings), home.notes
 
 
 def test_pyslowfasts_config_as_text_and_as_a_mapping() -> None:
@@ -369,7 +364,7 @@ def test_one_pathway_has_no_use_for_pyslowfasts_alpha() -> None:
     state = pyslowfast(small_tensors(tiny(name="slow_only")))
     text = PYSLOWFAST.replace("ARCH: slowfast", "ARCH: slow")
     home = home_settings(checkpoint(state, cfg=text), {})
-    assert config(home.settings).model == tiny(name="slow_only", alpha=1)
+    assert config_of(home.settings).model == tiny(name="slow_only", alpha=1)
 
 
 MMACTION2 = """
@@ -506,7 +501,7 @@ def test_a_small_config_cannot_claim_much(key: str, content: dict[str, Any]) -> 
     assert home.settings[key].startswith("[[[[[[[...], [...]]")
     assert len(home.settings[key]) < 310
     with pytest.raises(ConfigError, match=rf"{key}='\[\[.* is not a whole number"):
-        config(home.settings)
+        config_of(home.settings)
 
 
 def test_changes_alone_are_dumped(tmp_path: Path) -> None:

@@ -129,12 +129,19 @@ def dump_config(cfg: Config) -> str:
     return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
 
 
-def config_of(tree: dict[str, Any]) -> Config:
-    """A config from sections of values over the defaults.
+def config_of(settings: dict[str, Any]) -> Config:
+    """A config from values by key, such as ``model.alpha``, or by section, over the defaults.
 
     Raises:
         ConfigError: a key is unknown, or a value does not fit.
     """
+    tree: dict[str, Any] = {}
+    for key, value in settings.items():
+        section, dot, name = key.partition(".")
+        if dot:
+            tree.setdefault(section, {})[name] = value
+        else:
+            tree[section] = value
     cfg: Config = _build(Config, tree, prefix="", where="")
     validate(cfg)
     return cfg

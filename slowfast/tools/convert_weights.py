@@ -14,7 +14,6 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from slowfast.config import Config, ConfigError, config_of, dump_changes
 from slowfast.data.annotations import ListError, read_labels
@@ -89,7 +88,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     checkpoint = read_checkpoint(src)
     try:
         home = home_settings(checkpoint, given)
-        cfg = config_of(sections(home.settings))
+        cfg = config_of(home.settings)
     except (WeightsError, ConfigError) as error:
         raise type(error)(f"weights {src}: {one_line(error)}") from error
     if cfg.data.labels:
@@ -117,15 +116,6 @@ def _check_places(src: Path, dst: Path, force: bool) -> None:
             raise WeightsError(f"{path} is what is to be converted: name another file")
         if path.exists() and not force:
             raise WeightsError(f"{path} is there already: name another file, or say --force")
-
-
-def sections(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Values by section and key."""
-    sections: dict[str, dict[str, Any]] = {}
-    for key, value in settings.items():
-        section, _, name = key.partition(".")
-        sections.setdefault(section, {})[name] = value
-    return sections
 
 
 def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -> list[str]:

@@ -10,9 +10,7 @@ from typing import Any, NamedTuple
 from slowfast.weights.download import download
 from slowfast.weights.errors import WeightsError
 
-MMACTION2: dict[str, Any] = dict(slow_frames="strided", pool_size=None)
-PYTORCHVIDEO: dict[str, Any] = dict(average_positions="score")
-NO_NORM: dict[str, Any] = MMACTION2 | dict(lateral_norm=False)
+NO_NORM: dict[str, Any] = dict(lateral_norm=False)
 
 
 class Published(NamedTuple):
@@ -24,7 +22,7 @@ class Published(NamedTuple):
     constructor: str
     """The function of ``slowfast.models`` that builds its network ..."""
     arguments: dict[str, Any]
-    """... with these arguments over its own."""
+    """... with these arguments over its own; what else it needs is the system's, see ``HABITS``."""
     alpha: int
     """Fast frames per slow frame, as that network has it; no tensor tells."""
     top1: float
@@ -44,13 +42,6 @@ class Published(NamedTuple):
         """By the config's keys, what the file itself may not tell."""
         own = {"model.alpha": self.alpha, "data.num_frames": self.num_frames}
         return own | {"data.labels": self.labels, **self.test}
-
-    @property
-    def colours(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of RGB in [0, 1] that its frames are normalised by."""
-        if self.page == OPENMMLAB:
-            return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-        return [0.45, 0.45, 0.45], [0.225, 0.225, 0.225]
 
 
 PADDLE = "https://github.com/PaddlePaddle/PaddleVideo/blob/develop/docs/en/model_zoo/recognition/slowfast.md"
@@ -105,16 +96,16 @@ CATALOGUE = {
         f"{_BCEBOS}SlowFast_8*8.pdparams", PADDLE, R50_8X8, {}, 4, 75.84, 92.33, test=AT_224
     ),
     "pytorchvideo/SLOWFAST_4x16_R50": Published(
-        f"{_PTV}SLOWFAST_4x16_R50.pyth", PTV, R50_4X16, PYTORCHVIDEO, 8, 75.34, 91.89
+        f"{_PTV}SLOWFAST_4x16_R50.pyth", PTV, R50_4X16, {}, 8, 75.34, 91.89
     ),
     "pytorchvideo/SLOWFAST_8x8_R50": Published(
-        f"{_PTV}SLOWFAST_8x8_R50.pyth", TORCH_HUB, R50_8X8, PYTORCHVIDEO, 4, 76.94, 92.69
+        f"{_PTV}SLOWFAST_8x8_R50.pyth", TORCH_HUB, R50_8X8, {}, 4, 76.94, 92.69
     ),
     "pytorchvideo/SLOWFAST_8x8_R101": Published(
-        f"{_PTV}SLOWFAST_8x8_R101.pyth", TORCH_HUB, R101, PYTORCHVIDEO, 4, 77.90, 93.27
+        f"{_PTV}SLOWFAST_8x8_R101.pyth", TORCH_HUB, R101, {}, 4, 77.90, 93.27
     ),
     "pytorchvideo/SLOWFAST_16x8_R101_50_50": Published(
-        f"{_PTV}SLOWFAST_16x8_R101_50_50.pyth", PTV, "slowfast_16x8_r101_50_50", PYTORCHVIDEO,
+        f"{_PTV}SLOWFAST_16x8_R101_50_50.pyth", PTV, "slowfast_16x8_r101_50_50", {},
         4, 78.70, 93.61, 64,
     ),
     "pyslowfast/SLOWFAST_4x16_R50": Published(
@@ -152,19 +143,19 @@ CATALOGUE = {
     ),
     "mmaction2/slowfast_r50_8x8x1_256e_steplr": _openmmlab(
         "slowfast_r50_8x8x1_256e_kinetics400_rgb_steplr-43988bac.pth",
-        R50_8X8, MMACTION2, 4, 76.34, 92.61,
+        R50_8X8, {}, 4, 76.34, 92.61,
     ),
     "mmaction2/slowfast_multigrid_r50_8x8x1_358e": _openmmlab(
         "slowfast_multigrid_r50_8x8x1_358e_kinetics400_rgb-f82bd304.pth",
-        R50_8X8, MMACTION2, 4, 76.07, 92.21,
+        R50_8X8, {}, 4, 76.07, 92.21,
     ),
     "mmaction2/slowfast_prebn_r50_8x8x1_256e_steplr": _openmmlab(
         "slowfast_prebn_r50_8x8x1_256e_kinetics400_rgb_steplr-28474e54.pth",
-        R50_8X8, MMACTION2, 4, 76.58, 92.85,
+        R50_8X8, {}, 4, 76.58, 92.85,
     ),
     "mmaction2/slowfast_r101_r50_4x16x1_256e": _openmmlab(
         "slowfast_r101_4x16x1_256e_kinetics400_rgb_20210218-d8b58813.pth",
-        "slowfast_r101_r50_4x16", MMACTION2, 8, 76.69, 93.07,
+        "slowfast_r101_r50_4x16", {}, 8, 76.69, 93.07,
     ),
     "mmaction2/slowfast_r101_8x8x1_256e": _openmmlab(
         "slowfast_r101_8x8x1_256e_kinetics400_rgb_20210218-0dd54025.pth",
@@ -172,11 +163,11 @@ CATALOGUE = {
     ),
     "mmaction2/slowfast_r152_r50_4x16x1_256e": _openmmlab(
         "slowfast_r152_4x16x1_256e_kinetics400_rgb_20210122-bdeb6b87.pth",
-        "slowfast_r152_r50_4x16", MMACTION2, 8, 77.13, 93.20,
+        "slowfast_r152_r50_4x16", {}, 8, 77.13, 93.20,
     ),
     "mmaction2/slowfast_r50_16x8x1_22e_sthv1": _openmmlab(
         "slowfast_r50_16x8x1_22e_sthv1_rgb_20211202-aaaf9279.pth",
-        "slowfast_r50_16x8_sthv1", MMACTION2, 4, 49.67, 79.00, num_frames=64,
+        "slowfast_r50_16x8_sthv1", {}, 4, 49.67, 79.00, num_frames=64,
         labels="sthv1", test={"test.num_clips": 1, "test.num_crops": 1},
     ),
 }  # fmt: skip
