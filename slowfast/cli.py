@@ -25,18 +25,14 @@ from slowfast.engine.stop import Terminated
 from slowfast.engine.summary import draw_schedule, summary_text
 from slowfast.files import error_line
 from slowfast.flags import is_training, parse_args
-from slowfast.inputs import (
-    Inputs,
-    read_described,
-    read_inputs,
-    starts_anew,
-)
+from slowfast.inputs import Inputs, read_inputs
 from slowfast.log import logger, start_logging
 from slowfast.models.freeze import freeze, freeze_batch_norm
 from slowfast.models.norm import NO_SYNC_ON_CPU, sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
 from slowfast.optim import build_optimizer
+from slowfast.run_config import class_names, read_config, starts_anew
 from slowfast.weights import WeightsError, load_pretrained, load_weights
 
 USER_ERRORS = (
@@ -80,7 +76,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.summary:
-        cfg = read_described(args)
+        cfg = read_config(args, None)
+        class_names(cfg, None)  # whether they fit
         print(summary_text(cfg))
         print(f"learning rate, drawn: {draw_schedule(cfg)}")
         return 0

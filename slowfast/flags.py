@@ -109,3 +109,17 @@ def _at_least_one(text: str) -> int:
 def is_training(args: argparse.Namespace) -> bool:
     """Whether neither another mode was asked for."""
     return not (args.test or args.summary or args.infer is not None)
+
+
+def overrides(args: argparse.Namespace) -> list[str]:
+    """What flags say of the config, as ``section.key=value``."""
+    found = list(args.override)
+    if args.seed is not None:
+        found.append(f"seed={args.seed}")
+    if args.average_clips is not None:
+        found.append(f"test.average_clips={args.average_clips}")
+    if args.amp:
+        found.append(f"train.amp={args.amp_level or 'O1'}")
+    if args.multigrid:
+        found.append("train.multigrid=true")
+    return found

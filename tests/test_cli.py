@@ -14,7 +14,7 @@ import paddle
 import pytest
 from tiny_run import main_py
 
-from slowfast import cli, inputs
+from slowfast import cli, inputs, run_config
 from slowfast.config import Config, ModelConfig, load_config
 from slowfast.engine import evaluate
 from slowfast.flags import parse_args
@@ -90,7 +90,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "eval": None, "out": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
-    assert load_config(inputs.DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
+    assert load_config(run_config.DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
 
 
 def test_flags_of_training() -> None:
@@ -372,7 +372,7 @@ def test_another_number_of_class_names(mode: list[str], capsys: pytest.CaptureFi
     )
     assert message == f"labels.txt: 2 class names for model.num_classes=5 {advice}"
     wrong = ["model.num_classes=12", "data.train_list=train.list"]
-    message = refusal([*mode, "-c", str(inputs.DEFAULT_CONFIG), "-o", *wrong], capsys)
+    message = refusal([*mode, "-c", str(run_config.DEFAULT_CONFIG), "-o", *wrong], capsys)
     assert message.endswith(f"kinetics400.txt: 400 class names for model.num_classes=12 {advice}")
     assert not Path("out").exists() and not Path("output").exists()
 

@@ -12,7 +12,7 @@ import pytest
 from demo_run import run_in
 from tiny_run import REPOSITORY, tiny_data
 
-from slowfast import cli, inputs
+from slowfast import cli, run_config
 from slowfast.config import Config, ConfigError, dump_config, load_config
 from slowfast.data.annotations import read_labels, read_list
 from slowfast.data.moving_shapes import CLASS_NAMES, WHATS, render_clip, write_video
@@ -59,7 +59,7 @@ def write_pretrained(path: str, *overrides: str, beside: str = "config.yaml") ->
 
 def config_of(*flags: str) -> Config:
     """The config that a training run with these flags has."""
-    return inputs.read_config(parse_args(list(flags)), None)
+    return run_config.read_config(parse_args(list(flags)), None)
 
 
 def started_from(path: str, *overrides: str) -> Config:

@@ -45,14 +45,14 @@ def extract_features(args: argparse.Namespace) -> int:
     from slowfast.data.worker import ReaderDiedError
     from slowfast.engine.extract import extract, require_own_targets
     from slowfast.engine.run_folder import FolderError
-    from slowfast.inputs import read_config
     from slowfast.log import logger, start_logging
     from slowfast.models.zoo import build_model
+    from slowfast.run_config import config_for
     from slowfast.weights import WeightsError, load_pretrained
 
     paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash
     try:
-        cfg = read_config(args, args.weights)
+        cfg = config_for(args.config, args.override, args.weights)
         version = decoder_version(cfg.data.decoder)
         videos = find_videos(args.paths, args.root, cfg)
         require_own_targets(videos)
@@ -132,7 +132,7 @@ def _name_below(path: str, root: Path) -> str:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """The flags; those of main.py that ``read_config`` looks for have no effect here."""
+    """The flags."""
     parser = argparse.ArgumentParser(
         prog="python -m slowfast.tools.extract_features",
         description=__doc__,
@@ -149,7 +149,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help="from one clip's start to the next's; default: a clip's length")  # fmt: skip
     add("--root", type=Path, help="where a list's paths start from; default: its folder")
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")
-    parser.set_defaults(seed=None, average_clips=None, amp=False, multigrid=False, resume=None)
     args = parser.parse_args(argv)
     args.override = [item for group in args.override for item in group]
     return args
