@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 import pytest
-from demo_run import copy_repository, run_demo
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -31,14 +30,6 @@ def no_hang() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture(scope="session")
-def demo_done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A copy of the repository in which the demo has been run (minutes), and its summary.json."""
-    folder = tmp_path_factory.mktemp("demo")
-    copy_repository(folder)
-    return folder, run_demo(folder)
 
 
 def numbered_picture(number: int, size: tuple[int, int] = SIZE) -> Picture:

@@ -4,18 +4,15 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import paddle
 import pytest
-from demo_run import run_in
 from tiny_run import REPOSITORY, tiny_data
 
 from slowfast import cli, run_config
 from slowfast.config import Config, ConfigError, dump_config, load_config
-from slowfast.data.annotations import read_labels, read_list
-from slowfast.data.moving_shapes import CLASS_NAMES, WHATS, render_clip, write_video
+from slowfast.data.annotations import read_list
+from slowfast.data.moving_shapes import CLASS_NAMES
 from slowfast.engine import run_folder
 from slowfast.flags import parse_args
 from slowfast.models.zoo import build_model
@@ -229,44 +226,3 @@ def test_a_run_goes_on_without_the_weights_that_it_began_from(resume: str) -> No
     assert load_config("output/finetune/config.yaml") == before
     assert Path("output/finetune/SlowFast_epoch_000001_step_000002.pdopt").exists()
     assert cli.main([*command, "1", "-o", *flags, "output_dir=new"]) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("demo")
-def test_three_commands_from_a_folder_per_class_to_a_prediction(
-    demo_done: tuple[Path, dict[str, Any]],
-) -> None:
-    """Motions, whatever moves, by a network that has learned 24 classes of other videos."""
-    demo, _ = demo_done
-    motions = {
-        "shaking": ("shaking",),
-        "sliding": ("sliding",),
-        "turning": ("spinning clockwise", "spinning counter-clockwise"),
-    }
-    for label, (name, hows) in enumerate(motions.items()):
-        folder = demo / "data/mine" / name
-        folder.mkdir(parents=True)
-        for index in range(32):
-            what, how = WHATS[index % len(WHATS)], hows[index % len(hows)]
-            rng = np.random.default_rng([7, label, index])
-            write_video(folder / f"{index:03d}.mp4", render_clip(what, how, rng, num_frames=40))
-
-    build_list = ("python", "-m", "slowfast.tools.build_list", "folder", "data/mine")
-    run_in(demo, *build_list, "--out", "data/mine", "--val-share", "0.375")
-    said = run_in(
-        demo, "bash", "run_train_single.sh", "-c", "configs/recognition/slowfast/finetune.yaml",
-        "-o", "model.pretrained=output/demo/SlowFast_best.pdparams", "data.root=data/mine",
-    )  # fmt: skip
-    assert "190 of 192 tensors loaded from output/demo/SlowFast_best.pdparams" in said
-
-    root = str(demo / "data/mine")
-    names = read_labels("labels.txt", 3, root)
-    seen, held_out = (read_list(f"{root}/{name}.list", root, 3) for name in ("train", "val"))
-    assert len(held_out) == 36 and not {s.path for s in seen} & {s.path for s in held_out}
-    run_in(
-        demo, "bash", "run_infer_single.sh", *(sample.path for sample in held_out),
-        "-w", "output/finetune/SlowFast_best.pdparams",
-    )  # fmt: skip
-    rows = json.loads((demo / "data/results/result.json").read_text(encoding="utf-8"))
-    right = [row["top1_label"] == names[s.label] for row, s in zip(rows, held_out, strict=True)]
-    assert np.mean(right) >= 0.9  # chance is a third
