@@ -20,7 +20,6 @@ from slowfast import cli
 from slowfast.config import Config, ModelConfig, config_of, load_config
 from slowfast.engine.results import read_scores
 from slowfast.models.zoo import build_model
-from slowfast.tools import convert_weights
 from slowfast.tools.convert_weights import main
 from slowfast.weights import Tensors, read_weights
 
@@ -354,7 +353,7 @@ def test_a_network_that_does_not_fit_into_memory(
         raise MemoryError("(ResourceExhausted) Fail to alloc memory\n[Hint: ...]")
 
     write_torch("a.pyth")
-    monkeypatch.setattr(convert_weights, "build_model", full)
+    monkeypatch.setattr("slowfast.engine.convert.build_model", full)
     assert main(["a.pyth", "new.pdparams", *ASKED]) == 1
     assert capsys.readouterr().err == "error: weights a.pyth do not fit into memory\n"
     assert not Path("new.pdparams").exists()
