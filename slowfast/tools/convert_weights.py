@@ -14,10 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.config import ConfigError
-from slowfast.data.annotations import ListError
-from slowfast.files import error_line
-from slowfast.quiet import quiet_libraries
+from slowfast.tools.pool import ToolError, run_tool
 
 FLAGS = {
     "model.alpha": "alpha",
@@ -29,26 +26,32 @@ FLAGS = {
 
 
 def main(argv: list[str]) -> int:
-    """0; or 1 with one line on stderr, and then nothing is written."""
+    """0; 1 with one line on stderr, or 130, and then nothing is written."""
     args = parse_args(argv)
-    quiet_libraries()  # before Paddle is imported
+    return run_tool(lambda: convert_weights(args))
+
+
+def convert_weights(args: argparse.Namespace) -> int:
+    """Converts, and says what was recognised.
+
+    Raises:
+        ToolError, ConfigError, ListError, OSError: one line each.
+    """
+    import paddle  # here and below: after the libraries are quiet
+
     from slowfast.engine.convert import convert
     from slowfast.weights import WeightsError
 
+    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash
     given = {key: getattr(args, flag) for key, flag in FLAGS.items()}
     given = {key: value for key, value in given.items() if value is not None}
     try:
         for line in convert(args.src, args.dst, given, force=args.force):
             print(line)
-    except (ConfigError, ListError, WeightsError, OSError) as error:
-        print(error_line(error), file=sys.stderr)
-        return 1
-    except MemoryError:
-        print(f"error: weights {args.src} do not fit into memory", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; nothing is written", file=sys.stderr)
-        return 130
+    except WeightsError as error:
+        raise ToolError(str(error)) from error
+    except MemoryError as error:
+        raise ToolError(f"weights {args.src} do not fit into memory") from error
     return 0
 
 
