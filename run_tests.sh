@@ -9,4 +9,4 @@ extras=dev
 "$python" -m ruff format --check .
 "$python" -m mypy
 "$python" -c 'from importlinter.cli import lint_imports_command as lint; lint()'
-exec "$python" -m pytest -n logical --maxprocesses 4 --dist loadfile "$@"
+exec "$python" -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
