@@ -191,9 +191,9 @@ def test_two_steps_of_training(name: str, tmp_path: Path) -> None:
     videos = (data / "train.list").read_text(encoding="utf-8").splitlines()
     if not cfg.train.multigrid:  # that takes 16 clips, and then 8
         videos = videos[:2]
-    (tmp_path / "train.list").write_text("\n".join(videos), encoding="utf-8")
+    (tmp_path / "two.list").write_text("\n".join(videos), encoding="utf-8")
     overrides = [
-        f"data.root={data}", "data.train_list=train.list",
+        f"data.root={data}", "data.train_list=two.list",
         "data.crop_size=64", "data.min_short_side=64", "data.max_short_side=80",
         "data.num_workers=1", "train.batch_size=1", "train.log_interval=1", f"output_dir={out}",
     ]  # fmt: skip

@@ -341,8 +341,8 @@ def test_a_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) 
 def test_a_list_without_any_readable_video_is_an_error(tmp_path: Path) -> None:
     weights = save_tiny_model(tiny_config(tmp_path, "data.on_error=skip"))
     (tmp_path / "empty.mp4").touch()
-    (tmp_path / "val.list").write_text(f"{tmp_path}/empty.mp4 0\n")
-    done = main_py("--test", "-w", weights, "-o", "data.val_list=val.list", cwd=tmp_path)
+    (tmp_path / "broken.list").write_text(f"{tmp_path}/empty.mp4 0\n")
+    done = main_py("--test", "-w", weights, "-o", "data.val_list=broken.list", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
         "error: none of the 1 videos could be read "
