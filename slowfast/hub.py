@@ -9,7 +9,13 @@ from slowfast.config import ConfigError, DataConfig, config_of, load_config
 from slowfast.engine import run_folder
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.zoo import build_model
-from slowfast.weights import WeightsError, home_settings, load_pretrained, read_checkpoint
+from slowfast.weights import (
+    Checkpoint,
+    WeightsError,
+    home_settings,
+    load_pretrained,
+    read_checkpoint,
+)
 from slowfast.weights.catalogue import CATALOGUE, OFFICIAL, Published, fetch, find
 from slowfast.weights.embedded_config import embedded_settings
 from slowfast.weights.protocol import published_like
@@ -41,6 +47,8 @@ def network(
         ConfigError: the config beside them, or an argument over it, does not fit.
     """
     if num_classes is not None:
+        if type(num_classes) is not int or num_classes < 1:
+            raise ConfigError(f"num_classes={num_classes!r} is not a whole number from 1 on")
         given["num_classes"] = num_classes
     build = getattr(slowfast.models, constructor)
     if not pretrained:
@@ -50,15 +58,16 @@ def network(
     if published is not None:
         _check(published, constructor)
     path = fetch(source)
+    checkpoint = read_checkpoint(path)
     if published is None and (config := run_folder.own_config(path)) is not None:
         overrides = [f"model.{name}={json.dumps(value)}" for name, value in given.items()]
         cfg = load_config(config, overrides)
         net = build_model(cfg.model, cfg.data.crop_size)
         lines = [f"the network is the one of {config}", clip_line(cfg.data)]
     else:
-        arguments, lines = _recognised(path, constructor, given)
+        arguments, lines = _recognised(checkpoint, constructor, given)
         net = build(**arguments | given)
-    print(load_pretrained(net, path), *lines, sep="\n")
+    print(load_pretrained(net, checkpoint), *lines, sep="\n")
     return net
 
 
@@ -80,7 +89,7 @@ def _check(published: Published, constructor: str) -> None:
 
 
 def _recognised(
-    path: Path, constructor: str, given: dict[str, Any]
+    checkpoint: Checkpoint, constructor: str, given: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """The constructor's arguments for a file of any system, and lines to say.
 
@@ -93,7 +102,7 @@ def _recognised(
     """
     official = CATALOGUE[OFFICIAL[constructor]]
     own = {"model.alpha": official.alpha, "data.num_frames": official.num_frames}
-    checkpoint = read_checkpoint(path)
+    path = checkpoint.path
     try:
         known = embedded_settings(checkpoint.content).settings
         home = home_settings(checkpoint, {key: own[key] for key in own if key not in known})

@@ -276,6 +276,12 @@ def test_the_catalogue_is_consistent(name: str) -> None:
         assert f"{row.num_frames // row.alpha}x{row.alpha * 2}" in name
 
 
+@pytest.mark.parametrize("number", [0, -3, "7", 2.0, True])
+def test_a_number_of_classes_that_cannot_be(number: Any) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"num_classes={number!r} is not a whole")):
+        load("slowfast_r50", num_classes=number)
+
+
 def test_published_weights_are_converted_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

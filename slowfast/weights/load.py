@@ -41,8 +41,11 @@ def load_checkpoint(model: nn.Layer, checkpoint: Checkpoint) -> str:
     return _load(model, found.tensors, checkpoint.path) + _origin(found)
 
 
-def load_pretrained(model: nn.Layer, path: str | Path) -> str:
+def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     """Fills a network that is to be trained on; its classifier stays if its classes are others.
+
+    Args:
+        weights: a file, or one that has been read.
 
     Returns:
         ``550 of 552 tensors loaded from PATH; head.projection.weight, head.projection.bias left as
@@ -51,7 +54,8 @@ def load_pretrained(model: nn.Layer, path: str | Path) -> str:
     Raises:
         WeightsError: anything else does not fit, as in ``load_weights``.
     """
-    found, own = read_checkpoint(path).found, model.state_dict()
+    checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
+    path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
     tensors = found.tensors
     features, classes = own[CLASSIFIER[0]].shape
     weight, bias = (tensors.get(name) for name in CLASSIFIER)
