@@ -179,6 +179,9 @@ def _run(work: Callable[[Item], Any], item: Item, seconds: float, theirs: Connec
     signal.setitimer(signal.ITIMER_REAL, seconds)
     with contextlib.suppress(AttributeError, OSError):  # Linux: ends with the main process
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        return  # it has ended before we asked
     cv2.setNumThreads(0)
     gc.freeze()  # what came with the fork is not this process's to free
     try:
