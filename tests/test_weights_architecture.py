@@ -56,7 +56,7 @@ def checkpoint(state: Tensors, **content: Any) -> Checkpoint:
     return Checkpoint(Path("a.pth"), content, translate(find_tensors(content)))
 
 
-# SPEC's table of published networks, by the configs that train them; the width is ours.
+# The published networks, by the configs that train them; the width is ours.
 PUBLISHED = {
     "4x16": "slowfast",
     "4x16, mmaction2": "slowfast_r50_4x16x1_256e",

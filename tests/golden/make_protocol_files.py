@@ -2,7 +2,7 @@
 
 In the environment of make_foreign_files.py, with the folder of real videos:
 
-    python tests/golden/make_protocol_files.py ../shared/videos
+    python tests/golden/make_protocol_files.py FOLDER
 
 Beside this file go pytorchvideo_small.pyth and mmaction2_small.pth, saved as those systems save;
 protocol_scores.json, the logits of a clip and the averaged probabilities of videos, real ones by
