@@ -22,8 +22,8 @@ import pytest
 
 import slowfast.weights
 from slowfast.weights import download as module
-from slowfast.weights.cache import Part, Version, cache_folder, cached_path
-from slowfast.weights.download import DownloadError, download
+from slowfast.weights.cache import DownloadError, Part, Version, cache_folder, cached_path
+from slowfast.weights.download import download
 
 CONTENT = np.random.default_rng(0).bytes(600_000)
 OTHER = np.random.default_rng(1).bytes(600_000)

@@ -25,6 +25,7 @@ from slowfast.data.shards import shard_of, split_member
 LABELS = Path(__file__).parents[1] / "labels"
 """The built-in files of class names; its README.md has their sources."""
 
+LIST_ENDINGS = (".txt", ".list", ".csv")
 VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 
 

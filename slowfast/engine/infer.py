@@ -9,7 +9,13 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample, read_paths
+from slowfast.data.annotations import (
+    LIST_ENDINGS,
+    VIDEO_ENDINGS,
+    ListError,
+    Sample,
+    read_paths,
+)
 from slowfast.data.video import VideoError
 from slowfast.engine.evaluate import multi_view_loader, own_batches, view_scores
 from slowfast.files import write_whole
@@ -18,7 +24,6 @@ from slowfast.metrics import average_views
 from slowfast.models.slowfast import VideoClassifier
 
 RESULT = Path("data/results/result.json")
-LIST_ENDINGS = (".txt", ".list", ".csv")
 
 
 def find_videos(paths: list[str], frame_pattern: str) -> list[Sample]:

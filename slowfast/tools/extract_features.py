@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slowfast.config import Config
-from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample
+from slowfast.data.annotations import LIST_ENDINGS, VIDEO_ENDINGS, ListError, Sample
 from slowfast.quiet import quiet_libraries
 from slowfast.tools.pool import ToolError, read_entries, run_tool
 
 if TYPE_CHECKING:
     from slowfast.engine.extract import Wanted
-
-LIST_ENDINGS = (".txt", ".list", ".csv")
 
 
 def main(argv: list[str]) -> int:

@@ -17,17 +17,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from slowfast.log import Progress
-from slowfast.weights.cache import (
-    DownloadError,
-    Part,
-    Version,
-    cache_folder,
-    cached_path,
-    file_digest,
-)
+from slowfast.weights.cache import DownloadError, Part, Version, cached_path, file_digest
 from slowfast.weights.errors import one_line
-
-__all__ = ["DownloadError", "cache_folder", "cached_path", "download"]
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
