@@ -15,13 +15,13 @@ dependencies = ["numpy", "paddle", "safetensors", "visualdl", "yaml"]
 
 
 def _network(constructor: str, *args: typing.Any, **given: typing.Any) -> typing.Any:
-    """See ``slowfast.hub.network``."""
+    """See ``slowfast.zoo.hub.network``."""
     if not any((pathlib.Path(folder) / "hub.py").is_file() for folder in slowfast.__path__):
         raise RuntimeError(
             f"another package of the name slowfast is in use, {list(slowfast.__path__)[0]}: load "
             "this one in a process that does not import that one"
         )
-    from slowfast.hub import network
+    from slowfast.zoo.hub import network
 
     return network(constructor, *args, **given)
 
@@ -116,8 +116,8 @@ _COMMON = """
         given: further arguments of slowfast.models.SlowFast, such as dropout=0.8.
 
     Raises:
-        slowfast.weights.WeightsError: the weights cannot be had, or are not of this network; one
-            line says why.
+        slowfast.weights.damage.WeightsError: the weights cannot be had, or are not of this network;
+            one line says why.
     """
 
 for _entry in (

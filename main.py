@@ -2,10 +2,7 @@
 
 import sys
 
-from slowfast.quiet import quiet_libraries
+from slowfast.cli.main import main
 
 if __name__ == "__main__":
-    quiet_libraries()
-    from slowfast.cli import main
-
     sys.exit(main())

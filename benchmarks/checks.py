@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks import ours, peers
 from benchmarks.videos import NUM_FRAMES as VIDEO_FRAMES
 from benchmarks.videos import read_numbers
-from slowfast.data import sampling
+from slowfast.data.clips import sampling
 
 CLIP, SPAN = peers.NUM_FRAMES, peers.NUM_FRAMES * peers.STRIDE
 PIXEL_BOUND = 5.0

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, TestConfig
-from slowfast.data import sampling
-from slowfast.data.annotations import Sample
-from slowfast.data.dataset import MultiViewVideos, TrainClips, TrainKey
+from slowfast.data.clips import sampling
+from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey
+from slowfast.data.lists import Sample
 
 DECODERS = ("opencv", "pyav")
 NUM_FRAMES = DataConfig().num_frames

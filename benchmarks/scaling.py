@@ -7,9 +7,9 @@ from pathlib import Path
 from benchmarks.report import Row
 from benchmarks.timing import progress
 from slowfast.config import DataConfig
-from slowfast.data.annotations import Sample
-from slowfast.data.dataset import TrainClips, TrainKey
-from slowfast.data.loader import Loader
+from slowfast.data.clips.datasets import TrainClips, TrainKey
+from slowfast.data.lists import Sample
+from slowfast.data.workers.loader import Loader
 
 NUM_CLIPS, BATCH = 48, 4
 ROUNDS = 5

@@ -9,7 +9,7 @@ text; some at which the reader process crashes, and one at which it never ends.
 """
 
 # ruff: noqa: E402  (libraries are told to be quiet before they are imported)
-from slowfast.quiet import quiet_libraries
+from slowfast.log import quiet_libraries
 
 quiet_libraries()
 
@@ -31,10 +31,10 @@ from benchmarks import videos
 from benchmarks.memory import SAMPLE_EVERY, Watch, left_over, quarters, shared_files
 from benchmarks.report import Row, write_json
 from slowfast.config import DataConfig
-from slowfast.data.annotations import Sample
-from slowfast.data.dataset import Clip, TrainClips, TrainKey
-from slowfast.data.loader import Loader
-from slowfast.data.video import VideoError
+from slowfast.data.clips.datasets import Clip, TrainClips, TrainKey
+from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader
 
 NUM_WORKERS, BATCH = 2, 4
 HANG_SECONDS = 5.0

@@ -13,7 +13,7 @@ from paddle import nn
 
 import slowfast.models
 from benchmarks.step_server import Answer, Step, draw, fast_clip, serve
-from slowfast.models.conv import Conv3D
+from slowfast.models.layers.conv import Conv3D
 
 CONSTRUCTORS = {"8x8": "slowfast_r50", "4x16": "slowfast_r50_4x16"}
 

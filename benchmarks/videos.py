@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.annotations import Sample
-from slowfast.tools.encoder import Settings, prepare_video
+from slowfast.data.lists import Sample
+from slowfast.data.video.encode import Settings, prepare_video
 
 Picture = NDArray[np.uint8]
 """RGB ``[H, W, 3]``."""

@@ -1,21 +1,27 @@
 """The processes of a run: who am I, how many are we, and sums over all of us.
 
 The only place that reads the launcher's environment variables. Works for one process as for many.
+Paddle is imported where it is needed, so that a command without it may ask who it is.
 """
 
-import ctypes
+from __future__ import annotations
+
 import os
-import signal
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import paddle
-import paddle.distributed as dist
+from slowfast.errors import UserError
+from slowfast.signals import end_with_parent
+
+if TYPE_CHECKING:
+    import paddle
+
+Answer = TypeVar("Answer")
 
 
-class DeviceError(ValueError):
+class DeviceError(UserError):
     """A device that this machine or this Paddle does not have."""
 
 
@@ -36,15 +42,34 @@ def processes_on_this_machine() -> int:
 
 def num_gpus() -> int:
     """GPUs of this machine; none if this is Paddle's CPU wheel."""
+    import paddle
+
     return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
-def start(device: str) -> None:
-    """Chooses the device (``auto``, ``cpu`` or ``gpu``) and connects the processes.
+def start(device: str, *, seed: int, deterministic: bool = False) -> None:
+    """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds.
+
+    Args:
+        seed: of Paddle's generator.
+        deterministic: cuDNN's repeatable kernels; those of the CPU always repeat.
 
     Raises:
         DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
     """
+    import paddle
+
+    if deterministic and paddle.is_compiled_with_cuda():
+        paddle.set_flags({"FLAGS_cudnn_deterministic": True})
+    _connect(device)
+    paddle.seed(seed)
+
+
+def _connect(device: str) -> None:
+    import paddle
+    import paddle.distributed as dist
+
+    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash, and may hang in it
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
@@ -64,13 +89,6 @@ def start(device: str) -> None:
         paddle.set_device("cpu")
         os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
     dist.init_parallel_env()
-
-
-def end_with_parent() -> None:
-    """Asks Linux for a SIGTERM when the parent is gone; else processes would train on unseen."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def log_folder(default: str) -> str:
@@ -109,6 +127,9 @@ def all_reduce_sum(*numbers: float) -> list[float]:
     """Each number summed over all processes, in double precision."""
     if world_size() == 1:
         return list(numbers)
+    import paddle
+    import paddle.distributed as dist
+
     total = paddle.to_tensor(numbers, dtype="float64")
     dist.all_reduce(total)
     return [float(x) for x in total.tolist()]
@@ -118,6 +139,8 @@ def gather(value: Any) -> list[Any]:
     """``value`` of every process, in order of rank."""
     if world_size() == 1:
         return [value]
+    import paddle.distributed as dist
+
     values: list[Any] = []
     dist.all_gather_object(values, value)
     return values
@@ -126,7 +149,29 @@ def gather(value: Any) -> list[Any]:
 def barrier() -> None:
     """Returns once every process has come here."""
     if world_size() > 1:
+        import paddle.distributed as dist
+
         dist.barrier()
+
+
+def on_first(work: Callable[[], Answer]) -> Answer:
+    """What ``work`` returns in process 0, where alone it is called; in all processes.
+
+    Raises:
+        UserError, OSError: that ``work`` raises, in all processes: one that merely ended would
+            leave the others waiting for it.
+    """
+    answer: Answer | None = None
+    fault: UserError | OSError | None = None
+    if rank() == 0:
+        try:
+            answer = work()
+        except (UserError, OSError) as error:
+            fault = error
+    answer, fault = gather((answer, fault))[0]
+    if fault is not None:
+        raise fault
+    return answer
 
 
 def average_batch_norm(model: paddle.nn.Layer) -> None:
@@ -134,6 +179,9 @@ def average_batch_norm(model: paddle.nn.Layer) -> None:
 
     Each process tracks its own batches; what is validated and saved must be the same on all.
     """
+    import paddle
+    import paddle.distributed as dist
+
     buffers = [
         getattr(layer, name)
         for layer in model.sublayers()

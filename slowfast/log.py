@@ -1,14 +1,11 @@
-"""What a run tells: log lines, the progress bar, VisualDL curves and metrics.jsonl."""
+"""What a run tells on the screen: log lines and the progress bar. Standard library only."""
 
-import json
 import logging
-import math
+import os
 import sys
 import time
+import warnings
 from pathlib import Path
-from typing import Any, TextIO
-
-import visualdl
 
 logger = logging.getLogger("slowfast")
 
@@ -28,43 +25,6 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
         handler = logging.FileHandler(Path(output_dir) / "log.txt", encoding="utf-8")
         handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
         logger.addHandler(handler)
-
-
-class MetricWriter:
-    """Writes scalars to VisualDL and, a row per step or epoch, to ``metrics.jsonl``.
-
-    One folder per run, ``output_dir/vdl/TIME``; on other ranks than 0 nothing is written.
-    """
-
-    def __init__(self, output_dir: str, rank: int) -> None:
-        self._writer: visualdl.LogWriter | None = None
-        self._rows: TextIO | None = None
-        if rank == 0:
-            run = time.strftime("%Y%m%d-%H%M%S")
-            self._writer = visualdl.LogWriter(logdir=str(Path(output_dir) / "vdl" / run))
-            self._rows = open(Path(output_dir) / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
-
-    def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
-        """``kind/name`` at ``step`` for each scalar; ``row`` goes to metrics.jsonl only."""
-        if self._writer is None or self._rows is None:
-            return
-        for name, value in scalars.items():
-            self._writer.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
-        finite = {name: x if math.isfinite(x) else None for name, x in scalars.items()}
-        self._rows.write(json.dumps({"kind": kind, "step": step, **row, **finite}) + "\n")
-        self._rows.flush()
-
-    def close(self) -> None:
-        """Flushes and closes the files."""
-        if self._writer is not None and self._rows is not None:
-            self._writer.close()
-            self._rows.close()
-
-    def __enter__(self) -> "MetricWriter":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 class Progress:
@@ -110,3 +70,16 @@ def duration(seconds: float) -> str:
     """``1:23:45``."""
     minutes, seconds = divmod(max(int(seconds), 0), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def quiet_libraries() -> None:
+    """Hides what a user can do nothing about; our own messages name the file and the remedy.
+
+    Paddle's: that there is no ccache, batch norm's note in training, notes of its C++ part.
+    OpenCV's and FFmpeg's: why a file cannot be opened.
+    """
+    warnings.filterwarnings("ignore", message="No ccache found")
+    warnings.filterwarnings("ignore", message="When training, we now always track global mean")
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

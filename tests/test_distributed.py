@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tiny_run import run_script
+from support.tiny_run import run_script
 
 from slowfast import distributed
 

@@ -9,6 +9,7 @@ import pytest
 from visualdl import LogReader
 
 from slowfast import log
+from slowfast.train import monitor
 
 
 class Clock:
@@ -96,7 +97,7 @@ def test_only_rank_0_writes_the_log_and_others_only_warn(
 
 
 def test_scalars_reach_visualdl_and_the_rows(tmp_path: Path) -> None:
-    with log.MetricWriter(str(tmp_path), rank=0) as writer:
+    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
         for step in (1, 2, 5):
             writer.write("train", step, {"loss": 1 / step}, epoch=1)
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -108,13 +109,13 @@ def test_scalars_reach_visualdl_and_the_rows(tmp_path: Path) -> None:
 
 
 def test_a_value_that_is_not_finite_stays_valid_json(tmp_path: Path) -> None:
-    with log.MetricWriter(str(tmp_path), rank=0) as writer:
+    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
         writer.write("val", 1, {"loss": float("nan")})
     row = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)
     assert row["loss"] is None
 
 
 def test_other_ranks_write_nothing(tmp_path: Path) -> None:
-    with log.MetricWriter(str(tmp_path), rank=1) as writer:
+    with monitor.MetricWriter(str(tmp_path), rank=1) as writer:
         writer.write("train", 1, {"loss": 1.0})
     assert not list(tmp_path.iterdir())

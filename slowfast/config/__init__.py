@@ -1,6 +1,6 @@
 """What a run depends on: ``schema`` has the settings, ``reading`` loads them, ``rules`` check."""
 
-from slowfast.config.reading import config_of, dump_changes, dump_config, load_config
+from slowfast.config.parse import config_of, dump_changes, dump_config, load_config
 from slowfast.config.schema import (
     DEPTHS,
     STAGES,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from slowfast.errors import UserError
+
 STAGES = ("stem", "res2", "res3", "res4", "res5")
 
 DEPTHS = {
@@ -17,7 +19,7 @@ DEPTHS = {
 """Blocks of res2..res5 by depth (He et al. 2016; 14 and 26 are ours)."""
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A config that cannot be used; the message names the key, the value and what is allowed."""
 
 

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.video import Pictures
+from slowfast.data.video.reader import Pictures
 
 Floats = NDArray[np.floating[Any]]
 

@@ -17,7 +17,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.annotations import ListError, Sample
+from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
 
 

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from slowfast.errors import UserError
+
 SHARDS_KEPT = 64
 """Shards whose index a process keeps; one of 1,000 videos takes about 0.3 MB."""
 BLOCK = 512
@@ -24,7 +26,7 @@ BLOCK = 512
 NOT_WHOLE = "not a whole, uncompressed tar file"
 
 
-class ShardError(OSError):
+class ShardError(UserError, OSError):
     """A shard that cannot be read, or has no such member; the message names them."""
 
 
@@ -174,3 +176,13 @@ def _label(text: bytes, name: str, tar: str) -> int:
     if type(label) is not int or label < 0:
         raise ShardError(f"{tar}: {name} is not {what}: {text[:40]!r}")
     return label
+
+
+def state_of(path: str) -> list[int] | None:
+    """Size and time of the last change of a file, its shard or folder; None if there is none."""
+    member = split_member(path)
+    try:
+        status = os.stat(member[0] if member else path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]

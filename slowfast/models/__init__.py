@@ -1,7 +1,7 @@
 """The network, its published variants, and the function that builds one from a config."""
 
 from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast
-from slowfast.models.zoo import (
+from slowfast.models.variants import (
     build_model,
     slowfast_16x8_r101_50_50,
     slowfast_r50,

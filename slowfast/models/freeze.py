@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from paddle import nn
 
-from slowfast.models.norm import batch_norms
+from slowfast.models.layers.norm import batch_norms
 from slowfast.models.slowfast import VideoClassifier
 
 LAYERS = {

@@ -10,8 +10,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from slowfast.models.conv import Conv3D
-from slowfast.models.norm import BatchNorm3D
+from slowfast.models.layers.conv import Conv3D
+from slowfast.models.layers.norm import BatchNorm3D
 
 EXPANSION = 4
 """Output channels of a bottleneck per channel of its middle convolution."""

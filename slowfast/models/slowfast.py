@@ -4,16 +4,16 @@ Legend: N clips, C channels, T frames, H x W pixels, P positions, K classes. ``p
 hold the slow pathway first, then the fast one.
 """
 
+import math
 from typing import NamedTuple
 
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from slowfast.models.conv import Conv3D
 from slowfast.models.head import Head
-from slowfast.models.init import initialize
-from slowfast.models.norm import BatchNorm3D
+from slowfast.models.layers.conv import Conv3D
+from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
 from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
 
@@ -204,3 +204,24 @@ class SinglePathway(VideoClassifier):
         for stage in (self.s2, self.s3, self.s4, self.s5):
             x = stage(x)
         return x
+
+
+def initialize(model: nn.Layer) -> None:
+    """Fills a network anew from Paddle's global random generator.
+
+    Convolutions N(0, sqrt(2 / fan_out)) (He et al. 2015), batch norm scale 1 and shift 0 except
+    for the last one of each residual block, whose scale is 0 so that the block starts as the
+    identity (Goyal et al. 2017), linear layers N(0, 0.01) with bias 0.
+    """
+    for name, layer in model.named_sublayers():
+        if isinstance(layer, nn.Conv3D):
+            outputs, _, *kernel = layer.weight.shape
+            fan_out = outputs * math.prod(kernel)
+            nn.initializer.Normal(0.0, math.sqrt(2.0 / fan_out))(layer.weight)
+        elif isinstance(layer, nn.BatchNorm3D):
+            scale = 0.0 if name.endswith("branch2.c_bn") else 1.0
+            nn.initializer.Constant(scale)(layer.weight)
+            nn.initializer.Constant(0.0)(layer.bias)
+        elif isinstance(layer, nn.Linear):
+            nn.initializer.Normal(0.0, 0.01)(layer.weight)
+            nn.initializer.Constant(0.0)(layer.bias)

@@ -6,7 +6,7 @@
     python -m slowfast.tools.build_list sthv     ROOT LABELS_JSON SPLIT_JSON --out LIST
     python -m slowfast.tools.build_list shards   ROOT --pattern 'train-*.tar' --out LIST
 
-``slowfast.data.annotations`` says what a list is; its paths start from ROOT, which is data.root.
+``slowfast.data.lists`` says what a list is; its paths start from ROOT, which is data.root.
 Videos that a data set names and that are not there are counted, and named in LIST.missing.
 """
 
@@ -17,16 +17,16 @@ import functools
 import hashlib
 import inspect
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slowfast.data.annotations import VIDEO_ENDINGS, ListError, Sample
+from slowfast.cli.command import number_between, run
+from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample, class_folders, list_videos
 from slowfast.data.shards import labelled_videos
-from slowfast.files import error_line, write_whole
+from slowfast.files import write_whole
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -42,12 +42,7 @@ class Found(NamedTuple):
 def main(argv: list[str]) -> int:
     """0; or 1 with one line on stderr if the lists cannot be built, and then none is written."""
     args = parse_args(argv)
-    try:
-        args.build(args)
-    except (ListError, OSError) as error:
-        print(error_line(error), file=sys.stderr)
-        return 1
-    return 0
+    return run(lambda: args.build(args), hint="")
 
 
 def build_folder(args: argparse.Namespace) -> None:
@@ -63,7 +58,7 @@ def build_folder(args: argparse.Namespace) -> None:
     )
     if len(splits) < len(args.split):
         raise ListError("--split: the same NAME twice")
-    videos = {name: _class_folders(args.root / sub) for name, sub in splits.items()}
+    videos = {name: class_folders(args.root / sub) for name, sub in splits.items()}
     if args.val_share:
         if splits != {"all": ""}:
             shown = ", ".join(f"{args.root / sub}" for sub in splits.values())
@@ -212,14 +207,8 @@ def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
 
 def _videos(folder: Path) -> dict[str, str]:
     """The videos of a folder: file names by what is before the ending."""
-    return {name.rpartition(".")[0]: name for name in _names(folder, VIDEO_ENDINGS)}
-
-
-def _class_folders(folder: Path) -> dict[str, list[str]]:
-    """The videos of each folder in ``folder``."""
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
-    return {name: _names(folder / name, VIDEO_ENDINGS) for name in names}
+    names, _ = list_videos(folder, deep=False)
+    return {name.rpartition(".")[0]: name for name in names}
 
 
 def _parted(
@@ -352,7 +341,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     named = "NAME=SUBFOLDER"
     folder.add_argument("--split", metavar=named, type=_split, action="append", default=[])
     folder.add_argument(
-        "--val-share", metavar="SHARE", type=_share, help="of each class for val.list, such as 0.2"
+        "--val-share",
+        metavar="SHARE",
+        type=number_between(0, 1, below=1),
+        help="of each class for val.list, such as 0.2",
     )
     ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
     ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path)
@@ -366,16 +358,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
     shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="default: *.tar")
     return parser.parse_args(argv)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = math.nan
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return share
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -14,31 +14,25 @@ import os
 import statistics
 import sys
 from collections import Counter
-from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from slowfast.cli.command import number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data.annotations import Sample
-from slowfast.data.decode import decoder_version, open_video
-from slowfast.data.frame_folder import FrameFolderReader
-from slowfast.data.shards import video_url
-from slowfast.data.video import VideoError, no_frame
+from slowfast.data.lists import Entry, Sample, read_entries
+from slowfast.data.shards import state_of, video_url
+from slowfast.data.unreadable import reason_of
+from slowfast.data.video.frames import FrameFolderReader
+from slowfast.data.video.open import decoder_version, open_video
+from slowfast.data.video.reader import VideoError, no_frame
+from slowfast.data.workers.loader import Loader
+from slowfast.data.workers.worker import KilledError
 from slowfast.files import write_whole
+from slowfast.journal import Journal
 from slowfast.log import Progress
-from slowfast.tools.pool import (
-    Entry,
-    Journal,
-    KilledError,
-    in_processes,
-    read_entries,
-    run_tool,
-    state_of,
-    time_limit,
-)
 
 FEW_FRAMES = 3
 """A container that promises so many frames too many is usual."""
@@ -74,10 +68,10 @@ class Video:
 def main(argv: list[str]) -> int:
     """0 once every video is checked, bad ones or not; 1 with one line on stderr; 130."""
     args = parse_args(argv)
-    return run_tool(lambda: check_list(args))
+    return run(lambda: check_list(args))
 
 
-def check_list(args: argparse.Namespace) -> int:
+def check_list(args: argparse.Namespace) -> None:
     """Checks what is not in the journal, writes the lists and the csv, says what was found."""
     decoder_version(args.decoder)
     entries = read_entries(args.list, args.root)
@@ -100,7 +94,6 @@ def check_list(args: argparse.Namespace) -> int:
     table = out / f"{stem}.videos.csv"
     write_whole(table, _csv(videos))
     print("\n".join(summary(videos, names["good"], names["bad"], table)))
-    return 0
 
 
 def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) -> None:
@@ -114,17 +107,18 @@ def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) 
     num_bad = 0
 
     def check(key: str) -> Video:
-        try:
-            return check_video(samples[key], args.decoder, args.frame_pattern, args.frame_fps)
-        except OSError as error:
-            raise VideoError(str(error)) from error
+        return check_video(samples[key], args.decoder, args.frame_pattern, args.frame_fps)
 
-    with closing(in_processes(check, todo, args.workers, args.seconds)) as answers:
-        for done, (key, video) in enumerate(answers, 1):
+    def path_of(key: str) -> str:
+        return samples[key].path
+
+    readers = min(args.workers, len(todo))
+    with Loader(check, num_workers=readers, describe=path_of, seconds=args.seconds) as loader:
+        for done, (key, video) in enumerate(loader.as_ready(todo), 1):
             again = isinstance(video, KilledError)
             if isinstance(video, VideoError):
                 path = samples[key].path
-                video = Video(path, "bad", str(video).removeprefix(f"{path}: "))
+                video = Video(path, "bad", reason_of(path, video).removeprefix(f"{path}: "))
             num_bad += video.status == "bad"
             journal.add(key, {"state": states[key], "again": again, "video": asdict(video)})
             progress.update(done, f"{num_bad} bad")
@@ -166,7 +160,7 @@ def _decode(path: str) -> tuple[int, tuple[int, int] | None]:
 
 
 def _decode_pyav(path: str) -> tuple[int, tuple[int, int] | None]:
-    from slowfast.data.pyav_reader import PyAVReader  # an extra, which need not be there
+    from slowfast.data.video.pyav import PyAVReader  # an extra, which need not be there
 
     count, size = 0, None
     for frame in PyAVReader(path).every_frame():
@@ -274,14 +268,28 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
-    add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
-    add("--seconds", type=time_limit, default=300.0, help="longer at one video: bad (%(default)s)")
+    add(
+        "--workers",
+        metavar="N",
+        type=whole_number(1),
+        default=os.cpu_count(),
+        help="processes (%(default)s)",
+    )
+    add(
+        "--seconds",
+        type=number_between(0, 10**6),
+        default=300.0,
+        help="longer at one video: bad (%(default)s)",
+    )
     add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="%(default)s")
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
-    add("--frame-fps", type=float, default=data.frame_fps, help="frame folders: %(default)s")
+    add(
+        "--frame-fps",
+        type=number_between(0, 10**6),
+        default=data.frame_fps,
+        help="frame folders: %(default)s",
+    )
     args = parser.parse_args(argv)
-    if args.workers < 1:
-        parser.error("--workers must be above 0")
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent
     return args

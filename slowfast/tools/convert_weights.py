@@ -14,7 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.tools.pool import ToolError, run_tool
+from slowfast.cli.command import run, whole_number
+from slowfast.errors import UserError
 
 FLAGS = {
     "model.alpha": "alpha",
@@ -28,31 +29,24 @@ FLAGS = {
 def main(argv: list[str]) -> int:
     """0; 1 with one line on stderr, or 130, and then nothing is written."""
     args = parse_args(argv)
-    return run_tool(lambda: convert_weights(args))
+    return run(lambda: convert_weights(args), hint="")
 
 
-def convert_weights(args: argparse.Namespace) -> int:
+def convert_weights(args: argparse.Namespace) -> None:
     """Converts, and says what was recognised.
 
     Raises:
-        ToolError, ConfigError, ListError, OSError: one line each.
+        UserError, OSError: one line each.
     """
-    import paddle  # here and below: after the libraries are quiet
+    from slowfast.zoo.convert import convert  # here: it imports Paddle, which must be quiet by then
 
-    from slowfast.engine.convert import convert
-    from slowfast.weights import WeightsError
-
-    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash
     given = {key: getattr(args, flag) for key, flag in FLAGS.items()}
     given = {key: value for key, value in given.items() if value is not None}
     try:
         for line in convert(args.src, args.dst, given, force=args.force):
             print(line)
-    except WeightsError as error:
-        raise ToolError(str(error)) from error
     except MemoryError as error:
-        raise ToolError(f"weights {args.src} do not fit into memory") from error
-    return 0
+        raise UserError(f"weights {args.src} do not fit into memory") from error
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -66,10 +60,12 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         "src", metavar="SRC", help="a file, a published name (docs/zoo.md), or a URL"
     )
     parser.add_argument("dst", metavar="DST.pdparams", type=Path, help="the file to write")
-    parser.add_argument("--alpha", type=_positive, metavar="N", help="fast frames per slow frame")
-    parser.add_argument("--num_frames", type=_positive, metavar="N", help="frames of a clip")
     parser.add_argument(
-        "--sampling_stride", type=_positive, metavar="N",
+        "--alpha", type=whole_number(1), metavar="N", help="fast frames per slow frame"
+    )
+    parser.add_argument("--num_frames", type=whole_number(1), metavar="N", help="frames of a clip")
+    parser.add_argument(
+        "--sampling_stride", type=whole_number(1), metavar="N",
         help="frames of the video per frame of the clip (default: the file's, or 2)",
     )  # fmt: skip
     parser.add_argument(
@@ -77,12 +73,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ is there already, from an earlier run with the same config, is used again.
 import argparse
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -19,17 +18,22 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.config import Config, ConfigError, dump_config, load_config
-from slowfast.data import moving_shapes, sampling
-from slowfast.data.annotations import read_labels, read_list
-from slowfast.data.decode import open_video
-from slowfast.engine import run_folder
-from slowfast.engine.infer import RESULT
+from slowfast.cli.command import run
+from slowfast.config import Config, dump_config, load_config
+from slowfast.data import moving_shapes
+from slowfast.data.clips import sampling
+from slowfast.data.labels import read_labels
+from slowfast.data.lists import read_list
+from slowfast.data.video.open import open_video
+from slowfast.errors import UserError
 from slowfast.files import write_whole
 from slowfast.log import Progress
 from slowfast.models.pathways import SLOW_FRAMES
 from slowfast.pictures import confusion_matrix, frame_strip, learning_curve
+from slowfast.predict.infer import RESULT
 from slowfast.tools.launch import num_processes
+from slowfast.train import folder
+from slowfast.weights import save
 
 CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/moving_shapes.yaml"
 NUM_TRAIN, NUM_VAL = 1920, 240
@@ -37,7 +41,7 @@ DATA_SEED = 0
 TOTAL_BATCH = 32  # of all processes
 
 
-class StepFailedError(RuntimeError):
+class StepFailedError(UserError):
     """A command of the demo ended with an error; the message has its last lines."""
 
 
@@ -48,20 +52,16 @@ def main() -> int:
         "--compare", action="store_true", help="also train each pathway alone in the same way"
     )
     args = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # but not what nohup has set
-            signal.signal(number, signal.default_int_handler)  # as Ctrl-C: training ends with us
-    try:
-        run_demo()
-        if args.compare:
-            compare_pathways()
-    except (StepFailedError, ConfigError, BrokenProcessPool, OSError) as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted: run it again, finished steps and epochs stay", file=sys.stderr)
-        return 130
-    return 0
+
+    def work() -> None:
+        try:
+            run_demo()
+            if args.compare:
+                compare_pathways()
+        except BrokenProcessPool as error:
+            raise StepFailedError(f"the videos could not be written: {error}") from error
+
+    return run(work, hint="run it again, finished steps and epochs stay")
 
 
 def run_demo() -> None:
@@ -128,8 +128,8 @@ def train_and_test(overrides: list[str], what: str) -> Path:
     overrides = [*overrides, f"train.batch_size={max(TOTAL_BATCH // num_processes(), 1)}"]
     cfg = load_config(CONFIG, overrides)
     out = Path(cfg.output_dir)
-    weights = out / f"{run_folder.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
-    own_config, data = out / run_folder.CONFIG, Path(cfg.data.root) / moving_shapes.MARKER
+    weights = out / f"{folder.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
+    own_config, data = out / save.CONFIG, Path(cfg.data.root) / moving_shapes.MARKER
     if own_config.exists():
         same = own_config.read_text(encoding="utf-8") == dump_config(cfg)
         if not same or own_config.stat().st_mtime < data.stat().st_mtime:  # other videos by now
@@ -137,23 +137,23 @@ def train_and_test(overrides: list[str], what: str) -> Path:
             print(f"{what}: {out} is of other videos or settings, moved to {aside}")
             out.rename(aside)
     flags = ["-c", str(CONFIG), "-o", *overrides]
-    if weights in run_folder.checkpoints(cfg.output_dir):
+    if weights in folder.checkpoints(cfg.output_dir):
         print(f"{what}: reusing {weights}")
     else:
-        run(what, ["multi", "log_slowfast", "--validate", "--resume", "auto", *flags])
+        launch(what, ["multi", "log_slowfast", "--validate", "--resume", "auto", *flags])
     tested = out / "test_result.json"
     if tested.exists() and tested.stat().st_mtime > weights.stat().st_mtime:
         print(f"test: reusing {tested}")
     else:
-        run("test", ["multi", "log_slowfast_test", "--test", "-w", str(weights)])
+        launch("test", ["multi", "log_slowfast_test", "--test", "-w", str(weights)])
     return weights
 
 
-def run(what: str, launch: list[str]) -> None:
+def launch(what: str, flags: list[str]) -> None:
     """Runs the launcher, showing how far it is; its whole output goes to a file in output/."""
     log = Path("output") / f"demo_{what.replace(' ', '_')}.txt"
     log.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "slowfast.tools.launch", *launch]
+    command = [sys.executable, "-m", "slowfast.tools.launch", *flags]
     progress = Progress(what, 100)
     lines = []
     with (
@@ -220,7 +220,7 @@ def draw(
     confusion_matrix(labels, predicted, names, paths["confusion_matrix"])
 
     sample = read_list(cfg.data.val_list, cfg.data.root, len(names))[1]
-    run("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
+    launch("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader = open_video(sample, cfg.data.frame_pattern, cfg.data.frame_fps, cfg.data.decoder)
     data = cfg.data

@@ -9,6 +9,7 @@ OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU process
 """
 
 import argparse
+import logging
 import os
 import signal
 import subprocess
@@ -18,11 +19,12 @@ from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
-from slowfast.cli import USER_ERRORS
+from slowfast.cli.command import run
+from slowfast.cli.flags import parse_args
+from slowfast.cli.inputs import read_inputs
 from slowfast.config import ConfigError
-from slowfast.files import error_line
-from slowfast.flags import parse_args
-from slowfast.inputs import read_inputs
+from slowfast.log import logger
+from slowfast.signals import end_with_parent
 
 DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
 MAIN = Path(__file__).parents[2] / "main.py"
@@ -35,14 +37,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("log_dir")
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="main.py's")
     args = parser.parse_args(argv)
-    try:
+
+    def launch() -> int:
         flags = parse_args(args.flags)
         if not flags.summary:
+            logger.setLevel(logging.ERROR)  # main.py tells the rest
             read_inputs(flags)  # what is wrong with them is said once, not by each process
         return start(args.how, args.log_dir, args.flags)
-    except (*USER_ERRORS, OSError) as error:
-        print(error_line(error), file=sys.stderr)
-    return 1
+
+    return run(launch, hint="")
 
 
 def start(how: str, log_dir: str, flags: list[str]) -> int:
@@ -83,7 +86,7 @@ def run_launcher(command: list[str], env: Mapping[str, str], logs: list[Path]) -
 
     # A session of its own: else a terminal's Ctrl-C would reach it twice, and it would hurry.
     launcher = subprocess.Popen(
-        command, env=env, start_new_session=True, preexec_fn=distributed.end_with_parent
+        command, env=env, start_new_session=True, preexec_fn=end_with_parent
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -15,29 +15,24 @@ import os
 import shutil
 import sys
 import time
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from slowfast.cli.command import number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data.annotations import Sample
-from slowfast.data.dataset import TrainClips, TrainKey
-from slowfast.data.video import VideoError
+from slowfast.data.clips.datasets import TrainClips, TrainKey
+from slowfast.data.lists import Entry, Sample, read_entries
+from slowfast.data.shards import state_of
+from slowfast.data.unreadable import reason_of
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader
+from slowfast.errors import UserError, error_line
 from slowfast.files import write_whole
+from slowfast.journal import Journal
 from slowfast.log import Progress
-from slowfast.tools.pool import (
-    Entry,
-    Journal,
-    ToolError,
-    in_processes,
-    read_entries,
-    run_tool,
-    state_of,
-    time_limit,
-)
 
 TIMED = 20
 """Videos of which a training clip is timed."""
@@ -55,10 +50,10 @@ class Job(NamedTuple):
 def main(argv: list[str]) -> int:
     """0; 1 with a line on stderr if a video failed, or nothing can be done; 130."""
     args = parse_args(argv)
-    return run_tool(lambda: prepare_list(args))
+    return run(lambda: prepare_list(args))
 
 
-def prepare_list(args: argparse.Namespace) -> int:
+def prepare_list(args: argparse.Namespace) -> None:
     """Makes what is not in the journal, writes the new list, says what it brought."""
     require_encoder()
     entries = read_entries(args.list, args.root)
@@ -82,53 +77,52 @@ def prepare_list(args: argparse.Namespace) -> int:
         print(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos")
         tell(made, [job for job in jobs.values() if job.name in made], args)
     if failed:
-        raise ToolError(f"{len(failed):,} of {len(jobs):,} videos failed, see {reasons}")
-    return 0
+        raise UserError(f"{len(failed):,} of {len(jobs):,} videos failed, see {reasons}")
 
 
 def require_encoder() -> None:
-    """Raises ToolError where there is no PyAV with libx264."""
+    """Raises UserError where there is no PyAV with libx264."""
     if importlib.util.find_spec("av") is None:
-        raise ToolError("prepare_videos encodes with PyAV: pip install av")
+        raise UserError("prepare_videos encodes with PyAV: pip install av")
     import av
 
     if "libx264" not in av.codecs_available:
-        raise ToolError("this PyAV has no libx264: pip install --only-binary av av")
+        raise UserError("this PyAV has no libx264: pip install --only-binary av av")
 
 
 def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
     """By path, the job of each video of the list; no source is overwritten, no file made twice."""
     root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
     if os.path.realpath(root) == os.path.realpath(dst):
-        raise ToolError(f"{args.dst} is --root, where the sources are: give another DST")
+        raise UserError(f"{args.dst} is --root, where the sources are: give another DST")
     if args.list_out.resolve() == args.list.resolve():
-        raise ToolError(f"{args.list} would be overwritten: give --list-out")
+        raise UserError(f"{args.list} would be overwritten: give --list-out")
     jobs: dict[str, Job] = {}
     by_name: dict[str, str] = {}
     for _, sample in entries:
         name = os.path.relpath(os.path.abspath(sample.path), root)
         if name.startswith(os.pardir + os.sep):
-            raise ToolError(f"{sample.path} is not below --root {args.root}: give a --root that is")
+            raise UserError(f"{sample.path} is not below --root {args.root}: give a --root that is")
         name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
         if by_name.setdefault(name, sample.path) != sample.path:
-            raise ToolError(f"{by_name[name]} and {sample.path} would both become {name}")
+            raise UserError(f"{by_name[name]} and {sample.path} would both become {name}")
         jobs[sample.path] = Job(name, sample, state_of(sample.path))
     sources = {os.path.realpath(path) for path in jobs}
     for job in jobs.values():
         if os.path.realpath(os.path.join(dst, job.name)) in sources:
-            raise ToolError(f"{args.dst}: {job.name} would overwrite a source: give another DST")
+            raise UserError(f"{args.dst}: {job.name} would overwrite a source: give another DST")
     return jobs
 
 
 def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -> dict[str, str]:
     """Makes the files that are not there yet; returns why which failed, by name."""
-    from slowfast.tools.encoder import Settings, prepare_video  # needs PyAV, an extra
+    from slowfast.data.video.encode import Settings, prepare_video  # needs PyAV, an extra
 
     settings = Settings(**{name: getattr(args, name) for name in Settings.__annotations__})
     for entry in journal.done.values():
         if entry["settings"] != asdict(settings):
             flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in entry["settings"].items())
-            raise ToolError(f"{args.dst} holds videos made with {flags}: use these, or another DST")
+            raise UserError(f"{args.dst} holds videos made with {flags}: use these, or another DST")
     todo = [job for job in jobs.values() if not _is_done(job, journal, args.dst)]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo):,} of {len(jobs):,} videos are prepared already")
@@ -138,14 +132,17 @@ def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -
 
     def make(job: Job) -> dict[str, Any]:
         beside = partial / f"{os.getpid()}.mp4"
-        return prepare_video(job.sample, args.dst / job.name, beside, settings)
+        try:
+            return prepare_video(job.sample, args.dst / job.name, beside, settings)
+        except OSError as error:  # a full disk, or similar: not this video's fault alone
+            raise UserError(error_line(error).removeprefix("error: ")) from error
 
     try:
-        with closing(in_processes(make, todo, args.workers, args.seconds)) as answers:
-            for done, (job, answer) in enumerate(answers, 1):
+        readers = min(args.workers, len(todo))
+        with Loader(make, num_workers=readers, describe=path_of, seconds=args.seconds) as loader:
+            for done, (job, answer) in enumerate(loader.as_ready(todo), 1):
                 if isinstance(answer, VideoError):
-                    path = job.sample.path
-                    failed[job.name] = f"{path}: {str(answer).removeprefix(f'{path}: ')}"
+                    failed[job.name] = reason_of(job.sample.path, answer)
                 else:
                     source = os.path.abspath(job.sample.path)
                     about = {"source": source, "state": job.state, "settings": asdict(settings)}
@@ -157,13 +154,18 @@ def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -
     return failed
 
 
+def path_of(job: Job) -> str:
+    """The file that a job reads."""
+    return job.sample.path
+
+
 def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
     entry = journal.done.get(job.name)
     if entry is None:
         return False
     source = os.path.abspath(job.sample.path)
     if entry["source"] != source and state_of(entry["source"]):
-        raise ToolError(f"{dst / job.name} is made of {entry['source']}, so not of {source} too")
+        raise UserError(f"{dst / job.name} is made of {entry['source']}, so not of {source} too")
     made = state_of(str(dst / job.name))
     return entry["state"] == job.state and made is not None and made[0] == entry["bytes"]
 
@@ -192,8 +194,9 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
             times.append(1000 * (time.perf_counter() - began))
         return times
 
-    with closing(in_processes(clip_times, chosen, 1, args.seconds)) as answers:
-        times = [answer for _, answer in answers if not isinstance(answer, VideoError)]
+    with Loader(clip_times, num_workers=1, describe=path_of, seconds=args.seconds) as loader:
+        answers = [answer for _, answer in loader.as_ready(chosen)]
+    times = [answer for answer in answers if not isinstance(answer, VideoError)]
     if times:
         old, new = np.mean(times, axis=0)
         print(f"reading {old:.0f} ms -> {new:.0f} ms for a training clip (mean of {len(times)})")
@@ -212,20 +215,43 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("dst", metavar="DST", type=Path, help="the folder of the new videos")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
-    add("--short-side", metavar="N", type=int, default=256, help="pixels (%(default)s)")
-    add("--keyframe-every", metavar="N", type=int, default=8, help="frames (%(default)s)")
-    add("--crf", type=int, default=21, help="0 to 51, less is better and larger (%(default)s)")
-    add("--workers", metavar="N", type=int, default=os.cpu_count(), help="processes (%(default)s)")
     add(
-        "--seconds", type=time_limit, default=1800.0, help="longer at a video: failed (%(default)s)"
+        "--short-side", metavar="N", type=whole_number(16), default=256, help="pixels (%(default)s)"
+    )
+    add(
+        "--keyframe-every",
+        metavar="N",
+        type=whole_number(1),
+        default=8,
+        help="frames (%(default)s)",
+    )
+    add(
+        "--crf",
+        type=whole_number(0, 51),
+        default=21,
+        help="0 to 51, less is better and larger (%(default)s)",
+    )
+    add(
+        "--workers",
+        metavar="N",
+        type=whole_number(1),
+        default=os.cpu_count(),
+        help="processes (%(default)s)",
+    )
+    add(
+        "--seconds",
+        type=number_between(0, 10**6),
+        default=1800.0,
+        help="longer at a video: failed (%(default)s)",
     )
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
-    add("--frame-fps", type=float, default=data.frame_fps, help="frame folders: %(default)s")
+    add(
+        "--frame-fps",
+        type=number_between(0, 10**6),
+        default=data.frame_fps,
+        help="frame folders: %(default)s",
+    )
     args = parser.parse_args(argv)
-    if min(args.workers, args.keyframe_every) < 1 or not args.frame_fps > 0:
-        parser.error("--workers, --keyframe-every and --frame-fps must be above 0")
-    if args.short_side < 16 or not 0 <= args.crf <= 51:
-        parser.error("--short-side is at least 16, --crf 0 to 51")
     args.root = args.root or args.list.parent
     args.list_out = args.list_out or args.dst / args.list.name
     return args

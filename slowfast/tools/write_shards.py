@@ -10,22 +10,20 @@ A shard appears once it is whole. Run again, the same command goes on where it w
 """
 
 import argparse
-import contextlib
-import fcntl
 import io
 import os
 import stat
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.data.annotations import VIDEO_ENDINGS, ListError, read_list
+from slowfast.cli.command import run, whole_number
+from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
-from slowfast.files import atomic, error_line, write_whole
+from slowfast.files import atomic, sole_writer, write_whole
 from slowfast.log import Progress
 
 
@@ -39,15 +37,7 @@ class Packed(NamedTuple):
 def main(argv: list[str]) -> int:
     """0; or 1 with one line on stderr."""
     args = parse_args(argv)
-    try:
-        write_shards(args.list, args.dst, args.root, args.megabytes, args.seed)
-    except (ListError, OSError) as error:
-        print(error_line(error), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return run(lambda: write_shards(args.list, args.dst, args.root, args.megabytes, args.seed))
 
 
 def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int) -> None:
@@ -72,8 +62,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
         for path, shard in zip(paths, shards, strict=True)
         for one in shard
     ]
-    dst.mkdir(parents=True, exist_ok=True)
-    with _sole_writer(dst):
+    with sole_writer(dst, "writing shards"):
         progress = Progress("write shards, MB", sum(one.video.size for one in packed) / 1e6)
         done = 0
         for path, shard in zip(paths, shards, strict=True):
@@ -85,19 +74,6 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
             progress.update(done / 1e6, path.name)
         write_whole(listed, "".join(rows))
     progress.finish(f"{len(rows):,} videos in {len(paths):,} shards: {listed}")
-
-
-@contextlib.contextmanager
-def _sole_writer(dst: Path) -> Iterator[None]:
-    """Keeps a second run out of DST; raises ListError in it."""
-    folder = os.open(dst, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise ListError(f"another run is writing shards into {dst}") from error
-    finally:
-        os.close(folder)
 
 
 def _pack(source: Path, root: Path) -> list[Packed]:
@@ -156,25 +132,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("list", metavar="LIST", type=Path, help="the list of the videos")
     parser.add_argument("dst", metavar="DST", type=Path, help="the folder of the shards")
     parser.add_argument("--root", type=Path, required=True, help="where the paths of LIST start")
-    parser.add_argument("--megabytes", type=_positive, default=1000, help="size of a shard")
-    parser.add_argument("--seed", type=_seed, default=0, help="of the shuffling")
+    parser.add_argument("--megabytes", type=whole_number(1), default=1000, help="size of a shard")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the shuffling")
     return parser.parse_args(argv)
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     """The text as it is, and the defaults."""
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
-    return int(text)
 
 
 if __name__ == "__main__":

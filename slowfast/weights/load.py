@@ -1,16 +1,43 @@
 """Weights of a file, matched strictly against a network."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from paddle import nn
 
-from slowfast.weights.checkpoint import Checkpoint, read_checkpoint
-from slowfast.weights.errors import WeightsError, one_line
-from slowfast.weights.names import Translated
+from slowfast.weights.damage import WeightsError, one_line, reported
+from slowfast.weights.formats.read import read_content
+from slowfast.weights.names import Translated, find_tensors, translate
 from slowfast.weights.systems import Tensors
 
 CLASSIFIER = ("head.projection.weight", "head.projection.bias")
+
+
+class Checkpoint(NamedTuple):
+    """A weights file of any system and format."""
+
+    path: Path
+    content: Any
+    """All that is in it, see ``read_content``."""
+    found: Translated
+    """Its tensors by our names."""
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """
+    Raises:
+        WeightsError: see ``read_content``; or there are no tensors in it.
+    """
+    content = read_content(path)
+    with reported(path, "weights"):
+        found = translate(find_tensors(content))
+    if not found.system:  # a file of ours may hold counters
+        floats = {name: x for name, x in found.tensors.items() if x.dtype.kind == "f"}
+        found = found._replace(tensors=floats)
+    if not found.tensors:
+        raise WeightsError(f"weights {path} holds no tensors by name")
+    return Checkpoint(Path(path), content, found)
 
 
 def read_weights(path: str | Path) -> Tensors:

@@ -19,7 +19,9 @@ import safetensors.numpy
 from name_seeded import seeded_clip
 
 from slowfast.models import slowfast_r50, slowfast_r50_4x16
-from slowfast.weights import find_tensors, load_weights, read_content
+from slowfast.weights.formats.read import read_content
+from slowfast.weights.load import load_weights
+from slowfast.weights.names import find_tensors
 
 TOLERANCE = 1e-4
 FIXTURE = json.loads(Path(__file__).with_name("pytorchvideo_logits.json").read_text())

@@ -16,11 +16,11 @@ from name_seeded import seeded_clip
 
 from slowfast import models
 from slowfast.config import Config, load_config
-from slowfast.data.annotations import Sample
-from slowfast.data.dataset import MultiViewVideos
-from slowfast.engine.evaluate import view_scores
-from slowfast.metrics import average_views
-from slowfast.weights import load_weights
+from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.lists import Sample
+from slowfast.metrics.accuracy import average_views
+from slowfast.predict.views import view_scores
+from slowfast.weights.load import load_weights
 
 LOGIT, PROBABILITY = 1e-5, 1e-3
 """Of a logit, as a share of the largest one: with the classifier scaled, that is about 40."""

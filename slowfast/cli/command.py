@@ -1,0 +1,97 @@
+"""How every command starts, reports what is wrong, and ends: main.py and all tools.
+
+A command ends with 0; with 1 and one line on stderr for what the user can mend; with 130 or 143
+where Ctrl-C or SIGTERM ended it. Nothing here imports Paddle: a command that needs it does so as it
+runs, once the libraries have been told to be quiet.
+"""
+
+import argparse
+import math
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from slowfast import distributed
+from slowfast.errors import UserError, error_line
+from slowfast.log import quiet_libraries, start_logging
+from slowfast.signals import INTERRUPTS, Terminated
+
+GOES_ON = "the same command goes on from here"
+
+
+def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
+    """Does the work of a command; returns its exit status.
+
+    Args:
+        work: raises a UserError for what a user can mend; returns a status, or None for 0.
+        hint: what to do after an interruption; empty: nothing is kept.
+    """
+    quiet_libraries()
+    start_logging(distributed.rank())
+    before = {number: signal.getsignal(number) for number in INTERRUPTS}
+    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}  # nohup's
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for again in before:  # once is enough
+            signal.signal(again, signal.SIG_IGN)
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        return work() or 0
+    except (UserError, OSError) as error:
+        return _failed(error_line(error))
+    except MemoryError:
+        return _failed("error: there is too little memory for this")
+    except RuntimeError:
+        reason = distributed.error_of_another_process()
+        if reason is None:
+            raise
+        return _failed(reason)
+    except KeyboardInterrupt as stopped:
+        what = f": {stopped}" if str(stopped) else ""
+        print(f"interrupted{what}{f' ({hint})' if hint else ''}", file=sys.stderr, flush=True)
+        return 143 if isinstance(stopped, Terminated) else 130
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _failed(line: str) -> int:
+    print(line, file=sys.stderr, flush=True)
+    return 1
+
+
+def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """The type of a flag: a whole number from ``least`` to ``most``."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
+            end = "on" if most == math.inf else f"to {most:,}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} {end}")
+        return int(text)
+
+    return number
+
+
+def number_between(above: float, most: float, *, below: float = math.inf) -> Callable[[str], float]:
+    """The type of a flag: a number above ``above``, up to ``most`` and below ``below``."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (above < value <= most and value < below):
+            end = f"below {below:g}" if below <= most else f"up to {most:,.0f}"
+            end = "" if min(most, below) == math.inf else f" and {end}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above {above:g}{end}")
+        return value
+
+    return number
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """The description as it stands in the docstring."""

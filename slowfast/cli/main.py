@@ -1,0 +1,96 @@
+"""The command line of main.py: trains, tests, predicts, or describes a config.
+
+Paddle and what needs it are imported as a mode begins, so that ``--help`` and a mistyped flag are
+answered at once.
+"""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from slowfast import distributed
+from slowfast.cli.command import run
+from slowfast.cli.flags import parse_args
+from slowfast.log import logger
+
+if TYPE_CHECKING:
+    from slowfast.cli.inputs import Inputs
+    from slowfast.models.slowfast import VideoClassifier
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    args = parse_args(sys.argv[1:] if argv is None else argv)
+    mode = _train
+    hint = "go on with --resume auto"
+    if args.summary:
+        mode, hint = _summarize, ""
+    elif args.test:
+        mode, hint = _test, "the same command goes on" if args.out else ""
+    elif args.infer is not None:
+        mode, hint = _infer, ""
+    return run(lambda: mode(args), hint=hint)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from slowfast.cli.inputs import train_inputs
+    from slowfast.train.run import train_run
+
+    train_run(
+        train_inputs(args),
+        resume=args.resume,
+        max_iters=args.max_iters,
+        device=args.device,
+        deterministic=args.deterministic,
+    )
+
+
+def _test(args: argparse.Namespace) -> None:
+    """Tests; raises a VideoError, at the end, if videos were left out and that is not allowed."""
+    from slowfast.cli.inputs import test_inputs
+    from slowfast.evaluate.multi_view import multi_view_test
+
+    inputs = test_inputs(args)
+    multi_view_test(
+        _network(args, inputs),
+        inputs.samples,
+        inputs.cfg,
+        metrics=args.eval or ("top_k_accuracy",),
+        out=args.out,
+        class_names=inputs.class_names,
+    )
+
+
+def _infer(args: argparse.Namespace) -> None:
+    """Predicts; raises a VideoError, at the end, if videos could not be read."""
+    from slowfast.cli.inputs import infer_inputs
+    from slowfast.predict.infer import infer
+
+    inputs = infer_inputs(args)
+    infer(_network(args, inputs), inputs.samples, inputs.class_names, inputs.cfg)
+
+
+def _summarize(args: argparse.Namespace) -> None:
+    from slowfast.cli.run_config import class_names, read_config
+    from slowfast.cli.summary import draw_schedule, summary_text
+
+    cfg = read_config(args, None)
+    class_names(cfg, None)  # whether they fit
+    print(summary_text(cfg))
+    print(f"learning rate, drawn: {draw_schedule(cfg)}")
+
+
+def _network(args: argparse.Namespace, inputs: "Inputs") -> "VideoClassifier":
+    """The network on its device, with its weights."""
+    from slowfast.data.video.open import decoder_version
+    from slowfast.models.variants import build_model
+    from slowfast.weights.load import load_weights
+
+    cfg = inputs.cfg
+    distributed.start(args.device, seed=cfg.seed, deterministic=args.deterministic)
+    logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
+    model = build_model(cfg.model, cfg.data.crop_size)
+    logger.info(load_weights(model, inputs.weights))
+    if inputs.class_names is None and cfg.data.labels and (args.out or not args.test):
+        logger.warning(f"no class names: there is no data.labels={cfg.data.labels} here")
+    return model

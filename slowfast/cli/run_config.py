@@ -1,0 +1,116 @@
+"""The config of a run: from which file, with which flags, over what comes with weights; and the
+class names that it speaks of."""
+
+import argparse
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from slowfast.cli.flags import is_training, overrides
+from slowfast.config import Config, ConfigError, load_config
+from slowfast.data.labels import find_labels, read_labels
+from slowfast.data.lists import ListError
+from slowfast.train.folder import checkpoints
+from slowfast.weights.damage import WeightsError
+from slowfast.weights.save import CONFIG, LABELS, config_beside, own_config
+
+DEFAULT_CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/slowfast.yaml"
+
+NO_CONFIG = (
+    "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
+    "from python -m slowfast.tools.convert_weights {} NEW.pdparams"
+)
+
+LABELS_DO_NOT_FIT = (
+    "{}: {} class names for model.num_classes={} (other names: -o data.labels=FILE; none: "
+    "data.labels=; as many classes: model.num_classes=0)"
+)
+
+
+def read_config(args: argparse.Namespace, weights: str | None) -> Config:
+    """The config of main.py's flags, see ``config_for``."""
+    if weights is None and is_training(args) and args.weights is not None:  # to start from
+        below = None
+    else:
+        below = functools.partial(_config_below, args)
+    return config_for(args.config, overrides(args), weights, below)
+
+
+def config_for(
+    path: str | None,
+    overrides: list[str],
+    weights: str | None,
+    below: Callable[[Config], Path | None] | None = None,
+) -> Config:
+    """The config of a file, else the one beside the weights, else the default one; with overrides.
+
+    Args:
+        below: of a config that does not come with weights, the one that it takes network, clips and
+            test from by default.
+
+    Raises:
+        ConfigError: there is none, or it cannot be used.
+        ListError: ``model.num_classes=0``, and there are no class names to count.
+        WeightsError: there are no such weights.
+    """
+    source: Path = DEFAULT_CONFIG
+    if path is not None:
+        source = Path(path)
+    elif weights is not None:  # as training or a conversion has written it, whole
+        require_weights(weights)
+        source, below = config_beside(weights), None
+        if not source.exists():
+            raise ConfigError(NO_CONFIG.format(source, weights))
+    cfg = load_config(source, overrides, find_config=below)
+    if cfg.model.num_classes == 0:
+        names = class_names(cfg, weights) or read_labels(cfg.data.labels, 0, cfg.data.root)
+        number = f"model.num_classes={len(names)}"
+        cfg = load_config(source, [*overrides, number], find_config=below)
+    return cfg
+
+
+def _config_below(args: argparse.Namespace, cfg: Config) -> Path | None:
+    """Whose network, clips and test are taken over by default: those of the run that is resumed,
+    which needs ``model.pretrained`` no more, or else of those weights."""
+    if args.resume and not starts_anew(args, cfg):
+        folder = cfg.output_dir if args.resume == "auto" else Path(args.resume).parent
+        if (Path(folder) / CONFIG).exists():
+            return Path(folder) / CONFIG
+    return own_config(cfg.model.pretrained)
+
+
+def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:
+    """Whether it trains, and not from a checkpoint: ``--resume auto`` may find none yet."""
+    resumes = args.resume == "auto" and checkpoints(cfg.output_dir)
+    return is_training(args) and not resumes and args.resume in (None, "auto")
+
+
+def class_names(cfg: Config, weights: str | None) -> list[str] | None:
+    """The class names, if there is a file of them, also one that training left beside the weights.
+
+    Raises:
+        ListError: there are more or fewer of them than classes.
+    """
+    if not cfg.data.labels:
+        return None
+    path = find_labels(cfg.data.labels, cfg.data.root)
+    if path is None and weights is not None:
+        beside = Path(weights).parent / LABELS
+        path = str(beside) if beside.is_file() else None
+    return read_class_names(path, cfg) if path else None
+
+
+def read_class_names(labels: str, cfg: Config) -> list[str]:
+    """See ``read_labels``; what to do where their number is wrong is said, too."""
+    names = read_labels(labels, 0, cfg.data.root)
+    if cfg.model.num_classes not in (0, len(names)):
+        path = find_labels(labels, cfg.data.root)
+        raise ListError(LABELS_DO_NOT_FIT.format(path, len(names), cfg.model.num_classes))
+    return names
+
+
+def require_weights(path: str, hint: str = "") -> None:
+    """Raises a WeightsError where there is no such file."""
+    if not Path(path).is_file():
+        reason = "Is a directory" if Path(path).is_dir() else "No such file or directory"
+        raise WeightsError(f"weights {path} cannot be read: {reason}{hint}")

@@ -1,0 +1,208 @@
+"""From a sample to what the loader ships: a training or validation clip, or a video with its views.
+
+Each class is called with a key and returns arrays only: numpy and OpenCV, no Paddle, so that it
+runs in reader processes.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.config import DataConfig, TestConfig
+from slowfast.data.clips import rand_augment, sampling, transforms
+from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
+from slowfast.data.clips.sampling import Grid
+from slowfast.data.lists import Sample
+from slowfast.data.order import Stream
+from slowfast.data.video.open import open_video
+from slowfast.data.video.reader import Each, Pictures, Reader
+
+
+class TrainKey(NamedTuple):
+    """A training clip to read."""
+
+    epoch: int
+    sample: int
+    """Its place in the training list."""
+    grid: Grid | None = None
+    """Its size; None: the config's."""
+
+
+ClipKey = TrainKey | int
+"""A training clip, or the index in the validation list."""
+
+
+@dataclass
+class Clip:
+    """One clip: ``frames [T, H, W, 3]`` uint8 RGB, its class, its sample's place in the list."""
+
+    frames: Pictures
+    label: int
+    index: int
+
+
+@dataclass
+class VideoViews:
+    """One video, decoded once, and where its views lie in it."""
+
+    frames: Pictures
+    """The distinct frames that the views need ``[F, H, W, 3]``, resized."""
+    clips: NDArray[np.int64]
+    """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
+    crops: list[tuple[int, int]]
+    """Top left corner ``(y, x)`` of each crop."""
+    label: int
+    index: int
+
+
+class TrainClips:
+    """Random clips with augmentation.
+
+    The random stream of a clip depends on (seed, epoch, sample) alone, so no two ranks or workers
+    ever share one, and neither their number nor a restart changes what is drawn.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        data: DataConfig,
+        seed: int,
+        flipped: Mapping[int, int] | None = None,
+    ) -> None:
+        self.samples, self.data, self.seed = samples, data, seed
+        self.flipped = flipped or {}  # the classes that a flip turns into others
+
+    def __call__(self, key: TrainKey) -> Clip:
+        """The clip of a key. Of whatever size, it spans the same seconds and draws the same.
+
+        A smaller crop comes from as much smaller pictures at the least, and from as large ones at
+        the most (PySlowFast's multigrid training); one that is a share of the picture's area shows
+        the same in fewer pixels.
+        """
+        data, sample = self.data, self.samples[key.sample]
+        grid = key.grid or Grid(data.num_frames, data.crop_size)
+        rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
+        reader = _open(sample, data)
+        span = _span(data, reader.fps)
+        wanted = sampling.random_clip(reader.num_frames, span, grid.num_frames, rng)
+        each, is_flipped = _draw_crop(data, grid.crop_size, rng)
+        frames = _read(reader, wanted, each)
+        _augment_clip(frames, data, rng)
+        label = self.flipped.get(sample.label, sample.label) if is_flipped else sample.label
+        return Clip(frames, label, key.sample)
+
+
+class ValClips:
+    """The centre clip, centre crop, without augmentation."""
+
+    def __init__(self, samples: Sequence[Sample], data: DataConfig) -> None:
+        self.samples, self.data = samples, data
+
+    def __call__(self, index: int) -> Clip:
+        data, sample = self.data, self.samples[index]
+        reader = _open(sample, data)
+        wanted = sampling.centre_clip(reader.num_frames, _span(data, reader.fps), data.num_frames)
+        each = functools.partial(
+            transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
+        )
+        return Clip(_read(reader, wanted, each), sample.label, index)
+
+
+class Clips:
+    """Training and validation clips for one loader, and so for the same reader processes."""
+
+    def __init__(self, train: TrainClips, val: ValClips) -> None:
+        self.train, self.val = train, val
+
+    def __call__(self, key: ClipKey) -> Clip:
+        return self.val(key) if isinstance(key, int) else self.train(key)
+
+    def substitute(self, key: ClipKey, attempt: int) -> ClipKey | None:
+        """What is read in place of a training clip; validation replaces nothing."""
+        if isinstance(key, int):
+            return None
+        place = [Stream.SUBSTITUTE, self.train.seed, key.epoch, key.sample, attempt]
+        other = int(np.random.default_rng(place).integers(len(self.train.samples)))
+        return key._replace(sample=other)
+
+    def path(self, key: ClipKey) -> str:
+        """The file of a key."""
+        if isinstance(key, int):
+            return self.val.samples[key].path
+        return self.train.samples[key.sample].path
+
+
+class MultiViewVideos:
+    """Videos with the views of the multi-view test, see ``protocols.py``; each is opened once."""
+
+    def __init__(self, samples: Sequence[Sample], data: DataConfig, test: TestConfig) -> None:
+        self.samples, self.data, self.test = samples, data, test
+
+    def __call__(self, index: int) -> VideoViews:
+        data, test, sample = self.data, self.test, self.samples[index]
+        reader = _open(sample, data)
+        protocol = PROTOCOLS[test.protocol]
+        grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
+        wanted = protocol.clips(reader.num_frames, reader.fps, grid)
+        unique, inverse = np.unique(wanted, return_inverse=True)
+        # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
+        each = functools.partial(
+            transforms.resize_short_side,
+            short_side=test.short_side,
+            scaled=protocol.size,
+            in_float=protocol.in_float,
+        )
+        frames = reader.frames(unique, each)
+        _, height, width, _ = frames.shape
+        crops = protocol.crops(height, width, test.crop_size, test.num_crops)
+        return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)
+
+
+def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
+    """What each frame of a training clip goes through, and whether it is flipped."""
+    if data.crop_area:
+        box = transforms.draw_area_crop(
+            rng, area=data.crop_area, aspect=data.crop_aspect, flip=data.flip
+        )
+        each = functools.partial(transforms.augment_area_crop, drawn=box, crop_size=crop_size)
+        return each, box.flip
+    drawn = transforms.draw_augmentation(
+        rng,
+        min_short_side=round(data.min_short_side * crop_size / data.crop_size),
+        max_short_side=data.max_short_side,
+        flip=data.flip,
+        inverse=data.inverse_short_side,
+    )
+    each = functools.partial(transforms.augment, drawn=drawn, crop_size=crop_size)
+    return each, drawn.flip
+
+
+def _augment_clip(frames: Pictures, data: DataConfig, rng: np.random.Generator) -> None:
+    """RandAugment and erasing, in place: on RGB, which ``each`` need not be given."""
+    if data.rand_augment:
+        rand_augment.apply(
+            frames, rand_augment.draw(rng, data.rand_augment, data.rand_augment_magnitude)
+        )
+    if data.erase:
+        box = transforms.draw_erased(rng, frames.shape[1], data.erase)
+        if box is not None:
+            transforms.erase(frames, box, rng)
+
+
+def _open(sample: Sample, data: DataConfig) -> Reader:
+    return open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+
+
+def _read(reader: Reader, wanted: NDArray[np.int64], each: Each) -> Pictures:
+    """The frames of a clip; those that it repeats are decoded once."""
+    unique, inverse = np.unique(wanted, return_inverse=True)
+    frames = reader.frames(unique, each)
+    return frames if len(unique) == len(wanted) else frames[inverse]
+
+
+def _span(data: DataConfig, fps: float) -> float:
+    return sampling.clip_span(data.num_frames, data.sampling_stride, fps, data.target_fps)

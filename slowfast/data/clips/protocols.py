@@ -1,0 +1,206 @@
+"""How other systems test: which frames make the clips, how a picture is resized, where crops lie.
+
+Weights score as published only with the views that they were tested on. Each system is a row of
+plain functions; what sets them apart, for a video of N frames and n clips of T frames each::
+
+                     clip i starts at              a clip's frames                short videos
+    pyslowfast       room * i / n                  T * stride * fps / 30, of      repeat the last
+                                                   which T evenly                 frame
+    pytorchvideo     room * i / (n - 1) seconds    those shown in T * stride /    are stretched
+    pytorchvideo-0.1 room * i / n seconds          30 s, of which T evenly
+    mmaction2        (N - T * stride + 1)          every stride-th, whatever      begin again
+                     * (i + 1/2) / n               the frame rate
+    mmaction2-1.2    room * i / (n - 1), rounded
+
+``room`` is what the video is longer than a clip.
+
+numpy only. Read for this: PyTorchVideo 0.1.5, and its main branch, where the clips have reached to
+the video's end since 28 April 2022 (no release has that, and its published accuracies are older);
+mmaction2 0.24 and 1.2.0, mmcv 2.1.0. mmaction2 0.x, which the published checkpoints were tested
+with, places the clips' starts otherwise than 1.2.0 does.
+"""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast.data.clips import sampling
+from slowfast.data.clips.sampling import Frames
+
+
+class ClipGrid(NamedTuple):
+    """The clips that a test asks for."""
+
+    num_clips: int
+    num_frames: int
+    """Of a clip, T."""
+    stride: int
+    target_fps: float
+    """Frame rate that ``stride`` counts in, for the systems that count seconds."""
+
+
+class Protocol(NamedTuple):
+    """One system's test."""
+
+    clips: Callable[[int, float, ClipGrid], Frames]
+    """From a video's number of frames and frame rate: the frames ``[num_clips, T]``."""
+    size: Callable[[int, int, int], tuple[int, int]]
+    """From height, width and the short side: height and width that a picture is resized to."""
+    crops: Callable[[int, int, int, int], list[tuple[int, int]]]
+    """From height, width, crop size and number of crops: top left corners ``(y, x)``."""
+    starts: Callable[[int], list[Fraction]]
+    """Of n clips, where in the room each begins: 0 with the video, 1 so that it ends with it."""
+    in_float: bool
+    """Whether pictures are resized as floats, not as bytes, see ``transforms.py``."""
+
+
+def pyslowfast_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+    """``sampling.view_clips``: PySlowFast's and PaddleVideo's clips."""
+    span = sampling.clip_span(grid.num_frames, grid.stride, fps, grid.target_fps)
+    return sampling.view_clips(video_frames, span, grid.num_frames, grid.num_clips)
+
+
+def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+    """PyTorchVideo's clips since April 2022: the last one ends with the video."""
+    return _seconds_clips(video_frames, fps, grid, starts_to_end(grid.num_clips))
+
+
+def pytorchvideo_01_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+    """PyTorchVideo's clips up to its last release, 0.1.5."""
+    return _seconds_clips(video_frames, fps, grid, starts_before_end(grid.num_clips))
+
+
+def _seconds_clips(video_frames: int, fps: float, grid: ClipGrid, starts: list[Fraction]) -> Frames:
+    """Clips that begin at these parts of the room, in seconds.
+
+    ``ConstantClipsPerVideoSampler`` counts in fractions, but a clip's seconds are a float before;
+    so a clip that should begin with a frame may miss it by 1e-17 seconds and be a frame shorter.
+    ``EncodedVideo.get_clip`` then takes the frames whose time is in [start, end), and
+    ``UniformTemporalSubsample`` T of them.
+
+    Times are k / fps here: right wherever the frame rate is constant and a file's unit of time
+    expresses it, as in MP4, AVI and folders of frames. Sound that is longer than the picture counts
+    for nothing (``decode_audio=False``, as PySlowFast reads with PyTorchVideo).
+    """
+    rate = Fraction(fps).limit_denominator(100_000)  # 30000/1001 was a fraction before, too
+    seconds = Fraction(grid.num_frames * grid.stride / grid.target_fps)
+    room = max(video_frames / rate - seconds, Fraction(0))
+    clips = []
+    for part in starts:
+        first = min(math.ceil(room * part * rate), video_frames - 1)
+        stop = min(math.ceil((room * part + seconds) * rate), video_frames)
+        clips.append(first + _evenly(max(stop - first, 1), grid.num_frames))
+    return np.stack(clips)
+
+
+def _evenly(count: int, num_frames: int) -> Frames:
+    """``torch.linspace(0, count - 1, num_frames)``, truncated.
+
+    In float32 and from both ends to the middle, as torch counts: with 64 frames that is not always
+    what numpy gives.
+    """
+    index = np.arange(num_frames, dtype=np.float32)
+    last = np.float32(count - 1)
+    step = last / np.float32(max(num_frames - 1, 1))
+    from_end = last - step * index[::-1]
+    values = np.where(index < num_frames // 2, step * index, from_end if num_frames > 1 else 0)
+    return np.clip(values, 0, count - 1).astype(np.int64)
+
+
+def mmaction2_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+    """``SampleFrames(test_mode=True)`` of mmaction2 0.x: clips in the middles of equal parts."""
+    span = grid.num_frames * grid.stride
+    part = (video_frames - span + 1) / grid.num_clips
+    starts = np.zeros(grid.num_clips, np.int64)
+    if video_frames >= span:
+        starts = (np.arange(grid.num_clips) * part + part / 2).astype(np.int64)
+    return _strided(starts, video_frames, grid)
+
+
+def mmaction2_12_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+    """``SampleFrames(test_mode=True)`` of mmaction2 1.2.0: from the first frame to the last."""
+    room = max(video_frames - (grid.num_frames - 1) * grid.stride - 1, 0)
+    if grid.num_clips == 1:
+        return _strided(np.array([room // 2]), video_frames, grid)
+    starts = np.round(np.arange(grid.num_clips) * (room / (grid.num_clips - 1)))
+    return _strided(starts.astype(np.int64), video_frames, grid)
+
+
+def _strided(starts: Frames, video_frames: int, grid: ClipGrid) -> Frames:
+    """Every stride-th frame; after the video's last one comes its first."""
+    return (starts[:, None] + np.arange(grid.num_frames) * grid.stride) % video_frames
+
+
+def mmaction2_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """``Resize(scale=(-1, short_side))``: both sides are rounded, ``mmcv.rescale_size``."""
+    scale = short_side / min(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def mmaction2_crops(
+    height: int, width: int, crop_size: int, num_crops: int
+) -> list[tuple[int, int]]:
+    """``ThreeCrop``, in our order, or ``CenterCrop``: middles are rounded down.
+
+    The third of three is twice as far as the middle one, so an odd width's last column is in none.
+    """
+    y, x = (height - crop_size) // 2, (width - crop_size) // 2
+    if num_crops == 1:
+        return [(y, x)]
+    if height > width:
+        return [(0, x), (y, x), (2 * y, x)]
+    return [(y, 0), (y, x), (y, 2 * x)]
+
+
+def starts_before_end(num_clips: int) -> list[Fraction]:
+    """0, 1/n, ... (n - 1)/n."""
+    return [Fraction(i, num_clips) for i in range(num_clips)]
+
+
+def starts_to_end(num_clips: int) -> list[Fraction]:
+    """0, 1/(n - 1), ... 1; of one clip: 0."""
+    return [Fraction(i, max(num_clips - 1, 1)) for i in range(num_clips)]
+
+
+def starts_to_end_or_middle(num_clips: int) -> list[Fraction]:
+    """0, 1/(n - 1), ... 1; of one clip: 1/2."""
+    return starts_to_end(num_clips) if num_clips > 1 else [Fraction(1, 2)]
+
+
+def starts_in_middles(num_clips: int) -> list[Fraction]:
+    """1/2n, 3/2n, ... (2n - 1)/2n."""
+    return [Fraction(2 * i + 1, 2 * num_clips) for i in range(num_clips)]
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "pyslowfast": Protocol(
+        clips=pyslowfast_clips,
+        size=sampling.scaled_size,
+        crops=sampling.view_crops,
+        starts=starts_before_end,
+        in_float=False,
+    ),
+    "pytorchvideo": Protocol(
+        clips=pytorchvideo_clips,
+        size=sampling.scaled_size,
+        crops=sampling.view_crops,
+        starts=starts_to_end,
+        in_float=True,
+    ),
+    "mmaction2": Protocol(
+        clips=mmaction2_clips,
+        size=mmaction2_size,
+        crops=mmaction2_crops,
+        starts=starts_in_middles,
+        in_float=False,
+    ),
+}
+PROTOCOLS["pytorchvideo-0.1"] = PROTOCOLS["pytorchvideo"]._replace(
+    clips=pytorchvideo_01_clips, starts=starts_before_end
+)
+PROTOCOLS["mmaction2-1.2"] = PROTOCOLS["mmaction2"]._replace(
+    clips=mmaction2_12_clips, starts=starts_to_end_or_middle
+)

@@ -1,0 +1,214 @@
+"""Clips that slide over whole videos, however long: in one pass, some clips in memory at a time.
+
+::
+
+    video    0 . . . 4 . . . 8 . . . 12 .      14 frames; a clip spans 4 of them, one every 4
+    clips   [0 . . 3]
+                    [4 . . 7]
+                            [8 . . 11]
+                                [10 . . 13]    moved back, so that it ends with the video
+
+Legend: n clips, T frames of a clip, F distinct frames, S crop side in pixels.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.config import DataConfig, TestConfig
+from slowfast.data.clips import transforms
+from slowfast.data.clips.protocols import PROTOCOLS, Protocol
+from slowfast.data.clips.sampling import Frames, clip_frames, clip_span
+from slowfast.data.lists import Sample
+from slowfast.data.video.open import open_video
+from slowfast.data.video.reader import Each, Picture, Pictures, no_frame
+
+
+class ChunkKey(NamedTuple):
+    """Some clips of a video, one after another."""
+
+    sample: int
+    """Its place in the list."""
+    number: int
+    """Which of its chunks, from 0."""
+
+
+@dataclass
+class ClipChunk:
+    """Clips of a video, and where they lie in it."""
+
+    frames: Pictures
+    """The distinct frames of these clips ``[F, S, S, 3]``."""
+    clips: Frames
+    """For each clip, the positions of its T frames in ``frames``: ``[n, T]``."""
+    seconds: NDArray[np.float64]
+    """Start and end of each clip in the video ``[n, 2]``: numbers of frames over the frame rate."""
+    share: float
+    """How much of the video's clips are read with these, up to 1."""
+    is_last: bool
+
+
+class SlidingClips:
+    """The chunks of each video, asked for in order: 0, 1, 2, ...
+
+    An object goes on in the file that it has open, so each reader process is to be given all
+    chunks of a video. A first one from the middle, as where another process has died, is right,
+    too, and slow. Behind the last chunk, and behind one that cannot be read, there is None.
+
+    Args:
+        every: seconds from the start of one clip to that of the next.
+        clips_at_once: n; the last chunk may have one more.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        data: DataConfig,
+        test: TestConfig,
+        *,
+        every: float,
+        clips_at_once: int,
+    ) -> None:
+        self.samples, self.data, self.every, self._count = samples, data, every, clips_at_once
+        self._each = functools.partial(
+            centre_view,
+            short_side=test.short_side,
+            crop_size=test.crop_size,
+            protocol=PROTOCOLS[test.protocol],
+        )
+        self._video: _Video | None = None
+        self._next: ChunkKey | None = None
+        self._ended: int | None = None  # the sample of which nothing more is to come
+
+    def __call__(self, key: ChunkKey) -> ClipChunk | None:
+        """The clips of a key.
+
+        Raises:
+            VideoError: the video cannot be read.
+        """
+        if key.sample == self._ended and key.number:
+            return None
+        self._ended = key.sample  # unless it comes to a chunk that is not the last
+        try:
+            if self._video is None or key != self._next:
+                self.close()
+                self._video = _Video(self.samples[key.sample], self.data, self._each, self.every)
+            chunk = self._video.chunk(key.number * self._count, self._count)
+        except BaseException:
+            self.close()
+            raise
+        if chunk is None or chunk.is_last:
+            self.close()
+        else:
+            self._ended, self._next = None, key._replace(number=key.number + 1)
+        return chunk
+
+    def close(self) -> None:
+        """Lets go of the video that is open."""
+        if self._video is not None:
+            self._video.close()
+        self._video = None
+
+
+class _Video:
+    """An opened video and the frames that its next clips share with the last."""
+
+    def __init__(self, sample: Sample, data: DataConfig, each: Each, every: float) -> None:
+        self._sample, self._data, self._each = sample, data, each
+        self._reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+        self._fps = self._reader.fps
+        self._span = clip_span(data.num_frames, data.sampling_stride, self._fps, data.target_fps)
+        self._step = every * self._fps
+        self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
+        self._held: dict[int, Picture] = {}
+        self._passed = -1  # the frame that was read last
+
+    def chunk(self, first: int, count: int) -> ClipChunk | None:
+        """Clips ``first`` to ``first + count`` as far as there are any; or all from ``first`` on,
+        should the file turn out to end before they do."""
+        clips = self._clips(first, first + count)
+        if not len(clips):
+            return None
+        if self._read_to(first, int(clips[-1, -1])):
+            unique, positions = np.unique(clips, return_inverse=True)
+            frames = np.stack([self._held[i] for i in unique.tolist()])
+        else:
+            count = self._plan_anew(first)
+            clips = self._clips(first, first + count)
+            if not len(clips):
+                return None
+            unique, positions = np.unique(clips, return_inverse=True)
+            data = self._data
+            again = open_video(self._sample, data.frame_pattern, data.frame_fps, data.decoder)
+            frames = again.frames(unique, self._each)
+            again.close()
+        done = min(first + count, len(self._starts))
+        is_last = done == len(self._starts)
+        if not is_last:
+            needed = self._starts[done]
+            self._held = {i: picture for i, picture in self._held.items() if i >= needed}
+        starts = self._starts[first:done]
+        ends = np.minimum(starts + self._span, self._reader.num_frames)
+        seconds = np.stack([starts, ends], axis=1) / self._fps
+        share = done / len(self._starts)
+        return ClipChunk(frames, positions.reshape(clips.shape), seconds, share, is_last)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _clips(self, first: int, end: int) -> Frames:
+        """The frames of some clips ``[n, T]``."""
+        length, video = self._data.num_frames, self._reader.num_frames
+        clips = [clip_frames(start, self._span, length, video) for start in self._starts[first:end]]
+        return np.array(clips, np.int64).reshape(-1, length)
+
+    def _read_to(self, first: int, last: int) -> bool:
+        """Reads, up to frame ``last``, all that clip ``first`` and those behind it need.
+
+        Returns:
+            Whether the file holds them.
+        """
+        end = int(np.searchsorted(self._starts, last, side="right"))
+        wanted = np.unique(self._clips(first, end))
+        wanted = wanted[(wanted > self._passed) & (wanted <= last)]
+        found = self._reader.onward(wanted, self._each)
+        self._held |= zip(wanted.tolist(), found, strict=False)
+        self._passed = last
+        return len(found) == len(wanted)
+
+    def _plan_anew(self, first: int) -> int:
+        """How many clips there are from ``first`` on in a file that has ended early."""
+        if not self._reader.num_frames:
+            raise no_frame(self._sample.path)
+        self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
+        return max(len(self._starts) - first, 0)
+
+
+def sliding_starts(video_frames: int, span: float, step: float) -> Frames:
+    """The first frame of each clip: every ``step`` frames, rounded, as long as the clip fits.
+
+    Where one would begin in the video and reach beyond its end, and the clips before leave frames
+    out, the last clip ends with the video. A video shorter than a clip has one clip.
+    """
+    step = max(step, 1.0)
+    starts = np.floor(np.arange(int(video_frames / step) + 1) * step + 0.5).astype(np.int64)
+    starts = starts[starts < video_frames]
+    lasts = np.floor(starts + span - 1)
+    fits = lasts < video_frames
+    if fits.all() or video_frames - 1 in lasts[fits]:
+        return starts[fits]
+    return np.append(starts[fits], max(video_frames - int(span), 0))
+
+
+def centre_view(picture: Picture, short_side: int, crop_size: int, protocol: Protocol) -> Picture:
+    """The centre crop ``[S, S, 3]`` as the multi-view test of a protocol cuts it."""
+    resized = transforms.resize_short_side(
+        picture, short_side, scaled=protocol.size, in_float=protocol.in_float
+    )
+    height, width, _ = resized.shape
+    ((y, x),) = protocol.crops(height, width, crop_size, 1)
+    return resized[y : y + crop_size, x : x + crop_size]

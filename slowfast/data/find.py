@@ -1,0 +1,126 @@
+"""What the paths on a command line name: videos, folders, frame folders, lists."""
+
+import filecmp
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from slowfast.data.lists import (
+    LIST_ENDINGS,
+    VIDEO_ENDINGS,
+    ListError,
+    Sample,
+    read_entries,
+    resolve,
+    videos_below,
+)
+from slowfast.data.shards import shard_of
+
+
+def missing_files(samples: Iterable[Sample]) -> list[str]:
+    """What is not there of the samples' files, frame folders and tar shards, in their order.
+
+    Folders are listed, each once, rather than each file looked at: on a network disk that is what
+    takes time.
+    """
+    listing = functools.cache(_names_in)
+    missing: dict[str, None] = {}
+    for sample in samples:
+        path = shard_of(sample.path) or sample.path
+        folder, name = os.path.split(path.rstrip("/"))
+        # The second look is for folders that cannot be listed, and for other spellings of a name.
+        if path not in missing and name not in listing(folder) and not os.path.exists(path):
+            missing[path] = None
+    return list(missing)
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder or "."))
+    except OSError:
+        return set()
+
+
+def find_listed(path: str, root: str) -> str | None:
+    """Where a list or a label file is: at ``path`` from here, or else from ``root``.
+
+    Raises:
+        ListError: it is in both places, and not the same.
+    """
+    found = [place for place in listed_places(path, root) if Path(place).exists()]
+    require_one(found)
+    return found[0] if found else None
+
+
+def listed_places(path: str, root: str) -> list[str]:
+    """Where ``find_listed`` looks, in that order."""
+    return list(dict.fromkeys((path, resolve(path, root))))
+
+
+def require_one(found: list[str]) -> None:
+    """Raises ListError if two files, or folders, that a relative path may mean are different."""
+    if len(found) < 2 or os.path.samefile(*found):
+        return
+    if not all(map(os.path.isfile, found)) or not filecmp.cmp(found[0], found[1], shallow=False):
+        raise ListError(
+            f"{' and '.join(found)} are both there, and differ: name the one that you mean by its "
+            "whole path"
+        )
+
+
+class Named(NamedTuple):
+    """A video that a path names, and what it is called among all of them."""
+
+    sample: Sample
+    name: str
+
+
+def find_videos(paths: Sequence[str], frame_pattern: str, root: Path | None = None) -> list[Named]:
+    """The videos that the paths name: files, folders of videos, folders of frames, lists.
+
+    A video is called by its file's name; one found in a folder, at any depth, by its path below
+    that; one of a list by its path below ``root``, or if it is elsewhere by its whole path.
+
+    Args:
+        root: where a list's paths start from; None: its folder.
+
+    Raises:
+        ListError: a list cannot be read, a folder holds no video, or a path is a tar.
+    """
+    found: list[Named] = []
+    for path in paths:
+        if os.path.isdir(path) and not os.path.exists(os.path.join(path, frame_pattern.format(1))):
+            names = videos_below(path)
+            if not names:
+                raise ListError(f"{path}: no video in this folder ({', '.join(VIDEO_ENDINGS)})")
+            found += [Named(Sample(os.path.join(path, name)), name) for name in names]
+        elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
+            raise ListError(f"{path}: name a list of what is in it (build_list shards)")
+        elif path.lower().endswith(LIST_ENDINGS):
+            start = root or Path(path).parent
+            for entry in read_entries(Path(path), start):
+                found.append(Named(entry.sample, _name_below(entry.sample.path, start)))
+        else:
+            found.append(Named(Sample(path), os.path.basename(os.path.abspath(path))))
+    return found
+
+
+def _name_below(path: str, root: Path) -> str:
+    name = os.path.relpath(path, root)
+    if name.split(os.sep)[0] == os.pardir:
+        name = os.path.relpath(os.path.abspath(path), os.sep)
+    return name
+
+
+def require_own_names(videos: Iterable[Named]) -> None:
+    """Raises ListError where two videos have one name, so that one file would be for both."""
+    owners: dict[str, str] = {}
+    for video in videos:
+        other = owners.setdefault(video.name, video.sample.path)
+        if other != video.sample.path:
+            raise ListError(
+                f"{other} and {video.sample.path} would both be written to {video.name}.npy: give "
+                "the folder that holds both, or a list, or write to two folders"
+            )

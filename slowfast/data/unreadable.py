@@ -1,0 +1,81 @@
+"""Videos that could not be read: counted, limited, and listed by name."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slowfast.data.video.reader import VideoError
+from slowfast.files import write_whole
+
+LIST = "unreadable.txt"
+
+
+@dataclass(frozen=True)
+class UnreadableVideo:
+    """A video of a list, and why it could not be read."""
+
+    index: int
+    """Its place in the list."""
+    path: str
+    error: str
+
+    def line(self) -> str:
+        """The reason, which names the video."""
+        return reason_of(self.path, self.error)
+
+
+def reason_of(path: str, error: VideoError | str) -> str:
+    """Why a video cannot be read: a line that begins with its path."""
+    line = " ".join(str(error).split())
+    return line if line.startswith(path) else f"{path}: {line}"
+
+
+class Unreadable:
+    """What one process could not read, of an epoch or a test.
+
+    Args:
+        limit: how many videos may be unreadable; 0 for none.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.videos: dict[int, UnreadableVideo] = {}
+        """By place in the list."""
+
+    def note(self, index: int, path: str, error: VideoError) -> UnreadableVideo:
+        """Counts the list's video ``index``; twice the same is one.
+
+        Raises:
+            VideoError: there are more than the limit allows; the message is the last one's.
+        """
+        video = UnreadableVideo(index, path, " ".join(str(error).splitlines()))
+        self.videos[index] = video
+        count = len(self.videos)
+        if count > self._limit:
+            more = (
+                f" ({count} unreadable videos; data.max_errors={self._limit})" if count > 1 else ""
+            )
+            raise VideoError(f"{video.line()}{more}")
+        return video
+
+
+def in_order(parts: Iterable[Mapping[int, UnreadableVideo]]) -> list[UnreadableVideo]:
+    """The videos of all processes, in the order of the list."""
+    found: dict[int, UnreadableVideo] = {}
+    for part in parts:
+        found |= part
+    return [found[index] for index in sorted(found)]
+
+
+def write_unreadable(folder: str, reasons: list[str], name: str = LIST) -> str:
+    """Writes the list, a line a video, or removes an earlier one if all were read.
+
+    Returns:
+        Its path.
+    """
+    path = Path(folder) / name
+    if reasons:
+        write_whole(path, "".join(f"{reason}\n" for reason in reasons))
+    else:
+        path.unlink(missing_ok=True)
+    return str(path)

@@ -1,0 +1,48 @@
+"""Opening a video: a file, or one in a tar shard, through a decoder; or a folder of frames."""
+
+import importlib.util
+import os
+
+import cv2
+
+from slowfast.config import ConfigError
+from slowfast.data.lists import Sample
+from slowfast.data.video.frames import FrameFolderReader
+from slowfast.data.video.opencv import OpenCVReader
+from slowfast.data.video.reader import Reader, require_file
+
+
+def open_video(
+    sample: Sample, frame_pattern: str, frame_fps: float, decoder: str = "opencv"
+) -> Reader:
+    """The reader for a sample: of a frame folder where it is one, else of a video file.
+
+    Args:
+        decoder: ``opencv`` or ``pyav``, for video files.
+
+    Raises:
+        VideoError: the file is missing, empty, or not a video.
+    """
+    if sample.num_frames is not None or os.path.isdir(sample.path):
+        return FrameFolderReader(sample.path, sample.num_frames, frame_pattern, frame_fps)
+    require_file(sample.path)
+    if decoder == "pyav":
+        from slowfast.data.video.pyav import PyAVReader  # an extra, which need not be there
+
+        return PyAVReader(sample.path)
+    return OpenCVReader(sample.path)
+
+
+def decoder_version(decoder: str) -> str:
+    """The decoder's name and version, for the log.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    if decoder == "opencv":
+        return f"OpenCV {cv2.__version__}"
+    if importlib.util.find_spec("av") is None:
+        raise ConfigError("data.decoder=pyav: PyAV is not installed here (pip install av)")
+    import av
+
+    return f"PyAV {av.__version__}"

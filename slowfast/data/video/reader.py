@@ -1,0 +1,162 @@
+"""What every reader of videos has in common, and which frames of a file need decoding.
+
+Legend: F frames, H x W pixels. Frames are numbered from 0 in the order of showing.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.data.shards import split_member, video_size
+from slowfast.errors import UserError
+
+Picture = NDArray[np.uint8]
+"""One picture ``[H, W, 3]``."""
+
+Pictures = NDArray[np.uint8]
+"""RGB frames ``[F, H, W, 3]``."""
+
+Each = Callable[[Picture], Picture]
+"""What is done to each picture as soon as it is decoded: spatial, the same for each colour."""
+
+REORDERING = 32
+"""Packets that a frame may be stored after its place in the order of showing; H.264 allows 16."""
+
+
+class VideoError(UserError):
+    """A video that cannot be read; the message names the file."""
+
+
+class Reader(Protocol):
+    """An opened video."""
+
+    num_frames: int
+    """What the container says: a hint."""
+    fps: float
+
+    def frames(self, indices: NDArray[np.int64], each: Each = ...) -> Pictures:
+        """The frames at ``indices`` (sorted, unique, from 0), each passed through ``each``.
+
+        Indices beyond what the file really holds give its last frame.
+
+        Raises:
+            VideoError: nothing could be decoded.
+        """
+        ...
+
+    def onward(self, indices: NDArray[np.int64], each: Each = ...) -> list[Picture]:
+        """The frames at ``indices``, as far as the file holds them, in one pass over the file.
+
+        All are beyond those of the calls before: for a video too long to be read at once. Where
+        the file ends early, ``num_frames`` is from then on what there really is.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        ...
+
+
+def unchanged(picture: Picture) -> Picture:
+    """The picture as it was decoded: an ``Each`` that does nothing."""
+    return picture
+
+
+def require_file(path: str) -> None:
+    """Raises VideoError where there is no such file or member of a shard, or an empty one."""
+    try:
+        size = video_size(path)
+    except OSError as error:  # of a shard: strerror is None, and the message names what it is about
+        raise VideoError(f"{path}: {error.strerror}" if error.strerror else str(error)) from error
+    if size == 0:
+        raise VideoError(f"{path}: the file is empty (0 bytes)")
+    if not os.access((split_member(path) or (path,))[0], os.R_OK):
+        raise VideoError(f"{path}: Permission denied")
+
+
+def no_frame(path: str) -> VideoError:
+    """The error of a file that opens and shows nothing."""
+    return VideoError(f"{path}: no frame could be decoded (a damaged or cut-off file?)")
+
+
+def stack(pictures: Iterable[Picture], count: int) -> Pictures | None:
+    """The first ``count`` pictures in one array; None if there are fewer."""
+    frames: Pictures | None = None
+    row = -1
+    for row, picture in enumerate(itertools.islice(pictures, count)):
+        if frames is None:
+            frames = np.empty((count, *picture.shape), np.uint8)
+        frames[row] = picture
+    return frames if row == count - 1 else None
+
+
+class Timeline:
+    """The packets of a file in the order they are stored, which is the order of decoding.
+
+    ``times`` are the moments at which their frames are shown, in any unit; one that is not shown
+    is cut away by an edit list. A keyframe can be decoded without what is stored before it. Time
+    tells which frame is which::
+
+        stored       0  1  2  3  4  5  6        open GOP: 5 and 6 are stored after the keyframe 4,
+        keyframe     *           *              shown before it, and need what is before it
+        number       0  2  1  3  6  4  5
+    """
+
+    def __init__(
+        self,
+        times: NDArray[np.float64],
+        is_keyframe: NDArray[np.bool_],
+        is_shown: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self._times = times
+        self._keyframes = np.flatnonzero(is_keyframe)
+        positions = np.arange(len(times)) if is_shown is None else np.flatnonzero(is_shown)
+        self._positions = positions[np.argsort(times[positions], kind="stable")]
+        """Where each frame, by number, is stored."""
+        self._shown = times[self._positions]
+        """When each frame is shown."""
+        self.is_exact = len(positions) > 0 and bool(np.all(np.diff(self._shown) > 0))
+        """Whether each frame has a time of its own; if not, nothing here can be relied on."""
+
+    def __len__(self) -> int:
+        return len(self._shown)
+
+    def number(self, time: float, tolerance: float = 0.0) -> int:
+        """The number of the frame shown at ``time``, or -1 if there is none."""
+        near = int(np.searchsorted(self._shown, time - tolerance))
+        return near if near < len(self) and self._shown[near] <= time + tolerance else -1
+
+    def time(self, number: int) -> float:
+        """When frame ``number`` is shown."""
+        return float(self._shown[number])
+
+    def needed(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of each packet: whether these frames need it, and whether it holds one of them.
+
+        A frame needs all from its keyframe to itself.
+        """
+        positions = self._positions[numbers]
+        begins_or_ends = np.zeros(len(self._times) + 1, np.int64)
+        np.add.at(begins_or_ends, self._keyframe_of(positions), 1)
+        np.add.at(begins_or_ends, positions + 1, -1)
+        wanted = np.zeros(len(self._times), bool)
+        wanted[positions] = True
+        return np.cumsum(begins_or_ends)[:-1] > 0, wanted
+
+    def keyframe_before(self, number: int) -> int:
+        """The number of the keyframe that frame ``number`` can be decoded from."""
+        keyframe = self._keyframe_of(self._positions[[number]])
+        return max(self.number(float(self._times[keyframe[0]])), 0)
+
+    def _keyframe_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the keyframes are stored from which the packets at ``positions`` can be decoded."""
+        if not len(self._keyframes):
+            return np.zeros_like(positions)
+        last = np.searchsorted(self._keyframes, positions, side="right") - 1
+        is_leading = self._times[self._keyframes[np.maximum(last, 0)]] > self._times[positions]
+        last = last - is_leading
+        return np.where(last < 0, 0, self._keyframes[np.maximum(last, 0)])

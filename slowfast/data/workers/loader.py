@@ -1,0 +1,214 @@
+"""Files in reader processes: batches in order, ahead of their use, or each as it is ready.
+
+The main process hands out keys; readers send back what they made of them, arrays through shared
+memory. The processes live as long as the loader, over all epochs. All that goes through a list of
+files goes through here: a file that crashes a decoder, or hangs it, costs that file alone.
+"""
+
+import contextlib
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import cv2
+
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers import shared_memory
+from slowfast.data.workers.shared_memory import SharedMemoryError
+from slowfast.data.workers.worker import KilledError, ReaderDiedError, Worker, ready
+
+BATCHES_AHEAD = 2
+"""Batches that each reader prepares in advance."""
+ATTEMPTS = 10
+"""Items tried in place of one that cannot be read."""
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class _Substituted:
+    """An item read in another's place, and what could not be read before it."""
+
+    item: Any
+    errors: list[tuple[Any, VideoError]]
+
+
+class Loader(Generic[Key, Item]):
+    """Reads batches with ``num_workers`` processes, or in this one if 0.
+
+    Args:
+        read: turns a key into an item; called in the reader processes.
+        num_workers: reader processes.
+        describe: how a key is named in messages (its file).
+        seconds: a reader process that needs longer for one item is ended.
+        substitute: the key that is read in place of one that cannot be, at the n-th attempt; or
+            None for none.
+
+    ``run`` and ``as_ready`` may be called again and again; ``close`` ends the processes. A
+    ``VideoError`` that ``read`` raises is yielded in the item's place: what to do about it is the
+    caller's decision. So is a ``KilledError`` for an item at which a reader process crashed or took
+    too long; another process goes on in its place. Any other ``UserError`` ends the run: it is
+    raised here. With ``num_workers=0`` there is no such protection.
+
+    ``replaced`` has what could not be read and was substituted, for the caller to take out.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Key], Item],
+        *,
+        num_workers: int,
+        describe: Callable[[Key], str] = str,
+        seconds: float = math.inf,
+        substitute: Callable[[Key, int], Key | None] | None = None,
+    ) -> None:
+        self._read, self._describe, self._substitute = read, describe, substitute
+        self.replaced: list[tuple[Key, VideoError]] = []
+        self._fatal: dict[str, str] = {}  # what reader processes died at, and how
+        self._workers = [Worker(self._read_one, self._fatal, seconds) for _ in range(num_workers)]
+        self.num_workers = num_workers
+
+    def run(self, batches: Iterable[Sequence[Key]]) -> Iterator[list[Item | VideoError]]:
+        """The items of each batch of keys, in order."""
+        if not self._workers:
+            for keys in batches:
+                yield self._taken(self._read_here(keys))
+            return
+        waiting: deque[tuple[Worker, Sequence[Key]]] = deque()
+        try:
+            for number, keys in enumerate(batches):
+                worker = self._workers[number % len(self._workers)]
+                if len(waiting) == BATCHES_AHEAD * len(self._workers):
+                    yield self._receive(*waiting.popleft())
+                worker.send(keys)
+                waiting.append((worker, keys))
+            while waiting:
+                yield self._receive(*waiting.popleft())
+        finally:
+            for worker, _ in waiting:  # left early: what is under way is of no use to the next run
+                with contextlib.suppress(ReaderDiedError, OSError):
+                    worker.receive()
+
+    def as_ready(self, keys: Iterable[Key]) -> Iterator[tuple[Key, Item | VideoError]]:
+        """Each key with its item, in the order in which they become ready: for items that take very
+        different times. Leaving early ends the reader processes."""
+        waiting, busy = deque(keys), dict[Worker, Key]()
+        idle = list(self._workers)
+        try:
+            while waiting or busy:
+                while waiting and idle:
+                    worker = idle.pop()
+                    worker.send([waiting[0]])
+                    busy[worker] = waiting.popleft()
+                if not busy:  # there are no reader processes
+                    key = waiting.popleft()
+                    yield key, self._taken(self._read_here([key]))[0]
+                for worker in ready(busy):
+                    (item,) = self._receive(worker, [busy[worker]])
+                    idle.append(worker)
+                    yield busy.pop(worker), item
+        finally:
+            if busy:  # left early: what is under way may take long
+                self.close()
+
+    def close(self) -> None:
+        """Ends the reader processes."""
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+
+    def __enter__(self) -> "Loader[Key, Item]":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _receive(self, worker: Worker, keys: Sequence[Key]) -> list[Item | VideoError]:
+        answer = worker.receive()
+        if isinstance(answer, SharedMemoryError):
+            names = ", ".join(map(self._describe, keys))
+            full = f"{answer.filename}: {answer.strerror}"
+            log = logging.getLogger("slowfast")
+            log.warning(f"{full}: read by the training process itself: {names}")
+            answer = self._read_here(keys)
+        if isinstance(answer, BaseException):
+            raise answer
+        return self._taken(answer)
+
+    def _read_here(self, keys: Sequence[Key]) -> list[Any]:
+        return [self._read_one(key, _ignore) for key in keys]
+
+    def _taken(self, answer: list[Any]) -> list[Item | VideoError]:
+        """A batch as the caller gets it."""
+        items: list[Item | VideoError] = []
+        for item in answer:
+            if isinstance(item, _Substituted):
+                self.replaced += item.errors
+                item = item.item
+            items.append(item)
+        return items
+
+    def _read_one(self, key: Key, announce: Callable[[str], None]) -> Any:
+        """The item, or one in its place, or why there is none; ``announce`` gets each file."""
+        item = self._attempt(key, announce)
+        if self._substitute is None or not isinstance(item, VideoError):
+            return item
+        errors = [(key, item)]
+        for attempt in range(1, ATTEMPTS):
+            other = self._substitute(key, attempt)
+            if other is None:
+                break
+            found = self._attempt(other, announce)
+            if not isinstance(found, VideoError):
+                return _Substituted(found, errors)
+            errors.append((other, found))
+        return item
+
+    def _attempt(self, key: Key, announce: Callable[[str], None]) -> Item | VideoError:
+        file = self._describe(key)
+        if file in self._fatal:
+            return KilledError(self._fatal[file])
+        announce(file)
+        try:
+            return self._read(key)
+        except VideoError as error:
+            return error
+        except cv2.error as error:
+            return VideoError(f"{file}: OpenCV fails on it: {error.err}")
+        except (OSError, ValueError, MemoryError) as error:  # a disk's fault, absurd sizes, ...
+            return VideoError(f"{file}: {type(error).__name__}: {error}")
+        finally:
+            announce("")
+
+
+def _ignore(file: str) -> None:
+    pass
+
+
+def workers_that_fit(num_workers: int, batch_bytes: int, processes: int) -> tuple[int, str]:
+    """How many readers the shared memory has room for, and why if fewer than wanted.
+
+    Each of the readers of each of the run's ``processes`` on this machine may have
+    ``BATCHES_AHEAD`` batches of ``batch_bytes`` under way. Returns ``(0, reason)`` where they do
+    not fit: then the training process reads by itself, slowly but surely.
+    """
+    if num_workers == 0:
+        return 0, ""
+    readers = num_workers * processes
+    needed = readers * BATCHES_AHEAD * batch_bytes
+    where = shared_memory.SHARED_MEMORY
+    try:
+        free = shared_memory.free_bytes()
+    except OSError:
+        return 0, f"there is no {where} here: videos are read without reader processes"
+    if free < needed:
+        return 0, (
+            f"{where} has {free / 2**20:.0f} MiB free and {readers} readers need "
+            f"{needed / 2**20:.0f}: videos are read without reader processes (in Docker use "
+            f"--shm-size={-(-needed // 2**30) * 2}g, or lower data.num_workers)"
+        )
+    return num_workers, ""

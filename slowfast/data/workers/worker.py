@@ -1,0 +1,234 @@
+"""A reader process: keys in, items out; another one in its place if it dies at a file."""
+
+import contextlib
+import gc
+import math
+import mmap
+import multiprocessing
+import os
+import secrets
+import signal
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import Any
+
+import cv2
+
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.shared_memory import put_shared, remove_shared, take_shared
+from slowfast.errors import UserError
+from slowfast.signals import end_with_parent, held_back
+
+DEATHS = 3
+"""How often a reader process may die between two files, as one that somebody ends does."""
+FATAL = (
+    signal.SIGALRM, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT,
+)  # fmt: skip
+
+
+class ReaderDiedError(UserError):
+    """A reader process ended, and not at a video that could be left out."""
+
+
+class KilledError(VideoError):
+    """A video whose reader process crashed, or was ended as it took too long."""
+
+
+class Worker:
+    """A reader process, its successors where it dies, and the connection to them."""
+
+    def __init__(self, read: Callable[..., Any], fatal: dict[str, str], seconds: float) -> None:
+        self._read, self._fatal, self._seconds = read, fatal, seconds
+        self._sent: deque[Sequence[Any]] = deque()  # what has not been answered
+        self._deaths = 0  # since the last answer, and not at a file
+        self._start()
+
+    def send(self, keys: Sequence[Any]) -> None:
+        self._sent.append(keys)
+        # A reader that has died is noticed, with its reason, when its answer is missing.
+        with contextlib.suppress(OSError):
+            self._connection.send(keys)
+
+    def receive(self) -> Any:
+        """The next answer, from another process if this one dies.
+
+        Raises:
+            ReaderDiedError: it died again and again, and not while it was reading a file.
+        """
+        while True:
+            try:
+                answer = self._answer()
+                break
+            except EOFError:
+                self._bury()
+                self._start()
+                with contextlib.suppress(OSError):  # it may have died, too
+                    for keys in self._sent:
+                        self._connection.send(keys)
+        self._sent.popleft()
+        self._deaths = 0
+        return answer
+
+    @property
+    def watched(self) -> list[Connection | int]:
+        """What ``multiprocessing.connection.wait`` finds ready once an answer is there, or will not
+        come."""
+        return [self._connection, self._process.sentinel]
+
+    def close(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join(timeout=5)  # one in a system call that never returns is left behind
+        remove_shared(self._prefix)
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("fork")
+        self._connection, theirs = context.Pipe()
+        self._prefix = f"slowfast-{secrets.token_hex(8)}-"
+        self._place = _Place(self._seconds)
+        self._is_late = False
+        self._process = context.Process(
+            target=_serve,
+            args=(self._read, self._place, theirs, self._connection, os.getpid(), self._prefix),
+            daemon=True,
+        )
+        with held_back():
+            self._process.start()
+        theirs.close()
+
+    def _answer(self) -> Any:
+        """The process's next answer; EOFError if it has ended."""
+        last = None
+        while not (ready := wait([self._connection, self._process.sentinel], self.patience)):
+            file = self._place.file()
+            if file and file == last:  # stopped, or in a system call: it never gets its own alarm
+                self._is_late = True
+                self._process.kill()
+                self._process.join(timeout=5)
+                raise EOFError
+            last = file
+        if self._connection not in ready:
+            raise EOFError
+        try:
+            header, sizes, name = self._connection.recv()
+            return take_shared(header, sizes, name)
+        except OSError as error:  # it died while it sent, or took back what it had put there
+            raise EOFError from error
+
+    def _bury(self) -> None:
+        """Takes down at which file the process died."""
+        self._process.join(timeout=5)
+        code = -signal.SIGALRM if self._is_late else self._process.exitcode
+        fate = fate_of(code, self._seconds)
+        self.close()
+        file = self._place.file()
+        if file:
+            self._fatal[file] = f"{file}: {fate}"
+            return
+        self._deaths += 1
+        if self._deaths > DEATHS:
+            raise ReaderDiedError(f"reader processes die again and again, and at no file: {fate}")
+
+    @property
+    def patience(self) -> float | None:
+        """How long an answer is waited for before a look at what the process is doing, seconds."""
+        return self._seconds + 5 if math.isfinite(self._seconds) else None
+
+
+def ready(workers: Collection[Worker]) -> list[Worker]:
+    """Those of some workers, one at least, whose ``receive`` need not wait for long.
+
+    All of them, where there was nothing from any for as long as one file may take: ``receive`` then
+    finds out which process is stuck.
+    """
+    if not workers:
+        return []
+    found = wait(
+        [end for worker in workers for end in worker.watched], next(iter(workers)).patience
+    )
+    return [worker for worker in workers if not found or {*worker.watched} & {*found}]
+
+
+def fate_of(code: int | None, seconds: float) -> str:
+    """What ended a process that was at a file, by its exit code; ``seconds`` was its limit."""
+    if code == -signal.SIGALRM:
+        return f"not read within {seconds:g} s"
+    if code is not None and code < 0:
+        hint = "; out of memory?" if code == -signal.SIGKILL else ""
+        return f"its reader process was killed by {signal.Signals(-code).name}{hint}"
+    return f"its reader process ended with status {code}"
+
+
+class _Place:
+    """Which file a reader process is at, in memory that outlives it; and its time limit."""
+
+    SIZE = 8192
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._memory = mmap.mmap(-1, self.SIZE)
+
+    def announce(self, file: str) -> None:
+        """Called by the reader: it begins to read ``file``, or has ended it if empty."""
+        if not file:
+            self._set_alarm(0)
+        text = file.encode(errors="surrogateescape")[: self.SIZE]
+        self._memory[:] = text.ljust(self.SIZE, b"\0")
+        if file:
+            self._set_alarm(self._seconds)
+
+    def _set_alarm(self, seconds: float) -> None:
+        """SIGALRM ends the process, whatever it is in; 0 for never."""
+        if math.isfinite(self._seconds):
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def file(self) -> str:
+        """Called by the main process when the reader has died."""
+        return bytes(self._memory).rstrip(b"\0").decode(errors="surrogateescape")
+
+
+def _serve(
+    read: Callable[..., Any],
+    place: _Place,
+    theirs: Connection,
+    ours: Connection,
+    parent: int,
+    prefix: str,
+) -> None:
+    """The life of a reader process: keys in, items out, until the main process is gone."""
+    ours.close()
+    leaving: list[int] = []
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        """SIGTERM is the main process's, too: it may need what it has asked for, if it is there."""
+        leaving.append(number)
+        if os.getppid() != parent:
+            remove_shared(prefix)
+            os._exit(1)
+
+    signal.signal(signal.SIGTERM, leave)
+    end_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in FATAL:  # without the reports that Paddle makes of them
+        signal.signal(number, signal.SIG_DFL)
+    cv2.setNumThreads(0)
+    gc.freeze()  # what came with the fork, GPU tensors too, is not this process's to free
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            while os.getppid() == parent:
+                if not theirs.poll(0 if leaving else 1.0):
+                    if leaving:
+                        break
+                    continue
+                keys = theirs.recv()
+                try:
+                    answer: Any = [read(key, place.announce) for key in keys]
+                    message = put_shared(answer, prefix)
+                except Exception as error:
+                    message = put_shared(error, prefix)
+                theirs.send(message)
+    finally:  # the main process may have been killed: then nobody else removes the files
+        remove_shared(prefix)

@@ -1,0 +1,181 @@
+"""The multi-view test: every video that can be read is counted once.
+
+Legend: V views, K classes.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.unreadable import Unreadable, in_order
+from slowfast.data.video.reader import VideoError
+from slowfast.evaluate import report
+from slowfast.evaluate.scores import ResultsError, check_new
+from slowfast.files import FolderError, sole_writer
+from slowfast.log import logger
+from slowfast.metrics.accuracy import average_views, class_table, rank_of_label
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.kept import Kept, key_of, plan_of
+from slowfast.predict.views import Row, rows_of_videos, scorer
+
+
+def multi_view_test(
+    model: VideoClassifier,
+    samples: list[Sample],
+    cfg: Config,
+    *,
+    metrics: Sequence[str] = ("top_k_accuracy",),
+    out: Path | None = None,
+    class_names: list[str] | None = None,
+) -> dict[str, Any]:
+    """The multi-view test over all processes; each video that can be read is counted once.
+
+    Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
+    file of scores. Returns the content of ``test_result.json``: ``top1``, ``top5``,
+    ``mean_class_accuracy``, ``num_videos`` that were read of ``num_listed``, ``coverage`` (their
+    share), ``num_views``, ``unreadable`` and, in the list's order, each video's prediction.
+
+    Args:
+        metrics: of ``METRICS``; what the log line tells.
+        out: the file of all views' scores, see ``evaluate/scores.py``. Until the test is done they
+            are kept beside it in ``OUT.partial``, from which the same test goes on.
+        class_names: for that file.
+
+    Raises:
+        VideoError: no video can be read, or in one process more than ``data.max_errors`` cannot;
+            or, at the end, some cannot and ``data.on_error`` is ``raise``.
+        ResultsError: ``out`` is there already.
+        FolderError: what is kept beside it is of another test, or another run is writing there.
+    """
+    Path(cfg.output_dir).mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+    model.eval()
+    with contextlib.ExitStack() as opened:
+        kept = opened.enter_context(KeptScores(out, model, samples, cfg)) if out else None
+        unreadable = Unreadable(cfg.data.max_errors)
+        table, own = np.zeros((cfg.model.num_classes, 3), np.int64), []
+        for index, scores_VK in _scored(model, samples, cfg, unreadable, kept):
+            scores = average_views(scores_VK, cfg.test.average_clips)
+            labels = np.array([samples[index].label])
+            table += class_table(rank_of_label(scores[None], labels), labels, len(table))
+            own.append(report.prediction(index, samples[index], scores))
+        counts = np.array(distributed.all_reduce_sum(*table.ravel().tolist()))
+        predictions = [row for part in distributed.gather(own) for row in part]
+        missing = in_order(distributed.gather(unreadable.videos))
+        if not predictions:
+            raise VideoError(
+                f"none of the {len(samples):,} videos could be read (first: {missing[0].line()})"
+            )
+        result = report.summary(counts.reshape(table.shape), predictions, missing, cfg)
+        is_allowed = not missing or cfg.data.on_error != "raise"
+        if distributed.rank() == 0:
+            report.write_report(result, missing, cfg, metrics)
+            if kept:
+                kept.finish(result, class_names or [], cfg, is_complete=is_allowed)
+        distributed.barrier()  # the launcher ends all as soon as one exits with an error
+    if not is_allowed:
+        raise VideoError(report.unreadable_line(result, cfg))
+    return result
+
+
+def _scored(
+    model: VideoClassifier,
+    samples: list[Sample],
+    cfg: Config,
+    unreadable: Unreadable,
+    kept: "KeptScores | None",
+) -> Iterator[tuple[int, Row]]:
+    """Of this process's share of the videos: place in the list, and scores ``[V, K]``."""
+    done = kept.done if kept else []
+    for index in done[distributed.rank() :: distributed.world_size()]:
+        assert kept is not None
+        yield index, kept.read(index)
+    todo = sorted(set(range(len(samples))) - set(done))
+    for index, row in rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=todo):
+        if isinstance(row, VideoError):
+            video = unreadable.note(index, samples[index].path, row)
+            logger.warning(f"unreadable: {video.line()}")
+            continue
+        if kept:
+            kept.write(index, row)
+        yield index, row
+
+
+class KeptScores:
+    """The scores of a test while it runs, beside the file that they will be in.
+
+    A context; while it is entered, no other run may write there. See ``multi_view_test``.
+    """
+
+    def __init__(
+        self, out: Path, model: VideoClassifier, samples: list[Sample], cfg: Config
+    ) -> None:
+        self._out, self._samples = out, samples
+        self._kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
+        self._names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(samples)]
+        self._shape = (cfg.test.num_clips * cfg.test.num_crops, cfg.model.num_classes)
+        self._opened = contextlib.ExitStack()
+        self._plan = plan_of(model, cfg, with_head=True)
+        self.done: list[int] = []
+        """Places in the list of the videos whose scores were there."""
+
+    def __enter__(self) -> "KeptScores":
+        self.done = distributed.on_first(self._open)
+        if self.done:
+            num_there, num_all = len(self.done), len(self._samples)
+            logger.info(f"--out: {num_there:,} of {num_all:,} videos are there already")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._opened.close()
+
+    def _open(self) -> list[int]:
+        check_new(self._out)
+        folder = self._kept.folder
+        if folder.is_file():
+            raise FolderError(f"{folder} is of an earlier version of this program: delete it")
+        self._opened.enter_context(sole_writer(folder, "writing"))
+        self._kept.claim(self._plan)
+        return [i for i in range(len(self._names)) if self._find(i) is not None]
+
+    def write(self, index: int, scores_VK: Row) -> None:
+        """Keeps the scores of the list's video ``index``."""
+        assert scores_VK.shape == self._shape
+        self._kept.write(self._names[index], scores_VK)
+
+    def read(self, index: int) -> Row:
+        """Scores that are there.
+
+        Raises:
+            ResultsError: they are not.
+        """
+        row = self._find(index)
+        if row is None:
+            raise ResultsError(
+                f"{self._kept.path(self._names[index])} is not there, or damaged (do all processes "
+                "see this folder?); the same command computes it again"
+            )
+        return row
+
+    def _find(self, index: int) -> Row | None:
+        row = self._kept.read(self._names[index])
+        is_right = row is not None and row.shape == self._shape and row.dtype == np.float32
+        return row if is_right else None
+
+    def finish(
+        self, result: dict[str, Any], class_names: list[str], cfg: Config, *, is_complete: bool
+    ) -> None:
+        """Makes the file; what was kept then goes, unless videos are missing that should not be:
+        once those can be read, the same command computes them alone."""
+        rows = (self.read(row["index"]) for row in result["predictions"])
+        report.write_scores_of(self._out, rows, result, class_names, cfg)
+        if is_complete:
+            self._kept.remove()
+        else:
+            folder = self._kept.folder
+            logger.info(f"{folder} stays: without {self._out} the same command adds the others")

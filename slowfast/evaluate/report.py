@@ -1,0 +1,110 @@
+"""What a multi-view test leaves: its log line, test_result.json, unreadable.txt, its scores."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.config import Config, dump_config
+from slowfast.data.lists import Sample
+from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
+from slowfast.evaluate.scores import write_scores
+from slowfast.files import write_whole
+from slowfast.log import logger
+from slowfast.metrics.accuracy import METRICS, accuracies
+
+RESULT = "test_result.json"
+
+
+def prediction(index: int, sample: Sample, scores: NDArray[np.float64]) -> dict[str, Any]:
+    """A video's row of test_result.json."""
+    best = np.argsort(-scores, kind="stable")[:5]
+    return {
+        "index": index,
+        "path": sample.path,
+        "label": sample.label,
+        "top5_indices": best.tolist(),
+        "top5_values": scores[best].tolist(),
+    }
+
+
+def summary(
+    table_K3: NDArray[Any],
+    predictions: list[dict[str, Any]],
+    missing: list[UnreadableVideo],
+    cfg: Config,
+) -> dict[str, Any]:
+    """The content of test_result.json, from the ``class_table`` of all processes."""
+    num_listed = len(predictions) + len(missing)
+    return {
+        **{name: float(value) for name, value in accuracies(table_K3).items()},
+        "num_videos": len(predictions),
+        "num_listed": num_listed,
+        "coverage": len(predictions) / num_listed,
+        "num_views": cfg.test.num_clips * cfg.test.num_crops,
+        "unreadable": [dataclasses.asdict(video) for video in missing],
+        "predictions": sorted(predictions, key=lambda row: row["index"]),
+    }
+
+
+def write_report(
+    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, metrics: Sequence[str]
+) -> None:
+    """Writes test_result.json and unreadable.txt, and logs the numbers of ``metrics``."""
+    write_unreadable(cfg.output_dir, [video.line() for video in missing])
+    path = Path(cfg.output_dir) / RESULT
+    write_whole(path, json.dumps(result, ensure_ascii=False))
+    numbers = [f"{key}: {result[key]:.5f}" for name in metrics for key in METRICS[name]]
+    count = f"{result['num_videos']:,}"
+    if missing:
+        count += f" of {result['num_listed']:,}"
+    views = f"{cfg.test.num_clips} x {cfg.test.num_crops} views each"
+    note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
+    logger.info(f"test: {' '.join(numbers)} over {count} videos, {views}{note} ({path})")
+
+
+def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
+    """The error of a test that left videos out although ``data.on_error`` is ``raise``."""
+    missing = result["unreadable"]
+    return (
+        f"{len(missing):,} of {result['num_listed']:,} videos could not be read (first: "
+        f"{UnreadableVideo(**missing[0]).line()}); listed in {Path(cfg.output_dir) / LIST}; "
+        "data.on_error=skip accepts that"
+    )
+
+
+def write_scores_of(
+    path: Path,
+    rows: Iterable[NDArray[np.float32]],
+    result: dict[str, Any],
+    class_names: list[str],
+    cfg: Config,
+) -> None:
+    """Writes the file of scores.
+
+    Args:
+        rows: the scores ``[V, K]`` of each of the result's predictions.
+    """
+    predictions, missing = result["predictions"], result["unreadable"]
+    write_scores(
+        path,
+        rows,
+        (len(predictions), result["num_views"], cfg.model.num_classes),
+        labels=[row["label"] for row in predictions],
+        indices=[row["index"] for row in predictions],
+        paths=[row["path"] for row in predictions],
+        num_listed=result["num_listed"],
+        unreadable_indices=[video["index"] for video in missing],
+        unreadable_paths=[video["path"] for video in missing],
+        unreadable_errors=[video["error"] for video in missing],
+        num_clips=cfg.test.num_clips,
+        num_crops=cfg.test.num_crops,
+        average_clips=cfg.test.average_clips,
+        class_names=class_names,
+        config=dump_config(cfg),
+    )
+    logger.info(f"each view's scores: {path} (python -m slowfast.tools.score {path})")

@@ -1,0 +1,173 @@
+"""The scores of a whole multi-view test in one file, without the network.
+
+FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pickled::
+
+    scores              float32 [N, V, K]: view v is crop v % num_crops of clip v // num_crops
+    labels indices paths                of the N readable videos; their places in the list
+    num_listed unreadable_{indices,paths,errors}    of the list, and what could not be read of it
+    num_clips num_crops average_clips   the protocol; "prob": scores are probabilities, "score":
+                                        logits
+    class_names config                  names by class, none if there are none; config.yaml
+
+numpy only, no Paddle. Legend: N videos, V views, K classes.
+"""
+
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from slowfast.errors import UserError
+from slowfast.files import atomic
+
+
+class ResultsError(UserError):
+    """A file of scores that cannot be written or used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a file of scores holds."""
+
+    scores: NDArray[np.float32]
+    """``[N, V, K]``; mapped from the file, so it takes no memory."""
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    paths: list[str]
+    num_listed: int
+    unreadable_indices: NDArray[np.int64]
+    unreadable_paths: list[str]
+    unreadable_errors: list[str]
+    num_clips: int
+    num_crops: int
+    average_clips: str
+    class_names: list[str]
+    config: str
+
+
+_MEMBERS = {
+    "labels": ("i", 1), "indices": ("i", 1), "paths": ("U", 1), "num_listed": ("i", 0),
+    "unreadable_indices": ("i", 1), "unreadable_paths": ("U", 1), "unreadable_errors": ("U", 1),
+    "num_clips": ("i", 0), "num_crops": ("i", 0), "average_clips": ("U", 0),
+    "class_names": ("U", 1), "config": ("U", 0),
+}  # fmt: skip
+"""Kind of the dtype and number of dimensions of each member but ``scores``."""
+
+
+def check_new(path: Path) -> None:
+    """Looks that no earlier test's scores are there.
+
+    Raises:
+        ResultsError: they are.
+    """
+    if path.exists():
+        raise ResultsError(f"{path} is there already: name another file, or delete it")
+
+
+def write_scores(
+    path: Path, rows: Iterable[NDArray[np.float32]], shape: tuple[int, int, int], **members: Any
+) -> None:
+    """Writes FILE, whole or not at all, one row in memory at a time.
+
+    Args:
+        path: FILE.
+        rows: each video's scores ``[V, K]``.
+        shape: ``(N, V, K)``.
+        members: the other fields of ``Results``.
+
+    Raises:
+        OSError: naming FILE.
+    """
+    assert members.keys() == _MEMBERS.keys()
+    with atomic(path) as file, zipfile.ZipFile(file, "w") as archive:
+        with _entry(archive, "scores") as entry:
+            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            npy.write_array_header_1_0(entry, head)
+            for row in rows:
+                entry.write(row.astype("<f4").tobytes())
+        for name, value in members.items():
+            kind = "<i8" if _MEMBERS[name][0] == "i" else np.str_
+            with _entry(archive, name) as entry:
+                npy.write_array(entry, np.array(value, dtype=kind), allow_pickle=False)
+
+
+def read_scores(path: Path) -> Results:
+    """Reads FILE; nothing in it is ever unpickled.
+
+    Raises:
+        ResultsError: it is missing, cut off, or not such a file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            missing = [name for name in ("scores", *_MEMBERS) if name not in names]
+            if missing:
+                raise ResultsError(
+                    f"it has no {missing[0]}, so main.py --test --out did not write it"
+                )
+            found = {name: _read(archive, name) for name in _MEMBERS}
+            with archive.open("scores.npy") as entry:  # to its end: the zip's CRC is checked there
+                while entry.read(2**20):
+                    pass
+            results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
+        _check(results)
+    except OSError as error:
+        raise ResultsError(f"{path}: {error.strerror or error}") from error
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from error
+    except zipfile.BadZipFile as error:
+        raise ResultsError(f"{path} is cut off or damaged, or not an .npz file") from error
+    except Exception as error:  # a damaged file can fail in any way
+        raise ResultsError(f"{path} is damaged: {error}") from error
+    return results
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> Any:
+    """A member, as the field's type has it."""
+    kind, dimensions = _MEMBERS[name]
+    with archive.open(f"{name}.npy") as entry:
+        array = npy.read_array(entry, allow_pickle=False)
+    if array.dtype.kind != kind or array.ndim != dimensions:
+        raise ResultsError(f"its {name} are {array.dtype} {list(array.shape)}")
+    return array.tolist() if kind == "U" or dimensions == 0 else array.astype(np.int64)
+
+
+def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
+    """The array of an uncompressed member, mapped where it stands in the file."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ResultsError("its scores are compressed, so they cannot be mapped")
+    with open(path, "rb") as file:
+        file.seek(info.header_offset + 26)  # lengths of name and extra field; then those, then data
+        lengths = np.frombuffer(file.read(4), "<u2")
+        file.seek(info.header_offset + 30 + int(lengths.sum()))
+        if npy.read_magic(file) != (1, 0):
+            raise ResultsError("its scores have an unknown header")
+        shape, is_fortran, dtype = npy.read_array_header_1_0(file)
+        if dtype != np.dtype("<f4") or is_fortran or len(shape) != 3 or 0 in shape:
+            raise ResultsError(f"its scores are {dtype} {list(shape)}, not float32 [N, V, K]")
+        return np.memmap(path, dtype, "r", file.tell(), shape)
+
+
+def _check(results: Results) -> None:
+    """That the members fit each other."""
+    num_videos, num_views, num_classes = results.scores.shape
+    lengths = {len(results.labels), len(results.indices), len(results.paths)}
+    labels = results.labels
+    if (
+        lengths != {num_videos}
+        or num_views != results.num_clips * results.num_crops
+        or results.average_clips not in ("prob", "score")
+        or results.num_listed != num_videos + len(results.unreadable_indices)
+        or not ((labels >= 0) & (labels < num_classes)).all()
+        or len(results.class_names) not in (0, num_classes)
+    ):
+        raise ResultsError("its members do not fit each other")

@@ -1,0 +1,213 @@
+"""Features of a list of videos, computed once and kept, a file each: of clips that slide over each
+video, for other programs; and of the views of each video, to train a classifier on.
+
+Legend: n clips of a video, C channels of the classifier's input.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.find import Named, require_own_names
+from slowfast.data.lists import Sample
+from slowfast.data.shards import state_of
+from slowfast.data.unreadable import Unreadable, in_order, reason_of
+from slowfast.data.video.reader import VideoError
+from slowfast.files import FolderError
+from slowfast.journal import Journal
+from slowfast.log import Progress, logger
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.kept import META, Kept, key_of, plan_of
+from slowfast.predict.long_videos import sliding_features
+from slowfast.predict.views import own_batches, rows_of_videos
+
+SOURCES = "videos.jsonl"
+"""Beside features by name: which video each file is of, and the size and time of its file then."""
+FOLDER = "features"
+"""In the output folder of a training: a folder for each network and its settings."""
+
+Rows = list[NDArray[np.float32] | None]
+"""Of each video the features of its clips ``[n, C]``; None where it could not be read."""
+
+
+def extract(
+    model: VideoClassifier, videos: list[Named], folder: Path, cfg: Config, every: float
+) -> list[str]:
+    """Writes the features of each video whose file is not there yet, see ``sliding_features``.
+
+    Rank 0 says how many are there already. Returns, in all processes, why those of which no
+    features could be written cannot be read.
+
+    Raises:
+        ListError: two videos have one name.
+        FolderError: the folder's features are of other weights or settings, or another run is
+            writing there.
+        OSError: the disk is full, or similar; what was written before stays.
+    """
+    require_own_names(videos)
+    kept = Kept(folder)
+    plan = plan_of(model, cfg, with_head=False, every=every)
+    with contextlib.ExitStack() as opened:
+
+        def begin() -> list[Named]:
+            sources = opened.enter_context(Journal(folder / SOURCES))
+            todo = _not_there(videos, kept, sources)
+            kept.claim(plan)
+            for video in todo:  # first, so that no other video's features are ever taken for these
+                kept.path(video.name).unlink(missing_ok=True)
+                sources.add(video.name, _source(video.sample))
+            return todo
+
+        todo = distributed.on_first(begin)
+        if len(todo) < len(videos):
+            logger.info(f"{len(videos) - len(todo):,} of {len(videos):,} videos are there already")
+        faults = distributed.gather(_extract_own(model, todo, kept, cfg, every))
+        for line in [line for part in faults[1:] for line in part]:
+            if distributed.rank() == 0:  # its own are told as they come
+                logger.warning(f"unreadable: {line}")
+        distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
+    return [line for part in faults for line in part]
+
+
+def _extract_own(
+    model: VideoClassifier, todo: list[Named], kept: Kept, cfg: Config, every: float
+) -> list[str]:
+    """This process's share of the videos: why some cannot be read."""
+    shares = own_batches([video.sample for video in todo], 1, cfg)
+    own = [todo[i] for share in shares for i in share]
+    faults: list[str] = []
+    if not own:
+        return faults
+    progress = Progress("extract", len(own), show=distributed.rank() == 0)
+    samples = [video.sample for video in own]
+
+    def report(done: float, clips: int) -> None:
+        progress.update(done, f"{clips:,} clips")
+
+    for index, rows in sliding_features(model, samples, cfg, every=every, report=report):
+        if isinstance(rows, VideoError):
+            faults.append(reason_of(samples[index].path, rows))
+            logger.warning(f"unreadable: {faults[-1]}")
+        else:
+            kept.write(own[index].name, rows)
+    progress.finish(f"{len(own) - len(faults):,} videos")
+    return faults
+
+
+def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]:
+    """The videos whose features are not in the folder, or were made before their file changed.
+
+    Raises:
+        FolderError: it has some, and no ``META`` that says of what they are; or those of another
+            video are in one's place.
+    """
+    todo = []
+    for video in videos:
+        target, now = kept.path(video.name), _source(video.sample)
+        then = sources.done.get(video.name, now)
+        is_gone = now["state"] is None  # then what was made of it stays
+        if target.exists() and (is_gone or now["state"] == then["state"]):
+            continue
+        if target.exists() and now["video"] != then["video"]:
+            raise FolderError(
+                f"{target} is of {then['video']}, not of {now['video']}: write to another folder"
+            )
+        todo.append(video)
+    other = next((v for v in videos if kept.path(v.name).exists()), None)
+    if other and not (kept.folder / META).exists():
+        raise FolderError(
+            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says of what "
+            "weights: name another folder"
+        )
+    return todo
+
+
+def _source(sample: Sample) -> dict[str, object]:
+    return {"video": os.path.abspath(sample.path), "state": state_of(sample.path)}
+
+
+def claim_features(model: VideoClassifier, cfg: Config) -> Kept:
+    """The folder of this network's features, with these settings, in the output folder."""
+    plan = plan_of(model, cfg, with_head=False, clips=cfg.train.head_clips)
+    name = hashlib.sha256(repr(sorted(plan.items())).encode()).hexdigest()[:16]
+    kept = Kept(Path(cfg.output_dir) / FOLDER / name)
+    distributed.on_first(lambda: kept.claim(plan))
+    return kept
+
+
+def video_features(
+    model: VideoClassifier,
+    samples: list[Sample],
+    cfg: Config,
+    kept: Kept,
+    what: str,
+) -> Rows:
+    """On rank 0 the features of each video, elsewhere none. What is not kept yet is computed by all
+    processes, each file once.
+
+    A video's clips are the views that a test with ``train.head_clips`` clips and the centre crop
+    alone has.
+
+    Args:
+        what: the videos are, ``training`` or ``validation``.
+
+    Raises:
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids to
+            go on without it; or none can.
+    """
+    test = dataclasses.replace(cfg.test, num_clips=cfg.train.head_clips, num_crops=1)
+    cfg = dataclasses.replace(cfg, test=test)
+    names = [key_of(sample) for sample in samples]
+    is_first = distributed.rank() == 0
+
+    def begin() -> list[int]:
+        """Where in the list the videos stand of which nothing is kept; twice the same once."""
+        first = {name: index for index, name in reversed([*enumerate(names)])}
+        return sorted(index for name, index in first.items() if _find(kept, name, cfg) is None)
+
+    todo = distributed.on_first(begin)
+    if samples and len(todo) < len(set(names)):
+        num_there = len(set(names)) - len(todo)
+        logger.info(f"features of {num_there:,} of {len(set(names)):,} {what} videos are there")
+    if todo:
+        _extract_views(model, samples, todo, names, kept, cfg, what)
+    if not is_first:
+        return []
+    rows = [_find(kept, name, cfg) for name in names]
+    if samples and all(row is None for row in rows):
+        raise VideoError(f"none of the {len(samples):,} {what} videos could be read")
+    return rows
+
+
+def _extract_views(
+    model: VideoClassifier, samples: list[Sample], todo: list[int], names: list[str], kept: Kept,
+    cfg: Config, what: str,
+) -> None:  # fmt: skip
+    """Keeps the features of these videos, by place in the list."""
+    model.eval()
+    unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
+    title = f"features of {what} videos"
+    for index, row in rows_of_videos(model.embed, samples, cfg, what=title, only=todo):
+        if isinstance(row, VideoError):
+            line = unreadable.note(index, samples[index].path, row).line()
+            logger.warning(f"unreadable, left out: {line}")
+        else:
+            kept.write(names[index], row)
+    missing = in_order(distributed.gather(unreadable.videos))  # and all are written
+    if distributed.rank() == 0 and missing:
+        logger.warning(f"{len(missing):,} of {len(samples):,} {what} videos are left out")
+
+
+def _find(kept: Kept, name: str, cfg: Config) -> NDArray[np.float32] | None:
+    """The features of a video's clips; None if they are not there, or damaged."""
+    row = kept.read(name)
+    clips = cfg.train.head_clips
+    is_right = row is not None and row.ndim == 2 and len(row) == clips and row.dtype == np.float32
+    return row if is_right else None

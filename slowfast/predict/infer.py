@@ -1,0 +1,84 @@
+"""What happens in these videos? A table on the screen and result.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.files import write_whole
+from slowfast.metrics.accuracy import average_views
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.views import rows_of_videos, scorer
+
+RESULT = Path("data/results/result.json")
+
+
+def infer(
+    model: VideoClassifier, samples: list[Sample], labels: list[str] | None, cfg: Config
+) -> list[dict[str, Any]]:
+    """Predicts each video from its views, shared out over the processes.
+
+    A video that cannot be read gets a row with ``error``; the others are done all the same. Rank 0
+    writes ``data/results/result.json`` and prints the table. Returns the rows.
+
+    Raises:
+        VideoError: at the end, if videos could not be read.
+    """
+    model.eval()
+    rows = []
+    for index, found in rows_of_videos(scorer(model, cfg), samples, cfg, what="infer"):
+        row: dict[str, Any] = {"video_id": samples[index].path}
+        if isinstance(found, VideoError):
+            row["error"] = str(found)
+        else:
+            row |= _best(average_views(found, cfg.test.average_clips), labels)
+        rows.append((index, row))
+    gathered = sorted((pair for part in distributed.gather(rows) for pair in part), key=_place)
+    results = [row for _, row in gathered]
+    if distributed.rank() == 0:
+        print(table(results), flush=True)
+        write_whole(RESULT, json.dumps(results, indent=1, ensure_ascii=False))
+        print(RESULT, flush=True)
+    distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
+    unread = sum("error" in row for row in results)
+    if unread:
+        raise VideoError(f"{unread} of {len(results)} videos could not be read")
+    return results
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """A block a video: its top five labels with their probabilities, or why it was not read."""
+    lines = []
+    for row in results:
+        lines.append(f"\n{row['video_id']}")
+        if "error" in row:
+            lines.append(f"  not read: {row['error']}")
+            continue
+        names = row.get("top5_labels") or [f"class {i}" for i in row["top5_indices"]]
+        width = max(map(len, names))
+        for name, value in zip(names, row["top5_values"], strict=True):
+            lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {'#' * round(30 * value)}")
+    return "\n".join(lines)
+
+
+def _best(scores: Any, labels: list[str] | None) -> dict[str, Any]:
+    best = [int(i) for i in np.argsort(-scores, kind="stable")[:5]]
+    values = [float(scores[i]) for i in best]
+    row: dict[str, Any] = {
+        "top1_values": values[0],
+        "top1_indices": best[0],
+        "top5_values": values,
+        "top5_indices": best,
+    }
+    if labels is not None:
+        row |= {"top1_label": labels[best[0]], "top5_labels": [labels[i] for i in best]}
+    return row
+
+
+def _place(pair: tuple[int, dict[str, Any]]) -> int:
+    return pair[0]

@@ -1,0 +1,134 @@
+"""Rows kept on disk while they are computed, one ``.npy`` file a video, so that nothing done is
+lost: the scores of a test (``--out``), features for other programs and for training.
+
+A folder holds rows of one kind; ``depends_on.yaml`` in it says what they depend on. All processes
+write into it, so it must be one that all of them see. Rows may differ in length.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.shards import state_of
+from slowfast.files import FolderError, atomic, write_whole
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.weights.load import CLASSIFIER
+
+META = "depends_on.yaml"
+
+Plan = dict[str, Any]
+"""What rows depend on, by name."""
+
+WITHOUT_INFLUENCE = {
+    "data": {
+        "root", "train_list", "val_list", "test_list", "labels", "min_short_side",
+        "max_short_side", "inverse_short_side", "crop_area", "crop_aspect", "rand_augment",
+        "rand_augment_magnitude", "erase", "flip", "flip_pairs", "flip_by_name", "num_workers",
+        "read_seconds", "on_error", "max_errors",
+    },
+    "model": {"dropout", "pretrained"},
+    "test": {"batch_size", "views_per_chunk"},
+}  # fmt: skip
+"""Keys of the config that do not change what a row holds."""
+OF_THE_HEAD = {
+    "data": set[str](),
+    "model": {"num_classes", "average_positions"},
+    "test": {"num_clips", "num_crops", "average_clips"},
+}
+"""Keys of the config that come after the features, or choose among clips."""
+
+
+def plan_of(model: VideoClassifier, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
+    """What rows depend on: the weights, the config's keys that matter, and ``more``.
+
+    Args:
+        with_head: the rows are scores; else features, on which the classifier has no influence.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if with_head or name not in CLASSIFIER:
+            digest.update(name.encode() + tensor.numpy().tobytes())
+    plan: Plan = {"weights": digest.hexdigest(), **more}
+    for section, ignored in WITHOUT_INFLUENCE.items():
+        if not with_head:
+            ignored = ignored | OF_THE_HEAD[section]
+        for key, value in dataclasses.asdict(getattr(cfg, section)).items():
+            if key not in ignored:
+                plan[f"{section}.{key}"] = list(value) if isinstance(value, tuple) else value
+    return plan
+
+
+def key_of(sample: Sample) -> str:
+    """What a video's row may be filed under: its path, and the state of its file now."""
+    key = (os.path.abspath(sample.path), sample.num_frames, state_of(sample.path) or (-1, -1))
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+
+
+class Kept:
+    """A folder of rows, by name.
+
+    Args:
+        durable: a row stays whole even if the machine goes down, see ``atomic``; without, one that
+            was cut off counts as not there.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder, self._durable = folder, durable
+
+    def claim(self, plan: Plan) -> None:
+        """Writes the plan down, or checks that the rows there are of the same; makes the folder.
+
+        Raises:
+            FolderError: they are not.
+            OSError: the folder cannot be written.
+        """
+        meta = self.folder / META
+        if not meta.exists():
+            write_whole(meta, yaml.safe_dump(plan, sort_keys=False, allow_unicode=True))
+            return
+        try:
+            found = yaml.safe_load(meta.read_text(encoding="utf-8"))
+            odd = [key for key in found | plan if found.get(key) != plan.get(key)]
+        except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+            raise FolderError(f"{meta} is damaged: delete it, and what lies beside it") from error
+        if odd:
+            there, here = (str(p.get(odd[0]))[:12] for p in (found, plan))
+            raise FolderError(
+                f"what is in {self.folder} is of other "
+                f"{'weights' if odd[0] == 'weights' else 'settings'} ({odd[0]}: {there} there, "
+                f"{here} here): delete it, or name another place"
+            )
+
+    def path(self, name: str) -> Path:
+        """The file of a row."""
+        return self.folder / f"{name}.npy"
+
+    def write(self, name: str, row: NDArray[Any]) -> None:
+        """Keeps a row; ``numpy.load`` reads it, without pickle.
+
+        Raises:
+            OSError: the disk is full, or similar; the rows before stay.
+        """
+        with atomic(self.path(name), durable=self._durable) as file:
+            np.save(file, row, allow_pickle=False)
+
+    def read(self, name: str) -> NDArray[Any] | None:
+        """A row; None if it is not there, or damaged."""
+        try:
+            row: NDArray[Any] = np.load(self.path(name), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return row
+
+    def remove(self) -> None:
+        """Deletes the folder and all in it."""
+        shutil.rmtree(self.folder)

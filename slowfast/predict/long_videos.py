@@ -1,0 +1,134 @@
+"""What the classifier sees of clips that slide along videos of any length, in constant memory.
+
+Legend: N clips, C channels of the classifier's input, n clips of a chunk.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+from slowfast.config import Config
+from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips
+from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader
+from slowfast.models.pathways import normalize
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.views import num_readers
+
+USUAL_SECONDS = 10.0
+"""Of a video as ``data.read_seconds`` has it in mind; a chunk that spans more gets more time."""
+LONGEST = 10.0**6
+"""Seconds that a reader is waited for at most; poll(2) takes no more than twice as many."""
+
+
+def clip_rows(seconds: NDArray[np.float64], features_NC: NDArray[np.float32]) -> NDArray[Any]:
+    """The structured array of a video: fields ``start``, ``end``, ``features``, a row a clip."""
+    fields = [("start", "<f8"), ("end", "<f8"), ("features", "<f4", features_NC.shape[1:])]
+    rows = np.empty(len(features_NC), np.dtype(fields))
+    rows["start"], rows["end"], rows["features"] = seconds[:, 0], seconds[:, 1], features_NC
+    return rows
+
+
+def sliding_features(
+    model: VideoClassifier,
+    samples: list[Sample],
+    cfg: Config,
+    *,
+    every: float,
+    report: Callable[[float, int], None],
+) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:
+    """Each video's ``clip_rows``, as they become ready, or why it cannot be read.
+
+    Args:
+        every: see ``SlidingClips``.
+        report: called with the videos that are done, and parts of them, and the clips.
+    """
+    model.eval()
+    with sliding_loader(samples, cfg, every) as loader:
+        parts: dict[int, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
+        shares: dict[int, float] = {}
+        num_done = num_clips = 0
+        for index, chunk in chunks_in_turn(loader, len(samples), loader.num_workers):
+            if isinstance(chunk, ClipChunk):
+                # A copy: else they keep the chunk's frames, which lie in the same shared memory.
+                row = (chunk.seconds.copy(), chunk_features(model, chunk, cfg))
+                parts.setdefault(index, []).append(row)
+                num_clips += len(chunk.clips)
+            shares[index] = chunk.share if isinstance(chunk, ClipChunk) else 1.0
+            if not isinstance(chunk, ClipChunk) or chunk.is_last:
+                num_done, found = num_done + 1, parts.pop(index, [])
+                del shares[index]
+                if isinstance(chunk, VideoError):
+                    yield index, chunk
+                else:
+                    seconds, features = zip(*found, strict=True)
+                    yield index, clip_rows(np.concatenate(seconds), np.concatenate(features))
+            report(num_done + sum(shares.values()), num_clips)
+
+
+@paddle.no_grad()
+def chunk_features(model: VideoClassifier, chunk: ClipChunk, cfg: Config) -> NDArray[np.float32]:
+    """The features ``[n, C]`` of a chunk's clips."""
+    frames_FHWC = paddle.to_tensor(chunk.frames)
+    clips_nTHWC = paddle.stack(
+        [paddle.gather(frames_FHWC, paddle.to_tensor(clip)) for clip in chunk.clips]
+    )
+    features: NDArray[np.float32] = model.embed(
+        normalize(clips_nTHWC, cfg.data.mean, cfg.data.std)
+    ).numpy()
+    return features
+
+
+def sliding_loader(
+    samples: list[Sample], cfg: Config, every: float
+) -> Loader[ChunkKey, ClipChunk | None]:
+    """The loader of the chunks of these videos."""
+    clips = cfg.test.views_per_chunk
+    chunk_bytes = clips * cfg.data.num_frames * cfg.test.crop_size**2 * 3
+    return Loader(
+        SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips),
+        num_workers=min(num_readers(cfg, chunk_bytes), len(samples)),
+        describe=lambda key: samples[key.sample].path,
+        seconds=min(cfg.data.read_seconds * max(clips * every / USUAL_SECONDS, 1.0), LONGEST),
+    )
+
+
+def chunks_in_turn(
+    loader: Loader[ChunkKey, ClipChunk | None], num_videos: int, num_readers: int
+) -> Iterator[tuple[int, ClipChunk | VideoError | None]]:
+    """All chunks of all videos, each video's in order: its place, and the chunk.
+
+    The loader gives batch j to reader ``j % num_readers``: each reader has one video at a time,
+    all to itself. How many chunks a video has shows only as they come, so some are asked for in
+    vain. A video ends with a chunk that is the last, a VideoError, or None.
+    """
+    waiting = deque(range(num_videos))
+    at: list[ChunkKey | None] = [None] * max(num_readers, 1)  # each reader's next
+    asked: deque[ChunkKey | None] = deque()
+
+    def requests() -> Iterator[list[ChunkKey]]:
+        for reader in itertools.cycle(range(len(at))):
+            if at[reader] is None and waiting:
+                at[reader] = ChunkKey(waiting.popleft(), 0)
+            key = at[reader]
+            if key is None and not any(at):
+                return
+            asked.append(key)
+            at[reader] = key and key._replace(number=key.number + 1)
+            yield [key] if key else []
+
+    for items in loader.run(requests()):
+        key = asked.popleft()
+        readers = [i for i, own in enumerate(at) if key and own and own.sample == key.sample]
+        if key is None or not readers:  # asked for in vain
+            continue
+        (chunk,) = items
+        if not isinstance(chunk, ClipChunk) or chunk.is_last:
+            at[readers[0]] = None
+        yield key.sample, chunk

@@ -1,0 +1,144 @@
+"""The pass over videos: each process's share is read, goes through the network, and comes out by
+place in the list, as a row or as the reason why there is none. Validation, test, prediction and
+kept features all go this way.
+
+Legend: V views of a video, T frames, H x W pixels, K classes.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.lists import Sample
+from slowfast.data.order import shard_batches, shard_numbers
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader, workers_that_fit
+from slowfast.log import Progress, logger
+from slowfast.models.pathways import normalize
+from slowfast.models.slowfast import VideoClassifier
+
+Item = TypeVar("Item")
+Row = NDArray[np.float32]
+Network = Callable[[paddle.Tensor], paddle.Tensor]
+"""From a normalised clip ``[N, 3, T, H, W]`` to a row each."""
+
+
+def scorer(model: VideoClassifier, cfg: Config) -> Network:
+    """What a test makes of a view: probabilities, or logits where those are averaged."""
+    networks: dict[str, Network] = {"prob": model.predict, "score": model}
+    return networks[cfg.test.average_clips]
+
+
+def rows_of_videos(
+    network: Network,
+    samples: list[Sample],
+    cfg: Config,
+    *,
+    what: str,
+    only: Sequence[int] | None = None,
+) -> Iterator[tuple[int, Row | VideoError]]:
+    """What the network makes of the views of this process's share of the videos, ``[V, ...]``
+    each, by place in the list; or why a video cannot be read.
+
+    Args:
+        what: is done, for the progress bar.
+        only: the places that count; None: all.
+    """
+    places = range(len(samples)) if only is None else only
+    shares = own_batches([samples[i] for i in places], cfg.test.batch_size, cfg)
+    batches = [[places[i] for i in share] for share in shares]
+    with view_loader(samples, cfg, len(batches)) as loader:
+        yield from rows_of(loader, batches, lambda items: rows_of_views(network, items, cfg), what)
+
+
+def rows_of(
+    loader: Loader[Any, Item],
+    batches: Sequence[Sequence[int]],
+    compute: Callable[[list[Item]], Iterable[Any]],
+    what: str = "",
+) -> Iterator[tuple[int, Any]]:
+    """For each place in the batches, in order, a row of what ``compute`` makes of what could be
+    read of its batch, or the VideoError.
+
+    Args:
+        compute: gives a row for each item of a batch.
+        what: is done, for the progress bar of rank 0; empty for none.
+    """
+    show = bool(what) and distributed.rank() == 0
+    progress, done = Progress(what, sum(map(len, batches)), show=show), 0
+    for batch, answers in zip(batches, loader.run(batches), strict=True):
+        items = [answer for answer in answers if not isinstance(answer, VideoError)]
+        rows = iter(compute(items) if items else ())
+        for index, answer in zip(batch, answers, strict=True):
+            yield index, answer if isinstance(answer, VideoError) else next(rows)
+        done += len(batch)
+        progress.update(done)
+    progress.finish()
+
+
+@paddle.no_grad()
+def rows_of_views(network: Network, videos: Sequence[VideoViews], cfg: Config) -> list[Row]:
+    """Of each video, what the network makes of its views, ``[V, ...]``.
+
+    A video's frames go to the device once, as bytes; views are cut there. The views of all videos
+    stand one after another and are computed ``views_per_chunk`` at a time.
+    """
+    views = _views(videos, cfg)
+    rows = []
+    while chunk := list(itertools.islice(views, cfg.test.views_per_chunk)):
+        rows.append(network(paddle.concat(chunk)).numpy())
+    return np.split(np.concatenate(rows), len(videos))
+
+
+def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]:
+    """The views ``[1, 3, T, H, W]`` of each video, normalised: clip by clip, all its crops."""
+    size = cfg.test.crop_size
+    for video in videos:
+        frames_FHWC = paddle.to_tensor(video.frames)
+        for clip in video.clips:
+            clip_THWC = paddle.gather(frames_FHWC, paddle.to_tensor(clip))
+            for y, x in video.crops:
+                view = clip_THWC[:, y : y + size, x : x + size]
+                yield normalize(view.unsqueeze(0), cfg.data.mean, cfg.data.std)
+
+
+def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:
+    """This process's share of the samples, by place; of all processes each sample once."""
+    return shard_batches(
+        len(samples),
+        batch_size=batch_size,
+        rank=distributed.rank(),
+        world_size=distributed.world_size(),
+        shards=shard_numbers(samples),
+        num_workers=cfg.data.num_workers,
+    )
+
+
+def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, VideoViews]:
+    """The loader of ``num_batches`` batches of videos with their views."""
+    # The distinct frames of a video of 10 s at 30 fps, in 16:9.
+    frames = min(cfg.test.num_clips * cfg.data.num_frames, 300)
+    video_bytes = frames * cfg.test.short_side**2 * 16 // 9 * 3
+    return Loader(
+        MultiViewVideos(samples, cfg.data, cfg.test),
+        num_workers=min(num_readers(cfg, cfg.test.batch_size * video_bytes), num_batches),
+        describe=lambda index: samples[index].path,
+        seconds=cfg.data.read_seconds,
+    )
+
+
+def num_readers(cfg: Config, batch_bytes: int) -> int:
+    """``data.num_workers``, or 0, with a warning, where their batches would not fit into memory."""
+    number, reason = workers_that_fit(
+        cfg.data.num_workers, batch_bytes, distributed.processes_on_this_machine()
+    )
+    if reason:
+        logger.warning(reason)
+    return number

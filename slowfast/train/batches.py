@@ -1,0 +1,99 @@
+"""What training reads, and what becomes of videos that cannot be read."""
+
+import time
+from collections.abc import Iterator
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
+from slowfast.data.labels import flipped_labels, read_labels
+from slowfast.data.lists import Sample
+from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader
+from slowfast.log import logger
+from slowfast.predict.views import num_readers
+from slowfast.train.recipe.schedule import Step
+from slowfast.train.step import Work
+
+UNREADABLE = "unreadable_train.txt"
+
+
+def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[ClipKey, Clip]:
+    """The loader of training and validation clips."""
+    data = cfg.data
+    names = read_labels(data.labels, cfg.model.num_classes, data.root) if data.flip_by_name else []
+    flipped = flipped_labels(data.flip_pairs, names)
+    clips = Clips(TrainClips(train, cfg.data, cfg.seed, flipped), ValClips(val, cfg.data))
+    batch_bytes = cfg.train.batch_size * cfg.data.num_frames * cfg.data.crop_size**2 * 3
+    return Loader(
+        clips,
+        num_workers=num_readers(cfg, batch_bytes),
+        describe=clips.path,
+        seconds=cfg.data.read_seconds,
+        substitute=clips.substitute if cfg.data.on_error == "substitute" else None,
+    )
+
+
+class EpochReader:
+    """Reads what the steps of an epoch, from 0, are on."""
+
+    def __init__(
+        self, loader: Loader[ClipKey, Clip], samples: list[Sample], cfg: Config, epoch: int
+    ) -> None:
+        self._loader, self._samples, self._cfg, self._epoch = loader, samples, cfg, epoch
+        self._unreadable = Unreadable(cfg.data.max_errors)
+
+    def read(self, steps: list[Step]) -> Iterator[tuple[Step, Work, float]]:
+        """Each step with what was read for it, and how long it waited for that, seconds."""
+        batches = self._loader.run(
+            [TrainKey(self._epoch, index, step.grid) for index in batch]
+            for step in steps
+            for batch in step.batches
+        )
+        for step in steps:
+            began = time.perf_counter()
+            items = [next(batches) for _ in step.batches]
+            yield step, self._readable(step, items), time.perf_counter() - began
+
+    def _readable(self, step: Step, items: list[list[Clip | VideoError]]) -> Work:
+        """The clips of a step's batches that could be read, the others counted and named.
+
+        And the error that ends the run, if one could not be read and may not be left out, or too
+        many have been.
+        """
+        replaced = self._loader.replaced
+        errors = [(key.sample, error) for key, error in replaced if isinstance(key, TrainKey)]
+        replaced.clear()
+        batches: list[list[Clip]] = []
+        fatal = None
+        for indices, answers in zip(step.batches, items, strict=True):
+            batches.append([item for item in answers if not isinstance(item, VideoError)])
+            for index, item in zip(indices, answers, strict=True):
+                if isinstance(item, VideoError) and self._cfg.data.on_error == "skip":
+                    errors.append((index, item))
+                elif isinstance(item, VideoError):
+                    fatal = fatal or item
+        try:
+            for index, error in errors:
+                video = self._unreadable.note(index, self._samples[index].path, error)
+                logger.warning(f"unreadable: {video.line()}")
+        except VideoError as too_many:
+            fatal = fatal or too_many
+        return Work(batches, step.clips, step.grid, fatal)
+
+    def list_unreadable(self) -> None:
+        """Names what could not be read, of all processes, in the log and unreadable_train.txt."""
+        if self._cfg.data.on_error == "raise":
+            return
+        videos = in_order(distributed.gather(self._unreadable.videos))
+        reasons = [video.line() for video in videos]
+        if reasons and distributed.rank() == 0:
+            fate = {"skip": "left out", "substitute": "replaced by others"}
+            path = write_unreadable(self._cfg.output_dir, reasons, UNREADABLE)
+            logger.warning(
+                f"epoch:{self._epoch + 1}: {len(reasons)} unreadable videos "
+                f"{fate[self._cfg.data.on_error]} ({path}):"
+            )
+            for reason in reasons:
+                logger.warning(f"  {reason}")

@@ -1,0 +1,196 @@
+"""The state of a training run, and its checkpoints on disk.
+
+A checkpoint is a pair: ``NAME.pdparams`` (the weights) and ``NAME.pdopt`` (what else training
+needs to go on); with ``train.ema`` also ``NAME_ema.pdparams``, the averaged weights. All are
+written beside their place, flushed to the disk and renamed; the ``.pdopt`` comes last, so a pair
+with both files is whole.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn, optimizer
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.errors import UserError
+from slowfast.train.folder import BEST, PREFIX, checkpoints, ema_path, move_aside, remove_old
+from slowfast.train.recipe.ema import Ema
+from slowfast.train.recipe.precision import Precision
+from slowfast.weights.damage import DamagedError, WeightsError
+from slowfast.weights.formats.read import read_pickle
+from slowfast.weights.load import load_weights, read_weights
+from slowfast.weights.save import write_pickles
+from slowfast.weights.systems import Tensors
+
+
+class NonFiniteError(UserError):
+    """Training has produced a loss or weight that is not a finite number."""
+
+
+@dataclass
+class TrainState:
+    """All that a training run carries from step to step.
+
+    Order, augmentation and dropout are functions of (seed, epoch, step), so no generator's state is
+    kept: the place in the run says it all.
+    """
+
+    model: nn.Layer
+    optimizer: optimizer.Momentum
+    epoch: int = 0
+    """Epochs that are done."""
+    step: int = 0
+    """Steps of the epoch under way that are done."""
+    precision: Precision = field(default_factory=lambda: Precision("off", "bfloat16"))
+    ema: Ema | None = None
+    best_top1: float = -1.0
+    """Best validation top-1 so far, a share of 1; -1 before the first."""
+    plan: dict[str, int] = field(default_factory=dict)
+    """What an epoch's order follows from: a run can only go on in its middle with the same."""
+
+    @property
+    def name(self) -> str:
+        """File name of its checkpoint, without extension; epochs count from 1."""
+        if self.step == 0:
+            return f"{PREFIX}_epoch_{self.epoch:06d}"
+        return f"{PREFIX}_epoch_{self.epoch + 1:06d}_step_{self.step:06d}"
+
+
+def save_checkpoint(
+    state: TrainState, cfg: Config, *, is_best: bool = False, best: Tensors | None = None
+) -> None:
+    """Writes the checkpoint, the best one if it is, and removes those beyond ``keep_last``.
+
+    All processes call it: batch norm's statistics are averaged over them; rank 0 writes.
+
+    Args:
+        best: the tensors in which the best weights differ from these, if they do.
+
+    Raises:
+        NonFiniteError: a weight is not finite; nothing is written.
+        OSError: the disk is full, or similar; earlier checkpoints are untouched.
+    """
+    distributed.average_batch_norm(state.model)
+    if distributed.rank() == 0:
+        weights = {name: tensor.numpy() for name, tensor in state.model.state_dict().items()}
+        for name, value in weights.items():
+            if not np.isfinite(value).all():
+                raise NonFiniteError(f"{name} is no longer finite: not saved (lower optim.base_lr)")
+        path = Path(cfg.output_dir) / f"{state.name}.pdparams"
+        files: dict[Path, Any] = {path: weights}
+        averaged = state.ema.weights() if state.ema else weights
+        if state.ema:
+            files[ema_path(path)] = averaged
+        if is_best:
+            decisive = averaged if cfg.train.best_by == "ema" else weights
+            files[path.with_name(BEST)] = {**decisive, **(best or {})}
+        files[path.with_suffix(".pdopt")] = _training_state(state)
+        write_pickles(files)
+        remove_old(cfg)
+    distributed.barrier()
+
+
+def restore_furthest(state: TrainState, folder: str) -> list[str]:
+    """Continues from the furthest checkpoint of a folder that can be read, if there is one.
+
+    Damaged ones beyond it (a disk's fault: they are written whole) are then moved aside, to
+    ``NAME.pdparams.damaged``, so that the run can pass them again. All processes call it, and
+    leave a checkpoint that one of them cannot read.
+
+    Returns:
+        Lines that say what was loaded.
+
+    Raises:
+        WeightsError: none can be read; or one is whole, and does not fit this run.
+    """
+    lines: list[str] = []
+    damaged: list[Path] = []
+    found = distributed.gather(checkpoints(folder))[0]
+    for path in found:
+        line, error = "", ""
+        try:
+            line = restore(state, path)
+        except DamagedError as fault:
+            error = str(fault)
+        errors = [text for text in distributed.gather(error) if text]
+        if not errors:
+            if distributed.rank() == 0:
+                move_aside(damaged)
+            return [*lines, line]
+        damaged.append(path)
+        lines.append(f"{errors[0]}: moved aside, going back to the checkpoint before")
+    if found:
+        reason = lines[0].partition(": moved aside")[0]
+        raise WeightsError(f"none of the checkpoints in {folder} can be read: {reason}")
+    return [f"no checkpoint in {folder} yet: training from the start"]
+
+
+def restore(state: TrainState, path: str | Path) -> str:
+    """Continues from a checkpoint: weights, optimizer, place in the run, best metric.
+
+    Returns:
+        A line that says what was loaded.
+
+    Raises:
+        WeightsError: a file is missing, damaged (DamagedError), or of another network.
+    """
+    pdopt = Path(path).with_suffix(".pdopt")
+    if Path(path).exists() and not pdopt.exists():
+        raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
+    content = read_pickle(pdopt, what="training state")
+    # A run that has had no average so far begins one with its weights.
+    has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
+    averages = read_weights(ema_path(Path(path))) if has_average else {}
+    loaded = load_weights(state.model, path)
+    try:
+        state.epoch, state.step = int(content["epoch"]), int(content["step"])
+        state.best_top1 = float(content["best_top1"])
+        if state.step and content["plan"] != state.plan:
+            raise ValueError(f"it stopped within an epoch of {content['plan']}, not {state.plan}")
+        _set_velocities(state, content["velocities"])
+        state.precision.set_state(content.get("precision", {}))
+        if state.ema:
+            own = {name: value.numpy() for name, value in state.model.state_dict().items()}
+            state.ema.set_weights(averages or own, int(content.get("ema_steps", 0)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"training state {pdopt} does not fit this run: {error}") from error
+    return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
+
+
+def _training_state(state: TrainState) -> dict[str, Any]:
+    names = {p.name: name for name, p in state.model.named_parameters()}
+    velocities: Tensors = {}
+    for key, value in state.optimizer.state_dict().items():
+        if key.endswith(_VELOCITY):
+            velocities[names[key.removesuffix(_VELOCITY)]] = value.numpy()
+    return {
+        "epoch": state.epoch,
+        "step": state.step,
+        "best_top1": state.best_top1,
+        "plan": state.plan,
+        "precision": state.precision.state(),
+        "ema_steps": state.ema.steps if state.ema else 0,
+        "velocities": velocities,
+    }
+
+
+_VELOCITY = "_velocity_0"  # what Paddle's Momentum appends to a parameter's name
+
+
+def _set_velocities(state: TrainState, velocities: Tensors) -> None:
+    parameters = {n: p for n, p in state.model.named_parameters() if not p.stop_gradient}
+    shapes = {name: list(value.shape) for name, value in velocities.items()}
+    wanted = {name: list(p.shape) for name, p in parameters.items()}
+    if shapes and shapes != wanted:  # none before the first step
+        odd = sorted(n for n in {*shapes, *wanted} if shapes.get(n) != wanted.get(n))
+        raise ValueError(f"the momentum of {odd[0]} and {len(odd) - 1} more")
+    state.optimizer.set_state_dict(
+        {
+            f"{parameters[name].name}{_VELOCITY}": paddle.to_tensor(value)
+            for name, value in velocities.items()
+        }
+    )

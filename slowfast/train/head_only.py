@@ -1,0 +1,174 @@
+"""Training the classifier alone: the features of all videos are computed once, and kept.
+
+Legend: N clips, n clips of a video, C channels of the classifier's input, K classes.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from numpy.typing import NDArray
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.order import Stream, train_batches
+from slowfast.log import logger
+from slowfast.metrics.accuracy import Meter, average_views
+from slowfast.models.head import Head
+from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
+from slowfast.signals import handled_signals
+from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
+from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
+from slowfast.train.recipe.loss import cross_entropy
+from slowfast.train.recipe.schedule import Course
+from slowfast.train.step import Outcome
+from slowfast.weights.systems import Tensors
+
+AT_ONCE = 4096
+"""Clips that are validated at once."""
+
+
+def train_head(
+    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config
+) -> dict[str, float]:
+    """Computes the features that are not kept yet, and trains the head on them to the last epoch.
+
+    All else in the network stays as it is. The processes share the features out; rank 0 trains.
+    Writes a checkpoint of the whole network after the last epoch, and the best one.
+
+    Returns:
+        The last validation's ``loss``, ``top1``, ``top5`` (empty without, and on other ranks).
+
+    Raises:
+        NonFiniteError: the loss or a weight is not finite; nothing is written.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids to
+            go on without it.
+        KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the features so far are kept.
+    """
+    if state.epoch >= cfg.train.epochs:
+        logger.info(f"nothing left to do: {state.epoch} of {cfg.train.epochs} epochs are done")
+        return {}
+    logger.info(
+        f"the classifier alone is trained, on {cfg.train.head_clips} clips of each video, centre "
+        "crops: what the config says of augmentation and freezing has no effect"
+    )
+    result: dict[str, float] = {}
+    best: Tensors | None = None
+    with handled_signals() as stop:
+        try:
+            kept = claim_features(state.model, cfg)
+            train = video_features(state.model, samples, cfg, kept, "training")
+            val = video_features(state.model, val_samples or [], cfg, kept, "validation")
+            if distributed.rank() == 0:
+                result, best = _fit(state, _of(train, samples), _of(val, val_samples or []), cfg)
+        except KeyboardInterrupt as signal:
+            folder = Path(cfg.output_dir) / FOLDER
+            raise stop.error(f"the features so far are in {folder}") from signal
+        state.epoch = cfg.train.epochs
+        with stop.deferred():
+            save_checkpoint(state, cfg, is_best=best is not None, best=best)
+    return result
+
+
+@dataclass
+class Features:
+    """The clips of a list's videos, and their classes."""
+
+    rows: NDArray[np.float32]
+    """``[videos, n, C]``."""
+    labels: NDArray[np.int64]
+    """``[videos]``."""
+
+
+def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
+    """The videos that could be read; None of an empty list."""
+    pairs = [(r, s.label) for r, s in zip(rows, samples, strict=True) if r is not None]
+    if not pairs:
+        return None
+    return Features(np.stack([r for r, _ in pairs]), np.array([label for _, label in pairs]))
+
+
+def _fit(
+    state: TrainState, train: Features | None, val: Features | None, cfg: Config
+) -> tuple[dict[str, float], Tensors | None]:
+    """Trains to the last epoch.
+
+    Returns:
+        The last validation, and the head with the best one if there was a better one than before.
+    """
+    assert train is not None
+    course = Course(train.labels.size * train.rows.shape[1], None, cfg)
+    tell_batch(course, cfg)
+    head, result = state.model.head, {}
+    best: Tensors | None = None
+    with MetricWriter(cfg.output_dir, distributed.rank()) as writer:
+        for epoch in range(state.epoch, course.epochs):
+            _train_epoch(state, train, course, epoch, cfg, writer)
+            is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == course.epochs
+            if val is None or not is_due:
+                continue
+            result = validate_head(head, val, cfg)
+            if result["top1"] > state.best_top1:
+                state.best_top1 = result["top1"]
+                best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
+            log_validation(writer, "val", epoch + 1, result, state.best_top1)
+    return result, best
+
+
+def _train_epoch(
+    state: TrainState, train: Features, course: Course, epoch: int, cfg: Config,
+    writer: MetricWriter,
+) -> None:  # fmt: skip
+    """An epoch over all clips, shuffled, in batches as large as the processes' together."""
+    head, (videos, clips, _) = state.model.head, train.rows.shape
+    batches = train_batches(
+        videos * clips, sizes=[course.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
+    )
+    words = np.random.SeedSequence([Stream.DROPOUT, cfg.seed, epoch]).generate_state(1)
+    paddle.seed(int(words[0]))
+    rows, labels = train.rows.reshape(videos * clips, -1), train.labels.repeat(clips)
+    pace = Pace(cfg, writer, epoch, course)
+    head.train()
+    for step, batch in enumerate(batches):
+        began, meter = time.perf_counter(), Meter()
+        features_NC, own = paddle.to_tensor(rows[batch]), labels[batch]
+        reader_cost = time.perf_counter() - began
+        logits = head.projection(head.dropout(features_NC))
+        loss = cross_entropy(logits, paddle.to_tensor(own), cfg.train.label_smoothing)
+        meter.add(logits.detach().numpy(), own, float(loss))
+        if not np.isfinite(float(loss)):
+            raise NonFiniteError(
+                f"the loss of epoch {epoch + 1}, step {step} is {float(loss)} (lower optim.base_lr)"
+            )
+        state.precision.backward(loss)
+        lr = course.learning_rate(epoch, step)
+        state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
+        found = Meter.result(meter.sums())
+        means = (found["loss"], found["top1"], found["top5"])
+        pace.log(step, Outcome(*means, len(batch), False, means[0], True), lr, reader_cost)
+    pace.log_end()
+
+
+@paddle.no_grad()
+def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
+    """``top1`` and ``top5`` as a test of the same views has them, and the clips' mean ``loss``."""
+    head.eval()
+    videos, clips, channels = val.rows.shape
+    meter = Meter()
+    at_once = max(AT_ONCE // clips, 1)
+    for first in range(0, videos, at_once):
+        rows, labels = val.rows[first : first + at_once], val.labels[first : first + at_once]
+        logits = head.projection(paddle.to_tensor(rows.reshape(-1, channels)))
+        loss = cross_entropy(logits, paddle.to_tensor(labels.repeat(clips)))
+        views = F.softmax(logits, axis=-1) if cfg.test.average_clips == "prob" else logits
+        scores = [
+            average_views(scores_nK, cfg.test.average_clips)
+            for scores_nK in views.numpy().reshape(len(labels), clips, -1)
+        ]
+        meter.add(np.stack(scores), labels, float(loss))
+    return Meter.result(meter.sums())

@@ -1,0 +1,221 @@
+"""The training loop: ``train`` calls ``train_epoch`` calls ``train_step``.
+
+Legend: N clips, C channels, T frames, H x W pixels, K classes.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import paddle
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.clips.datasets import Clip, ClipKey, TrainKey
+from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader
+from slowfast.log import duration, logger
+from slowfast.models.layers.norm import batch_norms, set_splits
+from slowfast.models.pathways import normalize
+from slowfast.signals import handled_signals
+from slowfast.train.batches import EpochReader, clip_loader
+from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
+from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
+from slowfast.train.recipe.precise_bn import precise_bn
+from slowfast.train.recipe.schedule import Course, Step
+from slowfast.train.step import Learner, Outcome, raise_together, train_step
+from slowfast.train.validate import validate
+
+
+@dataclass
+class Run:
+    """What does not change during a training run."""
+
+    cfg: Config
+    samples: list[Sample]
+    val_samples: list[Sample] | None
+    course: Course
+    loader: Loader[ClipKey, Clip]
+    writer: MetricWriter
+    learner: Learner
+    stop_after: int | None
+    """Steps after which this run ends, for a quick check; None: at the last epoch."""
+
+
+def train(
+    state: TrainState,
+    course: Course,
+    train_samples: list[Sample],
+    val_samples: list[Sample] | None,
+    cfg: Config,
+    *,
+    max_iters: int | None = None,
+) -> dict[str, float]:
+    """Trains from where ``state`` is to the last epoch; validates if given ``val_samples``.
+
+    Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
+
+    Raises:
+        NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids
+            to go on without it.
+        KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
+    """
+    tell_batch(course, cfg)
+    if state.epoch >= course.epochs:
+        logger.info(f"nothing left to do: {state.epoch} of {course.epochs} epochs are done")
+    result: dict[str, float] = {}
+    with handled_signals() as stop, contextlib.ExitStack() as opened:
+        loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
+        writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
+        several = distributed.world_size() > 1
+        parallel = paddle.DataParallel(state.model) if several else state.model
+        learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
+        run = Run(cfg, train_samples, val_samples, course, loader, writer, learner, max_iters)
+        while state.epoch < course.epochs and not _is_over(run, state):
+            with stop.deferred():
+                train_epoch(run, state)
+            if state.step == course.length(state.epoch):
+                result = _finish_epoch(run, state) or result
+            else:  # --max_iters
+                _save(run, state)
+    return result
+
+
+def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
+    """Precise batch norm, checkpoint, validation, best checkpoint, where they are due."""
+    cfg, epoch = run.cfg.train, state.epoch + 1
+    is_final = epoch == run.course.epochs
+    is_last = is_final or _is_over(run, state)
+    validates = bool(run.val_samples) and (is_last or epoch % cfg.val_interval == 0)
+    tracks = not all(norm.is_frozen for norm in batch_norms(state.model))
+    is_precise = tracks and cfg.precise_bn_batches > 0
+    is_precise = is_precise and (is_final or validates or epoch % cfg.precise_bn_interval == 0)
+    if is_precise or validates:
+        _save(run, state)  # to go on from, before them, if what follows is interrupted or fails
+    if is_precise:
+        _precise_bn(run, state)
+    result, is_best = _validate(run, state, epoch) if validates else ({}, False)
+    state.epoch, state.step = epoch, 0
+    if is_best or is_last or epoch % cfg.save_interval == 0:
+        _save(run, state, is_best=is_best)
+    return result
+
+
+def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
+    """Saves, and ends the run in all processes if one of them has been asked to meanwhile."""
+    stop = run.learner.stop
+    with stop.deferred():
+        save_checkpoint(state, run.cfg, is_best=is_best)
+        (stops,) = distributed.all_reduce_sum(stop.signal != 0)
+    if stops:
+        raise stop.error(f"{state.name} is saved")
+
+
+def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float], bool]:
+    """Validates the weights, and their average if there is one.
+
+    Returns:
+        What came of the weights, and whether this is the best so far.
+    """
+    cfg = run.cfg
+    assert run.val_samples is not None
+    distributed.average_batch_norm(state.model)
+    result = validate(state.model, run.loader, run.val_samples, cfg)
+    decisive = result
+    if state.ema:
+        with state.ema.applied():
+            averaged = validate(state.model, run.loader, run.val_samples, cfg)
+        decisive = averaged if cfg.train.best_by == "ema" else result
+    is_best = decisive["top1"] > state.best_top1
+    state.best_top1 = max(state.best_top1, decisive["top1"])
+    log_validation(run.writer, "val", epoch, result, state.best_top1)
+    if state.ema:
+        log_validation(run.writer, "val_ema", epoch, averaged, state.best_top1)
+    return result, is_best
+
+
+def _precise_bn(run: Run, state: TrainState) -> None:
+    """Batch norm's statistics over clips of the epoch that is done, of full size."""
+    began = time.perf_counter()
+    set_splits(state.model, 1)
+    _precise_statistics(run, state)
+    if state.ema:
+        with state.ema.applied(keep_statistics=True):
+            _precise_statistics(run, state)
+    logger.info(
+        f"batch norm's statistics over {run.cfg.train.precise_bn_batches} batches a process or "
+        f"the epoch's: {duration(time.perf_counter() - began)}"
+    )
+
+
+def _precise_statistics(run: Run, state: TrainState) -> None:
+    data, epoch = run.cfg.data, state.epoch
+    batches = run.course.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
+
+    def clips() -> Iterator[paddle.Tensor]:
+        keys = [[TrainKey(epoch, index) for index in batch] for batch in batches]
+        for items in run.loader.run(keys):
+            # What cannot be read was told of in the epoch, or is by the next.
+            found = [paddle.to_tensor(c.frames) for c in items if not isinstance(c, VideoError)]
+            if found:
+                yield normalize(paddle.stack(found), data.mean, data.std)
+
+    with state.precision.autocast():
+        precise_bn(state.model, clips())
+    run.loader.replaced.clear()
+
+
+def train_epoch(run: Run, state: TrainState) -> None:
+    """Trains from ``state.step`` to the end of the epoch, and logs.
+
+    Raises:
+        KeyboardInterrupt: in all processes, after a step in which a signal has come to one of
+            them; it is saved.
+    """
+    cfg, epoch, course = run.cfg, state.epoch, run.course
+    begin, length = state.step, course.length(epoch)
+    reader = EpochReader(run.loader, run.samples, cfg, epoch)
+    pace = Pace(cfg, run.writer, epoch, course)
+    set_splits(state.model, course.phase(epoch).factor)
+    run.learner.model.train()
+    for step, work, reader_cost in reader.read(course.steps(epoch)[begin:]):
+        lr = course.learning_rate(epoch, state.step)
+        outcome = train_step(run.learner, work, lr, epoch, state.step)
+        _check_loss(run, state, step, outcome)
+        if state.ema and outcome.is_taken:
+            state.ema.update()
+        pace.log(state.step, outcome, lr, reader_cost)
+        state.step += 1
+        if outcome.stop:  # here, before the readers are waited for
+            save_checkpoint(state, cfg)
+            raise run.learner.stop.error(f"{state.name} is saved")
+        if _is_over(run, state):
+            break
+        is_due = cfg.train.save_steps and state.step % cfg.train.save_steps == 0
+        if is_due and state.step < length:
+            save_checkpoint(state, cfg)
+    if begin == 0 and not pace.seen:
+        raise VideoError(f"nothing of epoch {epoch + 1} can be read; see the log for each video")
+    if begin < length:
+        pace.log_end()
+    reader.list_unreadable()
+
+
+def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> None:
+    """Raises NonFiniteError in all processes if the loss is not finite in one of them."""
+    if np.isfinite(outcome.loss):
+        return
+    files = ", ".join(run.samples[i].path for batch in step.batches for i in batch)
+    own = NonFiniteError(
+        f"the loss of epoch {state.epoch + 1}, step {state.step} is {outcome.own_loss}, "
+        f"training on: {files}"
+    )
+    raise_together(NonFiniteError, None if np.isfinite(outcome.own_loss) else own)
+
+
+def _is_over(run: Run, state: TrainState) -> bool:
+    return run.stop_after is not None and run.course.done(state.epoch, state.step) >= run.stop_after

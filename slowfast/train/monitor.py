@@ -1,0 +1,152 @@
+"""How training goes and how fast: the log lines, and the curves, of every few steps."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.log import duration, logger
+from slowfast.train.recipe.optim import lr_scale
+from slowfast.train.recipe.schedule import Course
+from slowfast.train.step import Outcome
+
+
+class MetricWriter:
+    """Writes scalars to ``metrics.jsonl``, a row per step or epoch, and to VisualDL if it is there.
+
+    VisualDL has one folder per run, ``output_dir/vdl/TIME``; on other ranks than 0 nothing is
+    written.
+    """
+
+    def __init__(self, output_dir: str, rank: int) -> None:
+        self._curves: Any = None
+        self._rows: TextIO | None = None
+        if rank == 0:
+            self._rows = open(Path(output_dir) / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+            self._curves = _visualdl_writer(
+                Path(output_dir) / "vdl" / time.strftime("%Y%m%d-%H%M%S")
+            )
+
+    def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
+        """``kind/name`` at ``step`` for each scalar; ``row`` goes to metrics.jsonl only."""
+        if self._rows is None:
+            return
+        if self._curves:
+            for name, value in scalars.items():
+                self._curves.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
+        finite = {name: x if math.isfinite(x) else None for name, x in scalars.items()}
+        self._rows.write(json.dumps({"kind": kind, "step": step, **row, **finite}) + "\n")
+        self._rows.flush()
+
+    def close(self) -> None:
+        """Flushes and closes the files."""
+        if self._curves:
+            self._curves.close()
+        if self._rows:
+            self._rows.close()
+
+    def __enter__(self) -> "MetricWriter":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _visualdl_writer(folder: Path) -> Any:
+    """Its writer into a folder; None, which is said, where it is not installed."""
+    try:
+        import visualdl
+    except ImportError as error:
+        logger.warning(f"no curves for VisualDL, which cannot be imported here: {error}")
+        return None
+    return visualdl.LogWriter(logdir=str(folder))
+
+
+class Pace:
+    """Times the steps of an epoch, sums up what came of them, and logs both.
+
+    Every ``log_interval`` steps it writes a line and a point of each curve.
+    """
+
+    def __init__(self, cfg: Config, writer: MetricWriter, epoch: int, course: Course) -> None:
+        self._cfg, self._writer, self._epoch, self._course = cfg, writer, epoch, course
+        self._began = self._last = time.perf_counter()
+        self._batch_costs: list[float] = []
+        self._reader_costs: list[float] = []
+        self._clips = 0  # since the last line
+        self._sums = np.zeros(3)
+        self.seen = 0
+        """Clips of all processes so far in the epoch."""
+
+    def log(self, step: int, outcome: Outcome, lr: float, reader_cost: float) -> None:
+        """Takes note of a step that has just ended; writes a line if it is time to."""
+        now = time.perf_counter()
+        self._batch_costs.append(now - self._last)
+        self._reader_costs.append(reader_cost)
+        self._last = now
+        self._clips += outcome.clips
+        self.seen += outcome.clips
+        self._sums += outcome.clips * np.array([outcome.loss, outcome.top1, outcome.top5])
+        if step % self._cfg.train.log_interval == 0 and outcome.clips:
+            self._write(step, outcome, lr)
+
+    def _write(self, step: int, outcome: Outcome, lr: float) -> None:
+        batch_cost, reader_cost = map(float, map(np.mean, (self._batch_costs, self._reader_costs)))
+        ips = self._clips / sum(self._batch_costs)
+        self._batch_costs, self._reader_costs, self._clips = [], [], 0
+        done, total = self._course.done(self._epoch, step + 1), self._course.total
+        left = (total - done) * batch_cost
+        logger.info(
+            f"epoch:[{self._epoch + 1:>3d}/{self._course.epochs:<3d}] train step:{step:<4d} "
+            f"loss: {outcome.loss:.5f} lr: {lr:.6f} top1: {outcome.top1:.5f} "
+            f"top5: {outcome.top5:.5f} batch_cost: {batch_cost:.5f} sec, "
+            f"reader_cost: {reader_cost:.5f} sec, ips: {ips:.5f} instance/sec, "
+            f"eta: {duration(left)}"
+        )
+        scalars = {"loss": outcome.loss, "lr": lr, "top1": outcome.top1, "top5": outcome.top5}
+        self._writer.write(
+            "train",
+            done,
+            scalars | {"ips": ips},
+            epoch=self._epoch + 1,
+            of=total,
+            batch_cost=batch_cost,
+            reader_cost=reader_cost,
+            eta=left,
+        )
+
+    def log_end(self) -> None:
+        """Writes the line of the epoch's end, with its means."""
+        seconds = time.perf_counter() - self._began
+        loss, top1, top5 = self._sums / max(self.seen, 1)
+        logger.info(
+            f"END epoch:{self._epoch + 1} train loss: {loss:.5f} top1: {top1:.5f} top5: {top5:.5f} "
+            f"time: {duration(seconds)} ips: {self.seen / seconds:.5f} instance/sec"
+        )
+
+
+def tell_batch(course: Course, cfg: Config) -> None:
+    """Logs the batch and the learning rate that follows."""
+    world, batch = distributed.world_size(), cfg.train.batch_size
+    added = f" x {course.accumulate} accumulated" if course.accumulate > 1 else ""
+    scale = lr_scale(cfg.optim, course.total_batch)
+    logger.info(
+        f"total batch {batch} x {world}{added} = {course.total_batch}, learning rate "
+        f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}"
+    )
+
+
+def log_validation(
+    writer: MetricWriter, kind: str, epoch: int, result: dict[str, float], best_top1: float
+) -> None:
+    logger.info(
+        f"END epoch:{epoch} {kind} loss: {result['loss']:.5f} top1: {result['top1']:.5f} "
+        f"top5: {result['top5']:.5f} best top1: {best_top1:.5f}"
+    )
+    scalars = {name: result[name] for name in ("loss", "top1", "top5")}
+    writer.write(kind, epoch, scalars)

@@ -1,0 +1,85 @@
+"""An exponential moving average of the weights, kept beside them."""
+
+import contextlib
+from collections.abc import Iterator
+
+import paddle
+from paddle import Tensor, nn
+
+from slowfast.weights.systems import Tensors
+
+
+class Ema:
+    """``average = decay * average + (1 - decay) * weight`` after every step.
+
+    In the first steps the decay is lower, ``(1 + n) / (10 + n)`` after n of them, so that the
+    random start is soon forgotten (TensorFlow's ``ExponentialMovingAverage``). Batch norm's
+    statistics are not averaged: they are running averages already, and those of the model count,
+    unless ``precise BN`` has computed them for the averaged weights.
+
+    Args:
+        model: its trained parameters are averaged.
+        decay: below 1.
+    """
+
+    def __init__(self, model: nn.Layer, decay: float) -> None:
+        self._model, self._decay = model, decay
+        self.steps = 0
+        self._averages = {n: p.detach().clone() for n, p in self._trained().items()}
+        self._statistics: dict[str, Tensor] = {}
+
+    @paddle.no_grad()
+    def update(self) -> None:
+        """Takes in the weights after a step."""
+        self.steps += 1
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
+        for name, weight in self._trained().items():
+            self._averages[name].lerp_(weight.detach(), 1.0 - decay)
+        self._statistics = {}
+
+    @contextlib.contextmanager
+    def applied(self, *, keep_statistics: bool = False) -> Iterator[None]:
+        """The model with the averaged weights; then it gets its own back.
+
+        Args:
+            keep_statistics: batch norm's statistics at the end are those of the average from now
+                on, until the next step.
+        """
+        own = {name: value.clone() for name, value in self._model.state_dict().items()}
+        self._set({**self._averages, **self._statistics})
+        try:
+            yield
+            if keep_statistics:
+                self._statistics = {
+                    name: value.clone()
+                    for name, value in self._model.state_dict().items()
+                    if name not in self._trained()
+                }
+        finally:
+            self._set(own)
+
+    def weights(self) -> Tensors:
+        """All weights by name, the averaged ones and those that are not averaged."""
+        values = {**self._model.state_dict(), **self._averages, **self._statistics}
+        return {name: value.numpy() for name, value in values.items()}
+
+    def set_weights(self, weights: Tensors, steps: int) -> None:
+        """Continues from ``weights``.
+
+        Raises:
+            KeyError, ValueError: one is missing, or of another shape.
+        """
+        self.steps = steps
+        for name, average in self._averages.items():
+            if list(weights[name].shape) != list(average.shape):
+                raise ValueError(f"the average of {name} is {list(weights[name].shape)}")
+            average.set_value(paddle.to_tensor(weights[name]))
+
+    def _trained(self) -> dict[str, Tensor]:
+        return {n: p for n, p in self._model.named_parameters() if not p.stop_gradient}
+
+    @paddle.no_grad()
+    def _set(self, values: dict[str, Tensor]) -> None:
+        own = self._model.state_dict()
+        for name, value in values.items():
+            own[name].set_value(value)

@@ -1,0 +1,95 @@
+"""Precise batch norm: running statistics over many batches, all with the weights of now.
+
+The running mean and variance of training lag behind the weights, and the last few batches weigh
+most (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3; PySlowFast).
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import paddle
+from paddle import Tensor, nn
+
+from slowfast import distributed
+from slowfast.models.layers.norm import BatchNorm3D, batch_norms, tracked_per_biased
+
+
+@paddle.no_grad()
+def precise_bn(model: nn.Layer, clips: Iterable[Tensor]) -> None:
+    """Replaces the running statistics by the mean and variance over all batches of all processes.
+
+    Every process calls it, each with its own batches; numbers and sizes may differ, and one may
+    have none. If none has any, or everything is frozen, the statistics stay. Within a batch, layers
+    are normalised as in training, each of ``splits`` parts by itself, except that ``sync_bn`` does
+    not reach over the processes here. No dropout is drawn.
+
+    Args:
+        model: the network itself, not its DataParallel; it comes back in the mode it was in.
+        clips: normalised clips ``[N, 3, T, H, W]``, a batch each.
+    """
+    norms = [norm for norm in batch_norms(model) if not norm.is_frozen]
+    if not norms:
+        return
+    with _summing(model, norms) as sums:
+        for clip_NCTHW in clips:
+            model(clip_NCTHW)
+    flat = paddle.concat([total.flatten() for total in sums])
+    numbers = iter(distributed.all_reduce_sum(*flat.tolist()))
+    for norm, total in zip(norms, sums, strict=True):
+        counted = np.array([next(numbers) for _ in range(total.size)]).reshape(total.shape)
+        count, elements, squares = counted
+        if count[0] == 0:
+            continue
+        mean = elements / count
+        variance = np.maximum(squares / count - mean**2, 0.0)
+        norm._mean.set_value(mean.astype(np.float32))
+        norm._variance.set_value(variance.astype(np.float32))
+
+
+@contextlib.contextmanager
+def _summing(model: nn.Layer, norms: list[BatchNorm3D]) -> Iterator[list[Tensor]]:
+    """While entered, each norm adds what it sees to a tensor of its own, see ``_add``.
+
+    Afterwards all is as it was, whatever happens in between.
+    """
+    modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
+    before = [
+        (norm, norm._mean.clone(), norm._variance.clone(), norm._momentum, norm.synchronised)
+        for norm in norms
+    ]
+    sums = [paddle.zeros([3, norm._num_features], dtype="float64") for norm in norms]
+    hooks = [
+        norm.register_forward_post_hook(functools.partial(_add, total))
+        for norm, total in zip(norms, sums, strict=True)
+    ]
+    for layer, _ in modes:
+        layer.training = False  # nothing but the norms: dropout would draw
+    for norm in norms:
+        norm.training, norm.synchronised = True, False
+        norm._momentum = 0.0  # the running statistics are then the last batch's
+    try:
+        yield sums
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for norm, mean, variance, momentum, synchronised in before:
+            norm._mean.set_value(mean)
+            norm._variance.set_value(variance)
+            norm._momentum, norm.synchronised = momentum, synchronised
+        for layer, was_training in modes:
+            layer.training = was_training
+
+
+def _add(total_3C: Tensor, norm: BatchNorm3D, inputs: tuple[Tensor], output: Tensor) -> None:
+    """Adds a batch to a norm's sums, in double precision: elements, their sum, that of squares."""
+    (x_NCTHW,) = inputs
+    count = int(x_NCTHW.size) // norm._num_features
+    if count == 1:
+        return  # Paddle does not normalise a single element, and tracks nothing
+    with paddle.amp.auto_cast(enable=False):
+        mean = norm._mean.astype("float64")
+        variance = norm._variance.astype("float64") / tracked_per_biased(x_NCTHW, count)
+        ones = paddle.ones_like(mean)
+        total_3C.add_(count * paddle.stack([ones, mean, variance + mean.square()]))

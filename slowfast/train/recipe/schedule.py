@@ -1,0 +1,142 @@
+"""The course of a training run: which clips, of what size, each step is on."""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from slowfast import distributed
+from slowfast.config import Config, ConfigError
+from slowfast.data.clips.sampling import Grid
+from slowfast.data.lists import ListError
+from slowfast.data.order import batch_sizes, train_batches
+from slowfast.train.recipe.multigrid import Batch, Phase, batches_in_turn, expand, phase_at, phases
+from slowfast.train.recipe.optim import learning_rate, lr_scale
+
+
+class Step(NamedTuple):
+    """One step of the optimizer, as this process sees it."""
+
+    batches: list[list[int]]
+    """Places in the list: each row is on the device at once, the rows' gradients are added up."""
+    grid: Grid
+
+    @property
+    def clips(self) -> int:
+        """Clips of this process."""
+        return sum(map(len, self.batches))
+
+
+class Course:
+    """The steps of every epoch of a run.
+
+    Args:
+        num_samples: of the training list.
+        shards: the tar shard of each sample, by number; None without shards.
+        cfg: the config.
+
+    Raises:
+        ConfigError: ``train.global_batch_size`` is not a multiple of what the processes take.
+        ListError: the list does not fill one batch.
+    """
+
+    def __init__(self, num_samples: int, shards: Sequence[int] | None, cfg: Config) -> None:
+        self._num_samples, self._shards, self._cfg = num_samples, shards, cfg
+        self.phases = phases(cfg)
+        self.accumulate = _accumulated_batches(cfg)
+        self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
+        """Clips of all processes in a step, in a phase of full size."""
+        self._schedule = expand(cfg)
+        self._lengths = [self._num_steps(phase) for phase in self.phases]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the run."""
+        return self.phases[-1].end
+
+    def phase(self, epoch: int) -> Phase:
+        """The phase of an epoch, from 0."""
+        return phase_at(self.phases, epoch)
+
+    def length(self, epoch: int) -> int:
+        """Steps of an epoch, from 0."""
+        return self._lengths[self.phases.index(self.phase(epoch))]
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        starts = [0]
+        for epoch in range(self.epochs):
+            starts.append(starts[-1] + self.length(epoch))
+        return starts
+
+    def done(self, epoch: int, step: int) -> int:
+        """Steps that are done when so many epochs and steps of the next are."""
+        return self._starts[epoch] + step
+
+    @property
+    def total(self) -> int:
+        """Steps of the run."""
+        return self._starts[-1]
+
+    def learning_rate(self, epoch: int, step: int) -> float:
+        """The rate of a step, both from 0, for the batches that the run has."""
+        cfg = self._schedule
+        rate = learning_rate(epoch + step / self.length(epoch), cfg.optim, cfg.train.epochs)
+        return rate * lr_scale(cfg.optim, self.total_batch)
+
+    def steps(self, epoch: int) -> list[Step]:
+        """This process's steps of an epoch, from 0."""
+        turn = self._turn(self.phase(epoch))
+        batches = self._batches(epoch, [batch.factor for batch in turn])
+        each = self.accumulate
+        return [
+            Step(batches[i : i + each], turn[i % len(turn)].grid)
+            for i in range(0, each * self.length(epoch), each)
+        ]
+
+    def full_batches(self, epoch: int) -> list[list[int]]:
+        """This process's batches of an epoch, as they would be without multigrid."""
+        return self._batches(epoch, [1])
+
+    def _batches(self, epoch: int, factors: list[int]) -> list[list[int]]:
+        cfg = self._cfg
+        return train_batches(
+            self._num_samples,
+            sizes=[cfg.train.batch_size * factor for factor in factors],
+            seed=cfg.seed,
+            epoch=epoch,
+            rank=distributed.rank(),
+            world_size=distributed.world_size(),
+            shards=self._shards,
+            num_workers=cfg.data.num_workers,
+        )
+
+    def _turn(self, phase: Phase) -> list[Batch]:
+        """The batches taken in turn, each as often as a step accumulates."""
+        return [b for b in batches_in_turn(self._cfg, phase) for _ in range(self.accumulate)]
+
+    def _num_steps(self, phase: Phase) -> int:
+        world, size = distributed.world_size(), self._cfg.train.batch_size
+        sizes = [size * batch.factor for batch in self._turn(phase)]
+        steps = len(batch_sizes(self._num_samples, sizes, world)) // self.accumulate
+        if not steps:
+            raise ListError(
+                f"{self._num_samples} samples do not fill one step of {self.accumulate} batches of "
+                f"{sizes[0]} x {world} processes (lower train.global_batch_size)"
+            )
+        return steps
+
+
+def _accumulated_batches(cfg: Config) -> int:
+    """Batches whose gradients are added up in a step, see ``train.global_batch_size``.
+
+    Raises:
+        ConfigError: it is not a multiple of what the processes have at once.
+    """
+    at_once = cfg.train.batch_size * distributed.world_size()
+    total = cfg.train.global_batch_size or at_once
+    if total % at_once:
+        raise ConfigError(
+            f"train.global_batch_size={total} is not a multiple of train.batch_size x processes = "
+            f"{cfg.train.batch_size} x {distributed.world_size()} = {at_once}"
+        )
+    return total // at_once

@@ -1,0 +1,136 @@
+"""Sets a training run up: network, optimizer, and the checkpoint that it goes on from."""
+
+import contextlib
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from slowfast import distributed
+from slowfast.config import STAGES, Config
+from slowfast.data.lists import Sample
+from slowfast.data.order import shard_numbers
+from slowfast.data.video.open import decoder_version
+from slowfast.files import sole_writer
+from slowfast.log import logger, start_logging
+from slowfast.models.freeze import freeze, freeze_batch_norm
+from slowfast.models.layers.norm import NO_SYNC_ON_CPU, sync_batch_norm
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.models.variants import build_model
+from slowfast.train.checkpoint import TrainState, restore, restore_furthest
+from slowfast.train.head_only import train_head
+from slowfast.train.loop import train
+from slowfast.train.recipe.ema import Ema
+from slowfast.train.recipe.optim import build_optimizer
+from slowfast.train.recipe.precision import Precision
+from slowfast.train.recipe.schedule import Course
+from slowfast.weights.load import load_pretrained, load_weights
+from slowfast.weights.save import own_config, write_config
+
+
+class TrainInputs(NamedTuple):
+    """What a training run reads before it starts."""
+
+    cfg: Config
+    weights: str | None
+    """All of them are loaded ..."""
+    pretrained: str
+    """... or these, but for a classifier of other classes; empty: none, or a checkpoint's."""
+    samples: list[Sample]
+    val_samples: list[Sample] | None
+    class_names: list[str] | None
+
+
+def train_run(
+    inputs: TrainInputs,
+    *,
+    resume: str | None = None,
+    max_iters: int | None = None,
+    device: str = "auto",
+    deterministic: bool = False,
+) -> None:
+    """Trains into ``output_dir``, in which no other run may write meanwhile.
+
+    Args:
+        resume: ``auto``, for the folder's furthest checkpoint, or a checkpoint's ``.pdparams``.
+        max_iters: steps after which it ends; None: after the last epoch.
+        device, deterministic: see ``distributed.start``.
+
+    Raises:
+        UserError: the settings do not fit each other, the folder, or the machine; and as ``train``
+            and ``train_head``.
+    """
+    cfg = inputs.cfg
+    is_writer = distributed.rank() == 0
+    alone = sole_writer(Path(cfg.output_dir), "training") if is_writer else contextlib.nullcontext()
+    with alone:
+        start_logging(distributed.rank(), cfg.output_dir)
+        # What cannot be is said before the processes connect, which wait for each other long.
+        course = _course(inputs)
+        if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
+            raise distributed.DeviceError(NO_SYNC_ON_CPU)
+        distributed.start(device, seed=cfg.seed, deterministic=deterministic)
+        model = _network(inputs)
+        state = TrainState(
+            model,
+            build_optimizer(model, cfg.optim),
+            precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
+            ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
+            plan=_plan(inputs, course),
+        )
+        if resume == "auto":
+            for line in restore_furthest(state, cfg.output_dir):
+                logger.info(line)
+        elif resume is not None:
+            logger.info(restore(state, resume))
+            if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
+                state.best_top1 = -1.0  # the best one so far stays where it is
+        if is_writer:
+            write_config(cfg, inputs.class_names)
+        if cfg.train.head_only:
+            train_head(state, inputs.samples, inputs.val_samples, cfg)
+        else:
+            train(state, course, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+
+
+def _network(inputs: TrainInputs) -> VideoClassifier:
+    """The network, with its weights, and with what is not trained held fast."""
+    cfg = inputs.cfg
+    logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
+    model = build_model(cfg.model, cfg.data.crop_size)
+    if inputs.weights is not None:
+        logger.info(load_weights(model, inputs.weights))
+    elif inputs.pretrained:
+        own = own_config(inputs.pretrained)
+        if own:
+            logger.info(f"network, clips and test as in {own}, but for what -c and -o say of them")
+        logger.info(load_pretrained(model, inputs.pretrained))
+    freeze(model, STAGES if cfg.train.head_only else cfg.train.freeze)
+    if cfg.train.freeze_bn:
+        freeze_batch_norm(model)
+    if cfg.train.sync_bn:
+        sync_batch_norm(model)
+    return model
+
+
+def _course(inputs: TrainInputs) -> Course:
+    cfg, samples = inputs.cfg, inputs.samples
+    if cfg.train.head_only:
+        return Course(len(samples) * cfg.train.head_clips, None, cfg)
+    return Course(len(samples), shard_numbers(samples), cfg)
+
+
+def _plan(inputs: TrainInputs, course: Course) -> dict[str, int]:
+    """What the order of an epoch's clips depends on."""
+    cfg, samples = inputs.cfg, inputs.samples
+    plan = {
+        "samples": len(samples),
+        "list": zlib.crc32("\n".join(sample.path for sample in samples).encode()),
+        "total batch": course.total_batch,
+        "seed": cfg.seed,
+    }
+    if cfg.train.multigrid:
+        plan["multigrid"] = zlib.crc32(repr(course.phases).encode())
+    if shard_numbers(samples):  # then the order depends on these, too
+        plan["processes"] = distributed.world_size()
+        plan["data.num_workers"] = cfg.data.num_workers
+    return plan

@@ -1,0 +1,73 @@
+"""Validation during training: the centre view of every sample, each counted once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.clips.datasets import Clip, ClipKey
+from slowfast.data.lists import Sample
+from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
+from slowfast.data.video.reader import VideoError
+from slowfast.data.workers.loader import Loader
+from slowfast.log import logger
+from slowfast.metrics.accuracy import Meter
+from slowfast.models.pathways import normalize
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.views import own_batches, rows_of
+from slowfast.train.recipe.loss import cross_entropy
+
+
+@paddle.no_grad()
+def validate(
+    model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config
+) -> dict[str, float]:
+    """Loss, top-1 and top-5 of the centre view of every sample, each counted once.
+
+    Where ``data.on_error`` is not ``raise``, videos that cannot be read are left out, never
+    replaced: rank 0 logs which, and ``seen`` counts the others.
+
+    Raises:
+        VideoError: a video cannot be read and ``data.on_error`` is ``raise``; or in one process
+            more than ``data.max_errors`` cannot; or none can.
+    """
+    meter = Meter()
+    unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
+
+    def logits_of(clips: list[Clip]) -> NDArray[np.float32]:
+        frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
+        labels = np.array([clip.label for clip in clips])
+        logits = model(normalize(frames, cfg.data.mean, cfg.data.std))
+        loss = cross_entropy(logits, paddle.to_tensor(labels))
+        logits_NK: NDArray[np.float32] = logits.numpy()
+        meter.add(logits_NK, labels, float(loss))
+        return logits_NK
+
+    model.eval()
+    for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), logits_of):
+        if isinstance(row, VideoError):
+            unreadable.note(index, "", row)  # the message names the file
+    model.train()
+    result = Meter.result(distributed.all_reduce_sum(*meter.sums()))
+    _tell_coverage(result["seen"], len(samples), in_order(distributed.gather(unreadable.videos)))
+    return result
+
+
+def _tell_coverage(seen: float, num_samples: int, missing: list[UnreadableVideo]) -> None:
+    """Says what a validation could not read.
+
+    Raises:
+        VideoError: nothing was read.
+    """
+    if not seen:
+        raise VideoError(
+            f"none of the {num_samples:,} validation videos could be read "
+            f"(first: {missing[0].line()})"
+        )
+    if missing and distributed.rank() == 0:
+        for video in missing:
+            logger.warning(f"unreadable: {video.line()}")
+        logger.warning(f"validation: over {seen:,.0f} of {num_samples:,} videos")

@@ -1,0 +1,203 @@
+"""What ``torch.save`` wrote, read without torch: its zip files, and the format before 1.6.
+
+Both hold a pickle in which a tensor is a place in a storage, a flat row of numbers. In a zip
+(``NAME/data.pkl``) each storage is an entry of its own, ``NAME/data/KEY``. A legacy file is a row
+of pickles: magic number, version, system, the data, the storages' keys; then the storages, each
+an int64 count and its numbers. Numbers are little-endian.
+"""
+
+import io
+import pickle
+import struct
+import zipfile
+from typing import Any
+
+from slowfast.weights.damage import shown
+from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode, itemsize, strided
+from slowfast.weights.formats.pickles import (
+    NUMPY,
+    Maker,
+    Mapping,
+    Named,
+    Pending,
+    PlainUnpickler,
+    plain,
+)
+
+MAGIC = 0x1950A86A20F9469CFC6C
+"""First pickle of a legacy file."""
+
+VERSION = 1001
+"""Second pickle of a legacy file."""
+
+CODES = {
+    "Double": "f8",
+    "Float": "f4",
+    "Half": HALF,
+    "BFloat16": BFLOAT16,
+    "Long": "i8",
+    "Int": "i4",
+    "Short": "i2",
+    "Char": "i1",
+    "Byte": "u1",
+    "Bool": "?",
+}
+"""Storages by name (``torch.FloatStorage``), and the code of their numbers."""
+
+
+class Storage:
+    """A row of ``numel`` numbers; its bytes come after the pickle that describes it."""
+
+    def __init__(self, code: str, numel: int) -> None:
+        if code not in CODES.values() or type(numel) is not int or numel < 0:
+            raise ValueError(f"a storage of {shown(numel)} {shown(code)}")
+        self.code, self.numel = code, numel
+        self.row: Array | None = None
+
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError("it changes a storage")
+
+    @property
+    def num_bytes(self) -> int:
+        return self.numel * itemsize(self.code)
+
+    def fill(self, key: str, raw: bytes) -> None:
+        """Gives it its numbers.
+
+        Raises:
+            ValueError: ``raw`` has not as many bytes as they need.
+        """
+        if len(raw) != self.num_bytes:
+            raise ValueError(f"storage {key} has {len(raw)} bytes, not {self.num_bytes}")
+        self.row = decode(raw, self.code)
+
+
+class Tensor(Pending):
+    """A tensor's place in a storage."""
+
+    def __init__(self, storage: Storage, offset: int, shape: Any, strides: Any) -> None:
+        self._storage, self._place = storage, (offset, shape, strides)
+
+    def value(self, latin1: object) -> Array:
+        if self._storage.row is None:
+            raise ValueError("the numbers of a storage are missing")
+        return strided(self._storage.row, *self._place)
+
+
+def _tensor(storage: Storage, offset: int, shape: Any, strides: Any, *rest: object) -> Tensor:
+    """``rest``: whether it needs gradients, hooks, metadata."""
+    return Tensor(storage, offset, shape, strides)
+
+
+def _parameter(data: Tensor, *rest: object) -> Tensor:
+    return data
+
+
+def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape
+
+
+class Logged(Pending):
+    """What mmengine logged while it trained, and keeps beside the weights; it is left out."""
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+    def value(self, latin1: object) -> None:
+        return None
+
+
+def _method(owner: object, name: str) -> None:
+    """``getattr`` is named by mmengine's logs, for their own methods; anybody else is refused."""
+    if owner is not Logged:
+        raise pickle.UnpicklingError("it names getattr, which is not tensor data")
+
+
+_TORCH: Named = {
+    ("torch._utils", "_rebuild_tensor"): Maker(_tensor),
+    ("torch._utils", "_rebuild_tensor_v2"): Maker(_tensor),
+    ("torch._utils", "_rebuild_parameter"): Maker(_parameter),
+    ("torch", "Size"): Maker(_size),
+    ("fvcore.common.config", "CfgNode"): Mapping,
+    ("yacs.config", "CfgNode"): Mapping,
+    ("mmengine.logging.history_buffer", "HistoryBuffer"): Logged,
+    ("__builtin__", "getattr"): Maker(_method),
+    ("builtins", "getattr"): Maker(_method),
+} | {("torch", f"{name}Storage"): code for name, code in CODES.items()}
+
+
+class TorchUnpickler(PlainUnpickler):
+    """Reads a pickle of tensors and plain data; ``storages`` are those that it speaks of."""
+
+    named = NUMPY | _TORCH
+    kind = "tensor data"
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.storages: dict[str, Storage] = {}
+
+    def persistent_load(self, saved_id: Any) -> Storage:
+        """The storage that ``("storage", type, key, device, numel, no view)`` describes."""
+        kind, code, key, _, numel, *view = saved_id
+        if type(key) is not str:
+            raise ValueError(f"a storage by the name of {shown(key)}")
+        if kind != "storage" or any(view):
+            raise pickle.UnpicklingError("it holds tensors in a way that torch no longer does")
+        storage = self.storages.setdefault(key, Storage(code, numel))
+        if (storage.code, storage.numel) != (code, numel):
+            raise ValueError(f"storage {key} is described in two ways")
+        return storage
+
+
+def is_zip(data: bytes) -> bool:
+    return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def read_zip(data: bytes) -> Any:
+    """What a zip file of ``torch.save`` holds.
+
+    Raises:
+        UnpicklingError: it names anything but tensors and plain data. Damage can raise anything.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise ValueError("a zip archive whose end is missing")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        roots = [name.removesuffix("/data.pkl") for name in entries if name.endswith("/data.pkl")]
+        if len(roots) != 1:
+            raise ValueError("a zip archive without one data.pkl, which torch.save would write")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
+            raise ValueError("a compressed zip archive; torch.save does not compress")
+        if sum(entry.file_size for entry in entries.values()) > len(data):
+            raise ValueError("a zip archive whose entries lie in each other")
+        if (
+            f"{roots[0]}/byteorder" in entries
+            and archive.read(f"{roots[0]}/byteorder") != b"little"
+        ):
+            raise ValueError("written on a big-endian machine")
+        unpickler = TorchUnpickler(io.BytesIO(archive.read(f"{roots[0]}/data.pkl")))
+        content = unpickler.load()
+        for key, storage in unpickler.storages.items():
+            storage.fill(key, archive.read(f"{roots[0]}/data/{key}"))
+    return plain(content)
+
+
+def is_legacy(data: bytes) -> bool:
+    return pickle.dumps(MAGIC, protocol=2)[2:-1] in data[:32]
+
+
+def read_legacy(data: bytes) -> Any:
+    """What a file in torch's format before 1.6 holds; raises as ``read_zip``."""
+    file = io.BytesIO(data)
+    magic, version, _ = (PlainUnpickler(file).load() for _ in range(3))
+    if (magic, version) != (MAGIC, VERSION):
+        raise ValueError(f"version {shown(version)} of torch's format, not {VERSION}")
+    unpickler = TorchUnpickler(file)
+    content = unpickler.load()
+    for key in PlainUnpickler(file).load():
+        storage = unpickler.storages[key]
+        count = file.read(8)
+        if count != struct.pack("<q", storage.numel):
+            raise ValueError(f"storage {key} is cut off, or not of {storage.numel} numbers")
+        storage.fill(key, file.read(storage.num_bytes))
+    return plain(content)

@@ -1,0 +1,120 @@
+"""Another system's weights as ours, with the config that makes them score as at home."""
+
+import shlex
+from pathlib import Path
+
+from slowfast.config import Config, ConfigError, config_of, dump_changes
+from slowfast.data.labels import read_labels
+from slowfast.files import atomic
+from slowfast.models.variants import build_model
+from slowfast.weights.damage import WeightsError, one_line
+from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
+from slowfast.weights.save import write_pickles
+from slowfast.zoo.architecture import Settings
+from slowfast.zoo.cache import file_digest
+from slowfast.zoo.catalogue import fetch, find
+from slowfast.zoo.origin import Home, home_settings
+
+
+def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
+    """Writes ``dst`` and the config beside it.
+
+    Args:
+        src: weights of any system and format: a file, a name of ``CATALOGUE``, or a URL.
+        dst: a ``.pdparams`` file; its folder is made.
+        given: by the config's keys, what wins over the file.
+        force: overwrite both.
+
+    Returns:
+        Lines that say what was recognised, loaded and written.
+
+    Raises:
+        ConfigError: what is recognised or given does not fit together.
+        ListError: the class names cannot be read, or are not as many as the classes.
+        WeightsError: the file is damaged or no SlowFast network, or does not tell all it needs; or
+            (DownloadError) it cannot be downloaded.
+        OSError: one of the files cannot be written.
+    """
+    _check_places(Path(src), dst, force)
+    published, src = find(src), fetch(src)
+    if published is not None:
+        given = published.settings | given
+    checkpoint = read_checkpoint(src)
+    try:
+        home = home_settings(checkpoint, given)
+        cfg = config_of(home.settings)
+    except (WeightsError, ConfigError) as error:
+        raise type(error)(f"weights {src}: {one_line(error)}") from error
+    if cfg.data.labels:
+        read_labels(cfg.data.labels, cfg.model.num_classes)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    loaded = load_checkpoint(model, checkpoint)
+    rows = describe(checkpoint, cfg, home, given)
+    config = dst.with_suffix(".yaml")
+    with atomic(config) as file:  # it appears after the weights
+        file.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
+        file.flush()
+        write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
+    run = f"python main.py --test -w {shlex.quote(str(dst))} -o data.root=... data.test_list=..."
+    return [*rows, loaded, f"written: {dst}, {config}", f"next: {run}"]
+
+
+def _check_places(src: Path, dst: Path, force: bool) -> None:
+    """Raises a WeightsError where a file must not be written."""
+    if dst.suffix != ".pdparams":
+        raise WeightsError(f"{dst} does not end with .pdparams")
+    for path in (dst, dst.with_suffix(".yaml")):
+        if path.is_dir():
+            raise WeightsError(f"{path} is a folder: name another file")
+        if path.exists() and src.exists() and path.samefile(src):
+            raise WeightsError(f"{path} is what is to be converted: name another file")
+        if path.exists() and not force:
+            raise WeightsError(f"{path} is there already: name another file, or say --force")
+
+
+def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -> list[str]:
+    """What was recognised, a row each, and what of it comes from the config in the file."""
+    model, data, test = cfg.model, cfg.data, cfg.test
+    pathways = {
+        "slow": f"R{model.slow_depth}, {model.width} channels",
+        "fast": f"R{model.fast_depth}, {model.width // model.beta_inv} channels",
+    }
+    both = ("slow", "fast") if model.name == "slowfast" else (model.name.removesuffix("_only"),)
+    temporal = ""
+    if model.temporal_blocks:
+        temporal = f"; {', '.join(map(str, model.temporal_blocks))} temporal blocks in res2..res5"
+    lateral = "batch norm and ReLU" if model.lateral_norm else "no batch norm"
+    crops = "3 crops" if test.num_crops == 3 else "the centre crop"
+    rows = {
+        "system": checkpoint.found.system or "this project",
+        "pathways": "; ".join(f"{name} {pathways[name]}" for name in both) + temporal,
+        "lateral": f"kernel {model.fusion_kernel}, {lateral}",
+        "classes": f"{model.num_classes}, {model.head_pooling} pooling",
+        "class names": data.labels or "none: --labels kinetics400, or a file, names them",
+        "clip": f"{data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
+        f"fps; alpha {model.alpha}, {model.slow_frames} slow frames",
+        "colours": f"mean {list(data.mean)}, std {list(data.std)}",
+        "test": f"{test.num_clips} x {crops} of {test.crop_size} pixels, short side "
+        f"{test.short_side}, as {test.protocol}",
+        "averaged": f"{_AVERAGED[model.average_positions]} over positions, "
+        f"{_AVERAGED[test.average_clips]} over views",
+        "its config": ", ".join(home.embedded) or "none in the file",
+        "given": ", ".join(f"{key}={value}" for key, value in given.items()),
+    }
+    if model.name != "slowfast":
+        del rows["lateral"]
+    lines = [f"{name.ljust(12)}{one_line(text)}" for name, text in rows.items() if text]
+    return lines + [f"note: {one_line(note)}" for note in home.notes]
+
+
+_AVERAGED = {"prob": "probabilities", "score": "logits"}
+
+
+def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
+    """The config, with where it comes from."""
+    lines = [
+        one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
+        f"source      {one_line(src.name)}, SHA-256 {file_digest(src)}",
+        *rows,
+    ]
+    return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)

@@ -1,0 +1,240 @@
+"""What a checkpoint's own config says of clips, preprocessing and test, by our keys.
+
+PySlowFast keeps its config beside the weights as YAML text (``cfg``), mmaction2 as the Python text
+of an mmcv config (``meta``: ``config`` in 0.x, ``cfg`` in 1.x). The Python text is parsed, and its
+literals are read; it is never run.
+"""
+
+from typing import Any, NamedTuple
+
+import yaml
+
+from slowfast.weights.damage import WeightsError, one_line, shown
+from slowfast.zoo.architecture import Settings
+from slowfast.zoo.python_literals import Assigned, last_with, read_assignments
+
+LONGEST = 100_000
+"""Characters of a config; mmaction2's have about 10,000. Python 3.10's parser ends the process at
+about 120,000 brackets or dots in a row."""
+
+FAULTS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError,
+          SyntaxError, TypeError, ValueError)  # fmt: skip
+"""What a text that is no config can raise in its parser."""
+
+FROM_IMAGES = ("ssv2", "charades", "ava", "ptvssv2", "ptvcharades")
+"""PySlowFast's data sets that are read as pictures through OpenCV, thus as BGR."""
+
+
+MMACTION2_TESTS = {"config": None, "cfg": "mmaction2-1.2"}
+"""Where the config of 0.x and of 1.x is, and its test.protocol if it is not the system's usual."""
+
+
+class Embedded(NamedTuple):
+    """What a config beside the weights says."""
+
+    settings: Settings
+    notes: tuple[str, ...] = ()
+    """What of its home's test is not among our settings, a sentence each."""
+
+
+def embedded_settings(content: object) -> Embedded:
+    """The settings of the config in a checkpoint; none if it has none.
+
+    Args:
+        content: as ``read_content`` gives it.
+
+    Raises:
+        WeightsError: it is of a network that is none of ours.
+    """
+    if not isinstance(content, dict):
+        return Embedded({})
+    meta, cfg = content.get("meta"), content.get("cfg")
+    texts = meta if isinstance(meta, dict) else {}
+    try:
+        for key, protocol in MMACTION2_TESTS.items():
+            text = texts.get(key)
+            if isinstance(text, str) and text.strip():
+                return _mmaction2(read_assignments(_short(text)), protocol)
+        if isinstance(cfg, str):
+            cfg = yaml.load(_short(cfg), _Loader)
+        return _pyslowfast(cfg) if isinstance(cfg, dict) else Embedded({})
+    except WeightsError:
+        raise
+    except FAULTS as error:
+        reason = one_line(error) or type(error).__name__
+        return Embedded({}, (f"the config in the file is left out: {reason}",))
+
+
+class _Loader(yaml.SafeLoader):
+    """Without merge keys, with which a small text can become a large mapping."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        pass
+
+
+def _short(text: str) -> str:
+    if len(text) > LONGEST:
+        raise ValueError(f"it has {len(text):,} characters, more than {LONGEST:,}")
+    return text
+
+
+def _known(settings: Settings) -> Settings:
+    """What is said, not left out; a value that cannot be one is a text."""
+    known = {}
+    for key, value in settings.items():
+        items = value if isinstance(value, list) else [value]
+        if value is not None:
+            known[key] = value if all(map(_is_simple, items)) else shown(value)
+    return known
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether it is a text or a number, not one of thousands of digits."""
+    if isinstance(value, int):
+        return value.bit_length() < 64
+    return isinstance(value, float | str)
+
+
+def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
+    """See slowfast/config/defaults.py and slowfast/datasets/ of PySlowFast."""
+
+    def get(section: str, key: str) -> Any:
+        values = cfg.get(section)
+        return values.get(key) if isinstance(values, dict) else None
+
+    _refuse_pyslowfast(get)
+    dataset = _dataset(get("TEST", "DATASET"))
+    jitter = get("DATA", "TRAIN_JITTER_SCALES")
+    shortest, longest = jitter if isinstance(jitter, list) and len(jitter) == 2 else (None, None)
+    crops, crop = get("TEST", "NUM_SPATIAL_CROPS"), get("DATA", "TEST_CROP_SIZE")
+    ptv = dataset.startswith("ptv")
+    clips = "pytorchvideo" if ptv else "pyslowfast" if get("TEST", "DATASET") else None
+    settings = {
+        "model.alpha": get("SLOWFAST", "ALPHA"),
+        "data.num_frames": get("DATA", "NUM_FRAMES"),
+        "data.sampling_stride": get("DATA", "SAMPLING_RATE"),
+        "data.target_fps": get("DATA", "TARGET_FPS"),
+        "data.mean": get("DATA", "MEAN"),
+        "data.std": get("DATA", "STD"),
+        "data.min_short_side": shortest,
+        "data.max_short_side": longest,
+        "data.crop_size": get("DATA", "TRAIN_CROP_SIZE"),
+        "test.num_clips": get("TEST", "NUM_ENSEMBLE_VIEWS"),
+        "test.num_crops": crops,
+        # The smallest side of the jitter, where one crop does not need to be at the edges.
+        "test.short_side": shortest if ptv or (crops == 1 and dataset == "kinetics") else crop,
+        "test.crop_size": crop,
+        "test.protocol": clips,
+    }
+    if get("MODEL", "ARCH") not in ("slowfast", None):
+        settings["model.alpha"] = None  # a default, which one pathway has no use for
+    notes = []
+    if dataset.removeprefix("ptv") != "kinetics":
+        notes.append(
+            f"PySlowFast tests on {dataset}, where it spreads a clip's frames in another "
+            "way; here every clip spans data.sampling_stride frames per frame"
+        )
+    if get("MODEL", "HEAD_ACT") == "sigmoid" or get("DATA", "MULTI_LABEL") is True:
+        notes.append("its classes do not exclude each other (sigmoid); here softmax ranks them")
+    if get("DATA", "ENSEMBLE_METHOD") == "max":
+        notes.append("PySlowFast takes the largest score of the views; here they are averaged")
+    return Embedded(_known(settings), tuple(notes))
+
+
+def _dataset(name: Any) -> str:
+    return one_line(name).lower() if isinstance(name, str) and name else "kinetics"
+
+
+def _refuse_pyslowfast(get: Any) -> None:
+    """Raises a WeightsError for what the tensors' shapes do not tell, and ours does not do."""
+    if get("DETECTION", "ENABLE") is True:
+        raise WeightsError("its config has DETECTION.ENABLE: it detects, and does not classify")
+    strides = get("RESNET", "SPATIAL_STRIDES")
+    dilations = get("RESNET", "SPATIAL_DILATIONS")
+    usual = {
+        "RESNET.STRIDE_1X1": get("RESNET", "STRIDE_1X1") in (False, None),
+        "RESNET.SPATIAL_STRIDES": strides in (None, [[1], [2], [2], [2]], [[1, 1]] + [[2, 2]] * 3),
+        "RESNET.SPATIAL_DILATIONS": dilations in (None, [[1]] * 4, [[1, 1]] * 4),
+    }
+    for key, holds in usual.items():
+        if not holds:
+            value = get(*key.split("."))
+            raise WeightsError(f"its config has {key}={shown(value)}, which SlowFast's has not")
+    # Pictures that OpenCV reads are turned to RGB by it, and videos, which are RGB, away from that.
+    reverse = get("DATA", "REVERSE_INPUT_CHANNEL")
+    dataset = _dataset(get("TRAIN", "DATASET"))
+    if reverse is not None and bool(reverse) != (dataset in FROM_IMAGES):
+        raise WeightsError(
+            f"its config has DATA.REVERSE_INPUT_CHANNEL={shown(reverse)} with the data set "
+            f"{dataset}: it has seen BGR pictures, here all are RGB"
+        )
+
+
+def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
+    """See configs/recognition/slowfast/ of mmaction2."""
+    model, backbone = ("model",), ("model", "backbone")
+    alpha = last_with(assigned, *backbone, "speed_ratio")
+    rate = last_with(assigned, *backbone, "resample_rate")
+    if rate is not None and not (isinstance(rate, int) and rate == alpha):
+        raise WeightsError(
+            f"its config has resample_rate={shown(rate)} and speed_ratio={shown(alpha)}: its "
+            "fast pathway leaves frames out"
+        )
+    pipeline = _pipeline(assigned)
+    sample = _step(pipeline, "SampleFrames")
+    scale = _step(pipeline, "Resize").get("scale")
+    scale = scale if isinstance(scale, list) else []
+    sides = [side for side in scale if isinstance(side, int) and side > 0]
+    three, centre = _step(pipeline, "ThreeCrop"), _step(pipeline, "CenterCrop")
+    normalize = _step(pipeline, "Normalize") or last_with(assigned, *model, "data_preprocessor")
+    normalize = normalize if isinstance(normalize, dict) else {}
+    if normalize.get("to_bgr") is True:
+        raise WeightsError("its config has to_bgr=True: it has seen BGR pictures, here all are RGB")
+    average = (
+        last_with(assigned, *model, "cls_head", "average_clips")
+        or last_with(assigned, *model, "test_cfg", "average_clips")
+        or last_with(assigned, "test_cfg", "average_clips")
+    )
+    settings = {
+        "model.alpha": alpha,
+        "data.num_frames": sample.get("clip_len"),
+        "data.sampling_stride": sample.get("frame_interval"),
+        "data.mean": _of_one(normalize.get("mean")),
+        "data.std": _of_one(normalize.get("std")),
+        "test.num_clips": sample.get("num_clips", 1 if sample else None),
+        "test.num_crops": 3 if three else 1 if centre else None,
+        "test.short_side": sides[0] if len(sides) == 1 else None,  # beside -1
+        "test.crop_size": (three or centre).get("crop_size"),
+        "test.average_clips": average if average in ("prob", "score") else None,
+        "test.protocol": protocol,
+    }
+    return Embedded(_known(settings))
+
+
+def _pipeline(assigned: Assigned) -> list[Any]:
+    """The steps of mmaction2's test: of the test's data (0.x, 1.x), or assigned by name."""
+    places = (
+        ("data", "test", "pipeline"),
+        ("test_dataloader", "dataset", "pipeline"),
+        ("test_pipeline",),
+    )
+    for place in places:
+        steps = last_with(assigned, *place)
+        if isinstance(steps, list):
+            return steps
+    return []
+
+
+def _step(pipeline: list[Any], kind: str) -> dict[Any, Any]:
+    """The first step of a kind; empty if there is none."""
+    for step in pipeline:
+        if isinstance(step, dict) and step.get("type") == kind:
+            return step
+    return {}
+
+
+def _of_one(values: Any) -> Any:
+    """Three colours' values of 0..255, as of 0..1."""
+    if isinstance(values, list) and all(isinstance(value, int | float) for value in values):
+        return [round(value / 255, 6) for value in values]
+    return values

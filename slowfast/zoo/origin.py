@@ -1,0 +1,111 @@
+"""What a checkpoint's home does with it: the settings with which it scores there as published.
+
+Later ones win: the architecture (from the tensors), the system's habits, the config in the file,
+what the user has said.
+"""
+
+from typing import NamedTuple
+
+from slowfast.weights.damage import WeightsError
+from slowfast.weights.load import Checkpoint
+from slowfast.weights.names import find_tensors
+from slowfast.zoo.architecture import Settings, model_settings
+from slowfast.zoo.file_config import embedded_settings
+
+HABITS: dict[str, Settings] = {
+    "mmaction2": {
+        "model.slow_frames": "strided",
+        "model.head_pooling": "global",
+        "data.mean": [0.485, 0.456, 0.406],
+        "data.std": [0.229, 0.224, 0.225],
+        "test.protocol": "mmaction2",
+    },
+    "PyTorchVideo": {"model.average_positions": "score", "test.protocol": "pytorchvideo"},
+}
+"""By system; those that are not here have the defaults, which are PySlowFast's and PaddleVideo's.
+The colours of mmaction2 are ImageNet's, and all networks have seen RGB."""
+
+TRAINED_BY_PYSLOWFAST = "model.blocks."
+"""How PyTorchVideo's tensors are called in a network that PySlowFast has trained. It tests them on
+PyTorchVideo's clips (its data set ptvkinetics), and averages probabilities over positions
+(PTVSlowFast in slowfast/models/ptv_model_builder.py)."""
+
+BY_LIGHTNING = "pytorch-lightning_version"
+"""In a checkpoint of Lightning, which PyTorchVideo is trained with: there ``model.`` is what a user
+calls the network, and PySlowFast has no part in it."""
+
+FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
+"""What nobody but the user may know."""
+
+PUBLISHED = (
+    ("4x16", (50, 50, 5, ()), 8, 32),
+    ("8x8", (50, 50, 7, ()), 4, 32),
+    ("16x8, Something-Something", (50, 50, 7, ()), 4, 64),
+    ("8x8", (101, 101, 5, ()), 4, 32),
+    ("8x8, mmaction2", (101, 101, 7, ()), 4, 32),
+    ("8x8", (101, 101, 5, (3, 4, 6, 3)), 4, 32),
+    ("16x8", (101, 101, 5, (3, 4, 6, 3)), 4, 64),
+    ("4x16, mmaction2", (101, 50, 5, ()), 8, 32),
+    ("4x16, mmaction2", (152, 50, 5, ()), 8, 32),
+)
+"""Published networks: name; depths, lateral kernel and temporal blocks; alpha; frames of a clip."""
+
+
+class Home(NamedTuple):
+    """Where a checkpoint comes from, and what it needs to score as there."""
+
+    settings: Settings
+    embedded: Settings
+    """Those of them that the config in the file says."""
+    notes: list[str]
+    """What the user should know, a sentence each."""
+
+
+def home_settings(checkpoint: Checkpoint, given: Settings) -> Home:
+    """The settings that a checkpoint needs, by the config's keys.
+
+    Args:
+        given: what the user says, which wins.
+
+    Raises:
+        WeightsError: it is no network of ours; or alpha or the number of frames is neither in the
+            file nor given. The message does not name the file.
+    """
+    found = checkpoint.found
+    settings = model_settings(found.tensors) | dict(HABITS.get(found.system, {}))
+    names = find_tensors(checkpoint.content)
+    by_pyslowfast = BY_LIGHTNING not in checkpoint.content
+    if by_pyslowfast and any(name.startswith(TRAINED_BY_PYSLOWFAST) for name in names):
+        del settings["model.average_positions"]
+    embedded, notes = embedded_settings(checkpoint.content)
+    single = settings.get("model.name", "slowfast") != "slowfast"
+    settings |= embedded | ({"model.alpha": 1} if single else {}) | given
+    _ask(settings)
+    says = [
+        f"{key}={value}, where its own config has {embedded[key]}"
+        for key, value in given.items()
+        if embedded.get(key, value) != value
+    ]
+    return Home(settings, embedded, [*says, *notes])
+
+
+def _ask(settings: Settings) -> None:
+    """Raises a WeightsError if what nobody but the user knows is not there."""
+    missing = [flag for key, flag in FLAGS.items() if key not in settings]
+    if not missing:
+        return
+    known = [
+        f"--alpha {alpha} --num_frames {frames} ({name})"
+        for name, alpha, frames in published_like(settings)
+    ]
+    hint = f"published ones like it: {'; '.join(known)}" if known else "none like it is known"
+    if settings.get("model.name") == "slow_only":
+        hint = "published slow pathways have --num_frames 4 --sampling_stride 16, or 8 and 8"
+    raise WeightsError(f"it does not tell its {' and '.join(missing)}: name them; {hint}")
+
+
+def published_like(settings: Settings) -> list[tuple[str, int, int]]:
+    """Of the published networks with these tensors: name, alpha and frames of a clip."""
+    keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
+    kind = tuple(settings.get(key) for key in keys)
+    return [(name, alpha, frames) for name, of_kind, alpha, frames in PUBLISHED if of_kind == kind]

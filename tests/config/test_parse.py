@@ -1,0 +1,382 @@
+"""The schema refuses what does not fit, and says where; precedence; the round trip."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.paths import REPOSITORY
+
+from slowfast.config import Config, ConfigError, dump_config, load_config
+
+CONFIGS = sorted((REPOSITORY / "configs").rglob("*.yaml"))
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path | None = None, overrides: list[str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return str(caught.value)
+
+
+def other_value(value: Any, name: str) -> Any:
+    """A legal value that is not the default."""
+    special = {
+        "name": "slow_only", "slow_depth": 26, "fast_depth": 14, "slow_frames": "strided",
+        "temporal_blocks": (1, 2, 3, 4), "head_pooling": "global", "num_crops": 1,
+        "average_clips": "score", "max_short_side": 330, "min_short_side": 300, "short_side": 300,
+        "dropout": 0.25, "flip": 0.25, "alpha": 16, "num_frames": 48, "width": 80,
+        "beta_inv": 10, "stem_kernel": 5, "fusion_kernel": 3,
+        "decoder": "pyav", "on_error": "substitute", "flip_pairs": (3, 5, 7, 2),
+        "schedule": "step", "steps": (0.0, 10.0), "step_factors": (1.0, 0.5), "freeze": ("stem",),
+        "crop_area": (0.25, 1.0), "crop_aspect": (0.5, 2.0), "ema": 0.5, "best_by": "ema",
+        "average_positions": "score", "protocol": "mmaction2", "amp": "O1",
+        "amp_dtype": "float16", "rand_augment_magnitude": 5.0,
+    }  # fmt: skip
+    if name in special:
+        return special[name]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return f"{value}, ünlike: 'the default' #"
+    if isinstance(value, tuple):
+        return tuple(item + 0.015625 for item in value)
+    return value + 1
+
+
+def all_different() -> Config:
+    """A config in which no value is the default, but for head_only, which forbids others."""
+
+    def changed(section: Any) -> Any:
+        values = {}
+        for item in dataclasses.fields(section):
+            value = getattr(section, item.name)
+            nested = dataclasses.is_dataclass(value)
+            values[item.name] = changed(value) if nested else other_value(value, item.name)
+        return dataclasses.replace(section, **values)
+
+    cfg: Config = changed(Config())
+    return dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, head_only=False))
+
+
+def test_the_defaults_are_the_recipe_of_slowfast_4x16() -> None:
+    cfg = load_config()
+    assert cfg == Config()
+    assert (cfg.model.alpha, cfg.data.num_frames, cfg.data.sampling_stride) == (8, 32, 2)
+    assert (cfg.data.min_short_side, cfg.data.max_short_side, cfg.data.crop_size) == (256, 320, 224)
+    assert (cfg.test.num_clips, cfg.test.num_crops, cfg.test.crop_size) == (10, 3, 256)
+    assert (cfg.optim.base_lr, cfg.optim.base_batch_size, cfg.train.epochs) == (0.1, 64, 196)
+    assert (cfg.optim.warmup_epochs, cfg.optim.warmup_start_lr) == (34, 0.01)
+    assert (cfg.optim.weight_decay, cfg.optim.bn_weight_decay) == (1e-4, 0)
+    assert (cfg.data.mean, cfg.data.std) == ((0.45,) * 3, (0.225,) * 3)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
+def test_every_config_of_the_repository_loads(path: Path) -> None:
+    cfg = load_config(path)
+    for section, values in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+        if isinstance(values, dict):
+            for key, value in values.items():
+                found = getattr(getattr(cfg, section), key)
+                assert (list(found) if isinstance(found, tuple) else found) == value
+        else:
+            assert getattr(cfg, section) == values
+
+
+def test_there_are_configs() -> None:
+    assert {"slowfast.yaml", "slowfast-single.yaml"} <= {path.name for path in CONFIGS}
+
+
+def test_overrides_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
+    path = write(tmp_path, "model: {alpha: 4}\ntrain: {epochs: 37, batch_size: 3}\n")
+    cfg = load_config(path, ["train.epochs=39", "seed=5", "train.epochs=41"])
+    assert cfg.model.alpha == 4
+    assert cfg.train.epochs == 41
+    assert cfg.train.batch_size == 3
+    assert cfg.train.log_interval == Config().train.log_interval
+    assert cfg.seed == 5
+
+
+def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "model:\n  # alpha: 4\n")) == Config()
+    assert load_config(write(tmp_path, "# nothing\n")) == Config()
+
+
+def test_dump_and_load_give_the_same_config_back(tmp_path: Path) -> None:
+    cfg = all_different()
+    for section in ("model", "data", "test", "optim", "train"):
+        for item in dataclasses.fields(getattr(cfg, section)):
+            found = getattr(getattr(cfg, section), item.name)
+            default = getattr(getattr(Config(), section), item.name)
+            assert found != default or item.name == "head_only", item.name
+    again = load_config(write(tmp_path, dump_config(cfg)))
+    assert again == cfg
+    assert repr(again) == repr(cfg)  # the types too: 1 == 1.0 == True
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_config().model.alpha = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("optim.weight_decay=1e-4", 1e-4),  # YAML 1.1 reads 1e-4 as text
+        ("optim.weight_decay='1E-4'", 1e-4),
+        ("optim.weight_decay=.5", 0.5),
+        ("optim.weight_decay=1", 1.0),
+        ("train.epochs=40", 40),
+        ("train.epochs='40'", 40),
+        ("train.epochs=4e1", 40),
+        ("train.epochs=40.0", 40),
+        ("optim.nesterov=false", False),
+        ("optim.nesterov=True", True),
+        ("data.root=/videos/a b=c", "/videos/a b=c"),
+        ("data.test_list=", ""),
+        ("output_dir=2024", "2024"),
+        ("output_dir=2026-05-01", "2026-05-01"),
+        ("output_dir=2026_05_01", "2026_05_01"),  # which YAML 1.1 takes for numbers, as the next
+        ("output_dir=007", "007"),
+        ("output_dir=12:30", "12:30"),
+        ("output_dir=0x_", "0x_"),
+        ("data.mean=[0, 0.5, 5e-1]", (0.0, 0.5, 0.5)),
+        ("model.temporal_blocks=[1, 2, 3, 4]", (1, 2, 3, 4)),
+        ("model.temporal_blocks=[]", ()),
+        ("model.name=fast_only", "fast_only"),
+        ("model.slow_depth=101", 101),
+        ("model.slow_depth=101.0", 101),
+        ("test.num_crops=1", 1),
+        ("seed=9007199254740993", 2**53 + 1),  # no float has this value
+    ],
+)
+def test_values_are_cast_by_annotation(override: str, expected: object) -> None:
+    cfg: Any = load_config(None, [override])
+    for part in override.partition("=")[0].split("."):
+        cfg = getattr(cfg, part)
+    assert cfg == expected
+    assert repr(cfg) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("train.epochs=ten", "train.epochs='ten' is not a whole number"),
+        ("train.epochs=1.5", "train.epochs=1.5 is not a whole number"),
+        ("train.epochs=true", "train.epochs=True is not a whole number"),
+        ("train.epochs=[1]", "train.epochs=[1] is not a whole number"),
+        ("train.epochs=", "train.epochs='' is not a whole number"),
+        ("train.epochs=.inf", "train.epochs='.inf' is not a whole number"),
+        ("optim.base_lr=fast", "optim.base_lr='fast' is not a number"),
+        ("optim.base_lr=no", "optim.base_lr=False is not a number"),
+        ("optim.base_lr=.nan", "optim.base_lr='.nan' is not a number"),
+        ("optim.base_lr=inf", "optim.base_lr='inf' is not a number"),
+        ("optim.nesterov=1", "optim.nesterov=1 is not true or false"),
+        ("optim.nesterov=0", "optim.nesterov=0 is not true or false"),
+        ("optim.nesterov='true'", "optim.nesterov='true' is not true or false"),
+        ("data.root=[a]", "data.root=['a'] is not text"),
+        ("data.root=yes", "data.root=True is not text"),
+        ("data.mean=0.45", "data.mean=0.45 is not a list"),
+        ("data.mean=[1, x, 1]", "data.mean='x' is not a number"),
+        ("model.temporal_blocks=[1, 2, 3, true]", "model.temporal_blocks=True is not a whole"),
+        ("model.name=slow", "model.name='slow' is not one of slowfast, slow_only, fast_only"),
+        ("model.slow_depth=51", "model.slow_depth=51 is not one of 14, 26, 50, 101, 152"),
+        ("model.slow_depth='50'", "model.slow_depth='50' is not one of 14, 26, 50, 101, 152"),
+        ("test.num_crops=true", "test.num_crops=True is not one of 1, 3"),
+        ("model=3", "'model' is a section, got 3"),
+        ("seed.x=1", "seed={'x': 1} is not a whole number"),
+    ],
+)
+def test_values_of_a_wrong_type_are_refused(override: str, complaint: str) -> None:
+    assert refusal(overrides=[override]).startswith(f"-o {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [
+        ("2024_05", "2024_05"), ("007", "007"), ("1e3", "1e3"), ("0x10", "0x10"), ("1.50", "1.50"),
+        ("videos #1", "videos #1"), ("my videos 视频", "my videos 视频"), ("it's", "it's"),
+        ("'a: b # c'", "a: b # c"), ('"a #1"', "a #1"), ("2026-05-01", "2026-05-01"), ("", ""),
+        ("a=b", "a=b"), (" a ", "a"),
+    ],
+)  # fmt: skip
+def test_text_on_the_command_line_is_taken_as_it_stands(text: str, root: str) -> None:
+    assert load_config(overrides=[f"data.root={text}"]).data.root == root
+
+
+def test_a_number_too_large_for_any_type_is_refused() -> None:
+    assert refusal(overrides=["optim.base_lr=1" + 400 * "0"]).endswith("is not a number")
+
+
+def test_the_file_is_named_with_the_value(tmp_path: Path) -> None:
+    path = write(tmp_path, "train:\n  epochs: ten\n")
+    assert refusal(path) == f"{path}: train.epochs='ten' is not a whole number"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("optim: {base_lrr: 1}", "unknown config key 'optim.base_lrr' (did you mean 'optim.base_"),
+        ("modle: {alpha: 4}", "unknown config key 'modle' (did you mean 'model'?)"),
+        ("optim: {xyzzyxyzzyxyzzy: 1}", "unknown config key 'optim.xyzzyxyzzyxyzzy'"),
+        ("7: 1", "unknown config key '7'"),
+        ("model: 50", "'model' is a section, got 50"),
+        ("model: [alpha]", "'model' is a section, got ['alpha']"),
+    ],
+)
+def test_keys_that_do_not_exist_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    path = write(tmp_path, text)
+    assert refusal(path).startswith(f"{path}: {complaint}")
+
+
+def test_the_suggestion_is_the_key_that_was_meant() -> None:
+    message = refusal(overrides=["optim.base_lrr=1"])
+    assert message == "-o unknown config key 'optim.base_lrr' (did you mean 'optim.base_lr'?)"
+
+
+@pytest.mark.parametrize("override", ["train.epochs", "=3", ""])
+def test_an_override_without_key_and_value_is_refused(override: str) -> None:
+    message = refusal(overrides=[override])
+    assert message == f"override '{override}' is not of the form section.key=value"
+
+
+@pytest.mark.parametrize("value", ["[1, 2", "!!int x", "[" * 2000])
+def test_an_override_that_is_not_yaml_is_refused(value: str) -> None:
+    message = refusal(overrides=[f"data.mean={value}"])
+    assert message == f"override 'data.mean={value}': the value is not YAML"
+
+
+def test_a_message_shows_the_beginning_of_a_large_value(tmp_path: Path) -> None:
+    """Here of 2^40 numbers."""
+    twice = ", ".join(f"&a{i + 1} [*a{i}, *a{i}]" for i in range(40))
+    message = refusal(write(tmp_path, f"output_dir: [&a0 [1], {twice}]"))
+    assert message.endswith("...] is not text")
+    assert len(message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        (["data.num_frames=30"], "data.num_frames=30 is not divisible by model.alpha=8"),
+        (["model.width=60"], "model.width=60 is not divisible by model.beta_inv=8"),
+        (["model.width=0"], "model.width=0 must be between 1 and 1,000,000"),
+        (["model.alpha=0"], "model.alpha=0 must be between 1 and 1,000,000"),
+        (
+            ["model.num_classes=100000000000"],
+            "model.num_classes=100000000000 must be between 1 and 1,000,000, or 0 for as many as "
+            "data.labels has",
+        ),
+        (["model.stem_kernel=4"], "model.stem_kernel=4 is not odd"),
+        (["model.fusion_kernel=6"], "model.fusion_kernel=6 is not odd"),
+        (["model.temporal_blocks=[1]"], "model.temporal_blocks=[1] needs 4 numbers, or none"),
+        (["model.dropout=1.5"], "model.dropout=1.5 must be between 0 and 1"),
+        (["data.flip=-0.1"], "data.flip=-0.1 must be between 0 and 1"),
+        (["data.mean=[0.5]"], "data.mean=[0.5] needs 3 numbers, one per colour"),
+        (["data.std=[1, 1]"], "data.std=[1.0, 1.0] needs 3 numbers, one per colour"),
+        (["data.std=[1, 0, 1]"], "data.std=(1.0, 0.0, 1.0) must be above 0"),
+        (["data.target_fps=0"], "data.target_fps=0.0 must be above 0"),
+        (
+            ["data.flip_pairs=[1, 2, 3]"],
+            "data.flip_pairs=[1, 2, 3] is not two classes of 0..399, and two others, and so on",
+        ),
+        (
+            ["data.flip_pairs=[1, 400]"],
+            "data.flip_pairs=[1, 400] is not two classes of 0..399, and two others, and so on",
+        ),
+        (
+            ["data.flip_pairs=[1, 2, 2, 3]"],
+            "data.flip_pairs=[1, 2, 2, 3] is not two classes of 0..399, and two others, and so on",
+        ),
+        (["data.flip_by_name=true"], "data.flip_by_name=True needs the class names in data.labels"),
+        (["data.num_workers=-1"], "data.num_workers=-1 must not be negative"),
+        (["data.min_short_side=321"], "data.min_short_side=321 is above data.max_short_side=320"),
+        (["data.crop_size=257"], "data.crop_size=257 is above data.min_short_side=256"),
+        (["test.crop_size=257"], "test.crop_size=257 is above test.short_side=256"),
+        (
+            ["data.frame_pattern=img.jpg"],
+            "data.frame_pattern='img.jpg' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (
+            ["data.frame_pattern=img_%05d.jpg"],
+            "data.frame_pattern='img_%05d.jpg' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (
+            ["data.frame_pattern='{a}.jpg'"],
+            "data.frame_pattern='{a}.jpg' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (
+            ["data.frame_pattern='{:05x'"],
+            "data.frame_pattern='{:05x' does not number the frames, as img_{:05d}.jpg does",
+        ),
+        (["train.epochs=10"], "optim.warmup_epochs=34 is above train.epochs=10"),
+        (["seed=-1"], "seed=-1 must not be negative"),
+        (
+            ["optim.steps=[0, 5]"],
+            "optim.steps=[0.0, 5.0] must rise from 0, with a number of "
+            "optim.step_factors=[1.0, 0.1, 0.01] for each",
+        ),
+        (
+            ["optim.steps=[0, 5, 5]"],
+            "optim.steps=[0.0, 5.0, 5.0] must rise from 0, with a number of "
+            "optim.step_factors=[1.0, 0.1, 0.01] for each",
+        ),
+        (
+            ["train.freeze=[stem, res9]"],
+            "train.freeze=['stem', 'res9'] may name stem, res2, res3, res4, res5",
+        ),
+        (["optim.grad_clip=-1"], "optim.grad_clip=-1.0 must not be negative"),
+        (["seed=18446744073709551616"], "seed=18446744073709551616 does not fit into 64 bits"),
+    ],
+)
+def test_values_out_of_range_are_refused(overrides: list[str], complaint: str) -> None:
+    assert refusal(overrides=overrides) == complaint
+
+
+def test_values_that_depend_on_each_other_can_be_changed_together() -> None:
+    cfg = load_config(None, ["data.num_frames=30", "model.alpha=5"])
+    assert (cfg.data.num_frames, cfg.model.alpha) == (30, 5)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"model: {alpha: 4", "is not YAML: "),
+        (b"model:\n\talpha: 4\n", "is not YAML: "),
+        ("output_dir: Größe".encode("latin-1"), "is not UTF-8 text"),
+        (b"just some words", "is not a mapping of sections"),
+        (b"[" * 2000, "is not YAML: "),
+        (b"- model\n- data\n", "is not a mapping of sections"),
+    ],
+    ids=["missing", "open brace", "tab", "latin-1", "scalar", "brackets", "list"],
+)
+def test_files_that_are_no_config_are_refused(
+    tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    message = refusal(path)
+    assert message.startswith(f"config {path} {complaint}")
+    assert "\n" not in message
+
+
+def test_a_folder_is_no_config(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == f"config {tmp_path} cannot be read: Is a directory"
+
+
+def test_yaml_tags_run_nothing(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    path = write(tmp_path, f"output_dir: !!python/object/apply:os.mkdir ['{mark}']\n")
+    assert "is not YAML" in refusal(path)
+    assert not mark.exists()
+
+
+def test_yaml_takes_off_for_false_and_so_do_we() -> None:
+    assert load_config(None, ["train.amp=off"]).train.amp == "off"

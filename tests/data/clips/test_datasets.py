@@ -1,0 +1,417 @@
+"""Clips and views hold the frames that sampling chose, and augmentation's streams are apart."""
+
+import dataclasses
+import itertools
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+from unittest import mock
+
+import cv2
+import numpy as np
+import pytest
+from support.videos import (
+    numbered_picture,
+    read_numbers,
+    write_frames,
+    write_mpeg4,
+    write_numbered_video,
+)
+
+from slowfast import config
+from slowfast.config import DataConfig
+from slowfast.data.clips import rand_augment, sampling, transforms
+from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.sampling import Grid
+from slowfast.data.clips.transforms import Augmentation
+from slowfast.data.lists import Sample
+from slowfast.data.order import Stream, train_batches
+from slowfast.data.video.opencv import JUMPS_RIGHT
+from slowfast.data.video.reader import Pictures
+
+SEED = 3
+SIDE = 48
+LENGTHS = (300, 40, 200)
+RATES = (Fraction(30), Fraction(25), Fraction(2997, 100))
+WHOLE = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0)
+"""No augmentation but the choice of frames: pictures of 48 x 48 stay as they are."""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    """Numbered videos, longer and shorter than a clip, and a folder of frames."""
+    root = tmp_path_factory.mktemp("videos")
+    found = []
+    for label, (length, fps) in enumerate(zip(LENGTHS, RATES, strict=True)):
+        path = write_numbered_video(root / f"{length}.mp4", length, fps, size=(SIDE, SIDE))
+        found.append(Sample(str(path), label))
+    pictures = (numbered_picture(number, (SIDE, SIDE)) for number in range(90))
+    count = write_frames(root / "frames", pictures)
+    return [*found, Sample(str(root / "frames"), 3, count)]
+
+
+def lengths_and_spans() -> list[tuple[int, float]]:
+    """Of each sample: its frames, and how many a clip of 32 x 2 at 30 fps spans."""
+    spans = [64 * float(fps) / 30 for fps in RATES]
+    return [*zip(LENGTHS, spans, strict=True), (90, 64.0)]
+
+
+def test_train_clip_has_the_frames_drawn(samples: list[Sample]) -> None:
+    read = TrainClips(samples, WHOLE, SEED)
+    for epoch, (index, (length, span)) in itertools.product(
+        range(3), enumerate(lengths_and_spans())
+    ):
+        clip = read(TrainKey(epoch, index))
+        rng = np.random.default_rng([Stream.CLIP, SEED, epoch, index])
+        wanted = sampling.random_clip(length, span, 32, rng)
+        assert read_numbers(clip.frames) == wanted.tolist()
+        assert clip.frames.shape == (32, SIDE, SIDE, 3)
+        assert clip.frames.dtype == np.uint8
+        assert (clip.label, clip.index) == (index, index)
+
+
+def test_val_clip_has_the_middle_frames(samples: list[Sample]) -> None:
+    read = ValClips(samples, WHOLE)
+    for index, (length, span) in enumerate(lengths_and_spans()):
+        clip = read(index)
+        wanted = sampling.centre_clip(length, span, 32)
+        assert read_numbers(clip.frames) == wanted.tolist()
+        assert (clip.label, clip.index) == (index, index)
+    assert read_numbers(read(0).frames)[0] == 118
+
+
+def test_clips_of_other_rates_span_the_same_seconds(tmp_path: Path) -> None:
+    seconds = []
+    for fps in (15, 30, 60):
+        path = write_numbered_video(tmp_path / f"{fps}.mp4", 10 * fps, fps, size=(SIDE, SIDE))
+        numbers = read_numbers(ValClips([Sample(str(path))], WHOLE)(0).frames)
+        seconds.append((numbers[-1] - numbers[0]) / fps)
+    np.testing.assert_allclose(seconds, 64 / 30, atol=2 / 15)
+
+
+def test_augmentation_depends_on_seed_epoch_and_sample_alone(samples: list[Sample]) -> None:
+    data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
+    read = TrainClips(samples, data, SEED)
+    clip = read(TrainKey(1, 0)).frames
+    read(TrainKey(4, 1))
+    assert np.array_equal(read(TrainKey(1, 0)).frames, clip)
+    assert np.array_equal(TrainClips(samples, data, SEED)(TrainKey(1, 0)).frames, clip)
+    others = [
+        read(TrainKey(2, 0)).frames,
+        TrainClips(samples, data, SEED + 1)(TrainKey(1, 0)).frames,
+        TrainClips([samples[0]] * 2, data, SEED)(TrainKey(1, 1)).frames,
+    ]
+    for other in others:
+        assert other.shape == clip.shape
+        assert not np.array_equal(other, clip)
+
+
+def test_ranks_share_no_augmentation_stream(samples: list[Sample]) -> None:
+    """Copies of one video: the clips of two ranks and two epochs differ by their streams alone."""
+    data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
+    read = TrainClips([samples[0]] * 16, data, SEED)
+    clips = set()
+    for epoch in range(2):
+        own = [keys_of_rank(rank, epoch) for rank in range(2)]
+        assert len(own[0]) == len(own[1]) == 8
+        assert not own[0] & own[1]
+        clips |= {read(key).frames.tobytes() for key in own[0] | own[1]}
+    assert len(clips) == 32
+
+
+def keys_of_rank(rank: int, epoch: int) -> set[TrainKey]:
+    batches = train_batches(16, sizes=[2], seed=SEED, epoch=epoch, rank=rank, world_size=2)
+    return {TrainKey(epoch, index) for batch in batches for index in batch}
+
+
+def test_flip_turns_every_frame_of_a_clip(samples: list[Sample]) -> None:
+    data = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0.5)
+    upright = TrainClips(samples, WHOLE, SEED)
+    read = TrainClips(samples, data, SEED)
+    turned = []
+    for epoch in range(12):
+        plain, clip = upright(TrainKey(epoch, 0)).frames, read(TrainKey(epoch, 0)).frames
+        turned.append(np.array_equal(clip, plain[:, :, ::-1]))
+        assert turned[-1] or np.array_equal(clip, plain)
+    assert 2 <= sum(turned) <= 10
+
+
+def test_flip_changes_the_class_where_sides_matter(samples: list[Sample]) -> None:
+    data = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0.5)
+    upright = TrainClips(samples, WHOLE, SEED)
+    read = TrainClips(samples, data, SEED, {0: 7, 1: 3})
+    labels = set()
+    for epoch in range(12):
+        clip = read(TrainKey(epoch, 0))
+        is_flipped = not np.array_equal(clip.frames, upright(TrainKey(epoch, 0)).frames)
+        assert clip.label == (7 if is_flipped else 0)
+        labels.add(clip.label)
+    assert labels == {0, 7}
+    assert read(TrainKey(0, 2)).label == 2
+
+
+@pytest.mark.parametrize(
+    ("epoch", "sample", "first", "drawn"),
+    [
+        (0, 0, 82, Augmentation(273, 0.538482316445325, 0.1697339259677182, True)),
+        (0, 1, 0, Augmentation(306, 0.2243438631287824, 0.302777554277165, False)),
+        (1, 0, 27, Augmentation(309, 0.9262123141918492, 0.4044605991575929, True)),
+    ],
+)
+def test_what_the_default_config_draws_is_the_same_for_ever(
+    samples: list[Sample], epoch: int, sample: int, first: int, drawn: Augmentation
+) -> None:
+    """A run that goes on with a newer version goes on with the same clips."""
+    with mock.patch.object(transforms, "augment", wraps=transforms.augment) as augment:
+        clip = TrainClips(samples, DataConfig(), SEED)(TrainKey(epoch, sample))
+    assert {call.kwargs["drawn"] for call in augment.call_args_list} == {drawn}
+    assert clip.frames.shape == (32, 224, 224, 3)
+    upright = TrainClips(samples, WHOLE, SEED)(TrainKey(epoch, sample))
+    assert read_numbers(upright.frames[:1]) == [first]
+
+
+AREA_CROP = dataclasses.replace(WHOLE, crop_area=(0.3, 0.6), crop_aspect=(0.5, 2.0))
+
+
+def test_an_area_crop_is_one_box_for_all_frames(tmp_path: Path) -> None:
+    read = TrainClips([coloured_folder(tmp_path, is_still=True)], AREA_CROP, SEED)
+    clips = [read(TrainKey(epoch, 0)).frames for epoch in range(4)]
+    for clip in clips:
+        assert clip.shape == (32, SIDE, SIDE, 3)
+        assert (clip == clip[0]).all()
+    assert len({clip.tobytes() for clip in clips}) == 4
+
+
+def test_an_area_crop_shows_the_same_at_every_size(tmp_path: Path) -> None:
+    """Multigrid training: the box is a share of the picture, whatever it is resized to."""
+    read = TrainClips([coloured_folder(tmp_path, is_still=True)], AREA_CROP, SEED)
+    for epoch in range(4):
+        whole = read(TrainKey(epoch, 0, Grid(8, 2 * SIDE))).frames[0]
+        halved = read(TrainKey(epoch, 0, Grid(8, SIDE))).frames[0].astype(int)
+        assert np.abs(transforms.resize_short_side(whole, SIDE) - halved).mean() < 8
+
+
+def test_a_flip_changes_the_class_of_an_area_crop(tmp_path: Path) -> None:
+    sample = coloured_folder(tmp_path, is_still=True)
+    upright = TrainClips([sample], AREA_CROP, SEED)
+    turning = dataclasses.replace(AREA_CROP, flip=0.5)
+    read = TrainClips([sample], turning, SEED, {0: 7})
+    labels = set()
+    for epoch in range(12):
+        plain, clip = upright(TrainKey(epoch, 0)).frames, read(TrainKey(epoch, 0))
+        wanted = plain[:, :, ::-1] if clip.label == 7 else plain
+        np.testing.assert_array_equal(clip.frames, wanted)
+        labels.add(clip.label)
+    assert labels == {0, 7}
+
+
+@pytest.mark.parametrize("data", [WHOLE, AREA_CROP], ids=["jitter", "area"])
+def test_rand_augment_follows_the_crop_and_takes_rgb(tmp_path: Path, data: DataConfig) -> None:
+    sample = coloured_folder(tmp_path)
+    augmented = dataclasses.replace(data, rand_augment=3, rand_augment_magnitude=7.0)
+    drawn: list[list[rand_augment.Operation]] = []
+
+    def apply(frames: Pictures, operations: list[rand_augment.Operation]) -> None:
+        drawn.append(operations)
+        real(frames, operations)
+
+    real = rand_augment.apply
+    for epoch in range(6):
+        wanted = TrainClips([sample], data, SEED)(TrainKey(epoch, 0)).frames
+        with mock.patch.object(rand_augment, "apply", apply):
+            found = TrainClips([sample], augmented, SEED)(TrainKey(epoch, 0)).frames
+        assert len(drawn[-1]) == 3
+        assert {abs(operation.magnitude) for operation in drawn[-1]} == {7.0}
+        rand_augment.apply(wanted, drawn[-1])
+        np.testing.assert_array_equal(found, wanted)
+    assert len({tuple(operations) for operations in drawn}) == 6
+
+
+def test_erasing_is_one_box_of_the_clip(tmp_path: Path) -> None:
+    sample = coloured_folder(tmp_path)
+    read = TrainClips([sample], dataclasses.replace(WHOLE, erase=0.5), SEED)
+    plain = TrainClips([sample], WHOLE, SEED)
+    shares = []
+    for epoch in range(20):
+        clip, before = read(TrainKey(epoch, 0)).frames, plain(TrainKey(epoch, 0)).frames
+        is_erased = (clip != before).any(axis=(0, 3))
+        rows, columns = is_erased.any(axis=1), is_erased.any(axis=0)
+        np.testing.assert_array_equal(is_erased, rows[:, None] & columns)
+        noise = clip[:, is_erased]
+        assert (noise == noise[0]).all()
+        shares.append(is_erased.mean())
+    assert 4 <= np.count_nonzero(shares) <= 16
+    assert max(shares) < 0.36
+
+
+def coloured_folder(folder: Path, is_still: bool = False) -> Sample:
+    """Frames of blocks of random colours."""
+    rng = np.random.default_rng(5)
+    blocks = rng.integers(0, 256, (1 if is_still else 70, 6, 6, 3), np.uint8)
+    pictures = (
+        cv2.resize(blocks[i % len(blocks)], (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+        for i in range(70)
+    )
+    count = write_frames(folder / "coloured", pictures)
+    return Sample(str(folder / "coloured"), 0, count)
+
+
+TILES = 1000
+"""In a tiled video tile t of frame i shows 1000 t + i."""
+VIEWS = config.TestConfig(short_side=SIDE, crop_size=SIDE)
+
+
+def tiled_video(path: Path, num_frames: int, axis: int) -> Path:
+    """Three numbered squares beside (axis 1) or above each other: one for each crop."""
+    pictures = (
+        np.concatenate([numbered_picture(TILES * t + i, (SIDE, SIDE)) for t in range(3)], axis)
+        for i in range(num_frames)
+    )
+    return write_mpeg4(path, pictures)
+
+
+@pytest.mark.parametrize("axis", [1, 0], ids=["landscape", "portrait"])
+def test_views_are_cut_at_the_right_frames_and_places(tmp_path: Path, axis: int) -> None:
+    path = tiled_video(tmp_path / "video.mp4", 300, axis)
+    video = MultiViewVideos([Sample(str(path), 5)], DataConfig(), VIEWS)(0)
+    assert (video.label, video.index) == (5, 0)
+    assert video.clips.shape == (10, 32)
+    assert len(video.crops) == 3
+    for number, clip in enumerate(video.clips):
+        start = (300 - 64) * number / 10
+        wanted = np.linspace(start, start + 63, 32).astype(int)
+        for tile, (y, x) in enumerate(video.crops):
+            shown = read_numbers(video.frames[clip, y : y + SIDE, x : x + SIDE])
+            assert shown == (TILES * tile + wanted).tolist()
+
+
+def test_views_are_resized_to_the_short_side(tmp_path: Path) -> None:
+    path = tiled_video(tmp_path / "video.mp4", 70, axis=1)
+    test = config.TestConfig(short_side=96, crop_size=96, num_clips=2, num_crops=1)
+    video = MultiViewVideos([Sample(str(path))], DataConfig(), test)(0)
+    assert video.frames.shape[1:] == (96, 288, 3)
+    assert video.crops == [(0, 96)]
+    centre = video.frames[video.clips[0], :, 96:192]
+    assert read_numbers(centre)[:3] == [TILES, TILES + 2, TILES + 4]
+
+
+def test_video_shorter_than_a_clip_repeats_its_last_frame(samples: list[Sample]) -> None:
+    video = MultiViewVideos(samples, DataConfig(), VIEWS)(1)
+    assert len(video.frames) <= 40
+    shown = [read_numbers(video.frames[clip]) for clip in video.clips]
+    assert shown == [shown[0]] * 10
+    assert shown[0][0] == 0
+    assert shown[0][-6:] == [39] * 6
+
+
+class Counts(dict[str, int]):
+    """How often a file was opened, a frame decoded, a frame converted to a picture."""
+
+    def __missing__(self, key: str) -> int:
+        return 0
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
+    """Counts what both decoders do from now on."""
+    counts = Counts()
+    av = pytest.importorskip("av", reason="PyAV is one of the decoders")
+    from slowfast.data.video import pyav
+
+    class CountingCapture:
+        def __init__(self, *args: Any) -> None:
+            self._capture = real_capture(*args)
+            self._decodes = args[2][0] != cv2.CAP_PROP_FORMAT  # else it only looks at packets
+            counts["opens" if self._decodes else "looks"] += 1
+
+        def grab(self) -> bool:
+            grabbed: bool = self._capture.grab()
+            counts["decoded"] += grabbed and self._decodes
+            return grabbed
+
+        def retrieve(self) -> Any:
+            counts["converted"] += 1
+            return self._capture.retrieve()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._capture, name)
+
+    def counting_open(*args: Any, **options: Any) -> Any:
+        counts["opens"] += 1
+        return real_open(*args, **options)
+
+    def counting_decoded(codec: Any, packet: Any) -> list[Any]:
+        frames = real_decoded(codec, packet)
+        counts["decoded"] += len(frames)
+        return frames
+
+    def counting_picture(reader: Any, frame: Any) -> Any:
+        counts["converted"] += 1
+        return real_picture(reader, frame)
+
+    real_capture, real_open = cv2.VideoCapture, av.open
+    real_decoded, real_picture = pyav._decoded, pyav.PyAVReader._picture
+    monkeypatch.setattr(cv2, "VideoCapture", CountingCapture)
+    monkeypatch.setattr(av, "open", counting_open)
+    monkeypatch.setattr(pyav_reader, "_decoded", counting_decoded)
+    monkeypatch.setattr(pyav.PyAVReader, "_picture", counting_picture)
+    return counts
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("gop", [8, 250])
+def test_all_views_come_from_one_pass(
+    tmp_path: Path, counts: Counts, decoder: Literal["opencv", "pyav"], gop: int
+) -> None:
+    path = tmp_path / "video.mp4"
+    write_numbered_video(path, 300, 30, "h264", b_frames=3, gop=gop, size=(SIDE, SIDE))
+    counts.clear()
+    data = DataConfig(decoder=decoder)
+    video = MultiViewVideos([Sample(str(path))], data, VIEWS)(0)
+    assert len(video.frames) == 246
+    assert len(video.clips) * len(video.crops) == 30
+    assert counts["opens"] == 1
+    assert counts["converted"] == 246
+    assert 246 <= counts["decoded"] <= 300
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("gop", [8, 250])
+def test_a_training_clip_is_decoded_from_the_keyframe_before_it_to_its_end(
+    tmp_path: Path, counts: Counts, decoder: Literal["opencv", "pyav"], gop: int
+) -> None:
+    path = tmp_path / "video.mp4"
+    write_numbered_video(path, 300, 30, "h264", b_frames=3, gop=gop, size=(SIDE, SIDE))
+    read = TrainClips([Sample(str(path))], dataclasses.replace(WHOLE, decoder=decoder), SEED)
+    for epoch in range(8):
+        counts.clear()
+        shown = read_numbers(read(TrainKey(epoch, 0)).frames)
+        first, last = min(shown), max(shown)
+        assert (counts["opens"], counts["converted"]) == (1, 32)
+        # OpenCV's own jump begins 16 frames early (what it decodes then is not counted here), and
+        # is made where it saves 24; OpenCV 4 makes none.
+        spare = 0 if decoder == "pyav" else 16 + 24 if JUMPS_RIGHT else first
+        assert counts["decoded"] <= last - first + 1 + min(gop + spare, first)
+        if decoder == "pyav":  # of the others no B-frame
+            assert counts["decoded"] < last - first + 1 + first % gop // 2 + 4
+
+
+def test_a_smaller_grid_spans_the_same_time(samples: list[Sample]) -> None:
+    """Multigrid training: the draw is the same, the frames are fewer and farther apart."""
+    read = TrainClips(samples, WHOLE, SEED)
+    for epoch in range(4):
+        rng = np.random.default_rng([Stream.CLIP, SEED, epoch, 0])
+        start = rng.uniform(0, 300 - 64)
+        shown = read_numbers(read(TrainKey(epoch, 0, Grid(8, SIDE))).frames)
+        assert shown == sampling.clip_frames(start, 64, 8, 300).tolist()
+
+
+def test_a_smaller_crop_comes_from_a_smaller_picture(samples: list[Sample]) -> None:
+    """With the whole picture in view at both sizes, one is the other, shrunk."""
+    read = TrainClips(samples, WHOLE, SEED)
+    data = dataclasses.replace(WHOLE, max_short_side=SIDE // 2, min_short_side=SIDE)
+    halved = TrainClips(samples, data, SEED)(TrainKey(2, 0, Grid(8, SIDE // 2))).frames
+    whole = read(TrainKey(2, 0, Grid(8, SIDE))).frames
+    assert halved.shape == (8, SIDE // 2, SIDE // 2, 3)
+    wanted = [transforms.resize_short_side(picture, SIDE // 2) for picture in whole]
+    assert np.abs(halved.astype(int) - np.stack(wanted)).max() <= 8

@@ -1,0 +1,131 @@
+"""Frame indices and crops, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from slowfast.data.clips.sampling import (
+    centre_clip,
+    clip_frames,
+    clip_span,
+    random_clip,
+    view_clips,
+    view_crops,
+)
+
+NTSC = 30000 / 1001
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "stride", "fps", "span"),
+    [(32, 2, 30.0, 64.0), (32, 2, 25.0, 160 / 3), (32, 2, 60.0, 128.0), (64, 2, 15.0, 64.0)],
+)
+def test_the_span_of_a_clip(num_frames: int, stride: int, fps: float, span: float) -> None:
+    assert clip_span(num_frames, stride, fps, 30.0) == pytest.approx(span, rel=1e-12)
+
+
+@pytest.mark.parametrize("fps", [24.0, 25.0, NTSC, 29.97, 30.0, 50.0, 60.0])
+def test_clips_of_every_frame_rate_span_the_same_seconds(fps: float) -> None:
+    span = clip_span(32, 2, fps, 30.0)
+    assert span / fps == pytest.approx(64 / 30, rel=1e-12)
+    video_frames = round(10 * fps)
+    clips = [
+        *view_clips(video_frames, span, 32, 10),
+        centre_clip(video_frames, span, 32),
+        random_clip(video_frames, span, 32, np.random.default_rng(0)),
+    ]
+    for clip in clips:
+        # From the first frame's beginning to the last one's end: truncation costs up to a frame.
+        seconds = (clip[-1] - clip[0] + 1) / fps
+        assert abs(seconds - 64 / 30) <= 1 / fps
+
+
+def test_a_clip_of_25_fps_in_full() -> None:
+    clip = view_clips(250, clip_span(8, 8, 25.0, 30.0), 8, 1)[0]
+    # linspace(0, 160/3 - 1, 8): steps of 7.476
+    assert clip.tolist() == [0, 7, 14, 22, 29, 37, 44, 52]
+
+
+def test_a_clip_of_the_recipe_in_full() -> None:
+    clip = clip_frames(0, 64, 32, 300)
+    # Steps of 63/31 = 2.032: every second frame, and one more at the very end.
+    assert clip.tolist() == [*range(0, 62, 2), 63]
+    assert clip.dtype == np.int64
+
+
+def test_clips_of_a_small_video() -> None:
+    assert clip_frames(2, 8, 4, 20).tolist() == [2, 4, 6, 9]
+    assert view_clips(20, 8, 4, 3).tolist() == [[0, 2, 4, 7], [4, 6, 8, 11], [8, 10, 12, 15]]
+    assert centre_clip(20, 8, 4).tolist() == [6, 8, 10, 13]
+    assert centre_clip(21, 8, 4).tolist() == [6, 8, 11, 13]  # from 6.5
+
+
+def test_the_views_of_ten_seconds() -> None:
+    clips = view_clips(300, clip_span(32, 2, 30.0, 30.0), 32, 10)
+    assert clips.shape == (10, 32)
+    assert clips[:, 0].tolist() == [0, 23, 47, 70, 94, 118, 141, 165, 188, 212]
+    assert len(np.unique(clips)) == 246
+    assert clips.max() == 275  # delta * 9 / 10 + 63: the end of the video is not in any clip
+
+
+@pytest.mark.parametrize(
+    ("video_frames", "expected"),
+    [
+        (64, [*range(0, 62, 2), 63]),
+        (63, [*range(0, 62, 2), 62]),
+        (10, [0, 2, 4, 6, 8, *[9] * 27]),
+        (1, [0] * 32),
+    ],
+)
+def test_short_videos_repeat_their_last_frame(video_frames: int, expected: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    assert centre_clip(video_frames, 64, 32).tolist() == expected
+    assert random_clip(video_frames, 64, 32, rng).tolist() == expected
+    assert view_clips(video_frames, 64, 32, 10).tolist() == [expected] * 10
+
+
+def test_random_clips_start_anywhere_that_fits_equally_often() -> None:
+    rng = np.random.default_rng(1)
+    clips = np.stack([random_clip(100, 10, 10, rng) for _ in range(9000)])
+    assert clips.min() >= 0
+    assert clips.max() <= 99
+    assert (np.diff(clips, axis=1) >= 0).all()
+    counts = np.bincount(clips[:, 0], minlength=90)
+    assert len(counts) == 90  # starts 0 .. 89
+    # Chi-square with 89 degrees of freedom: mean 89, standard deviation 13.3.
+    assert ((counts - 100) ** 2 / 100).sum() < 89 + 4 * 13.3
+
+
+def test_random_clips_are_a_function_of_the_generator() -> None:
+    def draw(seed: int) -> list[list[int]]:
+        rng = np.random.default_rng(seed)
+        return [random_clip(300, 64, 32, rng).tolist() for _ in range(5)]
+
+    assert draw(3) == draw(3)
+    assert draw(3) != draw(4)
+    assert len({tuple(clip) for clip in draw(3)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "crops"),
+    [
+        (256, 341, [(0, 0), (0, 43), (0, 85)]),  # 85 / 2 is rounded up
+        (256, 340, [(0, 0), (0, 42), (0, 84)]),
+        (341, 256, [(0, 0), (43, 0), (85, 0)]),
+        (455, 256, [(0, 0), (100, 0), (199, 0)]),
+        (256, 256, [(0, 0), (0, 0), (0, 0)]),
+    ],
+)
+def test_three_crops_along_the_longer_side(
+    height: int, width: int, crops: list[tuple[int, int]]
+) -> None:
+    assert view_crops(height, width, 256, 3) == crops
+    assert view_crops(height, width, 256, 1) == [crops[1]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 341), (341, 256)])
+def test_crops_smaller_than_the_short_side_lie_in_its_middle(height: int, width: int) -> None:
+    short = 16  # (256 - 224) / 2
+    along = [0, 59, 117]  # (341 - 224) / 2 rounded up
+    expected = [(short, x) for x in along] if width > height else [(y, short) for y in along]
+    assert view_crops(height, width, 224, 3) == expected
+    assert view_crops(height, width, 224, 1) == [expected[1]]

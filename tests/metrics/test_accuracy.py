@@ -1,0 +1,164 @@
+"""Counts with ties, numbers that are none and few classes; mean class accuracy; intervals."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from slowfast import distributed
+from slowfast.metrics.accuracy import (
+    Meter,
+    accuracies,
+    bootstrap,
+    calibration_error,
+    class_table,
+    rank_of_label,
+)
+
+
+def places(rows: list[list[float]], labels: list[int]) -> list[int]:
+    found: list[int] = rank_of_label(np.array(rows), np.array(labels)).tolist()
+    return found
+
+
+@pytest.mark.parametrize(("label", "place"), [(0, 3), (1, 0), (2, 2), (3, 1)])
+def test_the_place_of_a_label(label: int, place: int) -> None:
+    assert places([[-1.0, 9.0, 2.5, 3.0]], [label]) == [place]
+
+
+def test_places_are_those_of_a_sort() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((200, 17)).astype(np.float32)
+    scores[:100] = scores[:100].round()  # many ties
+    labels = rng.integers(0, 17, 200)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    expected = (order == labels[:, None]).argmax(axis=1)
+    assert rank_of_label(scores, labels).tolist() == expected.tolist()
+
+
+def test_of_equal_scores_the_lower_class_stands_first() -> None:
+    assert places([[0.5, 0.5, 0.5, 0.9]] * 4, [0, 1, 2, 3]) == [1, 2, 3, 0]
+
+
+def test_a_constant_answer_is_right_for_one_class_only() -> None:
+    meter = Meter()
+    meter.add(np.zeros((10, 10)), np.arange(10))
+    assert meter.result() == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
+
+
+def test_a_score_that_is_not_a_number_is_never_right() -> None:
+    nan = float("nan")
+    assert places([[nan, -5.0, 1.0]] * 3, [0, 1, 2]) == [3, 1, 0]
+    assert places([[nan] * 24], [0]) == [24]
+    assert places([[1.0, nan, -float("inf")]], [0]) == [0]
+
+
+@pytest.mark.parametrize("classes", [2, 4, 5])
+def test_with_up_to_five_classes_everything_is_in_the_top_five(classes: int) -> None:
+    meter = Meter()
+    meter.add(np.tile(np.arange(classes, dtype=float), (classes, 1)), np.arange(classes))
+    result = meter.result()
+    assert result["top1"] == pytest.approx(1 / classes)
+    assert result["top5"] == 1.0
+
+
+def test_the_sixth_place_is_not_in_the_top_five() -> None:
+    scores = np.arange(10.0)[::-1][None]
+    for label, share in [(4, 1.0), (5, 0.0)]:
+        meter = Meter()
+        meter.add(scores, np.array([label]))
+        assert meter.result()["top5"] == share
+
+
+def test_batches_weigh_by_their_samples() -> None:
+    meter = Meter()
+    meter.add(np.eye(8)[:3], np.array([0, 1, 7]), loss=2.0)
+    meter.add(np.eye(8)[:1], np.array([0]), loss=6.0)
+    assert meter.result() == {"loss": 3.0, "top1": 0.75, "top5": 0.75, "seen": 4}
+
+
+def test_nothing_seen() -> None:
+    assert Meter().result() == {"loss": 0.0, "top1": 0.0, "top5": 0.0, "seen": 0}
+
+
+def test_sums_and_counts_are_added_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if another process had seen 6 samples, none of them right, with a loss of 1."""
+    monkeypatch.setattr(
+        distributed,
+        "all_reduce_sum",
+        lambda loss, top1, top5, seen: [loss + 6.0, top1, top5 + 3, seen + 6],
+    )
+    both, own = Meter(), Meter(local=True)
+    for meter in (both, own):
+        meter.add(np.eye(8)[:2], np.array([0, 1]), loss=5.0)
+    assert both.result() == {"loss": 2.0, "top1": 0.25, "top5": 0.625, "seen": 8}
+    assert own.result() == {"loss": 5.0, "top1": 1.0, "top5": 1.0, "seen": 2}
+
+
+def mmaction2_mean_class_accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """By its definition: over the rows of the confusion matrix of all classes seen or predicted."""
+    predicted = scores.argmax(axis=1)
+    shares = []
+    for label in np.unique(np.concatenate([predicted, labels])):
+        own = labels == label
+        shares.append((predicted[own] == label).mean() if own.any() else 0.0)
+    return float(np.mean(shares))
+
+
+def mean_class_accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    table = class_table(rank_of_label(scores, labels), labels, scores.shape[1])
+    return float(accuracies(table)["mean_class_accuracy"])
+
+
+def test_mean_class_accuracy_is_mmaction2s_where_all_classes_occur() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([np.arange(9), rng.choice(9, 200, p=np.arange(9) / 36)])
+    scores = rng.random((209, 9)) + 0.5 * np.eye(9)[labels]
+    found = mean_class_accuracy(scores, labels)
+    assert found == pytest.approx(mmaction2_mean_class_accuracy(scores, labels))
+    assert found != pytest.approx((scores.argmax(1) == labels).mean(), abs=1e-3)  # not top-1
+
+
+def test_a_class_that_is_only_predicted_is_no_class_of_the_list() -> None:
+    scores, labels = np.eye(4)[[0, 3, 1]], np.array([0, 0, 1])
+    assert mean_class_accuracy(scores, labels) == 0.75
+    assert mmaction2_mean_class_accuracy(scores, labels) == 0.5
+
+
+def test_tables_add_up_to_the_meters_numbers() -> None:
+    rng = np.random.default_rng(1)
+    scores, labels = rng.random((50, 12)), rng.integers(0, 12, 50)
+    meter = Meter(local=True)
+    meter.add(scores, labels)
+    places = rank_of_label(scores, labels)
+    parts = [class_table(places[i::3], labels[i::3], 12) for i in range(3)]
+    found = accuracies(sum(parts[1:], parts[0]))
+    wanted = meter.result()
+    assert (found["top1"], found["top5"]) == (wanted["top1"], wanted["top5"])
+
+
+def test_intervals_are_those_of_drawing_videos() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 5, 300)
+    places = rng.choice([0, 0, 2, 7], 300)
+    table = class_table(places, labels, 5)
+    found = bootstrap(table, times=4000, seed=0)
+    assert found == bootstrap(table, times=4000, seed=0)
+    draws = []
+    for _ in range(4000):
+        which = rng.integers(0, 300, 300)
+        draws.append(accuracies(class_table(places[which], labels[which], 5)))
+    for name, ends in found.items():
+        wanted = np.percentile([draw[name] for draw in draws], (2.5, 97.5))
+        assert ends == pytest.approx(tuple(wanted), abs=0.008)
+
+
+def test_calibration_error_of_an_example() -> None:
+    """Bins (0.6, 0.667] and (0.933, 1]: 2/4 * |0.5 - 0.65| + 2/4 * |1 - 0.95|."""
+    confidence = np.array([0.64, 0.66, 0.94, 0.96])
+    right = np.array([True, False, True, True])
+    assert calibration_error(confidence, right) == pytest.approx(0.1)
+    assert calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0.0
+    # 1/15 itself belongs to the first bin, with 0.01
+    assert calibration_error(np.array([1 / 15, 0.01]), np.array([True, False])) == pytest.approx(
+        abs(1 - 1 / 15 - 0.01) / 2
+    )

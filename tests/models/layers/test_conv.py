@@ -1,0 +1,167 @@
+"""The convolution of all layers: in every form, on the CPU, it is Paddle's conv3d."""
+
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+from paddle import Tensor, nn
+
+from slowfast.config import ModelConfig
+from slowfast.models import build_model
+from slowfast.models.layers.conv import SMALL_FRAME, Conv3D
+
+TOLERANCE = 2e-6
+"""Of the largest value: float32 sums in another order."""
+# Channels in and out, kernel, stride, and shapes [N, C, T, H, W] with odd and very small sizes.
+STEMS = [
+    (3, 8, (5, 7, 7), (1, 2, 2), (2, 3, 8, 32, 32)),
+    (3, 8, (5, 7, 7), (1, 2, 2), (1, 3, 5, 33, 46)),
+    (3, 8, (5, 7, 7), (1, 2, 2), (2, 3, 1, 7, 9)),
+    (3, 8, (5, 3, 3), (1, 2, 2), (1, 3, 4, 37, 30)),
+    (3, 8, (3, 7, 7), (1, 2, 2), (1, 3, 2, 21, 20)),
+    (3, 64, (1, 7, 7), (1, 2, 2), (2, 3, 2, 33, 20)),
+    (3, 64, (1, 3, 3), (1, 2, 2), (2, 3, 2, 16, 20)),
+]
+OTHERS = [
+    (10, 4, (3, 1, 1), 1, (2, 10, 4, 3, 5)),
+    (10, 4, (3, 1, 1), 1, (2, 10, 1, 3, 5)),
+    (4, 10, (5, 1, 1), 1, (1, 4, 2, 3, 5)),
+    (4, 4, (7, 1, 1), 1, (1, 4, 4, 2, 2)),
+    (4, 8, (7, 1, 1), (4, 1, 1), (2, 4, 8, 3, 5)),
+    (4, 8, (5, 1, 1), (8, 1, 1), (2, 4, 16, 3, 5)),
+    (6, 6, (1, 3, 3), 1, (2, 6, 3, 31, 34)),
+    (6, 6, (1, 3, 3), 1, (2, 6, 3, 30, 29)),
+    (6, 6, (1, 3, 3), 1, (2, 6, 3, 7, 7)),
+    (6, 6, (1, 3, 3), (1, 2, 2), (2, 6, 3, 35, 32)),
+    (6, 6, (1, 3, 3), (1, 2, 2), (2, 6, 3, 30, 33)),
+    (6, 6, (1, 3, 3), (1, 2, 2), (2, 6, 3, 28, 31)),
+    (6, 18, (1, 3, 3), 1, (1, 6, 3, 31, 34)),
+    (6, 18, (1, 3, 3), (1, 2, 2), (1, 6, 3, 32, 31)),
+    (6, 6, (1, 3, 3), (1, 2, 2), (2, 6, 3, 1, 2)),
+    (6, 9, (1, 1, 1), 1, (2, 6, 3, 5, 7)),
+    (6, 9, (1, 1, 1), (1, 2, 2), (2, 6, 3, 5, 7)),
+]
+
+
+def ours_and_paddles(
+    inputs: int, outputs: int, kernel: tuple[int, ...], stride: Any
+) -> tuple[nn.Conv3D, nn.Conv3D]:
+    """The same convolution with the same weight, twice."""
+    padding = tuple(k // 2 for k in kernel)
+    ours = Conv3D(inputs, outputs, kernel, stride, padding, bias_attr=False)
+    paddles = nn.Conv3D(inputs, outputs, kernel, stride, padding, bias_attr=False)
+    paddles.set_state_dict(ours.state_dict())
+    return ours, paddles
+
+
+def random(shape: Any) -> Tensor:
+    return paddle.to_tensor(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+
+
+def run(conv: nn.Conv3D, x: Tensor) -> list[Tensor]:
+    """The output, and the gradients of what has one."""
+    y = conv(x)
+    wanted = [tensor for tensor in (conv.weight, x) if not tensor.stop_gradient]
+    return [y, *paddle.grad(y, wanted, random(y.shape))]
+
+
+def assert_same(ours: list[Tensor], paddles: list[Tensor]) -> None:
+    for mine, theirs in zip(ours, paddles, strict=True):
+        assert mine.shape == theirs.shape
+        assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "kernel", "stride", "shape"), STEMS)
+def test_a_stem_is_conv3d(
+    inputs: int, outputs: int, kernel: tuple[int, ...], stride: Any, shape: tuple[int, ...]
+) -> None:
+    ours, paddles = ours_and_paddles(inputs, outputs, kernel, stride)
+    x = random(shape)
+    assert_same(run(ours, x), run(paddles, x))
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "kernel", "stride", "shape"), OTHERS)
+@pytest.mark.parametrize("trains", ["both", "weight", "input"])
+def test_any_other_is_conv3d(
+    inputs: int,
+    outputs: int,
+    kernel: tuple[int, ...],
+    stride: Any,
+    shape: tuple[int, ...],
+    trains: str,
+) -> None:
+    ours, paddles = ours_and_paddles(inputs, outputs, kernel, stride)
+    ours.weight.stop_gradient = paddles.weight.stop_gradient = trains == "input"
+    x = random(shape)
+    x.stop_gradient = trains == "weight"
+    assert_same(run(ours, x), run(paddles, x))
+
+
+def test_a_clip_that_wants_a_gradient_gets_one() -> None:
+    ours, paddles = ours_and_paddles(3, 8, (5, 7, 7), (1, 2, 2))
+    x = random((1, 3, 4, 20, 20))
+    x.stop_gradient = False
+    assert_same(run(ours, x), run(paddles, x))
+
+
+def test_what_slowfast_does_not_use_is_conv3d() -> None:
+    x = random((1, 4, 6, 16, 17))
+    for given in (dict(bias_attr=None), dict(groups=2), dict(dilation=2), dict(padding="same")):
+        ours = Conv3D(4, 4, (1, 3, 3), **given)
+        paddles = nn.Conv3D(4, 4, (1, 3, 3), **given)
+        paddles.set_state_dict(ours.state_dict())
+        assert_same([ours(x)], [paddles(x)])
+
+
+@pytest.mark.parametrize("stem_kernel", [3, 7])
+def test_gradients_of_a_network_are_those_with_conv3d(
+    stem_kernel: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dict(slow_depth=14, fast_depth=14, width=16, alpha=4, num_classes=6, dropout=0.0)
+    paddle.seed(0)
+    net = build_model(ModelConfig(**config, stem_kernel=stem_kernel), 64)  # type: ignore[arg-type]
+    clip, labels = random((2, 3, 16, 64, 64)), paddle.to_tensor([1, 4])
+    for name, parameter in net.named_parameters():
+        if name.endswith("c_bn.weight"):  # starts at 0, which cuts its branch off
+            parameter.set_value(paddle.full_like(parameter, 0.5))
+    names = [name for name, p in net.named_parameters() if not p.stop_gradient]
+
+    # Without kinks: what is all but zero in front of a ReLU falls to either side.
+    monkeypatch.setattr(F, "relu_", F.softplus)
+    monkeypatch.setattr(F, "max_pool3d", F.avg_pool3d)
+
+    def gradients() -> list[Tensor]:
+        F.cross_entropy(net(clip), labels).backward()
+        found = [p.grad.clone() for p in net.parameters() if not p.stop_gradient]
+        net.clear_gradients()
+        return found
+
+    ours = gradients()
+    with mock.patch.object(Conv3D, "forward", nn.Conv3D.forward):
+        paddles = gradients()
+    for name, mine, theirs in zip(names, ours, paddles, strict=True):
+        assert float((mine - theirs).norm()) <= 1e-4 * float(theirs.norm()), name
+
+
+def test_the_faster_forms_are_taken() -> None:
+    """Else the tests above compare conv3d with itself."""
+    side = int(SMALL_FRAME**0.5) + 1
+    with mock.patch.object(nn.Conv3D, "forward", side_effect=AssertionError("conv3d")):
+        for inputs, outputs, kernel, stride, _ in STEMS:
+            ours_and_paddles(inputs, outputs, kernel, stride)[0](random((1, 3, 2, side, side)))
+        Conv3D(4, 4, (3, 1, 1), 1, (1, 0, 0), bias_attr=False)(random((1, 4, 2, 2, 2)))
+        Conv3D(4, 4, (1, 3, 3), 1, (0, 1, 1), bias_attr=False)(random((1, 4, 2, side, side)))
+
+
+def test_a_traced_network_keeps_conv3d() -> None:
+    conv = paddle.jit.to_static(
+        Conv3D(4, 4, (3, 1, 1), 1, (1, 0, 0), bias_attr=False),
+        input_spec=[paddle.static.InputSpec([1, 4, 4, 2, 2], "float32")],
+        full_graph=True,
+    )
+    program = str(conv.forward.concrete_program.main_program)
+    assert "conv3d" in program
+    assert "matmul" not in program

@@ -1,0 +1,127 @@
+"""Inference: a table, result.json, and broken files that do not stop the others."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import paddle
+import pytest
+from numpy.typing import NDArray
+from support.tiny_run import main_py, tiny_config, tiny_data
+from test_evaluate import save_tiny_model
+
+from slowfast.config import Config
+from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.find import find_videos
+from slowfast.data.lists import ListError, Sample
+from slowfast.metrics.accuracy import average_views
+from slowfast.models import build_model
+from slowfast.predict.infer import table
+from slowfast.predict.views import view_scores
+
+FIELDS = {
+    "video_id", "top1_values", "top1_indices", "top5_values", "top5_indices", "top1_label",
+    "top5_labels",
+}  # fmt: skip
+
+
+def alone(cfg: Config, path: Path) -> NDArray[np.float64]:
+    """The probabilities of one video, of the network of ``save_tiny_model``."""
+    paddle.seed(0)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    model.eval()
+    video = MultiViewVideos([Sample(str(path))], cfg.data, cfg.test)(0)
+    return average_views(view_scores(model, [video], cfg)[0], "prob")
+
+
+@pytest.mark.parametrize(("processes", "batch_size"), [(1, 6), (2, 2)])
+def test_good_videos_are_done_and_broken_ones_reported(
+    tmp_path: Path, processes: int, batch_size: int
+) -> None:
+    cfg = tiny_config(tmp_path)
+    weights = save_tiny_model(cfg)
+    good = tmp_path / "höhe 1.mp4"
+    shutil.copy(tiny_data() / "val" / "000000.mp4", good)
+    (tmp_path / "zero.mp4").touch()
+    (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:400])
+    paths: list[str | Path] = [
+        "zero.mp4",
+        good,
+        "cut.mp4",
+        "nowhere.mp4",
+        tiny_data() / "val" / "000001.mp4",
+        "frames",
+    ]
+    (tmp_path / "frames").mkdir()
+    for number, width in ((1, 44), (2, 40)):
+        picture = np.zeros((32, width, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "frames" / f"img_{number:05d}.png"), picture)
+    overrides = ["data.frame_pattern=img_{:05d}.png", f"test.batch_size={batch_size}"]
+    flags: list[str | Path] = ["-w", weights, "-o", *overrides]
+    done = main_py("--infer", *paths, *flags, cwd=tmp_path, processes=processes)
+    assert done.returncode == 1
+    rows = json.loads((tmp_path / "data/results/result.json").read_text(encoding="utf-8"))
+    assert [row["video_id"] for row in rows] == [str(path) for path in paths]
+    assert ["error" in row for row in rows] == [True, False, True, True, False, True]
+    assert rows[0]["error"] == "zero.mp4: the file is empty (0 bytes)"
+    assert "frames/img_00002.png: its size differs" in rows[5]["error"]
+    labels = (tiny_data() / "labels.txt").read_text().splitlines()
+    for row, scores in ((rows[1], alone(cfg, good)), (rows[4], alone(cfg, Path(paths[4])))):
+        assert set(row) == FIELDS
+        np.testing.assert_allclose(row["top5_values"], scores[row["top5_indices"]], rtol=1e-4)
+        assert row["top5_labels"] == [labels[i] for i in row["top5_indices"]]
+        assert row["top5_values"] == sorted(row["top5_values"], reverse=True)
+        assert (row["top1_values"], row["top1_indices"]) == (
+            row["top5_values"][0],
+            row["top5_indices"][0],
+        )
+    assert "not read: nowhere.mp4: No such file or directory" in done.stdout
+    assert rows[4]["top1_label"] in done.stdout
+
+
+def test_class_names_that_are_not_here_are_done_without(tmp_path: Path) -> None:
+    weights = save_tiny_model(tiny_config(tmp_path, "data.labels=gone.txt"))
+    video = tiny_data() / "val" / "000002.mp4"
+    done = main_py("--infer", video, "-w", weights, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no class names: there is no data.labels=gone.txt here" in done.stdout
+    assert "  class " in done.stdout
+
+
+def test_all_good_exits_with_zero(tmp_path: Path) -> None:
+    weights = save_tiny_model(tiny_config(tmp_path))
+    done = main_py(tiny_data() / "val" / "000002.mp4", "--infer", "-w", weights, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_folders_frame_folders_and_lists_are_found(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("b.MP4", "a.avi", "notes.md"):
+        (tmp_path / "videos" / name).touch()
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "img_00001.jpg").touch()
+    (tmp_path / "some.txt").write_text("videos/a.avi\n\nmy clip.mp4\n")
+    root = str(tmp_path)
+    paths = [f"{root}/videos", f"{root}/frames", f"{root}/some.txt", "gone.mp4"]
+    assert find_videos(paths, "img_{:05d}.jpg") == [
+        Sample(f"{root}/videos/a.avi"),
+        Sample(f"{root}/videos/b.MP4"),
+        Sample(f"{root}/frames"),
+        Sample(f"{root}/videos/a.avi"),
+        Sample(f"{root}/my clip.mp4"),
+        Sample("gone.mp4"),
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ListError, match="empty: no video in this folder"):
+        find_videos([f"{root}/empty"], "img_{:05d}.jpg")
+
+
+def test_without_class_names_the_table_shows_numbers() -> None:
+    row = {"video_id": "a.mp4", "top5_indices": [3, 0], "top5_values": [0.75, 0.25]}
+    assert table([row]).splitlines()[1:] == [
+        "a.mp4",
+        "  class 3   75.0 %  ######################",
+        "  class 0   25.0 %  ########",
+    ]

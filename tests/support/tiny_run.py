@@ -1,0 +1,89 @@
+"""A training run small enough for tests: its data, its config, and how to start it."""
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support.paths import REPOSITORY
+
+from slowfast.config import Config, load_config
+from slowfast.data import moving_shapes
+
+TESTS = REPOSITORY / "tests"
+LOG_DIR = "launch_log"
+
+YAML = """
+model: {num_classes: 24, slow_depth: 14, fast_depth: 14, width: 8, alpha: 4, stem_kernel: 3}
+data:
+  root: ROOT
+  train_list: ROOT/train.list
+  val_list: ROOT/val.list
+  labels: ROOT/labels.txt
+  num_frames: 8
+  sampling_stride: 2
+  min_short_side: 32
+  max_short_side: 36
+  crop_size: 32
+  num_workers: 1
+test: {short_side: 32, crop_size: 32}
+optim: {warmup_epochs: 1}
+train: {epochs: 2, batch_size: 4, log_interval: 2, precise_bn_batches: 0}
+"""
+
+
+@functools.cache
+def tiny_data() -> Path:
+    """A folder with 24 training and 7 validation videos, kept for the whole test session."""
+    root = Path(tempfile.mkdtemp(prefix="slowfast-tests-"))
+    moving_shapes.write_dataset(root, num_train=24, num_val=7, seed=0, num_processes=1)
+    return root
+
+
+def write_tiny_config(folder: Path) -> Path:
+    """``folder/tiny.yaml``, whose output goes to ``folder/out``."""
+    path = folder / "tiny.yaml"
+    text = YAML.replace("ROOT", str(tiny_data())) + f"output_dir: {folder / 'out'}\n"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def tiny_config(folder: Path, *overrides: str) -> Config:
+    """The config of ``write_tiny_config`` with overrides."""
+    return load_config(write_tiny_config(folder), list(overrides))
+
+
+def environment() -> dict[str, str]:
+    """Of a run of its own: one thread; the repository and the tests on the path."""
+    paths = f"{REPOSITORY}{os.pathsep}{TESTS}"
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
+    quiet = {"PYTHONWARNINGS": "ignore:No ccache found:UserWarning"}  # as python.sh has it
+    return keep | quiet | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+
+
+def main_py(*flags: str | Path, cwd: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:
+    """Runs main.py to its end, alone or as several processes over gloo."""
+    return _run([REPOSITORY / "main.py", *flags], cwd, processes)
+
+
+def run_script(text: str, *arguments: str, cwd: Path, processes: int = 1) -> list[str]:
+    """What each process says that runs ``text``, alone or over gloo; it must end well."""
+    (cwd / "script.py").write_text(text, encoding="utf-8")
+    done = _run(["script.py", *arguments], cwd, processes)
+    said = [done.stdout + done.stderr]
+    if processes > 1:
+        logs = [cwd / LOG_DIR / f"workerlog.{rank}" for rank in range(processes)]
+        said = [log.read_text(encoding="utf-8") for log in logs]
+    assert done.returncode == 0, "\n".join(said)
+    return said
+
+
+def _run(command: list[str | Path], cwd: Path, processes: int) -> subprocess.CompletedProcess[str]:
+    launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}"]
+    launcher = [*launcher, f"--log_dir={LOG_DIR}"] if processes > 1 else []
+    return subprocess.run(
+        [sys.executable, *launcher, *map(str, command)],
+        cwd=cwd, env=environment(), capture_output=True, text=True, timeout=240,
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""Small real video files for the tests, whose frame i shows the number i."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""RGB ``[H, W, 3]``."""
+SIZE = (64, 48)
+BITS = 12
+
+
+def numbered_picture(number: int, size: tuple[int, int] = SIZE) -> Picture:
+    """A picture of ``size`` (width, height): ``number`` in binary, a block a bit, white is 1."""
+    bits = (number >> np.arange(BITS)) & 1
+    blocks = (255 * bits).astype(np.uint8).reshape(3, 4)
+    return np.repeat(cv2.resize(blocks, size, interpolation=cv2.INTER_NEAREST)[..., None], 3, 2)
+
+
+def read_number(picture: Picture) -> int:
+    """The number that a picture shows; a block that is neither black nor white is an error."""
+    blocks = cv2.resize(picture.mean(axis=2), (4, 3), interpolation=cv2.INTER_AREA).ravel()
+    assert np.all((blocks < 70) | (blocks > 185)), f"no number is shown: {blocks.round()}"
+    return int((blocks > 127) @ (1 << np.arange(BITS)))
+
+
+def read_numbers(pictures: NDArray[np.uint8]) -> list[int]:
+    """The number of each picture of ``[F, H, W, 3]``."""
+    return [read_number(picture) for picture in pictures]
+
+
+def write_numbered_video(
+    path: Path,
+    num_frames: int,
+    fps: Fraction | int = 30,
+    codec: Literal["mpeg4", "h264"] = "mpeg4",
+    size: tuple[int, int] = SIZE,
+    b_frames: int = 0,
+    gop: int = 12,
+) -> Path:
+    """Writes a video whose frame i shows i, see ``write_mpeg4`` and ``write_h264``."""
+    pictures = (numbered_picture(number, size) for number in range(num_frames))
+    if codec == "mpeg4":
+        assert (b_frames, gop) == (0, 12), "OpenCV decides these"
+        return write_mpeg4(path, pictures, fps)
+    return write_h264(path, pictures, fps, b_frames=b_frames, gop=gop)
+
+
+def write_mpeg4(path: Path, pictures: Iterable[Picture], fps: Fraction | int = 30) -> Path:
+    """Writes an MPEG-4 video through OpenCV: .mp4 or .avi, sides even. Returns its path."""
+    fourcc = cv2.VideoWriter.fourcc(*("XVID" if path.suffix == ".avi" else "mp4v"))
+    writer = None
+    for picture in pictures:
+        if writer is None:
+            height, width, _ = picture.shape
+            writer = cv2.VideoWriter(str(path), fourcc, float(fps), (width, height))
+            assert writer.isOpened()
+        writer.write(picture[:, :, ::-1])
+    assert writer is not None
+    writer.release()
+    return path
+
+
+def write_h264(
+    path: Path,
+    pictures: Iterable[Picture],
+    fps: Fraction | int = 30,
+    *,
+    b_frames: int = 0,
+    gop: int = 12,
+    pixels: str = "yuv420p",
+    movflags: str = "",
+    x264: str = "",
+    pixel_aspect: Fraction | None = None,
+) -> Path:
+    """Writes an H.264 video through PyAV: .mp4, .mkv, .ts or bare .h264. Returns its path.
+
+    ``x264`` holds more of the encoder's own options, ``name=value:name=value``.
+
+    Skips the test where there is no PyAV, or none with libx264.
+    """
+    av = pytest.importorskip("av", reason="PyAV writes the H.264 files")
+    if "libx264" not in av.codecs_available:
+        pytest.skip("this PyAV has no libx264")
+    options = {
+        "preset": "ultrafast", "crf": "20", "g": str(gop), "sc_threshold": "0",
+        "bf": str(b_frames), "b_adapt": "0", "threads": "1", "x264-params": x264,
+    }  # fmt: skip
+    with av.open(str(path), "w", options={"movflags": movflags} if movflags else {}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps), options=options)
+        stream.pix_fmt = pixels
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
+        for number, picture in enumerate(pictures):
+            if number == 0:
+                stream.height, stream.width, _ = picture.shape
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_frames(folder: Path, pictures: Iterable[Picture], pattern: str = "img_{:05d}.jpg") -> int:
+    """Writes a folder of JPEG (quality 97) or PNG frames, numbered from 1; returns how many."""
+    folder.mkdir(parents=True)
+    count = 0
+    for count, picture in enumerate(pictures, 1):
+        path = folder / pattern.format(count)
+        assert cv2.imwrite(str(path), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 97])
+    return count

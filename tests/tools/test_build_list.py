@@ -1,0 +1,404 @@
+"""Lists built from real folders (the videos are empty files) and data sets' own split files."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from slowfast.data.labels import read_labels
+from slowfast.data.lists import Sample, read_list
+from slowfast.data.shards import split_member
+from slowfast.tools.build_list import main
+
+
+def make(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def build(*args: object) -> int:
+    return main([str(arg) for arg in args])
+
+
+def error(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    """The one line of a run that fails."""
+    assert build(*args) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("error: ")
+    assert text.count("\n") == 1
+    return text
+
+
+def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, int, int | None]]:
+    """What training would read, by paths from root."""
+    read = read_list(str(path), str(root), num_classes)
+    assert all(Path(s.path).exists() for s in read)
+    return [(Path(s.path).relative_to(root).as_posix(), s.label, s.num_frames) for s in read]
+
+
+# ---------------------------------------------------------------------------- class folders
+
+
+def test_class_folders_are_numbered_in_code_point_order(tmp_path: Path) -> None:
+    root = make(
+        tmp_path / "my videos",
+        *("été/b 2.MP4", "été/a.avi", "été/.hidden.avi", "été/notes.txt"),
+        *("riding a bike/x 12.avi", "Zumba/跳.webm", ".cache/x.avi", "loose.avi"),
+    )
+    assert build("folder", root, "--out", tmp_path / "out") == 0
+    assert samples(tmp_path / "out/all.list", root, 3) == [
+        ("Zumba/跳.webm", 0, None),
+        ("riding a bike/x 12.avi", 1, None),
+        ("été/a.avi", 2, None),
+        ("été/b 2.MP4", 2, None),
+    ]
+    labels = read_labels(str(tmp_path / "out/labels.txt"), 3)
+    assert labels == ["Zumba", "riding a bike", "été"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["all.list", "labels.txt"]
+
+
+@pytest.mark.parametrize("folders", [("training", "validation"), ("train", "val")])
+def test_splits_are_found_and_share_their_classes(
+    tmp_path: Path, folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, val = folders
+    root = make(
+        tmp_path, f"{train}/B/1.avi", f"{train}/C/2.avi", f"{val}/A/3.avi", f"{val}/C/4.avi"
+    )
+    (root / train / "empty").mkdir()
+    assert build("folder", root, "--out", root) == 0
+    assert samples(root / "train.list", root, 3) == [
+        (f"{train}/B/1.avi", 1, None),
+        (f"{train}/C/2.avi", 2, None),
+    ]
+    assert samples(root / "val.list", root, 3) == [
+        (f"{val}/A/3.avi", 0, None),
+        (f"{val}/C/4.avi", 2, None),
+    ]
+    assert read_labels(str(root / "labels.txt"), 3) == ["A", "B", "C"]
+    out = capsys.readouterr().out
+    assert "train: no video of A\n" in out
+    assert "val: no video of B\n" in out
+    assert "without any video, so not classes: empty\n" in out
+
+
+def test_splits_by_name(tmp_path: Path) -> None:
+    root = make(tmp_path, "part 1/A/1.avi", "part 2/sub/A/2.avi")
+    splits = ("--split", "train=part 1", "--split", "test=part 2/sub/")
+    assert build("folder", root, "--out", root, *splits) == 0
+    assert samples(root / "train.list", root, 1) == [("part 1/A/1.avi", 0, None)]
+    assert samples(root / "test.list", root, 1) == [("part 2/sub/A/2.avi", 0, None)]
+
+
+def test_a_share_of_each_class_is_for_validation(tmp_path: Path) -> None:
+    names = [f"{label}/{i}.mp4" for label, n in (("A", 10), ("B", 3), ("C", 1)) for i in range(n)]
+    root = make(tmp_path / "videos", *names)
+    share = ("--val-share", 0.3)
+    assert build("folder", root, "--out", root, *share) == 0
+    train, val = (samples(root / f"{split}.list", root, 3) for split in ("train", "val"))
+    assert sorted(path for path, _, _ in train + val) == sorted(names)
+    assert [label for _, label, _ in train] == 7 * [0] + 2 * [1] + [2]
+    assert [label for _, label, _ in val] == 3 * [0] + [1]
+    assert not (root / "all.list").exists()
+    assert [path for path, _, _ in val] != names[:3] + ["B/0.mp4"]  # not the first ones
+
+    before = (root / "val.list").read_text()
+    assert build("folder", root, "--out", root, *share) == 0
+    assert (root / "val.list").read_text() == before
+
+
+def test_videos_are_split_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make(tmp_path, "train/A/1.avi", "val/A/2.avi")
+    message = error(capsys, "folder", root, "--out", root, "--val-share", 0.5)
+    assert message == (
+        f"error: --val-share: the videos are split already ({root}/train, {root}/val)\n"
+    )
+    root = make(tmp_path / "few", "A/1.avi", "B/2.avi")
+    message = error(capsys, "folder", root, "--out", root, "--val-share", 0.5)
+    assert message == "error: --val-share: no class has two videos\n"
+    for share in ("0", "1", "-0.2", "half", "nan"):
+        with pytest.raises(SystemExit):
+            build("folder", root, "--out", root, f"--val-share={share}")
+        assert f"{share} is not between 0 and 1" in capsys.readouterr().err
+
+
+def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert "no video in" in error(capsys, "folder", make(tmp_path / "a", "x.avi"), "--out", out)
+    root = make(tmp_path / "b", "train/A/1.avi", "val/A/readme")
+    assert f"no video in {root}/val/CLASS/" in error(capsys, "folder", root, "--out", out)
+    assert "No such file" in error(capsys, "folder", tmp_path / "none", "--out", out)
+    for name in ("A/line\nbreak.avi", "A/line\u2028break.avi", " A/1.avi"):
+        root = make(tmp_path / repr(name).replace("/", ""), name)
+        assert "line break" in error(capsys, "folder", root, "--out", out)
+    twice = ("--split", "a=A", "--split", "a=B")
+    assert "twice" in error(capsys, "folder", root, "--out", out, *twice)
+    assert not out.exists()
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        make(tmp_path, "A/\udcff.avi")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes UTF-8 names only")
+    assert "not UTF-8" in error(capsys, "folder", tmp_path, "--out", tmp_path / "out")
+
+
+# ---------------------------------------------------------------------------- UCF101
+
+
+def ucf101(folder: Path) -> tuple[Path, Path]:
+    write(folder / "splits/classInd.txt", "1 Archery\r\n2 Bowling\r\n")
+    write(folder / "splits/trainlist02.txt", "Archery/v_1.avi 1\r\nBowling/v_2.avi 2\r\n")
+    write(folder / "splits/testlist02.txt", "Bowling/v_3.avi\r\nBowling/v_4.avi\r\n")
+    root = make(folder / "UCF-101", "Archery/v_1.avi", "Bowling/v_2.avi", "Bowling/v_3.avi")
+    return root, folder / "splits"
+
+
+def test_ucf101_labels_start_from_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, splits = ucf101(tmp_path)
+    stale = make(tmp_path, "train.list.missing") / "train.list.missing"
+    assert build("ucf101", root, splits, "--split", 2, "--out", tmp_path) == 0
+    assert samples(tmp_path / "train.list", root, 2) == [
+        ("Archery/v_1.avi", 0, None),
+        ("Bowling/v_2.avi", 1, None),
+    ]
+    assert samples(tmp_path / "val.list", root, 2) == [("Bowling/v_3.avi", 1, None)]
+    assert (tmp_path / "val.list.missing").read_text() == "Bowling/v_4.avi\n"
+    assert read_labels(str(tmp_path / "labels.txt"), 2) == ["Archery", "Bowling"]
+    out = capsys.readouterr().out
+    assert "train.list: 2 of 2 videos found\n" in out
+    assert "val.list: 1 of 2 videos found; 1 missing, listed in " in out
+    assert not stale.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("trainlist02.txt", "Archery/v_1.avi 2\n", "trainlist02.txt:1: 'Archery/v_1.avi 2'"),
+        ("testlist02.txt", "\nCurling/v_1.avi\n", "testlist02.txt:2: unknown class 'Curling'"),
+        ("classInd.txt", "1 Archery\n3 Bowling\n", "classInd.txt: not one class for each number"),
+        ("classInd.txt", "1 Archery\n2 Archery\n", "classInd.txt: not one class for each number"),
+        ("testlist02.txt", "Archery/gone.avi\n", "such as Archery/gone.avi"),
+        ("testlist02.txt", "", "none of the 0 videos"),
+    ],
+)
+def test_ucf101_files_that_are_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, message: str
+) -> None:
+    root, splits = ucf101(tmp_path)
+    write(splits / name, text)
+    args = ("ucf101", root, splits, "--split", 2, "--out", tmp_path / "out")
+    assert message in error(capsys, *args)
+    assert not (tmp_path / "out").exists()
+
+
+# ---------------------------------------------------------------------------- Kinetics
+
+HEADER = "label,youtube_id,time_start,time_end,split,is_cc\n"
+ROWS = (
+    "riding a bike,-aaaaaaaaaa,10,20,val,0\n"
+    "abseiling,bbbbbbbbbbb,0,10,val,0\n"
+    '"cooking, fast",ccccccccccc,7,17,val,0\n'
+    "abseiling,ddddddddddd,1234567,1234577,val,0\n"
+    "zumba,eeeeeeeeeee,5,15,val,0\n"
+)
+
+
+def test_kinetics_finds_the_usual_layouts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(
+        tmp_path / "val",
+        *("riding_a_bike/-aaaaaaaaaa_000010_000020.mp4", "riding_a_bike/-aaaaaaaaaa.mp4"),
+        *("abseiling/bbbbbbbbbbb.mkv", "ccccccccccc_000007_000017.webm", "ddddddddddd.MP4"),
+    )
+    out = tmp_path / "lists/val.list"
+    assert build("kinetics", root, write(tmp_path / "v.csv", HEADER + ROWS), "--out", out) == 0
+    assert samples(out, root, 4) == [
+        ("riding_a_bike/-aaaaaaaaaa_000010_000020.mp4", 2, None),
+        ("abseiling/bbbbbbbbbbb.mkv", 0, None),
+        ("ccccccccccc_000007_000017.webm", 1, None),
+        ("ddddddddddd.MP4", 0, None),
+    ]
+    missing = Path(f"{out}.missing")
+    assert missing.read_text() == "zumba/eeeeeeeeeee_000005_000015\n"
+    names = read_labels(f"{out}.labels", 4)
+    assert names == ["abseiling", "cooking, fast", "riding a bike", "zumba"]
+    said = f"{out}: 4 of 5 videos found; 1 missing, listed in {missing}\n"
+    assert said in capsys.readouterr().out
+
+
+def test_kinetics_by_the_users_class_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "val", "riding a bike/-aaaaaaaaaa.mp4")
+    table = write(tmp_path / "v.csv", HEADER + ROWS)
+    labels = write(tmp_path / "names.txt", "zumba\nabseiling\ncooking, fast\nriding a bike\n")
+    args = ("kinetics", root, table, "--out", tmp_path / "list.csv", "--labels", labels)
+    assert build(*args) == 0
+    assert (tmp_path / "list.csv").read_text() == "riding a bike/-aaaaaaaaaa.mp4,3\n"
+    assert samples(tmp_path / "list.csv", root, 4) == [("riding a bike/-aaaaaaaaaa.mp4", 3, None)]
+    assert not (tmp_path / "list.csv.labels").exists()
+    write(labels, "zumba\nriding a bike\n")
+    assert f"{table}:3: unknown class 'abseiling'" in error(capsys, *args)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("youtube_id,time_start,time_end,split\na,0,10,test\n", "v.csv:1: the columns are not"),
+        ("", "v.csv:1: the columns are not"),
+        (HEADER + ROWS + "zumba,a,x,10,val,0\n", "v.csv:7: "),
+        (HEADER + "zumba,a\n", "v.csv:2: "),
+        (HEADER + ROWS, "none of the 5 videos of"),
+        (HEADER + "a\0b", "NUL"),
+    ],
+)
+def test_kinetics_csvs_that_are_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    root = make(tmp_path / "val", "else.mp4")
+    table = write(tmp_path / "v.csv", text)
+    assert message in error(capsys, "kinetics", root, table, "--out", tmp_path / "l")
+    assert not (tmp_path / "l").exists()
+
+
+# ---------------------------------------------------------------------------- Something-Something
+
+TEMPLATES = {"Pushing something": "1", "Holding something next to something": "0"}
+SPLIT = [
+    {"id": "7", "template": "Holding [something] next to [something]", "label": "holding a pen"},
+    {"id": 8, "template": "Pushing [something]"},
+    {"id": "9", "template": "Pushing [something]"},
+    {"id": "10", "template": "Pushing [something]"},
+]
+
+
+def sthv(folder: Path, labels: object, split: object) -> list[object]:
+    labels_json = write(folder / "labels.json", json.dumps(labels))
+    split_json = write(folder / "train.json", json.dumps(split))
+    (folder / "videos").mkdir(exist_ok=True)
+    return ["sthv", folder / "videos", labels_json, split_json, "--out", folder / "train.list"]
+
+
+def test_something_something_videos_and_frame_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [f"8/img_{i:05d}.jpg" for i in (1, 2, 3)]
+    root = make(tmp_path / "videos", "7.webm", *frames, "8/notes.txt", "9/notes.txt")
+    assert build(*sthv(tmp_path, TEMPLATES, SPLIT)) == 0
+    assert samples(tmp_path / "train.list", root, 2) == [("7.webm", 0, None), ("8", 1, 3)]
+    assert read_list(str(tmp_path / "train.list"), "", 2)[1] == Sample("8", 1, 3)
+    assert (tmp_path / "train.list.missing").read_text() == "9\n10\n"
+    names = read_labels(str(tmp_path / "train.list.labels"), 2)
+    assert names == ["Holding something next to something", "Pushing something"]
+    assert "2 of 4 videos found; 2 missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("labels", "split", "message"),
+    [
+        (TEMPLATES, [{"id": "7"}], "train.json: entry 1 has no id and template"),
+        (TEMPLATES, [{"id": "7", "template": "Eating"}], "entry 1: unknown class 'Eating'"),
+        (TEMPLATES, {}, "train.json is not a JSON list"),
+        ([], SPLIT, "labels.json is not a JSON object"),
+        ({"A": "0", "B": "0"}, SPLIT, "labels.json: not one class for each number from 0"),
+        (TEMPLATES, SPLIT, "none of the 4 videos of"),
+    ],
+)
+def test_something_something_files_that_are_wrong(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    labels: object,
+    split: object,
+    message: str,
+) -> None:
+    assert message in error(capsys, *sthv(tmp_path, labels, split))
+    assert not (tmp_path / "train.list").exists()
+
+
+def test_text_that_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = sthv(tmp_path, TEMPLATES, SPLIT)
+    write(tmp_path / "labels.json", '{\n"A" 0}')
+    assert f"{tmp_path}/labels.json:2: not JSON" in error(capsys, *args)
+    (tmp_path / "labels.json").write_bytes(b"\xff")
+    assert "not UTF-8" in error(capsys, *args)
+
+
+# ---------------------------------------------------------------------------- tar shards
+
+
+def shard(path: Path, **files: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_shards_are_listed_in_their_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "my shards"
+    first = {"b.cls": b"2", "b.mp4": b"x", "a é.mp4": b"x", "a é.json": b'{"label": 0}'}
+    shard(root / "train-000001.tar", **{"a 1.mp4": b"x", "a 1.cls": b"1"})
+    shard(root / "train-000000.tar", **first)
+    shard(root / "more/train-000000.tar", **{"c/x.webm": b"x", "c/x.cls": b"1", "readme": b""})
+    shard(root / "val-000000.tar", **{"v.mp4": b"x", "v.cls": b"0"})
+    out = tmp_path / "train.list"
+    assert build("shards", root, "--pattern", "train-*.tar", "--out", out) == 0
+    assert f"{out}: 4 of 4 videos found\n" in capsys.readouterr().out
+    expected = [
+        ("more/train-000000.tar/c/x.webm", 1),
+        ("train-000000.tar/b.mp4", 2),
+        ("train-000000.tar/a é.mp4", 0),
+        ("train-000001.tar/a 1.mp4", 1),
+    ]
+    found = read_list(str(out), str(root), 3)
+    assert found == [Sample(str(root / path), label) for path, label in expected]
+    assert [split_member(sample.path) is not None for sample in found] == [True] * 4
+    assert build("shards", root, "--out", out) == 0
+    assert len(read_list(str(out), str(root), 3)) == 5
+
+
+def test_shards_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("shards", tmp_path, "--out", tmp_path / "out")
+    assert f"no video in 0 files {tmp_path}/**/*.tar" in error(capsys, *args)
+    path = shard(tmp_path / "x.tar", readme=b"")
+    assert f"no video in 1 files {tmp_path}/**/*.tar" in error(capsys, *args)
+    shard(path, **{"a.mp4": b"x"})
+    assert f"{path}: a.mp4 has no label beside it, a.cls or a.json" in error(capsys, *args)
+    shard(path, **{"a.mp4": b"x", "a.cls": b"cat"})
+    assert f"{path}: a.cls is not a class's number: b'cat'" in error(capsys, *args)
+    shard(path, **{"\udcff.mp4": b"x", "\udcff.cls": b"1"})
+    assert "bytes that are not UTF-8" in error(capsys, *args)
+    path.write_bytes(b"\x1f\x8b" * 500)
+    assert f"{path}: not a whole, uncompressed tar file (" in error(capsys, *args)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "ucf101", "kinetics", "sthv", "shards"])
+def test_help_has_an_example(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([kind, "--help"])
+    assert f"slowfast.tools.build_list {kind} " in capsys.readouterr().out.partition("example:")[2]
+
+
+@pytest.mark.parametrize("split", ["train", "=a", "train=", "a/b=c"])
+def test_a_split_is_name_and_folder(split: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["folder", "x", "--out", "y", "--split", split])
+    assert "is not NAME=SUBFOLDER" in capsys.readouterr().err

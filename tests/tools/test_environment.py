@@ -1,0 +1,94 @@
+"""python.sh and environment.sh with stand-ins for python, for machines that are not this one."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from support.tiny_run import REPOSITORY
+
+STAND_IN = """#!/usr/bin/env bash
+# A python with Paddle, whose cv2 lacks libGL until opencv-python-headless is installed.
+echo "$@" >> calls.txt
+case "$*" in
+"-c import cv2")
+    grep -q "opencv-python-headless" calls.txt && exit 0
+    echo "ImportError: ERROR_TEXT: cannot open shared object file" >&2
+    exit 1 ;;
+esac
+exit 0
+"""
+
+OLD = """#!/usr/bin/env bash
+[ "$1" = --version ] && echo "Python 3.9.1" && exit 0
+exit 1
+"""
+
+SOURCE = 'set -euo pipefail; extras=; . slowfast/tools/environment.sh; echo "python is $python"'
+
+
+def run(folder: Path, script: str, *pythons: tuple[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a copy of the tools, where ``(name, text)`` are the interpreters."""
+    tools = folder / "slowfast" / "tools"
+    tools.mkdir(parents=True)
+    for name in ("python.sh", "environment.sh"):
+        shutil.copy(REPOSITORY / "slowfast" / "tools" / name, tools)
+    shutil.copy(REPOSITORY / "run_train_single.sh", folder)
+    for name, text in pythons:
+        python = folder / "bin" / name
+        python.parent.mkdir(exist_ok=True)
+        python.write_text(text)
+        python.chmod(0o755)
+    env = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder)}
+    command = ["bash", "-c", script]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_without_libgl_the_headless_wheel_replaces_the_usual_one(tmp_path: Path) -> None:
+    done = run(tmp_path, SOURCE, ("python3", STAND_IN.replace("ERROR_TEXT", "libGL.so.1")))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "OpenCV needs libGL, which is not here: replacing opencv-python by opencv-python-headless.",
+        f"python is {tmp_path}/bin/python3",
+    ]
+    calls = (tmp_path / "calls.txt").read_text()
+    assert "pip uninstall --quiet --yes opencv-python\n" in calls
+
+
+def test_another_fault_of_cv2_is_shown_and_nothing_is_replaced(tmp_path: Path) -> None:
+    done = run(tmp_path, SOURCE, ("python3", STAND_IN.replace("ERROR_TEXT", "numpy is broken")))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: import cv2 fails: ImportError: numpy is broken")
+    assert "pip" not in (tmp_path / "calls.txt").read_text()
+
+
+def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
+    names = ("python3", "python3.10", "python3.11", "python3.12", "python3.13")
+    done = run(tmp_path, SOURCE, *((name, OLD) for name in names))
+    assert done.returncode == 1
+    assert "python3 from 3.10 to 3.13 is needed (this one: Python 3.9.1)" in done.stderr
+
+
+def test_a_wrapper_without_paddle_says_how_to_get_it(tmp_path: Path) -> None:
+    done = run(tmp_path, "bash run_train_single.sh", ("python3", OLD))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: no python3 with Paddle here: bash {tmp_path}/run_demo.sh makes one in .venv\n"
+    )
+
+
+def test_wrappers_and_demo_take_the_same_python(tmp_path: Path) -> None:
+    """The active one if it has Paddle, whatever .venv has."""
+    has_paddle = "#!/usr/bin/env bash\nexit 0\n"
+    venv = tmp_path / ".venv" / "bin" / "python"
+    venv.parent.mkdir(parents=True)
+    venv.write_text(has_paddle)
+    venv.chmod(0o755)
+    wrapper = '; . slowfast/tools/python.sh; echo "$python"'
+    done = run(tmp_path, SOURCE + wrapper, ("python3", has_paddle))
+    active = f"{tmp_path}/bin/python3"
+    assert done.stdout.splitlines() == [f"python is {active}", active], done.stderr
+    (tmp_path / "bin" / "python3").write_text(OLD)
+    shutil.rmtree(tmp_path / "slowfast")
+    done = run(tmp_path, SOURCE + wrapper)
+    assert done.stdout.splitlines() == [f"python is {venv}", str(venv)], done.stderr

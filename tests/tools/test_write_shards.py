@@ -1,0 +1,221 @@
+"""Shards written from a list: whole or not there, and the same again after an interruption."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from slowfast.data.lists import VIDEO_ENDINGS, read_list
+from slowfast.data.order import shard_numbers
+from slowfast.data.shards import labelled_videos, member_range, split_member, video_size
+from slowfast.tools import build_list, write_shards
+
+
+def make(root: Path, count: int = 10, size: int = 300_000) -> Path:
+    """``count`` videos of random bytes, number i in class i % 3, and their list."""
+    (root / "riding a.bike").mkdir(parents=True)
+    lines = []
+    for number in range(count):
+        name = f"riding a.bike/é {number}.v1.mp4"
+        (root / name).write_bytes(os.urandom(size + number))
+        lines.append(f"{name} {number % 3}\n")
+    source = root / "train.list"
+    source.write_text("".join(lines), encoding="utf-8")
+    return source
+
+
+def write(*args: object) -> int:
+    return write_shards.main([str(arg) for arg in args])
+
+
+def error(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    """The one line of a run that fails."""
+    capsys.readouterr()
+    assert write(*args) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("error: ")
+    assert text.count("\n") == 1
+    return text
+
+
+def content(path: str) -> bytes:
+    member = split_member(path)
+    assert member is not None
+    offset, size = member_range(*member)
+    return Path(member[0]).read_bytes()[offset : offset + size]
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir()}
+
+
+def test_shards_hold_every_video_with_its_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, dst = tmp_path / "my videos", tmp_path / "my shards"
+    source = make(root)
+    assert write(source, dst, "--root", root, "--megabytes", 1) == 0
+    names = [f"train-00000{i}.tar" for i in range(4)]
+    assert sorted(path.name for path in dst.iterdir()) == [*names, "train.list"]
+    assert f"10 videos in 4 shards: {dst}/train.list" in capsys.readouterr().out
+
+    found = read_list(str(dst / "train.list"), str(dst), 3)
+    assert shard_numbers(found) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
+    by_number = {int(sample.path.rpartition(" ")[2].partition("_")[0]): sample for sample in found}
+    assert list(by_number) != sorted(by_number), "not shuffled"
+    assert sorted(by_number) == list(range(10))
+    for number, sample in by_number.items():
+        assert sample.path.endswith(f".tar/riding a.bike/é {number}_v1.mp4")
+        assert sample.label == number % 3
+        film = (root / f"riding a.bike/é {number}.v1.mp4").read_bytes()
+        assert content(sample.path) == film
+        assert video_size(sample.path) == len(film)
+
+    with tarfile.open(dst / names[3]) as archive:  # KEY.mp4, KEY.cls: a WebDataset sample
+        assert [os.path.splitext(name)[1] for name in archive.getnames()] == [".mp4", ".cls"]
+    args = ["shards", str(dst), "--out", str(tmp_path / "again.list")]
+    assert build_list.main(args) == 0
+    assert (tmp_path / "again.list").read_bytes() == (dst / "train.list").read_bytes()
+
+
+def test_the_seed_decides_on_the_order(tmp_path: Path) -> None:
+    source = make(tmp_path / "v", size=100)
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert write(source, tmp_path / folder, "--root", tmp_path / "v", "--seed", seed) == 0
+    a, b, c = ((tmp_path / name / "train-000000.tar").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_a_second_run_writes_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
+    root, dst = tmp_path / "v", tmp_path / "s"
+    source = make(root)
+    args = (source, dst, "--root", root, "--megabytes", 1)
+    assert write(*args) == 0
+    before = state(dst)
+    (dst / "train-000002.tar").unlink()
+    (dst / "train.list").unlink()
+    assert write(*args) == 0
+    after = state(dst)
+    assert {name: film for name, (film, _) in after.items()} == {
+        name: film for name, (film, _) in before.items()
+    }
+    kept = ("train-000000.tar", "train-000001.tar", "train-000003.tar")
+    assert all(after[name] == before[name] for name in kept)
+
+
+def test_shards_of_something_else_are_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, dst = tmp_path / "v", tmp_path / "s"
+    source = make(root)
+    args = (source, dst, "--root", root, "--megabytes", 1)
+    assert write(*args) == 0
+    before = state(dst)
+    other = "is of another list, seed or size: remove it"
+    assert f"train-000000.tar {other}" in error(capsys, *args, "--seed", 1)
+    assert other in error(capsys, *args[:-1], 1000)
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace(".mp4 0", ".mp4 7"), encoding="utf-8")
+    assert other in error(capsys, *args)
+    source.write_text(text, encoding="utf-8")
+    os.truncate(dst / "train-000003.tar", 5000)
+    assert "train-000003.tar: not a whole, uncompressed tar" in error(capsys, *args)
+    assert {name: before[name] for name in before if "3" not in name} == {
+        name: now for name, now in state(dst).items() if "3" not in name
+    }
+
+
+def test_nothing_is_written_of_a_list_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, dst = tmp_path / "v", tmp_path / "s"
+    source = make(root, count=2, size=100)
+    video = root / "riding a.bike/é 0.v1.mp4"
+    for line, message in {
+        "riding a.bike/gone.mp4 0": f"{root}/riding a.bike/gone.mp4: No such file or directory",
+        "riding a.bike 300 0": f"{root}/riding a.bike: a folder of frames",
+        "riding a.bike 0": f"{root}/riding a.bike: a folder of frames",
+        "train.list 0": f"{source}: not named like a video (.mp4,",
+        f"{video} 0": f"{video} and {video} would both be riding a.bike/é 0_v1 in the shards",
+        "riding a.bike/x.mp4": f"{source}:3: no label in",
+    }.items():
+        good = "".join(source.read_text(encoding="utf-8").splitlines(keepends=True)[:2])
+        source.write_text(f"{good}{line}\n", encoding="utf-8")
+        assert message in error(capsys, source, dst, "--root", root)
+    source.write_text(good, encoding="utf-8")
+    assert f"{source} would be overwritten" in error(capsys, source, root, "--root", root)
+    assert not dst.exists()
+    assert sorted(path.name for path in root.iterdir()) == ["riding a.bike", "train.list"]
+
+
+def test_videos_outside_of_root_keep_their_names(tmp_path: Path) -> None:
+    make(tmp_path / "elsewhere", count=1, size=10)
+    source = tmp_path / "x.csv"
+    source.write_text(f"{tmp_path}/elsewhere/riding a.bike/é 0.v1.mp4,5\n", encoding="utf-8")
+    assert write(source, tmp_path / "s", "--root", tmp_path / "root") == 0
+    (video,) = labelled_videos(str(tmp_path / "s/x-000000.tar"), VIDEO_ENDINGS)
+    assert video == ("elsewhere/riding a.bike/é 0_v1.mp4", 10, 5)
+
+
+def test_a_killed_run_leaves_whole_shards(tmp_path: Path, no_hang: None) -> None:
+    root, dst = tmp_path / "v", tmp_path / "s"
+    source = make(root, count=60, size=1_000_000)
+    command = [sys.executable, "-m", "slowfast.tools.write_shards", str(source), str(dst)]
+    command += ["--root", str(root), "--megabytes", "3"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not (dst / "train-000003.tar").exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    shards = sorted(dst.glob("*.tar"))
+    for path in shards:
+        assert len(labelled_videos(str(path), VIDEO_ENDINGS)) in (2, 3)
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    assert not list(dst.glob(".*"))
+    assert len(read_list(str(dst / "train.list"), str(dst), 3)) == 60
+
+
+def test_a_size_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        write("x", "y", "--root", "z", "--megabytes", "0")
+    assert "'0' is not a positive number" in capsys.readouterr().err
+
+
+def test_a_second_run_at_the_same_time_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make(tmp_path / "videos", 2)
+    dst = tmp_path / "shards"
+    dst.mkdir()
+    holds = (
+        "import fcntl, os, sys, time; folder = os.open(sys.argv[1], os.O_RDONLY);"
+        "fcntl.flock(folder, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", holds, str(dst)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        message = error(capsys, source, dst, "--root", source.parent)
+        assert message == f"error: another run is writing shards into {dst}\n"
+        other.kill()
+    assert write(source, dst, "--root", source.parent) == 0
+
+
+@pytest.mark.parametrize("kind", ["fifo", "empty"])
+def test_what_is_no_video_is_refused(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make(tmp_path / "videos", 2)
+    bad = tmp_path / "videos" / "bad.mp4"
+    if kind == "fifo":
+        os.mkfifo(bad)
+    else:
+        bad.touch()
+    source.write_text(source.read_text() + "bad.mp4 1\n")
+    message = error(capsys, source, tmp_path / "shards", "--root", source.parent)
+    assert message == f"error: {bad}: not a file, or empty: no video for a shard\n"
+    assert not (tmp_path / "shards").exists()

@@ -1,0 +1,177 @@
+"""The learning rate's values, and what one step does to each kind of parameter."""
+
+import dataclasses
+import math
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from slowfast.config import ModelConfig, OptimConfig
+from slowfast.models.freeze import freeze
+from slowfast.models.variants import build_model
+from slowfast.train.recipe.optim import build_optimizer, clip_gradients, learning_rate, lr_scale
+
+RECIPE = OptimConfig()
+EPOCHS = 196
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate", "digits"),
+    [
+        (0, 0.01, 1e-15),
+        (17, (0.01 + 0.0927571) / 2, 5e-8),
+        (34, 0.0927571, 5e-8),
+        (98, 0.05, 1e-12),
+        (195, 6.42e-6, 5e-9),
+        (196, 0.0, 1e-15),
+    ],
+)
+def test_the_recipes_learning_rate(epoch: float, rate: float, digits: float) -> None:
+    assert learning_rate(epoch, RECIPE, EPOCHS) == pytest.approx(rate, abs=digits)
+
+
+def test_the_rate_is_continuous_at_the_end_of_the_warm_up() -> None:
+    before, at, after = (learning_rate(34 + d, RECIPE, EPOCHS) for d in (-1e-6, 0, 1e-6))
+    slope = (at - 0.01) / 34
+    assert at - before == pytest.approx(1e-6 * slope, rel=1e-3)
+    assert abs(after - at) < 1e-8
+
+
+def test_the_warm_up_is_a_straight_line_and_the_rest_falls() -> None:
+    warm = [learning_rate(e, RECIPE, EPOCHS) for e in np.linspace(0, 34, 50)]
+    assert np.abs(np.diff(warm, n=2)).max() < 1e-15
+    rest = np.array([learning_rate(e, RECIPE, EPOCHS) for e in np.linspace(34, 196, 500)])
+    assert (np.diff(rest) < 0).all()
+
+
+def test_without_warm_up_the_cosine_starts_at_once() -> None:
+    optim = dataclasses.replace(RECIPE, warmup_epochs=0.0)
+    assert learning_rate(0, optim, EPOCHS) == 0.1
+    for epoch in (1, 34, 98, 195.5):
+        expected = 0.1 * (math.cos(math.pi * epoch / 196) + 1) / 2
+        assert learning_rate(epoch, optim, EPOCHS) == pytest.approx(expected, rel=1e-12)
+
+
+STEPS = dataclasses.replace(RECIPE, schedule="step")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"),
+    [(34, 0.1), (93.99, 0.1), (94, 0.01), (153.99, 0.01), (154, 0.001), (195, 0.001)],
+)
+def test_the_step_schedule(epoch: float, rate: float) -> None:
+    assert learning_rate(epoch, STEPS, EPOCHS) == pytest.approx(rate, rel=1e-12)
+
+
+def test_the_step_schedule_warms_up_to_where_it_goes_on() -> None:
+    assert learning_rate(0, STEPS, EPOCHS) == 0.01
+    assert learning_rate(17, STEPS, EPOCHS) == pytest.approx((0.01 + 0.1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("scale_lr", "total_batch", "scale"),
+    [(True, 64, 1.0), (True, 8, 0.125), (True, 512, 8.0), (False, 8, 1.0), (False, 512, 1.0)],
+)
+def test_rates_scale_with_the_total_batch(scale_lr: bool, total_batch: int, scale: float) -> None:
+    assert lr_scale(dataclasses.replace(RECIPE, scale_lr=scale_lr), total_batch) == scale
+
+
+def step(optim: OptimConfig, net: nn.Layer, lr: float, gradients: float) -> None:
+    """One step in which every parameter's gradient is ``gradients``."""
+    optimizer = build_optimizer(net, optim)
+    optimizer.set_lr(lr)
+    parameters = [p for p in net.parameters() if not p.stop_gradient]
+    paddle.add_n([(p * gradients).sum() for p in parameters]).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize(("bn_decay", "decay"), [(0.0, 0.5), (0.25, 0.0), (0.25, 0.5)])
+def test_weight_decay_of_batch_norm_and_of_the_rest(bn_decay: float, decay: float) -> None:
+    """With gradients of zero, plain momentum's first step is ``p - lr * decay * p``."""
+    net = build_model(ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=3), 32)
+    for parameter in net.parameters():
+        parameter.set_value(paddle.full_like(parameter, 2.0))
+    optim = dataclasses.replace(
+        RECIPE, nesterov=False, weight_decay=decay, bn_weight_decay=bn_decay
+    )
+    step(optim, net, lr=0.1, gradients=0.0)
+    kinds = {"bn": 0, "other": 0}
+    for name, parameter in net.named_parameters():
+        if parameter.stop_gradient:  # running statistics
+            assert (parameter.numpy() == 2.0).all(), name
+            continue
+        kind = "bn" if name.rpartition(".")[0].endswith("bn") else "other"
+        kinds[kind] += 1
+        expected = 2.0 * (1 - 0.1 * (bn_decay if kind == "bn" else decay))
+        np.testing.assert_allclose(parameter.numpy(), expected, rtol=1e-6, err_msg=name)
+    # Stems, four blocks a pathway of which all project (conv + bn), laterals, the linear layer.
+    convolutions = 2 + 2 * 4 * 4 + 4
+    assert kinds == {"bn": 2 * convolutions, "other": convolutions + 2}
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_steps_follow_the_formula(nesterov: bool) -> None:
+    """``v = mu v + g``; Nesterov ``p -= lr (g + mu v)``, else ``p -= lr v``; g has the decay."""
+    optim = dataclasses.replace(RECIPE, nesterov=nesterov, weight_decay=0.01)
+    net = nn.Linear(2, 1)
+    start = np.array([[1.0], [-3.0]])
+    net.weight.set_value(start.astype(np.float32))
+    optimizer = build_optimizer(net, optim)
+    p, v = start, np.zeros_like(start)
+    for lr, slope in [(0.1, 0.5), (0.05, -2.0), (0.2, 0.25)]:
+        optimizer.set_lr(lr)
+        (net.weight.sum() * slope).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        g = slope + 0.01 * p
+        v = 0.9 * v + g
+        p = p - lr * (g + 0.9 * v if nesterov else v)
+        np.testing.assert_allclose(net.weight.numpy(), p, rtol=1e-6)
+
+
+def test_every_trainable_parameter_is_optimized_once() -> None:
+    """Without decay, Nesterov's first step is ``p - lr (1 + mu) g`` for each of them."""
+    net = build_model(ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=3), 32)
+    before = {name: p.numpy() for name, p in net.named_parameters()}
+    step(dataclasses.replace(RECIPE, weight_decay=0.0), net, lr=0.1, gradients=3.0)
+    for name, parameter in net.named_parameters():
+        moved = before[name] - parameter.numpy()
+        expected = 0.0 if parameter.stop_gradient else 0.1 * 1.9 * 3.0
+        np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(("largest", "norm"), [(0.0, 13.0), (40.0, 13.0), (2.6, 2.6)])
+def test_gradients_are_clipped_together(largest: float, norm: float) -> None:
+    """3, 4 and 12 in two layers of different groups: their norm is 13."""
+    net = nn.Sequential(nn.Linear(1, 2), nn.BatchNorm3D(1))
+    ((net[0].weight * paddle.to_tensor([[3.0, 4.0]])).sum() + 12 * net[1].weight.sum()).backward()
+    clip_gradients(net, largest)
+    found = np.concatenate([net[0].weight.grad.numpy().ravel(), net[1].weight.grad.numpy()])
+    np.testing.assert_allclose(found, np.array([3.0, 4.0, 12.0]) * norm / 13, rtol=1e-5)
+
+
+def test_a_frozen_stage_stays_as_it_is() -> None:
+    net = build_model(ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=3), 32)
+    for layer in net.sublayers():
+        if isinstance(layer, nn.BatchNorm3D):  # the last of a block is 0, and stops gradients
+            layer.weight.set_value(paddle.ones_like(layer.weight))
+    freeze(net, ["stem", "res2"])
+    before = {name: value.numpy() for name, value in net.state_dict().items()}
+    optimizer = build_optimizer(net, RECIPE)
+    net.train()
+    clip = paddle.randn([2, 3, 32, 32, 32])
+    net(clip).sum().backward()
+    optimizer.set_lr(0.1)
+    optimizer.step()
+    for name, value in net.state_dict().items():
+        is_frozen = name.split(".")[0] in ("s1", "s1_fuse", "s2", "s2_fuse")
+        assert np.array_equal(value.numpy(), before[name]) == is_frozen, name
+
+
+def test_a_single_pathway_can_be_frozen() -> None:
+    net = build_model(ModelConfig(name="slow_only", slow_depth=14, width=16, num_classes=3), 32)
+    freeze(net, ["stem", "res2", "res3", "res4", "res5"])
+    trained = [name for name, p in net.named_parameters() if not p.stop_gradient]
+    assert trained == ["head.projection.weight", "head.projection.bias"]

@@ -1,0 +1,57 @@
+"""The networks answer as PyTorchVideo's do to the same weights and clips.
+
+The fixture and how it was made: golden/make_pytorchvideo_logits.py. The weights come from the
+tensors' names (golden/name_seeded.py), so this also pins every name and layout of our state dict.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+from golden.name_seeded import seeded_clip
+from name_seeded import name_seeded
+from support.filled import fill
+from support.paths import GOLDEN
+
+import slowfast.models
+
+FIXTURE = json.loads((GOLDEN / "pytorchvideo_logits.json").read_text())
+# Logits have a standard deviation of 1.4 to 2.0. With another rule for the slow frames they move
+# by 0.03 and more, with a batch-norm epsilon of 1e-3 by 0.016, with another clip by 0.09.
+TOLERANCE = 1e-4
+# 10 to 30 s each on two CPU cores.
+SLOW = ("slowfast_r101", "slowfast_16x8_r101_50_50")
+CASES = [
+    pytest.param(
+        case,
+        id=f"{case['constructor']}-{case['clip_shape'][-1]}",
+        marks=[pytest.mark.slow] if case["constructor"] in SLOW else [],
+    )
+    for case in FIXTURE["cases"]
+]
+
+
+@pytest.mark.parametrize("probe", FIXTURE["probes"], ids=lambda probe: probe["name"])
+def test_name_seeded_draws_what_the_fixture_was_made_with(probe: dict[str, Any]) -> None:
+    """If this fails, NumPy draws other numbers: remake the fixture, do not doubt the network."""
+    values = name_seeded(probe["name"], probe["shape"])
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values.ravel()[:4], probe["values"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_logits_are_those_of_pytorchvideo(case: dict[str, Any]) -> None:
+    model = getattr(slowfast.models, case["constructor"])()
+    model.eval()
+    trainable = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
+    assert sum(parameter.size for parameter in trainable) == case["trainable_params"]
+
+    fill(model)
+    clip_NCTHW = paddle.to_tensor(seeded_clip(case["clip_seed"], case["clip_shape"]))
+    with paddle.no_grad():
+        logits_NK = model(clip_NCTHW).numpy()
+
+    assert logits_NK.shape == (1, 400)
+    np.testing.assert_allclose(logits_NK[0], case["logits"], rtol=0, atol=TOLERANCE)

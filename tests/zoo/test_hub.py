@@ -1,0 +1,317 @@
+"""paddle.hub's entry points, from this folder, with published weights and files of others.
+
+Published weights come from a folder that stands for the cache, where users may put them by hand.
+"""
+
+import hashlib
+import inspect
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+from support.foreign_names import mmaction2, paddlevideo, pyslowfast, pytorchvideo
+from support.paths import REPOSITORY
+from test_models import VARIANTS
+from test_weights_names import tensors_of
+
+import slowfast.models
+from slowfast.config import ConfigError, ModelConfig, load_config
+from slowfast.models import SlowFast
+from slowfast.models.variants import build_model
+from slowfast.tools import convert_weights
+from slowfast.weights.damage import WeightsError
+from slowfast.weights.systems import Tensors
+from slowfast.zoo.cache import cached_path
+from slowfast.zoo.catalogue import CATALOGUE, OFFICIAL, OPENMMLAB, fetch, find
+
+CONSTRUCTORS = sorted({name for name, *_ in VARIANTS})
+ELSEWHERE = """
+import sys, paddle
+repository = sys.argv[1]
+names = paddle.hub.list(repository, source="local")
+text = paddle.hub.help(repository, "slowfast_r50_4x16", source="local")
+net = paddle.hub.load(repository, "slowfast_r50_4x16", source="local", num_classes=7)
+assert repository not in sys.path
+print(*names, text.split(":")[0], list(net.head.projection.weight.shape), sep="|")
+"""
+
+
+def load(name: str, **given: Any) -> Any:
+    return paddle.hub.load(str(REPOSITORY), name, source="local", **given)
+
+
+def r50_tensors(**given: Any) -> Tensors:
+    """As many different numbers as an R50 has tensors, by our names."""
+    with paddle.LazyGuard():  # of which the shapes alone are needed
+        state = slowfast.models.slowfast_r50(**given).state_dict()
+    return {
+        name: np.full(x.shape, 0.01 * i, np.float32) for i, (name, x) in enumerate(state.items())
+    }
+
+
+def write(path: Path, tensors: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(tensors, protocol=4))
+    return path
+
+
+def same(net: Any, expected: Tensors) -> bool:
+    """Whether a network holds these numbers; what has another shape is left out."""
+    ours = tensors_of(net)
+    return list(ours) == list(expected) and all(
+        np.array_equal(ours[name], expected[name])
+        for name in ours
+        if ours[name].shape == expected[name].shape
+    )
+
+
+def test_every_constructor_is_an_entry_point() -> None:
+    path = list(sys.path)
+    assert paddle.hub.list(str(REPOSITORY), source="local") == CONSTRUCTORS == sorted(OFFICIAL)
+    assert sys.path == path
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_help_tells_what_a_user_needs(name: str) -> None:
+    text = " ".join(paddle.hub.help(str(REPOSITORY), name, source="local").split())
+    own = getattr(slowfast.models, name)
+    official = CATALOGUE[OFFICIAL[name]]
+    params = next(params for of, given, _, params, _ in VARIANTS if of == name and not given)
+    assert f"top-1 {official.top1:.2f}." in text
+    assert f"clips of {official.num_frames} frames" in text
+    slow = official.num_frames // official.alpha
+    assert f"of which the slow pathway sees {slow}. {params / 1e6:.1f} M parameters" in text
+    assert f"SlowFast {slow}x{official.alpha * 2}" in text
+    for word in ("[N, 3, T, H, W]", "pretrained:", "num_classes:", "net.eval()", "0.225", "0.406"):
+        assert word in text
+    assert inspect.signature(own).parameters["num_classes"].default in (400, 174)
+
+
+def test_from_another_folder(tmp_path: Path) -> None:
+    """As a user does who has the repository, and has not installed it."""
+    (tmp_path / "hubconf.py").write_text("raise ImportError('not this one')")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(REPOSITORY)],
+        cwd=tmp_path, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "|".join(
+        [*CONSTRUCTORS, "SlowFast 4x16, R50", "[2304, 7]"]
+    )
+
+
+def test_another_package_of_the_name_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PySlowFast's is called slowfast, too."""
+    monkeypatch.setattr(slowfast, "__path__", [str(tmp_path)])
+    with pytest.raises(RuntimeError, match=f"another package of the name slowfast .*{tmp_path}"):
+        load("slowfast_r50")
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(RuntimeError, match="^Missing dependencies: safetensors$"):
+        load("slowfast_r50")
+
+
+def published(name: str, tensors: Tensors, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts tensors where the cache has a published file, and says that they are it."""
+    monkeypatch.setenv("SLOWFAST_HOME", str(folder))
+    row = CATALOGUE[name]
+    path = write(cached_path(row.url), tensors)
+    if row.sha256:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        monkeypatch.setitem(CATALOGUE, name, row._replace(sha256=sha256[:8]))
+
+
+def test_the_official_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, tensors = "pytorchvideo/SLOWFAST_8x8_R50", r50_tensors()
+    published(name, pytorchvideo(tensors), tmp_path, monkeypatch)
+    loaded = load("slowfast_r50", pretrained=True)
+    assert same(loaded, tensors)
+    assert loaded.average_positions == "score"
+    path = cached_path(CATALOGUE[name].url)
+    assert capsys.readouterr().out == (
+        f"552 of 552 tensors loaded from {path} (PyTorchVideo's; 110 num_batches_tracked left out)"
+        "\nits clips: 32 frames, 1 of 2 at 30 per second, RGB / 255, less [0.45, 0.45, 0.45], "
+        "divided by [0.225, 0.225, 0.225]\n"
+    )
+    loaded = load("slowfast_r50", pretrained=name, num_classes=24, dropout=0.8)
+    assert same(loaded, tensors)
+    assert loaded.head.projection.weight.shape == [2304, 24]
+    assert loaded.head.dropout.p == 0.8
+    assert "400 classes in the file, 24 in the network" in capsys.readouterr().out
+
+
+def test_published_weights_of_another_network() -> None:
+    with pytest.raises(WeightsError) as error:
+        load("slowfast_r101", pretrained="pytorchvideo/SLOWFAST_8x8_R50")
+    assert str(error.value).endswith(
+        "SLOWFAST_8x8_R50.pyth is of slowfast_r50; published for slowfast_r101: "
+        "pytorchvideo/SLOWFAST_8x8_R101, mmaction2/slowfast_r101_8x8x1_256e"
+    )
+
+
+def test_a_file_of_another_system(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is particular to mmaction2 is set: its frames, pooling and lateral connections."""
+    tensors = r50_tensors(num_classes=5, lateral_norm=False)
+    path = write(tmp_path / "net.pth", {"state_dict": mmaction2(tensors)})
+    loaded = load("slowfast_r50", pretrained=str(path))
+    assert same(loaded, tensors) and loaded.head.projection.weight.shape[1] == 5
+    assert (loaded.slow_frames, loaded.head.pool_size) == ("strided", None)
+    assert "less [0.485, 0.456, 0.406], divided by [0.229, 0.224, 0.225]" in capsys.readouterr().out
+
+
+def test_alpha_is_the_constructors(tmp_path: Path) -> None:
+    """Which no tensor tells, but perhaps the config in the file."""
+    tensors = tensors_of(build_model(ModelConfig(slow_depth=14, fast_depth=14, width=8), 32))
+    content = {"cfg": "SLOWFAST: {ALPHA: 8}", "model_state": pyslowfast(tensors)}
+    path = write(tmp_path / "net.pyth", content)
+    with pytest.raises(WeightsError, match="net.pyth have alpha 8, slowfast_r50 4: load them with"):
+        load("slowfast_r50", pretrained=str(path))
+
+
+def test_a_network_with_another_alpha_is_told_by_its_lateral_kernel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4x16 has kernels of 5 and 8x8 of 7; but for alpha, each constructor could hold the other."""
+    path = write(tmp_path / "a.pdparams", r50_tensors(fusion_kernel=5))
+    message = (
+        f"weights {path} are like those of 4x16, whose alpha is 8, and slowfast_r50 has 4: load "
+        "them with another constructor, or say fusion_kernel=5"
+    )
+    with pytest.raises(WeightsError, match=f"^{re.escape(message)}$"):
+        load("slowfast_r50", pretrained=str(path))
+    load("slowfast_r50", pretrained=str(path), fusion_kernel=5)
+    assert capsys.readouterr().out.startswith("552 of 552 tensors loaded")
+
+
+def test_a_config_beside_the_file_describes_the_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also if it is another one than the entry point's."""
+    config = "{slow_depth: 14, fast_depth: 14, width: 16, num_classes: 3, alpha: 2}"
+    for name, number in (("best.yaml", 3), ("config.yaml", 4)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        text = config.replace("num_classes: 3", f"num_classes: {number}")
+        (folder / name).write_text(f"model: {text}\ndata: {{num_frames: 16, mean: [0, 0, 0]}}")
+        cfg_net = build_model(load_config(folder / name).model, 224)
+        path = write(folder / "best.pdparams", tensors_of(cfg_net))
+        loaded = load("slowfast_r50", pretrained=str(path))
+        assert same(loaded, tensors_of(cfg_net))
+        assert loaded.head.projection.weight.shape[1] == number
+        said = capsys.readouterr().out.splitlines()[1:]
+        assert said == [
+            f"the network is the one of {folder / name}",
+            "its clips: 16 frames, 1 of 2 at 30 per second, RGB / 255, less [0.0, 0.0, 0.0], "
+            "divided by [0.225, 0.225, 0.225]",
+        ]
+    loaded = load("slowfast_r50", pretrained=str(path), num_classes=9, slow_frames="strided")
+    assert loaded.head.projection.weight.shape[1] == 9
+    assert loaded.slow_frames == "strided"
+    with pytest.raises(ConfigError, match="unknown config key 'model.pool_size'"):
+        load("slowfast_r50", pretrained=str(path), pool_size=None)
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("pytorchvideo/SLOWFAST_8x8_R5", "did you mean pytorchvideo/SLOWFAST_8x8_R50?"),
+        ("nowhere.pth", "docs/zoo.md names the published ones"),
+    ],
+)
+def test_weights_that_are_not_there(source: str, hint: str) -> None:
+    with pytest.raises(WeightsError) as error:
+        load("slowfast_r50", pretrained=source)
+    assert str(error.value) == (
+        f"weights {source} cannot be read: No such file or directory ({hint})"
+    )
+
+
+def test_offline_the_place_for_the_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path))
+    name = "mmaction2/slowfast_r50_8x8x1_256e"
+    row = CATALOGUE[name]
+    url = row.url.replace("download.openmmlab.com", "nowhere.invalid")
+    monkeypatch.setitem(CATALOGUE, name, row._replace(url=url))
+    with pytest.raises(WeightsError) as error:
+        load("slowfast_r50", pretrained=name)
+    assert str(error.value).startswith(f"{url} cannot be downloaded: no such host, or no network")
+    assert str(error.value).endswith(f"; you can put the file by hand at {cached_path(url)}")
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_catalogue_is_consistent(name: str) -> None:
+    row = CATALOGUE[name]
+    file = row.url.rpartition("/")[2]
+    assert row.url.startswith("https://") and row.page.startswith("https://")
+    ends = {"paddlevideo": ".pdparams", "pytorchvideo": ".pyth", "pyslowfast": ".pkl",
+            "mmaction2": f"-{row.sha256}.pth"}  # fmt: skip
+    system = name.partition("/")[0]
+    assert file.endswith(ends[system])
+    assert (row.page == OPENMMLAB) == (system == "mmaction2") == (len(row.sha256) == 8)
+    own = [given for of, given, *_ in VARIANTS if of == row.constructor]
+    network = {key: row.arguments[key] for key in ("lateral_norm", "fusion_kernel")
+               if key in row.arguments}  # fmt: skip
+    assert row.constructor in CONSTRUCTORS
+    assert network in own or row.constructor.endswith("sthv1")
+    assert set(row.arguments) <= set(inspect.signature(SlowFast).parameters)
+    assert 40 < row.top1 < row.top5 < 100
+    assert load_config(None, [f"{key}={value}" for key, value in row.settings.items()])
+    assert row.num_frames == next(frames for of, _, frames, *_ in VARIANTS if of == row.constructor)
+    if name != "paddlevideo/SlowFast":
+        assert f"{row.num_frames // row.alpha}x{row.alpha * 2}" in name
+
+
+@pytest.mark.parametrize("number", [0, -3, "7", 2.0, True])
+def test_a_number_of_classes_that_cannot_be(number: Any) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"num_classes={number!r} is not a whole")):
+        load("slowfast_r50", num_classes=number)
+
+
+def test_published_weights_are_converted_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What no tensor tells is known of them; what the user says wins."""
+    small = ModelConfig(slow_depth=14, fast_depth=14, width=8)
+    tensors = tensors_of(build_model(small, 224))
+    published("paddlevideo/SlowFast_8x8", paddlevideo(tensors), tmp_path / "cache", monkeypatch)
+    path = tmp_path / "k400.pdparams"
+    assert convert_weights.main(["paddlevideo/SlowFast_8x8", str(path)]) == 0
+    assert "PaddleVideo" in capsys.readouterr().out
+    cfg = load_config(path.with_suffix(".yaml"))
+    assert (cfg.model.alpha, cfg.data.num_frames, cfg.model.width) == (4, 32, 8)
+    assert cfg.data.labels == "kinetics400"
+    assert (cfg.test.short_side, cfg.test.crop_size) == (224, 224)
+    url = CATALOGUE["paddlevideo/SlowFast_8x8"].url
+    assert convert_weights.main([url, str(path), "--alpha", "2", "--force"]) == 0
+    assert load_config(path.with_suffix(".yaml")).model.alpha == 2
+    capsys.readouterr()
+    assert convert_weights.main(["paddlevideo/SlowFast_9x9", str(path), "--force"]) == 1
+    assert "did you mean paddlevideo/SlowFast_8x8?" in capsys.readouterr().err
+
+
+def test_names_urls_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len({row.url for row in CATALOGUE.values()}) == len(CATALOGUE)
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path))
+    row = CATALOGUE["paddlevideo/SlowFast_8x8"]
+    path = write(cached_path(row.url), {})
+    assert find("paddlevideo/SlowFast_8x8") == find(row.url) == row
+    assert fetch("paddlevideo/SlowFast_8x8") == fetch(row.url) == path
+    other = write(cached_path("https://a/b.pth"), {})
+    assert fetch("https://a/b.pth") == other and find("https://a/b.pth") is None
+    assert fetch(path) == path and find(path) is None
