@@ -1,7 +1,7 @@
 """The output folder of a run: which files are in it, and who may write there.
 
-A checkpoint is a pair: ``NAME.pdparams`` and ``NAME.pdopt``, see ``state.py``; with ``train.ema``
-also ``NAME_ema.pdparams``.
+A checkpoint is a pair: ``NAME.pdparams`` and ``NAME.pdopt``, see ``checkpoint.py``; with
+``train.ema`` also ``NAME_ema.pdparams``.
 """
 
 import contextlib
