@@ -90,7 +90,7 @@ def test_a_full_disk_loses_nothing(
 def test_only_durable_rows_wait_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits = []
+    waits: list[int] = []
     monkeypatch.setattr(os, "fsync", waits.append)
     Kept(tmp_path, durable=False).write("a", ROW)
     assert waits == []

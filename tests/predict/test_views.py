@@ -154,7 +154,8 @@ def test_the_processes_share_the_videos_out(
 def test_readers_are_counted_by_whole_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, said = [], []
+    seen: list[int] = []
+    said: list[str] = []
 
     def fits(num_workers: int, batch_bytes: int, processes: int) -> tuple[int, str]:
         seen.append(batch_bytes)

@@ -63,7 +63,7 @@ def _wait(running: list["subprocess.Popen[bytes]"], seconds: float = 240.0) -> i
                 break
             time.sleep(0.02)
         else:
-            raise TimeoutError(f"{running[0].args} takes more than {seconds:g} s")
+            raise TimeoutError(f"{running[0].args!r} takes more than {seconds:g} s")
         time.sleep(1.0 if failed else 0.0)  # as the launcher: time to say why
         for process in running:
             process.terminate()

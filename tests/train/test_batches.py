@@ -121,6 +121,11 @@ def test_readers_are_counted_by_whole_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(batches, "num_readers", lambda cfg, size: seen.append(size) or 0)
+
+    def note(cfg: Config, batch_bytes: int) -> int:
+        seen.append(batch_bytes)
+        return 0
+
+    monkeypatch.setattr(batches, "num_readers", note)
     clip_loader([], [], tiny_config(tmp_path, "train.batch_size=3"))
     assert seen == [3 * 8 * 32 * 32 * 3]

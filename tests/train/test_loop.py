@@ -11,6 +11,7 @@ from support.tiny_run import fresh_state, main_here, tiny_config, tiny_data, wri
 from slowfast.config import Config
 from slowfast.data.lists import read_list
 from slowfast.data.video.reader import VideoError
+from slowfast.log import logger
 from slowfast.train import loop
 from slowfast.train.checkpoint import NonFiniteError, TrainState
 from slowfast.train.folder import checkpoints
@@ -76,7 +77,7 @@ def test_a_finished_run_has_nothing_left_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(loop.logger, "info", said.append)
+    monkeypatch.setattr(logger, "info", said.append)
     cfg = tiny_config(tmp_path)
     state = fresh_state(cfg)
     state.epoch = 2
