@@ -21,7 +21,7 @@ from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views, class_table, rank_of_label
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict.kept import Kept, key_of, plan_of
+from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.views import Row, rows_of_videos, scorer
 
 
@@ -117,7 +117,7 @@ class KeptScores:
     ) -> None:
         self._out, self._samples = out, samples
         self._kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
-        self._names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(samples)]
+        self._names: list[str] = []
         self._shape = (cfg.test.num_clips * cfg.test.num_crops, cfg.model.num_classes)
         self._opened = contextlib.ExitStack()
         self._plan = plan_of(model, cfg, with_head=True)
@@ -125,7 +125,13 @@ class KeptScores:
         """Places in the list of the videos whose scores were there."""
 
     def __enter__(self) -> "KeptScores":
-        self.done = distributed.on_first(self._open)
+        # Names of the first process: on other machines the videos' files may have other times.
+        self._names, self.done = distributed.on_first(self._open)
+        if not (self._kept.folder / META).exists():
+            raise FolderError(
+                f"{self._kept.folder} is not there for all processes: name a file on a disk that "
+                "all of them see"
+            )
         if self.done:
             num_there, num_all = len(self.done), len(self._samples)
             logger.info(f"--out: {num_there:,} of {num_all:,} videos are there already")
@@ -134,14 +140,15 @@ class KeptScores:
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
 
-    def _open(self) -> list[int]:
+    def _open(self) -> tuple[list[str], list[int]]:
         check_new(self._out)
         folder = self._kept.folder
         if folder.is_file():
             raise FolderError(f"{folder} is of an earlier version of this program: delete it")
         self._opened.enter_context(sole_writer(folder, "writing"))
         self._kept.claim(self._plan)
-        return [i for i in range(len(self._names)) if self._find(i) is not None]
+        names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(self._samples)]
+        return names, [i for i, name in enumerate(names) if self._find(name) is not None]
 
     def write(self, index: int, scores_VK: Row) -> None:
         """Keeps the scores of the list's video ``index``."""
@@ -154,7 +161,7 @@ class KeptScores:
         Raises:
             ResultsError: they are not.
         """
-        row = self._find(index)
+        row = self._find(self._names[index])
         if row is None:
             raise ResultsError(
                 f"{self._kept.path(self._names[index])} is not there, or damaged (do all processes "
@@ -162,8 +169,8 @@ class KeptScores:
             )
         return row
 
-    def _find(self, index: int) -> Row | None:
-        row = self._kept.read(self._names[index])
+    def _find(self, name: str) -> Row | None:
+        row = self._kept.read(name)
         is_right = row is not None and row.shape == self._shape and row.dtype == np.float32
         return row if is_right else None
 

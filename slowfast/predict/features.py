@@ -164,15 +164,17 @@ def video_features(
     """
     test = dataclasses.replace(cfg.test, num_clips=cfg.train.head_clips, num_crops=1)
     cfg = dataclasses.replace(cfg, test=test)
-    names = [key_of(sample) for sample in samples]
     is_first = distributed.rank() == 0
 
-    def begin() -> list[int]:
-        """Where in the list the videos stand of which nothing is kept; twice the same once."""
+    def begin() -> tuple[list[str], list[int]]:
+        """What each video's features are filed under, and where in the list the videos stand of
+        which nothing is kept; twice the same once."""
+        names = [key_of(sample) for sample in samples]
         first = {name: index for index, name in reversed([*enumerate(names)])}
-        return sorted(index for name, index in first.items() if _find(kept, name, cfg) is None)
+        return names, sorted(i for name, i in first.items() if _find(kept, name, cfg) is None)
 
-    todo = distributed.on_first(begin)
+    # Names of the first process: on other machines the videos' files may have other times.
+    names, todo = distributed.on_first(begin)
     if samples and len(todo) < len(set(names)):
         num_there = len(set(names)) - len(todo)
         logger.info(f"features of {num_there:,} of {len(set(names)):,} {what} videos are there")

@@ -24,6 +24,7 @@ from support.tiny_run import (
     tiny_data,
 )
 
+from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
 from slowfast.data.lists import read_list
@@ -300,7 +301,16 @@ def test_a_full_disk_loses_nothing_that_is_done(
     assert read_scores(tmp_path / "a.npz").indices.tolist() == [*range(7)]
 
 
-def test_a_process_that_does_not_see_the_rows_says_so(
+def test_a_process_that_does_not_see_the_folder_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and not where rank 0 misses its rows."""
+    monkeypatch.setattr(distributed, "on_first", lambda work: ([], []))  # as in another process
+    with pytest.raises(FolderError, match=r"a\.npz\.partial is not there for all processes: name"):
+        run_test(config(tmp_path), tmp_path / "a.npz")
+
+
+def test_a_row_that_is_gone_by_the_end_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg, out = config(tmp_path), tmp_path / "a.npz"
