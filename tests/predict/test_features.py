@@ -1,8 +1,6 @@
 """Features that are kept: computed once, of the right videos, and never mixed with others."""
 
-import os
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -159,25 +157,6 @@ def test_an_unreadable_video_does_not_stop_the_others(
     assert lines[1:] == ["3 of 4 videos are there already"]
 
 
-def test_a_full_disk_loses_nothing(
-    videos: list[Named], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, keep = tmp_path / "out", Kept.write
-
-    def full_at_the_second(self: Kept, name: str, row: Any) -> None:
-        if name.startswith("d/"):
-            raise OSError(28, "No space left on device", str(self.path(name)))
-        keep(self, name, row)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Kept, "write", full_at_the_second)
-        with pytest.raises(OSError, match="No space left on device"):
-            write(videos, out)
-    assert files(out) == ["a/b c.mp4.npy"]
-    assert write(videos, out) == []
-    assert len(files(out)) == 3
-
-
 def test_two_runs_do_not_write_into_one_folder(videos: list[Named], tmp_path: Path) -> None:
     journal = tmp_path / "out" / SOURCES
     journal.parent.mkdir()
@@ -264,23 +243,3 @@ def test_videos_that_cannot_be_read(videos: list[Named], tmp_path: Path, lines: 
     few = head_config(tmp_path, "data.on_error=skip", "data.max_errors=1")
     with pytest.raises(VideoError, match=r"/lost.mp4: .*\(2 unreadable videos; data.max_errors=1"):
         video_features(model, two, few, kept, "training")
-
-
-def test_a_signal_between_two_videos_loses_none(
-    videos: list[Named], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cfg, samples, keep = head_config(tmp_path), samples_of(videos), Kept.write
-    model = network(cfg)
-
-    def interrupt(self: Kept, name: str, row: Any) -> None:
-        keep(self, name, row)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    kept = claim_features(model, cfg)
-    with monkeypatch.context() as patch:
-        patch.setattr(Kept, "write", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            video_features(model, samples, cfg, kept, "training")
-    assert len([*kept.folder.glob("*.npy")]) == 1
-    rows = video_features(model, samples, cfg, kept, "training")
-    assert not any(row is None for row in rows)

@@ -59,29 +59,6 @@ def test_a_folder_is_mirrored_and_what_is_there_is_kept(
     assert rows["features"].shape == (5, 288)
 
 
-@pytest.mark.parametrize("more", [("--every", "1"), ("-o", "data.sampling_stride=1")])
-def test_features_of_other_settings_are_one_line(
-    weights: Path, videos: Path, tmp_path: Path, capfd: Any, more: tuple[str, ...]
-) -> None:
-    out = tmp_path / "out"
-    assert tool(weights, out, videos / "a") == 0
-    assert tool(weights, out, videos / "a", more=more) == 1
-    said = capfd.readouterr().err
-    assert said.startswith(f"error: what is in {out} is of other settings (every: 0.5333333333 the")
-    assert said.count("\n") == 1
-
-
-def test_two_videos_never_share_a_file(
-    weights: Path, videos: Path, tmp_path: Path, capfd: Any
-) -> None:
-    one, other = videos / "a" / "b c.mp4", videos / "d" / "b c.mp4"
-    assert tool(weights, tmp_path / "out", one, other) == 1
-    said = capfd.readouterr().err
-    assert f"{one} and {other} would both be written to b c.mp4.npy" in said
-    assert said.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
 def test_lists_with_and_without_labels(weights: Path, videos: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where.mp4"
     shutil.copy(videos / "höhe 1.mp4", elsewhere)

@@ -41,21 +41,6 @@ def test_restore_gives_back_weights_momentum_place_and_best(tmp_path: Path) -> N
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=name)
 
 
-def test_keeps_the_last_epochs_the_furthest_step_and_the_best(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path, "train.keep_last=2")
-    run = fresh_state(cfg)
-    for epoch, step in ((1, 0), (1, 2), (1, 4), (2, 0), (3, 0), (3, 2), (3, 4)):
-        run.epoch, run.step = epoch, step
-        checkpoint.save_checkpoint(run, cfg, is_best=(epoch, step) == (1, 0))
-    assert [path.name for path in folder.checkpoints(cfg.output_dir)] == [
-        "SlowFast_epoch_000004_step_000004.pdparams",
-        "SlowFast_epoch_000003.pdparams",
-        "SlowFast_epoch_000002.pdparams",
-    ]
-    left = sorted(path.name for path in Path(cfg.output_dir).glob("*.pdparams"))
-    assert len(left) == 4 and left[0] == "SlowFast_best.pdparams"
-
-
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path)
     run = fresh_state(cfg)

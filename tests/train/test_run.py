@@ -100,21 +100,6 @@ def test_a_second_run_does_not_touch_the_first_ones_checkpoints(finished: Path) 
     assert {path: path.read_bytes() for path in (finished / "out").glob("SlowFast_*")} == before
 
 
-def test_weights_without_their_training_state_are_not_trained_over(finished: Path) -> None:
-    first, second = (finished / "out").glob("*.pdopt")
-    for pdopt in (first, second):
-        pdopt.unlink()
-    for flags in ([], ["--resume", "auto"]):
-        again = main_here("-c", "tiny.yaml", *flags, cwd=finished)
-        assert again.returncode == 1
-        assert "out holds weights without the .pdopt to go on from" in again.stderr
-    named = main_here(
-        "-c", "tiny.yaml", "--resume", first.with_suffix(".pdparams"),
-        "-o", "output_dir=other", cwd=finished,
-    )  # fmt: skip
-    assert f"there is no {first}, so training cannot go on" in named.stderr
-
-
 def test_going_on_from_an_earlier_checkpoint_needs_another_folder(finished: Path) -> None:
     (furthest,) = checkpoints(str(finished / "out"))[:1]
     over = main_here("-c", "tiny.yaml", "--resume", "out/" + furthest.name, cwd=finished)
@@ -129,15 +114,6 @@ def test_going_on_from_an_earlier_checkpoint_needs_another_folder(finished: Path
     a = read_weights(finished / "out" / "SlowFast_epoch_000002.pdparams")
     b = read_weights(finished / "other" / "SlowFast_epoch_000002.pdparams")
     assert all(np.array_equal(a[name], b[name]) for name in a)
-
-
-def test_the_best_so_far_stays_where_it_is(finished: Path) -> None:
-    """A run that goes on in another folder has a best checkpoint of its own there."""
-    first = finished / "out" / "SlowFast_epoch_000001.pdparams"
-    flags: list[str | Path] = ["--validate", "-c", "tiny.yaml", "--resume", first]
-    done = main_here(*flags, "-o", "output_dir=other", cwd=finished)
-    assert done.returncode == 0, done.stderr
-    assert (finished / "other" / "SlowFast_best.pdparams").exists()
 
 
 def test_a_damaged_last_checkpoint_costs_its_epoch_alone(finished: Path) -> None:
