@@ -58,8 +58,9 @@ def command(programs: Path, tmp_path: Path) -> Command:
     """Runs a program of the new environment in an empty folder."""
 
     def run(name: str, *flags: str, path: str = "") -> subprocess.CompletedProcess[str]:
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
-        env |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+        ours = ("PADDLE_", "FLAGS_", "PYTHONWARNINGS")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+        env |= {"OMP_NUM_THREADS": "1", "PROCESSES": "1", "PYTHONPATH": path}
         return subprocess.run(
             [str(programs / name), *flags],
             cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120,
@@ -128,6 +129,6 @@ def test_built_in_configs_and_labels_are_found(command: Command, tmp_path: Path)
 
 def test_it_trains(command: Command, tmp_path: Path) -> None:
     config = write_tiny_config(tmp_path)
-    done = command("slowfast-launch", "single", "log", "-c", str(config), "--max_iters", "2")
+    done = command("slowfast-launch", "multi", "log", "-c", str(config), "--max_iters", "2")
     assert done.returncode == 0 and done.stderr == "", done.stderr
     assert "END epoch:1 train loss: " in done.stdout
