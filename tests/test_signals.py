@@ -25,7 +25,7 @@ from slowfast.train import checkpoint, folder, loop
 from slowfast.train.folder import checkpoints
 from slowfast.train.loop import train
 from slowfast.train.recipe.optim import build_optimizer
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.weights.load import read_weights
 from slowfast.weights.systems import Tensors
 
@@ -229,7 +229,7 @@ def run_here(folder: Path) -> Tensors:
     samples, val = (
         read_list(path, cfg.data.root, 24) for path in (cfg.data.train_list, cfg.data.val_list)
     )
-    loop.train(run, Course(len(samples), None, cfg), samples, val, cfg)
+    loop.train(run, Schedule(len(samples), None, cfg), samples, val, cfg)
     last, best = (
         read_weights(folder / "out" / f"SlowFast_{name}.pdparams")
         for name in ("epoch_000002", "best")

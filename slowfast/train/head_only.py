@@ -25,7 +25,7 @@ from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import cross_entropy
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 from slowfast.weights.systems import Tensors
 
@@ -102,14 +102,14 @@ def _fit(
         The last validation, and the head with the best one if there was a better one than before.
     """
     assert train is not None
-    course = Course(train.labels.size * train.rows.shape[1], None, cfg)
-    tell_batch(course, cfg)
+    schedule = Schedule(train.labels.size * train.rows.shape[1], None, cfg)
+    tell_batch(schedule, cfg)
     head, result = state.model.head, {}
     best: Tensors | None = None
     with MetricWriter(cfg.output_dir, distributed.rank()) as writer:
-        for epoch in range(state.epoch, course.epochs):
-            _train_epoch(state, train, course, epoch, cfg, writer)
-            is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == course.epochs
+        for epoch in range(state.epoch, schedule.epochs):
+            _train_epoch(state, train, schedule, epoch, cfg, writer)
+            is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
             result = validate_head(head, val, cfg)
@@ -121,18 +121,23 @@ def _fit(
 
 
 def _train_epoch(
-    state: TrainState, train: Features, course: Course, epoch: int, cfg: Config,
+    state: TrainState, train: Features, schedule: Schedule, epoch: int, cfg: Config,
     writer: MetricWriter,
 ) -> None:  # fmt: skip
     """An epoch over all clips, shuffled, in batches as large as the processes' together."""
     head, (videos, clips, _) = state.model.head, train.rows.shape
     batches = train_batches(
-        videos * clips, sizes=[course.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
+        videos * clips,
+        sizes=[schedule.total_batch],
+        seed=cfg.seed,
+        epoch=epoch,
+        rank=0,
+        world_size=1,
     )
     words = np.random.SeedSequence([Stream.DROPOUT, cfg.seed, epoch]).generate_state(1)
     paddle.seed(int(words[0]))
     rows, labels = train.rows.reshape(videos * clips, -1), train.labels.repeat(clips)
-    pace = Pace(cfg, writer, epoch, course)
+    pace = Pace(cfg, writer, epoch, schedule)
     head.train()
     for step, batch in enumerate(batches):
         began, meter = time.perf_counter(), Meter()
@@ -146,7 +151,7 @@ def _train_epoch(
                 f"the loss of epoch {epoch + 1}, step {step} is {float(loss)} (lower optim.base_lr)"
             )
         state.precision.backward(loss)
-        lr = course.learning_rate(epoch, step)
+        lr = schedule.learning_rate(epoch, step)
         state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
         found = Meter.result(meter.sums())
         means = (found["loss"], found["top1"], found["top5"])

@@ -25,7 +25,7 @@ from slowfast.train.batches import EpochReader, clip_loader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.precise_bn import precise_bn
-from slowfast.train.recipe.schedule import Course, Step
+from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.step import Learner, Outcome, raise_together, train_step
 from slowfast.train.validate import validate
 
@@ -37,7 +37,7 @@ class Run:
     cfg: Config
     samples: list[Sample]
     val_samples: list[Sample] | None
-    course: Course
+    schedule: Schedule
     loader: Loader[ClipKey, Clip]
     writer: MetricWriter
     learner: Learner
@@ -47,7 +47,7 @@ class Run:
 
 def train(
     state: TrainState,
-    course: Course,
+    schedule: Schedule,
     train_samples: list[Sample],
     val_samples: list[Sample] | None,
     cfg: Config,
@@ -64,9 +64,9 @@ def train(
             to go on without it.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
     """
-    tell_batch(course, cfg)
-    if state.epoch >= course.epochs:
-        logger.info(f"nothing left to do: {state.epoch} of {course.epochs} epochs are done")
+    tell_batch(schedule, cfg)
+    if state.epoch >= schedule.epochs:
+        logger.info(f"nothing left to do: {state.epoch} of {schedule.epochs} epochs are done")
     result: dict[str, float] = {}
     with handled_signals() as stop, contextlib.ExitStack() as opened:
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
@@ -74,11 +74,11 @@ def train(
         several = distributed.world_size() > 1
         parallel = paddle.DataParallel(state.model) if several else state.model
         learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
-        run = Run(cfg, train_samples, val_samples, course, loader, writer, learner, max_iters)
-        while state.epoch < course.epochs and not _is_over(run, state):
+        run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
+        while state.epoch < schedule.epochs and not _is_over(run, state):
             with stop.deferred():
                 train_epoch(run, state)
-            if state.step == course.length(state.epoch):
+            if state.step == schedule.length(state.epoch):
                 result = _finish_epoch(run, state) or result
             else:  # --max_iters
                 _save(run, state)
@@ -88,7 +88,7 @@ def train(
 def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
     """Precise batch norm, checkpoint, validation, best checkpoint, where they are due."""
     cfg, epoch = run.cfg.train, state.epoch + 1
-    is_final = epoch == run.course.epochs
+    is_final = epoch == run.schedule.epochs
     is_last = is_final or _is_over(run, state)
     validates = bool(run.val_samples) and (is_last or epoch % cfg.val_interval == 0)
     tracks = not all(norm.is_frozen for norm in batch_norms(state.model))
@@ -154,7 +154,7 @@ def _precise_bn(run: Run, state: TrainState) -> None:
 
 def _precise_statistics(run: Run, state: TrainState) -> None:
     data, epoch = run.cfg.data, state.epoch
-    batches = run.course.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
+    batches = run.schedule.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
 
     def clips() -> Iterator[paddle.Tensor]:
         keys = [[TrainKey(epoch, index) for index in batch] for batch in batches]
@@ -176,14 +176,14 @@ def train_epoch(run: Run, state: TrainState) -> None:
         KeyboardInterrupt: in all processes, after a step in which a signal has come to one of
             them; it is saved.
     """
-    cfg, epoch, course = run.cfg, state.epoch, run.course
-    begin, length = state.step, course.length(epoch)
+    cfg, epoch, schedule = run.cfg, state.epoch, run.schedule
+    begin, length = state.step, schedule.length(epoch)
     reader = EpochReader(run.loader, run.samples, cfg, epoch)
-    pace = Pace(cfg, run.writer, epoch, course)
-    set_splits(state.model, course.phase(epoch).factor)
+    pace = Pace(cfg, run.writer, epoch, schedule)
+    set_splits(state.model, schedule.phase(epoch).factor)
     run.learner.model.train()
-    for step, work, reader_cost in reader.read(course.steps(epoch)[begin:]):
-        lr = course.learning_rate(epoch, state.step)
+    for step, work, reader_cost in reader.read(schedule.steps(epoch)[begin:]):
+        lr = schedule.learning_rate(epoch, state.step)
         outcome = train_step(run.learner, work, lr, epoch, state.step)
         _check_loss(run, state, step, outcome)
         if state.ema and outcome.is_taken:
@@ -218,4 +218,6 @@ def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> No
 
 
 def _is_over(run: Run, state: TrainState) -> bool:
-    return run.stop_after is not None and run.course.done(state.epoch, state.step) >= run.stop_after
+    return (
+        run.stop_after is not None and run.schedule.done(state.epoch, state.step) >= run.stop_after
+    )

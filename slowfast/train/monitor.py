@@ -12,7 +12,7 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.log import duration, logger
 from slowfast.train.recipe.optim import lr_scale
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 
 
@@ -73,8 +73,8 @@ class Pace:
     Every ``log_interval`` steps it writes a line and a point of each curve.
     """
 
-    def __init__(self, cfg: Config, writer: MetricWriter, epoch: int, course: Course) -> None:
-        self._cfg, self._writer, self._epoch, self._course = cfg, writer, epoch, course
+    def __init__(self, cfg: Config, writer: MetricWriter, epoch: int, schedule: Schedule) -> None:
+        self._cfg, self._writer, self._epoch, self._schedule = cfg, writer, epoch, schedule
         self._began = self._last = time.perf_counter()
         self._batch_costs: list[float] = []
         self._reader_costs: list[float] = []
@@ -99,10 +99,10 @@ class Pace:
         batch_cost, reader_cost = map(float, map(np.mean, (self._batch_costs, self._reader_costs)))
         ips = self._clips / sum(self._batch_costs)
         self._batch_costs, self._reader_costs, self._clips = [], [], 0
-        done, total = self._course.done(self._epoch, step + 1), self._course.total
+        done, total = self._schedule.done(self._epoch, step + 1), self._schedule.total
         left = (total - done) * batch_cost
         logger.info(
-            f"epoch:[{self._epoch + 1:>3d}/{self._course.epochs:<3d}] train step:{step:<4d} "
+            f"epoch:[{self._epoch + 1:>3d}/{self._schedule.epochs:<3d}] train step:{step:<4d} "
             f"loss: {outcome.loss:.5f} lr: {lr:.6f} top1: {outcome.top1:.5f} "
             f"top5: {outcome.top5:.5f} batch_cost: {batch_cost:.5f} sec, "
             f"reader_cost: {reader_cost:.5f} sec, ips: {ips:.5f} instance/sec, "
@@ -130,13 +130,13 @@ class Pace:
         )
 
 
-def tell_batch(course: Course, cfg: Config) -> None:
+def tell_batch(schedule: Schedule, cfg: Config) -> None:
     """Logs the batch and the learning rate that follows."""
     world, batch = distributed.world_size(), cfg.train.batch_size
-    added = f" x {course.accumulate} accumulated" if course.accumulate > 1 else ""
-    scale = lr_scale(cfg.optim, course.total_batch)
+    added = f" x {schedule.accumulate} accumulated" if schedule.accumulate > 1 else ""
+    scale = lr_scale(cfg.optim, schedule.total_batch)
     logger.info(
-        f"total batch {batch} x {world}{added} = {course.total_batch}, learning rate "
+        f"total batch {batch} x {world}{added} = {schedule.total_batch}, learning rate "
         f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}"
     )
 

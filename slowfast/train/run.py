@@ -22,7 +22,7 @@ from slowfast.train.loop import train
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.optim import build_optimizer
 from slowfast.train.recipe.precision import Precision
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.weights.load import load_pretrained, load_weights
 from slowfast.weights.save import own_config, write_config
 
@@ -65,7 +65,7 @@ def train_run(
     with alone:
         start_logging(distributed.rank(), cfg.output_dir)
         # What cannot be is said before the processes connect, which wait for each other long.
-        course = _course(inputs)
+        schedule = _schedule(inputs)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -75,7 +75,7 @@ def train_run(
             build_optimizer(model, cfg.optim),
             precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
             ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
-            plan=_plan(inputs, course),
+            plan=_plan(inputs, schedule),
         )
         if resume == "auto":
             for line in restore_furthest(state, cfg.output_dir):
@@ -89,7 +89,7 @@ def train_run(
         if cfg.train.head_only:
             train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:
-            train(state, course, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+            train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:
@@ -112,24 +112,24 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
     return model
 
 
-def _course(inputs: TrainInputs) -> Course:
+def _schedule(inputs: TrainInputs) -> Schedule:
     cfg, samples = inputs.cfg, inputs.samples
     if cfg.train.head_only:
-        return Course(len(samples) * cfg.train.head_clips, None, cfg)
-    return Course(len(samples), shard_numbers(samples), cfg)
+        return Schedule(len(samples) * cfg.train.head_clips, None, cfg)
+    return Schedule(len(samples), shard_numbers(samples), cfg)
 
 
-def _plan(inputs: TrainInputs, course: Course) -> dict[str, int]:
+def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     """What the order of an epoch's clips depends on."""
     cfg, samples = inputs.cfg, inputs.samples
     plan = {
         "samples": len(samples),
         "list": zlib.crc32("\n".join(sample.path for sample in samples).encode()),
-        "total batch": course.total_batch,
+        "total batch": schedule.total_batch,
         "seed": cfg.seed,
     }
     if cfg.train.multigrid:
-        plan["multigrid"] = zlib.crc32(repr(course.phases).encode())
+        plan["multigrid"] = zlib.crc32(repr(schedule.phases).encode())
     if shard_numbers(samples):  # then the order depends on these, too
         plan["processes"] = distributed.world_size()
         plan["data.num_workers"] = cfg.data.num_workers

@@ -30,7 +30,7 @@ from slowfast.tools import write_shards
 from slowfast.train import checkpoint, folder, loop
 from slowfast.train.batches import clip_loader
 from slowfast.train.recipe.optim import build_optimizer, learning_rate
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.validate import validate
 from slowfast.weights.load import read_weights
 
@@ -105,7 +105,7 @@ def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: P
     run = checkpoint.TrainState(model, build_optimizer(model, cfg.optim))
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     with pytest.raises(checkpoint.NonFiniteError) as caught:
-        loop.train(run, Course(len(samples), None, cfg), samples, None, cfg)
+        loop.train(run, Schedule(len(samples), None, cfg), samples, None, cfg)
     message = str(caught.value)
     assert message.startswith("the loss of epoch 1, step 0 is nan, training on: ")
     assert message.count(".mp4") == 4 and str(tiny_data()) in message
@@ -284,7 +284,7 @@ def test_a_video_that_cannot_be_read_stops_training_by_name(tmp_path: Path, faul
     run = checkpoint.TrainState(model, build_optimizer(model, cfg.optim))
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     with pytest.raises(OSError, match="sp ace/köpfe.mp4"):
-        loop.train(run, Course(len(samples), None, cfg), samples, None, cfg)
+        loop.train(run, Schedule(len(samples), None, cfg), samples, None, cfg)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

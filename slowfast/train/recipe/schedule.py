@@ -1,4 +1,4 @@
-"""The course of a training run: which clips, of what size, each step is on."""
+"""The schedule of a training run: which clips, of what size, each step is on."""
 
 import functools
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Step(NamedTuple):
         return sum(map(len, self.batches))
 
 
-class Course:
+class Schedule:
     """The steps of every epoch of a run.
 
     Args:
@@ -45,7 +45,7 @@ class Course:
         self.accumulate = _accumulated_batches(cfg)
         self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
         """Clips of all processes in a step, in a phase of full size."""
-        self._schedule = expand(cfg)
+        self._expanded = expand(cfg)
         self._lengths = [self._num_steps(phase) for phase in self.phases]
 
     @property
@@ -79,7 +79,7 @@ class Course:
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The rate of a step, both from 0, for the batches that the run has."""
-        cfg = self._schedule
+        cfg = self._expanded
         rate = learning_rate(epoch + step / self.length(epoch), cfg.optim, cfg.train.epochs)
         return rate * lr_scale(cfg.optim, self.total_batch)
 
