@@ -1,8 +1,8 @@
-"""How every command starts, reports what is wrong, and ends: main.py and all tools.
+"""Runs a command, main.py or a tool: starts logging, reports errors, sets the exit status.
 
-A command ends with 0; with 1 and one line on stderr for what the user can mend; with 130 or 143
-where Ctrl-C or SIGTERM ended it. Nothing here imports Paddle: a command that needs it does so as it
-runs, once the libraries have been told to be quiet.
+The status is 0; 1, with one line on stderr, for an error that the user can fix; 130 or 143 after
+Ctrl-C or SIGTERM. Nothing here imports Paddle: a command imports it as it runs, after
+``quiet_libraries``.
 """
 
 import argparse
@@ -33,11 +33,11 @@ def program(module: str) -> str:
 
 
 def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
-    """Does the work of a command; returns its exit status.
+    """Runs the work of a command; returns its exit status.
 
     Args:
-        work: raises a UserError for what a user can mend; returns a status, or None for 0.
-        hint: what to do after an interruption; empty: nothing is kept.
+        work: returns a status, or None for 0; raises a UserError for what a user can fix.
+        hint: what to do after an interruption; empty if nothing is kept.
     """
     quiet_libraries()
     start_logging(distributed.rank())
@@ -81,7 +81,7 @@ def _failed(line: str) -> int:
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
-    """The type of a flag: a whole number from ``least`` to ``most``."""
+    """An argparse type: a whole number from ``least`` to ``most``."""
 
     def number(text: str) -> int:
         if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
@@ -93,7 +93,7 @@ def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
 
 
 def number_between(above: float, most: float, *, below: float = math.inf) -> Callable[[str], float]:
-    """The type of a flag: a number above ``above``, up to ``most`` and below ``below``."""
+    """An argparse type: a number above ``above``, up to ``most`` and below ``below``."""
 
     def number(text: str) -> float:
         try:
@@ -110,4 +110,4 @@ def number_between(above: float, most: float, *, below: float = math.inf) -> Cal
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """The description as it stands in the docstring."""
+    """Shows the description with the docstring's line breaks."""

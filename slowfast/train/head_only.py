@@ -1,4 +1,4 @@
-"""Training the classifier alone: the features of all videos are computed once, and kept.
+"""Trains only the classifier, on features of all videos that are computed once and kept.
 
 Legend: N clips, n clips of a video, C channels of the classifier's input, K classes.
 """
@@ -30,24 +30,24 @@ from slowfast.train.step import Outcome
 from slowfast.weights.systems import Tensors
 
 AT_ONCE = 4096
-"""Clips that are validated at once."""
+"""Clips per validation batch."""
 
 
 def train_head(
     state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config
 ) -> dict[str, float]:
-    """Computes the features that are not kept yet, and trains the head on them to the last epoch.
+    """Computes missing features, and trains the head on all of them to the last epoch.
 
-    All else in the network stays as it is. The processes share the features out; rank 0 trains.
+    The rest of the network does not change. All processes compute features; rank 0 trains.
     Writes a checkpoint of the whole network after the last epoch, and the best one.
 
     Returns:
-        The last validation's ``loss``, ``top1``, ``top5`` (empty without, and on other ranks).
+        The last validation's ``loss``, ``top1``, ``top5``; empty without one and on other ranks.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; nothing is written.
-        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids to
-            go on without it.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
+            allow to leave it out.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the features so far are kept.
     """
     if state.epoch >= cfg.train.epochs:
@@ -55,7 +55,7 @@ def train_head(
         return {}
     logger.info(
         f"the classifier alone is trained, on {cfg.train.head_clips} clips of each video, centre "
-        "crops: what the config says of augmentation and freezing has no effect"
+        "crops: augmentation and freezing in the config have no effect"
     )
     result: dict[str, float] = {}
     best: Tensors | None = None
@@ -77,7 +77,7 @@ def train_head(
 
 @dataclass
 class Features:
-    """The clips of a list's videos, and their classes."""
+    """Features of a list of videos, and their classes."""
 
     rows: NDArray[np.float32]
     """``[videos, n, C]``."""
@@ -86,7 +86,7 @@ class Features:
 
 
 def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
-    """The videos that could be read; None of an empty list."""
+    """The features and labels of readable videos; None if there are none."""
     pairs = [(r, s.label) for r, s in zip(rows, samples, strict=True) if r is not None]
     if not pairs:
         return None
@@ -99,7 +99,7 @@ def _fit(
     """Trains to the last epoch.
 
     Returns:
-        The last validation, and the head with the best one if there was a better one than before.
+        The last validation, and the head's weights at a new best validation, if there was one.
     """
     assert train is not None
     schedule = Schedule(train.labels.size * train.rows.shape[1], None, cfg)
@@ -124,7 +124,7 @@ def _train_epoch(
     state: TrainState, train: Features, schedule: Schedule, epoch: int, cfg: Config,
     writer: MetricWriter,
 ) -> None:  # fmt: skip
-    """An epoch over all clips, shuffled, in batches as large as the processes' together."""
+    """One epoch over all clips, shuffled, in batches of the total size of all processes."""
     head, (videos, clips, _) = state.model.head, train.rows.shape
     batches = train_batches(
         videos * clips,
@@ -161,7 +161,7 @@ def _train_epoch(
 
 @paddle.no_grad()
 def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
-    """``top1`` and ``top5`` as a test of the same views has them, and the clips' mean ``loss``."""
+    """``top1`` and ``top5`` of a test with the same views, and the clips' mean ``loss``."""
     head.eval()
     videos, clips, channels = val.rows.shape
     meter = Meter()

@@ -42,7 +42,7 @@ class Run:
     writer: MetricWriter
     learner: Learner
     stop_after: int | None
-    """Steps after which this run ends, for a quick check; None: at the last epoch."""
+    """Steps after which the run ends, for a quick check; None: after the last epoch."""
 
 
 def train(
@@ -54,15 +54,15 @@ def train(
     *,
     max_iters: int | None = None,
 ) -> dict[str, float]:
-    """Trains from where ``state`` is to the last epoch; validates if given ``val_samples``.
+    """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
     Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
-        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids
-            to go on without it.
-        KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
+            allow to leave it out.
+        KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; finished steps are saved.
     """
     tell_batch(schedule, cfg)
     if state.epoch >= schedule.epochs:
@@ -86,7 +86,7 @@ def train(
 
 
 def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
-    """Precise batch norm, checkpoint, validation, best checkpoint, where they are due."""
+    """Runs precise batch norm and validation, and saves checkpoints, each if it is due."""
     cfg, epoch = run.cfg.train, state.epoch + 1
     is_final = epoch == run.schedule.epochs
     is_last = is_final or _is_over(run, state)
@@ -95,7 +95,7 @@ def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
     is_precise = tracks and cfg.precise_bn_batches > 0
     is_precise = is_precise and (is_final or validates or epoch % cfg.precise_bn_interval == 0)
     if is_precise or validates:
-        _save(run, state)  # to go on from, before them, if what follows is interrupted or fails
+        _save(run, state)  # so that a run can continue from here if the next part fails
     if is_precise:
         _precise_bn(run, state)
     result, is_best = _validate(run, state, epoch) if validates else ({}, False)
@@ -106,7 +106,7 @@ def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
 
 
 def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
-    """Saves, and ends the run in all processes if one of them has been asked to meanwhile."""
+    """Saves; then ends the run in all processes if one of them got a signal meanwhile."""
     stop = run.learner.stop
     with stop.deferred():
         save_checkpoint(state, run.cfg, is_best=is_best)
@@ -119,7 +119,7 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
     """Validates the weights, and their average if there is one.
 
     Returns:
-        What came of the weights, and whether this is the best so far.
+        The result for the weights, and whether this is the best so far.
     """
     cfg = run.cfg
     assert run.val_samples is not None
@@ -139,7 +139,7 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
 
 
 def _precise_bn(run: Run, state: TrainState) -> None:
-    """Batch norm's statistics over clips of the epoch that is done, of full size."""
+    """Recomputes batch norm's statistics over full-size clips of the finished epoch."""
     began = time.perf_counter()
     set_splits(state.model, 1)
     _precise_statistics(run, state)
@@ -147,8 +147,8 @@ def _precise_bn(run: Run, state: TrainState) -> None:
         with state.ema.applied(keep_statistics=True):
             _precise_statistics(run, state)
     logger.info(
-        f"batch norm's statistics over {run.cfg.train.precise_bn_batches} batches a process or "
-        f"the epoch's: {duration(time.perf_counter() - began)}"
+        f"batch norm's statistics over up to {run.cfg.train.precise_bn_batches} batches a process: "
+        f"{duration(time.perf_counter() - began)}"
     )
 
 
@@ -159,7 +159,7 @@ def _precise_statistics(run: Run, state: TrainState) -> None:
     def clips() -> Iterator[paddle.Tensor]:
         keys = [[TrainKey(epoch, index) for index in batch] for batch in batches]
         for items in run.loader.run(keys):
-            # What cannot be read was told of in the epoch, or is by the next.
+            # Unreadable videos were logged in this epoch, or will be in the next.
             found = [paddle.to_tensor(c.frames) for c in items if not isinstance(c, VideoError)]
             if found:
                 yield normalize(paddle.stack(found), data.mean, data.std)
@@ -173,8 +173,8 @@ def train_epoch(run: Run, state: TrainState) -> None:
     """Trains from ``state.step`` to the end of the epoch, and logs.
 
     Raises:
-        KeyboardInterrupt: in all processes, after a step in which a signal has come to one of
-            them; it is saved.
+        KeyboardInterrupt: in all processes, after a step in which one of them got a signal; the
+            step is saved.
     """
     cfg, epoch, schedule = run.cfg, state.epoch, run.schedule
     begin, length = state.step, schedule.length(epoch)
@@ -190,7 +190,7 @@ def train_epoch(run: Run, state: TrainState) -> None:
             state.ema.update()
         pace.log(state.step, outcome, lr, reader_cost)
         state.step += 1
-        if outcome.stop:  # here, before the readers are waited for
+        if outcome.stop:  # here, before waiting for the readers
             save_checkpoint(state, cfg)
             raise run.learner.stop.error(f"{state.name} is saved")
         if _is_over(run, state):
@@ -206,7 +206,7 @@ def train_epoch(run: Run, state: TrainState) -> None:
 
 
 def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> None:
-    """Raises NonFiniteError in all processes if the loss is not finite in one of them."""
+    """Raises NonFiniteError in all processes if the loss of one is not finite."""
     if np.isfinite(outcome.loss):
         return
     files = ", ".join(run.samples[i].path for batch in step.batches for i in batch)

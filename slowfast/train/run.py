@@ -1,4 +1,4 @@
-"""Sets a training run up: network, optimizer, and the checkpoint that it goes on from."""
+"""Sets up a training run: network, optimizer, and the checkpoint to resume from."""
 
 import contextlib
 import zlib
@@ -32,9 +32,9 @@ class TrainInputs(NamedTuple):
 
     cfg: Config
     weights: str | None
-    """All of them are loaded ..."""
+    """A file whose weights are all loaded."""
     pretrained: str
-    """... or these, but for a classifier of other classes; empty: none, or a checkpoint's."""
+    """Else: a file whose classifier is left out if it has other classes; empty: none."""
     samples: list[Sample]
     val_samples: list[Sample] | None
     class_names: list[str] | None
@@ -48,23 +48,23 @@ def train_run(
     device: str = "auto",
     deterministic: bool = False,
 ) -> None:
-    """Trains into ``output_dir``, in which no other run may write meanwhile.
+    """Trains into ``output_dir``; no other run may write there meanwhile.
 
     Args:
-        resume: ``auto``, for the folder's furthest checkpoint, or a checkpoint's ``.pdparams``.
-        max_iters: steps after which it ends; None: after the last epoch.
+        resume: ``auto`` for the folder's furthest checkpoint, or a checkpoint's ``.pdparams``.
+        max_iters: steps after which the run ends; None: after the last epoch.
         device, deterministic: see ``distributed.start``.
 
     Raises:
-        UserError: the settings do not fit each other, the folder, or the machine; and as ``train``
-            and ``train_head``.
+        UserError: the settings do not fit each other, the folder or the machine; and those of
+            ``train`` and ``train_head``.
     """
     cfg = inputs.cfg
     is_writer = distributed.rank() == 0
     alone = sole_writer(Path(cfg.output_dir), "training") if is_writer else contextlib.nullcontext()
     with alone:
         start_logging(distributed.rank(), cfg.output_dir)
-        # What cannot be is said before the processes connect, which wait for each other long.
+        # Report errors before the processes connect: they wait long for each other.
         schedule = _schedule(inputs)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
@@ -83,7 +83,7 @@ def train_run(
         elif resume is not None:
             logger.info(restore(state, resume))
             if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
-                state.best_top1 = -1.0  # the best one so far stays where it is
+                state.best_top1 = -1.0  # the other folder keeps its best one
         if is_writer:
             write_config(cfg, inputs.class_names)
         if cfg.train.head_only:
@@ -93,7 +93,7 @@ def train_run(
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:
-    """The network, with its weights, and with what is not trained held fast."""
+    """The network with its weights; what is not trained is frozen."""
     cfg = inputs.cfg
     logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
     model = build_model(cfg.model, cfg.data.crop_size)
@@ -102,7 +102,7 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
     elif inputs.pretrained:
         own = own_config(inputs.pretrained)
         if own:
-            logger.info(f"network, clips and test as in {own}, but for what -c and -o say of them")
+            logger.info(f"network, clips and test as in {own}, except for what -c and -o set")
         logger.info(load_pretrained(model, inputs.pretrained))
     freeze(model, STAGES if cfg.train.head_only else cfg.train.freeze)
     if cfg.train.freeze_bn:
