@@ -13,8 +13,8 @@ from slowfast.files import locked
 class Journal:
     """A file of JSON objects with a ``key`` each; the last object of a key counts.
 
-    Lines are only appended. A line that was cut off by a crash is ignored. A context, in which no
-    other run may write the file.
+    Lines are only appended. A line that was cut off by a crash is ignored. No other run may write
+    the file until it is closed.
 
     Raises:
         FolderError: another run is writing the file.

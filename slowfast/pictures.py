@@ -14,7 +14,7 @@ SLOW, FAST = "#2b5c8a", "#e07b39"
 def learning_curve(metrics_path: Path, picture: Path) -> None:
     """Draws loss and top-1 of training and validation over the epochs, from a ``metrics.jsonl``."""
     rows = [json.loads(line) for line in metrics_path.read_text(encoding="utf-8").splitlines()]
-    train = {row["step"]: row for row in rows if row["kind"] == "train"}  # a resumed run repeats
+    train = {row["step"]: row for row in rows if row["kind"] == "train"}  # resuming repeats steps
     val = {row["step"]: row for row in rows if row["kind"] == "val"}
     steps = sorted(train)
     epochs_per_step = max(val) / train[steps[-1]]["of"]

@@ -42,10 +42,10 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
     quiet_libraries()
     start_logging(distributed.rank())
     before = {number: signal.getsignal(number) for number in INTERRUPTS}
-    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}  # nohup's
+    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}  # nohup
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for again in before:  # once is enough
+        for again in before:  # ignore further signals
             signal.signal(again, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 

@@ -20,7 +20,7 @@ METRICS = {
 
 
 def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray[np.float64]:
-    """A video's probabilities ``[K]``: the mean over views of these, or (``score``) of logits."""
+    """A video's probabilities ``[K]``, from its views' probabilities or (``score``) logits."""
     mean = scores_VK.astype(np.float64).mean(axis=0)
     if average_clips == "prob":
         return mean

@@ -122,8 +122,8 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
     other = next((v for v in videos if kept.path(v.name).exists()), None)
     if other and not (kept.folder / META).exists():
         raise FolderError(
-            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says of what "
-            "weights: name another folder"
+            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says which "
+            "weights it is from: name another folder"
         )
     return todo
 
@@ -159,7 +159,7 @@ def video_features(
 
     Raises:
         VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
-            allow to leave it out; or all are unreadable.
+            allow leaving it out; or all are unreadable.
     """
     test = dataclasses.replace(cfg.test, num_clips=cfg.train.head_clips, num_crops=1)
     cfg = dataclasses.replace(cfg, test=test)

@@ -45,7 +45,7 @@ class EpochReader:
         self._unreadable = Unreadable(cfg.data.max_errors)
 
     def read(self, steps: list[Step]) -> Iterator[tuple[Step, Work, float]]:
-        """Each step with its clips, and the seconds that it waited for them."""
+        """Yields each step with its clips, and the seconds that it waited for them."""
         batches = self._loader.run(
             [TrainKey(self._epoch, index, step.grid) for index in batch]
             for step in steps

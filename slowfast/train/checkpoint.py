@@ -187,7 +187,7 @@ def _set_velocities(state: TrainState, velocities: Tensors) -> None:
     wanted = {name: list(p.shape) for name, p in parameters.items()}
     if shapes and shapes != wanted:  # none before the first step
         odd = sorted(n for n in {*shapes, *wanted} if shapes.get(n) != wanted.get(n))
-        raise ValueError(f"the momentum of {odd[0]} and {len(odd) - 1} more")
+        raise ValueError(f"the momentum does not match {odd[0]} and {len(odd) - 1} more weights")
     state.optimizer.set_state_dict(
         {
             f"{parameters[name].name}{_VELOCITY}": paddle.to_tensor(value)

@@ -47,7 +47,7 @@ def train_head(
     Raises:
         NonFiniteError: the loss or a weight is not finite; nothing is written.
         VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
-            allow to leave it out.
+            allow leaving it out.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the features so far are kept.
     """
     if state.epoch >= cfg.train.epochs:

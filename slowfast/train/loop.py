@@ -61,7 +61,7 @@ def train(
     Raises:
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
         VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
-            allow to leave it out.
+            allow leaving it out.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; finished steps are saved.
     """
     tell_batch(schedule, cfg)

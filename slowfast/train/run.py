@@ -28,7 +28,7 @@ from slowfast.weights.save import own_config, write_config
 
 
 class TrainInputs(NamedTuple):
-    """What a training run reads before it starts."""
+    """The inputs of a training run."""
 
     cfg: Config
     weights: str | None
