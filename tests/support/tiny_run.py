@@ -7,10 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+import paddle
+from support.logging_kept import logging_kept
 from support.paths import REPOSITORY
 
+from slowfast.cli import main
 from slowfast.config import Config, load_config
 from slowfast.data import moving_shapes
+from slowfast.models import build_model
+from slowfast.train.checkpoint import TrainState, save_checkpoint
+from slowfast.train.folder import checkpoints
+from slowfast.train.recipe.optim import build_optimizer
+from slowfast.weights.save import write_config
 
 TESTS = REPOSITORY / "tests"
 LOG_DIR = "launch_log"
@@ -53,6 +61,28 @@ def write_tiny_config(folder: Path) -> Path:
 def tiny_config(folder: Path, *overrides: str) -> Config:
     """The config of ``write_tiny_config`` with overrides."""
     return load_config(write_tiny_config(folder), list(overrides))
+
+
+def fresh_state(cfg: Config) -> TrainState:
+    """The start of a run, the same each time."""
+    paddle.seed(0)
+    model = build_model(cfg.model, cfg.data.crop_size)
+    return TrainState(model, build_optimizer(model, cfg.optim))
+
+
+def save_tiny_model(cfg: Config) -> Path:
+    """An untrained network as a checkpoint with its config; returns its weights file."""
+    state = fresh_state(cfg)
+    state.epoch = 1
+    write_config(cfg)
+    save_checkpoint(state, cfg)
+    return checkpoints(cfg.output_dir)[0]
+
+
+def main_here(*flags: str | Path) -> int:
+    """Runs main.py's command line in this process, which takes less time; its exit status."""
+    with logging_kept():
+        return main.main([*map(str, flags)])
 
 
 def environment() -> dict[str, str]:
