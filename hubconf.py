@@ -11,12 +11,12 @@ import typing
 # in the package is imported there: what is missing is then named by the check of dependencies.
 import slowfast
 
-dependencies = ["numpy", "paddle", "safetensors", "visualdl", "yaml"]
+dependencies = ["numpy", "paddle", "safetensors", "yaml"]
 
 
 def _network(constructor: str, *args: typing.Any, **given: typing.Any) -> typing.Any:
     """See ``slowfast.zoo.hub.network``."""
-    if not any((pathlib.Path(folder) / "hub.py").is_file() for folder in slowfast.__path__):
+    if not any((pathlib.Path(folder) / "zoo" / "hub.py").is_file() for folder in slowfast.__path__):
         raise RuntimeError(
             f"another package of the name slowfast is in use, {list(slowfast.__path__)[0]}: load "
             "this one in a process that does not import that one"
