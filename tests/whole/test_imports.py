@@ -25,7 +25,7 @@ for name in ("visualdl", "matplotlib"):
 from slowfast.models import slowfast_r50
 import hubconf, paddle
 print(sorted(hubconf.dependencies))
-net = paddle.hub.load(".", "slowfast_r50_4x16", source="local", slow_depth=14, fast_depth=14)
+net = paddle.hub.load(".", "slowfast_r50_4x16", source="local")
 print(type(net).__name__)
 """
 
