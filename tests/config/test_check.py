@@ -81,6 +81,32 @@ def refusal(overrides: list[str]) -> str:
             ["train.freeze=[stem, res9]"],
             "train.freeze=['stem', 'res9'] may name stem, res2, res3, res4, res5",
         ),
+        (
+            ["model.num_classes=0"],
+            "model.num_classes=0 takes the number of class names in data.labels, which names no "
+            "file",
+        ),
+        (["data.crop_area=[0.5]"], "data.crop_area=[0.5] is not two rising numbers, or none"),
+        (["data.crop_area=[0, 1]"], "data.crop_area=(0.0, 1.0) must be above 0"),
+        (["data.crop_area=[1, 1.5]"], "data.crop_area=(1.0, 1.5) must be between 0 and 1"),
+        (["data.crop_aspect=[]"], "data.crop_aspect=[] is not two rising numbers"),
+        (["data.rand_augment_magnitude=10.5"], "data.rand_augment_magnitude=10.5 is above 10"),
+        (["data.read_seconds=2000000"], "data.read_seconds=2e+06 is above 1,000,000"),
+        (["train.ema=1"], "train.ema=1 is not below 1"),
+        (
+            ["train.best_by=ema"],
+            "train.best_by=ema needs an average of the weights: train.ema, such as 0.999",
+        ),
+        (
+            ["train.sync_bn=true", "data.on_error=skip"],
+            "train.sync_bn needs batches of one size in all processes: data.on_error=raise or "
+            "substitute",
+        ),
+        (
+            ["train.head_only=true", "train.mixup=0.2", "train.amp=O1"],
+            "train.head_only=True trains the classifier on features that are computed once: leave "
+            "out train.mixup, train.amp",
+        ),
         (["optim.grad_clip=-1"], "optim.grad_clip=-1.0 must not be negative"),
         (["seed=18446744073709551616"], "seed=18446744073709551616 does not fit into 64 bits"),
     ],
