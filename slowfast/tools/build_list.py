@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slowfast.cli.command import number_between, run
+from slowfast.cli.command import number_between, program, run
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample, class_folders, list_videos
 from slowfast.data.shards import labelled_videos
 from slowfast.files import write_whole
@@ -39,7 +39,7 @@ class Found(NamedTuple):
     missing: list[str]
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr if the lists cannot be built, and then none is written."""
     args = parse_args(argv)
     return run(lambda: args.build(args), hint="")
@@ -316,9 +316,9 @@ def _text_of(rows: list[str]) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """``build``, the function of the kind, and what that reads."""
-    prog = "python -m slowfast.tools.build_list"
+    prog = program("slowfast.tools.build_list")
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
     parser = argparse.ArgumentParser(prog=prog, description=about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
@@ -368,4 +368,4 @@ def _split(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

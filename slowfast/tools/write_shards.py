@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import run, whole_number
+from slowfast.cli.command import program, run, whole_number
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
 from slowfast.files import atomic, sole_writer, write_whole
@@ -34,7 +34,7 @@ class Packed(NamedTuple):
     video: ShardVideo
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr."""
     args = parse_args(argv)
     return run(lambda: write_shards(args.list, args.dst, args.root, args.megabytes, args.seed))
@@ -126,8 +126,8 @@ def _write_shard(path: Path, shard: list[Packed]) -> None:
             archive.addfile(info, io.BytesIO(text))
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    prog = "python -m slowfast.tools.write_shards"
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    prog = program("slowfast.tools.write_shards")
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=_Help)
     parser.add_argument("list", metavar="LIST", type=Path, help="the list of the videos")
     parser.add_argument("dst", metavar="DST", type=Path, help="the folder of the shards")
@@ -142,4 +142,4 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
