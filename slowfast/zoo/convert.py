@@ -11,7 +11,7 @@ from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
 from slowfast.weights.save import write_pickles
 from slowfast.zoo.architecture import Settings
-from slowfast.zoo.cache import file_digest
+import pooch
 from slowfast.zoo.catalogue import fetch, find
 from slowfast.zoo.origin import Home, home_settings
 
@@ -114,7 +114,7 @@ def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
     """The config, with where it comes from."""
     lines = [
         one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
-        f"source      {one_line(src.name)}, SHA-256 {file_digest(src)}",
+        f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}",
         *rows,
     ]
     return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)
