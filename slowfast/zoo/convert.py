@@ -3,6 +3,8 @@
 import shlex
 from pathlib import Path
 
+import pooch
+
 from slowfast.config import Config, ConfigError, config_of, dump_changes
 from slowfast.data.labels import read_labels
 from slowfast.files import atomic
@@ -11,7 +13,6 @@ from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
 from slowfast.weights.save import write_pickles
 from slowfast.zoo.architecture import Settings
-import pooch
 from slowfast.zoo.catalogue import fetch, find
 from slowfast.zoo.origin import Home, home_settings
 

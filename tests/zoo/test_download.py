@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import os
 import resource
 import selectors
 import shutil
@@ -14,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -422,9 +421,7 @@ def test_a_full_disk(server: Server, tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (CUT, before[1]))
     try:
-        with pytest.raises(
-            DownloadError, match="net.pth cannot be written .*: File too large"
-        ):
+        with pytest.raises(DownloadError, match="net.pth cannot be written .*: File too large"):
             download(f"{server.url}/net.pth", folder=tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
