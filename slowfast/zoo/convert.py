@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pooch
 
-from slowfast.config import Config, ConfigError, config_of, dump_changes
+from slowfast.config import Config, dump_changes
 from slowfast.data.labels import read_labels
 from slowfast.files import atomic
 from slowfast.models.variants import build_model
@@ -14,7 +14,7 @@ from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
 from slowfast.weights.save import write_pickles
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.catalogue import fetch, find
-from slowfast.zoo.origin import Home, home_settings
+from slowfast.zoo.origin import Home, home_config
 
 
 def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
@@ -41,11 +41,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     if published is not None:
         given = published.settings | given
     checkpoint = read_checkpoint(src)
-    try:
-        home = home_settings(checkpoint, given)
-        cfg = config_of(home.settings)
-    except (WeightsError, ConfigError) as error:
-        raise type(error)(f"weights {src}: {one_line(error)}") from error
+    home, cfg = home_config(checkpoint, given)
     if cfg.data.labels:
         read_labels(cfg.data.labels, cfg.model.num_classes)
     model = build_model(cfg.model, cfg.data.crop_size)
