@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from slowfast import distributed
-from slowfast.cli.command import GOES_ON, number_between, run, whole_number
+from slowfast.cli.command import GOES_ON, NO_PADDLE, number_between, program, run, whole_number
 from slowfast.errors import UserError
 from slowfast.signals import INTERRUPTS, Terminated
 
@@ -55,7 +55,36 @@ def test_what_to_do_after_an_interruption(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == "interrupted (go on so)\ninterrupted\n"
 
 
-@pytest.mark.parametrize("error", [AssertionError("an invariant"), RuntimeError("of Paddle")])
+def test_paddle_is_the_users_to_install(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(raising(ModuleNotFoundError("No module", name="paddle"))) == 1
+    assert capsys.readouterr().err == f"{NO_PADDLE}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "module", "name"),
+    [
+        ("/a/main.py", "slowfast", "main.py"),
+        ("/usr/bin/slowfast", "slowfast", "slowfast"),
+        ("/a/slowfast/__main__.py", "slowfast", "python -m slowfast"),
+        ("slowfast-build-list", "slowfast.tools.build_list", "slowfast-build-list"),
+        ("build_list.py", "slowfast.tools.build_list", "python -m slowfast.tools.build_list"),
+    ],
+)
+def test_a_command_is_called_as_it_was_typed(
+    typed: str, module: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [typed])
+    assert program(module) == name
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AssertionError("an invariant"),
+        RuntimeError("of Paddle"),
+        ModuleNotFoundError("of ours", name="slowfast.x"),
+    ],
+)
 def test_our_own_faults_are_not_hidden(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         run(raising(error))

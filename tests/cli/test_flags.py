@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from slowfast.cli.flags import is_training, overrides, parse_args
-from slowfast.cli.run_config import DEFAULT_CONFIG
 from slowfast.config import Config, load_config
+from slowfast.config.built_in import DEFAULT_CONFIG
 
 
 def parse(*flags: str) -> dict[str, Any]:

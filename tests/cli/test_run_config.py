@@ -7,8 +7,9 @@ from support.small_run import SMALL, refusal, touch_videos
 
 from slowfast.cli.flags import parse_args
 from slowfast.cli.inputs import read_inputs
-from slowfast.cli.run_config import DEFAULT_CONFIG, class_names, config_for, starts_anew
+from slowfast.cli.run_config import class_names, config_for, starts_anew
 from slowfast.config import Config, load_config
+from slowfast.config.built_in import DEFAULT_CONFIG
 
 
 @pytest.mark.parametrize("mode", [[], ["--test", "-w", "w.pdparams"], ["--infer", "a", "-w", "w"]])

@@ -24,7 +24,7 @@ for name in ("visualdl", "matplotlib"):
     sys.modules[name] = None
 from slowfast.models import slowfast_r50
 import hubconf, paddle
-print(sorted(hubconf.dependencies))
+print([name for name in ("visualdl", "matplotlib") if name in hubconf.dependencies])
 net = paddle.hub.load(".", "slowfast_r50_4x16", source="local")
 print(type(net).__name__)
 """
@@ -47,4 +47,4 @@ def test_help_waits_for_no_large_library() -> None:
 
 
 def test_networks_and_hub_need_neither_visualdl_nor_matplotlib() -> None:
-    assert said_by(WITHOUT)[-2:] == ["['numpy', 'paddle', 'safetensors', 'yaml']", "SlowFast"]
+    assert said_by(WITHOUT)[-2:] == ["[]", "SlowFast"]
