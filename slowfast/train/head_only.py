@@ -126,13 +126,9 @@ def _train_epoch(
 ) -> None:  # fmt: skip
     """One epoch over all clips, shuffled, in batches of the total size of all processes."""
     head, (videos, clips, _) = state.model.head, train.rows.shape
+    size = schedule.total_batch
     batches = train_batches(
-        videos * clips,
-        sizes=[schedule.total_batch],
-        seed=cfg.seed,
-        epoch=epoch,
-        rank=0,
-        world_size=1,
+        videos * clips, sizes=[size], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
     )
     words = np.random.SeedSequence([Stream.DROPOUT, cfg.seed, epoch]).generate_state(1)
     paddle.seed(int(words[0]))
