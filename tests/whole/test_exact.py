@@ -1,14 +1,15 @@
 """However a run is shared out over processes, or interrupted, it comes to the same."""
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tiny_run import REPOSITORY, environment, main_py, tiny_data, write_tiny_config
+from support.paths import REPOSITORY
+from support.processes import free_ports
+from support.tiny_run import environment, main_here, main_py, tiny_data, write_tiny_config
 
 from slowfast.train.folder import checkpoints
 from slowfast.weights.load import read_weights
@@ -49,7 +50,7 @@ def assert_same_weights(one: Tensors, other: Tensors, tolerance: float = 0.0) ->
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one process with batches of 8."""
     folder = folder_with_config(tmp_path_factory.mktemp("exact"), "alone")
-    done = main_py(*EXACT, "train.batch_size=8", cwd=folder)
+    done = main_here(*EXACT, "train.batch_size=8", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -66,7 +67,7 @@ def test_two_processes_have_the_losses_of_one(tmp_path: Path, alone: Path) -> No
 def test_accumulated_batches_have_the_losses_of_one(tmp_path: Path, alone: Path) -> None:
     folder = folder_with_config(tmp_path, "accumulated")
     flags = ["train.batch_size=2", "train.global_batch_size=8"]
-    done = main_py(*EXACT, *flags, cwd=folder)
+    done = main_here(*EXACT, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "total batch 2 x 1 x 4 accumulated = 8, learning rate 0.1 x 0.125" in done.stdout
     np.testing.assert_allclose(losses(folder), losses(alone), rtol=1e-5)
@@ -77,9 +78,7 @@ def test_accumulated_batches_have_the_losses_of_one(tmp_path: Path, alone: Path)
 def test_two_launchers_have_the_losses_of_one(tmp_path: Path, alone: Path) -> None:
     """Two machines, but for the network between them."""
     folder = folder_with_config(tmp_path, "launchers")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     command = [
         sys.executable, "-m", "paddle.distributed.launch", "--nnodes", "2",
         "--master", f"127.0.0.1:{port}", "--nproc_per_node", "1",
@@ -105,12 +104,12 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     flags += ["train.mixup=0.4", "train.cutmix=1", "data.rand_augment=2", "data.erase=0.5"]
     folders = [folder_with_config(tmp_path, name) for name in ("first", "second")]
     for folder in folders:
-        done = main_py(*flags, cwd=folder)
+        done = main_here(*flags, cwd=folder)
         assert done.returncode == 0, done.stderr
     assert_same_weights(weights(folders[0]), weights(folders[1]))
     other = folder_with_config(tmp_path, "other")
     flags[flags.index("7")] = "8"
-    assert main_py(*flags, cwd=other).returncode == 0
+    assert main_here(*flags, cwd=other).returncode == 0
     name = "s5.pathway0_res0.branch1.weight"
     assert not np.array_equal(weights(other)[name], weights(folders[0])[name])
 
@@ -145,11 +144,11 @@ def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(
     flags = ["-c", "tiny.yaml", "-o", "train.log_interval=1", *overrides]
     flags += [f"data.train_list={thrice_the_videos(tmp_path)}"] if overrides is ALL else []
     whole, parts = (folder_with_config(tmp_path, name) for name in ("whole", "parts"))
-    done = main_py(*flags, cwd=whole)
+    done = main_here(*flags, cwd=whole)
     assert done.returncode == 0, done.stderr
-    assert main_py(*flags, "--max_iters", str(steps), cwd=parts).returncode == 0
+    assert main_here(*flags, "--max_iters", str(steps), cwd=parts).returncode == 0
     assert "_step_" in checkpoints(str(parts / "out"))[0].stem, "not in mid-epoch"
-    done = main_py(*flags, "--resume", "auto", cwd=parts)
+    done = main_here(*flags, "--resume", "auto", cwd=parts)
     assert done.returncode == 0, done.stderr
     assert losses(parts) == losses(whole)
     assert_same_weights(weights(whole), weights(parts))
@@ -160,9 +159,9 @@ def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(
 def test_another_multigrid_schedule_does_not_go_on_within_an_epoch(tmp_path: Path) -> None:
     folder = folder_with_config(tmp_path, "run")
     flags = ["-c", "tiny.yaml", "-o", *MULTIGRID]
-    assert main_py(*flags, "--max_iters", "1", cwd=folder).returncode == 0
+    assert main_here(*flags, "--max_iters", "1", cwd=folder).returncode == 0
     before = (folder / "out" / "config.yaml").read_text()
-    again = main_py(*flags, "train.multigrid_epoch_factor=3", "--resume", "auto", cwd=folder)
+    again = main_here(*flags, "train.multigrid_epoch_factor=3", "--resume", "auto", cwd=folder)
     assert again.returncode == 1
     assert "it stopped within an epoch of " in again.stderr
     assert (folder / "out" / "config.yaml").read_text() == before
@@ -170,9 +169,9 @@ def test_another_multigrid_schedule_does_not_go_on_within_an_epoch(tmp_path: Pat
 
 def test_an_average_begins_with_the_weights_of_a_run_that_had_none(tmp_path: Path) -> None:
     folder = folder_with_config(tmp_path, "run")
-    assert main_py("-c", "tiny.yaml", "-o", "train.epochs=1", cwd=folder).returncode == 0
+    assert main_here("-c", "tiny.yaml", "-o", "train.epochs=1", cwd=folder).returncode == 0
     flags = ["--resume", "auto", "--max_iters", "7", "-o", "train.ema=0.5", "optim.base_lr=0.0001"]
-    done = main_py("-c", "tiny.yaml", *flags, cwd=folder)
+    done = main_here("-c", "tiny.yaml", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     first = read_weights(folder / "out" / "SlowFast_epoch_000001.pdparams")
     last, average = weights(folder), weights(folder, "_ema")

@@ -1,13 +1,12 @@
 """Fine-tuning: what a run takes over from the weights it starts from, and the three commands."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import paddle
 import pytest
-from support.tiny_run import REPOSITORY, tiny_data
+from support.paths import REPOSITORY
+from support.tiny_run import tiny_data
 
 from slowfast.cli import main, run_config
 from slowfast.cli.flags import parse_args
@@ -16,6 +15,8 @@ from slowfast.data.lists import read_list
 from slowfast.data.moving_shapes import CLASS_NAMES
 from slowfast.models.variants import build_model
 from slowfast.weights import save
+
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 FINETUNE = str(REPOSITORY / "configs/recognition/slowfast/finetune.yaml")
 
@@ -30,18 +31,6 @@ data:
 test: {short_side: 32, crop_size: 32, num_clips: 2, average_clips: score}
 output_dir: pretrained
 """
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs in ``tmp_path``, and leaves logging as it was."""
-    monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("slowfast")
-    before = logger.handlers, logger.level, logger.propagate
-    yield
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers, logger.level, logger.propagate = before
 
 
 def write_pretrained(path: str, *overrides: str, beside: str = "config.yaml") -> Config:

@@ -4,18 +4,20 @@ The fixture and how it was made: golden/make_pytorchvideo_logits.py. The weights
 tensors' names (golden/name_seeded.py), so this also pins every name and layout of our state dict.
 """
 
+import functools
 import json
 from typing import Any
 
 import numpy as np
 import paddle
 import pytest
-from golden.name_seeded import seeded_clip
-from name_seeded import name_seeded
+from golden.name_seeded import name_seeded, seeded_clip
 from support.filled import fill
 from support.paths import GOLDEN
 
 import slowfast.models
+from slowfast.models import slowfast as network
+from slowfast.models.slowfast import VideoClassifier
 
 FIXTURE = json.loads((GOLDEN / "pytorchvideo_logits.json").read_text())
 # Logits have a standard deviation of 1.4 to 2.0. With another rule for the slow frames they move
@@ -41,14 +43,22 @@ def test_name_seeded_draws_what_the_fixture_was_made_with(probe: dict[str, Any])
     np.testing.assert_allclose(values.ravel()[:4], probe["values"], rtol=1e-6)
 
 
+@functools.lru_cache(maxsize=1)
+def filled(constructor: str) -> VideoClassifier:
+    """A network with the weights of its tensors' names; the last one is kept for the next case."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "initialize", lambda model: None)  # all of it is overwritten
+        model: VideoClassifier = getattr(slowfast.models, constructor)()
+    model.eval()
+    fill(model)
+    return model
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_those_of_pytorchvideo(case: dict[str, Any]) -> None:
-    model = getattr(slowfast.models, case["constructor"])()
-    model.eval()
+    model = filled(case["constructor"])
     trainable = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
     assert sum(parameter.size for parameter in trainable) == case["trainable_params"]
-
-    fill(model)
     clip_NCTHW = paddle.to_tensor(seeded_clip(case["clip_seed"], case["clip_shape"]))
     with paddle.no_grad():
         logits_NK = model(clip_NCTHW).numpy()

@@ -1,0 +1,162 @@
+"""One step: the same weights however its clips are shared out, and what ends it ends it in all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+from numpy.typing import NDArray
+from support.tiny_run import fresh_state, run_script, tiny_config, write_tiny_config
+
+from slowfast import distributed
+from slowfast.config import Config, load_config
+from slowfast.data.clips.datasets import Clip
+from slowfast.data.clips.sampling import Grid
+from slowfast.data.video.reader import VideoError
+from slowfast.models.freeze import freeze_batch_norm
+from slowfast.signals import Stop
+from slowfast.train.checkpoint import TrainState
+from slowfast.train.recipe.precision import Precision
+from slowfast.train.step import Learner, Outcome, Work, train_step
+
+Weights = dict[str, NDArray[np.float32]]
+Share = tuple[list[list[int]], int]
+"""Of a process: the clips of each batch, and how many there should be."""
+
+OVERRIDES = ["data.on_error=skip", "model.dropout=0"]
+
+
+def clips() -> list[Clip]:
+    """Seven of noise."""
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (7, 8, 32, 32, 3), np.uint8)
+    return [Clip(frame, int(k), 0) for frame, k in zip(frames, rng.integers(0, 24, 7), strict=True)]
+
+
+def begin(cfg: Config) -> tuple[TrainState, Learner]:
+    state = fresh_state(cfg)
+    freeze_batch_norm(state.model)  # its statistics would be those of each batch
+    state.model.train()
+    several = distributed.world_size() > 1
+    model = paddle.DataParallel(state.model) if several else state.model
+    return state, Learner(model, state.optimizer, Precision("off", "bfloat16"), Stop(), cfg)
+
+
+def step(learner: Learner, share: Share, error: VideoError | None = None) -> Outcome:
+    batches, wanted = share
+    work = Work([[clips()[i] for i in batch] for batch in batches], wanted, Grid(8, 32), error)
+    return train_step(learner, work, 0.5, 0, 0)
+
+
+def after_step(cfg: Config, share: Share) -> Weights:
+    state, learner = begin(cfg)
+    outcome = step(learner, share)
+    assert outcome.clips == 7 and outcome.is_taken and not outcome.stop
+    return {name: value.numpy() for name, value in state.model.state_dict().items()}
+
+
+PLAIN: Share = ([[0, 1, 2, 3, 4, 5, 6]], 7)
+ALONE: dict[str, Share] = {
+    "one left out": ([[0, 1, 2, 3, 4, 5, 6]], 8),
+    "accumulated": ([[0, 1, 2, 3], [4, 5, 6], []], 12),
+}
+OF_TWO: dict[str, list[Share]] = {
+    "two processes": [([[0, 1, 2, 3]], 4), ([[4, 5, 6]], 4)],
+    "two processes, accumulated": [([[0, 1], [2, 3], [4]], 6), ([[5, 6]], 6)],
+    "one has none": [([[0, 1, 2], [3, 4, 5, 6]], 8), ([[], []], 8)],
+}
+
+PROCESSES = """
+import json, sys
+import numpy as np
+from slowfast import distributed
+from slowfast.config import load_config
+from train import test_step as here
+
+distributed.start("cpu", seed=0)
+cfg = load_config("tiny.yaml", here.OVERRIDES)
+for name, shares in here.OF_TWO.items():
+    after = here.after_step(cfg, shares[distributed.rank()])
+    if distributed.rank() == 0:
+        np.savez(f"{name}.npz", **after)
+here.ends_in_all(cfg)
+"""
+
+
+def ends_in_all(cfg: Config) -> None:
+    """In a process of two: an error that the second has, and a signal that it gets."""
+    is_second = distributed.rank() == 1
+    _, learner = begin(cfg)
+    learner.stop.signal = 15 if is_second else 0
+    assert step(learner, ([[0, 1]], 2)).stop
+    with pytest.raises(VideoError, match="a.mp4: cut off"):
+        step(learner, ([[0]], 1), VideoError("a.mp4: cut off") if is_second else None)
+    print(json.dumps("all ended"))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    return after_step(tiny_config(tmp_path_factory.mktemp("plain"), *OVERRIDES), PLAIN)
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Weights], list[str]]:
+    """By two processes, one step after another; and what the processes said."""
+    folder = tmp_path_factory.mktemp("two")
+    write_tiny_config(folder)
+    said = run_script(PROCESSES, cwd=folder, processes=2)
+    return {name: dict(np.load(folder / f"{name}.npz")) for name in OF_TWO}, said
+
+
+@pytest.mark.parametrize("name", [*ALONE, *OF_TWO])
+def test_clips_count_alike_however_they_are_shared_out(
+    name: str, tmp_path: Path, plain: Weights, of_two: Any
+) -> None:
+    """Batches whose gradients are added up, processes, and clips that are left out."""
+    cfg = tiny_config(tmp_path, *OVERRIDES)
+    found = of_two[0][name] if name in OF_TWO else after_step(cfg, ALONE[name])
+    for key, value in plain.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+    start = fresh_state(cfg).model.head.projection.weight.numpy()
+    assert np.abs(plain["head.projection.weight"] - start).max() > 0.01
+
+
+def test_an_error_or_a_signal_of_one_process_counts_in_all(of_two: Any) -> None:
+    for text in of_two[1]:
+        assert text.endswith('"all ended"\n')
+
+
+def test_a_step_without_any_clip_is_none(tmp_path: Path) -> None:
+    state, learner = begin(tiny_config(tmp_path, *OVERRIDES))
+    before = {name: value.numpy() for name, value in state.model.state_dict().items()}
+    outcome = step(learner, ([[], []], 4))
+    assert outcome == Outcome(0.0, 0.0, 0.0, 0, False, 0.0, False)
+    for name, value in state.model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
+    assert state.model.training
+
+
+def test_a_loss_that_is_not_finite_leaves_the_weights(tmp_path: Path) -> None:
+    state, learner = begin(tiny_config(tmp_path, *OVERRIDES))
+    state.model.head.projection.bias.set_value(paddle.full([24], float("inf")))
+    before = state.model.head.projection.weight.numpy()
+    outcome = step(learner, PLAIN)
+    assert not np.isfinite(outcome.loss) and not np.isfinite(outcome.own_loss)
+    assert not outcome.is_taken
+    np.testing.assert_array_equal(state.model.head.projection.weight.numpy(), before)
+    assert all(p.grad is None or not p.grad.numpy().any() for p in state.model.parameters())
+
+
+def test_what_a_step_draws_is_a_function_of_its_place(tmp_path: Path) -> None:
+    cfg = load_config(write_tiny_config(tmp_path), ["train.mixup=0.5", "model.dropout=0.5"])
+
+    def loss(epoch: int, number: int) -> float:
+        _, learner = begin(cfg)
+        work = Work([clips()], 7, Grid(8, 32), None)
+        return train_step(learner, work, 0.5, epoch, number).loss
+
+    first = loss(1, 2)
+    assert first == loss(1, 2)
+    assert len({first, loss(1, 3), loss(2, 2)}) == 3

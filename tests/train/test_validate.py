@@ -1,0 +1,84 @@
+"""Validation: each sample once, and those that cannot be read left out or the end of it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.tiny_run import fresh_state, tiny_config
+
+from slowfast.data.clips.datasets import Clip
+from slowfast.data.lists import Sample, read_list
+from slowfast.data.video.reader import VideoError
+from slowfast.log import logger
+from slowfast.train.batches import clip_loader
+from slowfast.train.validate import validate
+
+
+class FakeLoader:
+    """Yields clips, and an error in the place of some."""
+
+    def __init__(self, *gone: int) -> None:
+        self.gone = gone
+
+    def run(self, batches: Iterable[Sequence[int]]) -> Any:
+        for keys in batches:
+            yield [
+                VideoError(f"{i}.mp4: cut off")
+                if i in self.gone
+                else Clip(np.full((8, 32, 32, 3), 30 * i, np.uint8), i, i)
+                for i in keys
+            ]
+
+
+def validate_without(folder: Path, *gone: int, on_error: str) -> dict[str, float]:
+    """The validation of six videos, of which these cannot be read."""
+    cfg = tiny_config(folder, f"data.on_error={on_error}", "train.batch_size=2")
+    loader: Any = FakeLoader(*gone)
+    return validate(fresh_state(cfg).model, loader, [Sample(f"{i}.mp4", 0) for i in range(6)], cfg)
+
+
+@pytest.mark.parametrize("on_error", ["skip", "substitute"])
+def test_unreadable_videos_are_left_out(
+    tmp_path: Path, on_error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(logger, "warning", told.append)
+    everything = validate_without(tmp_path, on_error=on_error)
+    assert everything["seen"] == 6 and told == []
+    result = validate_without(tmp_path, 1, 2, 3, on_error=on_error)  # one whole batch among them
+    assert result["seen"] == 3
+    assert told == [
+        *(f"unreadable: {i}.mp4: cut off" for i in (1, 2, 3)),
+        "validation: over 3 of 6 videos",
+    ]
+    others = validate_without(tmp_path, 0, 4, 5, on_error=on_error)
+    halves = (result["loss"] + others["loss"]) / 2
+    assert halves == pytest.approx(everything["loss"], rel=1e-5)
+    with pytest.raises(VideoError) as caught:
+        validate_without(tmp_path, *range(6), on_error=on_error)
+    assert str(caught.value) == (
+        "none of the 6 validation videos could be read (first: 0.mp4: cut off)"
+    )
+
+
+def test_one_that_cannot_be_read_ends_it_where_the_config_says_so(tmp_path: Path) -> None:
+    with pytest.raises(VideoError) as caught:
+        validate_without(tmp_path, 2, 4, on_error="raise")
+    assert str(caught.value) == "2.mp4: cut off"
+
+
+def test_batches_and_readers_change_nothing_and_it_trains_on(tmp_path: Path) -> None:
+    found = []
+    for keys in (["train.batch_size=1", "data.num_workers=0"], ["train.batch_size=3"]):
+        cfg = tiny_config(tmp_path, *keys)
+        model, samples = fresh_state(cfg).model, read_list(cfg.data.val_list, cfg.data.root, 24)
+        before = {name: value.numpy() for name, value in model.state_dict().items()}
+        with clip_loader([], samples, cfg) as loader:
+            found.append(validate(model, loader, samples, cfg))
+        assert model.training
+        for name, value in model.state_dict().items():
+            np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
+    assert found[0]["seen"] == 7
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
