@@ -122,7 +122,7 @@ def published_like(settings: Settings) -> list[tuple[str, int, int]]:
     kind = tuple(settings.get(key) for key in keys)
     found = [place for place, other in OTHERS.items() if other == kind]
     for name, network in VARIANTS.items():
-        for given in ({}, *(weights.arguments for weights in network.weights.values())):
+        for given in ({}, *(weights.arguments for weights in network.weights)):
             own = network.arguments | given
             if kind == (*network.depths, own["fusion_kernel"], own.get("temporal_blocks", ())):
                 found.append((name, network.alpha, network.num_frames))

@@ -88,10 +88,10 @@ def test_every_constructor_is_an_entry_point() -> None:
 def test_help_tells_what_a_user_needs(name: str) -> None:
     text = " ".join(paddle.hub.help(str(REPOSITORY), name, source="local").split())
     variant = VARIANTS[name]
-    official, weights = next(iter(variant.weights.items()))
+    official = variant.weights[0]
     assert text.startswith(f"{variant.about} Its official weights are ")
-    assert official.partition("/")[0] in text.lower()
-    assert f"top-1 {weights.top1:.2f}." in text
+    assert official.name.partition("/")[0] in text.lower()
+    assert f"top-1 {official.top1:.2f}." in text
     assert f"{variant.num_classes} with fresh weights." in text
     for word in ("[N, 3, T, H, W]", "pretrained:", "num_classes:", "net.eval()", "0.225", "0.406"):
         assert word in text

@@ -90,7 +90,7 @@ def like(name: str, **given: Any) -> ModelConfig:
 NETWORKS = {
     (name, *weights.arguments.items()): (name, weights.arguments)
     for name, variant in VARIANTS.items()
-    for weights in variant.weights.values()
+    for weights in variant.weights
 }
 
 

@@ -44,7 +44,7 @@ def test_a_row_for_each_file_and_the_official_ones_in_bold() -> None:
     rows = weights().splitlines()
     assert [re.findall(r"\w+/\w+", row)[0] for row in rows[2:]] == list(CATALOGUE)
     assert [row.startswith("| **`") for row in rows[2:]] == [
-        name == next(iter(VARIANTS[row.constructor].weights)) for name, row in CATALOGUE.items()
+        name == VARIANTS[row.constructor].weights[0].name for name, row in CATALOGUE.items()
     ]
     file = CATALOGUE["mmaction2/slowfast_r101_8x8x1_256e"].weights
     assert (
