@@ -39,9 +39,8 @@ calls the network, and PySlowFast has no part in it."""
 FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
 """What nobody but the user may know."""
 
-
 OTHERS = {("8x8", 4, 32): (101, 101, 5, (3, 4, 6, 3))}
-"""What ``published_like`` knows beside our table: with this one PySlowFast begins AVA."""
+"""Networks that ``published_like`` knows beside our table: PySlowFast begins AVA with this one."""
 
 
 class Home(NamedTuple):
