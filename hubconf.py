@@ -68,13 +68,12 @@ def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing
 
         return network(name, pretrained, num_classes, **given)
 
-    official, weights = next(iter(variant.weights.items()))
     load.__name__ = load.__qualname__ = name
     load.__doc__ = _HELP.format(
         about=variant.about,
-        system=_SYSTEMS[official.partition("/")[0]],
+        system=_SYSTEMS[variant.weights[0].name.partition("/")[0]],
         data=_DATA[variant.labels],
-        top1=weights.top1,
+        top1=variant.weights[0].top1,
         classes=variant.num_classes,
     )
     return load

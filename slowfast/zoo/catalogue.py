@@ -25,9 +25,9 @@ class Published(NamedTuple):
 
 
 CATALOGUE = {
-    name: Published(constructor, weights)
+    weights.name: Published(constructor, weights)
     for constructor, variant in VARIANTS.items()
-    for name, weights in variant.weights.items()
+    for weights in variant.weights
 }
 
 

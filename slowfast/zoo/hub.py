@@ -47,8 +47,8 @@ def network(
     build = CONSTRUCTORS[constructor]
     if not pretrained:
         return build(**given)
-    names = VARIANTS[constructor].weights
-    source = next(iter(names)) if pretrained is True else pretrained
+    names = [weights.name for weights in VARIANTS[constructor].weights]
+    source = names[0] if pretrained is True else pretrained
     published = find(source)
     if published is not None and published.constructor != constructor:
         raise WeightsError(

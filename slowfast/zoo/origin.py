@@ -39,9 +39,8 @@ calls the network, and PySlowFast has no part in it."""
 FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
 """What nobody but the user may know."""
 
-
 OTHERS = {("8x8", 4, 32): (101, 101, 5, (3, 4, 6, 3))}
-"""What ``published_like`` knows beside our table: with this one PySlowFast begins AVA."""
+"""Networks that ``published_like`` knows beside our table: PySlowFast begins AVA with this one."""
 
 
 class Home(NamedTuple):
@@ -122,7 +121,7 @@ def published_like(settings: Settings) -> list[tuple[str, int, int]]:
     kind = tuple(settings.get(key) for key in keys)
     found = [place for place, other in OTHERS.items() if other == kind]
     for name, network in VARIANTS.items():
-        for given in ({}, *(weights.arguments for weights in network.weights.values())):
+        for given in ({}, *(weights.arguments for weights in network.weights)):
             own = network.arguments | given
             if kind == (*network.depths, own["fusion_kernel"], own.get("temporal_blocks", ())):
                 found.append((name, network.alpha, network.num_frames))

@@ -30,7 +30,7 @@ def weights() -> str:
     ]
     for name, (constructor, file) in CATALOGUE.items():
         network = VARIANTS[constructor]
-        bold = "**" if name == next(iter(network.weights)) else ""
+        bold = "**" if name == network.weights[0].name else ""
         cost = [f"{number:.2f}" for number in file.cost or network.cost]
         scores, source = (
             (str(file.top1), str(file.top5)),

@@ -10,7 +10,7 @@ import slowfast.models
 from slowfast.config import load_config
 from slowfast.models import SlowFast
 from slowfast.models.cost import count_parameters, summarize
-from slowfast.models.published import OPENMMLAB, VARIANTS
+from slowfast.models.published import OPENMMLAB, VARIANTS, Variant, Weights
 
 # Constructor, its arguments, trainable parameters, 1e9 multiply-adds at 224.
 NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
@@ -32,7 +32,7 @@ def test_parameters_and_multiply_adds_of_every_network(
     name: str, given: dict[str, Any], params: int, gmacs: float
 ) -> None:
     variant = VARIANTS[name]
-    files = [weights for weights in variant.weights.values() if weights.arguments == given]
+    files = [weights for weights in variant.weights if weights.arguments == given]
     assert files
     with paddle.LazyGuard():  # of which the shapes alone are needed
         net = getattr(slowfast.models, name)(**given)
@@ -54,7 +54,7 @@ def test_no_network_is_without_a_row_above() -> None:
     used = [
         (name, weights.arguments)
         for name, variant in VARIANTS.items()
-        for weights in variant.weights.values()
+        for weights in variant.weights
     ]
     counted = [(name, given) for name, given, *_ in NETWORKS]
     assert all(row in counted for row in used)
@@ -74,15 +74,12 @@ def test_a_network_is_called_what_it_is(name: str) -> None:
     assert set(variant.arguments) <= set(inspect.signature(SlowFast).parameters)
 
 
-FILES = [
-    (constructor, name) for constructor, variant in VARIANTS.items() for name in variant.weights
-]
+FILES = [(variant, weights) for variant in VARIANTS.values() for weights in variant.weights]
 
 
-@pytest.mark.parametrize(("constructor", "name"), FILES)
-def test_a_file_is_where_and_what_its_name_says(constructor: str, name: str) -> None:
-    variant = VARIANTS[constructor]
-    weights = variant.weights[name]
+@pytest.mark.parametrize(("variant", "weights"), FILES, ids=[file.name for _, file in FILES])
+def test_a_file_is_where_and_what_its_name_says(variant: Variant, weights: Weights) -> None:
+    name = weights.name
     system = name.partition("/")[0]
     ends = {"paddlevideo": ".pdparams", "pytorchvideo": ".pyth", "pyslowfast": ".pkl",
             "mmaction2": f"-{weights.sha256}.pth"}  # fmt: skip
@@ -97,5 +94,5 @@ def test_a_file_is_where_and_what_its_name_says(constructor: str, name: str) -> 
 
 
 def test_no_name_and_no_url_stands_twice() -> None:
-    urls = [VARIANTS[constructor].weights[name].url for constructor, name in FILES]
-    assert len({name for _, name in FILES}) == len(set(urls)) == len(FILES) == 22
+    names, urls = {file.name for _, file in FILES}, {file.url for _, file in FILES}
+    assert len(names) == len(urls) == len(FILES) == 22
