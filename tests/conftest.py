@@ -31,9 +31,7 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture
-def own_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_it_was: None
-) -> Path:
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_it_was: None) -> Path:
     """Runs in ``tmp_path``, and leaves logging as it was."""
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,7 +1,7 @@
 """The published networks and their weights, in one table: a new one is a row here.
 
 From it come the constructors (``variants.py``), the names that weights have and the entry points of
-paddle.hub (``zoo``, ``hubconf.py``), and the tables of docs/zoo.md (``zoo/tables.py``).
+paddle.hub (``zoo``, ``hubconf.py``), and the tables of docs/zoo.md (``docs/zoo_tables.py``).
 """
 
 from typing import Any, NamedTuple

@@ -5,8 +5,8 @@ import typing
 
 import pytest
 
+from docs.config_page import meanings
 from slowfast.config import Config, load_config
-from slowfast.config.document import meanings
 
 SECTIONS = [Config, *(type(getattr(Config(), field.name)) for field in dataclasses.fields(Config)
                       if field.default is dataclasses.MISSING)]  # fmt: skip

@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.tiny_run import fresh_state, main_here, main_py, save_tiny_model, tiny_config, tiny_data
+from support.tiny_run import (
+    fresh_state,
+    main_here,
+    main_py,
+    save_tiny_model,
+    tiny_config,
+    tiny_data,
+)
 
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos

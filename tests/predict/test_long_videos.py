@@ -100,9 +100,7 @@ def test_readers_and_chunks_change_nothing(tmp_path: Path) -> None:
     assert one.keys() == three.keys() == set(range(5))
     for index, rows in one.items():
         np.testing.assert_array_equal(rows["start"], three[index]["start"])
-        np.testing.assert_allclose(
-            rows["features"], three[index]["features"], rtol=1e-4, atol=1e-5
-        )
+        np.testing.assert_allclose(rows["features"], three[index]["features"], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="readers need shared memory")
@@ -149,7 +147,9 @@ class FakeLoader:
             return None
         frames, seconds = np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 2))
         share = (key.number + 1) / length
-        return ClipChunk(frames, np.zeros((1, 1), np.int64), seconds, share, key.number == length - 1)
+        return ClipChunk(
+            frames, np.zeros((1, 1), np.int64), seconds, share, key.number == length - 1
+        )
 
 
 @pytest.mark.parametrize("readers", [0, 1, 2, 3, 7])

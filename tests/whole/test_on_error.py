@@ -106,9 +106,7 @@ def test_an_epoch_of_which_nothing_can_be_read_is_an_error(tmp_path: Path, proce
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_what_ends_training_is_named_whichever_process_reads_it(
-    tmp_path: Path, rank: int
-) -> None:
+def test_what_ends_training_is_named_whichever_process_reads_it(tmp_path: Path, rank: int) -> None:
     write_tiny_config(tmp_path)
     (tmp_path / "empty.mp4").touch()
     lines = (tiny_data() / "train.list").read_text().splitlines()

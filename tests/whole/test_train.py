@@ -76,9 +76,7 @@ def test_two_processes_share_the_work_and_agree(of_two: tuple[Path, str]) -> Non
     assert alone["loss"] == pytest.approx(last["loss"], rel=1e-4)
 
 
-def test_frozen_stages_stay_and_the_others_learn(
-    of_two: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_frozen_stages_stay_and_the_others_learn(of_two: tuple[Path, str], tmp_path: Path) -> None:
     state = fresh_state(tiny_config(tmp_path)).model.state_dict()
     weights = read_weights(of_two[0] / "out" / "SlowFast_epoch_000002.pdparams")
     for name, value in weights.items():

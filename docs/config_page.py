@@ -1,4 +1,4 @@
-"""docs/config.md, made from the schema: ``python -m slowfast.config.document > docs/config.md``."""
+"""docs/config.md, made from the schema: ``python -m docs.config_page > docs/config.md``."""
 
 import ast
 import dataclasses
@@ -18,7 +18,7 @@ these defaults. A list is written `[a, b]`. Some settings depend on each other; 
 not fit is refused with what is allowed. More about them: [running](running.md),
 [training](training.md), [data](data.md).
 
-`python -m slowfast.config.document > docs/config.md` makes this page from
+`python -m docs.config_page > docs/config.md` makes this page from
 `slowfast/config/schema.py`.
 """
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from support.paths import REPOSITORY
 
+from docs.config_page import page
 from slowfast.config import Config, load_config
-from slowfast.config.document import page
 
-HOW = "python -m slowfast.config.document > docs/config.md"
+HOW = "python -m docs.config_page > docs/config.md"
 
 
 def rows() -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """The tables of docs/zoo.md, made from the published networks.
 
-``python -m slowfast.zoo.tables``, in the repository, writes them anew between the pages' marks.
+``python -m docs.zoo_tables``, in the repository, writes them anew between the pages' marks.
 """
 
 import re

@@ -5,10 +5,10 @@ import re
 import pytest
 from support.paths import REPOSITORY
 
+from docs.zoo_tables import PAGES, filled, networks, weights
 from slowfast.models.published import VARIANTS
 from slowfast.zoo.catalogue import CATALOGUE
 from slowfast.zoo.origin import HABITS
-from slowfast.zoo.tables import PAGES, filled, networks, weights
 
 ZOO = (REPOSITORY / "docs" / "zoo.md").read_text(encoding="utf-8")
 
@@ -16,7 +16,7 @@ ZOO = (REPOSITORY / "docs" / "zoo.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_pages_are_up_to_date(page: str) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
-    assert filled(text) == text, "make them anew: python -m slowfast.zoo.tables"
+    assert filled(text) == text, "make them anew: python -m docs.zoo_tables"
 
 
 def test_the_page_has_both_tables() -> None:
