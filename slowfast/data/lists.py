@@ -167,8 +167,8 @@ def class_folders(root: Path) -> dict[str, list[str]]:
         if path.is_dir() and path.name[0] != ".":
             found[path.name], others = list_videos(path, deep=False)
             left_out += [f"{path.name}/{name}" for name in others]
-        elif path.is_dir() or path.name.lower().endswith(VIDEO_ENDINGS):  # not our own lists
-            left_out.append(path.name)
+        elif path.is_dir() or path.name.lower().endswith(VIDEO_ENDINGS):  # not the lists beside
+            left_out.append(path.name + "/" * path.is_dir())
     tell_left_out(root, left_out)
     return found
 
@@ -184,7 +184,8 @@ def videos_below(folder: str | Path) -> list[str]:
 def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]]:
     """The videos in a folder, by their paths from there, and what is left out, both in order.
 
-    A video is a file, not hidden, whose name has one of ``VIDEO_ENDINGS``; links are followed.
+    A video is a file, not hidden, whose name has one of ``VIDEO_ENDINGS``; links are followed. What
+    is left out ends with ``/`` if it is a folder.
 
     Args:
         deep: also look in the folders below, except hidden ones; else all folders are left out.
@@ -204,13 +205,13 @@ def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]
         with os.scandir(place) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 path, is_hidden = os.path.join(below, entry.name), entry.name[0] == "."
-                if entry.is_dir():
-                    (waiting if deep and not is_hidden else left_out).append(path)
-                elif is_hidden or not entry.is_file():
-                    left_out.append(path)
+                if entry.is_dir() and deep and not is_hidden:
+                    waiting.append(path)
+                elif entry.is_dir():
+                    left_out.append(f"{path}/")
                 else:
-                    is_video = entry.name.lower().endswith(VIDEO_ENDINGS)
-                    (found if is_video else left_out).append(path)
+                    is_video = entry.name.lower().endswith(VIDEO_ENDINGS) and entry.is_file()
+                    (found if is_video and not is_hidden else left_out).append(path)
     return sorted(found), sorted(left_out)
 
 

@@ -22,9 +22,9 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from slowfast.cli.command import number_between, run
+from slowfast.cli.command import Help, number_between, run
 from slowfast.data.lists import (
     VIDEO_ENDINGS,
     ListError,
@@ -43,11 +43,8 @@ SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
-class Found(NamedTuple):
-    """What there is of the videos that a data set names, and the names of what there is not."""
-
-    samples: list[Sample]
-    missing: list[str]
+Rows = list[tuple[str, Sample | None]]
+"""The videos that a data set names: a name, and the sample, or None where the video is missing."""
 
 
 def main(argv: list[str]) -> int:
@@ -89,8 +86,8 @@ def build_folder(args: argparse.Namespace) -> None:
         absent = [name for name in labels if not by_class.get(name)]
         if absent:
             print(f"{split}: no video of {', '.join(absent)}")
-        samples = [Sample(path.as_posix(), label) for path, label in paths]
-        lists[args.out / f"{split}.list"] = Found(samples, [])
+        rows: Rows = [(path.name, Sample(path.as_posix(), label)) for path, label in paths]
+        lists[args.out / f"{split}.list"] = rows
     _write(lists, args.out / "labels.txt", labels)
 
 
@@ -101,20 +98,20 @@ def build_ucf101(args: argparse.Namespace) -> None:
     testlist01.txt, 'ApplyEyeMakeup/v_x.avi'. Labels become 0-based.
     """
     index = args.split_dir / "classInd.txt"
-    rows = [line.partition(" ") for _, line in lines_of(index)]
-    classes = _numbered([(name.strip(), number) for number, _, name in rows], index, first=1)
+    pairs = [line.partition(" ") for _, line in lines_of(index)]
+    classes = _numbered([(name.strip(), number) for number, _, name in pairs], index, first=1)
     lists = {}
     for name, prefix in (("train", "trainlist"), ("val", "testlist")):
         source = args.split_dir / f"{prefix}{args.split:02d}.txt"
-        found = []
+        rows = []
         for line_number, line in lines_of(source):
             path, _, number = line.partition(" ")
             where = f"{source}:{line_number}"
             label = _label(path.partition("/")[0], classes, where)
             if number and number.strip() != str(label + 1):
                 raise ListError(f"{where}: {line!r}, but {index} gives that class {label + 1}")
-            found.append((path, Sample(path, label) if (args.root / path).is_file() else None))
-        lists[args.out / f"{name}.list"] = _some(found, source, args.root)
+            rows.append((path, Sample(path, label) if (args.root / path).is_file() else None))
+        lists[args.out / f"{name}.list"] = _some(rows, source, args.root)
     _write(lists, args.out / "labels.txt", list(classes))
 
 
@@ -137,16 +134,15 @@ def build_kinetics(args: argparse.Namespace) -> None:
     def videos(folder: str) -> dict[str, str]:
         return _by_stem(args.root, left_out, folder) if (args.root / folder).is_dir() else {}
 
-    found = []
+    rows = []
     for name, stems, where in clips:
         label = _label(name, classes, where)
         folders = (name, name.replace(" ", "_"), name.replace("_", " "))
         places = [*map(videos, dict.fromkeys(folders)), in_root]
         paths = (place[stem] for place in places for stem in stems if stem in place)
-        sample = next((Sample(path, label) for path in paths), None)
-        found.append((f"{name}/{stems[0]}", sample))
+        rows.append((f"{name}/{stems[0]}", next((Sample(path, label) for path in paths), None)))
     tell_left_out(args.root, left_out)
-    lists = {args.out: _some(found, args.csv, args.root)}
+    lists = {args.out: _some(rows, args.csv, args.root)}
     _write(lists, None if args.labels else Path(f"{args.out}.labels"), names)
 
 
@@ -161,7 +157,7 @@ def build_sthv(args: argparse.Namespace) -> None:
     left_out: list[str] = []
     videos = _by_stem(args.root, left_out)
     tell_left_out(args.root, left_out)
-    found = []
+    rows = []
     for number, entry in enumerate(_json(args.split_json, list), 1):
         where = f"{args.split_json}: entry {number}"
         if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
@@ -172,8 +168,8 @@ def build_sthv(args: argparse.Namespace) -> None:
         if not sample and (args.root / name).is_dir():
             num_frames = _num_pictures(args.root / name)
             sample = Sample(name, label, num_frames) if num_frames else None
-        found.append((name, sample))
-    lists = {args.out: _some(found, args.split_json, args.root)}
+        rows.append((name, sample))
+    lists = {args.out: _some(rows, args.split_json, args.root)}
     _write(lists, Path(f"{args.out}.labels"), list(classes))
 
 
@@ -185,14 +181,14 @@ def build_shards(args: argparse.Namespace) -> None:
     """
     named = (p for p in args.root.rglob("*") if fnmatch.fnmatchcase(p.name, args.pattern))
     tars = sorted(path for path in named if path.is_file())
-    samples = []
+    rows: Rows = []
     for tar in tars:
         where = tar.relative_to(args.root).as_posix()
-        videos = labelled_videos(str(tar), VIDEO_ENDINGS)
-        samples += [Sample(f"{where}/{video.name}", video.label) for video in videos]
-    if not samples:
+        for video in labelled_videos(str(tar), VIDEO_ENDINGS):
+            rows.append((video.name, Sample(f"{where}/{video.name}", video.label)))
+    if not rows:
         raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
-    _write({args.out: Found(samples, [])}, None, [])
+    _write({args.out: rows}, None, [])
 
 
 def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
@@ -221,11 +217,8 @@ def _by_stem(root: Path, left_out: list[str], folder: str = "") -> dict[str, str
     Adds to ``left_out`` what is no video; folders are not, as a data set's file names them.
     """
     names, others = list_videos(root / folder, deep=False)
-    left_out += [
-        os.path.join(folder, name)
-        for name in others
-        if name[0] == "." or not (root / folder / name).is_dir()
-    ]
+    meant = [name for name in others if name[0] == "." or not name.endswith("/")]
+    left_out += [os.path.join(folder, name) for name in meant]
     return {name.rpartition(".")[0]: os.path.join(folder, name) for name in names}
 
 
@@ -281,35 +274,32 @@ def _label(name: str, classes: dict[str, int], where: str) -> int:
     return classes[name]
 
 
-def _some(rows: list[tuple[str, Sample | None]], source: Path, root: Path) -> Found:
-    """What there is, and what there is not, of a data set's videos: of rows (name, sample)."""
-    found = Found([s for _, s in rows if s], [name for name, sample in rows if not sample])
-    if not found.samples:
-        example = f", such as {found.missing[0]}" if found.missing else ""
+def _some(rows: Rows, source: Path, root: Path) -> Rows:
+    """The rows as they are; ListError if no video is there."""
+    if not any(sample for _, sample in rows):
+        example = f", such as {rows[0][0]}" if rows else ""
         raise ListError(f"{root}: none of the {len(rows):,} videos of {source}{example}")
-    return found
+    return rows
 
 
-def _write(lists: dict[Path, Found], labels: Path | None, classes: list[str]) -> None:
+def _write(lists: dict[Path, Rows], labels: Path | None, classes: list[str]) -> None:
     """Writes each list and what it misses, and the class names unless the user gave them."""
-    texts = {labels: classes} if labels else {}
-    for path, (samples, missing) in lists.items():
+    texts, said = {labels: classes} if labels else {}, []
+    for path, rows in lists.items():
+        samples = [sample for _, sample in rows if sample]
         fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
+        missing = [name for name, sample in rows if not sample]
         texts[path] = [separator_of(path).join(map(str, row)) for row in fields]
         texts[Path(f"{path}.missing")] = missing  # none removes an earlier run's
+        note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
+        said.append(f"{path}: {len(samples):,} of {len(rows):,} videos found{note}")
     for line in itertools.chain.from_iterable(texts.values()):
         if line.splitlines() != [line.strip()] or line.encode(errors="ignore").decode() != line:
-            raise ListError(
-                f"{line!r} has a line break, an outer space or bytes that are not UTF-8"
-            )
+            what = "a line break, an outer space or bytes that are not UTF-8"
+            raise ListError(f"{line!r} has {what}")
     for path, lines in texts.items():
         write_lines(path, lines)
-    for path, (samples, missing) in lists.items():
-        there = f"{len(samples):,} of {len(samples) + len(missing):,} videos found"
-        note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
-        print(f"{path}: {there}{note}")
-    if labels:
-        print(f"{labels}: {len(classes):,} classes")
+    print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -325,7 +315,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
             name,
             help=what.partition("\n")[0].replace("%", "%%"),
             description=f"{what}\n\nexample:\n  {prog} {name} {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
         )
         added.set_defaults(build=build)
         added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
@@ -336,12 +326,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     folder = kind("folder", build_folder, "data/my --out data/my")
     named = "NAME=SUBFOLDER"
     folder.add_argument("--split", metavar=named, type=_split, action="append", default=[])
-    folder.add_argument(
-        "--val-share",
-        metavar="SHARE",
-        type=number_between(0, 1, below=1),
-        help="of each class for val.list, such as 0.2",
-    )
+    folder.add_argument("--val-share", metavar="SHARE", type=number_between(0, 1, below=1),
+                        help="of each class for val.list, such as 0.2")  # fmt: skip
     ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
     ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path)
     ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True)
