@@ -39,6 +39,12 @@ def error(capsys: pytest.CaptureFixture[str], *args: object) -> str:
     return text
 
 
+def left_out(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is said of files and folders that are left out, without the reasons."""
+    rows = (line.rpartition(": hidden") for line in capsys.readouterr().out.splitlines())
+    return [start for start, found, _ in rows if found]
+
+
 def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, int, int | None]]:
     """What training would read, by paths from root."""
     read = read_list(str(path), str(root), num_classes)
@@ -49,7 +55,9 @@ def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, int, in
 # ---------------------------------------------------------------------------- class folders
 
 
-def test_class_folders_are_numbered_in_code_point_order(tmp_path: Path) -> None:
+def test_class_folders_are_numbered_in_code_point_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = make(
         tmp_path / "my videos",
         *("été/b 2.MP4", "été/a.avi", "été/.hidden.avi", "été/notes.txt"),
@@ -65,6 +73,7 @@ def test_class_folders_are_numbered_in_code_point_order(tmp_path: Path) -> None:
     labels = read_labels(str(tmp_path / "out/labels.txt"), 3)
     assert labels == ["Zumba", "riding a bike", "été"]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["all.list", "labels.txt"]
+    assert left_out(capsys) == [f"{root}: 4 left out (.cache/, ...)"]
 
 
 @pytest.mark.parametrize("folders", [("training", "validation"), ("train", "val")])
@@ -129,7 +138,7 @@ def test_videos_are_split_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for share in ("0", "1", "-0.2", "half", "nan"):
         with pytest.raises(SystemExit):
             build("folder", root, "--out", root, f"--val-share={share}")
-        assert f"{share} is not between 0 and 1" in capsys.readouterr().err
+        assert f"{share!r} is not a number above 0 and below 1" in capsys.readouterr().err
 
 
 def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,7 +199,7 @@ def test_ucf101_labels_start_from_0(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("classInd.txt", "1 Archery\n3 Bowling\n", "classInd.txt: not one class for each number"),
         ("classInd.txt", "1 Archery\n2 Archery\n", "classInd.txt: not one class for each number"),
         ("testlist02.txt", "Archery/gone.avi\n", "such as Archery/gone.avi"),
-        ("testlist02.txt", "", "none of the 0 videos"),
+        ("testlist02.txt", "", "testlist02.txt: the list is empty"),
     ],
 )
 def test_ucf101_files_that_are_wrong(
@@ -237,6 +246,20 @@ def test_kinetics_finds_the_usual_layouts(
     assert names == ["abseiling", "cooking, fast", "riding a bike", "zumba"]
     said = f"{out}: 4 of 5 videos found; 1 missing, listed in {missing}\n"
     assert said in capsys.readouterr().out
+
+
+def test_kinetics_tells_once_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(
+        tmp_path / "val",
+        *("riding a bike/-aaaaaaaaaa.mp4", "riding a bike/.bbbbbbbbbbb.mp4", "abseiling/notes.txt"),
+        *("abseiling/.bbbbbbbbbbb.mp4", "zumba/deep/eeeeeeeeeee.mp4", ".hidden/x.mp4", ".y.mp4"),
+    )
+    table = write(tmp_path / "v.csv", HEADER + ROWS)
+    assert build("kinetics", root, table, "--out", tmp_path / "out") == 0
+    assert samples(tmp_path / "out", root, 4) == [("riding a bike/-aaaaaaaaaa.mp4", 2, None)]
+    assert left_out(capsys) == [f"{root}: 5 left out (.hidden/, ...)"]
 
 
 def test_kinetics_by_the_users_class_names(
@@ -296,14 +319,17 @@ def test_something_something_videos_and_frame_folders(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frames = [f"8/img_{i:05d}.jpg" for i in (1, 2, 3)]
-    root = make(tmp_path / "videos", "7.webm", *frames, "8/notes.txt", "9/notes.txt")
+    others = ("8/notes.txt", "8/.a.jpg", "9/notes.txt", ".10.webm", "10.txt", ".11/1.jpg")
+    root = make(tmp_path / "videos", "7.webm", *frames, *others)
     assert build(*sthv(tmp_path, TEMPLATES, SPLIT)) == 0
     assert samples(tmp_path / "train.list", root, 2) == [("7.webm", 0, None), ("8", 1, 3)]
     assert read_list(str(tmp_path / "train.list"), "", 2)[1] == Sample("8", 1, 3)
     assert (tmp_path / "train.list.missing").read_text() == "9\n10\n"
     names = read_labels(str(tmp_path / "train.list.labels"), 2)
     assert names == ["Holding something next to something", "Pushing something"]
-    assert "2 of 4 videos found; 2 missing" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 of 4 videos found; 2 missing" in out
+    assert f"{root}: 3 left out (.10.webm, ...): hidden" in out
 
 
 @pytest.mark.parametrize(

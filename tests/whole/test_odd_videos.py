@@ -4,7 +4,6 @@ Every test runs with each decoder.
 """
 
 import itertools
-import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +12,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.videos import SIZE, numbered_picture, read_numbers, write_h264
+from support.videos import (
+    SIZE,
+    numbered_picture,
+    read_numbers,
+    rewrite,
+    shown_at,
+    storage,
+    turn_clockwise,
+    write_h264,
+)
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
@@ -58,20 +66,6 @@ def write(path: Path, **options: Any) -> Path:
     return write_h264(path, pictures, **options)
 
 
-def rewrite(source: Path, path: Path, change: Callable[[int], int], **options: str) -> Path:
-    """Copies a video without decoding, with each packet's times changed."""
-    import av
-
-    with av.open(str(source)) as old, av.open(str(path), "w", options=options) as new:
-        stream = new.add_stream_from_template(old.streams.video[0])
-        for packet in old.demux(video=0):
-            if packet.size:
-                packet.pts, packet.dts = change(packet.pts), change(packet.dts)
-                packet.stream = stream
-                new.mux(packet)
-    return path
-
-
 @pytest.mark.parametrize("b_frames", [0, 3])
 @pytest.mark.parametrize("gop", [1, 8, 30, 250])
 def test_keyframe_spacing(
@@ -91,14 +85,6 @@ def test_open_gop(tmp_path: Path, open_again: Callable[[Path], Reader], ending: 
         time < keyframes[1] for time, _ in stored[stored.index((keyframes[1], True)) :]
     )
     check_identity(lambda: open_again(path), [*range(NUM_FRAMES)])
-
-
-def storage(path: Path) -> list[tuple[int, bool]]:
-    """Of each packet in the file's order: when it is shown, and whether it is a keyframe."""
-    import av
-
-    with av.open(str(path)) as container:
-        return [(p.pts, p.is_keyframe) for p in container.demux(video=0) if p.size]
 
 
 def test_refresh_without_keyframes(tmp_path: Path, open_again: Callable[[Path], Reader]) -> None:
@@ -138,15 +124,6 @@ def test_variable_frame_rate(
     gaps = {round(1000 * gap) for gap in np.diff(shown_at(path))}
     assert {33, 67} <= gaps
     check_identity(lambda: open_again(path), [*range(NUM_FRAMES)])
-
-
-def shown_at(path: Path) -> list[float]:
-    """When the frames are shown, in seconds."""
-    import av
-
-    with av.open(str(path)) as container:
-        unit = float(container.streams.video[0].time_base or 0)
-        return [time * unit for time, _ in sorted(storage(path))]
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".ts"])
@@ -212,15 +189,6 @@ def test_rotation(tmp_path: Path, open_again: Callable[[Path], Reader], degrees:
     turn_clockwise(path, degrees)
     assert open_again(path).frames(np.arange(2)).shape == (2, 48, 64, 3)
     check_identity(lambda: open_again(path), [*range(NUM_FRAMES)])
-
-
-def turn_clockwise(path: Path, degrees: int) -> None:
-    """Overwrites the track's matrix (ISO 14496-12, 8.3.2)."""
-    content = bytearray(path.read_bytes())
-    cos, sin = ((0, 1), (-1, 0), (0, -1))[degrees // 90 - 1]
-    matrix = [one << 16 for one in (cos, sin, 0, -sin, cos, 0, 0, 0)] + [1 << 30]
-    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, *matrix)
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(

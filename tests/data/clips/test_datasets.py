@@ -353,7 +353,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     real_decoded, real_picture = pyav._decoded, pyav.PyAVReader._picture
     monkeypatch.setattr(cv2, "VideoCapture", CountingCapture)
     monkeypatch.setattr(av, "open", counting_open)
-    monkeypatch.setattr(pyav_reader, "_decoded", counting_decoded)
+    monkeypatch.setattr(pyav, "_decoded", counting_decoded)
     monkeypatch.setattr(pyav.PyAVReader, "_picture", counting_picture)
     return counts
 
