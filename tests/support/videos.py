@@ -1,7 +1,7 @@
 """Small real video files for the tests, whose frame i shows the number i."""
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from slowfast.data.lists import Sample
+from slowfast.data.video.open import open_video
 
 Picture = NDArray[np.uint8]
 """RGB ``[H, W, 3]``."""
@@ -154,3 +157,18 @@ def turn_clockwise(path: Path, degrees: int) -> None:
     matrix = [one << 16 for one in (cos, sin, 0, -sin, cos, 0, 0, 0)] + [1 << 30]
     struct.pack_into(">9i", content, content.index(b"tkhd") + 44, *matrix)
     path.write_bytes(content)
+
+
+def moving(size: tuple[int, int] = (192, 128), count: int = 20) -> Iterator[Picture]:
+    """Colours that change smoothly from place to place and with time."""
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    for number in range(count):
+        bands = (np.sin((x + 3 * number) / 20), np.cos((y - number) / 15), np.sin((x + y) / 30))
+        yield (127.5 + 110 * np.stack(bands, axis=2)).astype(np.uint8)
+
+
+def numbers_of(path: Path) -> list[int]:
+    """The numbers that a video's frames show."""
+    reader = open_video(Sample(str(path)), "", 0)
+    return read_numbers(reader.frames(np.arange(reader.num_frames)))
