@@ -61,12 +61,24 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 def reader_at(process: subprocess.Popen[str], video: Path) -> int:
     """The child process of a tool that has this file open, once one has."""
 
-    def found() -> list[int]:
-        files = {pid: Path(f"/proc/{pid}/fd").glob("*") for pid in children(process)}
-        return [pid for pid, fds in files.items() if str(video) in map(os.path.realpath, fds)]
+    found: list[int] = []
 
-    wait_until(lambda: process.poll() is None and found())
-    return found()[0]
+    def is_found() -> bool:
+        assert process.poll() is None, "the tool has ended"
+        found[:] = [pid for pid in children(process) if str(video) in open_files(pid)]
+        return bool(found)
+
+    wait_until(is_found)
+    return found[0]
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open."""
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):  # closed by now
+            found.add(os.readlink(path))
+    return found
 
 
 def is_running(pid: int) -> bool:

@@ -13,8 +13,10 @@ import pytest
 from support.video_tools import (
     is_running,
     lines,
+    num_lines,
     reader_at,
     start,
+    wait_until,
     write_hanging,
     write_list,
 )
@@ -62,20 +64,13 @@ def journal(source: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_frame_folders_become_videos(source: Path) -> None:
-    write_frames(source / "frames", moving(count=20))
-    write_frames(source / "counted", [numbered_picture(n) for n in range(12)])
-    write_list(source, "counted 9 5", "frames 20 3")
-    assert prepare(source, "--frame-fps", 15, "--crf", 4) == 0
+    write_frames(source / "frames", [numbered_picture(n) for n in range(12)])
+    write_list(source, "frames 9 5")
+    assert prepare(source, "--frame-fps", 15) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["counted.mp4 5", "frames.mp4 3"]
-    assert numbers_of(new / "counted.mp4") == [*range(9)]
-    reader = open_video(Sample(str(new / "frames.mp4")), "", 0)
-    assert (reader.num_frames, reader.fps) == (20, 15)
-    shown = reader.frames(np.arange(20)).astype(float)
-    assert abs(np.mean(shown - np.stack([*moving(count=20)]))) < 1.5, "brighter or darker"
-    made = journal(source)["frames.mp4"]
-    assert made["psnr"] > 33
-    assert made["source_bytes"] == sum(f.stat().st_size for f in (source / "frames").iterdir())
+    assert lines(new / "train.list") == ["frames.mp4 5"]
+    assert numbers_of(new / "frames.mp4") == [*range(9)]
+    assert open_video(Sample(str(new / "frames.mp4")), "", 0).fps == 15
 
 
 def test_what_is_told(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,13 +139,13 @@ def test_a_bad_video_is_left_out(source: Path, capsys: pytest.CaptureFixture[str
     write_list(source, "bad.mp4 0", "a.mp4 1", "gone.mp4 0", "hang.mp4 0")
     new = source.parent / "new"
     reasons = new / "train.list.failed"
-    error = error_of(capsys, source, "--seconds", 2)
+    error = error_of(capsys, source, "--seconds", 1)
     assert error == f"error: 3 of 4 videos failed, see {reasons}\n"
     assert lines(new / "train.list") == ["a.mp4 1"]
     assert sorted(lines(reasons)) == [
         f"{source}/bad.mp4: not a video that OpenCV can open",
         f"{source}/gone.mp4: No such file or directory",
-        f"{source}/hang.mp4: not read within 2 s",
+        f"{source}/hang.mp4: not read within 1 s",
     ]
     assert {path.name for path in new.iterdir()} == {
         "a.mp4", "prepared.jsonl", "train.list", "train.list.failed",
@@ -160,27 +155,32 @@ def test_a_bad_video_is_left_out(source: Path, capsys: pytest.CaptureFixture[str
     assert not reasons.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_goes_on(
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_within_a_video_goes_on(
     source: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_numbered_video(source / "first.mp4", 10)
-    hanging = write_hanging(source / "second.mp4")
-    path = write_list(source, "first.mp4 0", "second.mp4 1")
+    long = source / "long.mp4"
+    long.write_text("ffconcat version 1.0\n" + 1000 * "file first.mp4\n")
+    path = write_list(source, "first.mp4 0", "long.mp4 1")
     new = source.parent / "new"
     with start("prepare_videos", path, new, "--workers", 1) as process:
-        child = reader_at(process, hanging)
+        child = reader_at(process, new / f".partial/{reader_at(process, long)}.mp4")
         process.send_signal(number)
         _, error = process.communicate()
-    assert process.returncode == 128 + number
-    assert error == "interrupted (the same command goes on from here)\n"
-    assert not is_running(child)
-    assert {path.name for path in new.iterdir()} == {"first.mp4", "prepared.jsonl"}
-    hanging.unlink()
-    write_numbered_video(hanging, 10)
+    wait_until(lambda: not is_running(child))
+    assert num_lines(new / "prepared.jsonl") == 1
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number
+        assert error == "interrupted (the same command goes on from here)\n"
+        assert {path.name for path in new.iterdir()} == {"first.mp4", "prepared.jsonl"}
+    write_numbered_video(long, 10)
     assert prepare(source) == 0
-    assert lines(new / "train.list") == ["first.mp4 0", "second.mp4 1"]
+    assert lines(new / "train.list") == ["first.mp4 0", "long.mp4 1"]
     assert "1 of 2 videos are prepared already\n" in capsys.readouterr().out
+    assert {path.name for path in new.iterdir()} == {
+        "first.mp4", "long.mp4", "prepared.jsonl", "train.list",
+    }  # fmt: skip
 
 
 def test_full_disk_leaves_no_part_of_a_video(source: Path) -> None:
