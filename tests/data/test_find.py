@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from support.videos import numbered_picture, write_frames
 
-from slowfast.data import lists
 from slowfast.data.find import (
     find_listed,
     find_videos,
@@ -15,6 +14,7 @@ from slowfast.data.find import (
 )
 from slowfast.data.labels import find_labels
 from slowfast.data.lists import ListError, Sample
+from slowfast.log import logger
 
 PATTERN = "img_{:05d}.jpg"
 
@@ -35,7 +35,7 @@ def found(*paths: object, root: Path | None = None) -> list[tuple[str, str]]:
 def test_videos_of_folders_at_any_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make(tmp_path / "r", "b/2.mp4", "1.AVI", "b/c/.3.mp4", "b/.d/4.mp4", "notes.txt")
     said: list[str] = []
-    monkeypatch.setattr(lists.logger, "info", said.append)
+    monkeypatch.setattr(logger, "info", said.append)
     expected = [(f"{root}/1.AVI", "1.AVI"), (f"{root}/b/2.mp4", "b/2.mp4")]
     assert found(root) == found(f"{root}/") == expected
     assert len(said) == 2 and said[0].startswith(f"{root}: 3 left out (b/.d/, ...)")

@@ -17,6 +17,7 @@ from slowfast.data.lists import (
     tell_left_out,
     videos_below,
 )
+from slowfast.log import logger
 
 ROOT = "/videos"
 
@@ -205,7 +206,7 @@ def test_a_frame_folder_without_frames_is_refused(tmp_path: Path) -> None:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the logger is given."""
     lines: list[str] = []
-    monkeypatch.setattr(lists.logger, "info", lines.append)
+    monkeypatch.setattr(logger, "info", lines.append)
     return lines
 
 

@@ -3,7 +3,9 @@
 import csv
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.video_tools import (
@@ -140,7 +142,7 @@ def test_a_file_that_leads_to_an_exception_is_bad(
     for name in ("good.mp4", "odd.mp4"):
         write_numbered_video(tmp_path / name, 5)
 
-    def fail(self: pyav.PyAVReader) -> None:
+    def fail(self: pyav.PyAVReader) -> Iterator[Any]:
         if self.path.endswith("odd.mp4"):
             raise ZeroDivisionError("no\nrate")
         return every_frame(self)

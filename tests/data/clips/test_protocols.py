@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import cv2
