@@ -42,9 +42,10 @@ class Journal:
             OSError: the disk is full, or similar; what was written before stays.
         """
         self.done[key] = {"key": key, **entry}
-        line = json.dumps(self.done[key]).encode() + b"\n"
+        line = b"\n" * self._is_torn + json.dumps(self.done[key]).encode() + b"\n"
+        self._is_torn = True  # until all of it is written
         try:
-            if self._file.write(b"\n" + line if self._is_torn else line) < len(line):
+            if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error

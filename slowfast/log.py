@@ -76,10 +76,13 @@ def quiet_libraries() -> None:
     """Hides what a user can do nothing about; our own messages name the file and the remedy.
 
     Paddle's: that there is no ccache, batch norm's note in training, notes of its C++ part.
-    OpenCV's and FFmpeg's: why a file cannot be opened.
+    OpenCV's and FFmpeg's: why a file cannot be opened. Also for the commands that this one starts.
     """
-    warnings.filterwarnings("ignore", message="No ccache found")
-    warnings.filterwarnings("ignore", message="When training, we now always track global mean")
+    ignored = ("No ccache found", "When training, we now always track global mean")
+    for message in ignored:
+        warnings.filterwarnings("ignore", message=message)
+    here = [f"ignore:{message.partition(',')[0]}:UserWarning" for message in ignored]
+    os.environ.setdefault("PYTHONWARNINGS", ",".join(here))
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

@@ -10,6 +10,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
@@ -18,6 +19,17 @@ from slowfast.log import quiet_libraries, start_logging
 from slowfast.signals import INTERRUPTS, Terminated
 
 GOES_ON = "the same command goes on from here"
+NO_PADDLE = (
+    "error: PaddlePaddle is not installed: pip install 'paddlepaddle>=3.3,<3.4', or for a GPU as "
+    "https://www.paddlepaddle.org.cn/install says"
+)
+
+
+def program(module: str) -> str:
+    """What the user typed to start ``module``: main.py, ``slowfast-NAME``, or ``python -m``."""
+    script = module.replace(".tools.", "-").replace("_", "-")
+    typed = Path(sys.argv[0]).name
+    return typed if typed in ("main.py", script) else f"python -m {module}"
 
 
 def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
@@ -45,6 +57,10 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
         return _failed(error_line(error))
     except MemoryError:
         return _failed("error: there is too little memory for this")
+    except ModuleNotFoundError as error:
+        if error.name != "paddle":
+            raise
+        return _failed(NO_PADDLE)
     except RuntimeError:
         reason = distributed.error_of_another_process()
         if reason is None:

@@ -3,17 +3,22 @@
 import argparse
 from pathlib import Path
 
-from slowfast.cli.command import whole_number
+from slowfast.cli.command import program, whole_number
+from slowfast.config.built_in import built_in_configs
 from slowfast.metrics.accuracy import METRICS
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """The flags, checked for what goes together."""
     parser = argparse.ArgumentParser(
-        prog="main.py",
+        prog=program("slowfast"),
         description="Train, test and use SlowFast. Without --test, --infer or --summary it trains.",
+        epilog=f"built-in configs: {', '.join(built_in_configs())}",
     )
-    parser.add_argument("-c", "--config", metavar="CFG", help="YAML file over the defaults")
+    parser.add_argument(
+        "-c", "--config", metavar="CFG",
+        help="YAML file over the defaults, or the name of a built-in config: -c slowfast_8x8",
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--override", metavar="K=V", action="append", nargs="+", default=[],
         help="config values over the file's: -o train.batch_size=16 optim.base_lr=0.05",

@@ -27,8 +27,8 @@ from slowfast.weights.damage import WeightsError
 
 NO_TRAINING_LIST = (
     "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
-    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh runs "
-    "everything on built-in data"
+    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh, or "
+    "slowfast-demo, runs everything on built-in data"
 )
 
 NO_LIST = "there is no list {} (data.{}; a relative path starts from here, or from data.root)"

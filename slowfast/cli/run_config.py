@@ -8,13 +8,12 @@ from pathlib import Path
 
 from slowfast.cli.flags import is_training, overrides
 from slowfast.config import Config, ConfigError, load_config
+from slowfast.config.built_in import DEFAULT_CONFIG, find_config
 from slowfast.data.labels import find_labels, read_labels
 from slowfast.data.lists import ListError
 from slowfast.train.folder import checkpoints
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.save import CONFIG, LABELS, config_beside, own_config
-
-DEFAULT_CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/slowfast.yaml"
 
 NO_CONFIG = (
     "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
@@ -45,6 +44,7 @@ def config_for(
     """The config of a file, else the one beside the weights, else the default one; with overrides.
 
     Args:
+        path: a file, or the name of a built-in config.
         below: of a config that does not come with weights, the one that it takes network, clips and
             test from by default.
 
@@ -55,7 +55,7 @@ def config_for(
     """
     source: Path = DEFAULT_CONFIG
     if path is not None:
-        source = Path(path)
+        source = find_config(path)
     elif weights is not None:  # as training or a conversion has written it, whole
         require_weights(weights)
         source, below = config_beside(weights), None

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from slowfast.cli.command import Help, number_between, run
+from slowfast.cli.command import Help, number_between, program, run
 from slowfast.data.lists import (
     VIDEO_ENDINGS,
     ListError,
@@ -47,7 +47,7 @@ Rows = list[tuple[str, Sample | None]]
 """The videos that a data set names: a name, and the sample, or None where the video is missing."""
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr if the lists cannot be built, and then none is written."""
     args = parse_args(argv)
     return run(lambda: args.build(args), hint="")
@@ -302,9 +302,9 @@ def _write(lists: dict[Path, Rows], labels: Path | None, classes: list[str]) -> 
     print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """``build``, the function of the kind, and what that reads."""
-    prog = "python -m slowfast.tools.build_list"
+    prog = program("slowfast.tools.build_list")
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
     parser = argparse.ArgumentParser(prog=prog, description=about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
@@ -350,4 +350,4 @@ def _split(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

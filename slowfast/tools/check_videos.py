@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.cli.command import Help, number_between, run, whole_number
+from slowfast.cli.command import Help, number_between, program, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.lists import Entry, Sample, read_entries
 from slowfast.data.shards import state_of, video_url
@@ -65,7 +65,7 @@ class Video:
     longest_gap: int = 0
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0 once every video is checked, bad ones or not; 1 with one line on stderr; 130."""
     args = parse_args(argv)
     return run(lambda: check_list(args))
@@ -249,10 +249,10 @@ def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
     )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags, with the folders they default to."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.check_videos", description=__doc__, formatter_class=Help
+        prog=program("slowfast.tools.check_videos"), description=__doc__, formatter_class=Help
     )
     data, times = DataConfig(), number_between(0, 10**6)
     add = parser.add_argument
@@ -272,4 +272,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import Help, number_between, run, whole_number
+from slowfast.cli.command import Help, number_between, program, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.lists import Entry, Sample, read_entries, separator_of
@@ -47,7 +47,7 @@ class Job(NamedTuple):
     state: list[int] | None
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; 1 with a line on stderr if a video failed, or nothing can be done; 130."""
     args = parse_args(argv)
     return run(lambda: prepare_list(args))
@@ -198,10 +198,10 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
         print(f"reading {old:.0f} ms -> {new:.0f} ms for a training clip (mean of {len(times)})")
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags, with the paths they default to."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.prepare_videos", description=__doc__, formatter_class=Help
+        prog=program("slowfast.tools.prepare_videos"), description=__doc__, formatter_class=Help
     )
     data, times = DataConfig(), number_between(0, 10**6)
     add = parser.add_argument
@@ -227,4 +227,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

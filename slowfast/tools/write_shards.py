@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import Help, run, whole_number
+from slowfast.cli.command import Help, program, run, whole_number
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
 from slowfast.files import atomic, sole_writer, write_lines
@@ -34,7 +34,7 @@ class Packed(NamedTuple):
     video: ShardVideo
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr."""
     args = parse_args(argv)
     return run(lambda: write_shards(args.list, args.dst, args.root, args.megabytes, args.seed))
@@ -126,9 +126,9 @@ def _write_shard(path: Path, shard: list[Packed]) -> None:
             archive.addfile(info, io.BytesIO(text))
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    prog = "python -m slowfast.tools.write_shards"
+    prog = program("slowfast.tools.write_shards")
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=Help)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="the list of the videos")
@@ -140,4 +140,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

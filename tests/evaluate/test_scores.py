@@ -10,27 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.scores import members
 
 from slowfast.evaluate.scores import ResultsError, read_scores, write_scores
 
 ROWS = np.random.default_rng(0).random((4, 6, 5)).astype(np.float32)
-
-
-def members(num_videos: int = 4, **other: Any) -> dict[str, Any]:
-    return {
-        "labels": [2] * num_videos,
-        "indices": list(range(num_videos)),
-        "paths": [f"höhe {i}.mp4" for i in range(num_videos)],
-        "num_listed": num_videos + 1,
-        "unreadable_indices": [num_videos],
-        "unreadable_paths": ["gone.mp4"],
-        "unreadable_errors": ["gone.mp4: No such file"],
-        "num_clips": 2,
-        "num_crops": 3,
-        "average_clips": "prob",
-        "class_names": list("abcde"),
-        "config": "seed: 0\n",
-    } | other
 
 
 def write(path: Path, rows: NDArray[np.float32] = ROWS, **other: Any) -> Path:

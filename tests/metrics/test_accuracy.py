@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from slowfast import distributed
 from slowfast.metrics.accuracy import (
     Meter,
     accuracies,
+    average_views,
     bootstrap,
     calibration_error,
     class_table,
@@ -18,6 +18,10 @@ from slowfast.metrics.accuracy import (
 def places(rows: list[list[float]], labels: list[int]) -> list[int]:
     found: list[int] = rank_of_label(np.array(rows), np.array(labels)).tolist()
     return found
+
+
+def result(meter: Meter) -> dict[str, float]:
+    return Meter.result(meter.sums())
 
 
 @pytest.mark.parametrize(("label", "place"), [(0, 3), (1, 0), (2, 2), (3, 1)])
@@ -42,7 +46,7 @@ def test_of_equal_scores_the_lower_class_stands_first() -> None:
 def test_a_constant_answer_is_right_for_one_class_only() -> None:
     meter = Meter()
     meter.add(np.zeros((10, 10)), np.arange(10))
-    assert meter.result() == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
+    assert result(meter) == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
 
 
 def test_a_score_that_is_not_a_number_is_never_right() -> None:
@@ -56,9 +60,9 @@ def test_a_score_that_is_not_a_number_is_never_right() -> None:
 def test_with_up_to_five_classes_everything_is_in_the_top_five(classes: int) -> None:
     meter = Meter()
     meter.add(np.tile(np.arange(classes, dtype=float), (classes, 1)), np.arange(classes))
-    result = meter.result()
-    assert result["top1"] == pytest.approx(1 / classes)
-    assert result["top5"] == 1.0
+    found = result(meter)
+    assert found["top1"] == pytest.approx(1 / classes)
+    assert found["top5"] == 1.0
 
 
 def test_the_sixth_place_is_not_in_the_top_five() -> None:
@@ -66,32 +70,28 @@ def test_the_sixth_place_is_not_in_the_top_five() -> None:
     for label, share in [(4, 1.0), (5, 0.0)]:
         meter = Meter()
         meter.add(scores, np.array([label]))
-        assert meter.result()["top5"] == share
+        assert result(meter)["top5"] == share
 
 
 def test_batches_weigh_by_their_samples() -> None:
     meter = Meter()
     meter.add(np.eye(8)[:3], np.array([0, 1, 7]), loss=2.0)
     meter.add(np.eye(8)[:1], np.array([0]), loss=6.0)
-    assert meter.result() == {"loss": 3.0, "top1": 0.75, "top5": 0.75, "seen": 4}
+    assert result(meter) == {"loss": 3.0, "top1": 0.75, "top5": 0.75, "seen": 4}
 
 
 def test_nothing_seen() -> None:
-    assert Meter().result() == {"loss": 0.0, "top1": 0.0, "top5": 0.0, "seen": 0}
+    assert result(Meter()) == {"loss": 0.0, "top1": 0.0, "top5": 0.0, "seen": 0}
 
 
-def test_sums_and_counts_are_added_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sums_and_counts_are_added_over_the_processes() -> None:
     """As if another process had seen 6 samples, none of them right, with a loss of 1."""
-    monkeypatch.setattr(
-        distributed,
-        "all_reduce_sum",
-        lambda loss, top1, top5, seen: [loss + 6.0, top1, top5 + 3, seen + 6],
-    )
-    both, own = Meter(), Meter(local=True)
-    for meter in (both, own):
-        meter.add(np.eye(8)[:2], np.array([0, 1]), loss=5.0)
-    assert both.result() == {"loss": 2.0, "top1": 0.25, "top5": 0.625, "seen": 8}
-    assert own.result() == {"loss": 5.0, "top1": 1.0, "top5": 1.0, "seen": 2}
+    meter = Meter()
+    meter.add(np.eye(8)[:2], np.array([0, 1]), loss=5.0)
+    loss, top1, top5, seen = meter.sums()
+    both = Meter.result([loss + 6.0, top1, top5 + 3, seen + 6])
+    assert both == {"loss": 2.0, "top1": 0.25, "top5": 0.625, "seen": 8}
+    assert result(meter) == {"loss": 5.0, "top1": 1.0, "top5": 1.0, "seen": 2}
 
 
 def mmaction2_mean_class_accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -127,12 +127,12 @@ def test_a_class_that_is_only_predicted_is_no_class_of_the_list() -> None:
 def test_tables_add_up_to_the_meters_numbers() -> None:
     rng = np.random.default_rng(1)
     scores, labels = rng.random((50, 12)), rng.integers(0, 12, 50)
-    meter = Meter(local=True)
+    meter = Meter()
     meter.add(scores, labels)
     places = rank_of_label(scores, labels)
     parts = [class_table(places[i::3], labels[i::3], 12) for i in range(3)]
     found = accuracies(sum(parts[1:], parts[0]))
-    wanted = meter.result()
+    wanted = result(meter)
     assert (found["top1"], found["top5"]) == (wanted["top1"], wanted["top5"])
 
 
@@ -162,3 +162,10 @@ def test_calibration_error_of_an_example() -> None:
     assert calibration_error(np.array([1 / 15, 0.01]), np.array([True, False])) == pytest.approx(
         abs(1 - 1 / 15 - 0.01) / 2
     )
+
+
+def test_averages_of_probabilities_and_of_logits_differ() -> None:
+    logits = np.array([[4.0, 0.0, 0.0], [0.0, 1.0, 0.5]], dtype=np.float32)
+    powers = np.exp(logits.mean(axis=0))
+    np.testing.assert_allclose(average_views(logits, "score"), powers / powers.sum(), rtol=1e-6)
+    np.testing.assert_allclose(average_views(logits, "prob"), logits.mean(axis=0))

@@ -6,20 +6,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import paddle
 import pytest
 from numpy.typing import NDArray
-from support.tiny_run import main_py, tiny_config, tiny_data
-from test_evaluate import save_tiny_model
+from support.tiny_run import fresh_state, main_here, main_py, save_tiny_model, tiny_config, tiny_data
 
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos
-from slowfast.data.find import find_videos
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import Sample
 from slowfast.metrics.accuracy import average_views
-from slowfast.models import build_model
 from slowfast.predict.infer import table
-from slowfast.predict.views import view_scores
+from slowfast.predict.views import rows_of_views
 
 FIELDS = {
     "video_id", "top1_values", "top1_indices", "top5_values", "top5_indices", "top1_label",
@@ -29,46 +25,40 @@ FIELDS = {
 
 def alone(cfg: Config, path: Path) -> NDArray[np.float64]:
     """The probabilities of one video, of the network of ``save_tiny_model``."""
-    paddle.seed(0)
-    model = build_model(cfg.model, cfg.data.crop_size)
+    model = fresh_state(cfg).model
     model.eval()
     video = MultiViewVideos([Sample(str(path))], cfg.data, cfg.test)(0)
-    return average_views(view_scores(model, [video], cfg)[0], "prob")
+    return average_views(rows_of_views(model.predict, [video], cfg)[0], "prob")
 
 
 @pytest.mark.parametrize(("processes", "batch_size"), [(1, 6), (2, 2)])
 def test_good_videos_are_done_and_broken_ones_reported(
-    tmp_path: Path, processes: int, batch_size: int
+    own_folder: Path, processes: int, batch_size: int
 ) -> None:
-    cfg = tiny_config(tmp_path)
+    cfg = tiny_config(own_folder, "test.num_clips=2")
     weights = save_tiny_model(cfg)
-    good = tmp_path / "höhe 1.mp4"
+    good = own_folder / "höhe 1.mp4"
     shutil.copy(tiny_data() / "val" / "000000.mp4", good)
-    (tmp_path / "zero.mp4").touch()
-    (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:400])
-    paths: list[str | Path] = [
-        "zero.mp4",
-        good,
-        "cut.mp4",
-        "nowhere.mp4",
-        tiny_data() / "val" / "000001.mp4",
-        "frames",
-    ]
-    (tmp_path / "frames").mkdir()
+    Path("zero.mp4").touch()
+    Path("cut.mp4").write_bytes(good.read_bytes()[:400])
+    other = tiny_data() / "val" / "000001.mp4"
+    paths: list[str | Path] = ["zero.mp4", good, "cut.mp4", "nowhere.mp4", other, "frames"]
+    Path("frames").mkdir()
     for number, width in ((1, 44), (2, 40)):
         picture = np.zeros((32, width, 3), np.uint8)
-        cv2.imwrite(str(tmp_path / "frames" / f"img_{number:05d}.png"), picture)
+        cv2.imwrite(f"frames/img_{number:05d}.png", picture)
     overrides = ["data.frame_pattern=img_{:05d}.png", f"test.batch_size={batch_size}"]
     flags: list[str | Path] = ["-w", weights, "-o", *overrides]
-    done = main_py("--infer", *paths, *flags, cwd=tmp_path, processes=processes)
+    done = main_py("--infer", *paths, *flags, cwd=own_folder, processes=processes)
     assert done.returncode == 1
-    rows = json.loads((tmp_path / "data/results/result.json").read_text(encoding="utf-8"))
+    assert "error: 4 of 6 videos could not be read\n" in done.stderr + done.stdout
+    rows = json.loads(Path("data/results/result.json").read_text(encoding="utf-8"))
     assert [row["video_id"] for row in rows] == [str(path) for path in paths]
     assert ["error" in row for row in rows] == [True, False, True, True, False, True]
     assert rows[0]["error"] == "zero.mp4: the file is empty (0 bytes)"
     assert "frames/img_00002.png: its size differs" in rows[5]["error"]
     labels = (tiny_data() / "labels.txt").read_text().splitlines()
-    for row, scores in ((rows[1], alone(cfg, good)), (rows[4], alone(cfg, Path(paths[4])))):
+    for row, scores in ((rows[1], alone(cfg, good)), (rows[4], alone(cfg, other))):
         assert set(row) == FIELDS
         np.testing.assert_allclose(row["top5_values"], scores[row["top5_indices"]], rtol=1e-4)
         assert row["top5_labels"] == [labels[i] for i in row["top5_indices"]]
@@ -82,40 +72,18 @@ def test_good_videos_are_done_and_broken_ones_reported(
 
 
 def test_class_names_that_are_not_here_are_done_without(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path, "data.labels=gone.txt"))
+    weights = save_tiny_model(tiny_config(tmp_path, "data.labels=gone.txt", "test.num_clips=1"))
     video = tiny_data() / "val" / "000002.mp4"
-    done = main_py("--infer", video, "-w", weights, cwd=tmp_path)
+    done = main_here("--infer", video, "-w", weights, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no class names: there is no data.labels=gone.txt here" in done.stdout
     assert "  class " in done.stdout
 
 
 def test_all_good_exits_with_zero(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path))
-    done = main_py(tiny_data() / "val" / "000002.mp4", "--infer", "-w", weights, cwd=tmp_path)
+    weights = save_tiny_model(tiny_config(tmp_path, "test.num_clips=1"))
+    done = main_here(tiny_data() / "val" / "000002.mp4", "--infer", "-w", weights, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-
-
-def test_files_folders_frame_folders_and_lists_are_found(tmp_path: Path) -> None:
-    (tmp_path / "videos").mkdir()
-    for name in ("b.MP4", "a.avi", "notes.md"):
-        (tmp_path / "videos" / name).touch()
-    (tmp_path / "frames").mkdir()
-    (tmp_path / "frames" / "img_00001.jpg").touch()
-    (tmp_path / "some.txt").write_text("videos/a.avi\n\nmy clip.mp4\n")
-    root = str(tmp_path)
-    paths = [f"{root}/videos", f"{root}/frames", f"{root}/some.txt", "gone.mp4"]
-    assert find_videos(paths, "img_{:05d}.jpg") == [
-        Sample(f"{root}/videos/a.avi"),
-        Sample(f"{root}/videos/b.MP4"),
-        Sample(f"{root}/frames"),
-        Sample(f"{root}/videos/a.avi"),
-        Sample(f"{root}/my clip.mp4"),
-        Sample("gone.mp4"),
-    ]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ListError, match="empty: no video in this folder"):
-        find_videos([f"{root}/empty"], "img_{:05d}.jpg")
 
 
 def test_without_class_names_the_table_shows_numbers() -> None:

@@ -1,176 +1,193 @@
-"""The rows of a running test: what is there stays, what is not whole is done again."""
+"""Rows on disk: what is there stays, what is not whole counts as not there."""
 
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.tiny_run import environment
+from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
 from slowfast.data.lists import Sample
-from slowfast.evaluate.scores import ResultsError
-from slowfast.predict.kept import WITHOUT_INFLUENCE, ScoreRows, make_plan
+from slowfast.files import FolderError
+from slowfast.predict.kept import META, OF_THE_HEAD, WITHOUT_INFLUENCE, Kept, Plan, key_of, plan_of
 
-SCORES = np.random.default_rng(0).random((5, 6, 4)).astype(np.float32)
-PLAN = {"videos": 5, "crc of the list": 1, "test.num_clips": 2}
-
-
-def open_some(path: Path, plan: dict[str, Any] = PLAN) -> ScoreRows:
-    return ScoreRows(path, plan, (6, 4))
+ROW = np.random.default_rng(0).random((6, 4)).astype(np.float32)
+PLAN: Plan = {"weights": "abc", "test.num_clips": 2, "data.mean": [0.45, 0.45, 0.45]}
 
 
-def write_two(path: Path) -> Path:
-    """Rows 3 and 0; returns the partial file."""
-    rows = open_some(path)
-    assert rows.done == []
-    for index in (3, 0):
-        rows.write(index, SCORES[index])
-    rows.close()
-    return rows.partial
+def test_rows_are_there_when_the_folder_is_opened_again(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "rows")
+    kept.claim(PLAN)
+    kept.write("a/höhe 1.mp4", ROW)
+    again = Kept(tmp_path / "rows")
+    again.claim(PLAN)
+    np.testing.assert_array_equal(again.read("a/höhe 1.mp4"), ROW)
+    assert again.read("b") is None
+    np.testing.assert_array_equal(np.load(again.path("a/höhe 1.mp4"), allow_pickle=False), ROW)
+    again.remove()
+    assert not (tmp_path / "rows").exists()
 
 
-def test_rows_are_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    write_two(tmp_path / "a.npz")
-    rows = open_some(tmp_path / "a.npz")
-    assert rows.done == [0, 3]
-    for index in rows.done:
-        np.testing.assert_array_equal(rows.read(index), SCORES[index])
-    with pytest.raises(ResultsError, match="the row of video 1 is not there, or damaged"):
-        rows.read(1)
+def cut(content: bytes) -> bytes:
+    return content[:-1]
 
 
-def test_all_processes_write_to_the_same_rows(tmp_path: Path) -> None:
-    first = open_some(tmp_path / "a.npz")
-    second = ScoreRows(tmp_path / "a.npz", PLAN, (6, 4), is_owner=False)
-    second.write(4, SCORES[4])
-    np.testing.assert_array_equal(first.read(4), SCORES[4])
+def cut_in_the_header(content: bytes) -> bytes:
+    return content[:50]
 
 
-def test_a_process_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="a.npz.partial"):
-        ScoreRows(tmp_path / "a.npz", PLAN, (6, 4), is_owner=False)
+def empty(content: bytes) -> bytes:
+    return b""
 
 
-@pytest.mark.parametrize("cut", [1, 8, 9, 50, 103])
-def test_a_row_that_was_cut_off_is_not_there(tmp_path: Path, cut: int) -> None:
-    partial = write_two(tmp_path / "a.npz")
-    record = 6 * 4 * 4 + 8
-    end = partial.stat().st_size - record  # of row 3
-    os.truncate(partial, end - cut)
-    assert open_some(tmp_path / "a.npz").done == [0]
+def other(content: bytes) -> bytes:
+    return b"a download\n"
 
 
-def test_a_row_that_was_changed_or_stands_elsewhere_is_not_there(tmp_path: Path) -> None:
-    partial = write_two(tmp_path / "a.npz")
-    content, record = bytearray(partial.read_bytes()), 6 * 4 * 4 + 8
-    begin = len(content) - 5 * record
-    content[begin + record : begin + 2 * record] = content[begin : begin + record]
-    content[begin + 3 * record + 20] ^= 1
-    partial.write_bytes(content)
-    assert open_some(tmp_path / "a.npz").done == [0]
+@pytest.mark.parametrize("damage", [cut, cut_in_the_header, empty, other])
+def test_a_row_that_is_not_whole_is_not_there(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    kept = Kept(tmp_path)
+    kept.write("a", ROW)
+    kept.path("a").write_bytes(damage(kept.path("a").read_bytes()))
+    assert kept.read("a") is None
+    kept.write("a", ROW)
+    np.testing.assert_array_equal(kept.read("a"), ROW)
 
 
-def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = open_some(tmp_path / "a.npz")
-    rows.write(0, SCORES[0])
-    pwrite = os.pwrite
+def test_nothing_in_a_row_is_unpickled(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    np.save(kept.path("a"), np.array([{"run": "me"}]), allow_pickle=True)
+    assert kept.read("a") is None
 
-    def almost_full(file: int, data: bytes, offset: int) -> int:
-        if len(data) < 50:
-            raise OSError(28, "No space left on device")
-        return pwrite(file, data[:-40], offset)
 
-    monkeypatch.setattr(os, "pwrite", almost_full)
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        rows.write(1, SCORES[1])
-    assert caught.value.filename == str(rows.partial)
-    monkeypatch.undo()
-    rows.close()
-    again = open_some(tmp_path / "a.npz")
-    assert again.done == [0]
-    again.write(1, SCORES[1])
-    np.testing.assert_array_equal(again.read(1), SCORES[1])
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_full_disk_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    kept = Kept(tmp_path, durable=durable)
+    kept.write("a", ROW)
+
+    def full(file: Any, row: Any, **_: Any) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full)
+        for name in ("a", "b"):
+            with pytest.raises(OSError, match="No space left on device") as caught:
+                kept.write(name, 2 * ROW)
+            assert caught.value.filename == str(kept.path(name))
+    np.testing.assert_array_equal(kept.read("a"), ROW)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_only_durable_rows_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+    monkeypatch.setattr(os, "fsync", waits.append)
+    Kept(tmp_path, durable=False).write("a", ROW)
+    assert waits == []
+    Kept(tmp_path).write("a", ROW)
+    assert len(waits) == 1
 
 
 @pytest.mark.parametrize(
     ("plan", "difference"),
     [
-        (PLAN | {"test.num_clips": 3}, "test.num_clips: 2 there, 3 here"),
-        (PLAN | {"crc of the list": 7}, "crc of the list: 1 there, 7 here"),
-        (PLAN | {"new": 7}, "new: None there, 7 here"),
+        (PLAN | {"weights": "abd"}, "of other weights (weights: abc there, abd here)"),
+        (PLAN | {"test.num_clips": 3}, "of other settings (test.num_clips: 2 there, 3 here)"),
+        (PLAN | {"new": 7}, "of other settings (new: None there, 7 here)"),
+        ({"weights": "abc"}, "of other settings (test.num_clips: 2 there, None here)"),
     ],
 )
-def test_rows_of_another_test_are_never_mixed(
-    tmp_path: Path, plan: dict[str, Any], difference: str
+def test_rows_of_different_kinds_are_never_mixed(
+    tmp_path: Path, plan: Plan, difference: str
 ) -> None:
-    partial = write_two(tmp_path / "a.npz")
-    before = partial.read_bytes()
-    with pytest.raises(ResultsError) as caught:
-        open_some(tmp_path / "a.npz", plan)
+    kept = Kept(tmp_path)
+    kept.claim(PLAN)
+    before = (tmp_path / META).read_bytes()
+    with pytest.raises(FolderError) as caught:
+        kept.claim(plan)
     assert str(caught.value) == (
-        f"{partial} is of another test ({difference}): delete it, or name another file"
+        f"what is in {tmp_path} is {difference}: delete it, or name another place"
     )
-    assert partial.read_bytes() == before
+    assert (tmp_path / META).read_bytes() == before
 
 
-def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    partial = tmp_path / "a.npz.partial"
-    partial.write_bytes(b"a download\n")
-    with pytest.raises(ResultsError, match="is not a partial file of this program"):
-        open_some(tmp_path / "a.npz")
-    assert partial.read_bytes() == b"a download\n"
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"- a list", b""])
+def test_a_damaged_plan_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / META).write_bytes(content)
+    with pytest.raises(FolderError) as caught:
+        Kept(tmp_path).claim(PLAN)
+    assert str(caught.value) == f"{tmp_path}/{META} is damaged: delete it, and what lies beside it"
 
 
-def test_a_finished_file_is_not_begun_anew(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").touch()
-    with pytest.raises(ResultsError, match="is there already"):
-        open_some(tmp_path / "a.npz")
+@pytest.mark.parametrize("keys", [WITHOUT_INFLUENCE, OF_THE_HEAD])
+def test_what_has_no_influence_is_in_the_config(keys: dict[str, set[str]]) -> None:
+    for section, names in keys.items():
+        assert names <= set(vars(getattr(Config(), section))), section
 
 
-def test_two_runs_do_not_write_the_same_rows(tmp_path: Path) -> None:
-    rows = open_some(tmp_path / "a.npz")
-    code = (
-        "import sys; from pathlib import Path; from slowfast.predict.kept import ScoreRows\n"
-        f"ScoreRows(Path(sys.argv[1]), {PLAN!r}, (6, 4))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "a.npz")]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
-    assert f"another run is writing {rows.partial}" in done.stderr
-    rows.close()
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_what_scores_depend_on(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    model = fresh_state(cfg).model
 
+    def plan(cfg: Config) -> Plan:
+        return plan_of(model, cfg, with_head=True)
 
-@pytest.mark.parametrize("section", WITHOUT_INFLUENCE)
-def test_what_has_no_influence_is_in_the_config(section: str) -> None:
-    assert WITHOUT_INFLUENCE[section] <= set(vars(getattr(Config(), section)))
-
-
-def test_the_plan_is_what_scores_depend_on(tmp_path: Path) -> None:
-    weights = tmp_path / "w.pdparams"
-    weights.write_bytes(b"one")
-    cfg, samples = Config(), [Sample("a.mp4", 1), Sample("b.mp4", 2)]
-    plan = make_plan(samples, cfg, str(weights))
+    base = plan(cfg)
     test, data = cfg.test, cfg.data
     for same in (
         replace(cfg, test=replace(test, batch_size=8, views_per_chunk=30)),
         replace(cfg, data=replace(data, num_workers=2, on_error="skip", max_errors=3)),
         replace(cfg, seed=5, output_dir="elsewhere"),
     ):
-        assert make_plan(samples, same, str(weights)) == plan
-    for other in (
-        replace(cfg, test=replace(test, num_clips=3)),
-        replace(cfg, test=replace(test, average_clips="score")),
-        replace(cfg, data=replace(data, sampling_stride=4)),
-        replace(cfg, data=replace(data, mean=(0.0, 0.0, 0.0))),
-        replace(cfg, model=replace(cfg.model, head_pooling="global")),
+        assert plan(same) == base
+    for changed, key in (
+        (replace(cfg, test=replace(test, num_clips=3)), "test.num_clips"),
+        (replace(cfg, test=replace(test, average_clips="score")), "test.average_clips"),
+        (replace(cfg, data=replace(data, sampling_stride=4)), "data.sampling_stride"),
+        (replace(cfg, data=replace(data, mean=(0.0, 0.0, 0.0))), "data.mean"),
+        (replace(cfg, model=replace(cfg.model, head_pooling="global")), "model.head_pooling"),
     ):
-        assert make_plan(samples, other, str(weights)) != plan
-    assert make_plan(samples[::-1], cfg, str(weights)) != plan
-    weights.write_bytes(b"two")
-    assert make_plan(samples, cfg, str(weights)) != plan
+        assert {name for name in base if plan(changed)[name] != base[name]} == {key}
+    model.head.projection.bias.set_value(model.head.projection.bias + 1)
+    assert {name for name, value in plan(cfg).items() if value != base[name]} == {"weights"}
+
+
+def test_what_features_depend_on(tmp_path: Path) -> None:
+    model = fresh_state(tiny_config(tmp_path)).model
+
+    def plan(*overrides: str) -> Plan:
+        return plan_of(model, tiny_config(tmp_path, *overrides), with_head=False, every=0.5)
+
+    base = plan()
+    assert base["every"] == 0.5
+    for same in ("data.flip=0", "test.num_clips=3", "model.dropout=0.1"):
+        assert plan(same) == base, same
+    assert plan("model.num_classes=7", "data.labels=") == base
+    for other in ("data.num_frames=12", "test.protocol=mmaction2", "model.alpha=2"):
+        assert plan(other) != base, other
+    model.head.projection.bias.set_value(model.head.projection.bias + 1)
+    assert plan() == base
+    weight = next(iter(model.s5.parameters()))
+    weight.set_value(weight + 1)
+    assert {name for name, value in plan().items() if value != base[name]} == {"weights"}
+
+
+def test_a_video_that_changed_has_another_key(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"one")
+    first = key_of(Sample(str(path)))
+    assert first == key_of(Sample(f"{tmp_path}/../{tmp_path.name}/a.mp4", 3))
+    path.write_bytes(b"other")
+    keys = {first, key_of(Sample(str(path))), key_of(Sample(str(path), 0, 40))}
+    path.unlink()
+    assert len(keys | {key_of(Sample(str(path))), key_of(Sample(str(tmp_path / "b.mp4")))}) == 5

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-import torch_bytes as tb
+from support import torch_bytes as tb
 from support.foreign_names import (
     caffe2,
     mmaction2,

@@ -1,4 +1,4 @@
-"""The demo: its parts, and (slow) the whole of it as a user runs it."""
+"""The demo, and fine-tuning after it, as a user runs them."""
 
 import json
 import os
@@ -11,42 +11,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.tiny_run import REPOSITORY
+from support.paths import REPOSITORY
 
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import HOWS, WHATS, render_clip, write_video
-from slowfast.tools import demo
-
-
-@pytest.mark.parametrize(
-    ("line", "share"),
-    [
-        ("epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 top1: 0.5", 2.25 / 24),
-        ("test: 30/120, 0:00:09 left", 0.25),
-        ("END epoch:3 train loss: 1.0", None),
-        ("192 of 192 tensors loaded from x", None),
-    ],
-)
-def test_how_far_a_step_is_shows_in_its_lines(line: str, share: float | None) -> None:
-    assert demo._share_done(line) == pytest.approx(share)
-
-
-def test_the_halves_of_a_class() -> None:
-    motions = len(HOWS)
-    pairs = [(0, 0), (1, 0), (motions, 0), (motions + 1, motions + 1)]
-    rows = [{"label": label, "top5_indices": [predicted]} for label, predicted in pairs]
-    assert demo.halves(rows) == (0.75, 0.75)
-
-
-def test_a_step_that_fails_shows_its_error_and_keeps_its_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    with pytest.raises(demo.StepFailedError, match="error: config no.yaml cannot be read"):
-        demo.run("train", ["single", "log", "--validate", "-c", "no.yaml"])
-    assert "error: config no.yaml" in (tmp_path / "output" / "demo_train.txt").read_text()
+from slowfast.data.moving_shapes import WHATS, render_clip, write_video
 
 
 def copy_repository(folder: Path) -> None:
@@ -127,6 +96,7 @@ def test_three_commands_from_a_folder_per_class_to_a_prediction(
     said = run_in(
         demo, "bash", "run_train_single.sh", "-c", "configs/recognition/slowfast/finetune.yaml",
         "-o", "model.pretrained=output/demo/SlowFast_best.pdparams", "data.root=data/mine",
+        "train.epochs=8", "train.val_interval=4",
     )  # fmt: skip
     assert "190 of 192 tensors loaded from output/demo/SlowFast_best.pdparams" in said
 
@@ -136,7 +106,7 @@ def test_three_commands_from_a_folder_per_class_to_a_prediction(
     assert len(held_out) == 36 and not {s.path for s in seen} & {s.path for s in held_out}
     run_in(
         demo, "bash", "run_infer_single.sh", *(sample.path for sample in held_out),
-        "-w", "output/finetune/SlowFast_best.pdparams",
+        "-w", "output/finetune/SlowFast_best.pdparams", "-o", "test.num_clips=2",
     )  # fmt: skip
     rows = json.loads((demo / "data/results/result.json").read_text(encoding="utf-8"))
     right = [row["top1_label"] == names[s.label] for row, s in zip(rows, held_out, strict=True)]

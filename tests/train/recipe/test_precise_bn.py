@@ -177,9 +177,9 @@ SCRIPT = """
 import sys
 import numpy as np
 from slowfast import distributed
-from slowfast.engine.precise_bn import precise_bn
-from test_precise_bn import batches, network, state
-distributed.start("cpu")
+from slowfast.train.recipe.precise_bn import precise_bn
+from train.recipe.test_precise_bn import batches, network, state
+distributed.start("cpu", seed=0)
 rank = distributed.rank()
 net = network()
 precise_bn(net, batches()[rank::2])

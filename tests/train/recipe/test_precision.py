@@ -309,10 +309,11 @@ def test_parameters_and_gradients_stay_float32(gpu: None) -> None:
 
 
 DECISIONS = """
-import sys, test_precision
+import sys
 from paddle import nn
-from slowfast.engine import precision
-from slowfast.models.conv import Conv3D
+from slowfast.models.layers.conv import Conv3D
+from slowfast.train.recipe import precision
+from train.recipe import test_precision
 Conv3D.forward = nn.Conv3D.forward  # as on a GPU
 test_precision.pretend_gpu(setattr)
 net, clip = test_precision.network(), test_precision.clip()
@@ -352,9 +353,10 @@ def test_the_convolutions_and_the_classifier_would_be_cast() -> None:
 
 
 PROCESSES = """
-import numpy as np, paddle, test_precision as here
+import numpy as np, paddle
 from slowfast import distributed
-distributed.start("cpu")
+from train.recipe import test_precision as here
+distributed.start("cpu", seed=0)
 here.pretend_gpu(setattr)
 net = here.network()
 parallel = paddle.DataParallel(net)

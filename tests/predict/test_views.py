@@ -1,0 +1,201 @@
+"""The pass over videos: each once, in chunks of views, whoever reads them."""
+
+import time
+import tracemalloc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import paddle
+import pytest
+from support.tiny_run import fresh_state, tiny_config, tiny_data
+
+from slowfast import distributed
+from slowfast.config import Config
+from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.lists import Sample, read_list
+from slowfast.data.video.reader import VideoError
+from slowfast.log import logger
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict import views
+from slowfast.predict.views import rows_of, rows_of_videos, rows_of_views, scorer
+
+
+def network(cfg: Config) -> VideoClassifier:
+    model = fresh_state(cfg).model
+    model.eval()
+    return model
+
+
+def val_samples(cfg: Config, *, gone: int | None = None) -> list[Sample]:
+    samples = read_list(cfg.data.val_list, cfg.data.root, 24)
+    if gone is not None:
+        samples[gone] = Sample("/gone.mp4")
+    return samples
+
+
+@pytest.mark.parametrize("average_clips", ["prob", "score"])
+def test_rows_are_those_of_each_view_cut_out_by_hand(tmp_path: Path, average_clips: str) -> None:
+    cfg = tiny_config(
+        tmp_path, "test.num_clips=2", "test.views_per_chunk=4", "data.mean=[0.5,0.25,0.125]",
+        f"test.average_clips={average_clips}",
+    )  # fmt: skip
+    model, samples = network(cfg), val_samples(cfg)
+    videos = [MultiViewVideos(samples, cfg.data, cfg.test)(i) for i in (3, 5, 0)]
+    found = rows_of_views(scorer(model, cfg), videos, cfg)
+    for video, scores in zip(videos, found, strict=True):
+        wanted = []
+        for clip in video.clips:
+            for y, x in video.crops:
+                frames = video.frames[clip][:, y : y + 32, x : x + 32].astype(np.float64) / 255
+                pixels = (frames - np.array(cfg.data.mean)) / np.array(cfg.data.std)
+                tensor = paddle.to_tensor(pixels.transpose(3, 0, 1, 2)[None].astype("float32"))
+                own = model.predict(tensor) if average_clips == "prob" else model(tensor)
+                wanted.append(own.numpy()[0])
+        assert scores.shape == (6, 24)
+        np.testing.assert_allclose(scores, np.stack(wanted), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("clips", "at_once", "num_videos", "sizes"),
+    [(10, 4, 1, [4, 4, 4, 4, 4, 4, 4, 2]), (1, 6, 2, [6]), (1, 4, 3, [4, 4, 1])],
+)
+def test_chunks_are_filled_across_videos(
+    tmp_path: Path, clips: int, at_once: int, num_videos: int, sizes: list[int]
+) -> None:
+    cfg = tiny_config(tmp_path, f"test.num_clips={clips}", f"test.views_per_chunk={at_once}")
+    videos = [MultiViewVideos(val_samples(cfg), cfg.data, cfg.test)(i) for i in range(num_videos)]
+    seen = []
+
+    def count(clip_NCTHW: paddle.Tensor) -> paddle.Tensor:
+        seen.append(clip_NCTHW.shape[0])
+        return paddle.zeros([clip_NCTHW.shape[0], 24])
+
+    found = rows_of_views(count, videos, cfg)
+    assert [scores.shape for scores in found] == [(3 * clips, 24)] * num_videos
+    assert seen == sizes
+
+
+class FakeLoader:
+    """Yields tens, and an error in the place of some."""
+
+    def __init__(self, *gone: int) -> None:
+        self.gone = gone
+
+    def run(self, batches: Iterable[Sequence[int]]) -> Any:
+        for keys in batches:
+            yield [VideoError(f"{i} is gone") if i in self.gone else 10 * i for i in keys]
+
+
+def test_a_row_or_an_error_for_each_place_in_order() -> None:
+    asked = []
+
+    def compute(items: list[int]) -> list[int]:
+        asked.append(items)
+        return [item + 1 for item in items]
+
+    loader: Any = FakeLoader(1, 3, 5)
+    found = [*rows_of(loader, [[4, 1], [3, 5], [0]], compute)]
+    assert [(index, str(row)) for index, row in found] == [
+        (4, "41"), (1, "1 is gone"), (3, "3 is gone"), (5, "5 is gone"), (0, "1")
+    ]  # fmt: skip
+    assert asked == [[40], [0]]  # nothing is computed of a batch that cannot be read
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_videos_in_batches_get_the_same_rows(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"data.num_workers={workers}", "test.num_clips=1"]
+    batches: list[tuple[int, ...]] = []
+
+    def noting(network: Any, videos: Sequence[VideoViews], cfg: Config) -> Any:
+        batches.append(tuple(video.index for video in videos))
+        return rows_of_views(network, videos, cfg)
+
+    monkeypatch.setattr(views, "rows_of_views", noting)
+
+    def run(*more: str, only: Sequence[int] | None = None) -> dict[int, Any]:
+        batches.clear()
+        cfg = tiny_config(tmp_path, *keys, *more)
+        model, samples = network(cfg), val_samples(cfg, gone=4)
+        return dict(rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=only))
+
+    one = run()
+    assert batches == [(0,), (1,), (2,), (3,), (5,), (6,)]
+    three = run("test.batch_size=3")
+    assert batches == [(0, 1, 2), (3, 5), (6,)]
+    some = run("test.batch_size=3", only=(1, 3, 4, 6))
+    assert batches == [(1, 3), (6,)]
+    assert [*one] == [*three] == [*range(7)] and [*some] == [1, 3, 4, 6]
+    for index, row in three.items():
+        for other in (one, some if index in some else one):
+            if index == 4:
+                assert isinstance(row, VideoError) and str(row) == str(other[4])
+            else:
+                np.testing.assert_allclose(row, other[index], rtol=1e-5)
+
+
+def test_the_processes_share_the_videos_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = tiny_config(tmp_path)
+    samples = val_samples(cfg)
+    monkeypatch.setattr(distributed, "world_size", lambda: 3)
+    shares = []
+    for rank in range(3):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        shares += [index for batch in views.own_batches(samples, 2, cfg) for index in batch]
+    assert sorted(shares) == [*range(7)]
+
+
+def test_readers_are_counted_by_whole_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, said = [], []
+
+    def fits(num_workers: int, batch_bytes: int, processes: int) -> tuple[int, str]:
+        seen.append(batch_bytes)
+        return 0, "no room"
+
+    monkeypatch.setattr(views, "workers_that_fit", fits)
+    monkeypatch.setattr(logger, "warning", said.append)
+    for size in (1, 3):
+        views.view_loader([], tiny_config(tmp_path, f"test.batch_size={size}"), 0)
+    assert seen[1] == 3 * seen[0] > 0
+    assert said == ["no room"] * 2
+
+
+def test_a_file_that_a_reader_hangs_at_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_hang: None
+) -> None:
+    read = MultiViewVideos.__call__
+
+    def hang(self: MultiViewVideos, index: int) -> VideoViews:
+        time.sleep(600 if index == 1 else 0)
+        return read(self, index)
+
+    monkeypatch.setattr(MultiViewVideos, "__call__", hang)
+    keys = ["data.read_seconds=0.5", "data.num_workers=1", "test.num_clips=1"]
+    cfg = tiny_config(tmp_path, *keys, "test.batch_size=3")
+    rows = [*rows_of_videos(network(cfg), val_samples(cfg), cfg, what="test")]
+    assert [index for index, _ in rows] == [*range(7)]
+    assert [index for index, row in rows if isinstance(row, VideoError)] == [1]
+    assert str(tiny_data()) in str(rows[1][1])
+
+
+def test_a_large_video_is_resized_frame_by_frame(tmp_path: Path) -> None:
+    """Never are more than a few frames there at their full size."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(1, 41):
+        cv2.imwrite(str(folder / f"img_{number:05d}.jpg"), np.zeros((1080, 1920, 3), np.uint8))
+    cfg = tiny_config(tmp_path)
+    tracemalloc.start()
+    video = MultiViewVideos([Sample(str(folder), 0, 40)], cfg.data, cfg.test)(0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(video.frames) > 30
+    assert peak < 5 * 1080 * 1920 * 3
