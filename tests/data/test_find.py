@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.videos import numbered_picture, write_frames
+from support.videos import numbered_picture, touch, write_frames
 
 from slowfast.data.find import (
     find_listed,
@@ -19,13 +19,6 @@ from slowfast.log import logger
 PATTERN = "img_{:05d}.jpg"
 
 
-def make(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
 def found(*paths: object, root: Path | None = None) -> list[tuple[str, str]]:
     """Path and name of each video."""
     videos = find_videos([str(path) for path in paths], PATTERN, root)
@@ -33,7 +26,7 @@ def found(*paths: object, root: Path | None = None) -> list[tuple[str, str]]:
 
 
 def test_videos_of_folders_at_any_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = make(tmp_path / "r", "b/2.mp4", "1.AVI", "b/c/.3.mp4", "b/.d/4.mp4", "notes.txt")
+    root = touch(tmp_path / "r", "b/2.mp4", "1.AVI", "b/c/.3.mp4", "b/.d/4.mp4", "notes.txt")
     said: list[str] = []
     monkeypatch.setattr(logger, "info", said.append)
     expected = [(f"{root}/1.AVI", "1.AVI"), (f"{root}/b/2.mp4", "b/2.mp4")]
@@ -42,7 +35,7 @@ def test_videos_of_folders_at_any_depth(tmp_path: Path, monkeypatch: pytest.Monk
     assert found(root / "b/2.mp4", root) == [(f"{root}/b/2.mp4", "2.mp4"), *expected]
     assert found(tmp_path / "gone.mp4") == [(f"{tmp_path}/gone.mp4", "gone.mp4")]
     with pytest.raises(ListError, match=f"{tmp_path}/empty: no video in this folder"):
-        found(make(tmp_path / "empty", "notes.txt"))
+        found(touch(tmp_path / "empty", "notes.txt"))
 
 
 def test_a_folder_of_frames_is_one_video(tmp_path: Path) -> None:
@@ -59,13 +52,13 @@ def test_videos_of_lists(tmp_path: Path) -> None:
     (tmp_path / "bare.txt").write_text("a/1.mp4\n")
     assert found(tmp_path / "bare.txt") == [(f"{tmp_path}/a/1.mp4", "a/1.mp4")]
     with pytest.raises(ListError, match="name a list of what is in it"):
-        found(make(tmp_path, "x.tar") / "x.tar")
+        found(touch(tmp_path, "x.tar") / "x.tar")
     with pytest.raises(ListError, match="gone.list cannot be read"):
         found(tmp_path / "gone.list")
 
 
 def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
-    root = make(tmp_path, "a/1.mp4", "b/1.mp4")
+    root = touch(tmp_path, "a/1.mp4", "b/1.mp4")
     require_own_names(find_videos([str(root), str(root)], PATTERN))  # twice the same
     both = find_videos([f"{root}/a", f"{root}/b"], PATTERN)
     with pytest.raises(ListError) as caught:

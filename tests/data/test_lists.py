@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.videos import touch
 
 from slowfast.data import lists
 from slowfast.data.lists import (
@@ -210,16 +211,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def make(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
 def test_every_ending_of_a_video_is_known(tmp_path: Path) -> None:
     videos = [f"{i}{ending}" for i, ending in enumerate(lists.VIDEO_ENDINGS)]
-    make(tmp_path, *videos, "A.MP4", "mp4", "x.mp4.txt", "y.mp3")
+    touch(tmp_path, *videos, "A.MP4", "mp4", "x.mp4.txt", "y.mp3")
     assert list_videos(tmp_path, deep=False) == (
         [*videos, "A.MP4"],
         ["mp4", "x.mp4.txt", "y.mp3"],
@@ -227,18 +221,20 @@ def test_every_ending_of_a_video_is_known(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
-    make(tmp_path, "b/é 2.mp4", "b/c/1.avi", "a.mkv", ".a.mp4", ".git/x.mp4", "b/.c/y.mp4", "notes")
+    touch(
+        tmp_path, "b/é 2.mp4", "b/c/1.avi", "a.mkv", ".a.mp4", ".git/x.mp4", "b/.c/y.mp4", "notes"
+    )
     assert list_videos(tmp_path, deep=True) == (
         ["a.mkv", "b/c/1.avi", "b/é 2.mp4"],
-        [".a.mp4", ".git/", "b/.c/", "notes"],
+        [".a.mp4", ".git/", "b/.c/", "text"],
     )
-    assert list_videos(tmp_path, deep=False) == (["a.mkv"], [".a.mp4", ".git/", "b/", "notes"])
+    assert list_videos(tmp_path, deep=False) == (["a.mkv"], [".a.mp4", ".git/", "b/", "text"])
     assert list_videos(tmp_path / ".git", deep=True) == (["x.mp4"], [])  # named, so meant
 
 
 def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
-    make(tmp_path / "elsewhere", "far.mp4")
-    root = make(tmp_path / "root", "a/b/near.mp4")
+    touch(tmp_path / "elsewhere", "far.mp4")
+    root = touch(tmp_path / "root", "a/b/near.mp4")
     (root / "link").symlink_to(tmp_path / "elsewhere")
     (root / "link.mp4").symlink_to(tmp_path / "elsewhere/far.mp4")
     (root / "a/b/up").symlink_to(root)
@@ -255,19 +251,19 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_is_told_once(tmp_path: Path, said: list[str]) -> None:
-    make(tmp_path, "a/1.mp4", "a/.1.mp4", "b/notes.txt")
+    touch(tmp_path, "a/1.mp4", "a/.1.mp4", "b/notes.txt")
     assert videos_below(tmp_path) == ["a/1.mp4"]
     reasons = "hidden, not named as a video, or in a folder where none is expected"
     assert said == [f"{tmp_path}: 2 left out (a/.1.mp4, ...): {reasons}"]
     tell_left_out("x", ["y"])
     assert said[1] == f"x: 1 left out (y): {reasons}"
     tell_left_out("x", [])
-    assert videos_below(make(tmp_path / "c", "1.mp4")) == ["1.mp4"]
+    assert videos_below(touch(tmp_path / "c", "1.mp4")) == ["1.mp4"]
     assert len(said) == 2
 
 
 def test_class_folders_hold_videos_and_nothing_deeper(tmp_path: Path, said: list[str]) -> None:
-    make(tmp_path, "b/2.mp4", "b/1.AVI", "b/deep/3.mp4", "a/notes", ".c/x.mp4", "loose.mp4", "list")
+    touch(tmp_path, "b/2.mp4", "b/1.AVI", "b/deep/3.mp4", "a/text", ".c/x.mp4", "loose.mp4", "list")
     assert class_folders(tmp_path) == {"a": [], "b": ["1.AVI", "2.mp4"]}
     (line,) = said
     assert line.startswith(f"{tmp_path}: 4 left out (.c/, ...)")

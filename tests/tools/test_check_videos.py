@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.locks import lock_held
 from support.video_tools import (
     is_running,
     lines,
@@ -243,13 +244,10 @@ def test_full_disk_keeps_what_is_done(tmp_path: Path) -> None:
 
 def test_two_runs_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_numbered_video(tmp_path / "a.mp4", 5)
-    hanging = write_hanging(tmp_path / "hang.mp4")
-    with start("check_videos", write_list(tmp_path, "a.mp4 0", "hang.mp4 0")) as process:
-        reader_at(process, hanging)
-        assert check(tmp_path) == 1
-        assert "is in use by another run" in capsys.readouterr().err
-        process.kill()
     write_list(tmp_path, "a.mp4 0")
+    with lock_held(tmp_path / "train.checked.jsonl"):
+        assert check(tmp_path) == 1
+    assert "is in use by another run" in capsys.readouterr().err
     assert check(tmp_path) == 0
 
 

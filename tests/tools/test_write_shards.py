@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.locks import lock_held
 from support.tiny_run import environment
 
 from slowfast.data.lists import VIDEO_ENDINGS, read_list
@@ -193,17 +194,10 @@ def test_a_second_run_at_the_same_time_is_refused(
 ) -> None:
     source = make(tmp_path / "videos", 2)
     dst = tmp_path / "shards"
-    holds = (
-        "import sys, time; from pathlib import Path; from slowfast.files import sole_writer\n"
-        "with sole_writer(Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(60)"
-    )
-    command = [sys.executable, "-c", holds, str(dst)]
-    env = environment()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as other:
-        assert other.stdout is not None and other.stdout.readline() == "held\n"
+    dst.mkdir()
+    with lock_held(dst / ".lock"):
         message = error(capsys, source, dst, "--root", source.parent)
-        assert message == f"error: another run is writing shards into {dst}\n"
-        other.kill()
+    assert message == f"error: another run is writing shards into {dst}\n"
     assert write(source, dst, "--root", source.parent) == 0
 
 
