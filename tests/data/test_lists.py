@@ -221,9 +221,7 @@ def test_every_ending_of_a_video_is_known(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
-    touch(
-        tmp_path, "b/é 2.mp4", "b/c/1.avi", "a.mkv", ".a.mp4", ".git/x.mp4", "b/.c/y.mp4", "notes"
-    )
+    touch(tmp_path, "b/é 2.mp4", "b/c/1.avi", "a.mkv", ".a.mp4", ".git/x.mp4", "b/.c/y.mp4", "text")
     assert list_videos(tmp_path, deep=True) == (
         ["a.mkv", "b/c/1.avi", "b/é 2.mp4"],
         [".a.mp4", ".git/", "b/.c/", "text"],
