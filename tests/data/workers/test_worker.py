@@ -131,11 +131,15 @@ def stop_at_seven(key: int) -> NDArray[np.uint8]:
 def test_a_reader_that_gets_no_alarm_is_ended_from_outside(
     shared_memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Worker, "patience", 0.5)
-    with Loader(stop_at_seven, num_workers=1, describe=describe, seconds=0.3) as batches:
-        items = [item for items in batches.run(BATCHES) for item in items]
-    assert str(items[7]) == "video7.mp4: not read within 0.3 s"
-    assert len(items) == 30 and sum(isinstance(item, VideoError) for item in items) == 1
+    monkeypatch.setattr(Worker, "patience", 0.3)
+    for runs in ("in order", "as ready"):
+        with Loader(stop_at_seven, num_workers=1, describe=describe, seconds=0.2) as loader:
+            if runs == "in order":
+                items = [item for items in loader.run(BATCHES) for item in items]
+            else:
+                items = [item for _, item in loader.as_ready(range(30))]
+        assert str(items[7]) == "video7.mp4: not read within 0.2 s"
+        assert len(items) == 30 and sum(isinstance(item, VideoError) for item in items) == 1
     assert not list(shared_memory.iterdir())
 
 
