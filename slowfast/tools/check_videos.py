@@ -181,16 +181,16 @@ def _measure_keyframes(video: Video) -> None:
 
 
 def _check_folder(reader: FrameFolderReader) -> Video:
-    size = None
-    for index in range(reader.num_frames):
-        _, height, width, _ = reader.frames(np.array([index])).shape
-        if size not in (None, (height, width)):
+    shapes = set()
+    for index in range(reader.num_frames):  # one in memory at a time
+        (picture,) = reader.onward(np.array([index]))
+        shapes.add(picture.shape)
+        if len(shapes) > 1:
             name = os.path.join(reader.folder, reader.pattern.format(index + 1))
             raise VideoError(f"{name}: its size differs from that of the frames before it")
-        size = (height, width)
-    assert size is not None
+    ((height, width, _),) = shapes
     count, fps = reader.num_frames, reader.fps
-    video = Video(reader.folder, "good", "", count, count, count / fps, fps, size[1], size[0])
+    video = Video(reader.folder, "good", "", count, count, count / fps, fps, width, height)
     video.codec = "frames"
     return video
 
