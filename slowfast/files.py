@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -47,6 +47,14 @@ def write_whole(path: Path, text: str) -> None:
     """Writes a text file, see ``atomic``."""
     with atomic(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """Writes a text file of these lines; without any, removes the file of an earlier run."""
+    if lines:
+        write_whole(path, "".join(f"{line}\n" for line in lines))
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.tiny_run import environment
 
-from slowfast.files import FolderError, atomic, locked, sole_writer, write_whole
+from slowfast.files import FolderError, atomic, locked, sole_writer, write_lines, write_whole
 
 OTHER = """
 import sys
@@ -116,3 +116,12 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
             pass
     with sole_writer(tmp_path / "other", "training"):
         assert (tmp_path / "other" / ".lock").exists()
+
+
+def test_without_lines_the_file_of_an_earlier_run_goes(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "missing.txt"
+    write_lines(path, ["höhe", "b c"])
+    assert path.read_text(encoding="utf-8") == "höhe\nb c\n"
+    write_lines(path, [])
+    write_lines(path, [])
+    assert not path.exists()

@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +54,9 @@ def main() -> int:
     args = parser.parse_args()
 
     def work() -> None:
-        try:
-            run_demo()
-            if args.compare:
-                compare_pathways()
-        except BrokenProcessPool as error:
-            raise StepFailedError(f"the videos could not be written: {error}") from error
+        run_demo()
+        if args.compare:
+            compare_pathways()
 
     return run(work, hint="run it again, finished steps and epochs stay")
 
