@@ -1,4 +1,4 @@
-"""What a test leaves: its numbers, its log line, and its lists, from the counts of all processes."""
+"""What a test leaves: its numbers, its log line and its lists, from all processes' counts."""
 
 import json
 from pathlib import Path
