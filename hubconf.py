@@ -1,99 +1,36 @@
 """Entry points of paddle.hub: ``paddle.hub.load(REPO, "slowfast_r50", source="local")``.
 
-REPO is this folder. What is public here without a leading underscore and can be called, paddle.hub
-lists; it looks for ``dependencies`` before it calls one.
+REPO is this folder. paddle.hub lists what can be called here and does not begin with an underscore;
+it looks for ``dependencies`` before it calls one.
 """
 
 import pathlib
 import typing
 
-# Here, as paddle.hub takes this folder off sys.path again before it calls an entry point. What is
-# in the package is imported there: what is missing is then named by the check of dependencies.
+# Here, as paddle.hub takes this folder off sys.path again before it calls an entry point.
 import slowfast
 
-dependencies = ["numpy", "paddle", "safetensors", "visualdl", "yaml"]
+if not any((pathlib.Path(folder) / "zoo" / "hub.py").is_file() for folder in slowfast.__path__):
+    raise RuntimeError(
+        f"another package of the name slowfast is in use, {list(slowfast.__path__)[0]}: load this "
+        "one in a process that does not import that one"
+    )
 
+from slowfast.models import published
 
-def _network(constructor: str, *args: typing.Any, **given: typing.Any) -> typing.Any:
-    """See ``slowfast.zoo.hub.network``."""
-    if not any((pathlib.Path(folder) / "hub.py").is_file() for folder in slowfast.__path__):
-        raise RuntimeError(
-            f"another package of the name slowfast is in use, {list(slowfast.__path__)[0]}: load "
-            "this one in a process that does not import that one"
-        )
-    from slowfast.zoo.hub import network
+dependencies = ["numpy", "paddle", "pooch", "requests", "safetensors", "yaml"]
 
-    return network(constructor, *args, **given)
+_SYSTEMS = {
+    "paddlevideo": "PaddleVideo",
+    "pytorchvideo": "PyTorchVideo",
+    "pyslowfast": "PySlowFast",
+    "mmaction2": "mmaction2",
+}
+_DATA = {"kinetics400": "Kinetics-400", "sthv1": "Something-Something V1"}
 
+_HELP = """{about}
 
-def slowfast_r50_4x16(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 4x16, R50: clips of 32 frames, of which the slow pathway sees 4. 34.5 M parameters.
-
-    Its official weights are PaddleVideo's, Kinetics-400, top-1 74.35."""
-    return _network("slowfast_r50_4x16", pretrained, num_classes, **given)
-
-
-def slowfast_r50(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 8x8, R50: clips of 32 frames, of which the slow pathway sees 8. 34.6 M parameters.
-
-    Its official weights are PyTorchVideo's, Kinetics-400, top-1 76.94."""
-    return _network("slowfast_r50", pretrained, num_classes, **given)
-
-
-def slowfast_r101(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 8x8, R101: clips of 32 frames, of which the slow pathway sees 8. 62.8 M parameters.
-
-    Its official weights are PyTorchVideo's, Kinetics-400, top-1 77.90."""
-    return _network("slowfast_r101", pretrained, num_classes, **given)
-
-
-def slowfast_16x8_r101_50_50(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 16x8, R101 with temporal kernels in 6 of res4's 23 blocks: clips of 64 frames, of
-    which the slow pathway sees 16. 53.8 M parameters.
-
-    Its official weights are PyTorchVideo's, Kinetics-400, top-1 78.70."""
-    return _network("slowfast_16x8_r101_50_50", pretrained, num_classes, **given)
-
-
-def slowfast_r101_r50_4x16(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 4x16, a slow R101 and a fast R50: clips of 32 frames, of which the slow pathway sees
-    4. 62.4 M parameters.
-
-    Its official weights are mmaction2's, Kinetics-400, top-1 76.69."""
-    return _network("slowfast_r101_r50_4x16", pretrained, num_classes, **given)
-
-
-def slowfast_r152_r50_4x16(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 4x16, a slow R152 and a fast R50: clips of 32 frames, of which the slow pathway sees
-    4. 84.8 M parameters.
-
-    Its official weights are mmaction2's, Kinetics-400, top-1 77.13."""
-    return _network("slowfast_r152_r50_4x16", pretrained, num_classes, **given)
-
-
-def slowfast_r50_16x8_sthv1(
-    pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
-) -> typing.Any:
-    """SlowFast 16x8, R50: clips of 64 frames, of which the slow pathway sees 16. 34.0 M parameters
-    with the 174 classes that it has unless told otherwise.
-
-    Its official weights are mmaction2's, Something-Something V1, top-1 49.67."""
-    return _network("slowfast_r50_16x8_sthv1", pretrained, num_classes, **given)
-
-
-_COMMON = """
+    Its official weights are {system}'s, {data}, top-1 {top1:.2f}.
 
     The network takes clips [N, 3, T, H, W], float32: T frames, every second one of a video at 30
     per second, RGB in [0, 1], less a mean, divided by a deviation; crops of 256 x 256 pixels from a
@@ -112,7 +49,7 @@ _COMMON = """
             Nothing in a file is run. If the file's config lies beside it, NAME.yaml for
             NAME.pdparams, that describes the network.
         num_classes: as many as the weights have; with another number the classifier stays fresh,
-            which is printed. 400, or 174 for Something-Something, with fresh weights.
+            which is printed. {classes} with fresh weights.
         given: further arguments of slowfast.models.SlowFast, such as dropout=0.8.
 
     Raises:
@@ -120,13 +57,26 @@ _COMMON = """
             one line says why.
     """
 
-for _entry in (
-    slowfast_r50_4x16,
-    slowfast_r50,
-    slowfast_r101,
-    slowfast_16x8_r101_50_50,
-    slowfast_r101_r50_4x16,
-    slowfast_r152_r50_4x16,
-    slowfast_r50_16x8_sthv1,
-):
-    _entry.__doc__ = f"{_entry.__doc__}{_COMMON}"
+
+def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing.Any]:
+    """The entry point of a published network."""
+
+    def load(
+        pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
+    ) -> typing.Any:
+        from slowfast.zoo.hub import network  # here: paddle.hub has looked for dependencies by now
+
+        return network(name, pretrained, num_classes, **given)
+
+    load.__name__ = load.__qualname__ = name
+    load.__doc__ = _HELP.format(
+        about=variant.about,
+        system=_SYSTEMS[variant.weights[0].name.partition("/")[0]],
+        data=_DATA[variant.labels],
+        top1=variant.weights[0].top1,
+        classes=variant.num_classes,
+    )
+    return load
+
+
+globals().update({name: _entry(name, variant) for name, variant in published.VARIANTS.items()})

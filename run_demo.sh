@@ -4,6 +4,6 @@
 # bash run_demo.sh --compare  also trains each pathway alone, for comparison
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-extras=
 . slowfast/tools/environment.sh
+make_environment
 exec "$python" -m slowfast.tools.demo "$@"

@@ -3,8 +3,8 @@
 # bash run_tests.sh [pytest arguments, such as -m "not slow"]; pytest itself runs them one by one
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-extras=dev
 . slowfast/tools/environment.sh
+make_environment dev
 "$python" -m ruff check .
 "$python" -m ruff format --check .
 "$python" -m mypy

@@ -1,7 +1,8 @@
-"""The processes of a run: who am I, how many are we, and sums over all of us.
+"""The processes of a run: rank, world size, and sums and gathers over all processes.
 
-The only place that reads the launcher's environment variables. Works for one process as for many.
-Paddle is imported where it is needed, so that a command without it may ask who it is.
+Only this file reads the launcher's environment variables. All functions also work with one
+process. Paddle is imported only where it is needed, so that commands without Paddle can ask for
+their rank.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Answer = TypeVar("Answer")
 
 
 class DeviceError(UserError):
-    """A device that this machine or this Paddle does not have."""
+    """This machine or this Paddle does not have the device."""
 
 
 def rank() -> int:
@@ -36,12 +37,12 @@ def world_size() -> int:
 
 
 def processes_on_this_machine() -> int:
-    """Number of processes of the run that share this machine's cores."""
+    """Number of processes of the run on this machine."""
     return int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
 
 
 def num_gpus() -> int:
-    """GPUs of this machine; none if this is Paddle's CPU wheel."""
+    """Number of GPUs of this machine; 0 with Paddle's CPU wheel."""
     import paddle
 
     return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
@@ -51,11 +52,11 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
     """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds.
 
     Args:
-        seed: of Paddle's generator.
-        deterministic: cuDNN's repeatable kernels; those of the CPU always repeat.
+        seed: seed of Paddle's random generator.
+        deterministic: use cuDNN's repeatable kernels; those of the CPU are always repeatable.
 
     Raises:
-        DeviceError: ``gpu`` was asked for and there is none, or this is the CPU wheel.
+        DeviceError: ``gpu`` was asked for, but there is no GPU, or this is the CPU wheel.
     """
     import paddle
 
@@ -69,7 +70,7 @@ def _connect(device: str) -> None:
     import paddle
     import paddle.distributed as dist
 
-    paddle.disable_signal_handler()  # it reports on a SIGTERM as on a crash, and may hang in it
+    paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
@@ -92,11 +93,11 @@ def _connect(device: str) -> None:
 
 
 def log_folder(default: str) -> str:
-    """Where the launcher has its processes log: PADDLE_LOG_DIR goes before its own flag."""
+    """The launcher's log folder: PADDLE_LOG_DIR takes precedence over the launcher's flag."""
     return os.environ.get("PADDLE_LOG_DIR", default)
 
 
-_log_sizes: dict[str, int] = {}  # of earlier runs: the launcher appends to their logs
+_log_sizes: dict[str, int] = {}  # at the start: the launcher appends to the logs of earlier runs
 
 
 def _logs() -> list[Path]:
@@ -107,9 +108,9 @@ def _logs() -> list[Path]:
 
 
 def error_of_another_process() -> str | None:
-    """The ``error: ...`` line of the process whose end broke the connection to this one, if any.
+    """The ``error: ...`` line of another process whose end broke the connection, if any.
 
-    The launcher shows the output of rank 0 alone; the others' is in their logs.
+    The launcher shows only rank 0's output; that of the others is in their logs.
     """
     if world_size() == 1:
         return None
@@ -136,7 +137,7 @@ def all_reduce_sum(*numbers: float) -> list[float]:
 
 
 def gather(value: Any) -> list[Any]:
-    """``value`` of every process, in order of rank."""
+    """The ``value`` of every process, in order of rank."""
     if world_size() == 1:
         return [value]
     import paddle.distributed as dist
@@ -147,7 +148,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def barrier() -> None:
-    """Returns once every process has come here."""
+    """Waits for all processes."""
     if world_size() > 1:
         import paddle.distributed as dist
 
@@ -155,11 +156,11 @@ def barrier() -> None:
 
 
 def on_first(work: Callable[[], Answer]) -> Answer:
-    """What ``work`` returns in process 0, where alone it is called; in all processes.
+    """Calls ``work`` in process 0 only; returns its answer in all processes.
 
     Raises:
-        UserError, OSError: that ``work`` raises, in all processes: one that merely ended would
-            leave the others waiting for it.
+        UserError, OSError: ``work`` raised it. It is raised in all processes: if only process 0
+            ended, the others would wait for it.
     """
     answer: Answer | None = None
     fault: UserError | OSError | None = None
@@ -177,7 +178,7 @@ def on_first(work: Callable[[], Answer]) -> Answer:
 def average_batch_norm(model: paddle.nn.Layer) -> None:
     """Replaces batch norm's running statistics by their mean over all processes; frozen ones stay.
 
-    Each process tracks its own batches; what is validated and saved must be the same on all.
+    Each process tracks its own batches, but all must validate and save the same statistics.
     """
     import paddle
     import paddle.distributed as dist

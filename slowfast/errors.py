@@ -1,12 +1,12 @@
-"""What a user can cause and mend: told in one line, without a traceback."""
+"""Errors that a user can fix, which are shown in one line without a traceback."""
 
 
 class UserError(Exception):
-    """Something that a user can mend; the message says what is wrong, where, and what to do."""
+    """An error that a user can fix; the message says what is wrong, where, and what to do."""
 
 
 def error_line(error: Exception) -> str:
-    """What a user is told of an error: one line."""
+    """The line that a user sees for an error."""
     if isinstance(error, OSError) and error.filename:
         return f"error: {error.filename}: {error.strerror}"
     return f"error: {error}"

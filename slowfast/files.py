@@ -1,9 +1,9 @@
-"""A file is there whole or not at all; a folder, or a file that grows, has one writer."""
+"""Writes files whole or not at all, and locks folders and files that only one run may write."""
 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -16,15 +16,14 @@ class FolderError(UserError):
 
 @contextlib.contextmanager
 def atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """A file that appears at ``path`` once all of it is written; its folder is made.
+    """A file that appears at ``path`` once all of it is written; makes its folder.
 
     Args:
-        durable: it appears once it is on the disk, so that it is whole even if the machine goes
-            down. Without, that takes no time; a file that the machine cut off must then be noticed
-            by who reads it.
+        durable: wait until the file is on the disk, so that it is whole even if the machine goes
+            down. Without, this is faster, but a reader must notice a file that was cut off.
 
     Raises:
-        OSError: the disk is full, or similar, naming ``path``; what was there before still is.
+        OSError: the disk is full, or similar; names ``path``. An earlier file stays.
     """
     beside = path.with_name(f".{path.name}.partial")
     try:
@@ -50,22 +49,30 @@ def write_whole(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """Writes a text file of these lines; without any, removes the file of an earlier run."""
+    if lines:
+        write_whole(path, "".join(f"{line}\n" for line in lines))
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[IO[bytes]]:
-    """A file, open for adding to, that no other process has so while this is entered; it is made
-    where it is not there.
+    """Opens a file for appending and locks it: no other process can do so meanwhile. Makes the
+    file if it does not exist.
 
     Args:
-        busy: what is said where another process has it.
-        wait: until that one has let go of it.
+        busy: the message if another process has the lock.
+        wait: print ``busy`` and wait for the lock.
 
     Raises:
-        FolderError: another process has it, and ``wait`` is not set; the message is ``busy``.
+        FolderError: another process has the lock, and ``wait`` is not set.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b", buffering=0) as file:
         try:
-            # Not flock: that one would stay with the readers, which are forked, when we are killed.
+            # Not flock: when we are killed, the forked readers would keep that lock.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
             if not wait:
@@ -77,10 +84,10 @@ def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def sole_writer(folder: Path, doing: str) -> Iterator[None]:
-    """Keeps other runs out of a folder while it is entered and this process lives.
+    """A context in which no other run may write into the folder, while this process lives.
 
     Raises:
-        FolderError: another run is ``doing`` something into it.
+        FolderError: another run writes there; the message says that it is ``doing`` so.
     """
     with locked(folder / ".lock", f"another run is {doing} into {folder}"):
         yield

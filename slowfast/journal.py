@@ -1,4 +1,4 @@
-"""What is done, a line of JSON each, so that the next run continues there."""
+"""A journal of finished work, in lines of JSON, so that the next run continues there."""
 
 import contextlib
 import errno
@@ -11,14 +11,14 @@ from slowfast.files import locked
 
 
 class Journal:
-    """A file of JSON objects, by their ``key``; the last one of a key counts.
+    """A file of JSON objects with a ``key`` each; the last object of a key counts.
 
-    Lines are only ever added. One that was cut off as the machine went down does not count. A
-    context, in which no other run may write it.
+    Lines are only appended. A line that was cut off by a crash is ignored. No other run may write
+    the file until it is closed.
 
     Raises:
-        FolderError: another run is writing it.
-        OSError: it cannot be written.
+        FolderError: another run is writing the file.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,22 +36,23 @@ class Journal:
         self._is_torn = not text.endswith(b"\n") and text != b""
 
     def add(self, key: str, entry: dict[str, Any]) -> None:
-        """Writes an entry down.
+        """Appends an entry.
 
         Raises:
-            OSError: the disk is full, or similar; what was written before stays.
+            OSError: the disk is full, or similar; earlier entries stay.
         """
         self.done[key] = {"key": key, **entry}
-        line = json.dumps(self.done[key]).encode() + b"\n"
+        line = b"\n" * self._is_torn + json.dumps(self.done[key]).encode() + b"\n"
+        self._is_torn = True  # until all of it is written
         try:
-            if self._file.write(b"\n" + line if self._is_torn else line) < len(line):
+            if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         self._is_torn = False
 
     def close(self) -> None:
-        """Lets other runs write it."""
+        """Closes the file, so that other runs can write it."""
         self._opened.close()
 
     def __enter__(self) -> "Journal":

@@ -1,4 +1,4 @@
-"""What a run tells on the screen: log lines and the progress bar. Standard library only."""
+"""Log lines and the progress bar. Standard library only."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
 
 
 class Progress:
-    """How far a long work is: a bar with the time left on a terminal, else up to 100 lines."""
+    """Shows progress and the time left: a bar on a terminal, else up to 100 lines."""
 
     def __init__(self, what: str, total: float, *, show: bool = True) -> None:
         self._what, self._total, self._show = what, total, show
@@ -38,7 +38,7 @@ class Progress:
         self._width = 0
 
     def update(self, done: float, note: str = "") -> None:
-        """Shows that ``done`` of the total is done, with a short note behind."""
+        """Shows that ``done`` of the total is done, then a short note."""
         now = time.monotonic()
         if self._terminal:
             is_due = now - self._said_at >= 0.1
@@ -55,7 +55,7 @@ class Progress:
         self._print(f"{text}  {note}".rstrip(), end="\r" if self._terminal else "\n")
 
     def finish(self, note: str = "") -> None:
-        """Ends the bar with a plain line."""
+        """Replaces the bar by a final line."""
         if self._show:
             took = duration(time.monotonic() - self._began)
             self._print(f"{self._what}: done in {took}  {note}".rstrip(), end="\n")
@@ -73,13 +73,18 @@ def duration(seconds: float) -> str:
 
 
 def quiet_libraries() -> None:
-    """Hides what a user can do nothing about; our own messages name the file and the remedy.
+    """Hides library messages that do not help users; our own name the file and the remedy.
 
-    Paddle's: that there is no ccache, batch norm's note in training, notes of its C++ part.
-    OpenCV's and FFmpeg's: why a file cannot be opened.
+    From Paddle: the missing ccache, batch norm's note in training, notes of its C++ part. From
+    OpenCV and FFmpeg: why a file cannot be opened. Child processes are quiet too.
     """
-    warnings.filterwarnings("ignore", message="No ccache found")
-    warnings.filterwarnings("ignore", message="When training, we now always track global mean")
+    ignored = ("No ccache found", "When training, we now always track global mean")
+    for message in ignored:
+        warnings.filterwarnings("ignore", message=message)
+    here = [f"ignore:{message.partition(',')[0]}:UserWarning" for message in ignored]
+    os.environ.setdefault("PYTHONWARNINGS", ",".join(here))
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    if cv2 := sys.modules.get("cv2"):  # it is imported, and has read its level already
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)

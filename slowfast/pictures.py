@@ -1,4 +1,4 @@
-"""Pictures of a run: learning curve, confusion matrix, a strip of frames with the prediction."""
+"""Draws pictures of a run: learning curves, confusion matrix, a strip of frames."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ SLOW, FAST = "#2b5c8a", "#e07b39"
 
 
 def learning_curve(metrics_path: Path, picture: Path) -> None:
-    """Loss and top-1 over the epochs, of training and validation, from a ``metrics.jsonl``."""
+    """Draws loss and top-1 of training and validation over the epochs, from a ``metrics.jsonl``."""
     rows = [json.loads(line) for line in metrics_path.read_text(encoding="utf-8").splitlines()]
-    train = {row["step"]: row for row in rows if row["kind"] == "train"}  # a resumed run repeats
+    train = {row["step"]: row for row in rows if row["kind"] == "train"}  # resuming repeats steps
     val = {row["step"]: row for row in rows if row["kind"] == "val"}
     steps = sorted(train)
     epochs_per_step = max(val) / train[steps[-1]]["of"]
@@ -36,7 +36,7 @@ def learning_curve(metrics_path: Path, picture: Path) -> None:
 def learning_rate_curve(
     epochs: NDArray[np.float64], rates: NDArray[np.float64], title: str, picture: Path
 ) -> None:
-    """The learning rate over the epochs, as it is and on a logarithmic scale."""
+    """Draws the learning rate over the epochs, on a linear and a logarithmic scale."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axis, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
         axis.plot(epochs, np.where(rates > 0, rates, np.nan), color=SLOW, lw=2)
@@ -50,7 +50,7 @@ def learning_rate_curve(
 def confusion_matrix(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], names: list[str], picture: Path
 ) -> None:
-    """How often each class was taken for which, as shares of the class's videos."""
+    """Draws a confusion matrix; colours show shares of the true class's videos."""
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (labels, predicted), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -75,10 +75,10 @@ def frame_strip(
     truth: str,
     picture: Path,
 ) -> None:
-    """A clip's frames ``[T, H, W, 3]`` in a row, those of the slow pathway framed and enlarged.
+    """Draws a clip's frames ``[T, H, W, 3]`` in a row, those of the slow pathway also enlarged.
 
     Args:
-        slow: which of the frames the slow pathway sees.
+        slow: indices of the frames that the slow pathway sees.
         best: the predicted labels with their probabilities, best first.
         truth: the true label.
     """

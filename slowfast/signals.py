@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: they end a command at once, or after the step in progress."""
+"""Handles Ctrl-C and SIGTERM: they end a command at once, or after the current step."""
 
 import contextlib
 import ctypes
@@ -14,11 +14,11 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, or SIGHUP of a terminal that is gone: a wish to end, as Ctrl-C is one."""
+    """SIGTERM, or SIGHUP from a closed terminal; ends a run as Ctrl-C does."""
 
 
 class Stop:
-    """Which signal has asked this process to stop, if one has."""
+    """Holds the signal that asked this process to stop; 0 if none has."""
 
     def __init__(self) -> None:
         self.signal: int = 0
@@ -26,7 +26,7 @@ class Stop:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """While entered, a signal is noted in ``signal``; a second Ctrl-C counts at once."""
+        """A context that only notes a signal in ``signal``; a second Ctrl-C raises at once."""
         self._waits = True
         try:
             yield
@@ -34,13 +34,13 @@ class Stop:
             self._waits = False
 
     def error(self, message: str) -> KeyboardInterrupt:
-        """What is raised for the signal; another process's is taken for a SIGTERM."""
+        """The exception for the signal; a signal to another process counts as SIGTERM."""
         return KeyboardInterrupt(message) if self.signal == signal.SIGINT else Terminated(message)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """The signals' handler."""
+        """The signal handler."""
         if self.signal and number != signal.SIGINT:
-            return  # Paddle's launcher sends SIGTERM three times, and means one
+            return  # Paddle's launcher sends SIGTERM three times
         again = self.signal == number
         self.signal = number
         if again or not self._waits:
@@ -51,8 +51,8 @@ class Stop:
 
 @contextlib.contextmanager
 def handled_signals() -> Iterator[Stop]:
-    """The first SIGTERM or SIGHUP, and each Ctrl-C, raise a KeyboardInterrupt, or wait where they
-    are deferred."""
+    """A context in which the first SIGTERM or SIGHUP, and each Ctrl-C, raises a KeyboardInterrupt,
+    or waits if signals are ``deferred``."""
     stop = Stop()
     before: dict[signal.Signals, Any] = {}
     for number in INTERRUPTS:
@@ -66,7 +66,7 @@ def handled_signals() -> Iterator[Stop]:
 
 
 def end_with_parent() -> None:
-    """Asks Linux for a SIGTERM when the parent is gone; else processes would train on unseen."""
+    """Asks Linux for a SIGTERM when the parent ends; else this process would train on unnoticed."""
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
@@ -74,8 +74,8 @@ def end_with_parent() -> None:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Signals that come while this is entered are handled as it ends: an exception while a process
-    forks would be lost, or the new process forgotten."""
+    """A context that delays signals to its end: an exception during a fork could be lost, or the
+    new process forgotten."""
     came: list[int] = []
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():

@@ -1,7 +1,8 @@
-"""Sums and means over real processes."""
+"""Sums, means and errors over real processes."""
 
 from pathlib import Path
 
+import paddle
 import pytest
 from support.tiny_run import run_script
 
@@ -10,7 +11,9 @@ from slowfast import distributed
 SCRIPT = """
 import paddle
 from slowfast import distributed
-distributed.start("cpu")
+from slowfast.data.lists import ListError
+from slowfast.errors import error_line
+distributed.start("cpu", seed=0)
 rank = distributed.rank()
 total, one = distributed.all_reduce_sum(2**24 + rank, 1)
 assert (total, one) == (3 * 2**24 + 3, 3), total  # no float32 holds this sum
@@ -29,6 +32,20 @@ for i, norm in enumerate(model):
     mean = rank if i == 2 else 1  # the last one is frozen
     assert norm._mean.tolist() == [mean + 10.0 * i] * (2 + i), norm._mean
     assert norm._variance.tolist() == [1 + mean + 10.0 * i] * (2 + i), norm._variance
+called = []
+assert distributed.on_first(lambda: called.append(rank) or {"answer": 42}) == {"answer": 42}
+assert called == ([0] if rank == 0 else [])
+def fail():
+    raise ListError("a.list: no label")
+def fill():
+    raise OSError(28, "No space left on device", "out/a")
+for work, kind, said in (fail, ListError, "error: a.list: no label"), (
+    fill, OSError, "error: out/a: No space left on device"):
+    try:
+        distributed.on_first(work)
+        raise AssertionError("nothing is raised")
+    except kind as error:
+        assert error_line(error) == said
 distributed.barrier()
 print(f"rank {rank} of {distributed.world_size()} is content")
 """
@@ -56,3 +73,40 @@ def test_errors_of_earlier_runs_are_not_shown_again(
     with logs[1].open("a") as file:
         file.write("some line\nerror: höhe.mp4: the file is empty\n")
     assert distributed.error_of_another_process() == "error: höhe.mp4: the file is empty"
+
+
+def test_one_process_is_alone() -> None:
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+    assert distributed.processes_on_this_machine() == 1
+    assert distributed.all_reduce_sum(1, 2.5) == [1, 2.5]
+    assert distributed.gather("x") == ["x"]
+    assert distributed.error_of_another_process() is None
+    distributed.barrier()
+    norm = paddle.nn.BatchNorm3D(2)
+    distributed.average_batch_norm(paddle.nn.Sequential(norm))
+    assert norm._mean.tolist() == [0, 0]
+    assert distributed.on_first(lambda: 3) == 3
+    with pytest.raises(ZeroDivisionError):
+        distributed.on_first(lambda: 1 // 0)
+
+
+def test_the_launcher_says_where_the_logs_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert distributed.log_folder("log") == "log"
+    monkeypatch.setenv("PADDLE_LOG_DIR", "elsewhere")
+    assert distributed.log_folder("log") == "elsewhere"
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    found = []
+    for seed in (5, 5, 6):
+        distributed.start("cpu", seed=seed)
+        found.append(paddle.rand([4]).tolist())
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.skipif(distributed.num_gpus() > 0, reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_the_users_to_mend() -> None:
+    with pytest.raises(distributed.DeviceError, match="^--device gpu: .*install"):
+        distributed.start("gpu", seed=0)
+    distributed.start("auto", seed=0)
+    assert paddle.get_device() == "cpu"

@@ -1,15 +1,13 @@
-"""What a run tells: lines, the bar, files."""
+"""What a run tells: lines and the bar."""
 
-import json
 import logging
-from collections.abc import Iterator
+import os
+import warnings
 from pathlib import Path
 
 import pytest
-from visualdl import LogReader
 
 from slowfast import log
-from slowfast.train import monitor
 
 
 class Clock:
@@ -27,15 +25,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("slowfast.log.time.monotonic", clock)
     return clock
-
-
-@pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    before = log.logger.handlers, log.logger.level, log.logger.propagate
-    yield
-    for handler in log.logger.handlers:
-        handler.close()
-    log.logger.handlers, log.logger.level, log.logger.propagate = before
 
 
 @pytest.mark.parametrize(
@@ -81,7 +70,7 @@ def test_a_silent_progress_says_nothing(clock: Clock, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.usefixtures("logging_as_before")
+@pytest.mark.usefixtures("logging_as_it_was")
 def test_only_rank_0_writes_the_log_and_others_only_warn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,26 +85,28 @@ def test_only_rank_0_writes_the_log_and_others_only_warn(
     assert log.logger.level == logging.WARNING
 
 
-def test_scalars_reach_visualdl_and_the_rows(tmp_path: Path) -> None:
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
-        for step in (1, 2, 5):
-            writer.write("train", step, {"loss": 1 / step}, epoch=1)
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rows[2] == {"kind": "train", "step": 5, "epoch": 1, "loss": 0.2}
-    (file,) = (tmp_path / "vdl").rglob("vdlrecords*.log")
-    curve = LogReader(file_path=str(file)).get_data("scalar", "train/loss")
-    assert [p.id for p in curve] == [1, 2, 5]
-    assert [p.value for p in curve] == pytest.approx([1.0, 0.5, 0.2])
+def test_a_second_start_writes_no_line_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
+) -> None:
+    for _ in range(2):
+        log.start_logging(0, str(tmp_path))
+    log.logger.info("once")
+    assert capsys.readouterr().out == "once\n"
+    assert (tmp_path / "log.txt").read_text().count("once") == 1
 
 
-def test_a_value_that_is_not_finite_stays_valid_json(tmp_path: Path) -> None:
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
-        writer.write("val", 1, {"loss": float("nan")})
-    row = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)
-    assert row["loss"] is None
-
-
-def test_other_ranks_write_nothing(tmp_path: Path) -> None:
-    with monitor.MetricWriter(str(tmp_path), rank=1) as writer:
-        writer.write("train", 1, {"loss": 1.0})
-    assert not list(tmp_path.iterdir())
+def test_libraries_are_quiet_unless_the_user_wants_them_loud(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENCV_FFMPEG_LOGLEVEL", raising=False)
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    monkeypatch.setenv("OPENCV_LOG_LEVEL", "DEBUG")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        log.quiet_libraries()
+        warnings.warn("No ccache found. Please be aware", UserWarning, stacklevel=1)
+        warnings.warn("When training, we now always track global mean and", stacklevel=1)
+        warnings.warn("anything else", stacklevel=1)
+    assert [str(warning.message) for warning in heard] == ["anything else"]
+    names = ("OPENCV_FFMPEG_LOGLEVEL", "GLOG_minloglevel", "OPENCV_LOG_LEVEL")
+    assert [os.environ[name] for name in names] == ["-8", "0", "DEBUG"]

@@ -60,3 +60,18 @@ def test_the_strip_frames_slow_and_fast_and_scales_the_bars(tmp_path: Path) -> N
         areas.append(share_of(pixels(tmp_path / "s.png"), pictures.FAST))
         assert share_of(pixels(tmp_path / "s.png"), pictures.SLOW) > 0.003
     assert areas[1] > 1.5 * areas[0]
+
+
+def test_the_learning_rate_is_drawn_twice_and_zero_is_not_on_the_logarithmic_side(
+    tmp_path: Path,
+) -> None:
+    epochs = np.linspace(0, 10, 100)
+    pictures.learning_rate_curve(epochs, np.ones(100), "constant", tmp_path / "sub" / "a.png")
+    pictures.learning_rate_curve(epochs, np.zeros(100), "nothing", tmp_path / "b.png")
+    sides = []
+    for name in ("sub/a.png", "b.png"):
+        picture = pixels(tmp_path / name)
+        half = picture.shape[1] // 2
+        sides.append([share_of(picture[:, :half], pictures.SLOW) > 0.001,
+                      share_of(picture[:, half:], pictures.SLOW) > 0.001])  # fmt: skip
+    assert sides == [[True, True], [False, False]]

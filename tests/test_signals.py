@@ -1,270 +1,118 @@
-"""SIGTERM and Ctrl-C: the step under way is finished and saved; then everything ends."""
+"""Signals: at once, or after the step in progress; and none is lost while a process forks."""
 
-import contextlib
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import paddle
 import pytest
-from support.tiny_run import REPOSITORY, environment, main_py, tiny_config, write_tiny_config
+from support.tiny_run import environment
 
-from slowfast.data.lists import read_list
-from slowfast.models import build_model
-from slowfast.signals import Terminated, handled_signals
-from slowfast.tools.launch import last_words
-from slowfast.train import checkpoint, folder, loop
-from slowfast.train.folder import checkpoints
-from slowfast.train.loop import train
-from slowfast.train.recipe.optim import build_optimizer
-from slowfast.train.recipe.schedule import Course
-from slowfast.weights.load import read_weights
-from slowfast.weights.systems import Tensors
-
-FLAGS = ["-c", "tiny.yaml", "-o", "train.epochs=400", "train.log_interval=1", "model.dropout=0"]
-ALONE = [sys.executable, str(REPOSITORY / "main.py"), *FLAGS]
-LAUNCHED = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node=2",
-            "--log_dir=log", *ALONE[1:], "train.batch_size=2"]  # fmt: skip
-SCRIPT = ["bash", str(REPOSITORY / "run_train_multi.sh"), *FLAGS, "train.batch_size=2",
-          "train.val_interval=1000"]  # fmt: skip
+from slowfast.signals import INTERRUPTS, Terminated, handled_signals, held_back
 
 
-def listen_to_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
-
-
-def stopped(
-    command: list[str],
-    folder: Path,
-    number: int,
-    after: Callable[[Path], bool],
-    extra: dict[str, str] | None = None,
-) -> tuple[int, str]:
-    """Runs a command until ``after`` and sends it a signal: its status and what it said."""
-    env = environment() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    env |= extra or {}
-    with subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        preexec_fn=listen_to_ctrl_c,
-    ) as process:  # fmt: skip
-        while not after(folder):
-            assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.05)
-        if number:
-            process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
-    return process.returncode, said
-
-
-def in_the_second_epoch(folder: Path) -> bool:
-    rows = folder / "out" / "metrics.jsonl"
-    return rows.exists() and any(row["epoch"] == 2 for row in read_rows(rows))
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
-def steps_saved(folder: Path) -> int:
-    """Steps that the furthest checkpoint has done; 6 make an epoch."""
-    name = checkpoints(str(folder / "out"))[0].stem
-    epoch, _, step = name.removeprefix("SlowFast_epoch_").partition("_step_")
-    return 6 * (int(epoch) - bool(step)) + int(step or 0)
-
-
-@pytest.mark.parametrize(
-    ("command", "number", "status"),
-    [
-        (ALONE, signal.SIGTERM, 143),
-        (ALONE, signal.SIGINT, 130),
-        (LAUNCHED, signal.SIGTERM, 15),
-        pytest.param(SCRIPT, signal.SIGINT, 130, marks=pytest.mark.slow),
-    ],
-    ids=["alone-SIGTERM", "alone-SIGINT", "launched-SIGTERM", "script-SIGINT"],
-)
-def test_a_signal_saves_the_steps_that_are_done(
-    tmp_path: Path, command: list[str], number: signal.Signals, status: int
-) -> None:
-    write_tiny_config(tmp_path)
-    found, said = stopped(command, tmp_path, number, in_the_second_epoch)
-    assert found == status, said
-    assert "Traceback" not in said
-    log = tmp_path / "log" / "workerlog.0"
-    words = said + (log.read_text() if log.exists() else "")
-    saved = checkpoints(str(tmp_path / "out"))[0].stem
-    assert f"interrupted: {saved} is saved (go on with --resume auto)" in words
-    rows = read_rows(tmp_path / "out" / "metrics.jsonl")
-    assert steps_saved(tmp_path) == max(row["step"] for row in rows if row["kind"] == "train")
-
-
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    """With all that a checkpoint may hold; the stop is at whichever step the signal finds."""
-    write_tiny_config(tmp_path)
-    flags = ["train.ema=0.9", "train.epochs=4", "train.keep_last=9"]
-    command = [*ALONE, *flags]
-    _, said = stopped(command, tmp_path, signal.SIGTERM, in_the_second_epoch)
-    assert "interrupted: " in said
-    assert steps_saved(tmp_path) < 24
-    again = main_py(*command[2:], "--resume", "auto", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    (tmp_path / "whole").mkdir()
-    write_tiny_config(tmp_path / "whole")
-    assert main_py(*command[2:], cwd=tmp_path / "whole").returncode == 0
-    for name in ("SlowFast_epoch_000004.pdparams", "SlowFast_epoch_000004_ema.pdparams"):
-        one, other = (read_weights(f / "out" / name) for f in (tmp_path, tmp_path / "whole"))
-        for key, value in one.items():
-            np.testing.assert_array_equal(value, other[key], err_msg=key)
-
-
-def rank_one(folder: Path) -> int:
-    """The process of a run that logs to workerlog.1."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                words = (entry / "environ").read_bytes().split(b"\0")
-                if b"PADDLE_TRAINER_ID=1" in words and Path(entry / "cwd").resolve() == folder:
-                    return int(entry.name)
-    raise AssertionError("there is no rank 1")
-
-
-def test_a_process_that_is_killed_brings_the_others_down_with_the_reason(tmp_path: Path) -> None:
-    write_tiny_config(tmp_path)
-
-    def kill_in_the_second_epoch(folder: Path) -> bool:
-        if in_the_second_epoch(folder):
-            os.kill(rank_one(folder), signal.SIGKILL)
-            return True
-        return False
-
-    elsewhere = {"PADDLE_LOG_DIR": str(tmp_path / "logs" / "node0")}  # as docs/scaling.md has it
-    status, said = stopped(SCRIPT, tmp_path, 0, kill_in_the_second_epoch, elsewhere)
-    assert status not in (0, None)
-    assert re.search(r"error: process (0 and )?1 of this machine ended without a word", said), said
-    again = main_py(*FLAGS, "train.epochs=2", "--resume", "auto", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-
-
-@pytest.mark.parametrize(
-    ("said", "is_asked", "shown"),
-    [
-        (["a\ninterrupted: x is saved\n", "b\n"], True, "interrupted: x is saved"),
-        (["a\n", "error: höhe.mp4: empty\n"], False, "error: höhe.mp4: empty"),
-        (["a\nerror: same\n", "error: same\n"], False, ""),
-        (["Traceback ...", "Traceback ..."], False, ""),
-        (
-            ["terminate called after throwing an instance of 'gloo::IoException'", "a\n"],
-            False,
-            "error: process 1 of this machine ended",
-        ),
-    ],
-)
-def test_what_is_shown_of_how_a_run_ended(said: list[str], is_asked: bool, shown: str) -> None:
-    words = last_words(said, is_asked=is_asked)
-    assert words.startswith(shown) and bool(words) == bool(shown)
-
-
-class Moment:
-    """Sends this process a SIGTERM before the n-th call of a function."""
-
-    def __init__(self, function: Callable[..., Any], number: int) -> None:
-        self.function, self.left = function, number
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return self.function(*args, **kwargs)
-
-
-@pytest.mark.parametrize(
-    ("module", "name", "number", "saved"),
-    [
-        (train, "train_step", 3, "SlowFast_epoch_000001_step_000003"),
-        (train, "train_step", 6, "SlowFast_epoch_000001_step_000006"),
-        (train, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
-        (state, "write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
-        (state, "write_pickles", 2, "SlowFast_epoch_000001"),
-        (train, "validate", 1, "SlowFast_epoch_000001_step_000006"),
-        (train, "validate", 2, "SlowFast_epoch_000002_step_000006"),
-        (train, "clip_loader", 1, "SlowFast_epoch_000001_step_000001"),
-        (train, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
-    ],
-)
-def test_whenever_the_signal_comes_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_run: Tensors,
-    module: Any, name: str, number: int, saved: str,
-) -> None:  # fmt: skip
-    """And the resumed run comes to what one without a signal comes to, the best one included."""
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, Moment(getattr(module, name), number))
-        with pytest.raises(Terminated):
-            run_here(tmp_path)
-    assert folder.checkpoints(str(tmp_path / "out"))[0].stem == saved
-    found = run_here(tmp_path)
-    for key, value in whole_run.items():
-        np.testing.assert_array_equal(found[key], value, err_msg=key)
-
-
-@pytest.fixture(scope="module")
-def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
-    return run_here(tmp_path_factory.mktemp("whole"))
-
-
-def run_here(folder: Path) -> Tensors:
-    """Trains in this process, from where the folder's run is: the weights that it comes to."""
-    cfg = tiny_config(folder, "train.precise_bn_batches=2", "data.num_workers=0")
-    paddle.seed(0)
-    model = build_model(cfg.model, cfg.data.crop_size)
-    run = checkpoint.TrainState(model, build_optimizer(model, cfg.optim))
-    checkpoint.restore_furthest(run, cfg.output_dir)
-    samples, val = (
-        read_list(path, cfg.data.root, 24) for path in (cfg.data.train_list, cfg.data.val_list)
-    )
-    loop.train(run, Course(len(samples), None, cfg), samples, val, cfg)
-    last, best = (
-        read_weights(folder / "out" / f"SlowFast_{name}.pdparams")
-        for name in ("epoch_000002", "best")
-    )
-    return last | {f"best {key}": value for key, value in best.items()}
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """As in a program of its own; a shell's background jobs ignore Ctrl-C."""
+    before = [signal.signal(each, signal.default_int_handler) for each in INTERRUPTS]
+    yield
+    for each, handler in zip(INTERRUPTS, before, strict=True):
+        signal.signal(each, handler)
 
 
 def test_signals_wait_while_deferred_and_count_at_once_elsewhere() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with handled_signals() as stop:
-            with stop.deferred():
-                for _ in range(3):  # as Paddle's launcher does
-                    os.kill(os.getpid(), signal.SIGTERM)
-                assert stop.signal == signal.SIGTERM
-            assert isinstance(stop.error("saved"), Terminated)
-            os.kill(os.getpid(), signal.SIGTERM)  # not to end what ends already
-        with handled_signals(), pytest.raises(Terminated):
+    with handled_signals() as stop:
+        with stop.deferred():
+            for _ in range(3):  # as Paddle's launcher does
+                os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.signal == signal.SIGTERM
+        assert isinstance(stop.error("saved"), Terminated)
+        os.kill(os.getpid(), signal.SIGTERM)  # not to end what ends already
+    with handled_signals(), pytest.raises(Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+    with handled_signals() as stop, stop.deferred():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.signal == signal.SIGINT
+        assert type(stop.error("saved")) is KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_ignored_signal_stays_ignored(number: signal.Signals) -> None:
+    """A shell's background job ignores Ctrl-C; nohup ignores SIGHUP."""
+    signal.signal(number, signal.SIG_IGN)
+    with handled_signals() as stop, held_back():
+        os.kill(os.getpid(), number)
+        assert stop.signal == 0
+    assert signal.getsignal(number) == signal.SIG_IGN
+
+
+def test_a_signal_that_is_held_back_is_handled_at_the_end() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), held_back():
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("all of it")
+    assert done == ["all of it"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with handled_signals() as stop, stop.deferred():
+        with held_back():
             os.kill(os.getpid(), signal.SIGTERM)
-        with handled_signals() as stop, stop.deferred():
-            os.kill(os.getpid(), signal.SIGINT)
-            assert stop.signal == signal.SIGINT
-            assert type(stop.error("saved")) is KeyboardInterrupt
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_an_ignored_ctrl_c_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with handled_signals() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
             assert stop.signal == 0
-    finally:
-        signal.signal(signal.SIGINT, before)
+        assert stop.signal == signal.SIGTERM
+
+
+def test_a_thread_holds_nothing_back_and_takes_no_harm() -> None:
+    """Python lets only the main thread set handlers."""
+    done = []
+
+    def work() -> None:
+        with held_back():
+            done.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [signal.default_int_handler]
+
+
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, text=True)
+child.stdout.readline()
+print(child.pid, flush=True)
+input()
+"""
+CHILD = """
+import time
+from slowfast.signals import end_with_parent
+end_with_parent()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent is gone")
+@pytest.mark.usefixtures("no_hang")
+def test_a_process_ends_with_its_parent() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, CHILD], env=environment(),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as parent:  # fmt: skip
+        assert parent.stdout
+        child = Path("/proc") / parent.stdout.readline().strip()
+        assert child.exists()
+        parent.kill()
+    while is_running(child):
+        pass
+
+
+def is_running(process: Path) -> bool:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,8 +1,8 @@
-"""How every command starts, reports what is wrong, and ends: main.py and all tools.
+"""Runs a command, main.py or a tool: starts logging, reports errors, sets the exit status.
 
-A command ends with 0; with 1 and one line on stderr for what the user can mend; with 130 or 143
-where Ctrl-C or SIGTERM ended it. Nothing here imports Paddle: a command that needs it does so as it
-runs, once the libraries have been told to be quiet.
+The status is 0; 1, with one line on stderr, for an error that the user can fix; 130 or 143 after
+Ctrl-C or SIGTERM. Nothing here imports Paddle: a command imports it as it runs, after
+``quiet_libraries``.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
@@ -18,22 +19,33 @@ from slowfast.log import quiet_libraries, start_logging
 from slowfast.signals import INTERRUPTS, Terminated
 
 GOES_ON = "the same command goes on from here"
+NO_PADDLE = (
+    "error: PaddlePaddle is not installed: pip install 'paddlepaddle>=3.3,<3.4', or for a GPU as "
+    "https://www.paddlepaddle.org.cn/install says"
+)
+
+
+def program(module: str) -> str:
+    """What the user typed to start ``module``: main.py, ``slowfast-NAME``, or ``python -m``."""
+    script = module.replace(".tools.", "-").replace("_", "-")
+    typed = Path(sys.argv[0]).name
+    return typed if typed in ("main.py", script) else f"python -m {module}"
 
 
 def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
-    """Does the work of a command; returns its exit status.
+    """Runs the work of a command; returns its exit status.
 
     Args:
-        work: raises a UserError for what a user can mend; returns a status, or None for 0.
-        hint: what to do after an interruption; empty: nothing is kept.
+        work: returns a status, or None for 0; raises a UserError for what a user can fix.
+        hint: what to do after an interruption; empty if nothing is kept.
     """
     quiet_libraries()
     start_logging(distributed.rank())
     before = {number: signal.getsignal(number) for number in INTERRUPTS}
-    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}  # nohup's
+    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}  # nohup
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for again in before:  # once is enough
+        for again in before:  # ignore further signals
             signal.signal(again, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
@@ -45,6 +57,10 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
         return _failed(error_line(error))
     except MemoryError:
         return _failed("error: there is too little memory for this")
+    except ModuleNotFoundError as error:
+        if error.name != "paddle":
+            raise
+        return _failed(NO_PADDLE)
     except RuntimeError:
         reason = distributed.error_of_another_process()
         if reason is None:
@@ -65,7 +81,7 @@ def _failed(line: str) -> int:
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
-    """The type of a flag: a whole number from ``least`` to ``most``."""
+    """An argparse type: a whole number from ``least`` to ``most``."""
 
     def number(text: str) -> int:
         if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
@@ -77,7 +93,7 @@ def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
 
 
 def number_between(above: float, most: float, *, below: float = math.inf) -> Callable[[str], float]:
-    """The type of a flag: a number above ``above``, up to ``most`` and below ``below``."""
+    """An argparse type: a number above ``above``, up to ``most`` and below ``below``."""
 
     def number(text: str) -> float:
         try:
@@ -94,4 +110,4 @@ def number_between(above: float, most: float, *, below: float = math.inf) -> Cal
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """The description as it stands in the docstring."""
+    """Shows the description with the docstring's line breaks."""

@@ -3,17 +3,22 @@
 import argparse
 from pathlib import Path
 
-from slowfast.cli.command import whole_number
+from slowfast.cli.command import program, whole_number
+from slowfast.config.built_in import built_in_configs
 from slowfast.metrics.accuracy import METRICS
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """The flags, checked for what goes together."""
+    """Parses the flags, and checks that they go together."""
     parser = argparse.ArgumentParser(
-        prog="main.py",
+        prog=program("slowfast"),
         description="Train, test and use SlowFast. Without --test, --infer or --summary it trains.",
+        epilog=f"built-in configs: {', '.join(built_in_configs())}",
     )
-    parser.add_argument("-c", "--config", metavar="CFG", help="YAML file over the defaults")
+    parser.add_argument(
+        "-c", "--config", metavar="CFG",
+        help="YAML file over the defaults, or the name of a built-in config: -c slowfast_8x8",
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--override", metavar="K=V", action="append", nargs="+", default=[],
         help="config values over the file's: -o train.batch_size=16 optim.base_lr=0.05",
@@ -28,13 +33,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     mode.add_argument(
         "--summary", action="store_true", help="the network's stages and the schedule"
     )
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="more to --infer")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="more paths for --infer")
     parser.add_argument("-w", "--weights", metavar="FILE", help="weights to start from or use")
     parser.add_argument(
         "--resume", metavar="auto|FILE", nargs="?", const="auto",
-        help="go on from the furthest checkpoint of the output folder, or from this one",
+        help="continue from the furthest checkpoint of the output folder, or from FILE",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, help="in place of the config's seed")
+    parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument(
         "--deterministic", action="store_true",
         help="cuDNN's repeatable kernels; those of the CPU always repeat",
@@ -51,16 +56,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument(
-        "--average-clips", choices=("prob", "score"), help="in place of test.average_clips"
+        "--average-clips", choices=("prob", "score"), help="replaces test.average_clips"
     )
     parser.add_argument(
         "--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
-        help=f"what --test tells: {', '.join(METRICS)} (default: top_k_accuracy)",
+        help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)",
     )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE", type=_npz,
-        help="each view's scores, .npz, for python -m slowfast.tools.score; a test that was "
-        "interrupted goes on from there",
+        help="file for each view's scores, .npz, for python -m slowfast.tools.score; an "
+        "interrupted test continues from there",
     )  # fmt: skip
     args = parser.parse_args(argv)
     args.override = [item for group in args.override for item in group]
@@ -75,7 +80,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def _check_mode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Ends the program where a flag is given that its mode does not have."""
+    """Ends the program if a flag does not belong to the mode."""
     trains = is_training(args)
     for flag in ("validate", "resume", "max_iters", "amp"):
         if getattr(args, flag) and not trains:
@@ -102,12 +107,12 @@ def _npz(text: str) -> Path:
 
 
 def is_training(args: argparse.Namespace) -> bool:
-    """Whether neither another mode was asked for."""
+    """Whether no other mode was asked for."""
     return not (args.test or args.summary or args.infer is not None)
 
 
 def overrides(args: argparse.Namespace) -> list[str]:
-    """What flags say of the config, as ``section.key=value``."""
+    """The flags that set config values, as ``section.key=value``."""
     found = list(args.override)
     if args.seed is not None:
         found.append(f"seed={args.seed}")

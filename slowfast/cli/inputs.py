@@ -1,4 +1,4 @@
-"""What a run reads before it starts: config, class names, lists; and whether all else is there."""
+"""Reads what a run needs before it starts (config, class names, lists) and checks the rest."""
 
 import argparse
 import dataclasses
@@ -27,8 +27,8 @@ from slowfast.weights.damage import WeightsError
 
 NO_TRAINING_LIST = (
     "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
-    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh runs "
-    "everything on built-in data"
+    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh, or "
+    "slowfast-demo, runs everything on built-in data"
 )
 
 NO_LIST = "there is no list {} (data.{}; a relative path starts from here, or from data.root)"
@@ -37,7 +37,7 @@ PRETRAINED_HINT = " (name others with -o model.pretrained=FILE, or none with mod
 
 
 class Inputs(NamedTuple):
-    """What a test or a prediction reads before it starts."""
+    """The inputs of a test or a prediction."""
 
     cfg: Config
     weights: str
@@ -46,10 +46,10 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(args: argparse.Namespace) -> TrainInputs | Inputs:
-    """What the flags' mode reads.
+    """The inputs of the mode that the flags choose.
 
     Raises:
-        UserError: something of it is not there, or does not fit.
+        UserError: an input is missing or does not fit.
     """
     if is_training(args):
         return train_inputs(args)
@@ -57,15 +57,14 @@ def read_inputs(args: argparse.Namespace) -> TrainInputs | Inputs:
 
 
 def train_inputs(args: argparse.Namespace) -> TrainInputs:
-    """Config, class names and lists; looks whether weights, videos and decoder are there, and
-    whether the output folder is free.
+    """Reads config, class names and lists; checks weights, videos, decoder and output folder.
 
     Raises:
-        UserError: something of it is not there, or does not fit.
+        UserError: an input is missing or does not fit, or the folder holds another run.
     """
     cfg = read_config(args, None)
     decoder_version(cfg.data.decoder)
-    phases(cfg)  # whether there can be any
+    phases(cfg)  # raises a ConfigError if there can be none
     check_folder(cfg.output_dir, args.resume)
     cfg = _located(cfg, "train_list", NO_TRAINING_LIST)
     if args.validate:
@@ -87,11 +86,11 @@ def train_inputs(args: argparse.Namespace) -> TrainInputs:
 
 
 def test_inputs(args: argparse.Namespace) -> Inputs:
-    """Config, class names and list; looks whether weights, decoder and some video are there, and
-    whether ``--out`` is free.
+    """Reads config, class names and list; checks weights, decoder, that a video exists, and that
+    ``--out`` does not.
 
     Raises:
-        UserError: something of it is not there, or does not fit.
+        UserError: an input is missing or does not fit, or ``--out`` exists.
     """
     cfg, weights, names = _of_weights(args)
     if args.out:
@@ -103,10 +102,10 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
 
 
 def infer_inputs(args: argparse.Namespace) -> Inputs:
-    """Config, class names, and what the paths name; looks whether weights and decoder are there.
+    """Reads config and class names, finds the videos; checks weights and decoder.
 
     Raises:
-        UserError: something of it is not there, or does not fit.
+        UserError: an input is missing or does not fit.
     """
     cfg, weights, names = _of_weights(args)
     videos = find_videos(args.infer, cfg.data.frame_pattern)
@@ -114,8 +113,7 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
 
 
 def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None]:
-    """The weights that are asked for, or those of the config's output folder; their config and
-    class names."""
+    """Config, weights and class names; without ``-w`` the weights of the output folder."""
     weights = args.weights
     if weights is None:
         weights = str(Path(read_config(args, None).output_dir) / BEST)
@@ -129,7 +127,7 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
 
 
 def _check_head_only(args: argparse.Namespace, cfg: Config, *, anew: bool) -> None:
-    """Raises ConfigError where a classifier cannot be trained alone."""
+    """Raises a ConfigError if the flags do not allow ``train.head_only``."""
     if anew and not (cfg.model.pretrained or args.weights):
         raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
     if args.max_iters:
@@ -137,10 +135,10 @@ def _check_head_only(args: argparse.Namespace, cfg: Config, *, anew: bool) -> No
 
 
 def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
-    """The class names for training, and ``cfg`` with where they are found; built in is a name.
+    """``cfg`` with the path of the class names (a built-in list keeps its name), and the names.
 
     Raises:
-        ListError: they are not to be found, or there are more or fewer of them than classes.
+        ListError: the names are not found, or their number is not the number of classes.
     """
     data = cfg.data
     if not data.labels:
@@ -153,7 +151,7 @@ def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
 
 
 def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:
-    """``cfg`` with the list ``data.KEY`` where it is found, see ``find_listed``."""
+    """``cfg`` with the path at which the list ``data.KEY`` is found, see ``find_listed``."""
     path = getattr(cfg.data, key)
     found = find_listed(path, cfg.data.root)
     if found is None:
@@ -167,7 +165,11 @@ def _with_data(cfg: Config, key: str, path: str) -> Config:
 
 
 def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
-    """A list whose videos are there: all of them, or one at least."""
+    """Reads a list.
+
+    Raises:
+        ListError: all videos are missing, or one is and ``all_of_them`` is set.
+    """
     samples = read_list(path, cfg.data.root, cfg.model.num_classes)
     missing = missing_files(samples)
     files = {shard_of(sample.path) or sample.path for sample in samples}

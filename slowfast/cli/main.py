@@ -1,7 +1,7 @@
 """The command line of main.py: trains, tests, predicts, or describes a config.
 
-Paddle and what needs it are imported as a mode begins, so that ``--help`` and a mistyped flag are
-answered at once.
+Each mode imports Paddle, and what needs it, only as it begins, so that ``--help`` and a mistyped
+flag get an immediate answer.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _test(args: argparse.Namespace) -> None:
-    """Tests; raises a VideoError, at the end, if videos were left out and that is not allowed."""
+    """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
     from slowfast.evaluate.multi_view import multi_view_test
 
@@ -62,7 +62,7 @@ def _test(args: argparse.Namespace) -> None:
 
 
 def _infer(args: argparse.Namespace) -> None:
-    """Predicts; raises a VideoError, at the end, if videos could not be read."""
+    """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
     from slowfast.predict.infer import infer
 
@@ -75,7 +75,7 @@ def _summarize(args: argparse.Namespace) -> None:
     from slowfast.cli.summary import draw_schedule, summary_text
 
     cfg = read_config(args, None)
-    class_names(cfg, None)  # whether they fit
+    class_names(cfg, None)  # raises a ListError if they do not fit
     print(summary_text(cfg))
     print(f"learning rate, drawn: {draw_schedule(cfg)}")
 

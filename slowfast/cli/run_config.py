@@ -1,5 +1,4 @@
-"""The config of a run: from which file, with which flags, over what comes with weights; and the
-class names that it speaks of."""
+"""Finds a run's config (file, flags, or the config beside the weights) and its class names."""
 
 import argparse
 import functools
@@ -8,13 +7,12 @@ from pathlib import Path
 
 from slowfast.cli.flags import is_training, overrides
 from slowfast.config import Config, ConfigError, load_config
+from slowfast.config.built_in import DEFAULT_CONFIG, find_config
 from slowfast.data.labels import find_labels, read_labels
 from slowfast.data.lists import ListError
 from slowfast.train.folder import checkpoints
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.save import CONFIG, LABELS, config_beside, own_config
-
-DEFAULT_CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/slowfast.yaml"
 
 NO_CONFIG = (
     "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
@@ -45,18 +43,19 @@ def config_for(
     """The config of a file, else the one beside the weights, else the default one; with overrides.
 
     Args:
-        below: of a config that does not come with weights, the one that it takes network, clips and
-            test from by default.
+        path: a file, or the name of a built-in config.
+        below: unless the config is the one beside the weights, finds the file with the defaults
+            for its network, clips and test.
 
     Raises:
-        ConfigError: there is none, or it cannot be used.
+        ConfigError: there is no config, or it cannot be used.
         ListError: ``model.num_classes=0``, and there are no class names to count.
-        WeightsError: there are no such weights.
+        WeightsError: the weights do not exist.
     """
     source: Path = DEFAULT_CONFIG
     if path is not None:
-        source = Path(path)
-    elif weights is not None:  # as training or a conversion has written it, whole
+        source = find_config(path)
+    elif weights is not None:  # complete: training or a conversion wrote it
         require_weights(weights)
         source, below = config_beside(weights), None
         if not source.exists():
@@ -70,8 +69,8 @@ def config_for(
 
 
 def _config_below(args: argparse.Namespace, cfg: Config) -> Path | None:
-    """Whose network, clips and test are taken over by default: those of the run that is resumed,
-    which needs ``model.pretrained`` no more, or else of those weights."""
+    """The config with the defaults for network, clips and test: that of the resumed run, else that
+    of ``model.pretrained``."""
     if args.resume and not starts_anew(args, cfg):
         folder = cfg.output_dir if args.resume == "auto" else Path(args.resume).parent
         if (Path(folder) / CONFIG).exists():
@@ -80,16 +79,16 @@ def _config_below(args: argparse.Namespace, cfg: Config) -> Path | None:
 
 
 def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:
-    """Whether it trains, and not from a checkpoint: ``--resume auto`` may find none yet."""
+    """Whether the run trains, not from a checkpoint: ``--resume auto`` may find none yet."""
     resumes = args.resume == "auto" and checkpoints(cfg.output_dir)
     return is_training(args) and not resumes and args.resume in (None, "auto")
 
 
 def class_names(cfg: Config, weights: str | None) -> list[str] | None:
-    """The class names, if there is a file of them, also one that training left beside the weights.
+    """The class names from their file or from beside the weights; None if there is no file.
 
     Raises:
-        ListError: there are more or fewer of them than classes.
+        ListError: their number is not the number of classes.
     """
     if not cfg.data.labels:
         return None
@@ -101,7 +100,7 @@ def class_names(cfg: Config, weights: str | None) -> list[str] | None:
 
 
 def read_class_names(labels: str, cfg: Config) -> list[str]:
-    """See ``read_labels``; what to do where their number is wrong is said, too."""
+    """``read_labels``, but if the number of names is wrong, the error says what to do."""
     names = read_labels(labels, 0, cfg.data.root)
     if cfg.model.num_classes not in (0, len(names)):
         path = find_labels(labels, cfg.data.root)
@@ -110,7 +109,7 @@ def read_class_names(labels: str, cfg: Config) -> list[str]:
 
 
 def require_weights(path: str, hint: str = "") -> None:
-    """Raises a WeightsError where there is no such file."""
+    """Raises a WeightsError if the file does not exist."""
     if not Path(path).is_file():
         reason = "Is a directory" if Path(path).is_dir() else "No such file or directory"
         raise WeightsError(f"weights {path} cannot be read: {reason}{hint}")

@@ -1,4 +1,4 @@
-"""What a config amounts to: the network's stages, and the learning rate over the run."""
+"""Describes a config: the network's stages, and the learning rate over the run."""
 
 import math
 from pathlib import Path
@@ -91,7 +91,7 @@ def _schedule(cfg: Config) -> list[str]:
 
 
 def _phases(cfg: Config) -> list[str]:
-    """Multigrid's phases, a line each."""
+    """Multigrid's phases, one per line."""
     if not cfg.train.multigrid:
         return []
     lines = ["", "multigrid: to epoch, clips x frames x crop of the steps in turn (a process)"]

@@ -1,4 +1,4 @@
-"""What a run depends on: ``schema`` has the settings, ``reading`` loads them, ``rules`` check."""
+"""What a run depends on: ``schema`` has the settings, ``parse`` reads them, ``check`` checks."""
 
 from slowfast.config.parse import config_of, dump_changes, dump_config, load_config
 from slowfast.config.schema import (

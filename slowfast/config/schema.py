@@ -1,10 +1,34 @@
-"""The one schema of every run: what can be set, its default, and what it means."""
+"""The one schema of every run: each setting with its type, range, default and meaning.
+
+docs/config.md is made from it: ``python -m docs.config_page > docs/config.md``. Rules about
+several settings stand in ``check.py``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from slowfast.config.ranges import (
+    BELOW_ONE,
+    COLOURS,
+    COUNT_OR_ZERO,
+    FOUR_OR_NONE,
+    IN_64_BITS,
+    NUMBERS_FRAMES,
+    ODD,
+    PAIR,
+    PAIR_OR_NONE,
+    SHARE,
+    UP_TO_A_MILLION,
+    UP_TO_TEN,
+    AboveZero,
+    Count,
+    Natural,
+    NotNegative,
+    Share,
+    some_of,
+)
 from slowfast.errors import UserError
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
@@ -29,39 +53,39 @@ class ModelConfig:
 
     name: Literal["slowfast", "slow_only", "fast_only"] = "slowfast"
     """Both pathways, or one of them alone (the paper's single-pathway baselines)."""
-    num_classes: int = 400
-    """Number of classes, K; 0: as many as data.labels has names, which a checkpoint's config then
-    has in its place."""
+    num_classes: Annotated[int, COUNT_OR_ZERO] = 400
+    """Number of classes, K. 0: as many as data.labels has names, which is the number that a
+    checkpoint's config then has."""
     slow_depth: Literal[14, 26, 50, 101, 152] = 50
-    """Depth of the slow pathway's ResNet. 14 and 26 (one and two blocks a stage) are ours."""
+    """Depth of the slow pathway's ResNet. 14 and 26 are ours: one and two blocks per stage."""
     fast_depth: Literal[14, 26, 50, 101, 152] = 50
     """Depth of the fast pathway's ResNet."""
     pretrained: str = ""
-    """Weights that training starts from; their classifier is left out if its classes are others.
-    What the config beside them says of the network, the size of its clips and the test goes before
-    the defaults."""
-    width: int = 64
+    """Weights that training starts from; a classifier of other classes is left out. The network,
+    the size of the clips and the test are by default as in the config beside the weights."""
+    width: Count = 64
     """Channels of the slow stem; the stages have 4, 8, 16 and 32 times as many."""
-    beta_inv: int = 8
-    """Slow channels per fast channel (the paper's 1/beta)."""
-    alpha: int = 8
+    beta_inv: Count = 8
+    """Slow channels per fast channel (the paper's 1/beta); must divide width."""
+    alpha: Count = 8
     """Fast frames per slow frame."""
     slow_frames: Literal["linspace", "strided"] = "linspace"
-    """Which frames the slow pathway sees: evenly spread from first to last, or every alpha-th."""
-    temporal_blocks: tuple[int, ...] = ()
+    """Which frames the slow pathway sees: spread evenly from first to last, or every alpha-th."""
+    temporal_blocks: Annotated[tuple[int, ...], FOUR_OR_NONE] = ()
     """How many blocks of res2..res5 have a temporal kernel; empty: all of them."""
-    stem_kernel: int = 7
+    stem_kernel: Annotated[Count, ODD] = 7
     """Spatial kernel of both stems; 3 suits frames of 32 pixels."""
-    fusion_kernel: int = 5
+    fusion_kernel: Annotated[Count, ODD] = 5
     """Temporal kernel of the lateral connections."""
     lateral_norm: bool = True
     """Batch norm and ReLU after each lateral convolution."""
     head_pooling: Literal["dense", "global"] = "dense"
-    """Classify at each position of a window as large as in training, or once over the whole."""
+    """Where the classifier looks: at each position of a window as large as the training crop, or
+    once at the whole clip."""
     average_positions: Literal["prob", "score"] = "prob"
-    """What is averaged over those positions for a prediction: probabilities, or logits before one
-    softmax (PyTorchVideo)."""
-    dropout: float = 0.5
+    """What a prediction averages over those positions: probabilities, or logits before one softmax
+    (PyTorchVideo)."""
+    dropout: Share = 0.5
     """Probability of dropping a feature before the classifier."""
 
 
@@ -70,187 +94,194 @@ class DataConfig:
     """The lists, and how a clip is cut from a video for training and validation."""
 
     root: str = "data/k400"
-    """Folder that relative paths in the lists start from; also those of the four files below, where
-    they are not found from the current folder."""
+    """Folder that relative paths in the lists start from. The four files below are looked for in
+    the current folder first, then here."""
     train_list: str = "data/k400/train.list"
-    """Training list: one ``path label`` a line."""
+    """Training list: one ``path label`` per line."""
     val_list: str = "data/k400/val.list"
     """List for validation during training."""
     test_list: str = ""
-    """List for --test; empty: val_list."""
+    """List for --test; empty: the same as val_list."""
     labels: str = ""
-    """File of class names, one a line in index order, or one of those in slowfast/labels, such as
+    """File of class names, one per line in index order, or a name from slowfast/labels, such as
     kinetics400; empty: classes are shown by number."""
-    frame_pattern: str = "img_{:05d}.jpg"
+    frame_pattern: Annotated[str, NUMBERS_FRAMES] = "img_{:05d}.jpg"
     """File name of frame i (from 1) in a frame folder."""
-    frame_fps: float = 30.0
+    frame_fps: AboveZero = 30.0
     """Frame rate of frame folders, frames per second."""
-    num_frames: int = 32
-    """Frames of a clip, T (all of them seen by the fast pathway)."""
-    sampling_stride: int = 2
-    """Frames of the video per frame of the clip, at target_fps."""
-    target_fps: float = 30.0
-    """Frame rate that sampling_stride counts in; clips of other rates span the same seconds."""
+    num_frames: Count = 32
+    """Frames of a clip, T, a multiple of model.alpha. The fast pathway sees all of them."""
+    sampling_stride: Count = 2
+    """The clip takes every so many frames of the video, at target_fps."""
+    target_fps: AboveZero = 30.0
+    """Frame rate that sampling_stride counts in; at any other rate a clip lasts as many seconds."""
     min_short_side: int = 256
-    """Training: the short side is resized to a size drawn from here ..."""
+    """Training resizes the short side to a size drawn between this one and max_short_side, pixels.
+    Validation resizes it to this one. At least crop_size."""
     max_short_side: int = 320
-    """... to here, pixels. Validation resizes to min_short_side."""
-    crop_size: int = 224
+    """The largest size of the short side in training, pixels."""
+    crop_size: Count = 224
     """Side of the square training and validation crop, pixels."""
     inverse_short_side: bool = False
-    """Draw 1 / short side evenly, not the short side: smaller ones more often (PySlowFast)."""
-    crop_area: tuple[float, ...] = ()
-    """Training: two numbers, from which to which share of the picture's area a crop has; it is
-    resized to crop_size, and the short side is not jittered (mmaction2). Empty: as above."""
-    crop_aspect: tuple[float, ...] = (0.75, 4 / 3)
-    """With crop_area: from which to which ratio of width to height, before resizing."""
-    flip: float = 0.5
+    """Draw 1 / short side evenly instead of the short side: small ones come more often
+    (PySlowFast)."""
+    crop_area: Annotated[tuple[Annotated[AboveZero, SHARE], ...], PAIR_OR_NONE] = ()
+    """Training: the smallest and the largest share of the picture's area that a crop has. The crop
+    is resized to crop_size, and no short side is drawn (mmaction2). Empty: square crops, as
+    above."""
+    crop_aspect: Annotated[tuple[AboveZero, ...], PAIR] = (0.75, 4 / 3)
+    """With crop_area: the smallest and the largest ratio of width to height, before resizing."""
+    flip: Share = 0.5
     """Training: probability of a horizontal flip."""
     flip_pairs: tuple[int, ...] = ()
-    """Classes that a flip turns into each other, two by two: [2, 4, 30, 41, 52, 66] for
+    """Classes that a flip turns into each other, pair after pair: [2, 4, 30, 41, 52, 66] for
     Something-Something V1."""
     flip_by_name: bool = False
-    """The same for all classes in data.labels whose names differ in "left" and "right" alone."""
-    rand_augment: int = 0
-    """Training: RandAugment operations a clip, all its frames alike; 0 for none."""
-    rand_augment_magnitude: float = 9.0
-    """How strong they are, 0 to 10."""
-    erase: float = 0.0
-    """Training: probability that a random rectangle of the clip is filled with noise."""
-    mean: tuple[float, ...] = (0.45, 0.45, 0.45)
-    """Subtracted from RGB in [0, 1]."""
-    std: tuple[float, ...] = (0.225, 0.225, 0.225)
-    """Divides RGB after the mean is subtracted."""
-    num_workers: int = 8
-    """Reader processes per process of the run; 0 reads in the process itself."""
+    """Also swap all classes in data.labels whose names differ only in "left" and "right"."""
+    rand_augment: Natural = 0
+    """Training: RandAugment operations per clip, the same for all its frames; 0: none."""
+    rand_augment_magnitude: Annotated[NotNegative, UP_TO_TEN] = 9.0
+    """How strong these operations are."""
+    erase: Share = 0.0
+    """Training: probability that noise fills a random rectangle of the clip."""
+    mean: Annotated[tuple[float, ...], COLOURS] = (0.45, 0.45, 0.45)
+    """Mean of red, green and blue in [0, 1], which is subtracted."""
+    std: Annotated[tuple[AboveZero, ...], COLOURS] = (0.225, 0.225, 0.225)
+    """Standard deviation of red, green and blue, by which the difference is divided."""
+    num_workers: Natural = 8
+    """Reader processes per process of the run; 0: it reads by itself."""
     decoder: Literal["opencv", "pyav"] = "opencv"
     """Library that opens video files; PyAV is an extra (pip install av)."""
-    read_seconds: float = 60.0
-    """A reader process that needs longer for one video is ended, and the video is unreadable."""
+    read_seconds: Annotated[AboveZero, UP_TO_A_MILLION] = 60.0
+    """Seconds that a reader process may take for one video. After that it is ended, and the video
+    counts as unreadable."""
     on_error: Literal["raise", "skip", "substitute"] = "raise"
-    """What an unreadable video does: end the run, leave its place in the batch empty, or have
-    another of the list read in its place. In a test none is ever substituted."""
-    max_errors: int = 100
-    """Unreadable videos of one process in one epoch, or in one test, beyond which the run ends."""
+    """What happens at an unreadable video: the run ends, or its place in the batch stays empty, or
+    another video of the list is read instead. A test never substitutes one."""
+    max_errors: Natural = 100
+    """The run ends if one process meets more unreadable videos than this in an epoch or a test."""
 
 
 @dataclass(frozen=True)
 class TestConfig:
     """The multi-view test (paper section 4): num_clips x num_crops views of each video."""
 
-    num_clips: int = 10
+    num_clips: Count = 10
     """Clips spread over the video."""
     num_crops: Literal[1, 3] = 3
-    """Crops along the longer side: 3, or the centre alone."""
+    """Crops along the longer side: 3, or only the centre."""
     short_side: int = 256
-    """The short side is resized to this, pixels."""
+    """Size that the short side is resized to, pixels; at least crop_size."""
     protocol: Literal[
         "pyslowfast", "pytorchvideo", "pytorchvideo-0.1", "mmaction2", "mmaction2-1.2"
     ] = "pyslowfast"
-    """Whose rules say which frames make the clips and where the crops lie, see data/protocols.py;
-    weights score as published with those of the system that trained them."""
-    crop_size: int = 256
+    """Whose rules choose the frames of the clips and the place of the crops, see
+    slowfast/data/clips/protocols.py. Weights reach their published accuracy with the rules of the
+    system that trained them."""
+    crop_size: Count = 256
     """Side of the square crop, pixels."""
     average_clips: Literal["prob", "score"] = "prob"
-    """What is averaged over views: probabilities, or logits before one softmax."""
-    batch_size: int = 1
-    """Videos taken together, so that their views fill the chunks."""
-    views_per_chunk: int = 6
-    """Views computed at once: bounds the memory."""
+    """What is averaged over the views: probabilities, or logits before one softmax."""
+    batch_size: Count = 1
+    """Videos that are tested together, so that their views fill the chunks."""
+    views_per_chunk: Count = 6
+    """Views that are computed at once; fewer need less memory."""
 
 
 @dataclass(frozen=True)
 class OptimConfig:
     """SGD with momentum, and a learning rate that warms up linearly and then falls."""
 
-    base_lr: float = 0.1
+    base_lr: AboveZero = 0.1
     """Learning rate at a total batch of base_batch_size."""
-    base_batch_size: int = 64
-    """Total batch that base_lr and warmup_start_lr are declared for."""
+    base_batch_size: Count = 64
+    """Total batch that base_lr and warmup_start_lr are meant for."""
     scale_lr: bool = True
     """Scale both learning rates by total batch / base_batch_size."""
     schedule: Literal["cosine", "step"] = "cosine"
-    """How the learning rate falls: by a half-cosine to 0, or in steps."""
-    steps: tuple[float, ...] = (0.0, 94.0, 154.0)
-    """Schedule step: the epochs at which ..."""
+    """How the learning rate falls: along half a cosine to 0, or in steps."""
+    steps: tuple[NotNegative, ...] = (0.0, 94.0, 154.0)
+    """With schedule=step: the epochs at which the learning rate changes, rising from 0."""
     step_factors: tuple[float, ...] = (1.0, 0.1, 0.01)
-    """... the learning rate becomes base_lr times this."""
-    warmup_epochs: float = 34.0
-    """Epochs of linear warm-up; 0 for none."""
-    warmup_start_lr: float = 0.01
+    """With schedule=step: base_lr is multiplied by this from each of these epochs on."""
+    warmup_epochs: NotNegative = 34.0
+    """Epochs of linear warm-up, at most train.epochs; 0: none."""
+    warmup_start_lr: NotNegative = 0.01
     """Learning rate at the first step."""
-    momentum: float = 0.9
+    momentum: NotNegative = 0.9
     """Momentum of SGD."""
     nesterov: bool = True
     """Nesterov's form of momentum."""
-    weight_decay: float = 1e-4
-    """L2 penalty on convolution and linear parameters."""
-    bn_weight_decay: float = 0.0
+    weight_decay: NotNegative = 1e-4
+    """L2 penalty on the parameters of convolutions and of the classifier."""
+    bn_weight_decay: NotNegative = 0.0
     """L2 penalty on batch norm's scale and shift."""
-    grad_clip: float = 0.0
-    """Largest L2 norm of all gradients together; longer ones are shortened to it. 0: no limit."""
+    grad_clip: NotNegative = 0.0
+    """Largest L2 norm of all gradients together; larger ones are scaled down to it. 0: no limit."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """The training loop."""
 
-    epochs: int = 196
+    epochs: Count = 196
     """Passes over the training list."""
-    batch_size: int = 8
+    batch_size: Count = 8
     """Clips that a process has on its device at once."""
-    global_batch_size: int = 0
-    """Clips per step, over all processes: their gradients are accumulated up to it. 0: as many as
-    the processes have on their devices at once."""
-    log_interval: int = 10
-    """Steps between two log lines."""
-    val_interval: int = 1
-    """Epochs between two validations (with --validate)."""
-    save_interval: int = 1
-    """Epochs between two checkpoints; the last epoch is always saved."""
-    save_steps: int = 0
-    """Also save every so many steps within an epoch; 0 for never."""
-    keep_last: int = 3
-    """Checkpoints kept besides the best one."""
-    mixup: float = 0.0
-    """Mixup: each clip and label is blended with another's, by shares from Beta(mixup, mixup).
-    0 for none."""
-    cutmix: float = 0.0
-    """CutMix: a rectangle of each clip comes from another, its area from Beta(cutmix, cutmix).
-    0 for none. With mixup, too, each batch draws one of them."""
-    label_smoothing: float = 0.0
-    """Share of the target that all classes have alike, the rest being the label's."""
-    freeze: tuple[str, ...] = ()
-    """Stages that are not trained, batch norm's statistics neither: of stem, res2 to res5."""
+    global_batch_size: Natural = 0
+    """Clips per step over all processes; gradients are accumulated until there are as many. 0: as
+    many as the devices of all processes hold at once."""
+    log_interval: Count = 10
+    """Steps from one log line to the next."""
+    val_interval: Count = 1
+    """Epochs from one validation to the next (with --validate)."""
+    save_interval: Count = 1
+    """Epochs from one checkpoint to the next; the last epoch is always saved."""
+    save_steps: Natural = 0
+    """Also save every so many steps within an epoch; 0: never."""
+    keep_last: Count = 3
+    """Checkpoints that are kept besides the best one."""
+    mixup: NotNegative = 0.0
+    """Mixup: each clip and its label are blended with another's, in shares drawn from
+    Beta(mixup, mixup). 0: none."""
+    cutmix: NotNegative = 0.0
+    """CutMix: a rectangle of each clip comes from another clip; its area is drawn from
+    Beta(cutmix, cutmix). 0: none. With mixup as well, one of the two is drawn for each batch."""
+    label_smoothing: Share = 0.0
+    """Share of the target that is spread evenly over all classes; the label has the rest."""
+    freeze: Annotated[tuple[str, ...], some_of(STAGES)] = ()
+    """Stages that are not trained; the statistics of their batch norm stay as they are, too."""
     head_only: bool = False
-    """Train the classifier alone, on features of each video that are computed once and kept in
-    output_dir/features, with the weights of model.pretrained below it; nothing is augmented."""
-    head_clips: int = 4
-    """Clips of each video for it: as many as num_clips of a test, and their centre crops."""
+    """Train only the classifier, on features that the weights of model.pretrained compute once per
+    video; they are kept in output_dir/features. Nothing is augmented."""
+    head_clips: Count = 4
+    """With head_only: clips of each video, spread as num_clips of a test; centre crops."""
     freeze_bn: bool = False
-    """Batch norm uses its running statistics in training, too, and leaves them as they are."""
+    """Batch norm uses its running statistics also in training, and does not change them."""
     sync_bn: bool = False
-    """Batch norm over the clips of all processes; GPUs only."""
-    precise_bn_interval: int = 10
-    """Epochs between two computations of batch norm's statistics over precise_bn_batches, which
-    then take the place of the running ones; also before each validation and after the last."""
-    precise_bn_batches: int = 200
-    """Batches per process for it, or all of the epoch's if there are fewer; 0 for never."""
+    """Batch norm over the clips of all processes; only on GPUs."""
+    precise_bn_interval: Count = 10
+    """Epochs from one computation of batch norm's statistics over precise_bn_batches to the next;
+    they replace the running ones. Also done before each validation and after the last epoch."""
+    precise_bn_batches: Natural = 200
+    """Batches per process for that, or all of an epoch if it has fewer; 0: never."""
     multigrid: bool = False
-    """Multigrid training (Wu et al. 2020) instead of clips and batches of one size; optim.steps,
-    optim.step_factors and epochs are then those of the run that it speeds up."""
-    multigrid_epoch_factor: float = 1.5
-    """How many times as many epochs multigrid training takes; each is several times quicker."""
-    ema: float = 0.0
-    """Decay per step of an exponential moving average of the weights, kept beside them; 0: none."""
+    """Multigrid training (Wu et al. 2020) instead of clips and batches of one size. optim.steps,
+    optim.step_factors and epochs stay those of the run that it speeds up."""
+    multigrid_epoch_factor: AboveZero = 1.5
+    """Multigrid training takes this many times as many epochs; each is several times quicker."""
+    ema: Annotated[NotNegative, BELOW_ONE] = 0.0
+    """Decay per step of an exponential moving average of the weights, which is saved beside them;
+    0: none."""
     best_by: Literal["raw", "ema"] = "raw"
-    """Whose validation decides on SlowFast_best.pdparams, which then holds those weights."""
+    """Which weights SlowFast_best.pdparams holds: the trained or the averaged ones. The epoch in
+    which these did best in validation counts."""
     amp: Literal["off", "O1", "O2"] = "off"
-    """Mixed precision, on GPUs; others say so and compute in float32. O1: convolutions, the
+    """Mixed precision, on GPUs; a CPU says so and computes in float32. O1: convolutions, the
     classifier and what stands between convolutions compute in amp_dtype. O2: pooling in the head,
-    too. Weights, batch norm's statistics and the loss are float32."""
+    too. Weights, batch norm's statistics and the loss stay float32."""
     amp_dtype: Literal["bfloat16", "float16"] = "bfloat16"
-    """The low precision; float16 has its loss scaled, and leaves out steps that overflow."""
+    """The low precision. With float16 the loss is scaled, and steps that overflow are skipped."""
 
 
 @dataclass(frozen=True)
@@ -264,5 +295,5 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     output_dir: str = "output/SlowFast"
     """Folder of checkpoints, logs and curves."""
-    seed: int = 0
+    seed: Annotated[Natural, IN_64_BITS] = 0
     """Seed of initial weights, order, augmentation and dropout."""

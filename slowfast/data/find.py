@@ -1,4 +1,8 @@
-"""What the paths on a command line name: videos, folders, frame folders, lists."""
+"""What the paths on a command line and in a config name, and whether it is there.
+
+A path on the command line may name a video, a folder of videos, a folder of frames, or a list. A
+relative path in a config starts from here, or else from ``data.root``.
+"""
 
 import filecmp
 import functools
@@ -17,57 +21,6 @@ from slowfast.data.lists import (
     videos_below,
 )
 from slowfast.data.shards import shard_of
-
-
-def missing_files(samples: Iterable[Sample]) -> list[str]:
-    """What is not there of the samples' files, frame folders and tar shards, in their order.
-
-    Folders are listed, each once, rather than each file looked at: on a network disk that is what
-    takes time.
-    """
-    listing = functools.cache(_names_in)
-    missing: dict[str, None] = {}
-    for sample in samples:
-        path = shard_of(sample.path) or sample.path
-        folder, name = os.path.split(path.rstrip("/"))
-        # The second look is for folders that cannot be listed, and for other spellings of a name.
-        if path not in missing and name not in listing(folder) and not os.path.exists(path):
-            missing[path] = None
-    return list(missing)
-
-
-def _names_in(folder: str) -> set[str]:
-    try:
-        return set(os.listdir(folder or "."))
-    except OSError:
-        return set()
-
-
-def find_listed(path: str, root: str) -> str | None:
-    """Where a list or a label file is: at ``path`` from here, or else from ``root``.
-
-    Raises:
-        ListError: it is in both places, and not the same.
-    """
-    found = [place for place in listed_places(path, root) if Path(place).exists()]
-    require_one(found)
-    return found[0] if found else None
-
-
-def listed_places(path: str, root: str) -> list[str]:
-    """Where ``find_listed`` looks, in that order."""
-    return list(dict.fromkeys((path, resolve(path, root))))
-
-
-def require_one(found: list[str]) -> None:
-    """Raises ListError if two files, or folders, that a relative path may mean are different."""
-    if len(found) < 2 or os.path.samefile(*found):
-        return
-    if not all(map(os.path.isfile, found)) or not filecmp.cmp(found[0], found[1], shallow=False):
-        raise ListError(
-            f"{' and '.join(found)} are both there, and differ: name the one that you mean by its "
-            "whole path"
-        )
 
 
 class Named(NamedTuple):
@@ -100,7 +53,7 @@ def find_videos(paths: Sequence[str], frame_pattern: str, root: Path | None = No
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
         elif path.lower().endswith(LIST_ENDINGS):
             start = root or Path(path).parent
-            for entry in read_entries(Path(path), start):
+            for entry in read_entries(path, start):
                 found.append(Named(entry.sample, _name_below(entry.sample.path, start)))
         else:
             found.append(Named(Sample(path), os.path.basename(os.path.abspath(path))))
@@ -124,3 +77,54 @@ def require_own_names(videos: Iterable[Named]) -> None:
                 f"{other} and {video.sample.path} would both be written to {video.name}.npy: give "
                 "the folder that holds both, or a list, or write to two folders"
             )
+
+
+def find_listed(path: str, root: str) -> str | None:
+    """Where a list or a label file is: at ``path`` from here, or else from ``root``.
+
+    Raises:
+        ListError: it is in both places, and not the same.
+    """
+    found = [place for place in listed_places(path, root) if Path(place).exists()]
+    require_one(found)
+    return found[0] if found else None
+
+
+def listed_places(path: str, root: str) -> list[str]:
+    """Where ``find_listed`` looks, in that order."""
+    return list(dict.fromkeys((path, resolve(path, root))))
+
+
+def require_one(found: list[str]) -> None:
+    """Raises ListError if two files, or folders, that a relative path may mean are different."""
+    if len(found) < 2 or os.path.samefile(*found):
+        return
+    if not all(map(os.path.isfile, found)) or not filecmp.cmp(found[0], found[1], shallow=False):
+        raise ListError(
+            f"{' and '.join(found)} are both there, and differ: name the one that you mean by its "
+            "whole path"
+        )
+
+
+def missing_files(samples: Iterable[Sample]) -> list[str]:
+    """What is not there of the samples' files, frame folders and tar shards, in their order.
+
+    Folders are listed, each once, rather than each file looked at: on a network disk that is what
+    takes time.
+    """
+    listing = functools.cache(_names_in)
+    missing: dict[str, None] = {}
+    for sample in samples:
+        path = shard_of(sample.path) or sample.path
+        folder, name = os.path.split(path.rstrip("/"))
+        # The second look is for folders that cannot be listed, and for other spellings of a name.
+        if path not in missing and name not in listing(folder) and not os.path.exists(path):
+            missing[path] = None
+    return list(missing)
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder or "."))
+    except OSError:
+        return set()

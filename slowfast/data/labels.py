@@ -11,6 +11,30 @@ LABELS = Path(__file__).parents[1] / "labels"
 """The built-in files of class names; its README.md has their sources."""
 
 
+def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
+    """Class names in index order, one a line.
+
+    Args:
+        labels: a file, or the name of a built-in one, see ``find_labels``.
+        num_classes: how many there must be; 0 for any number.
+        root: where a relative path may start from, too.
+
+    Raises:
+        ListError: the file is missing or empty, or has another number of names than there are
+            classes.
+    """
+    path = find_labels(labels, root)
+    if path is None:
+        raise ListError(
+            f"data.labels={labels}: there is no {' or '.join(listed_places(labels, root))}, and "
+            f"built in are {', '.join(built_in_labels())}"
+        )
+    names = [line for _, line in lines_of(path)]
+    if num_classes and len(names) != num_classes:
+        raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
+    return names
+
+
 def find_labels(labels: str, root: str) -> str | None:
     """Where the class names of ``data.labels`` are: in a file here, below root, or built in.
 
@@ -26,31 +50,6 @@ def find_labels(labels: str, root: str) -> str | None:
 def built_in_labels() -> list[str]:
     """The names that ``data.labels`` may have without a file of the user's."""
     return sorted(path.stem for path in LABELS.glob("*.txt"))
-
-
-def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
-    """Class names in index order, one a line.
-
-    Args:
-        labels: a file, or the name of a built-in one, see ``find_labels``.
-        num_classes: how many there must be; 0 for any number.
-        root: where a relative path may start from, too.
-
-    Raises:
-        ListError: the file is missing, or it has another number of names than there are classes.
-    """
-    path = find_labels(labels, root)
-    if path is None:
-        raise ListError(
-            f"data.labels={labels}: there is no {' or '.join(listed_places(labels, root))}, and "
-            f"built in are {', '.join(built_in_labels())}"
-        )
-    names = [line for _, line in lines_of(path)]
-    if not names:
-        raise ListError(f"{path}: the list is empty")
-    if num_classes and len(names) != num_classes:
-        raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
-    return names
 
 
 def flipped_labels(pairs: Sequence[int], names: Sequence[str] = ()) -> dict[int, int]:

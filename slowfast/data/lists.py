@@ -1,15 +1,16 @@
-"""List files: which videos there are, and their classes.
+"""Which videos there are, and their classes: from a list file, or from folders.
 
-One sample a line, split at the last separator (space, or comma for ``.csv``), so that paths may
-hold spaces::
+A list has one sample a line, split at the last separator (space, or comma for ``.csv``), so that
+paths may hold spaces::
 
     path label                a video file
     folder num_frames label   a folder of frames, img_00001.jpg and on
     path                      for inference
     x.tar/member label        a video in a tar shard, see ``shards``
 
-Relative paths start from ``root``. Blank lines are ignored. In place of a list a folder may stand
-that holds a folder of videos for each class, numbered in the order of their names.
+Relative paths start from ``root``. Blank lines are ignored. In place of a list there may be a
+folder that holds a folder of videos for each class; classes are numbered in the order of their
+names.
 """
 
 import os
@@ -23,8 +24,6 @@ from slowfast.log import logger
 
 LIST_ENDINGS = (".txt", ".list", ".csv")
 VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
-
-
 ANY_CLASS = 10**9
 """As many classes as there may be."""
 
@@ -43,31 +42,107 @@ class Sample(NamedTuple):
     """Frames of a frame folder; None for a video file."""
 
 
-def read_list(list_path: str, root: str, num_classes: int) -> list[Sample]:
+class Entry(NamedTuple):
+    """A line of a list as it stands there, and the video it names."""
+
+    line: str
+    sample: Sample
+
+
+def read_list(list_path: str | Path, root: str | Path, num_classes: int) -> list[Sample]:
     """The samples of a list, in its order.
 
     Raises:
-        ListError: the list is missing or empty, or a line is not understood or its label is not
-            in ``0 .. num_classes-1``; the message is ``file:line: reason``. A folder does not
-            hold one folder for each class, or no video.
+        ListError: the list is missing or empty, a line is not understood, or its label is not in
+            ``0 .. num_classes-1``; the message is ``file:line: reason``. Or a folder does not hold
+            one folder for each class, or no video.
     """
     if Path(list_path).is_dir():
-        return _class_folders(Path(list_path), num_classes)
-    separator = "," if list_path.endswith(".csv") else " "
-    samples = []
-    for number, line in lines_of(list_path):
-        where = f"{list_path}:{number}"
-        path, found, label_text = line.rpartition(separator)
-        label = _label(label_text, where, num_classes) if found and path.strip() else None
-        if label is None:
-            raise ListError(f"{where}: no label in {line!r} (a line is 'path{separator}label')")
-        samples.append(_sample(path.rstrip(), label, separator, root, where))
-    if not samples:
-        raise ListError(f"{list_path}: the list is empty")
-    return samples
+        return _class_samples(Path(list_path), num_classes)
+    lines = lines_of(list_path)
+    return [_labelled(line, f"{list_path}:{n}", root, num_classes) for n, line in lines]
 
 
-def _class_folders(root: Path, num_classes: int) -> list[Sample]:
+def read_entries(list_path: str | Path, root: str | Path) -> list[Entry]:
+    """The lines of a list with labels, or of one of bare paths: one where no line has a label.
+
+    Raises:
+        ListError: as ``read_list``.
+    """
+    lines, separator = lines_of(list_path), separator_of(list_path)
+    if any(line.rpartition(separator)[2].isdecimal() for _, line in lines):
+        samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS) for n, line in lines]
+    else:
+        samples = [Sample(resolve(line, root)) for _, line in lines]
+    return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
+
+
+def _labelled(line: str, where: str, root: str | Path, num_classes: int) -> Sample:
+    """The sample of a line ``path label``; ``where`` is ``file:line``."""
+    separator = separator_of(where.rpartition(":")[0])
+    path, _, text = line.rpartition(separator)
+    path = path.rstrip()
+    try:
+        label = int(text) if path else None
+    except ValueError:
+        label = None
+    if label is None:
+        raise ListError(f"{where}: no label in {line!r} (a line is 'path{separator}label')")
+    if not 0 <= label < num_classes:
+        raise ListError(f"{where}: label {label} is not in 0..{num_classes - 1}")
+    folder, _, count = path.rpartition(separator)
+    folder, whole = folder.rstrip(), resolve(path, root)
+    # A frame folder, unless a file of that whole name exists. What is in a tar is a file.
+    if not folder or not count.isdecimal() or Path(whole).exists() or split_member(whole):
+        return Sample(whole, label)
+    if int(count) == 0:
+        raise ListError(f"{where}: the folder {folder} has 0 frames")
+    return Sample(resolve(folder, root), label, int(count))
+
+
+def separator_of(list_path: str | Path) -> str:
+    """What stands between the fields of a line."""
+    return "," if str(list_path).endswith(".csv") else " "
+
+
+def resolve(path: str, root: str | Path) -> str:
+    """A path of a list, relative ones from ``root``."""
+    return str(Path(root) / path)
+
+
+def lines_of(path: str | Path) -> list[tuple[int, str]]:
+    """The non-blank lines, stripped, with their numbers from 1.
+
+    Raises:
+        ListError: the file cannot be read, is not text, or has no such line.
+    """
+    try:
+        rows = enumerate(read_text(path).splitlines(), 1)
+    except OSError as error:
+        raise ListError(f"list {path} cannot be read: {error.strerror}") from error
+    lines = [(number, line.strip()) for number, line in rows if line.strip()]
+    if not lines:
+        raise ListError(f"{path}: the list is empty")
+    return lines
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a list, or of a data set's own file.
+
+    Raises:
+        ListError: it is not text.
+        OSError: it cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ListError(f"{path} is not UTF-8 text") from error
+    if "\0" in text:
+        raise ListError(f"{path} is not text: it has a NUL byte")
+    return text
+
+
+def _class_samples(root: Path, num_classes: int) -> list[Sample]:
     by_class = class_folders(root)
     if len(by_class) != num_classes:
         raise ListError(
@@ -86,133 +161,65 @@ def _class_folders(root: Path, num_classes: int) -> list[Sample]:
 
 def class_folders(root: Path) -> dict[str, list[str]]:
     """The videos of each folder in ``root``, both in the order of their names; hidden folders are
-    not classes. Says what else lies there."""
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    not classes. Says once what is left out."""
     found, left_out = {}, []
-    for folder in folders:
-        found[folder.name], others = list_videos(folder, deep=False)
-        left_out += [f"{folder.name}/{name}" for name in others]
+    for path in sorted(root.iterdir()):
+        if path.is_dir() and path.name[0] != ".":
+            found[path.name], others = list_videos(path, deep=False)
+            left_out += [f"{path.name}/{name}" for name in others]
+        elif path.is_dir() or path.name.lower().endswith(VIDEO_ENDINGS):  # not the lists beside
+            left_out.append(path.name + "/" * path.is_dir())
     tell_left_out(root, left_out)
     return found
 
 
 def videos_below(folder: str | Path) -> list[str]:
-    """The videos in a folder and in those below it, by their paths from there, in order. Says what
-    else lies there."""
+    """The videos in a folder and in those below it, by their paths from there, in order. Says once
+    what is left out."""
     found, left_out = list_videos(folder, deep=True)
     tell_left_out(folder, left_out)
     return found
 
 
 def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]]:
-    """The videos in a folder, by their paths from there, and what else lies there, both in order.
+    """The videos in a folder, by their paths from there, and what is left out, both in order.
 
-    A video is a file, not hidden, that ends as one of ``VIDEO_ENDINGS``; links are followed.
+    A video is a file, not hidden, whose name has one of ``VIDEO_ENDINGS``; links are followed. What
+    is left out ends with ``/`` if it is a folder.
 
     Args:
-        deep: also those in the folders below; else these count as what else lies there.
+        deep: also look in the folders below, except hidden ones; else all folders are left out.
+
+    Raises:
+        OSError: a folder cannot be listed.
     """
     found: list[str] = []
     left_out: list[str] = []
-    walked: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
-        if os.path.realpath(place) in walked:  # a link to where we are, or have been
-            folders.clear()
+    waiting, walked = [""], set[str]()
+    while waiting:
+        below = waiting.pop(0)
+        place = os.path.join(folder, below)
+        if os.path.realpath(place) in walked:  # a link to where we have been
             continue
         walked.add(os.path.realpath(place))
-        hidden = [name for name in folders if not deep or name[0] == "."]
-        left_out += [os.path.relpath(os.path.join(place, name), folder) + "/" for name in hidden]
-        folders[:] = sorted(set(folders) - set(hidden))
-        for name in names:
-            is_video = name.lower().endswith(VIDEO_ENDINGS) and name[0] != "."
-            path = os.path.relpath(os.path.join(place, name), folder)
-            (found if is_video else left_out).append(path)
+        with os.scandir(place) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path, is_hidden = os.path.join(below, entry.name), entry.name[0] == "."
+                if entry.is_dir() and deep and not is_hidden:
+                    waiting.append(path)
+                elif entry.is_dir():
+                    left_out.append(f"{path}/")
+                else:
+                    is_video = entry.name.lower().endswith(VIDEO_ENDINGS) and entry.is_file()
+                    (found if is_video and not is_hidden else left_out).append(path)
     return sorted(found), sorted(left_out)
 
 
-def _raise(error: OSError) -> None:
-    raise error
-
-
 def tell_left_out(folder: str | Path, names: Sequence[str]) -> None:
-    """Says that these of a folder are no videos; of many, which is the first."""
+    """Logs how many files and folders were no videos, and the first of them."""
     if names:
+        more = ", ..." if len(names) > 1 else ""
         logger.info(
-            f"{folder}: {len(names):,} left out, hidden or not named as a video ({names[0]}"
-            f"{', ...' if len(names) > 1 else ''})"
+            f"{folder}: {len(names):,} left out ({names[0]}{more}): hidden, not named as a video, "
+            "or in a folder where none is expected"
         )
-
-
-def read_paths(list_path: str, root: str) -> list[Sample]:
-    """The samples of a list for inference, one path a line, without labels."""
-    samples = [Sample(resolve(line, root)) for _, line in lines_of(list_path)]
-    if not samples:
-        raise ListError(f"{list_path}: the list is empty")
-    return samples
-
-
-class Entry(NamedTuple):
-    """A line of a list as it stands there, and the video it names."""
-
-    line: str
-    sample: Sample
-
-
-def read_entries(list_path: Path, root: Path) -> list[Entry]:
-    """The lines of a list with labels, or of one of bare paths: one where no line has a label.
-
-    Raises:
-        ListError: as ``read_list``.
-    """
-    paths = read_paths(str(list_path), str(root))
-    text = list_path.read_text(encoding="utf-8-sig")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    separator = "," if list_path.suffix == ".csv" else " "
-    if any(line.rpartition(separator)[2].isdecimal() for line in lines):
-        samples = read_list(str(list_path), str(root), ANY_CLASS)
-    else:
-        samples = paths
-    return [Entry(line, sample) for line, sample in zip(lines, samples, strict=True)]
-
-
-def lines_of(path: str) -> list[tuple[int, str]]:
-    """The non-blank lines, stripped, with their numbers from 1."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ListError(f"list {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ListError(f"list {path} is not UTF-8 text") from error
-    if "\0" in text:
-        raise ListError(f"list {path} is not text: it has a NUL byte")
-    return [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-
-
-def _label(text: str, where: str, num_classes: int) -> int | None:
-    try:
-        label = int(text)
-    except ValueError:
-        return None
-    if not 0 <= label < num_classes:
-        raise ListError(f"{where}: label {label} is not in 0..{num_classes - 1}")
-    return label
-
-
-def _sample(path: str, label: int, separator: str, root: str, where: str) -> Sample:
-    """``folder num_frames`` is a frame folder unless a file of that whole name exists.
-
-    What is in a tar is a file.
-    """
-    folder, found, count = path.rpartition(separator)
-    if found and folder.strip() and count.isdecimal():
-        whole = resolve(path, root)
-        if not Path(whole).exists() and split_member(whole) is None:
-            if int(count) == 0:
-                raise ListError(f"{where}: the folder {folder.rstrip()} has 0 frames")
-            return Sample(resolve(folder.rstrip(), root), label, int(count))
-    return Sample(resolve(path, root), label)
-
-
-def resolve(path: str, root: str) -> str:
-    """A path of a list, relative ones from ``root``."""
-    return str(Path(root) / path)

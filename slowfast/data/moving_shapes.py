@@ -11,11 +11,7 @@ Legend: T frames, H x W pixels. Lengths are in frame heights, angles in radians.
 import json
 import math
 import os
-import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.video.reader import Pictures
+from slowfast.data.video.reader import Pictures, VideoError
+from slowfast.data.workers.loader import Loader
+from slowfast.errors import UserError
 
 Floats = NDArray[np.floating[Any]]
 
@@ -168,7 +166,8 @@ def render_clip(
 def write_video(path: Path, clip: Pictures) -> None:
     """Encodes uint8 RGB [T, H, W, 3] as MPEG-4; the file appears under its name when complete.
 
-    Raises OSError naming the file when it cannot be written in full.
+    Raises:
+        UserError: it cannot be written in full; the message names it.
     """
     part = path.with_suffix(".part.mp4")
     size = (clip.shape[2], clip.shape[1])
@@ -181,7 +180,7 @@ def write_video(path: Path, clip: Pictures) -> None:
     reader.release()
     if num_written != len(clip):
         part.unlink(missing_ok=True)
-        raise OSError(
+        raise UserError(
             f"cannot write {path}: {num_written} of {len(clip)} frames are there "
             "(is the disk full, the folder writable, MPEG-4 in this OpenCV?)"
         )
@@ -228,8 +227,10 @@ def write_dataset(
     """Writes train/*.mp4, val/*.mp4, train.list, val.list and labels.txt below `root`.
 
     What is there already is kept if it is complete and of the same parameters, and written anew
-    otherwise. `report(done, total)` is called after every clip. Raises OSError naming the file
-    that cannot be written.
+    otherwise. `report(done, total)` is called after every clip.
+
+    Raises:
+        UserError, OSError: a file cannot be written, or its process was killed; names the file.
     """
     root = Path(root)
     params = {"version": VERSION, "num_train": num_train, "num_val": num_val, "seed": seed}
@@ -239,16 +240,19 @@ def write_dataset(
         (root / split).mkdir(parents=True, exist_ok=True)
     (root / MARKER).unlink(missing_ok=True)
     clip_ids = [(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]
-    write = partial(write_clip, root=root, seed=seed)
-    # An interrupt from the keyboard is the parent's to handle: it lets running clips end.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    pool = ProcessPoolExecutor(num_processes, get_context("spawn"), signal.signal, ignore)
-    try:
-        for done, _ in enumerate(pool.map(write, clip_ids, chunksize=8), start=1):
+
+    def write(clip_id: tuple[str, int]) -> None:
+        write_clip(clip_id, root, seed)
+
+    def path_of(clip_id: tuple[str, int]) -> str:
+        return str(root / clip_path(*clip_id))
+
+    with Loader(write, num_workers=num_processes, describe=path_of) as writers:
+        for done, (_, error) in enumerate(writers.as_ready(clip_ids), start=1):
+            if isinstance(error, VideoError):
+                raise error
             if report:
                 report(done, len(clip_ids))
-    finally:
-        pool.shutdown(cancel_futures=True)
     for split in SPLITS:
         clips = range(params[f"num_{split}"])
         lines = [f"{clip_path(split, i)} {label_of(i)}\n" for i in clips]

@@ -27,7 +27,8 @@ NOT_WHOLE = "not a whole, uncompressed tar file"
 
 
 class ShardError(UserError, OSError):
-    """A shard that cannot be read, or has no such member; the message names them."""
+    """A shard that cannot be read, or has no such member; the message names them. An OSError, too,
+    so that whoever reads a file need not know whether it lies in a shard."""
 
 
 class Member(NamedTuple):

@@ -1,11 +1,11 @@
-"""Videos that could not be read: counted, limited, and listed by name."""
+"""Videos that could not be read: they are counted, there may be so many, and a file lists them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from slowfast.data.video.reader import VideoError
-from slowfast.files import write_whole
+from slowfast.files import write_lines
 
 LIST = "unreadable.txt"
 
@@ -25,7 +25,7 @@ class UnreadableVideo:
 
 
 def reason_of(path: str, error: VideoError | str) -> str:
-    """Why a video cannot be read: a line that begins with its path."""
+    """Why a video cannot be read: one line, which begins with its path."""
     line = " ".join(str(error).split())
     return line if line.startswith(path) else f"{path}: {line}"
 
@@ -74,8 +74,5 @@ def write_unreadable(folder: str, reasons: list[str], name: str = LIST) -> str:
         Its path.
     """
     path = Path(folder) / name
-    if reasons:
-        write_whole(path, "".join(f"{reason}\n" for reason in reasons))
-    else:
-        path.unlink(missing_ok=True)
+    write_lines(path, reasons)
     return str(path)

@@ -34,7 +34,7 @@ def multi_view_test(
     out: Path | None = None,
     class_names: list[str] | None = None,
 ) -> dict[str, Any]:
-    """The multi-view test over all processes; each video that can be read is counted once.
+    """Runs the multi-view test over all processes; each readable video is counted once.
 
     Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
     file of scores. Returns the content of ``test_result.json``: ``top1``, ``top5``,
@@ -42,16 +42,16 @@ def multi_view_test(
     share), ``num_views``, ``unreadable`` and, in the list's order, each video's prediction.
 
     Args:
-        metrics: of ``METRICS``; what the log line tells.
-        out: the file of all views' scores, see ``evaluate/scores.py``. Until the test is done they
-            are kept beside it in ``OUT.partial``, from which the same test goes on.
-        class_names: for that file.
+        metrics: names from ``METRICS`` for the log line.
+        out: the file for all views' scores, see ``evaluate/scores.py``. During the test the scores
+            are in the folder ``OUT.partial``; after an interruption, the same test continues there.
+        class_names: stored in that file.
 
     Raises:
-        VideoError: no video can be read, or in one process more than ``data.max_errors`` cannot;
+        VideoError: no video can be read, or more than ``data.max_errors`` of one process cannot;
             or, at the end, some cannot and ``data.on_error`` is ``raise``.
-        ResultsError: ``out`` is there already.
-        FolderError: what is kept beside it is of another test, or another run is writing there.
+        ResultsError: ``out`` exists already.
+        FolderError: ``OUT.partial`` is of another test, or another run is writing there.
     """
     Path(cfg.output_dir).mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     model.eval()
@@ -90,7 +90,7 @@ def _scored(
     unreadable: Unreadable,
     kept: "KeptScores | None",
 ) -> Iterator[tuple[int, Row]]:
-    """Of this process's share of the videos: place in the list, and scores ``[V, K]``."""
+    """Yields index and scores ``[V, K]`` of each readable video in this process's share."""
     done = kept.done if kept else []
     for index in done[distributed.rank() :: distributed.world_size()]:
         assert kept is not None
@@ -107,9 +107,9 @@ def _scored(
 
 
 class KeptScores:
-    """The scores of a test while it runs, beside the file that they will be in.
+    """A test's scores while it runs, in the folder ``OUT.partial``, see ``multi_view_test``.
 
-    A context; while it is entered, no other run may write there. See ``multi_view_test``.
+    A context in which no other run may write there.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class KeptScores:
         self._opened = contextlib.ExitStack()
         self._plan = plan_of(model, cfg, with_head=True)
         self.done: list[int] = []
-        """Places in the list of the videos whose scores were there."""
+        """Indices of the videos that have scores from an earlier run."""
 
     def __enter__(self) -> "KeptScores":
         # Names of the first process: on other machines the videos' files may have other times.
@@ -156,10 +156,10 @@ class KeptScores:
         self._kept.write(self._names[index], scores_VK)
 
     def read(self, index: int) -> Row:
-        """Scores that are there.
+        """The kept scores of a video.
 
         Raises:
-            ResultsError: they are not.
+            ResultsError: the scores are missing or damaged.
         """
         row = self._find(self._names[index])
         if row is None:
@@ -177,8 +177,8 @@ class KeptScores:
     def finish(
         self, result: dict[str, Any], class_names: list[str], cfg: Config, *, is_complete: bool
     ) -> None:
-        """Makes the file; what was kept then goes, unless videos are missing that should not be:
-        once those can be read, the same command computes them alone."""
+        """Writes the file and deletes the folder. The folder stays if videos are missing that may
+        not be, so that the same command later computes only those."""
         rows = (self.read(row["index"]) for row in result["predictions"])
         report.write_scores_of(self._out, rows, result, class_names, cfg)
         if is_complete:

@@ -1,4 +1,4 @@
-"""What a multi-view test leaves: its log line, test_result.json, unreadable.txt, its scores."""
+"""Writes a multi-view test's results: log line, test_result.json, unreadable.txt, scores."""
 
 import dataclasses
 import json
@@ -87,7 +87,7 @@ def write_scores_of(
     """Writes the file of scores.
 
     Args:
-        rows: the scores ``[V, K]`` of each of the result's predictions.
+        rows: the scores ``[V, K]`` of each prediction in ``result``.
     """
     predictions, missing = result["predictions"], result["unreadable"]
     write_scores(

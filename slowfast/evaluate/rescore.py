@@ -1,4 +1,4 @@
-"""Scores a test again from its file: other metrics, fewer views."""
+"""Scores a test again from its file of scores: other metrics, fewer views."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -23,10 +23,10 @@ from slowfast.metrics.accuracy import (
 NUMBERS = METRICS | {"calibration_error": ("calibration_error",)}
 
 CENTRE = 1
-"""Which of 3 crops is the centre, the one that a test with 1 crop takes."""
+"""Index of the centre among 3 crops; a test with 1 crop uses it."""
 
 MIDDLE = Fraction(1, 2)
-"""Of the room that a video leaves."""
+"""The middle of a clip's possible starts in a video."""
 
 
 class Protocol(NamedTuple):
@@ -37,7 +37,7 @@ class Protocol(NamedTuple):
     average_clips: str
 
     def views(self, num_crops: int) -> NDArray[np.int64]:
-        """Their places among the file's views."""
+        """Indices of these views among the file's views."""
         return np.array([clip * num_crops + crop for clip in self.clips for crop in self.crops])
 
 
@@ -46,12 +46,12 @@ def choose(
 ) -> Protocol:
     """The views of a smaller protocol.
 
-    The file's test.protocol says where in the room that the video leaves each of n clips starts.
-    With PySlowFast's clip i does at i/n, so the clips of k are among those of n where k divides n:
-    every n/k-th. ``middle`` is the one at 1/2.
+    The file's test.protocol sets where each of n clips starts, as a fraction of the possible
+    starts in a video. In PySlowFast's, clip i starts at i/n. So if k divides n, the k clips are
+    every n/k-th of the n. ``middle`` is the clip that starts at 1/2.
 
     Raises:
-        ResultsError: the file does not have these views; the message says which it has.
+        ResultsError: the file does not have these views; the message lists those it has.
     """
     num_clips, num_crops = results.num_clips, results.num_crops
     starts_of = _starts_rule(results.config)
@@ -77,7 +77,7 @@ def choose(
 
 
 def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
-    """Where n clips start, by the test.protocol of a file's config; PySlowFast's if it has none."""
+    """The clip starts of the test.protocol in a file's config; PySlowFast's if it has none."""
     found = yaml.safe_load(config) or {}
     name = (found.get("test") or {}).get("protocol", "pyslowfast")
     if name not in PROTOCOLS:
@@ -86,10 +86,7 @@ def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
 
 
 def _average(results: Results, wanted: str) -> str:
-    """
-    Raises:
-        ResultsError: the scores in the file cannot be averaged so.
-    """
+    """Returns ``wanted``; raises ResultsError if the file's scores cannot be averaged this way."""
     if wanted == results.average_clips:
         return wanted
     has = {"prob": "probabilities", "score": "logits"}
@@ -101,7 +98,7 @@ def _average(results: Results, wanted: str) -> str:
 
 
 def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dict[str, Any]:
-    """All numbers of a file, in shares of 1; intervals where ``times`` is not 0."""
+    """All metrics of a file, as shares of 1; with intervals if ``times`` is not 0."""
     num_videos, _, num_classes = results.scores.shape
     views = protocol.views(results.num_crops)
     places = np.empty(num_videos, np.int64)
@@ -135,7 +132,7 @@ def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dic
 
 
 def _classes(table_K3: NDArray[np.int64], names: list[str]) -> list[dict[str, Any]]:
-    """A row per class that occurs."""
+    """A row for each class that occurs."""
     return [
         {
             "class": i,

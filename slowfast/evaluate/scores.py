@@ -1,13 +1,13 @@
-"""The scores of a whole multi-view test in one file, without the network.
+"""Reads and writes the file with all scores of a multi-view test.
 
 FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pickled::
 
     scores              float32 [N, V, K]: view v is crop v % num_crops of clip v // num_crops
-    labels indices paths                of the N readable videos; their places in the list
-    num_listed unreadable_{indices,paths,errors}    of the list, and what could not be read of it
+    labels indices paths                of the N readable videos; indices are those in the list
+    num_listed unreadable_{indices,paths,errors}    length of the list; its unreadable videos
     num_clips num_crops average_clips   the protocol; "prob": scores are probabilities, "score":
                                         logits
-    class_names config                  names by class, none if there are none; config.yaml
+    class_names config                  names by class, may be empty; config.yaml
 
 numpy only, no Paddle. Legend: N videos, V views, K classes.
 """
@@ -27,12 +27,12 @@ from slowfast.files import atomic
 
 
 class ResultsError(UserError):
-    """A file of scores that cannot be written or used; the message names it."""
+    """A file of scores cannot be written or used; the message names it."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a file of scores holds."""
+    """The content of a file of scores."""
 
     scores: NDArray[np.float32]
     """``[N, V, K]``; mapped from the file, so it takes no memory."""
@@ -56,14 +56,14 @@ _MEMBERS = {
     "num_clips": ("i", 0), "num_crops": ("i", 0), "average_clips": ("U", 0),
     "class_names": ("U", 1), "config": ("U", 0),
 }  # fmt: skip
-"""Kind of the dtype and number of dimensions of each member but ``scores``."""
+"""Dtype kind and number of dimensions of each member except ``scores``."""
 
 
 def check_new(path: Path) -> None:
-    """Looks that no earlier test's scores are there.
+    """Checks that the file does not exist yet.
 
     Raises:
-        ResultsError: they are.
+        ResultsError: it exists.
     """
     if path.exists():
         raise ResultsError(f"{path} is there already: name another file, or delete it")
@@ -72,16 +72,16 @@ def check_new(path: Path) -> None:
 def write_scores(
     path: Path, rows: Iterable[NDArray[np.float32]], shape: tuple[int, int, int], **members: Any
 ) -> None:
-    """Writes FILE, whole or not at all, one row in memory at a time.
+    """Writes FILE, whole or not at all, with one row in memory at a time.
 
     Args:
         path: FILE.
-        rows: each video's scores ``[V, K]``.
+        rows: the scores ``[V, K]`` of each video.
         shape: ``(N, V, K)``.
         members: the other fields of ``Results``.
 
     Raises:
-        OSError: naming FILE.
+        OSError: the disk is full, or similar; names FILE.
     """
     assert members.keys() == _MEMBERS.keys()
     with atomic(path) as file, zipfile.ZipFile(file, "w") as archive:
@@ -100,7 +100,7 @@ def read_scores(path: Path) -> Results:
     """Reads FILE; nothing in it is ever unpickled.
 
     Raises:
-        ResultsError: it is missing, cut off, or not such a file.
+        ResultsError: FILE is missing, cut off, or not a file of scores.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -111,7 +111,7 @@ def read_scores(path: Path) -> Results:
                     f"it has no {missing[0]}, so main.py --test --out did not write it"
                 )
             found = {name: _read(archive, name) for name in _MEMBERS}
-            with archive.open("scores.npy") as entry:  # to its end: the zip's CRC is checked there
+            with archive.open("scores.npy") as entry:  # to its end, where zipfile checks the CRC
                 while entry.read(2**20):
                     pass
             results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
@@ -132,7 +132,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Any:
-    """A member, as the field's type has it."""
+    """Reads a member as the type of its field in ``Results``."""
     kind, dimensions = _MEMBERS[name]
     with archive.open(f"{name}.npy") as entry:
         array = npy.read_array(entry, allow_pickle=False)
@@ -142,11 +142,11 @@ def _read(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
-    """The array of an uncompressed member, mapped where it stands in the file."""
+    """Memory-maps the array of an uncompressed member."""
     if info.compress_type != zipfile.ZIP_STORED:
         raise ResultsError("its scores are compressed, so they cannot be mapped")
     with open(path, "rb") as file:
-        file.seek(info.header_offset + 26)  # lengths of name and extra field; then those, then data
+        file.seek(info.header_offset + 26)  # lengths of name and extra field, which follow
         lengths = np.frombuffer(file.read(4), "<u2")
         file.seek(info.header_offset + 30 + int(lengths.sum()))
         if npy.read_magic(file) != (1, 0):
@@ -158,7 +158,7 @@ def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
 
 
 def _check(results: Results) -> None:
-    """That the members fit each other."""
+    """Raises ResultsError if the members do not fit each other."""
     num_videos, num_views, num_classes = results.scores.shape
     lengths = {len(results.labels), len(results.indices), len(results.paths)}
     labels = results.labels

@@ -1,4 +1,4 @@
-"""Counting what was right. Sums and counts are added up over processes, never means.
+"""Accuracy metrics. Processes add up sums and counts, never means.
 
 Legend: V views, N videos or clips, K classes, B bootstrap samples.
 """
@@ -16,11 +16,11 @@ METRICS = {
     "top_k_accuracy": ("top1", "top5"),
     "mean_class_accuracy": ("mean_class_accuracy",),
 }
-"""The names of --eval, as mmaction2 has them, and the numbers that each stands for."""
+"""The names for --eval, as in mmaction2, and the numbers that each stands for."""
 
 
 def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray[np.float64]:
-    """A video's probabilities ``[K]`` from those of its views, or (``score``) from their logits."""
+    """A video's probabilities ``[K]``, from its views' probabilities or (``score``) logits."""
     mean = scores_VK.astype(np.float64).mean(axis=0)
     if average_clips == "prob":
         return mean
@@ -29,10 +29,9 @@ def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray
 
 
 def rank_of_label(scores: Scores, labels: Labels) -> NDArray[np.int64]:
-    """At which place ``[N]``, from 0, each label's class stands in ``scores [N, K]``.
+    """The rank ``[N]``, from 0, of each label's class in ``scores [N, K]``.
 
-    Of equal scores the lower class index stands first. A label whose score is not a number stands
-    at K, behind all places.
+    Of equal scores the lower class index comes first. A label whose score is nan gets rank K.
     """
     own = scores[np.arange(len(labels)), labels][:, None]
     before = np.arange(scores.shape[1]) < labels[:, None]
@@ -41,9 +40,9 @@ def rank_of_label(scores: Scores, labels: Labels) -> NDArray[np.int64]:
 
 
 def class_table(places: NDArray[np.int64], labels: Labels, num_classes: int) -> NDArray[np.int64]:
-    """Of each class, how many videos stand at place 0, at 1 to 4, and behind: ``[K, 3]``.
+    """For each class, the number of videos with rank 0, 1 to 4, and above: ``[K, 3]``.
 
-    ``places [N]`` are those of ``rank_of_label``. Tables add up, over batches and processes.
+    ``places [N]`` come from ``rank_of_label``. Tables of batches and processes can be added.
     """
     column = np.digitize(places, (1, 5))
     counts = np.bincount(3 * labels + column, minlength=3 * num_classes)
@@ -55,10 +54,9 @@ def accuracies(table_K3: NDArray[np.int64]) -> dict[str, Any]:
 
     Several tables ``[B, K, 3]`` give arrays ``[B]``.
 
-    Mean class accuracy is the mean, over the classes that occur among the labels, of the share of
-    the class's videos whose highest score is its own. mmaction2's ``mean_class_accuracy`` is the
-    same where every class that is predicted also occurs; it counts a class that is predicted but
-    never occurs as one more class with 0, and so comes out lower on such a list.
+    Mean class accuracy is the mean top-1 accuracy of the classes that occur among the labels.
+    mmaction2's ``mean_class_accuracy`` also counts classes that are predicted but never occur, as
+    0, so on lists with such classes it is lower.
     """
     of_class = table_K3.sum(axis=-1)
     seen = of_class.sum(axis=-1)
@@ -70,9 +68,9 @@ def accuracies(table_K3: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def bootstrap(table_K3: NDArray[np.int64], times: int, seed: int) -> dict[str, tuple[float, float]]:
-    """95 % intervals of ``accuracies``: as many videos drawn anew, with replacement, ``times`` so.
+    """95 % intervals of ``accuracies``: the videos are resampled with replacement ``times`` times.
 
-    Such a draw is a multinomial one over the table's cells, which needs no loop over videos. The
+    A resample is a multinomial draw over the table's cells, which needs no loop over videos. The
     ends are the 2.5 and 97.5 percentiles; a class without videos in a draw is not in its mean.
     """
     rng = np.random.default_rng(seed)
@@ -89,8 +87,8 @@ def calibration_error(
     """Expected calibration error (Guo et al. 2017), a share of 1.
 
     Videos are sorted by their highest probability, ``confidence [N]``, into bins of equal width,
-    ``(i/15, (i+1)/15]``; it is the mean over videos of ``|share right - mean confidence|`` of
-    their bin.
+    ``(i/15, (i+1)/15]``. The error is the mean over videos of ``|share right - mean confidence|``
+    of their bin.
     """
     bins = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=num_bins)
@@ -98,7 +96,7 @@ def calibration_error(
 
 
 class Meter:
-    """Loss, top-1 and top-5 over the samples that were really seen by this process."""
+    """Loss, top-1 and top-5 over the samples that this process has seen."""
 
     def __init__(self) -> None:
         self._loss = 0.0
@@ -117,13 +115,13 @@ class Meter:
         self._seen += len(labels)
 
     def sums(self) -> list[float]:
-        """This process's sums: of the losses, how many were right, right among 5, and seen."""
+        """This process's sums: losses, samples right in top 1, in top 5, and samples seen."""
         return [self._loss, self._top1, self._top5, self._seen]
 
     @staticmethod
     def result(sums: Sequence[float]) -> dict[str, float]:
-        """``loss``, ``top1`` and ``top5`` (shares of 1), and ``seen``, of the ``sums`` of one
-        process, or of several together."""
+        """``loss``, ``top1`` and ``top5`` (shares of 1), and ``seen``, from the ``sums`` of one
+        process or the total of several."""
         loss, top1, top5, seen = sums
         total = max(seen, 1.0)
         return {"loss": loss / total, "top1": top1 / total, "top5": top5 / total, "seen": seen}

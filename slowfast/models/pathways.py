@@ -1,4 +1,4 @@
-"""Which frames the slow pathway sees.
+"""What enters the network: normalised clips, of which the slow pathway sees some frames.
 
 Legend: N clips, C channels, T frames of the fast pathway, t = T / alpha of the slow one, H x W.
 """
@@ -8,6 +8,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import paddle
 from paddle import Tensor
+
+
+def normalize(frames_NTHWC: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """``uint8 [N, T, H, W, 3]`` RGB to ``float32 [N, 3, T, H, W]``, ``(x / 255 - mean) / std``."""
+    # One multiply-add per pixel: x * 1/(255 std) - mean/std.
+    scale = paddle.to_tensor([1.0 / (255.0 * s) for s in std], dtype="float32")
+    shift = paddle.to_tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype="float32")
+    return (frames_NTHWC.astype("float32") * scale + shift).transpose([0, 4, 1, 2, 3])
 
 
 def linspace_frames(num_frames: int, alpha: int) -> list[int]:
@@ -42,11 +50,3 @@ def slow_clip(clip_NCTHW: Tensor, alpha: int, rule: str) -> Tensor:
         raise ValueError(f"a clip of {num_frames} frames is not divisible by alpha={alpha}")
     index = paddle.to_tensor(SLOW_FRAMES[rule](num_frames, alpha), dtype="int64")
     return paddle.index_select(clip_NCTHW, index, axis=2)
-
-
-def normalize(frames_NTHWC: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """``uint8 [N, T, H, W, 3]`` RGB to ``float32 [N, 3, T, H, W]``, ``(x / 255 - mean) / std``."""
-    # One multiply-add per pixel: x * 1/(255 std) - mean/std.
-    scale = paddle.to_tensor([1.0 / (255.0 * s) for s in std], dtype="float32")
-    shift = paddle.to_tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype="float32")
-    return (frames_NTHWC.astype("float32") * scale + shift).transpose([0, 4, 1, 2, 3])

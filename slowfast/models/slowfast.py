@@ -1,4 +1,5 @@
-"""The SlowFast network, in the order of the paper (Feichtenhofer et al., ICCV 2019, section 3).
+"""The SlowFast network, in the order of the paper (Feichtenhofer et al., ICCV 2019, section 3), and
+its first weights.
 
 Legend: N clips, C channels, T frames, H x W pixels, P positions, K classes. ``pathways`` lists
 hold the slow pathway first, then the fast one.

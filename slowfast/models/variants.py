@@ -1,13 +1,10 @@
-"""The published variants as functions, and the one place where config meets layers.
+"""The published networks as functions, and the one place where config meets layers."""
 
-Each constructor gives a network with fresh weights. They all take the same keyword arguments:
-``num_classes``, and any further argument of ``SlowFast`` (``slow_frames``, ``pool_size``,
-``dropout``, ...) over the variant's own.
-"""
-
+from collections.abc import Callable
 from typing import Any
 
 from slowfast.config import DEPTHS, ModelConfig
+from slowfast.models.published import VARIANTS, Variant
 from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast, VideoClassifier
 
 
@@ -21,50 +18,24 @@ def fast_pathway(depth: int, width: int = 8) -> Pathway:
     return Pathway(width, DEPTHS[depth], 5, (3, 3, 3, 3))
 
 
-def _variant(depths: tuple[int, int], defaults: dict[str, Any], given: dict[str, Any]) -> SlowFast:
-    slow, fast = depths
-    return SlowFast(slow_pathway(slow), fast_pathway(fast), **{**defaults, **given})
+def _constructor(name: str, variant: Variant) -> Callable[..., SlowFast]:
+    """The function that builds a published network."""
+
+    def build(num_classes: int = variant.num_classes, **given: Any) -> SlowFast:
+        slow, fast = variant.depths
+        own = {"num_classes": num_classes, "alpha": variant.alpha} | variant.arguments
+        return SlowFast(slow_pathway(slow), fast_pathway(fast), **own | given)
+
+    build.__name__ = build.__qualname__ = name
+    build.__module__ = "slowfast.models"
+    build.__doc__ = variant.about
+    return build
 
 
-def slowfast_r50_4x16(num_classes: int = 400, **given: Any) -> SlowFast:
-    """SlowFast 4x16, R50 (PaddleVideo's and PySlowFast's; mmaction2's: ``lateral_norm=False``)."""
-    return _variant((50, 50), dict(num_classes=num_classes, alpha=8, fusion_kernel=5), given)
-
-
-def slowfast_r50(num_classes: int = 400, **given: Any) -> SlowFast:
-    """SlowFast 8x8, R50 (PySlowFast, PyTorchVideo; mmaction2's: ``lateral_norm=False``)."""
-    return _variant((50, 50), dict(num_classes=num_classes, alpha=4, fusion_kernel=7), given)
-
-
-def slowfast_r101(num_classes: int = 400, **given: Any) -> SlowFast:
-    """SlowFast 8x8, R101 (mmaction2's: ``fusion_kernel=7, lateral_norm=False``)."""
-    return _variant((101, 101), dict(num_classes=num_classes, alpha=4, fusion_kernel=5), given)
-
-
-def slowfast_16x8_r101_50_50(num_classes: int = 400, **given: Any) -> SlowFast:
-    """SlowFast 16x8, R101 with temporal kernels in 6 of res4's 23 blocks; clips of 64 frames."""
-    own = dict(
-        num_classes=num_classes, alpha=4, fusion_kernel=5, temporal_blocks=(3, 4, 6, 3)
-    )  # fmt: skip
-    return _variant((101, 101), own, given)
-
-
-def slowfast_r101_r50_4x16(num_classes: int = 400, **given: Any) -> SlowFast:
-    """mmaction2's SlowFast 4x16 with a slow R101 and a fast R50."""
-    own = dict(num_classes=num_classes, alpha=8, fusion_kernel=5, lateral_norm=False)
-    return _variant((101, 50), own, given)
-
-
-def slowfast_r152_r50_4x16(num_classes: int = 400, **given: Any) -> SlowFast:
-    """mmaction2's SlowFast 4x16 with a slow R152 and a fast R50."""
-    own = dict(num_classes=num_classes, alpha=8, fusion_kernel=5, lateral_norm=False)
-    return _variant((152, 50), own, given)
-
-
-def slowfast_r50_16x8_sthv1(num_classes: int = 174, **given: Any) -> SlowFast:
-    """mmaction2's SlowFast 16x8, R50, for Something-Something V1; clips of 64 frames."""
-    own = dict(num_classes=num_classes, alpha=4, fusion_kernel=7, lateral_norm=False)
-    return _variant((50, 50), own, given)
+CONSTRUCTORS = {name: _constructor(name, variant) for name, variant in VARIANTS.items()}
+"""They give a network with fresh weights. All take the same keyword arguments: ``num_classes``, and
+any further argument of ``SlowFast`` (``slow_frames``, ``pool_size``, ``dropout``, ...) over the
+network's own."""
 
 
 def build_model(model: ModelConfig, train_crop: int) -> VideoClassifier:

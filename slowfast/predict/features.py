@@ -1,5 +1,5 @@
-"""Features of a list of videos, computed once and kept, a file each: of clips that slide over each
-video, for other programs; and of the views of each video, to train a classifier on.
+"""Computes the features of videos once and keeps them, one file per video: of sliding clips for
+other programs (``extract``), and of views to train a classifier on (``video_features``).
 
 Legend: n clips of a video, C channels of the classifier's input.
 """
@@ -29,27 +29,27 @@ from slowfast.predict.long_videos import sliding_features
 from slowfast.predict.views import own_batches, rows_of_videos
 
 SOURCES = "videos.jsonl"
-"""Beside features by name: which video each file is of, and the size and time of its file then."""
+"""Beside the features: each file's video, with the size and time of the video's file then."""
 FOLDER = "features"
-"""In the output folder of a training: a folder for each network and its settings."""
+"""In a training's output folder; has a folder for each network and its settings."""
 
 Rows = list[NDArray[np.float32] | None]
-"""Of each video the features of its clips ``[n, C]``; None where it could not be read."""
+"""For each video the features of its clips ``[n, C]``; None if it could not be read."""
 
 
 def extract(
     model: VideoClassifier, videos: list[Named], folder: Path, cfg: Config, every: float
 ) -> list[str]:
-    """Writes the features of each video whose file is not there yet, see ``sliding_features``.
+    """Writes the features of each video that has none yet, see ``sliding_features``.
 
-    Rank 0 says how many are there already. Returns, in all processes, why those of which no
-    features could be written cannot be read.
+    Rank 0 logs how many there are already. Returns, in all processes, the unreadable videos, each
+    with its reason.
 
     Raises:
-        ListError: two videos have one name.
+        ListError: two videos have the same name.
         FolderError: the folder's features are of other weights or settings, or another run is
             writing there.
-        OSError: the disk is full, or similar; what was written before stays.
+        OSError: the disk is full, or similar; features written before stay.
     """
     require_own_names(videos)
     kept = Kept(folder)
@@ -60,7 +60,7 @@ def extract(
             sources = opened.enter_context(Journal(folder / SOURCES))
             todo = _not_there(videos, kept, sources)
             kept.claim(plan)
-            for video in todo:  # first, so that no other video's features are ever taken for these
+            for video in todo:  # before the work, so that old features are never taken for new
                 kept.path(video.name).unlink(missing_ok=True)
                 sources.add(video.name, _source(video.sample))
             return todo
@@ -70,7 +70,7 @@ def extract(
             logger.info(f"{len(videos) - len(todo):,} of {len(videos):,} videos are there already")
         faults = distributed.gather(_extract_own(model, todo, kept, cfg, every))
         for line in [line for part in faults[1:] for line in part]:
-            if distributed.rank() == 0:  # its own are told as they come
+            if distributed.rank() == 0:  # its own are already logged
                 logger.warning(f"unreadable: {line}")
         distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
     return [line for part in faults for line in part]
@@ -79,7 +79,7 @@ def extract(
 def _extract_own(
     model: VideoClassifier, todo: list[Named], kept: Kept, cfg: Config, every: float
 ) -> list[str]:
-    """This process's share of the videos: why some cannot be read."""
+    """Extracts this process's share; returns the unreadable videos with their reasons."""
     shares = own_batches([video.sample for video in todo], 1, cfg)
     own = [todo[i] for share in shares for i in share]
     faults: list[str] = []
@@ -102,17 +102,16 @@ def _extract_own(
 
 
 def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]:
-    """The videos whose features are not in the folder, or were made before their file changed.
+    """The videos without features in the folder, or whose file has changed since.
 
     Raises:
-        FolderError: it has some, and no ``META`` that says of what they are; or those of another
-            video are in one's place.
+        FolderError: the folder has features but no ``META``, or a file has those of another video.
     """
     todo = []
     for video in videos:
         target, now = kept.path(video.name), _source(video.sample)
         then = sources.done.get(video.name, now)
-        is_gone = now["state"] is None  # then what was made of it stays
+        is_gone = now["state"] is None  # then its features stay
         if target.exists() and (is_gone or now["state"] == then["state"]):
             continue
         if target.exists() and now["video"] != then["video"]:
@@ -123,8 +122,8 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
     other = next((v for v in videos if kept.path(v.name).exists()), None)
     if other and not (kept.folder / META).exists():
         raise FolderError(
-            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says of what "
-            "weights: name another folder"
+            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says which "
+            "weights it is from: name another folder"
         )
     return todo
 
@@ -134,7 +133,7 @@ def _source(sample: Sample) -> dict[str, object]:
 
 
 def claim_features(model: VideoClassifier, cfg: Config) -> Kept:
-    """The folder of this network's features, with these settings, in the output folder."""
+    """The folder, in the output folder, for features of this network with these settings."""
     plan = plan_of(model, cfg, with_head=False, clips=cfg.train.head_clips)
     name = hashlib.sha256(repr(sorted(plan.items())).encode()).hexdigest()[:16]
     kept = Kept(Path(cfg.output_dir) / FOLDER / name)
@@ -149,26 +148,26 @@ def video_features(
     kept: Kept,
     what: str,
 ) -> Rows:
-    """On rank 0 the features of each video, elsewhere none. What is not kept yet is computed by all
-    processes, each file once.
+    """The features of each video on rank 0, an empty list elsewhere. All processes compute the
+    missing ones, each file once.
 
-    A video's clips are the views that a test with ``train.head_clips`` clips and the centre crop
-    alone has.
+    A video's clips are the views of a test with ``train.head_clips`` clips and only the centre
+    crop.
 
     Args:
-        what: the videos are, ``training`` or ``validation``.
+        what: kind of the videos, ``training`` or ``validation``.
 
     Raises:
-        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids to
-            go on without it; or none can.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
+            allow leaving it out; or all are unreadable.
     """
     test = dataclasses.replace(cfg.test, num_clips=cfg.train.head_clips, num_crops=1)
     cfg = dataclasses.replace(cfg, test=test)
     is_first = distributed.rank() == 0
 
     def begin() -> tuple[list[str], list[int]]:
-        """What each video's features are filed under, and where in the list the videos stand of
-        which nothing is kept; twice the same once."""
+        """The names of all rows, and the indices of the videos without features; a video listed
+        twice counts once."""
         names = [key_of(sample) for sample in samples]
         first = {name: index for index, name in reversed([*enumerate(names)])}
         return names, sorted(i for name, i in first.items() if _find(kept, name, cfg) is None)
@@ -192,7 +191,7 @@ def _extract_views(
     model: VideoClassifier, samples: list[Sample], todo: list[int], names: list[str], kept: Kept,
     cfg: Config, what: str,
 ) -> None:  # fmt: skip
-    """Keeps the features of these videos, by place in the list."""
+    """Computes and keeps the features of the videos with the indices ``todo``."""
     model.eval()
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
     title = f"features of {what} videos"
@@ -202,13 +201,13 @@ def _extract_views(
             logger.warning(f"unreadable, left out: {line}")
         else:
             kept.write(names[index], row)
-    missing = in_order(distributed.gather(unreadable.videos))  # and all are written
+    missing = in_order(distributed.gather(unreadable.videos))  # also waits until all are written
     if distributed.rank() == 0 and missing:
         logger.warning(f"{len(missing):,} of {len(samples):,} {what} videos are left out")
 
 
 def _find(kept: Kept, name: str, cfg: Config) -> NDArray[np.float32] | None:
-    """The features of a video's clips; None if they are not there, or damaged."""
+    """The features of a video's clips; None if they are missing or damaged."""
     row = kept.read(name)
     clips = cfg.train.head_clips
     is_right = row is not None and row.ndim == 2 and len(row) == clips and row.dtype == np.float32

@@ -1,4 +1,4 @@
-"""What happens in these videos? A table on the screen and result.json."""
+"""Predicts the classes of videos: a table on the screen, and result.json."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,9 @@ RESULT = Path("data/results/result.json")
 def infer(
     model: VideoClassifier, samples: list[Sample], labels: list[str] | None, cfg: Config
 ) -> list[dict[str, Any]]:
-    """Predicts each video from its views, shared out over the processes.
+    """Predicts each video from its views; the processes share the videos.
 
-    A video that cannot be read gets a row with ``error``; the others are done all the same. Rank 0
+    A video that cannot be read gets a row with ``error`` and does not stop the others. Rank 0
     writes ``data/results/result.json`` and prints the table. Returns the rows.
 
     Raises:
@@ -52,7 +52,7 @@ def infer(
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """A block a video: its top five labels with their probabilities, or why it was not read."""
+    """For each video its top five labels with probabilities, or why it was not read."""
     lines = []
     for row in results:
         lines.append(f"\n{row['video_id']}")

@@ -1,8 +1,8 @@
-"""Rows kept on disk while they are computed, one ``.npy`` file a video, so that nothing done is
-lost: the scores of a test (``--out``), features for other programs and for training.
+"""Keeps computed rows on disk, one ``.npy`` file per video, so that an interrupted run loses
+nothing: the scores of a test (``--out``), and features for other programs and for training.
 
-A folder holds rows of one kind; ``depends_on.yaml`` in it says what they depend on. All processes
-write into it, so it must be one that all of them see. Rows may differ in length.
+A folder holds rows of one kind; its ``depends_on.yaml`` says what they depend on. All processes
+must see the folder, because each writes into it. Rows may differ in length.
 """
 
 import dataclasses
@@ -44,14 +44,14 @@ OF_THE_HEAD = {
     "model": {"num_classes", "average_positions"},
     "test": {"num_clips", "num_crops", "average_clips"},
 }
-"""Keys of the config that come after the features, or choose among clips."""
+"""Keys of the config that have no influence on features: of the classifier, or of views."""
 
 
 def plan_of(model: VideoClassifier, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
     """What rows depend on: the weights, the config's keys that matter, and ``more``.
 
     Args:
-        with_head: the rows are scores; else features, on which the classifier has no influence.
+        with_head: True for scores; False for features, which do not depend on the classifier.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
@@ -68,7 +68,7 @@ def plan_of(model: VideoClassifier, cfg: Config, *, with_head: bool, **more: Any
 
 
 def key_of(sample: Sample) -> str:
-    """What a video's row may be filed under: its path, and the state of its file now."""
+    """A name for a video's row, from its path and the size and time of its file."""
     key = (os.path.abspath(sample.path), sample.num_frames, state_of(sample.path) or (-1, -1))
     return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
@@ -77,18 +77,18 @@ class Kept:
     """A folder of rows, by name.
 
     Args:
-        durable: a row stays whole even if the machine goes down, see ``atomic``; without, one that
-            was cut off counts as not there.
+        durable: rows survive a crash of the machine, see ``atomic``; else a row that was cut off
+            counts as missing.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder, self._durable = folder, durable
 
     def claim(self, plan: Plan) -> None:
-        """Writes the plan down, or checks that the rows there are of the same; makes the folder.
+        """Makes the folder and writes the plan, or checks that the plan there is the same.
 
         Raises:
-            FolderError: they are not.
+            FolderError: the folder's plan is another one, or damaged.
             OSError: the folder cannot be written.
         """
         meta = self.folder / META
@@ -113,16 +113,16 @@ class Kept:
         return self.folder / f"{name}.npy"
 
     def write(self, name: str, row: NDArray[Any]) -> None:
-        """Keeps a row; ``numpy.load`` reads it, without pickle.
+        """Writes a row; ``numpy.load`` reads it, without pickle.
 
         Raises:
-            OSError: the disk is full, or similar; the rows before stay.
+            OSError: the disk is full, or similar; earlier rows stay.
         """
         with atomic(self.path(name), durable=self._durable) as file:
             np.save(file, row, allow_pickle=False)
 
     def read(self, name: str) -> NDArray[Any] | None:
-        """A row; None if it is not there, or damaged."""
+        """A row; None if it is missing or damaged."""
         try:
             row: NDArray[Any] = np.load(self.path(name), allow_pickle=False)
         except (OSError, ValueError, EOFError):
@@ -130,5 +130,5 @@ class Kept:
         return row
 
     def remove(self) -> None:
-        """Deletes the folder and all in it."""
+        """Deletes the folder with its rows."""
         shutil.rmtree(self.folder)

@@ -1,4 +1,4 @@
-"""What the classifier sees of clips that slide along videos of any length, in constant memory.
+"""Features of clips that slide along videos of any length, in constant memory.
 
 Legend: N clips, C channels of the classifier's input, n clips of a chunk.
 """
@@ -22,13 +22,13 @@ from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import num_readers
 
 USUAL_SECONDS = 10.0
-"""Of a video as ``data.read_seconds`` has it in mind; a chunk that spans more gets more time."""
+"""Seconds of video that ``data.read_seconds`` is meant for; longer chunks get more time."""
 LONGEST = 10.0**6
-"""Seconds that a reader is waited for at most; poll(2) takes no more than twice as many."""
+"""The longest time limit for a reader, in seconds; poll(2) takes at most twice as many."""
 
 
 def clip_rows(seconds: NDArray[np.float64], features_NC: NDArray[np.float32]) -> NDArray[Any]:
-    """The structured array of a video: fields ``start``, ``end``, ``features``, a row a clip."""
+    """A video's structured array: a row per clip, with fields ``start``, ``end``, ``features``."""
     fields = [("start", "<f8"), ("end", "<f8"), ("features", "<f4", features_NC.shape[1:])]
     rows = np.empty(len(features_NC), np.dtype(fields))
     rows["start"], rows["end"], rows["features"] = seconds[:, 0], seconds[:, 1], features_NC
@@ -43,11 +43,11 @@ def sliding_features(
     every: float,
     report: Callable[[float, int], None],
 ) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:
-    """Each video's ``clip_rows``, as they become ready, or why it cannot be read.
+    """Yields each video's index and ``clip_rows``, or its VideoError, as they become ready.
 
     Args:
         every: see ``SlidingClips``.
-        report: called with the videos that are done, and parts of them, and the clips.
+        report: called with the number of videos done, which may be fractional, and of clips.
     """
     model.eval()
     with sliding_loader(samples, cfg, every) as loader:
@@ -56,7 +56,7 @@ def sliding_features(
         num_done = num_clips = 0
         for index, chunk in chunks_in_turn(loader, len(samples), loader.num_workers):
             if isinstance(chunk, ClipChunk):
-                # A copy: else they keep the chunk's frames, which lie in the same shared memory.
+                # A copy: a view would keep the chunk's frames in shared memory.
                 row = (chunk.seconds.copy(), chunk_features(model, chunk, cfg))
                 parts.setdefault(index, []).append(row)
                 num_clips += len(chunk.clips)
@@ -88,7 +88,7 @@ def chunk_features(model: VideoClassifier, chunk: ClipChunk, cfg: Config) -> NDA
 def sliding_loader(
     samples: list[Sample], cfg: Config, every: float
 ) -> Loader[ChunkKey, ClipChunk | None]:
-    """The loader of the chunks of these videos."""
+    """The loader of the videos' chunks."""
     clips = cfg.test.views_per_chunk
     chunk_bytes = clips * cfg.data.num_frames * cfg.test.crop_size**2 * 3
     return Loader(
@@ -102,11 +102,11 @@ def sliding_loader(
 def chunks_in_turn(
     loader: Loader[ChunkKey, ClipChunk | None], num_videos: int, num_readers: int
 ) -> Iterator[tuple[int, ClipChunk | VideoError | None]]:
-    """All chunks of all videos, each video's in order: its place, and the chunk.
+    """Yields all chunks of all videos with the video's index; each video's chunks in order.
 
-    The loader gives batch j to reader ``j % num_readers``: each reader has one video at a time,
-    all to itself. How many chunks a video has shows only as they come, so some are asked for in
-    vain. A video ends with a chunk that is the last, a VideoError, or None.
+    The loader gives batch j to reader ``j % num_readers``, so that each reader has one video at a
+    time to itself. The number of chunks is not known before the last one, so some requests are in
+    vain. A video ends with its last chunk, a VideoError, or None.
     """
     waiting = deque(range(num_videos))
     at: list[ChunkKey | None] = [None] * max(num_readers, 1)  # each reader's next
@@ -126,7 +126,7 @@ def chunks_in_turn(
     for items in loader.run(requests()):
         key = asked.popleft()
         readers = [i for i, own in enumerate(at) if key and own and own.sample == key.sample]
-        if key is None or not readers:  # asked for in vain
+        if key is None or not readers:  # a request in vain
             continue
         (chunk,) = items
         if not isinstance(chunk, ClipChunk) or chunk.is_last:

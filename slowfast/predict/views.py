@@ -1,6 +1,5 @@
-"""The pass over videos: each process's share is read, goes through the network, and comes out by
-place in the list, as a row or as the reason why there is none. Validation, test, prediction and
-kept features all go this way.
+"""The pass over videos: each process reads its share, runs the network on it, and yields each
+video's index with a row or an error. Validation, test, prediction and features all use it.
 
 Legend: V views of a video, T frames, H x W pixels, K classes.
 """
@@ -27,11 +26,11 @@ from slowfast.models.slowfast import VideoClassifier
 Item = TypeVar("Item")
 Row = NDArray[np.float32]
 Network = Callable[[paddle.Tensor], paddle.Tensor]
-"""From a normalised clip ``[N, 3, T, H, W]`` to a row each."""
+"""From normalised clips ``[N, 3, T, H, W]`` to a row per clip."""
 
 
 def scorer(model: VideoClassifier, cfg: Config) -> Network:
-    """What a test makes of a view: probabilities, or logits where those are averaged."""
+    """The function that scores a view: gives probabilities, or logits if those are averaged."""
     networks: dict[str, Network] = {"prob": model.predict, "score": model}
     return networks[cfg.test.average_clips]
 
@@ -44,12 +43,12 @@ def rows_of_videos(
     what: str,
     only: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, Row | VideoError]]:
-    """What the network makes of the views of this process's share of the videos, ``[V, ...]``
-    each, by place in the list; or why a video cannot be read.
+    """Runs the network on the views of this process's share of the videos; yields each video's
+    index and its row ``[V, ...]``, or why it cannot be read.
 
     Args:
-        what: is done, for the progress bar.
-        only: the places that count; None: all.
+        what: label of the progress bar.
+        only: indices of the videos to use; None: all.
     """
     places = range(len(samples)) if only is None else only
     shares = own_batches([samples[i] for i in places], cfg.test.batch_size, cfg)
@@ -64,12 +63,11 @@ def rows_of(
     compute: Callable[[list[Item]], Iterable[Any]],
     what: str = "",
 ) -> Iterator[tuple[int, Any]]:
-    """For each place in the batches, in order, a row of what ``compute`` makes of what could be
-    read of its batch, or the VideoError.
+    """Yields each index of the batches, in order, with its row or VideoError.
 
     Args:
-        compute: gives a row for each item of a batch.
-        what: is done, for the progress bar of rank 0; empty for none.
+        compute: gives a row for each readable item of a batch.
+        what: label of rank 0's progress bar; empty: no bar.
     """
     show = bool(what) and distributed.rank() == 0
     progress, done = Progress(what, sum(map(len, batches)), show=show), 0
@@ -85,10 +83,10 @@ def rows_of(
 
 @paddle.no_grad()
 def rows_of_views(network: Network, videos: Sequence[VideoViews], cfg: Config) -> list[Row]:
-    """Of each video, what the network makes of its views, ``[V, ...]``.
+    """The network's outputs for each video's views, ``[V, ...]``.
 
-    A video's frames go to the device once, as bytes; views are cut there. The views of all videos
-    stand one after another and are computed ``views_per_chunk`` at a time.
+    A video's frames go to the device once, as bytes; views are cut there. The network takes the
+    views of all videos, in order, ``views_per_chunk`` at a time.
     """
     views = _views(videos, cfg)
     rows = []
@@ -98,7 +96,7 @@ def rows_of_views(network: Network, videos: Sequence[VideoViews], cfg: Config) -
 
 
 def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]:
-    """The views ``[1, 3, T, H, W]`` of each video, normalised: clip by clip, all its crops."""
+    """Each video's normalised views ``[1, 3, T, H, W]``: all crops of a clip, clip by clip."""
     size = cfg.test.crop_size
     for video in videos:
         frames_FHWC = paddle.to_tensor(video.frames)
@@ -110,7 +108,7 @@ def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]
 
 
 def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:
-    """This process's share of the samples, by place; of all processes each sample once."""
+    """Indices of this process's share of the samples; each sample is in exactly one share."""
     return shard_batches(
         len(samples),
         batch_size=batch_size,
@@ -135,7 +133,7 @@ def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[
 
 
 def num_readers(cfg: Config, batch_bytes: int) -> int:
-    """``data.num_workers``, or 0, with a warning, where their batches would not fit into memory."""
+    """``data.num_workers``; 0, with a warning, if their batches do not fit into memory."""
     number, reason = workers_that_fit(
         cfg.data.num_workers, batch_bytes, distributed.processes_on_this_machine()
     )

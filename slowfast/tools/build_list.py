@@ -16,30 +16,38 @@ import fnmatch
 import functools
 import hashlib
 import inspect
+import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from slowfast.cli.command import number_between, run
-from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample, class_folders, list_videos
+from slowfast.cli.command import Help, number_between, program, run
+from slowfast.data.lists import (
+    VIDEO_ENDINGS,
+    ListError,
+    Sample,
+    class_folders,
+    lines_of,
+    list_videos,
+    read_text,
+    separator_of,
+    tell_left_out,
+)
 from slowfast.data.shards import labelled_videos
-from slowfast.files import write_whole
+from slowfast.files import write_lines
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
-class Found(NamedTuple):
-    """What there is of the videos that a data set names, and the names of what there is not."""
-
-    samples: list[Sample]
-    missing: list[str]
+Rows = list[tuple[str, Sample | None]]
+"""The videos that a data set names: a name, and the sample, or None where the video is missing."""
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr if the lists cannot be built, and then none is written."""
     args = parse_args(argv)
     return run(lambda: args.build(args), hint="")
@@ -78,8 +86,8 @@ def build_folder(args: argparse.Namespace) -> None:
         absent = [name for name in labels if not by_class.get(name)]
         if absent:
             print(f"{split}: no video of {', '.join(absent)}")
-        samples = [Sample(path.as_posix(), label) for path, label in paths]
-        lists[args.out / f"{split}.list"] = Found(samples, [])
+        rows: Rows = [(path.name, Sample(path.as_posix(), label)) for path, label in paths]
+        lists[args.out / f"{split}.list"] = rows
     _write(lists, args.out / "labels.txt", labels)
 
 
@@ -90,19 +98,20 @@ def build_ucf101(args: argparse.Namespace) -> None:
     testlist01.txt, 'ApplyEyeMakeup/v_x.avi'. Labels become 0-based.
     """
     index = args.split_dir / "classInd.txt"
-    rows = [line.partition(" ") for _, line in _lines(index)]
-    classes = _numbered([(name.strip(), number) for number, _, name in rows], index, first=1)
+    pairs = [line.partition(" ") for _, line in lines_of(index)]
+    classes = _numbered([(name.strip(), number) for number, _, name in pairs], index, first=1)
     lists = {}
     for name, prefix in (("train", "trainlist"), ("val", "testlist")):
         source = args.split_dir / f"{prefix}{args.split:02d}.txt"
-        found = Found([], [])
-        for where, line in _lines(source):
+        rows = []
+        for line_number, line in lines_of(source):
             path, _, number = line.partition(" ")
+            where = f"{source}:{line_number}"
             label = _label(path.partition("/")[0], classes, where)
             if number and number.strip() != str(label + 1):
                 raise ListError(f"{where}: {line!r}, but {index} gives that class {label + 1}")
-            _sort_in(found, path, Sample(path, label) if (args.root / path).is_file() else None)
-        lists[args.out / f"{name}.list"] = _some(found, source, args.root)
+            rows.append((path, Sample(path, label) if (args.root / path).is_file() else None))
+        lists[args.out / f"{name}.list"] = _some(rows, source, args.root)
     _write(lists, args.out / "labels.txt", list(classes))
 
 
@@ -116,22 +125,24 @@ def build_kinetics(args: argparse.Namespace) -> None:
     clips = _kinetics_clips(args.csv)
     names = sorted({label for label, _, _ in clips})
     if args.labels:
-        names = [line for _, line in _lines(args.labels)]
+        names = [line for _, line in lines_of(args.labels)]
     classes = _numbered([(name, str(i)) for i, name in enumerate(names)], args.labels or args.csv)
-    _videos(args.root)  # an error if there is no such folder
+    left_out: list[str] = []
+    in_root = _by_stem(args.root, left_out)  # an error if there is no such folder
 
     @functools.cache
-    def videos(sub: str) -> dict[str, str]:
-        return _videos(args.root / sub) if (args.root / sub).is_dir() else {}
+    def videos(folder: str) -> dict[str, str]:
+        return _by_stem(args.root, left_out, folder) if (args.root / folder).is_dir() else {}
 
-    found = Found([], [])
-    for label_name, stems, where in clips:
-        label = _label(label_name, classes, where)
-        subs = (label_name, label_name.replace(" ", "_"), label_name.replace("_", " "), "")
-        paths = (Path(sub, videos(sub)[s]) for sub in subs for s in stems if s in videos(sub))
-        sample = next((Sample(path.as_posix(), label) for path in paths), None)
-        _sort_in(found, f"{label_name}/{stems[0]}", sample)
-    lists = {args.out: _some(found, args.csv, args.root)}
+    rows = []
+    for name, stems, where in clips:
+        label = _label(name, classes, where)
+        folders = (name, name.replace(" ", "_"), name.replace("_", " "))
+        places = [*map(videos, dict.fromkeys(folders)), in_root]
+        paths = (place[stem] for place in places for stem in stems if stem in place)
+        rows.append((f"{name}/{stems[0]}", next((Sample(path, label) for path in paths), None)))
+    tell_left_out(args.root, left_out)
+    lists = {args.out: _some(rows, args.csv, args.root)}
     _write(lists, None if args.labels else Path(f"{args.out}.labels"), names)
 
 
@@ -143,8 +154,10 @@ def build_sthv(args: argparse.Namespace) -> None:
     """
     labels = _json(args.labels_json, dict)
     classes = _numbered([(name, str(i)) for name, i in labels.items()], args.labels_json)
-    videos = _videos(args.root)
-    found = Found([], [])
+    left_out: list[str] = []
+    videos = _by_stem(args.root, left_out)
+    tell_left_out(args.root, left_out)
+    rows = []
     for number, entry in enumerate(_json(args.split_json, list), 1):
         where = f"{args.split_json}: entry {number}"
         if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
@@ -153,10 +166,10 @@ def build_sthv(args: argparse.Namespace) -> None:
         label = _label(str(entry["template"]).replace("[", "").replace("]", ""), classes, where)
         sample = Sample(videos[name], label) if name in videos else None
         if not sample and (args.root / name).is_dir():
-            num_frames = len(_names(args.root / name, PICTURE_ENDINGS))
+            num_frames = _num_pictures(args.root / name)
             sample = Sample(name, label, num_frames) if num_frames else None
-        _sort_in(found, name, sample)
-    lists = {args.out: _some(found, args.split_json, args.root)}
+        rows.append((name, sample))
+    lists = {args.out: _some(rows, args.split_json, args.root)}
     _write(lists, Path(f"{args.out}.labels"), list(classes))
 
 
@@ -168,19 +181,19 @@ def build_shards(args: argparse.Namespace) -> None:
     """
     named = (p for p in args.root.rglob("*") if fnmatch.fnmatchcase(p.name, args.pattern))
     tars = sorted(path for path in named if path.is_file())
-    samples = []
+    rows: Rows = []
     for tar in tars:
         where = tar.relative_to(args.root).as_posix()
-        videos = labelled_videos(str(tar), VIDEO_ENDINGS)
-        samples += [Sample(f"{where}/{video.name}", video.label) for video in videos]
-    if not samples:
+        for video in labelled_videos(str(tar), VIDEO_ENDINGS):
+            rows.append((video.name, Sample(f"{where}/{video.name}", video.label)))
+    if not rows:
         raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
-    _write({args.out: Found(samples, [])}, None, [])
+    _write({args.out: rows}, None, [])
 
 
 def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
     """Of each row: label, the names its file may have, ID_START_END and ID, and ``file:line``."""
-    reader = csv.DictReader(_text(path).split("\n"))
+    reader = csv.DictReader(read_text(path).split("\n"))
     columns = ("label", "youtube_id", "time_start", "time_end")
     clips = []
     try:
@@ -198,17 +211,21 @@ def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
     return clips
 
 
-def _names(folder: Path, endings: tuple[str, ...]) -> list[str]:
-    """The files of a folder with these endings, sorted; hidden ones are not meant."""
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(endings) and e.is_file()]
-    return sorted(name for name in names if not name.startswith("."))
+def _by_stem(root: Path, left_out: list[str], folder: str = "") -> dict[str, str]:
+    """The videos right in ROOT/FOLDER: paths from ROOT by the file's name without its ending.
+
+    Adds to ``left_out`` what is no video; folders are not, as a data set's file names them.
+    """
+    names, others = list_videos(root / folder, deep=False)
+    meant = [name for name in others if name[0] == "." or not name.endswith("/")]
+    left_out += [os.path.join(folder, name) for name in meant]
+    return {name.rpartition(".")[0]: os.path.join(folder, name) for name in names}
 
 
-def _videos(folder: Path) -> dict[str, str]:
-    """The videos of a folder: file names by what is before the ending."""
-    names, _ = list_videos(folder, deep=False)
-    return {name.rpartition(".")[0]: name for name in names}
+def _num_pictures(folder: Path) -> int:
+    """The frames of a folder; hidden files are not meant."""
+    names = (name.lower() for name in os.listdir(folder) if name[0] != ".")
+    return sum(name.endswith(PICTURE_ENDINGS) for name in names)
 
 
 def _parted(
@@ -232,26 +249,9 @@ def _digest(name: str) -> bytes:
     return hashlib.sha256(name.encode(errors="replace")).digest()
 
 
-def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ListError(f"{path} is not UTF-8 text") from error
-    if "\0" in text:
-        raise ListError(f"{path} is not text: it has a NUL byte")
-    return text
-
-
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The non-blank lines, stripped, each after its ``file:line``."""
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            yield f"{path}:{number}", line.strip()
-
-
 def _json(path: Path, kind: type) -> Any:
     try:
-        content = json.loads(_text(path))
+        content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ListError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
     if not isinstance(content, kind):
@@ -274,51 +274,37 @@ def _label(name: str, classes: dict[str, int], where: str) -> int:
     return classes[name]
 
 
-def _sort_in(found: Found, name: str, sample: Sample | None) -> None:
-    if sample:
-        found.samples.append(sample)
-    else:
-        found.missing.append(name)
+def _some(rows: Rows, source: Path, root: Path) -> Rows:
+    """The rows as they are; ListError if no video is there."""
+    if not any(sample for _, sample in rows):
+        example = f", such as {rows[0][0]}" if rows else ""
+        raise ListError(f"{root}: none of the {len(rows):,} videos of {source}{example}")
+    return rows
 
 
-def _some(found: Found, source: Path, root: Path) -> Found:
-    if not found.samples:
-        example = f", such as {found.missing[0]}" if found.missing else ""
-        raise ListError(f"{root}: none of the {len(found.missing):,} videos of {source}{example}")
-    return found
-
-
-def _write(lists: dict[Path, Found], labels: Path | None, classes: list[str]) -> None:
+def _write(lists: dict[Path, Rows], labels: Path | None, classes: list[str]) -> None:
     """Writes each list and what it misses, and the class names unless the user gave them."""
-    texts = {labels: _text_of(classes)} if labels else {}
-    for path, (samples, missing) in lists.items():
-        separator = "," if str(path).endswith(".csv") else " "
+    texts, said = {labels: classes} if labels else {}, []
+    for path, rows in lists.items():
+        samples = [sample for _, sample in rows if sample]
         fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
-        texts[path] = _text_of([separator.join(map(str, row)) for row in fields])
-        texts[Path(f"{path}.missing")] = _text_of(missing)
-    for path, text in texts.items():
-        if text:
-            write_whole(path, text)
-        else:
-            path.unlink(missing_ok=True)  # an earlier run's LIST.missing
-    for path, (samples, missing) in lists.items():
-        there = f"{len(samples):,} of {len(samples) + len(missing):,} videos found"
+        missing = [name for name, sample in rows if not sample]
+        texts[path] = [separator_of(path).join(map(str, row)) for row in fields]
+        texts[Path(f"{path}.missing")] = missing  # none removes an earlier run's
         note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
-        print(f"{path}: {there}{note}")
-    if labels:
-        print(f"{labels}: {len(classes):,} classes")
+        said.append(f"{path}: {len(samples):,} of {len(rows):,} videos found{note}")
+    for line in itertools.chain.from_iterable(texts.values()):
+        if line.splitlines() != [line.strip()] or line.encode(errors="ignore").decode() != line:
+            what = "a line break, an outer space or bytes that are not UTF-8"
+            raise ListError(f"{line!r} has {what}")
+    for path, lines in texts.items():
+        write_lines(path, lines)
+    print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
 
 
-def _text_of(rows: list[str]) -> str:
-    for row in rows:
-        if row.splitlines() != [row.strip()] or row.encode(errors="ignore").decode() != row:
-            raise ListError(f"{row!r} has a line break, an outer space or bytes that are not UTF-8")
-    return "".join(f"{row}\n" for row in rows)
-
-
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """``build``, the function of the kind, and what that reads."""
-    prog = "python -m slowfast.tools.build_list"
+    prog = program("slowfast.tools.build_list")
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
     parser = argparse.ArgumentParser(prog=prog, description=about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
@@ -329,7 +315,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
             name,
             help=what.partition("\n")[0].replace("%", "%%"),
             description=f"{what}\n\nexample:\n  {prog} {name} {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
         )
         added.set_defaults(build=build)
         added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
@@ -340,12 +326,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     folder = kind("folder", build_folder, "data/my --out data/my")
     named = "NAME=SUBFOLDER"
     folder.add_argument("--split", metavar=named, type=_split, action="append", default=[])
-    folder.add_argument(
-        "--val-share",
-        metavar="SHARE",
-        type=number_between(0, 1, below=1),
-        help="of each class for val.list, such as 0.2",
-    )
+    folder.add_argument("--val-share", metavar="SHARE", type=number_between(0, 1, below=1),
+                        help="of each class for val.list, such as 0.2")  # fmt: skip
     ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
     ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path)
     ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True)
@@ -368,4 +350,4 @@ def _split(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.cli.command import number_between, run, whole_number
+from slowfast.cli.command import Help, number_between, program, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.lists import Entry, Sample, read_entries
 from slowfast.data.shards import state_of, video_url
@@ -30,7 +30,7 @@ from slowfast.data.video.open import decoder_version, open_video
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
 from slowfast.data.workers.worker import KilledError
-from slowfast.files import write_whole
+from slowfast.files import write_lines, write_whole
 from slowfast.journal import Journal
 from slowfast.log import Progress
 
@@ -65,7 +65,7 @@ class Video:
     longest_gap: int = 0
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0 once every video is checked, bad ones or not; 1 with one line on stderr; 130."""
     args = parse_args(argv)
     return run(lambda: check_list(args))
@@ -78,22 +78,15 @@ def check_list(args: argparse.Namespace) -> None:
     out, stem, ending = args.out, args.list.stem, args.list.suffix
     with Journal(out / f"{stem}.checked.jsonl") as journal:
         check_all(entries, journal, args)
-        found = [journal.done[_key(e.sample, args)]["video"] for e in entries]
-    videos = [
-        Video(**{**row, "path": e.sample.path}) for e, row in zip(entries, found, strict=True)
-    ]
-    pairs = list(zip(entries, videos, strict=True))
-    good = [entry.line for entry, video in pairs if video.status != "bad"]
-    bad = [entry.line for entry, video in pairs if video.status == "bad"]
-    names = {"good": out / f"{stem}.good{ending}", "bad": out / f"{stem}.bad{ending}"}
-    for path, lines in ((names["good"], good), (names["bad"], bad)):
-        if lines:
-            write_whole(path, "".join(f"{line}\n" for line in lines))
-        else:
-            path.unlink(missing_ok=True)
+        rows = [journal.done[_key(e.sample, args)]["video"] for e in entries]
+    videos = [Video(**{**row, "path": e.sample.path}) for e, row in zip(entries, rows, strict=True)]
+    good, bad = out / f"{stem}.good{ending}", out / f"{stem}.bad{ending}"
+    for path, are_bad in ((good, False), (bad, True)):
+        chosen = zip(entries, videos, strict=True)
+        write_lines(path, [e.line for e, v in chosen if (v.status == "bad") == are_bad])
     table = out / f"{stem}.videos.csv"
     write_whole(table, _csv(videos))
-    print("\n".join(summary(videos, names["good"], names["bad"], table)))
+    print("\n".join(summary(videos, good, bad, table)))
 
 
 def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) -> None:
@@ -188,16 +181,16 @@ def _measure_keyframes(video: Video) -> None:
 
 
 def _check_folder(reader: FrameFolderReader) -> Video:
-    size = None
-    for index in range(reader.num_frames):
-        _, height, width, _ = reader.frames(np.array([index])).shape
-        if size not in (None, (height, width)):
+    shapes = set()
+    for index in range(reader.num_frames):  # one in memory at a time
+        (picture,) = reader.onward(np.array([index]))
+        shapes.add(picture.shape)
+        if len(shapes) > 1:
             name = os.path.join(reader.folder, reader.pattern.format(index + 1))
             raise VideoError(f"{name}: its size differs from that of the frames before it")
-        size = (height, width)
-    assert size is not None
+    ((height, width, _),) = shapes
     count, fps = reader.num_frames, reader.fps
-    video = Video(reader.folder, "good", "", count, count, count / fps, fps, size[1], size[0])
+    video = Video(reader.folder, "good", "", count, count, count / fps, fps, width, height)
     video.codec = "frames"
     return video
 
@@ -256,39 +249,22 @@ def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
     )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags, with the folders they default to."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.check_videos",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog=program("slowfast.tools.check_videos"), description=__doc__, formatter_class=Help
     )
-    data = DataConfig()
+    data, times = DataConfig(), number_between(0, 10**6)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
-    add(
-        "--workers",
-        metavar="N",
-        type=whole_number(1),
-        default=os.cpu_count(),
-        help="processes (%(default)s)",
-    )
-    add(
-        "--seconds",
-        type=number_between(0, 10**6),
-        default=300.0,
-        help="longer at one video: bad (%(default)s)",
-    )
+    add("--workers", metavar="N", type=whole_number(1), default=os.cpu_count(),
+        help="processes (%(default)s)")  # fmt: skip
+    add("--seconds", type=times, default=300.0, help="longer at one video: bad (%(default)s)")
     add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="%(default)s")
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
-    add(
-        "--frame-fps",
-        type=number_between(0, 10**6),
-        default=data.frame_fps,
-        help="frame folders: %(default)s",
-    )
+    add("--frame-fps", type=times, default=data.frame_fps, help="frame folders: %(default)s")
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent
@@ -296,4 +272,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.cli.command import run, whole_number
+from slowfast.cli.command import program, run, whole_number
 from slowfast.errors import UserError
 
 FLAGS = {
@@ -26,7 +26,7 @@ FLAGS = {
 """The settings that can be given."""
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; 1 with one line on stderr, or 130, and then nothing is written."""
     args = parse_args(argv)
     return run(lambda: convert_weights(args), hint="")
@@ -49,10 +49,10 @@ def convert_weights(args: argparse.Namespace) -> None:
         raise UserError(f"weights {args.src} do not fit into memory") from error
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.convert_weights",
+        prog=program("slowfast.tools.convert_weights"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -76,4 +76,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -12,14 +12,14 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slowfast.cli.command import run
+from slowfast.cli.command import program, run
 from slowfast.config import Config, dump_config, load_config
+from slowfast.config.built_in import CONFIGS
 from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling
 from slowfast.data.labels import read_labels
@@ -28,14 +28,12 @@ from slowfast.data.video.open import open_video
 from slowfast.errors import UserError
 from slowfast.files import write_whole
 from slowfast.log import Progress
-from slowfast.models.pathways import SLOW_FRAMES
 from slowfast.pictures import confusion_matrix, frame_strip, learning_curve
-from slowfast.predict.infer import RESULT
 from slowfast.tools.launch import num_processes
 from slowfast.train import folder
 from slowfast.weights import save
 
-CONFIG = Path(__file__).parents[2] / "configs/recognition/slowfast/moving_shapes.yaml"
+CONFIG = CONFIGS / "recognition/slowfast/moving_shapes.yaml"
 NUM_TRAIN, NUM_VAL = 1920, 240
 DATA_SEED = 0
 TOTAL_BATCH = 32  # of all processes
@@ -47,25 +45,28 @@ class StepFailedError(UserError):
 
 def main() -> int:
     """Runs the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="run_demo.sh", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog=program("slowfast.tools.demo"), description=__doc__.split("\n")[0]
+    )
     parser.add_argument(
         "--compare", action="store_true", help="also train each pathway alone in the same way"
     )
     args = parser.parse_args()
 
     def work() -> None:
-        try:
-            run_demo()
-            if args.compare:
-                compare_pathways()
-        except BrokenProcessPool as error:
-            raise StepFailedError(f"the videos could not be written: {error}") from error
+        run_demo()
+        if args.compare:
+            compare_pathways()
 
     return run(work, hint="run it again, finished steps and epochs stay")
 
 
 def run_demo() -> None:
     """Data, training, test, prediction, pictures, summary."""
+    from slowfast.predict.infer import (
+        RESULT,
+    )  # here: it imports Paddle, which must be quiet by then
+
     began = time.monotonic()
     cfg = load_config(CONFIG)
     out = Path(cfg.output_dir)
@@ -208,6 +209,9 @@ def draw(
     cfg: Config, weights: Path, predictions: list[dict[str, Any]], names: list[str]
 ) -> dict[str, str]:
     """Predicts one unseen clip, and draws the three pictures; returns their paths by name."""
+    from slowfast.models.pathways import SLOW_FRAMES
+    from slowfast.predict.infer import RESULT
+
     out = Path(cfg.output_dir)
     paths = {
         "learning_curve": out / "learning_curve.png",

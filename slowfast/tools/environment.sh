@@ -1,10 +1,37 @@
-# Sourced by run_demo.sh and run_tests.sh, from the repository's root: sets $python to an interpreter
-# with all that the project needs, and makes .venv for it where the active python3 has no Paddle.
-#   extras= ; . slowfast/tools/environment.sh      extras=dev ; . slowfast/tools/environment.sh
+# Sourced by every run_*.sh: sets $root, and $python to the active python3 if it has Paddle, else to
+# that of .venv; empty if neither has. Then:
+#   require_python           for what is to run at once: no Paddle is an error
+#   make_environment         for run_demo.sh: installs what is missing, if need be into a new .venv
+#   make_environment dev     for run_tests.sh: also what the tests need
 
-. "$(dirname "${BASH_SOURCE[0]}")/python.sh"
-needs="cv2 numpy yaml visualdl matplotlib"
-[ "$extras" = dev ] && needs="$needs pytest xdist ruff mypy importlinter av pre_commit"
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+python=
+for candidate in "$(command -v python3 || true)" "$root/.venv/bin/python"; do
+    if [ -x "$candidate" ] && "$candidate" -c '
+import importlib.util as i, sys; sys.exit(i.find_spec("paddle") is None)' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+
+require_python() { # ends the script with one line where there is nothing to run it with
+    [ -n "$python" ] && return
+    echo "error: no python3 with Paddle here: bash $root/run_demo.sh makes one in .venv" >&2
+    exit 1
+}
+
+make_environment() { # [EXTRAS]: $python has all that the project needs
+    local extras=${1:-} needs="cv2 numpy yaml pooch requests visualdl matplotlib"
+    [ "$extras" = dev ] && needs="$needs pytest xdist ruff mypy importlinter av pre_commit setuptools wheel"
+    if [ -z "$python" ]; then
+        make_venv
+    elif [ -n "$(missing)" ]; then
+        echo "Installing what $python lacks: $(missing) ..."
+        install "$extras"
+    fi
+    check_cv2
+}
 
 missing() { # the names of the packages that $python lacks
     "$python" - $needs <<'PY'
@@ -64,11 +91,3 @@ check_cv2() { # OpenCV's usual wheel needs a graphics library that servers do no
         opencv-python-headless
     "$python" -c 'import cv2'
 }
-
-if [ -z "$python" ]; then
-    make_venv
-elif [ -n "$(missing)" ]; then
-    echo "Installing what $python lacks: $(missing) ..."
-    install "$extras"
-fi
-check_cv2

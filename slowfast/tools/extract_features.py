@@ -14,14 +14,14 @@ import sys
 from pathlib import Path
 
 from slowfast import distributed
-from slowfast.cli.command import number_between, run
+from slowfast.cli.command import number_between, program, run
 from slowfast.data.find import find_videos, require_own_names
 from slowfast.data.video.open import decoder_version
 from slowfast.errors import UserError
 from slowfast.log import logger
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0 once all features are there; 1 with one line on stderr; 130."""
     args = parse_args(argv)
     return run(lambda: extract_features(args))
@@ -56,10 +56,10 @@ def extract_features(args: argparse.Namespace) -> None:
         )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.extract_features",
+        prog=program("slowfast.tools.extract_features"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,7 +67,12 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("paths", metavar="PATH", nargs="+", help="videos, folders (all in them), frames, lists")
     add("-w", "--weights", metavar="FILE", required=True, help="weights to use")
     add("--out", metavar="DIR", type=Path, required=True, help="where to write")
-    add("-c", "--config", metavar="CFG", help="YAML file; default: the one beside the weights")
+    add(
+        "-c",
+        "--config",
+        metavar="CFG",
+        help="YAML file or built-in config; default: the one with the weights",
+    )
     add("-o", "--override", metavar="K=V", action="append", nargs="+", default=[],
         help="config values over the file's")  # fmt: skip
     add("--every", metavar="SECONDS", type=number_between(0, math.inf, below=math.inf), default=0.0,
@@ -80,4 +85,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

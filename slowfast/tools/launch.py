@@ -1,11 +1,12 @@
-"""Starts main.py well: every GPU or 2 CPU processes, with the threads and flags that fit.
+"""Starts slowfast well: every GPU or 2 CPU processes, with the threads and flags that fit.
 
-    python -m slowfast.tools.launch multi  LOG_DIR  [main.py flags]
-    python -m slowfast.tools.launch single LOG_DIR  [main.py flags]
+    python -m slowfast.tools.launch multi  LOG_DIR  [slowfast's flags]
+    python -m slowfast.tools.launch single LOG_DIR  [slowfast's flags]
 
-``multi`` goes through paddle.distributed.launch, whose workers log to LOG_DIR; ``single`` runs
-main.py itself. What the user has set in the environment stays: CUDA_VISIBLE_DEVICES,
-OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU processes.
+``multi`` goes through paddle.distributed.launch, whose workers log to LOG_DIR; ``single`` is one
+process. A process is ``python -m slowfast``, which does what main.py does and needs no clone. What
+the user has set in the environment stays: CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS,
+MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU processes.
 """
 
 import argparse
@@ -19,29 +20,29 @@ from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
-from slowfast.cli.command import run
+from slowfast.cli.command import program, run
 from slowfast.cli.flags import parse_args
-from slowfast.cli.inputs import read_inputs
 from slowfast.config import ConfigError
 from slowfast.log import logger
 from slowfast.signals import end_with_parent
 
-DESCRIPTION = "Starts main.py well: every GPU or 2 CPU processes, with the threads that fit."
-MAIN = Path(__file__).parents[2] / "main.py"
+DESCRIPTION = "Starts slowfast well: every GPU or 2 CPU processes, with the threads that fit."
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Starts the run; returns its exit status, 1 if it cannot start."""
-    parser = argparse.ArgumentParser(prog="slowfast.tools.launch", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(prog=program("slowfast.tools.launch"), description=DESCRIPTION)
     parser.add_argument("how", choices=("multi", "single"))
     parser.add_argument("log_dir")
-    parser.add_argument("flags", nargs=argparse.REMAINDER, help="main.py's")
+    parser.add_argument("flags", nargs=argparse.REMAINDER, help="see python -m slowfast --help")
     args = parser.parse_args(argv)
 
     def launch() -> int:
         flags = parse_args(args.flags)
         if not flags.summary:
-            logger.setLevel(logging.ERROR)  # main.py tells the rest
+            from slowfast.cli.inputs import read_inputs  # here: it imports Paddle
+
+            logger.setLevel(logging.ERROR)  # the run itself tells the rest
             read_inputs(flags)  # what is wrong with them is said once, not by each process
         return start(args.how, args.log_dir, args.flags)
 
@@ -49,14 +50,14 @@ def main(argv: list[str]) -> int:
 
 
 def start(how: str, log_dir: str, flags: list[str]) -> int:
-    """Becomes main.py; or runs the launcher of several of it, and returns its exit status."""
+    """Becomes the run; or runs the launcher of its processes, and returns its exit status."""
     processes = num_processes() if how == "multi" else 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     env = os.environ | settings(
         os.environ, cores or 1, processes, on_gpu=distributed.num_gpus() > 0
     )
     if how == "single":
-        os.execve(sys.executable, [sys.executable, "-B", str(MAIN), *flags], env)
+        os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
     if not distributed.num_gpus():
         launcher.append(f"--nproc_per_node={processes}")
@@ -66,7 +67,9 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             # device (not run).
             env["CUDA_VISIBLE_DEVICES"] = "all"
     log_dir = distributed.log_folder(log_dir)
-    command = [*launcher, f"--log_dir={log_dir}", str(MAIN), *flags]
+    # What does not end with .py, it starts as it is.
+    main = [sys.executable, "-u", "-m", "slowfast", *flags]
+    command = [*launcher, f"--log_dir={log_dir}", *main]
     logs = [Path(log_dir) / f"workerlog.{i}" for i in range(distributed.num_gpus() or processes)]
     return run_launcher(command, env, logs)
 
@@ -168,4 +171,4 @@ def _read(path: str | Path, start: int = 0) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import number_between, run, whole_number
+from slowfast.cli.command import Help, number_between, program, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import TrainClips, TrainKey
-from slowfast.data.lists import Entry, Sample, read_entries
+from slowfast.data.lists import Entry, Sample, read_entries, separator_of
 from slowfast.data.shards import state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
-from slowfast.errors import UserError, error_line
-from slowfast.files import write_whole
+from slowfast.errors import UserError
+from slowfast.files import write_lines
 from slowfast.journal import Journal
 from slowfast.log import Progress
 
@@ -47,7 +47,7 @@ class Job(NamedTuple):
     state: list[int] | None
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; 1 with a line on stderr if a video failed, or nothing can be done; 130."""
     args = parse_args(argv)
     return run(lambda: prepare_list(args))
@@ -61,19 +61,15 @@ def prepare_list(args: argparse.Namespace) -> None:
     with Journal(args.dst / "prepared.jsonl") as journal:
         failed = make_all(jobs, journal, args)
         made = {job.name: journal.done[job.name] for job in jobs.values() if job.name not in failed}
-    separator = "," if args.list_out.suffix == ".csv" else " "
     lines = []
-    for entry in entries:
-        name = jobs[entry.sample.path].name
-        label = "" if entry.sample.label < 0 else f"{separator}{entry.sample.label}"
-        lines += [f"{name}{label}"] if name in made else []
+    for _, sample in entries:
+        name, label = jobs[sample.path].name, sample.label
+        line = name if label < 0 else f"{name}{separator_of(args.list_out)}{label}"
+        lines += [line] if name in made else []
     reasons = Path(f"{args.list_out}.failed")
-    if failed:
-        write_whole(reasons, "".join(f"{reason}\n" for reason in failed.values()))
-    else:
-        reasons.unlink(missing_ok=True)
+    write_lines(reasons, list(failed.values()))
     if made:
-        write_whole(args.list_out, "".join(f"{line}\n" for line in lines))
+        write_lines(args.list_out, lines)
         print(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos")
         tell(made, [job for job in jobs.values() if job.name in made], args)
     if failed:
@@ -135,7 +131,7 @@ def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -
         try:
             return prepare_video(job.sample, args.dst / job.name, beside, settings)
         except OSError as error:  # a full disk, or similar: not this video's fault alone
-            raise UserError(error_line(error).removeprefix("error: ")) from error
+            raise UserError(f"{error.filename or beside}: {error.strerror or error}") from error
 
     try:
         readers = min(args.workers, len(todo))
@@ -202,55 +198,28 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
         print(f"reading {old:.0f} ms -> {new:.0f} ms for a training clip (mean of {len(times)})")
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags, with the paths they default to."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.prepare_videos",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog=program("slowfast.tools.prepare_videos"), description=__doc__, formatter_class=Help
     )
-    data = DataConfig()
+    data, times = DataConfig(), number_between(0, 10**6)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("dst", metavar="DST", type=Path, help="the folder of the new videos")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
-    add(
-        "--short-side", metavar="N", type=whole_number(16), default=256, help="pixels (%(default)s)"
-    )
-    add(
-        "--keyframe-every",
-        metavar="N",
-        type=whole_number(1),
-        default=8,
-        help="frames (%(default)s)",
-    )
-    add(
-        "--crf",
-        type=whole_number(0, 51),
-        default=21,
-        help="0 to 51, less is better and larger (%(default)s)",
-    )
-    add(
-        "--workers",
-        metavar="N",
-        type=whole_number(1),
-        default=os.cpu_count(),
-        help="processes (%(default)s)",
-    )
-    add(
-        "--seconds",
-        type=number_between(0, 10**6),
-        default=1800.0,
-        help="longer at a video: failed (%(default)s)",
-    )
+    add("--short-side", metavar="N", type=whole_number(16), default=256,
+        help="pixels (%(default)s)")  # fmt: skip
+    add("--keyframe-every", metavar="N", type=whole_number(1), default=8,
+        help="frames (%(default)s)")  # fmt: skip
+    add("--crf", type=whole_number(0, 51), default=21,
+        help="0 to 51, less is better and larger (%(default)s)")  # fmt: skip
+    add("--workers", metavar="N", type=whole_number(1), default=os.cpu_count(),
+        help="processes (%(default)s)")  # fmt: skip
+    add("--seconds", type=times, default=1800.0, help="longer at a video: failed (%(default)s)")
     add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
-    add(
-        "--frame-fps",
-        type=number_between(0, 10**6),
-        default=data.frame_fps,
-        help="frame folders: %(default)s",
-    )
+    add("--frame-fps", type=times, default=data.frame_fps, help="frame folders: %(default)s")
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.list_out = args.list_out or args.dst / args.list.name
@@ -258,4 +227,4 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

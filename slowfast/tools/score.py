@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slowfast.cli.command import run, whole_number
+from slowfast.cli.command import program, run, whole_number
 from slowfast.evaluate.rescore import NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import write_whole
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr if the file cannot be used so."""
     args = parse_args(argv)
     return run(lambda: rescore(args), hint="")
@@ -85,10 +85,10 @@ def _csv(classes: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m slowfast.tools.score",
+        prog=program("slowfast.tools.score"),
         description="Scores a test again from the file that main.py --test --out FILE.npz wrote.",
     )
     parser.add_argument("file", metavar="FILE.npz", type=Path)
@@ -123,4 +123,4 @@ def _clips(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

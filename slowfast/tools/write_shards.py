@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import run, whole_number
+from slowfast.cli.command import Help, program, run, whole_number
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
-from slowfast.files import atomic, sole_writer, write_whole
+from slowfast.files import atomic, sole_writer, write_lines
 from slowfast.log import Progress
 
 
@@ -34,7 +34,7 @@ class Packed(NamedTuple):
     video: ShardVideo
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr."""
     args = parse_args(argv)
     return run(lambda: write_shards(args.list, args.dst, args.root, args.megabytes, args.seed))
@@ -58,7 +58,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
         if path not in paths:
             raise ListError(f"{path} is of another list, seed or size: remove it")
     rows = [
-        f"{path.name}/{one.video.name} {one.video.label}\n"
+        f"{path.name}/{one.video.name} {one.video.label}"
         for path, shard in zip(paths, shards, strict=True)
         for one in shard
     ]
@@ -72,7 +72,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
                 raise ListError(f"{path} is of another list, seed or size: remove it")
             done += sum(one.video.size for one in shard)
             progress.update(done / 1e6, path.name)
-        write_whole(listed, "".join(rows))
+        write_lines(listed, rows)
     progress.finish(f"{len(rows):,} videos in {len(paths):,} shards: {listed}")
 
 
@@ -126,20 +126,18 @@ def _write_shard(path: Path, shard: list[Packed]) -> None:
             archive.addfile(info, io.BytesIO(text))
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    prog = "python -m slowfast.tools.write_shards"
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=_Help)
-    parser.add_argument("list", metavar="LIST", type=Path, help="the list of the videos")
-    parser.add_argument("dst", metavar="DST", type=Path, help="the folder of the shards")
-    parser.add_argument("--root", type=Path, required=True, help="where the paths of LIST start")
-    parser.add_argument("--megabytes", type=whole_number(1), default=1000, help="size of a shard")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the shuffling")
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """The flags."""
+    prog = program("slowfast.tools.write_shards")
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=Help)
+    add = parser.add_argument
+    add("list", metavar="LIST", type=Path, help="the list of the videos")
+    add("dst", metavar="DST", type=Path, help="the folder of the shards")
+    add("--root", type=Path, required=True, help="where the paths of LIST start")
+    add("--megabytes", type=whole_number(1), default=1000, help="size of a shard (%(default)s)")
+    add("--seed", type=whole_number(0), default=0, help="of the shuffling (%(default)s)")
     return parser.parse_args(argv)
 
 
-class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """The text as it is, and the defaults."""
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

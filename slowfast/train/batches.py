@@ -1,4 +1,4 @@
-"""What training reads, and what becomes of videos that cannot be read."""
+"""Reads the clips of each training step, and handles videos that cannot be read."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
 
 
 class EpochReader:
-    """Reads what the steps of an epoch, from 0, are on."""
+    """Reads the clips of an epoch's steps; epochs count from 0."""
 
     def __init__(
         self, loader: Loader[ClipKey, Clip], samples: list[Sample], cfg: Config, epoch: int
@@ -45,7 +45,7 @@ class EpochReader:
         self._unreadable = Unreadable(cfg.data.max_errors)
 
     def read(self, steps: list[Step]) -> Iterator[tuple[Step, Work, float]]:
-        """Each step with what was read for it, and how long it waited for that, seconds."""
+        """Yields each step with its clips, and the seconds that it waited for them."""
         batches = self._loader.run(
             [TrainKey(self._epoch, index, step.grid) for index in batch]
             for step in steps
@@ -57,10 +57,10 @@ class EpochReader:
             yield step, self._readable(step, items), time.perf_counter() - began
 
     def _readable(self, step: Step, items: list[list[Clip | VideoError]]) -> Work:
-        """The clips of a step's batches that could be read, the others counted and named.
+        """The readable clips of a step's batches; counts and logs the unreadable ones.
 
-        And the error that ends the run, if one could not be read and may not be left out, or too
-        many have been.
+        Holds the error that ends the run if an unreadable clip may not be left out, or there are
+        too many.
         """
         replaced = self._loader.replaced
         errors = [(key.sample, error) for key, error in replaced if isinstance(key, TrainKey)]
@@ -83,7 +83,7 @@ class EpochReader:
         return Work(batches, step.clips, step.grid, fatal)
 
     def list_unreadable(self) -> None:
-        """Names what could not be read, of all processes, in the log and unreadable_train.txt."""
+        """Lists unreadable videos of all processes in the log and in unreadable_train.txt."""
         if self._cfg.data.on_error == "raise":
             return
         videos = in_order(distributed.gather(self._unreadable.videos))

@@ -1,9 +1,9 @@
 """The state of a training run, and its checkpoints on disk.
 
-A checkpoint is a pair: ``NAME.pdparams`` (the weights) and ``NAME.pdopt`` (what else training
-needs to go on); with ``train.ema`` also ``NAME_ema.pdparams``, the averaged weights. All are
-written beside their place, flushed to the disk and renamed; the ``.pdopt`` comes last, so a pair
-with both files is whole.
+A checkpoint is a pair: ``NAME.pdparams`` (the weights) and ``NAME.pdopt`` (the rest of the
+training state); with ``train.ema`` also ``NAME_ema.pdparams``, the averaged weights. Each file is
+written under another name, flushed to the disk and renamed; the ``.pdopt`` comes last, so a pair
+with both files is complete.
 """
 
 from dataclasses import dataclass, field
@@ -33,28 +33,28 @@ class NonFiniteError(UserError):
 
 @dataclass
 class TrainState:
-    """All that a training run carries from step to step.
+    """The state that a training run keeps between steps.
 
-    Order, augmentation and dropout are functions of (seed, epoch, step), so no generator's state is
-    kept: the place in the run says it all.
+    Order, augmentation and dropout are functions of (seed, epoch, step), so no random generator's
+    state is kept.
     """
 
     model: nn.Layer
     optimizer: optimizer.Momentum
     epoch: int = 0
-    """Epochs that are done."""
+    """Finished epochs."""
     step: int = 0
-    """Steps of the epoch under way that are done."""
+    """Finished steps of the current epoch."""
     precision: Precision = field(default_factory=lambda: Precision("off", "bfloat16"))
     ema: Ema | None = None
     best_top1: float = -1.0
     """Best validation top-1 so far, a share of 1; -1 before the first."""
     plan: dict[str, int] = field(default_factory=dict)
-    """What an epoch's order follows from: a run can only go on in its middle with the same."""
+    """What the order of an epoch depends on. A run resumes within an epoch only if it is equal."""
 
     @property
     def name(self) -> str:
-        """File name of its checkpoint, without extension; epochs count from 1."""
+        """The checkpoint's file name without extension; epochs count from 1."""
         if self.step == 0:
             return f"{PREFIX}_epoch_{self.epoch:06d}"
         return f"{PREFIX}_epoch_{self.epoch + 1:06d}_step_{self.step:06d}"
@@ -63,12 +63,13 @@ class TrainState:
 def save_checkpoint(
     state: TrainState, cfg: Config, *, is_best: bool = False, best: Tensors | None = None
 ) -> None:
-    """Writes the checkpoint, the best one if it is, and removes those beyond ``keep_last``.
+    """Writes the checkpoint and removes those beyond ``keep_last``; rank 0 writes.
 
-    All processes call it: batch norm's statistics are averaged over them; rank 0 writes.
+    All processes call it, because batch norm's statistics are averaged over them.
 
     Args:
-        best: the tensors in which the best weights differ from these, if they do.
+        is_best: also write these weights as the best ones.
+        best: tensors of the best weights that differ from the current ones.
 
     Raises:
         NonFiniteError: a weight is not finite; nothing is written.
@@ -95,17 +96,16 @@ def save_checkpoint(
 
 
 def restore_furthest(state: TrainState, folder: str) -> list[str]:
-    """Continues from the furthest checkpoint of a folder that can be read, if there is one.
+    """Continues from the furthest checkpoint in a folder that all processes can read, if any.
 
-    Damaged ones beyond it (a disk's fault: they are written whole) are then moved aside, to
-    ``NAME.pdparams.damaged``, so that the run can pass them again. All processes call it, and
-    leave a checkpoint that one of them cannot read.
+    Later checkpoints that are damaged (by a faulty disk: writes are atomic) are renamed to
+    ``NAME.pdparams.damaged``, so that the run can write them again. All processes call it.
 
     Returns:
         Lines that say what was loaded.
 
     Raises:
-        WeightsError: none can be read; or one is whole, and does not fit this run.
+        WeightsError: no checkpoint can be read, or an intact one does not fit this run.
     """
     lines: list[str] = []
     damaged: list[Path] = []
@@ -142,7 +142,7 @@ def restore(state: TrainState, path: str | Path) -> str:
     if Path(path).exists() and not pdopt.exists():
         raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
     content = read_pickle(pdopt, what="training state")
-    # A run that has had no average so far begins one with its weights.
+    # A run without an average so far starts one from its weights.
     has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
     averages = read_weights(ema_path(Path(path))) if has_average else {}
     loaded = load_weights(state.model, path)
@@ -187,7 +187,7 @@ def _set_velocities(state: TrainState, velocities: Tensors) -> None:
     wanted = {name: list(p.shape) for name, p in parameters.items()}
     if shapes and shapes != wanted:  # none before the first step
         odd = sorted(n for n in {*shapes, *wanted} if shapes.get(n) != wanted.get(n))
-        raise ValueError(f"the momentum of {odd[0]} and {len(odd) - 1} more")
+        raise ValueError(f"the momentum does not match {odd[0]} and {len(odd) - 1} more weights")
     state.optimizer.set_state_dict(
         {
             f"{parameters[name].name}{_VELOCITY}": paddle.to_tensor(value)

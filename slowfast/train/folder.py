@@ -1,4 +1,4 @@
-"""The output folder of a run: which files are in it, and who may write there.
+"""The checkpoint files in a run's output folder: finds, removes and protects them.
 
 A checkpoint is a pair: ``NAME.pdparams`` and ``NAME.pdopt``, see ``checkpoint.py``; with
 ``train.ema`` also ``NAME_ema.pdparams``.
@@ -18,10 +18,10 @@ _NAME = re.compile(rf"{PREFIX}_epoch_(\d{{5,6}})(?:_step_(\d+))?\.pdopt")
 
 
 def check_folder(folder: str, resume: str | None) -> None:
-    """Checks that training into a folder would not spoil what is in it.
+    """Checks that training would not overwrite what is in the folder.
 
     Raises:
-        FolderError: it holds a run, or weights, that ``resume`` does not go on from.
+        FolderError: the folder holds a run or weights that ``resume`` does not continue from.
     """
     found = checkpoints(folder)
     furthest = {path.resolve() for path in found[:1]}
@@ -38,7 +38,7 @@ def check_folder(folder: str, resume: str | None) -> None:
 
 
 def checkpoints(folder: str) -> list[Path]:
-    """The ``.pdparams`` of each whole checkpoint in ``folder``, the furthest one first."""
+    """The ``.pdparams`` of each complete checkpoint in ``folder``, the furthest first."""
     found = []
     for path in Path(folder).glob(f"{PREFIX}_epoch_*.pdopt"):
         match = _NAME.fullmatch(path.name)
@@ -50,23 +50,23 @@ def checkpoints(folder: str) -> list[Path]:
 
 
 def ema_path(path: Path) -> Path:
-    """Where the averaged weights of a checkpoint stand, by its ``.pdparams``."""
+    """Path of a checkpoint's averaged weights, from the path of its ``.pdparams``."""
     return path.with_name(f"{path.stem}_ema.pdparams")
 
 
 def remove_old(cfg: Config) -> None:
-    """Leaves the last ``keep_last`` epochs, and of those within an epoch only the furthest."""
+    """Keeps the last ``keep_last`` epochs, and the furthest checkpoint if it is within an epoch."""
     newest, *older = checkpoints(cfg.output_dir)
     epochs = [path for path in (newest, *older) if "_step_" not in path.name]
     for path in older:
         if path not in epochs[: cfg.train.keep_last]:
-            path.with_suffix(".pdopt").unlink()  # first: what is left is no longer a checkpoint
+            path.with_suffix(".pdopt").unlink()  # first: without it the rest is no checkpoint
             path.unlink()
             ema_path(path).unlink(missing_ok=True)
 
 
 def move_aside(damaged: list[Path]) -> None:
-    """Renames the files of checkpoints to ``NAME.pdparams.damaged`` and so on."""
+    """Renames damaged checkpoints' files to ``NAME.pdparams.damaged`` and so on."""
     for path in damaged:
         for file in (path.with_suffix(".pdopt"), path, ema_path(path)):
             with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Training the classifier alone: the features of all videos are computed once, and kept.
+"""Trains only the classifier, on features of all videos that are computed once and kept.
 
 Legend: N clips, n clips of a video, C channels of the classifier's input, K classes.
 """
@@ -25,29 +25,29 @@ from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import cross_entropy
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 from slowfast.weights.systems import Tensors
 
 AT_ONCE = 4096
-"""Clips that are validated at once."""
+"""Clips per validation batch."""
 
 
 def train_head(
     state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config
 ) -> dict[str, float]:
-    """Computes the features that are not kept yet, and trains the head on them to the last epoch.
+    """Computes missing features, and trains the head on all of them to the last epoch.
 
-    All else in the network stays as it is. The processes share the features out; rank 0 trains.
+    The rest of the network does not change. All processes compute features; rank 0 trains.
     Writes a checkpoint of the whole network after the last epoch, and the best one.
 
     Returns:
-        The last validation's ``loss``, ``top1``, ``top5`` (empty without, and on other ranks).
+        The last validation's ``loss``, ``top1``, ``top5``; empty without one and on other ranks.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; nothing is written.
-        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids to
-            go on without it.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
+            allow leaving it out.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the features so far are kept.
     """
     if state.epoch >= cfg.train.epochs:
@@ -55,7 +55,7 @@ def train_head(
         return {}
     logger.info(
         f"the classifier alone is trained, on {cfg.train.head_clips} clips of each video, centre "
-        "crops: what the config says of augmentation and freezing has no effect"
+        "crops: augmentation and freezing in the config have no effect"
     )
     result: dict[str, float] = {}
     best: Tensors | None = None
@@ -77,7 +77,7 @@ def train_head(
 
 @dataclass
 class Features:
-    """The clips of a list's videos, and their classes."""
+    """Features of a list of videos, and their classes."""
 
     rows: NDArray[np.float32]
     """``[videos, n, C]``."""
@@ -86,7 +86,7 @@ class Features:
 
 
 def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
-    """The videos that could be read; None of an empty list."""
+    """The features and labels of readable videos; None if there are none."""
     pairs = [(r, s.label) for r, s in zip(rows, samples, strict=True) if r is not None]
     if not pairs:
         return None
@@ -99,17 +99,17 @@ def _fit(
     """Trains to the last epoch.
 
     Returns:
-        The last validation, and the head with the best one if there was a better one than before.
+        The last validation, and the head's weights at a new best validation, if there was one.
     """
     assert train is not None
-    course = Course(train.labels.size * train.rows.shape[1], None, cfg)
-    tell_batch(course, cfg)
+    schedule = Schedule(train.labels.size * train.rows.shape[1], None, cfg)
+    tell_batch(schedule, cfg)
     head, result = state.model.head, {}
     best: Tensors | None = None
     with MetricWriter(cfg.output_dir, distributed.rank()) as writer:
-        for epoch in range(state.epoch, course.epochs):
-            _train_epoch(state, train, course, epoch, cfg, writer)
-            is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == course.epochs
+        for epoch in range(state.epoch, schedule.epochs):
+            _train_epoch(state, train, schedule, epoch, cfg, writer)
+            is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
             result = validate_head(head, val, cfg)
@@ -121,18 +121,19 @@ def _fit(
 
 
 def _train_epoch(
-    state: TrainState, train: Features, course: Course, epoch: int, cfg: Config,
+    state: TrainState, train: Features, schedule: Schedule, epoch: int, cfg: Config,
     writer: MetricWriter,
 ) -> None:  # fmt: skip
-    """An epoch over all clips, shuffled, in batches as large as the processes' together."""
+    """One epoch over all clips, shuffled, in batches of the total size of all processes."""
     head, (videos, clips, _) = state.model.head, train.rows.shape
+    size = schedule.total_batch
     batches = train_batches(
-        videos * clips, sizes=[course.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
+        videos * clips, sizes=[size], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
     )
     words = np.random.SeedSequence([Stream.DROPOUT, cfg.seed, epoch]).generate_state(1)
     paddle.seed(int(words[0]))
     rows, labels = train.rows.reshape(videos * clips, -1), train.labels.repeat(clips)
-    pace = Pace(cfg, writer, epoch, course)
+    pace = Pace(cfg, writer, epoch, schedule)
     head.train()
     for step, batch in enumerate(batches):
         began, meter = time.perf_counter(), Meter()
@@ -146,7 +147,7 @@ def _train_epoch(
                 f"the loss of epoch {epoch + 1}, step {step} is {float(loss)} (lower optim.base_lr)"
             )
         state.precision.backward(loss)
-        lr = course.learning_rate(epoch, step)
+        lr = schedule.learning_rate(epoch, step)
         state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
         found = Meter.result(meter.sums())
         means = (found["loss"], found["top1"], found["top5"])
@@ -156,7 +157,7 @@ def _train_epoch(
 
 @paddle.no_grad()
 def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
-    """``top1`` and ``top5`` as a test of the same views has them, and the clips' mean ``loss``."""
+    """``top1`` and ``top5`` of a test with the same views, and the clips' mean ``loss``."""
     head.eval()
     videos, clips, channels = val.rows.shape
     meter = Meter()

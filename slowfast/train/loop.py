@@ -25,7 +25,7 @@ from slowfast.train.batches import EpochReader, clip_loader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.precise_bn import precise_bn
-from slowfast.train.recipe.schedule import Course, Step
+from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.step import Learner, Outcome, raise_together, train_step
 from slowfast.train.validate import validate
 
@@ -37,36 +37,36 @@ class Run:
     cfg: Config
     samples: list[Sample]
     val_samples: list[Sample] | None
-    course: Course
+    schedule: Schedule
     loader: Loader[ClipKey, Clip]
     writer: MetricWriter
     learner: Learner
     stop_after: int | None
-    """Steps after which this run ends, for a quick check; None: at the last epoch."""
+    """Steps after which the run ends, for a quick check; None: after the last epoch."""
 
 
 def train(
     state: TrainState,
-    course: Course,
+    schedule: Schedule,
     train_samples: list[Sample],
     val_samples: list[Sample] | None,
     cfg: Config,
     *,
     max_iters: int | None = None,
 ) -> dict[str, float]:
-    """Trains from where ``state`` is to the last epoch; validates if given ``val_samples``.
+    """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
     Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
-        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` forbids
-            to go on without it.
-        KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; the steps that are done are saved.
+        VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
+            allow leaving it out.
+        KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; finished steps are saved.
     """
-    tell_batch(course, cfg)
-    if state.epoch >= course.epochs:
-        logger.info(f"nothing left to do: {state.epoch} of {course.epochs} epochs are done")
+    tell_batch(schedule, cfg)
+    if state.epoch >= schedule.epochs:
+        logger.info(f"nothing left to do: {state.epoch} of {schedule.epochs} epochs are done")
     result: dict[str, float] = {}
     with handled_signals() as stop, contextlib.ExitStack() as opened:
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
@@ -74,11 +74,11 @@ def train(
         several = distributed.world_size() > 1
         parallel = paddle.DataParallel(state.model) if several else state.model
         learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
-        run = Run(cfg, train_samples, val_samples, course, loader, writer, learner, max_iters)
-        while state.epoch < course.epochs and not _is_over(run, state):
+        run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
+        while state.epoch < schedule.epochs and not _is_over(run, state):
             with stop.deferred():
                 train_epoch(run, state)
-            if state.step == course.length(state.epoch):
+            if state.step == schedule.length(state.epoch):
                 result = _finish_epoch(run, state) or result
             else:  # --max_iters
                 _save(run, state)
@@ -86,16 +86,16 @@ def train(
 
 
 def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
-    """Precise batch norm, checkpoint, validation, best checkpoint, where they are due."""
+    """Runs precise batch norm and validation, and saves checkpoints, each if it is due."""
     cfg, epoch = run.cfg.train, state.epoch + 1
-    is_final = epoch == run.course.epochs
+    is_final = epoch == run.schedule.epochs
     is_last = is_final or _is_over(run, state)
     validates = bool(run.val_samples) and (is_last or epoch % cfg.val_interval == 0)
     tracks = not all(norm.is_frozen for norm in batch_norms(state.model))
     is_precise = tracks and cfg.precise_bn_batches > 0
     is_precise = is_precise and (is_final or validates or epoch % cfg.precise_bn_interval == 0)
     if is_precise or validates:
-        _save(run, state)  # to go on from, before them, if what follows is interrupted or fails
+        _save(run, state)  # so that a run can continue from here if the next part fails
     if is_precise:
         _precise_bn(run, state)
     result, is_best = _validate(run, state, epoch) if validates else ({}, False)
@@ -106,7 +106,7 @@ def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
 
 
 def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
-    """Saves, and ends the run in all processes if one of them has been asked to meanwhile."""
+    """Saves; then ends the run in all processes if one of them got a signal meanwhile."""
     stop = run.learner.stop
     with stop.deferred():
         save_checkpoint(state, run.cfg, is_best=is_best)
@@ -119,7 +119,7 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
     """Validates the weights, and their average if there is one.
 
     Returns:
-        What came of the weights, and whether this is the best so far.
+        The result for the weights, and whether this is the best so far.
     """
     cfg = run.cfg
     assert run.val_samples is not None
@@ -139,7 +139,7 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
 
 
 def _precise_bn(run: Run, state: TrainState) -> None:
-    """Batch norm's statistics over clips of the epoch that is done, of full size."""
+    """Recomputes batch norm's statistics over full-size clips of the finished epoch."""
     began = time.perf_counter()
     set_splits(state.model, 1)
     _precise_statistics(run, state)
@@ -147,19 +147,19 @@ def _precise_bn(run: Run, state: TrainState) -> None:
         with state.ema.applied(keep_statistics=True):
             _precise_statistics(run, state)
     logger.info(
-        f"batch norm's statistics over {run.cfg.train.precise_bn_batches} batches a process or "
-        f"the epoch's: {duration(time.perf_counter() - began)}"
+        f"batch norm's statistics over up to {run.cfg.train.precise_bn_batches} batches a process: "
+        f"{duration(time.perf_counter() - began)}"
     )
 
 
 def _precise_statistics(run: Run, state: TrainState) -> None:
     data, epoch = run.cfg.data, state.epoch
-    batches = run.course.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
+    batches = run.schedule.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
 
     def clips() -> Iterator[paddle.Tensor]:
         keys = [[TrainKey(epoch, index) for index in batch] for batch in batches]
         for items in run.loader.run(keys):
-            # What cannot be read was told of in the epoch, or is by the next.
+            # Unreadable videos were logged in this epoch, or will be in the next.
             found = [paddle.to_tensor(c.frames) for c in items if not isinstance(c, VideoError)]
             if found:
                 yield normalize(paddle.stack(found), data.mean, data.std)
@@ -173,24 +173,24 @@ def train_epoch(run: Run, state: TrainState) -> None:
     """Trains from ``state.step`` to the end of the epoch, and logs.
 
     Raises:
-        KeyboardInterrupt: in all processes, after a step in which a signal has come to one of
-            them; it is saved.
+        KeyboardInterrupt: in all processes, after a step in which one of them got a signal; the
+            step is saved.
     """
-    cfg, epoch, course = run.cfg, state.epoch, run.course
-    begin, length = state.step, course.length(epoch)
+    cfg, epoch, schedule = run.cfg, state.epoch, run.schedule
+    begin, length = state.step, schedule.length(epoch)
     reader = EpochReader(run.loader, run.samples, cfg, epoch)
-    pace = Pace(cfg, run.writer, epoch, course)
-    set_splits(state.model, course.phase(epoch).factor)
+    pace = Pace(cfg, run.writer, epoch, schedule)
+    set_splits(state.model, schedule.phase(epoch).factor)
     run.learner.model.train()
-    for step, work, reader_cost in reader.read(course.steps(epoch)[begin:]):
-        lr = course.learning_rate(epoch, state.step)
+    for step, work, reader_cost in reader.read(schedule.steps(epoch)[begin:]):
+        lr = schedule.learning_rate(epoch, state.step)
         outcome = train_step(run.learner, work, lr, epoch, state.step)
         _check_loss(run, state, step, outcome)
         if state.ema and outcome.is_taken:
             state.ema.update()
         pace.log(state.step, outcome, lr, reader_cost)
         state.step += 1
-        if outcome.stop:  # here, before the readers are waited for
+        if outcome.stop:  # here, before waiting for the readers
             save_checkpoint(state, cfg)
             raise run.learner.stop.error(f"{state.name} is saved")
         if _is_over(run, state):
@@ -206,7 +206,7 @@ def train_epoch(run: Run, state: TrainState) -> None:
 
 
 def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> None:
-    """Raises NonFiniteError in all processes if the loss is not finite in one of them."""
+    """Raises NonFiniteError in all processes if the loss of one is not finite."""
     if np.isfinite(outcome.loss):
         return
     files = ", ".join(run.samples[i].path for batch in step.batches for i in batch)
@@ -218,4 +218,6 @@ def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> No
 
 
 def _is_over(run: Run, state: TrainState) -> bool:
-    return run.stop_after is not None and run.course.done(state.epoch, state.step) >= run.stop_after
+    return (
+        run.stop_after is not None and run.schedule.done(state.epoch, state.step) >= run.stop_after
+    )

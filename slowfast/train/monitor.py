@@ -1,4 +1,4 @@
-"""How training goes and how fast: the log lines, and the curves, of every few steps."""
+"""Log lines and curves of training, every few steps."""
 
 import json
 import math
@@ -12,15 +12,14 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.log import duration, logger
 from slowfast.train.recipe.optim import lr_scale
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 
 
 class MetricWriter:
-    """Writes scalars to ``metrics.jsonl``, a row per step or epoch, and to VisualDL if it is there.
+    """Writes scalars to ``metrics.jsonl``, a row per step or epoch, and to VisualDL if installed.
 
-    VisualDL has one folder per run, ``output_dir/vdl/TIME``; on other ranks than 0 nothing is
-    written.
+    VisualDL gets one folder per run, ``output_dir/vdl/TIME``. Only rank 0 writes.
     """
 
     def __init__(self, output_dir: str, rank: int) -> None:
@@ -33,7 +32,7 @@ class MetricWriter:
             )
 
     def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
-        """``kind/name`` at ``step`` for each scalar; ``row`` goes to metrics.jsonl only."""
+        """Writes each scalar at ``step`` as ``kind/name``; ``row`` goes to metrics.jsonl only."""
         if self._rows is None:
             return
         if self._curves:
@@ -58,7 +57,7 @@ class MetricWriter:
 
 
 def _visualdl_writer(folder: Path) -> Any:
-    """Its writer into a folder; None, which is said, where it is not installed."""
+    """VisualDL's writer into a folder; logs and returns None if it is not installed."""
     try:
         import visualdl
     except ImportError as error:
@@ -68,23 +67,23 @@ def _visualdl_writer(folder: Path) -> Any:
 
 
 class Pace:
-    """Times the steps of an epoch, sums up what came of them, and logs both.
+    """Times and sums up the steps of an epoch.
 
-    Every ``log_interval`` steps it writes a line and a point of each curve.
+    Writes a log line and a point of each curve every ``log_interval`` steps.
     """
 
-    def __init__(self, cfg: Config, writer: MetricWriter, epoch: int, course: Course) -> None:
-        self._cfg, self._writer, self._epoch, self._course = cfg, writer, epoch, course
+    def __init__(self, cfg: Config, writer: MetricWriter, epoch: int, schedule: Schedule) -> None:
+        self._cfg, self._writer, self._epoch, self._schedule = cfg, writer, epoch, schedule
         self._began = self._last = time.perf_counter()
         self._batch_costs: list[float] = []
         self._reader_costs: list[float] = []
         self._clips = 0  # since the last line
         self._sums = np.zeros(3)
         self.seen = 0
-        """Clips of all processes so far in the epoch."""
+        """Clips of all processes in the epoch so far."""
 
     def log(self, step: int, outcome: Outcome, lr: float, reader_cost: float) -> None:
-        """Takes note of a step that has just ended; writes a line if it is time to."""
+        """Records a step that has just ended; writes a line if it is due."""
         now = time.perf_counter()
         self._batch_costs.append(now - self._last)
         self._reader_costs.append(reader_cost)
@@ -99,10 +98,10 @@ class Pace:
         batch_cost, reader_cost = map(float, map(np.mean, (self._batch_costs, self._reader_costs)))
         ips = self._clips / sum(self._batch_costs)
         self._batch_costs, self._reader_costs, self._clips = [], [], 0
-        done, total = self._course.done(self._epoch, step + 1), self._course.total
+        done, total = self._schedule.done(self._epoch, step + 1), self._schedule.total
         left = (total - done) * batch_cost
         logger.info(
-            f"epoch:[{self._epoch + 1:>3d}/{self._course.epochs:<3d}] train step:{step:<4d} "
+            f"epoch:[{self._epoch + 1:>3d}/{self._schedule.epochs:<3d}] train step:{step:<4d} "
             f"loss: {outcome.loss:.5f} lr: {lr:.6f} top1: {outcome.top1:.5f} "
             f"top5: {outcome.top5:.5f} batch_cost: {batch_cost:.5f} sec, "
             f"reader_cost: {reader_cost:.5f} sec, ips: {ips:.5f} instance/sec, "
@@ -121,7 +120,7 @@ class Pace:
         )
 
     def log_end(self) -> None:
-        """Writes the line of the epoch's end, with its means."""
+        """Logs the epoch's means."""
         seconds = time.perf_counter() - self._began
         loss, top1, top5 = self._sums / max(self.seen, 1)
         logger.info(
@@ -130,13 +129,13 @@ class Pace:
         )
 
 
-def tell_batch(course: Course, cfg: Config) -> None:
-    """Logs the batch and the learning rate that follows."""
+def tell_batch(schedule: Schedule, cfg: Config) -> None:
+    """Logs the total batch size and the learning rate that results."""
     world, batch = distributed.world_size(), cfg.train.batch_size
-    added = f" x {course.accumulate} accumulated" if course.accumulate > 1 else ""
-    scale = lr_scale(cfg.optim, course.total_batch)
+    added = f" x {schedule.accumulate} accumulated" if schedule.accumulate > 1 else ""
+    scale = lr_scale(cfg.optim, schedule.total_batch)
     logger.info(
-        f"total batch {batch} x {world}{added} = {course.total_batch}, learning rate "
+        f"total batch {batch} x {world}{added} = {schedule.total_batch}, learning rate "
         f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}"
     )
 

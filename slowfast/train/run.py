@@ -1,4 +1,4 @@
-"""Sets a training run up: network, optimizer, and the checkpoint that it goes on from."""
+"""Sets up a training run: network, optimizer, and the checkpoint to resume from."""
 
 import contextlib
 import zlib
@@ -22,19 +22,19 @@ from slowfast.train.loop import train
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.optim import build_optimizer
 from slowfast.train.recipe.precision import Precision
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.weights.load import load_pretrained, load_weights
 from slowfast.weights.save import own_config, write_config
 
 
 class TrainInputs(NamedTuple):
-    """What a training run reads before it starts."""
+    """The inputs of a training run."""
 
     cfg: Config
     weights: str | None
-    """All of them are loaded ..."""
+    """A file whose weights are all loaded."""
     pretrained: str
-    """... or these, but for a classifier of other classes; empty: none, or a checkpoint's."""
+    """Else: a file whose classifier is left out if it has other classes; empty: none."""
     samples: list[Sample]
     val_samples: list[Sample] | None
     class_names: list[str] | None
@@ -48,24 +48,24 @@ def train_run(
     device: str = "auto",
     deterministic: bool = False,
 ) -> None:
-    """Trains into ``output_dir``, in which no other run may write meanwhile.
+    """Trains into ``output_dir``; no other run may write there meanwhile.
 
     Args:
-        resume: ``auto``, for the folder's furthest checkpoint, or a checkpoint's ``.pdparams``.
-        max_iters: steps after which it ends; None: after the last epoch.
+        resume: ``auto`` for the folder's furthest checkpoint, or a checkpoint's ``.pdparams``.
+        max_iters: steps after which the run ends; None: after the last epoch.
         device, deterministic: see ``distributed.start``.
 
     Raises:
-        UserError: the settings do not fit each other, the folder, or the machine; and as ``train``
-            and ``train_head``.
+        UserError: the settings do not fit each other, the folder or the machine; and those of
+            ``train`` and ``train_head``.
     """
     cfg = inputs.cfg
     is_writer = distributed.rank() == 0
     alone = sole_writer(Path(cfg.output_dir), "training") if is_writer else contextlib.nullcontext()
     with alone:
         start_logging(distributed.rank(), cfg.output_dir)
-        # What cannot be is said before the processes connect, which wait for each other long.
-        course = _course(inputs)
+        # Report errors before the processes connect: they wait long for each other.
+        schedule = _schedule(inputs)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -75,7 +75,7 @@ def train_run(
             build_optimizer(model, cfg.optim),
             precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
             ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
-            plan=_plan(inputs, course),
+            plan=_plan(inputs, schedule),
         )
         if resume == "auto":
             for line in restore_furthest(state, cfg.output_dir):
@@ -83,17 +83,17 @@ def train_run(
         elif resume is not None:
             logger.info(restore(state, resume))
             if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
-                state.best_top1 = -1.0  # the best one so far stays where it is
+                state.best_top1 = -1.0  # the other folder keeps its best one
         if is_writer:
             write_config(cfg, inputs.class_names)
         if cfg.train.head_only:
             train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:
-            train(state, course, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+            train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:
-    """The network, with its weights, and with what is not trained held fast."""
+    """The network with its weights; what is not trained is frozen."""
     cfg = inputs.cfg
     logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
     model = build_model(cfg.model, cfg.data.crop_size)
@@ -102,7 +102,7 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
     elif inputs.pretrained:
         own = own_config(inputs.pretrained)
         if own:
-            logger.info(f"network, clips and test as in {own}, but for what -c and -o say of them")
+            logger.info(f"network, clips and test as in {own}, except for what -c and -o set")
         logger.info(load_pretrained(model, inputs.pretrained))
     freeze(model, STAGES if cfg.train.head_only else cfg.train.freeze)
     if cfg.train.freeze_bn:
@@ -112,24 +112,24 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
     return model
 
 
-def _course(inputs: TrainInputs) -> Course:
+def _schedule(inputs: TrainInputs) -> Schedule:
     cfg, samples = inputs.cfg, inputs.samples
     if cfg.train.head_only:
-        return Course(len(samples) * cfg.train.head_clips, None, cfg)
-    return Course(len(samples), shard_numbers(samples), cfg)
+        return Schedule(len(samples) * cfg.train.head_clips, None, cfg)
+    return Schedule(len(samples), shard_numbers(samples), cfg)
 
 
-def _plan(inputs: TrainInputs, course: Course) -> dict[str, int]:
+def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     """What the order of an epoch's clips depends on."""
     cfg, samples = inputs.cfg, inputs.samples
     plan = {
         "samples": len(samples),
         "list": zlib.crc32("\n".join(sample.path for sample in samples).encode()),
-        "total batch": course.total_batch,
+        "total batch": schedule.total_batch,
         "seed": cfg.seed,
     }
     if cfg.train.multigrid:
-        plan["multigrid"] = zlib.crc32(repr(course.phases).encode())
+        plan["multigrid"] = zlib.crc32(repr(schedule.phases).encode())
     if shard_numbers(samples):  # then the order depends on these, too
         plan["processes"] = distributed.world_size()
         plan["data.num_workers"] = cfg.data.num_workers

@@ -1,4 +1,4 @@
-"""One training step, on what could be read of its batches.
+"""One training step, on the readable clips of its batches.
 
 Legend: N clips, C channels, T frames, H x W pixels, K classes.
 """
@@ -31,7 +31,7 @@ class Learner:
     """What a step works with."""
 
     model: nn.Layer
-    """The model as it is trained: averages gradients over the processes."""
+    """With several processes a DataParallel, which averages gradients over them."""
     optimizer: optimizer.Optimizer
     precision: Precision
     stop: Stop
@@ -39,19 +39,19 @@ class Learner:
 
 
 class Work(NamedTuple):
-    """What a process brings to a step."""
+    """One process's input to a step."""
 
     batches: list[list[Clip]]
-    """What could be read of each batch; the batches' gradients are added up."""
+    """The readable clips of each batch; the batches' gradients are added up."""
     clips: int
-    """How many there should be."""
+    """Planned clips, with those that cannot be read."""
     grid: Grid
     error: VideoError | None
-    """What ends the run, in all processes."""
+    """Ends the run in all processes."""
 
 
 class Outcome(NamedTuple):
-    """What came of a step, the means being over the clips of all processes."""
+    """The result of a step; means are over the clips of all processes."""
 
     loss: float
     top1: float
@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
     clips: int
     """Clips of all processes."""
     stop: bool
-    """Whether one of the processes has been asked to stop."""
+    """Whether a process has been asked to stop."""
     own_loss: float
     """The mean loss over this process's clips."""
     is_taken: bool
@@ -67,18 +67,18 @@ class Outcome(NamedTuple):
 
 
 def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -> Outcome:
-    """One step of the optimizer. A loss that is not finite leaves the weights as they are.
+    """One optimizer step; if the loss is not finite, the weights stay as they are.
 
-    Gradients are those of the mean loss over all clips of all batches and processes, however
-    they are shared out: each batch counts for its share of the clips that there should be, and
-    where videos are left out, the sum is scaled up to those that there are.
+    The gradient is that of the mean loss over all clips of all batches and processes. Each batch
+    is weighted by its share of the planned clips. If videos are left out, the sum is scaled up to
+    the clips that were read.
 
-    A process without clips still takes part, with a black clip that counts for nothing and does
-    not touch batch norm; where none has any, there is no step.
+    A process without clips still takes part, with a black clip that has weight 0 and does not
+    change batch norm. If no process has clips, there is no step.
 
     Raises:
-        VideoError: in all processes, if one has an ``error``: a process that merely ended would
-            leave the others in the middle of their sums, which gloo answers by aborting them.
+        VideoError: in all processes, if one has an ``error``. If only that one ended, gloo would
+            abort the others in the middle of their sums.
     """
     (errors,) = distributed.all_reduce_sum(work.error is not None)
     if errors:
@@ -109,7 +109,7 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
 def _add_gradients(
     learner: Learner, clips: list[Clip], wanted: int, rng: np.random.Generator, meter: Meter
 ) -> None:
-    """Adds the gradients of a batch's mean loss, times its share of ``wanted`` clips."""
+    """Adds the gradients of a batch's mean loss, weighted by its share of ``wanted`` clips."""
     cfg = learner.cfg
     frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
     labels = np.array([clip.label for clip in clips])
@@ -132,7 +132,7 @@ def _add_gradients(
 
 
 def _take_part(learner: Learner, grid: Grid) -> None:
-    """Gradients of 0, for the sums over the processes."""
+    """Adds gradients of 0, so that the sums over the processes work."""
     size = grid.crop_size
     black_NCTHW = paddle.zeros([1, 3, grid.num_frames, size, size])
     learner.model.eval()
@@ -143,7 +143,7 @@ def _take_part(learner: Learner, grid: Grid) -> None:
 
 
 def _unsynchronised(model: nn.Layer, is_entered: bool) -> contextlib.AbstractContextManager[object]:
-    """Where entered, gradients are not yet averaged over the processes."""
+    """A context; if ``is_entered``, gradients are not averaged over the processes in it."""
     if is_entered and isinstance(model, paddle.DataParallel):
         return model.no_sync()
     return contextlib.nullcontext()
@@ -157,7 +157,7 @@ def _scale_gradients(model: nn.Layer, factor: float) -> None:
 
 
 def _seed(seed: int, epoch: int, step: int) -> np.random.Generator:
-    """Makes this step's dropout and mixing a function of its place, the same for a resumed run."""
+    """Seeds a step's dropout and mixing by its place, so that a resumed run repeats them."""
     place = [seed, epoch, step, distributed.rank()]
     words = np.random.SeedSequence([Stream.DROPOUT, *place]).generate_state(1)
     paddle.seed(int(words[0]))
@@ -165,11 +165,11 @@ def _seed(seed: int, epoch: int, step: int) -> np.random.Generator:
 
 
 def raise_together(kind: type[Exception], error: Exception | None) -> NoReturn:
-    """Raises, in every process, the error of the first process that has one.
+    """Raises the error of the first process that has one, in every process.
 
-    All processes call it once they know that one of them has.
+    All processes call it once they know that one of them has an error.
     """
     reasons = distributed.gather(str(error) if error else "")
     if distributed.rank() > 0:  # the launcher ends all as soon as one has ended
-        time.sleep(3)  # so that rank 0, whose words are on the screen, is the first
+        time.sleep(3)  # so that rank 0, whose output is on the screen, ends first
     raise kind(next(reason for reason in reasons if reason))

@@ -27,12 +27,12 @@ def validate(
 ) -> dict[str, float]:
     """Loss, top-1 and top-5 of the centre view of every sample, each counted once.
 
-    Where ``data.on_error`` is not ``raise``, videos that cannot be read are left out, never
-    replaced: rank 0 logs which, and ``seen`` counts the others.
+    Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
+    logs them, and ``seen`` counts the readable ones.
 
     Raises:
-        VideoError: a video cannot be read and ``data.on_error`` is ``raise``; or in one process
-            more than ``data.max_errors`` cannot; or none can.
+        VideoError: a video is unreadable and ``data.on_error`` is ``raise``; or more than
+            ``data.max_errors`` of one process are; or all are.
     """
     meter = Meter()
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
@@ -57,10 +57,10 @@ def validate(
 
 
 def _tell_coverage(seen: float, num_samples: int, missing: list[UnreadableVideo]) -> None:
-    """Says what a validation could not read.
+    """Logs the videos that a validation could not read.
 
     Raises:
-        VideoError: nothing was read.
+        VideoError: no video could be read.
     """
     if not seen:
         raise VideoError(

@@ -3,7 +3,9 @@
 import shlex
 from pathlib import Path
 
-from slowfast.config import Config, ConfigError, config_of, dump_changes
+import pooch
+
+from slowfast.config import Config, dump_changes
 from slowfast.data.labels import read_labels
 from slowfast.files import atomic
 from slowfast.models.variants import build_model
@@ -11,9 +13,8 @@ from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
 from slowfast.weights.save import write_pickles
 from slowfast.zoo.architecture import Settings
-from slowfast.zoo.cache import file_digest
 from slowfast.zoo.catalogue import fetch, find
-from slowfast.zoo.origin import Home, home_settings
+from slowfast.zoo.origin import Home, home_config
 
 
 def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list[str]:
@@ -40,11 +41,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     if published is not None:
         given = published.settings | given
     checkpoint = read_checkpoint(src)
-    try:
-        home = home_settings(checkpoint, given)
-        cfg = config_of(home.settings)
-    except (WeightsError, ConfigError) as error:
-        raise type(error)(f"weights {src}: {one_line(error)}") from error
+    home, cfg = home_config(checkpoint, given)
     if cfg.data.labels:
         read_labels(cfg.data.labels, cfg.model.num_classes)
     model = build_model(cfg.model, cfg.data.crop_size)
@@ -114,7 +111,7 @@ def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
     """The config, with where it comes from."""
     lines = [
         one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
-        f"source      {one_line(src.name)}, SHA-256 {file_digest(src)}",
+        f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}",
         *rows,
     ]
     return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)

@@ -1,31 +1,64 @@
-"""Files from the web, with the standard library alone: whole and as published, or not at all.
+"""Files from the web: whole and as published, or not at all.
 
-A broken download goes on where it stopped, at once or when it is asked for again, if the server
-can do that and the file there is still the same one (RFC 9110, sections 13.1.5 and 14).
+pooch keeps them. Its downloader here goes on where a broken download stopped, if the server can do
+that and still has the same version of the file (RFC 9110, sections 13.1.5 and 14).
+
+A file ``NAME`` of a URL lies in the cache folder under the URL's host and path. While it arrives it
+is ``NAME.part``. One process at a time holds ``.NAME.lock``, which says what the part is part of.
 """
 
-import contextlib
-import http.client
+import os
 import re
 import socket
 import ssl
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import IO
 from urllib.parse import quote, urlsplit
 
-from slowfast.log import Progress
-from slowfast.weights.damage import one_line
-from slowfast.zoo.cache import DownloadError, Part, Version, cached_path, file_digest
+import pooch
+import requests
 
+from slowfast.files import locked
+from slowfast.log import Progress
+from slowfast.weights.damage import WeightsError, one_line
+
+HOME = "SLOWFAST_HOME"
+"""The environment variable that names the cache folder."""
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
 PAUSES = (0.5, 2.0, 5.0)
 """Seconds before the second, the third and the last try."""
-CHUNK = 1 << 18
+CHUNK = 1 << 14
+"""Bytes that are written at a time; a connection that breaks loses fewer than that."""
 MEGA = 1e6
+
+
+class DownloadError(WeightsError):
+    """A file that cannot be had; the message names the URL, why, and what can be done."""
+
+
+def cache_folder() -> Path:
+    """``$SLOWFAST_HOME``, else ``slowfast`` in the user's folder for caches: on Linux
+    ``$XDG_CACHE_HOME/slowfast``, else ``~/.cache/slowfast``.
+
+    Raises:
+        DownloadError: the user has no home folder.
+    """
+    try:
+        return Path(os.environ.get(HOME) or pooch.os_cache("slowfast")).expanduser()
+    except RuntimeError as error:
+        raise DownloadError(f"no home folder for downloads: name a folder with {HOME}") from error
+
+
+def cached_path(url: str, folder: str | Path | None = None) -> Path:
+    """Where the file of a URL lies: ``FOLDER/host/path``, so that no two URLs share a place."""
+    parts = urlsplit(url)
+    names = [name for name in parts.path.split("/") if name not in ("", ".", "..")] or ["index"]
+    if parts.query:
+        names[-1] += f"?{parts.query}"
+    base = Path(folder) if folder is not None else cache_folder()
+    return base.joinpath(*(quote(name, safe="%") for name in (parts.netloc, *names)))
 
 
 def download(url: str, *, sha256: str = "", folder: str | Path | None = None) -> Path:
@@ -38,174 +71,159 @@ def download(url: str, *, sha256: str = "", folder: str | Path | None = None) ->
 
     Raises:
         DownloadError: it cannot be had, or is not what was published. What has arrived of a broken
-            download stays, for the next call to go on with.
+            download stays, and the next call goes on with it.
     """
     url = _checked(url)
     path = cached_path(url, folder)
-    with contextlib.ExitStack() as stack:
+    lock, busy = path.with_name(f".{path.name}.lock"), f"another process downloads {path.name}"
+    pooch.get_logger().setLevel("ERROR")  # it recommends hashes
+    try:
         if not path.exists():
-            part = stack.enter_context(Part(path))
-            if part.is_needed:
-                _fetch(url, part, path)
-                _verify(part, url, sha256)
-                part.finish()
-                return path
-    if sha256 and not (digest := file_digest(path)).startswith(sha256.lower()):
+            with locked(lock, f"{busy}: waiting for it", wait=True) as note:
+                pooch.retrieve(
+                    url, None, path.name, path.parent,
+                    downloader=lambda url, new, _: _fetch(url, path, note, sha256, new),
+                )  # fmt: skip
+        elif wrong := _mismatch(path, sha256):
+            raise DownloadError(f"{path} is not {url}: {wrong}; delete it, and it is downloaded")
+    except OSError as error:
         raise DownloadError(
-            f"{path} is not what {url} is: its SHA-256 begins with {digest[: len(sha256)]}, not "
-            f"{sha256}; delete it, and it is downloaded"
-        )
+            f"{path} cannot be written or read: {error.strerror or error} ({HOME}=FOLDER takes "
+            "downloads elsewhere)"
+        ) from error
     return path
 
 
 def _checked(url: str) -> str:
-    """The URL, with what may not stand in one as %XX.
+    """The URL, with %XX for what may not stand in one.
 
     Raises:
         DownloadError: it is none, or not of http or https.
     """
     try:
-        parts = urlsplit(url)
-        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        checked = requests.Request("GET", url).prepare().url or ""
     except ValueError:
-        is_one = False
-    if not is_one:
+        checked = ""
+    if not checked.startswith(("http://", "https://")):
         raise DownloadError(f"{one_line(url)!r} is not a URL of http or https")
-    return quote(url, safe="%/:?#[]@!$&'()*+,;=~")
+    return checked
 
 
-def _verify(part: Part, url: str, sha256: str) -> None:
-    """Deletes what is not as published, and raises."""
-    if sha256 and not (digest := part.digest()).startswith(sha256.lower()):
-        part.remove()
-        raise DownloadError(
-            f"{url} is not what was published, and was deleted: its SHA-256 begins with "
-            f"{digest[: len(sha256)]}, not {sha256}"
-        )
+def _mismatch(path: Path, sha256: str) -> str:
+    """How a file's SHA-256 differs from its published digits; empty if it does not."""
+    digest = pooch.file_hash(str(path)) if sha256 else ""
+    if digest.startswith(sha256.lower()):
+        return ""
+    return f"its SHA-256 begins with {digest[: len(sha256)]}, not {sha256}"
 
 
-def _fetch(url: str, part: Part, path: Path) -> None:
-    """Fills the part, in several tries."""
+def _fetch(url: str, path: Path, note: IO[bytes], sha256: str, new: str) -> None:
+    """pooch's downloader: puts the whole file at ``new``, which pooch renames to ``path``."""
+    part = path.with_name(f"{path.name}.part")
     for pause in (*PAUSES, None):
         try:
-            return _try(url, part)
-        except urllib.error.HTTPError as error:
-            error.close()
-            reason = f"the server answers {error.code} {one_line(error.reason)}"
-            if error.code == 416 and part.size:  # it has no such rest: another file
-                part.begin(Version())
-            elif error.code < 500 and error.code not in (408, 429):
-                pause = None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            if isinstance(error, DownloadError):
-                raise
-            cause = error.reason if isinstance(error, urllib.error.URLError) else error
-            reason = _in_words(cause)
-            if _is_final(cause):
-                pause = None
-        if pause is None:
+            _receive(url, part, note)
+            break
+        except requests.RequestException as error:
+            reason, is_final = _reason(error)
+        if is_final or pause is None:
+            if not part.stat().st_size:
+                part.unlink()
             raise DownloadError(
                 f"{url} cannot be downloaded: {reason}; you can put the file by hand at {path}"
             )
         print(f"{path.name}: {reason}; trying again".ljust(79), flush=True)
         time.sleep(pause)
-    raise AssertionError("the last try returns or raises")
+    if wrong := _mismatch(part, sha256):
+        part.unlink()
+        raise DownloadError(f"{url} is not what was published, and was deleted: {wrong}")
+    os.replace(part, new)
 
 
-def _is_final(cause: object) -> bool:
-    """Whether another try would end the same way."""
-    if isinstance(cause, ssl.SSLError):
-        return not isinstance(cause, ssl.SSLEOFError)  # that one is a broken connection
-    return isinstance(cause, str | socket.gaierror | ValueError)
-
-
-def _in_words(cause: object) -> str:
-    """What went wrong, in a line."""
-    if isinstance(cause, socket.gaierror):
-        return f"no such host, or no network ({cause.strerror})"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid ({cause.verify_message})"
-    if isinstance(cause, ssl.SSLError):
-        return f"no TLS connection ({cause.reason or cause})"
-    if isinstance(cause, TimeoutError):
-        return f"no answer within {TIMEOUT:g} seconds"
-    if isinstance(cause, http.client.IncompleteRead | http.client.RemoteDisconnected):
-        return "the connection broke"
-    if isinstance(cause, OSError):
-        return one_line(cause.strerror or cause)
-    return one_line(cause) or type(cause).__name__
-
-
-def _try(url: str, part: Part) -> None:
-    """Asks for what is missing, and adds it.
+def _receive(url: str, part: Path, note: IO[bytes]) -> None:
+    """Asks for what the part lacks, and adds it.
 
     Raises:
-        OSError, HTTPException: the connection broke, or the answer is not the file.
+        RequestException: the connection broke, or the answer is not the file.
     """
-    version, have = part.version(), part.size
-    if have and have == version.length:
-        return
-    request = urllib.request.Request(url, headers={"User-Agent": "slowfast-paddle"})
-    if have and version.validator:
-        request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", version.validator)
-    opener = urllib.request.build_opener(_Redirects)
-    with opener.open(request, timeout=TIMEOUT) as response:
-        if response.headers.get_content_type() == "text/html":
-            raise urllib.error.URLError("the server sends a web page, not the file")
-        if response.status == 206:
-            if not _continues(response, have, version):
-                part.begin(Version())
-                raise OSError("the server sends another part than it was asked for")
-        else:
-            have, version = 0, _version(response)
-            part.begin(version)
-        _receive(response, part, version.length)
+    note.seek(0)
+    noted = re.fullmatch(r"(\d{1,15}) ([ -~]+)", note.read().decode("latin1"))
+    length, version = (int(noted[1]), noted[2]) if noted else (0, "")
+    headers = {"User-Agent": "slowfast-paddle", "Accept-Encoding": "identity"}
+    with open(part, "ab") as file, requests.Session() as session:
+        have = file.tell()
+        if have and have == length:
+            return
+        if 0 < have < length:
+            headers |= {"Range": f"bytes={have}-", "If-Range": version}
+        if url.startswith("https:"):
+            del session.adapters["http://"]  # so that no redirection leads there
+        with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+            if answer.status_code == 416:  # it has no such rest: another file
+                file.truncate(0)
+            answer.raise_for_status()
+            if answer.headers.get("Content-Type", "").startswith("text/html"):
+                message = "the server sends a web page, not the file"
+                raise requests.exceptions.InvalidHeader(message)
+            if answer.status_code != 206:
+                size = answer.headers.get("Content-Length", "")
+                have, length = 0, int(size) if size.isdecimal() else 0
+                file.truncate(0)
+                note.truncate(0)
+                note.write(f"{length} {_version(answer)}".encode("latin1"))
+            elif answer.headers.get("Content-Range") != f"bytes {have}-{length - 1}/{length}" or (
+                _version(answer) not in ("", version)
+            ):
+                file.truncate(0)
+                raise requests.RequestException("the server sends another part than asked for")
+            _add(answer, file, have, length)
 
 
-def _continues(response: Any, have: int, version: Version) -> bool:
-    """Whether a partial answer begins where the part ends, and is of the same file."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    if match is None or int(match[1]) != have or not version.validator:
-        return False
-    if _version(response).validator not in ("", version.validator):
-        return False
-    return match[2] == "*" or version.length in (None, int(match[2]))
+def _version(answer: requests.Response) -> str:
+    """What ``If-Range`` takes: a strong ETag, else the date of the last change; empty: neither."""
+    tag = answer.headers.get("ETag", "")
+    # A weak one does not say that the bytes are the same.
+    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
 
 
-def _version(response: Any) -> Version:
-    """Which version a whole answer is."""
-    etag, length = response.headers.get("ETag", ""), response.headers.get("Content-Length", "")
-    if not etag.startswith('"'):  # a weak one does not say that the bytes are the same
-        etag = response.headers.get("Last-Modified", "")
-    validator = etag if etag.isprintable() else ""
-    return Version(validator, int(length) if length.isdecimal() else None)
-
-
-def _receive(response: Any, part: Part, length: int | None) -> None:
-    """Adds an answer's bytes to the part, up to ``length`` in all."""
-    began, done = part.size, part.size
-    name = urlsplit(response.url).path.rpartition("/")[2]
+def _add(answer: requests.Response, file: IO[bytes], have: int, length: int) -> None:
+    """Adds the bytes of an answer to the ``have`` that are there; in all, ``length``, or 0 if that
+    is unknown."""
     # The rest alone, as the time left is reckoned from how long its beginning took.
-    progress = Progress(name, ((length or 0) - began) / MEGA, show=length is not None)
-    while data := response.read1(CHUNK):
-        part.write(data)
+    name, done = urlsplit(answer.url).path.rpartition("/")[2], have
+    progress = Progress(name, (length - have) / MEGA, show=length > 0)
+    for data in answer.iter_content(CHUNK):
+        file.write(data)
+        file.flush()  # what has arrived is in the file however the process ends
         done += len(data)
-        if length:
-            progress.update((done - began) / MEGA, f"{done / MEGA:.0f} of {length / MEGA:.0f} MB")
-    if length is not None and done != length:
-        raise OSError(f"{done:,} of {length:,} bytes arrived")
+        progress.update((done - have) / MEGA, f"{done / MEGA:.0f} of {length / MEGA:.0f} MB")
+    if length and done != length:
+        raise requests.RequestException(f"{done:,} of {length:,} bytes arrived")
+    os.fsync(file.fileno())
     progress.finish(f"{done / MEGA:.0f} MB")
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirections to http and https, but not out of https."""
-
-    def redirect_request(
-        self, request: Any, file: Any, code: int, message: str, headers: Any, url: str
-    ) -> urllib.request.Request | None:
-        schemes = (urlsplit(request.full_url).scheme, urlsplit(url).scheme)
-        if schemes not in (("http", "http"), ("http", "https"), ("https", "https")):
-            file.close()
-            raise urllib.error.URLError(f"the server redirects to {one_line(url)}")
-        return super().redirect_request(request, file, code, message, headers, url)
+def _reason(error: BaseException) -> tuple[str, bool]:
+    """What went wrong, in a line; and whether another try would end the same way."""
+    while error.__context__ is not None:
+        error = error.__context__
+    match error:
+        case requests.HTTPError(response=requests.Response(status_code=code, reason=words)):
+            is_final = code < 500 and code not in (408, 416, 429)
+            return f"the server answers {code} {one_line(words)}", is_final
+        case socket.gaierror():
+            return f"no such host, or no network ({error.strerror})", True
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not valid ({error.verify_message})", True
+        case ssl.SSLError():
+            is_broken = isinstance(error, ssl.SSLEOFError)
+            return f"no TLS connection ({error.reason or error})", not is_broken
+        case TimeoutError():
+            return f"no answer within {TIMEOUT:g} seconds", False
+        case requests.exceptions.InvalidSchema():
+            return f"the server redirects elsewhere ({one_line(error)})", True
+        case OSError(strerror=str(words)):
+            return one_line(words), False
+        case requests.RequestException():
+            return one_line(error), isinstance(error, ValueError)
+    return "the connection broke", False

@@ -4,16 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import slowfast.models
-from slowfast.config import ConfigError, DataConfig, config_of, load_config
+from slowfast.config import ConfigError, DataConfig, load_config
+from slowfast.models.published import VARIANTS
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.models.variants import build_model
+from slowfast.models.variants import CONSTRUCTORS, build_model
 from slowfast.weights import save
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.load import Checkpoint, load_pretrained, read_checkpoint
-from slowfast.zoo.catalogue import CATALOGUE, OFFICIAL, Published, fetch, find
-from slowfast.zoo.file_config import embedded_settings
-from slowfast.zoo.origin import home_settings, published_like
+from slowfast.zoo.catalogue import fetch, find
+from slowfast.zoo.origin import home_config, published_like
 
 SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "average_positions",
               "stem_kernel")  # fmt: skip
@@ -30,9 +29,9 @@ def network(
 
     Args:
         constructor: a function of ``slowfast.models``.
-        pretrained: False: fresh weights; True: its official ones, see ``OFFICIAL``; else a name in
-            ``CATALOGUE``, a URL or a path. If the config of a file lies beside it, that describes
-            the network, and not the constructor.
+        pretrained: False: fresh weights; True: its official ones; else a name in ``CATALOGUE``, a
+            URL or a path. If the config of a file lies beside it, that describes the network, and
+            not the constructor.
         num_classes: the classifier stays fresh if the file's is of another number; None: as many
             as the file has, or the constructor's own.
         given: further arguments, over the file's and the constructor's own.
@@ -45,13 +44,17 @@ def network(
         if type(num_classes) is not int or num_classes < 1:
             raise ConfigError(f"num_classes={num_classes!r} is not a whole number from 1 on")
         given["num_classes"] = num_classes
-    build = getattr(slowfast.models, constructor)
+    build = CONSTRUCTORS[constructor]
     if not pretrained:
         return build(**given)
-    source = OFFICIAL[constructor] if pretrained is True else pretrained
+    names = [weights.name for weights in VARIANTS[constructor].weights]
+    source = names[0] if pretrained is True else pretrained
     published = find(source)
-    if published is not None:
-        _check(published, constructor)
+    if published is not None and published.constructor != constructor:
+        raise WeightsError(
+            f"{published.weights.url} is of {published.constructor}; published for {constructor}: "
+            f"{', '.join(names)}"
+        )
     path = fetch(source)
     checkpoint = read_checkpoint(path)
     if published is None and (config := save.own_config(path)) is not None:
@@ -74,15 +77,6 @@ def clip_line(data: DataConfig) -> str:
     )
 
 
-def _check(published: Published, constructor: str) -> None:
-    """Raises a WeightsError if published weights are of another constructor's network."""
-    if published.constructor != constructor:
-        names = ", ".join(n for n, row in CATALOGUE.items() if row.constructor == constructor)
-        raise WeightsError(
-            f"{published.url} is of {published.constructor}; published for {constructor}: {names}"
-        )
-
-
 def _recognised(
     checkpoint: Checkpoint, constructor: str, given: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
@@ -95,26 +89,20 @@ def _recognised(
         WeightsError: it has no network of ours, or one with another alpha.
         ConfigError: what is recognised does not fit together.
     """
-    official = CATALOGUE[OFFICIAL[constructor]]
-    own = {"model.alpha": official.alpha, "data.num_frames": official.num_frames}
-    path = checkpoint.path
-    try:
-        known = embedded_settings(checkpoint.content).settings
-        home = home_settings(checkpoint, {key: own[key] for key in own if key not in known})
-        cfg = config_of(home.settings)
-    except (WeightsError, ConfigError) as error:
-        raise type(error)(f"weights {path}: {error}") from error
-    if cfg.model.alpha != official.alpha:
+    path, alpha = checkpoint.path, VARIANTS[constructor].alpha
+    own = {"model.alpha": alpha, "data.num_frames": VARIANTS[constructor].num_frames}
+    home, cfg = home_config(checkpoint, {}, default=own)
+    if cfg.model.alpha != alpha:
         raise WeightsError(
-            f"weights {path} have alpha {cfg.model.alpha}, {constructor} {official.alpha}: load "
-            "them with another constructor"
+            f"weights {path} have alpha {cfg.model.alpha}, {constructor} {alpha}: load them with "
+            "another constructor"
         )
-    like = published_like(home.settings) if "model.alpha" not in known else []
-    if like and "fusion_kernel" not in given and official.alpha not in [row[1] for row in like]:
+    like = published_like(home.settings) if "model.alpha" not in home.embedded else []
+    if like and "fusion_kernel" not in given and alpha not in [row[1] for row in like]:
         raise WeightsError(
             f"weights {path} are like those of {', '.join(name for name, *_ in like)}, whose alpha "
-            f"is {like[0][1]}, and {constructor} has {official.alpha}: load them with another "
-            f"constructor, or say fusion_kernel={cfg.model.fusion_kernel}"
+            f"is {like[0][1]}, and {constructor} has {alpha}: load them with another constructor, "
+            f"or say fusion_kernel={cfg.model.fusion_kernel}"
         )
     arguments = {name: getattr(cfg.model, name) for name in SAME_NAMES}
     arguments["temporal_blocks"] = cfg.model.temporal_blocks or None

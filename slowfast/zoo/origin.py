@@ -6,7 +6,9 @@ what the user has said.
 
 from typing import NamedTuple
 
-from slowfast.weights.damage import WeightsError
+from slowfast.config import Config, ConfigError, config_of
+from slowfast.models.published import VARIANTS
+from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint
 from slowfast.weights.names import find_tensors
 from slowfast.zoo.architecture import Settings, model_settings
@@ -37,18 +39,8 @@ calls the network, and PySlowFast has no part in it."""
 FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
 """What nobody but the user may know."""
 
-PUBLISHED = (
-    ("4x16", (50, 50, 5, ()), 8, 32),
-    ("8x8", (50, 50, 7, ()), 4, 32),
-    ("16x8, Something-Something", (50, 50, 7, ()), 4, 64),
-    ("8x8", (101, 101, 5, ()), 4, 32),
-    ("8x8, mmaction2", (101, 101, 7, ()), 4, 32),
-    ("8x8", (101, 101, 5, (3, 4, 6, 3)), 4, 32),
-    ("16x8", (101, 101, 5, (3, 4, 6, 3)), 4, 64),
-    ("4x16, mmaction2", (101, 50, 5, ()), 8, 32),
-    ("4x16, mmaction2", (152, 50, 5, ()), 8, 32),
-)
-"""Published networks: name; depths, lateral kernel and temporal blocks; alpha; frames of a clip."""
+OTHERS = {("8x8", 4, 32): (101, 101, 5, (3, 4, 6, 3))}
+"""Networks that ``published_like`` knows beside our table: PySlowFast begins AVA with this one."""
 
 
 class Home(NamedTuple):
@@ -61,11 +53,12 @@ class Home(NamedTuple):
     """What the user should know, a sentence each."""
 
 
-def home_settings(checkpoint: Checkpoint, given: Settings) -> Home:
+def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | None = None) -> Home:
     """The settings that a checkpoint needs, by the config's keys.
 
     Args:
         given: what the user says, which wins.
+        default: what is taken where the config in the file does not say it.
 
     Raises:
         WeightsError: it is no network of ours; or alpha or the number of frames is neither in the
@@ -79,7 +72,9 @@ def home_settings(checkpoint: Checkpoint, given: Settings) -> Home:
         del settings["model.average_positions"]
     embedded, notes = embedded_settings(checkpoint.content)
     single = settings.get("model.name", "slowfast") != "slowfast"
-    settings |= embedded | ({"model.alpha": 1} if single else {}) | given
+    settings |= embedded | ({"model.alpha": 1} if single else {})
+    settings |= {key: value for key, value in (default or {}).items() if key not in embedded}
+    settings |= given
     _ask(settings)
     says = [
         f"{key}={value}, where its own config has {embedded[key]}"
@@ -87,6 +82,22 @@ def home_settings(checkpoint: Checkpoint, given: Settings) -> Home:
         if embedded.get(key, value) != value
     ]
     return Home(settings, embedded, [*says, *notes])
+
+
+def home_config(
+    checkpoint: Checkpoint, given: Settings, default: Settings | None = None
+) -> tuple[Home, Config]:
+    """``home_settings``, and the config that they make.
+
+    Raises:
+        WeightsError, ConfigError: as there, or they do not fit together; the message names the
+            file.
+    """
+    try:
+        home = home_settings(checkpoint, given, default)
+        return home, config_of(home.settings)
+    except (WeightsError, ConfigError) as error:
+        raise type(error)(f"weights {checkpoint.path}: {one_line(error)}") from error
 
 
 def _ask(settings: Settings) -> None:
@@ -105,7 +116,13 @@ def _ask(settings: Settings) -> None:
 
 
 def published_like(settings: Settings) -> list[tuple[str, int, int]]:
-    """Of the published networks with these tensors: name, alpha and frames of a clip."""
+    """Of the published networks with these tensors: constructor, alpha and frames of a clip."""
     keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
     kind = tuple(settings.get(key) for key in keys)
-    return [(name, alpha, frames) for name, of_kind, alpha, frames in PUBLISHED if of_kind == kind]
+    found = [place for place, other in OTHERS.items() if other == kind]
+    for name, network in VARIANTS.items():
+        for given in ({}, *(weights.arguments for weights in network.weights)):
+            own = network.arguments | given
+            if kind == (*network.depths, own["fusion_kernel"], own.get("temporal_blocks", ())):
+                found.append((name, network.alpha, network.num_frames))
+    return list(dict.fromkeys(found))

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.data.find import find_listed, listed_places
 from slowfast.data.labels import LABELS, built_in_labels, find_labels, flipped_labels, read_labels
 from slowfast.data.lists import ListError
+
+ROOT = "/videos"
+
+
+def write(folder: Path, text: str, name: str) -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
 
 COUNTS = {
     "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,
@@ -93,39 +100,42 @@ def test_a_file_goes_before_a_built_in_name(
     assert find_labels("ucf102", str(root)) is None
 
 
-def test_two_files_that_differ_are_not_chosen_between(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("videos").mkdir()
-    Path("labels.txt").write_text("of another run\n", encoding="utf-8")
-    assert find_labels("labels.txt", "videos") == "labels.txt"
-    Path("videos/labels.txt").write_text("mine\n", encoding="utf-8")
-    for find in (find_labels, find_listed):
-        with pytest.raises(ListError) as caught:
-            find("labels.txt", "videos")
-        assert str(caught.value) == (
-            "labels.txt and videos/labels.txt are both there, and differ: name the one that you "
-            "mean by its whole path"
-        )
-        for path in ("labels.txt", "videos/labels.txt"):
-            assert find(str(tmp_path / path), "videos") == str(tmp_path / path)
-    Path("videos/train").mkdir()
-    Path("train").mkdir()
-    with pytest.raises(ListError, match="train and videos/train are both there"):
-        find_listed("train", "videos")
+def test_class_names_are_read_in_order(tmp_path: Path) -> None:
+    path = write(tmp_path, "riding a bike\nabseiling\n zumba \n\n", "labels.txt")
+    assert read_labels(path, 3) == ["riding a bike", "abseiling", "zumba"]
 
 
-def test_lists_are_looked_for_here_and_then_below_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("videos/sub").mkdir(parents=True)
-    assert find_listed("sub/a.list", "videos") is None
-    Path("videos/sub/a.list").touch()
-    assert find_listed("sub/a.list", "videos") == "videos/sub/a.list"
-    Path("sub").mkdir()
-    Path("sub/a.list").touch()
-    assert find_listed("sub/a.list", "videos") == "sub/a.list"
-    assert find_listed("sub", "videos/../.") == "sub"  # one and the same
-    assert listed_places("/a.list", "videos") == ["/a.list"]
+@pytest.mark.parametrize("num_classes", [2, 4])
+def test_another_number_of_class_names_is_refused(tmp_path: Path, num_classes: int) -> None:
+    path = write(tmp_path, "a\nb\nc\n", "labels.txt")
+    with pytest.raises(ListError) as caught:
+        read_labels(path, num_classes)
+    assert str(caught.value) == f"{path}: 3 class names for model.num_classes={num_classes}"
+
+
+def test_any_number_of_class_names_but_none(tmp_path: Path) -> None:
+    assert read_labels(write(tmp_path, "a\nb\nc\n", "labels.txt"), 0) == ["a", "b", "c"]
+    path = write(tmp_path, "\n\n", "empty.txt")
+    with pytest.raises(ListError) as caught:
+        read_labels(path, 0)
+    assert str(caught.value) == f"{path}: the list is empty"
+
+
+def test_a_missing_labels_file_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "nowhere.txt")
+    with pytest.raises(ListError) as caught:
+        read_labels(path, 3, ROOT)
+    built_in = "kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101"
+    assert str(caught.value) == (
+        f"data.labels={path}: there is no {path}, and built in are {built_in}"
+    )
+
+
+def test_a_flip_changes_left_and_right() -> None:
+    assert flipped_labels([2, 4, 30, 41]) == {2: 4, 4: 2, 30: 41, 41: 30}
+    names = [
+        "Pulling something from left to right", "Pulling something from right to left", "Folding",
+        "Turning left", "Left alone", "Turning right",
+    ]  # fmt: skip
+    assert flipped_labels([], names) == {0: 1, 1: 0, 3: 5, 5: 3}
+    assert flipped_labels([]) == {}

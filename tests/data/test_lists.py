@@ -1,12 +1,24 @@
-"""List files: what is read, and what is refused with file and line."""
+"""List files and folders: what is read, what is left out, what is refused with file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
+from support.videos import touch
 
-from slowfast.data.find import missing_files
-from slowfast.data.labels import flipped_labels, read_labels
-from slowfast.data.lists import ListError, Sample, read_list, read_paths
+from slowfast.data import lists
+from slowfast.data.lists import (
+    Entry,
+    ListError,
+    Sample,
+    class_folders,
+    list_videos,
+    read_entries,
+    read_list,
+    tell_left_out,
+    videos_below,
+)
+from slowfast.log import logger
 
 ROOT = "/videos"
 
@@ -133,7 +145,7 @@ def test_an_empty_list_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ListError) as with_labels:
         read_list(path, ROOT, 10)
     with pytest.raises(ListError) as bare:
-        read_paths(path, ROOT)
+        read_entries(path, ROOT)
     assert str(with_labels.value) == str(bare.value) == f"{path}: the list is empty"
 
 
@@ -149,47 +161,30 @@ def test_a_list_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path.write_bytes("Größe.mp4 1\n".encode("latin-1"))
     with pytest.raises(ListError) as caught:
         read_list(str(path), ROOT, 10)
-    assert str(caught.value) == f"list {path} is not UTF-8 text"
+    assert str(caught.value) == f"{path} is not UTF-8 text"
 
 
 def test_a_list_for_inference_has_bare_paths(tmp_path: Path) -> None:
     path = write(tmp_path, "a.mp4\n\nmy clip 3.mp4\n/elsewhere/b.mp4\n")
-    assert read_paths(path, ROOT) == [
-        Sample("/videos/a.mp4", -1, None),
-        Sample("/videos/my clip 3.mp4", -1, None),
-        Sample("/elsewhere/b.mp4", -1, None),
+    assert read_entries(path, ROOT) == [
+        Entry("a.mp4", Sample("/videos/a.mp4")),
+        Entry("my clip 3.mp4", Sample("/videos/my clip 3.mp4")),
+        Entry("/elsewhere/b.mp4", Sample("/elsewhere/b.mp4")),
     ]
 
 
-def test_class_names_are_read_in_order(tmp_path: Path) -> None:
-    path = write(tmp_path, "riding a bike\nabseiling\n zumba \n\n", "labels.txt")
-    assert read_labels(path, 3) == ["riding a bike", "abseiling", "zumba"]
-
-
-@pytest.mark.parametrize("num_classes", [2, 4])
-def test_another_number_of_class_names_is_refused(tmp_path: Path, num_classes: int) -> None:
-    path = write(tmp_path, "a\nb\nc\n", "labels.txt")
+def test_one_label_makes_it_a_list_with_labels(tmp_path: Path) -> None:
+    path = write(tmp_path, " a.mp4   3\n\nframes 12 987654\n")
+    assert read_entries(path, ROOT) == [
+        Entry("a.mp4   3", Sample("/videos/a.mp4", 3)),
+        Entry("frames 12 987654", Sample("/videos/frames", 987654, 12)),
+    ]
+    path = write(tmp_path, "a.mp4,3\nb.mp4,4\n", "train.csv")
+    assert [entry.sample.label for entry in read_entries(path, ROOT)] == [3, 4]
+    path = write(tmp_path, "a.mp4\nb.mp4 0\n")
     with pytest.raises(ListError) as caught:
-        read_labels(path, num_classes)
-    assert str(caught.value) == f"{path}: 3 class names for model.num_classes={num_classes}"
-
-
-def test_any_number_of_class_names_but_none(tmp_path: Path) -> None:
-    assert read_labels(write(tmp_path, "a\nb\nc\n", "labels.txt"), 0) == ["a", "b", "c"]
-    path = write(tmp_path, "\n\n", "empty.txt")
-    with pytest.raises(ListError) as caught:
-        read_labels(path, 0)
-    assert str(caught.value) == f"{path}: the list is empty"
-
-
-def test_a_missing_labels_file_is_refused(tmp_path: Path) -> None:
-    path = str(tmp_path / "nowhere.txt")
-    with pytest.raises(ListError) as caught:
-        read_labels(path, 3, ROOT)
-    built_in = "kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101"
-    assert str(caught.value) == (
-        f"data.labels={path}: there is no {path}, and built in are {built_in}"
-    )
+        read_entries(path, ROOT)
+    assert str(caught.value) == f"{path}:1: no label in 'a.mp4' (a line is 'path label')"
 
 
 def test_a_list_with_a_nul_byte_is_refused(tmp_path: Path) -> None:
@@ -205,22 +200,71 @@ def test_a_frame_folder_without_frames_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}:2: the folder some folder has 0 frames"
 
 
-def test_missing_files_are_found_without_looking_at_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "sp ace").mkdir()
-    for name in ("a.mp4", "sp ace/ü.mp4", "shard.tar"):
-        (tmp_path / name).touch()
-    (tmp_path / "frames").mkdir()
-    names = [
-        "a.mp4", "gone.mp4", "sp ace/ü.mp4", "sp ace/gone.mp4", "no folder/x.mp4", "gone.mp4",
-        "frames", "shard.tar/any.mp4", "lost.tar/1.mp4", "lost.tar/2.mp4", "sp ace/../a.mp4",
-    ]  # fmt: skip
-    samples = [Sample(str(tmp_path / name), 0) for name in names]
-    expected = ["gone.mp4", "sp ace/gone.mp4", "no folder/x.mp4", "lost.tar"]
-    assert missing_files(samples) == [str(tmp_path / name) for name in expected]
-    monkeypatch.chdir(tmp_path)
-    assert missing_files([Sample("a.mp4"), Sample("b.mp4")]) == ["b.mp4"]
+# ---------------------------------------------------------------------------- folders
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the logger is given."""
+    lines: list[str] = []
+    monkeypatch.setattr(logger, "info", lines.append)
+    return lines
+
+
+def test_every_ending_of_a_video_is_known(tmp_path: Path) -> None:
+    videos = [f"{i}{ending}" for i, ending in enumerate(lists.VIDEO_ENDINGS)]
+    touch(tmp_path, *videos, "A.MP4", "mp4", "x.mp4.txt", "y.mp3")
+    assert list_videos(tmp_path, deep=False) == (
+        [*videos, "A.MP4"],
+        ["mp4", "x.mp4.txt", "y.mp3"],
+    )
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "b/é 2.mp4", "b/c/1.avi", "a.mkv", ".a.mp4", ".git/x.mp4", "b/.c/y.mp4", "text")
+    assert list_videos(tmp_path, deep=True) == (
+        ["a.mkv", "b/c/1.avi", "b/é 2.mp4"],
+        [".a.mp4", ".git/", "b/.c/", "text"],
+    )
+    assert list_videos(tmp_path, deep=False) == (["a.mkv"], [".a.mp4", ".git/", "b/", "text"])
+    assert list_videos(tmp_path / ".git", deep=True) == (["x.mp4"], [])  # named, so meant
+
+
+def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    touch(tmp_path / "elsewhere", "far.mp4")
+    root = touch(tmp_path / "root", "a/b/near.mp4")
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    (root / "link.mp4").symlink_to(tmp_path / "elsewhere/far.mp4")
+    (root / "a/b/up").symlink_to(root)
+    (root / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(root / "pipe.mp4")
+    found = ["a/b/near.mp4", "link.mp4", "link/far.mp4"]
+    assert list_videos(root, deep=True) == (found, ["gone.mp4", "pipe.mp4"])
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    for deep in (False, True):
+        with pytest.raises(FileNotFoundError, match="nowhere"):
+            list_videos(tmp_path / "nowhere", deep=deep)
+
+
+def test_what_is_left_out_is_told_once(tmp_path: Path, said: list[str]) -> None:
+    touch(tmp_path, "a/1.mp4", "a/.1.mp4", "b/notes.txt")
+    assert videos_below(tmp_path) == ["a/1.mp4"]
+    reasons = "hidden, not named as a video, or in a folder where none is expected"
+    assert said == [f"{tmp_path}: 2 left out (a/.1.mp4, ...): {reasons}"]
+    tell_left_out("x", ["y"])
+    assert said[1] == f"x: 1 left out (y): {reasons}"
+    tell_left_out("x", [])
+    assert videos_below(touch(tmp_path / "c", "1.mp4")) == ["1.mp4"]
+    assert len(said) == 2
+
+
+def test_class_folders_hold_videos_and_nothing_deeper(tmp_path: Path, said: list[str]) -> None:
+    touch(tmp_path, "b/2.mp4", "b/1.AVI", "b/deep/3.mp4", "a/text", ".c/x.mp4", "loose.mp4", "list")
+    assert class_folders(tmp_path) == {"a": [], "b": ["1.AVI", "2.mp4"]}
+    (line,) = said
+    assert line.startswith(f"{tmp_path}: 4 left out (.c/, ...)")
 
 
 def test_a_folder_of_class_folders_stands_for_a_list(tmp_path: Path) -> None:
@@ -237,13 +281,3 @@ def test_a_folder_of_class_folders_stands_for_a_list(tmp_path: Path) -> None:
     (tmp_path / "empty" / "class").mkdir()
     with pytest.raises(ListError, match="no video in its class folders"):
         read_list(str(tmp_path / "empty"), "", 1)
-
-
-def test_a_flip_changes_left_and_right() -> None:
-    assert flipped_labels([2, 4, 30, 41]) == {2: 4, 4: 2, 30: 41, 41: 30}
-    names = [
-        "Pulling something from left to right", "Pulling something from right to left", "Folding",
-        "Turning left", "Left alone", "Turning right",
-    ]  # fmt: skip
-    assert flipped_labels([], names) == {0: 1, 1: 0, 3: 5, 5: 3}
-    assert flipped_labels([]) == {}

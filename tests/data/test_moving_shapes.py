@@ -1,6 +1,8 @@
 """The built-in data set: what it writes, and what each pathway could see in it."""
 
 import json
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from slowfast.data.moving_shapes import (
     write_video,
 )
 from slowfast.data.video.reader import Pictures
+from slowfast.errors import UserError
 
 NUM_TRAIN = 2 * len(CLASS_NAMES)
 NUM_VAL = len(CLASS_NAMES)
@@ -209,10 +212,27 @@ def test_interrupted_run_is_not_complete(tmp_path: Path) -> None:
     assert not is_complete(tmp_path, params)
 
 
+@pytest.mark.parametrize(
+    ("is_killed", "message"), [(False, "No space left on device"), (True, "killed by SIGKILL")]
+)
+def test_what_happens_to_a_writer_is_raised_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_hang: None, is_killed: bool, message: str
+) -> None:
+    def write(path: Path, clip: Pictures) -> None:
+        if path.stem == "000001":
+            os.kill(os.getpid(), signal.SIGKILL if is_killed else 0)
+            raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(moving_shapes, "write_video", write)
+    with pytest.raises(UserError, match=f"train/000001.mp4: .*{message}"):
+        write_dataset(tmp_path, num_train=9, num_val=0, seed=0, num_processes=2)
+    assert not (tmp_path / moving_shapes.MARKER).exists()
+
+
 def test_unwritable_file_is_named(tmp_path: Path) -> None:
     clip = np.zeros((3, 64, 80, 3), np.uint8)
     missing = tmp_path / "missing/a.mp4"
-    with pytest.raises(OSError, match=f"cannot write {missing}: 0 of 3 frames"):
+    with pytest.raises(UserError, match=f"cannot write {missing}: 0 of 3 frames"):
         write_video(missing, clip)
 
 
@@ -226,6 +246,6 @@ def test_unwritable_folder_is_named(tmp_path: Path) -> None:
 def test_full_disk_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.with_suffix(".part.mp4").symlink_to("/dev/full")
-    with pytest.raises(OSError, match=f"cannot write {path}"):
+    with pytest.raises(UserError, match=f"cannot write {path}"):
         write_video(path, np.zeros((3, 64, 80, 3), np.uint8))
     assert not list(tmp_path.iterdir())

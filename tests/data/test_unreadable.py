@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from slowfast import distributed
-from slowfast.data.unreadable import Unreadable, UnreadableVideo, write_unreadable
+from slowfast.data.unreadable import (
+    Unreadable,
+    UnreadableVideo,
+    in_order,
+    reason_of,
+    write_unreadable,
+)
 from slowfast.data.video.reader import VideoError
 
 
@@ -14,7 +19,8 @@ def test_up_to_the_limit_is_counted_and_the_next_one_ends_it() -> None:
     unreadable.note(7, "b.mp4", VideoError("b.mp4: cut off"))
     unreadable.note(3, "a.mp4", VideoError("no frames"))
     unreadable.note(7, "b.mp4", VideoError("b.mp4: cut off"))  # again, as in the next epoch
-    assert unreadable.gather() == ["a.mp4: no frames", "b.mp4: cut off"]
+    lines = [video.line() for video in in_order([unreadable.videos])]
+    assert lines == ["a.mp4: no frames", "b.mp4: cut off"]
     with pytest.raises(VideoError) as caught:
         unreadable.note(9, "c.mp4", VideoError("c.mp4: empty"))
     assert str(caught.value) == "c.mp4: empty (3 unreadable videos; data.max_errors=2)"
@@ -26,19 +32,25 @@ def test_without_any_allowed_the_first_is_named_alone() -> None:
     assert str(caught.value) == "a.mp4: no frames"
 
 
-def test_those_of_all_processes_in_the_lists_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_of_all_processes_in_the_lists_order() -> None:
     other = {1: UnreadableVideo(1, "b.mp4", "x"), 4: UnreadableVideo(4, "e.mp4", "y")}
-    monkeypatch.setattr(distributed, "gather", lambda own: [own, {}, other])
     unreadable = Unreadable(5)
     unreadable.note(2, "c.mp4", VideoError("z"))
-    assert [video.index for video in unreadable.gather_videos()] == [1, 2, 4]
-    assert unreadable.gather() == ["b.mp4: x", "c.mp4: z", "e.mp4: y"]
+    unreadable.note(1, "b.mp4", VideoError("here, too"))
+    videos = in_order([unreadable.videos, {}, other])
+    assert [video.line() for video in videos] == ["b.mp4: x", "c.mp4: z", "e.mp4: y"]
 
 
 def test_a_reason_of_several_lines_is_one_line_of_the_list(tmp_path: Path) -> None:
     unreadable = Unreadable(5)
-    unreadable.note(2, "c.mp4", VideoError("c.mp4: broken\nhere\n"))
-    path = write_unreadable(str(tmp_path), unreadable.gather())
+    video = unreadable.note(2, "c.mp4", VideoError("c.mp4: broken\nhere\n"))
+    path = write_unreadable(str(tmp_path), [video.line()])
+    assert Path(path) == tmp_path / "unreadable.txt"
     assert Path(path).read_text(encoding="utf-8") == "c.mp4: broken here\n"
     write_unreadable(str(tmp_path), [])
     assert not Path(path).exists()
+
+
+def test_a_reason_begins_with_the_path() -> None:
+    assert reason_of("a.mp4", VideoError("a.mp4: cut\noff")) == "a.mp4: cut off"
+    assert reason_of("a.mp4", "/dev/shm is full") == "a.mp4: /dev/shm is full"

@@ -1,4 +1,4 @@
-"""What a test leaves: its numbers, its log line and its lists."""
+"""What a test leaves: its numbers, its log line and its lists, from all processes' counts."""
 
 import json
 from pathlib import Path

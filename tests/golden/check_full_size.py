@@ -19,7 +19,7 @@ from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.lists import Sample
 from slowfast.metrics.accuracy import average_views
-from slowfast.predict.views import view_scores
+from slowfast.predict.views import rows_of_views, scorer
 from slowfast.weights.load import load_weights
 
 LOGIT, PROBABILITY = 1e-5, 1e-3
@@ -37,8 +37,7 @@ def probabilities(model: Any, row: dict[str, Any], video: Path, protocol: str) -
     """Averaged over the views, ``[K]``."""
     cfg = config(row, protocol)
     views = MultiViewVideos([Sample(str(video), 0)], cfg.data, cfg.test)(0)
-    with paddle.no_grad():
-        (scores_VK,) = view_scores(model, [views], cfg)
+    (scores_VK,) = rows_of_views(scorer(model, cfg), [views], cfg)
     return average_views(scores_VK, cfg.test.average_clips)
 
 

@@ -98,7 +98,7 @@ def environment() -> dict[str, str]:
     """Of a run of its own: one thread; the repository and the tests on the path."""
     paths = f"{REPOSITORY}{os.pathsep}{TESTS}"
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
-    quiet = {"PYTHONWARNINGS": "ignore:No ccache found:UserWarning"}  # as python.sh has it
+    quiet = {"PYTHONWARNINGS": "ignore:No ccache found:UserWarning"}  # as quiet_libraries has it
     return keep | quiet | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
 
 

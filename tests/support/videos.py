@@ -1,6 +1,7 @@
 """Small real video files for the tests, whose frame i shows the number i."""
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from slowfast.data.lists import Sample
+from slowfast.data.video.open import open_video
 
 Picture = NDArray[np.uint8]
 """RGB ``[H, W, 3]``."""
@@ -113,3 +117,66 @@ def write_frames(folder: Path, pictures: Iterable[Picture], pattern: str = "img_
         path = folder / pattern.format(count)
         assert cv2.imwrite(str(path), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 97])
     return count
+
+
+def rewrite(source: Path, path: Path, change: Callable[[int], int], **options: str) -> Path:
+    """Copies a video without decoding, with each packet's times changed."""
+    import av
+
+    with av.open(str(source)) as old, av.open(str(path), "w", options=options) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.pts, packet.dts = change(packet.pts), change(packet.dts)
+                packet.stream = stream
+                new.mux(packet)
+    return path
+
+
+def storage(path: Path) -> list[tuple[int, bool]]:
+    """Of each packet in the file's order: when it is shown, and whether it is a keyframe."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [(p.pts, p.is_keyframe) for p in container.demux(video=0) if p.size]
+
+
+def shown_at(path: Path) -> list[float]:
+    """When the frames are shown, in seconds."""
+    import av
+
+    with av.open(str(path)) as container:
+        unit = float(container.streams.video[0].time_base or 0)
+        return [time * unit for time, _ in sorted(storage(path))]
+
+
+def turn_clockwise(path: Path, degrees: int) -> None:
+    """Overwrites the track's matrix (ISO 14496-12, 8.3.2)."""
+    content = bytearray(path.read_bytes())
+    cos, sin = ((0, 1), (-1, 0), (0, -1))[degrees // 90 - 1]
+    matrix = [one << 16 for one in (cos, sin, 0, -sin, cos, 0, 0, 0)] + [1 << 30]
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, *matrix)
+    path.write_bytes(content)
+
+
+def moving(size: tuple[int, int] = (192, 128), count: int = 20) -> Iterator[Picture]:
+    """Colours that change smoothly from place to place and with time."""
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    for number in range(count):
+        bands = (np.sin((x + 3 * number) / 20), np.cos((y - number) / 15), np.sin((x + y) / 30))
+        yield (127.5 + 110 * np.stack(bands, axis=2)).astype(np.uint8)
+
+
+def numbers_of(path: Path) -> list[int]:
+    """The numbers that a video's frames show."""
+    reader = open_video(Sample(str(path)), "", 0)
+    return read_numbers(reader.frames(np.arange(reader.num_frames)))
+
+
+def touch(root: Path, *names: str) -> Path:
+    """Empty files in the place of videos; returns their folder."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root

@@ -6,18 +6,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from support.videos import touch
 
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import Sample, read_list
 from slowfast.data.shards import split_member
 from slowfast.tools.build_list import main
-
-
-def make(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
 
 
 def write(path: Path, text: str) -> Path:
@@ -39,6 +33,12 @@ def error(capsys: pytest.CaptureFixture[str], *args: object) -> str:
     return text
 
 
+def left_out(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is said of files and folders that are left out, without the reasons."""
+    rows = (line.rpartition(": hidden") for line in capsys.readouterr().out.splitlines())
+    return [start for start, found, _ in rows if found]
+
+
 def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, int, int | None]]:
     """What training would read, by paths from root."""
     read = read_list(str(path), str(root), num_classes)
@@ -49,8 +49,10 @@ def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, int, in
 # ---------------------------------------------------------------------------- class folders
 
 
-def test_class_folders_are_numbered_in_code_point_order(tmp_path: Path) -> None:
-    root = make(
+def test_class_folders_are_numbered_in_code_point_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = touch(
         tmp_path / "my videos",
         *("été/b 2.MP4", "été/a.avi", "été/.hidden.avi", "été/notes.txt"),
         *("riding a bike/x 12.avi", "Zumba/跳.webm", ".cache/x.avi", "loose.avi"),
@@ -65,6 +67,7 @@ def test_class_folders_are_numbered_in_code_point_order(tmp_path: Path) -> None:
     labels = read_labels(str(tmp_path / "out/labels.txt"), 3)
     assert labels == ["Zumba", "riding a bike", "été"]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["all.list", "labels.txt"]
+    assert left_out(capsys) == [f"{root}: 4 left out (.cache/, ...)"]
 
 
 @pytest.mark.parametrize("folders", [("training", "validation"), ("train", "val")])
@@ -72,7 +75,7 @@ def test_splits_are_found_and_share_their_classes(
     tmp_path: Path, folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     train, val = folders
-    root = make(
+    root = touch(
         tmp_path, f"{train}/B/1.avi", f"{train}/C/2.avi", f"{val}/A/3.avi", f"{val}/C/4.avi"
     )
     (root / train / "empty").mkdir()
@@ -93,7 +96,7 @@ def test_splits_are_found_and_share_their_classes(
 
 
 def test_splits_by_name(tmp_path: Path) -> None:
-    root = make(tmp_path, "part 1/A/1.avi", "part 2/sub/A/2.avi")
+    root = touch(tmp_path, "part 1/A/1.avi", "part 2/sub/A/2.avi")
     splits = ("--split", "train=part 1", "--split", "test=part 2/sub/")
     assert build("folder", root, "--out", root, *splits) == 0
     assert samples(root / "train.list", root, 1) == [("part 1/A/1.avi", 0, None)]
@@ -102,7 +105,7 @@ def test_splits_by_name(tmp_path: Path) -> None:
 
 def test_a_share_of_each_class_is_for_validation(tmp_path: Path) -> None:
     names = [f"{label}/{i}.mp4" for label, n in (("A", 10), ("B", 3), ("C", 1)) for i in range(n)]
-    root = make(tmp_path / "videos", *names)
+    root = touch(tmp_path / "videos", *names)
     share = ("--val-share", 0.3)
     assert build("folder", root, "--out", root, *share) == 0
     train, val = (samples(root / f"{split}.list", root, 3) for split in ("train", "val"))
@@ -118,28 +121,28 @@ def test_a_share_of_each_class_is_for_validation(tmp_path: Path) -> None:
 
 
 def test_videos_are_split_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = make(tmp_path, "train/A/1.avi", "val/A/2.avi")
+    root = touch(tmp_path, "train/A/1.avi", "val/A/2.avi")
     message = error(capsys, "folder", root, "--out", root, "--val-share", 0.5)
     assert message == (
         f"error: --val-share: the videos are split already ({root}/train, {root}/val)\n"
     )
-    root = make(tmp_path / "few", "A/1.avi", "B/2.avi")
+    root = touch(tmp_path / "few", "A/1.avi", "B/2.avi")
     message = error(capsys, "folder", root, "--out", root, "--val-share", 0.5)
     assert message == "error: --val-share: no class has two videos\n"
     for share in ("0", "1", "-0.2", "half", "nan"):
         with pytest.raises(SystemExit):
             build("folder", root, "--out", root, f"--val-share={share}")
-        assert f"{share} is not between 0 and 1" in capsys.readouterr().err
+        assert f"{share!r} is not a number above 0 and below 1" in capsys.readouterr().err
 
 
 def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    assert "no video in" in error(capsys, "folder", make(tmp_path / "a", "x.avi"), "--out", out)
-    root = make(tmp_path / "b", "train/A/1.avi", "val/A/readme")
+    assert "no video in" in error(capsys, "folder", touch(tmp_path / "a", "x.avi"), "--out", out)
+    root = touch(tmp_path / "b", "train/A/1.avi", "val/A/readme")
     assert f"no video in {root}/val/CLASS/" in error(capsys, "folder", root, "--out", out)
     assert "No such file" in error(capsys, "folder", tmp_path / "none", "--out", out)
     for name in ("A/line\nbreak.avi", "A/line\u2028break.avi", " A/1.avi"):
-        root = make(tmp_path / repr(name).replace("/", ""), name)
+        root = touch(tmp_path / repr(name).replace("/", ""), name)
         assert "line break" in error(capsys, "folder", root, "--out", out)
     twice = ("--split", "a=A", "--split", "a=B")
     assert "twice" in error(capsys, "folder", root, "--out", out, *twice)
@@ -148,7 +151,7 @@ def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_names_that_are_not_utf_8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        make(tmp_path, "A/\udcff.avi")
+        touch(tmp_path, "A/\udcff.avi")
     except (OSError, UnicodeError):
         pytest.skip("this file system takes UTF-8 names only")
     assert "not UTF-8" in error(capsys, "folder", tmp_path, "--out", tmp_path / "out")
@@ -161,13 +164,13 @@ def ucf101(folder: Path) -> tuple[Path, Path]:
     write(folder / "splits/classInd.txt", "1 Archery\r\n2 Bowling\r\n")
     write(folder / "splits/trainlist02.txt", "Archery/v_1.avi 1\r\nBowling/v_2.avi 2\r\n")
     write(folder / "splits/testlist02.txt", "Bowling/v_3.avi\r\nBowling/v_4.avi\r\n")
-    root = make(folder / "UCF-101", "Archery/v_1.avi", "Bowling/v_2.avi", "Bowling/v_3.avi")
+    root = touch(folder / "UCF-101", "Archery/v_1.avi", "Bowling/v_2.avi", "Bowling/v_3.avi")
     return root, folder / "splits"
 
 
 def test_ucf101_labels_start_from_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, splits = ucf101(tmp_path)
-    stale = make(tmp_path, "train.list.missing") / "train.list.missing"
+    stale = touch(tmp_path, "train.list.missing") / "train.list.missing"
     assert build("ucf101", root, splits, "--split", 2, "--out", tmp_path) == 0
     assert samples(tmp_path / "train.list", root, 2) == [
         ("Archery/v_1.avi", 0, None),
@@ -190,7 +193,7 @@ def test_ucf101_labels_start_from_0(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("classInd.txt", "1 Archery\n3 Bowling\n", "classInd.txt: not one class for each number"),
         ("classInd.txt", "1 Archery\n2 Archery\n", "classInd.txt: not one class for each number"),
         ("testlist02.txt", "Archery/gone.avi\n", "such as Archery/gone.avi"),
-        ("testlist02.txt", "", "none of the 0 videos"),
+        ("testlist02.txt", "", "testlist02.txt: the list is empty"),
     ],
 )
 def test_ucf101_files_that_are_wrong(
@@ -218,7 +221,7 @@ ROWS = (
 def test_kinetics_finds_the_usual_layouts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = make(
+    root = touch(
         tmp_path / "val",
         *("riding_a_bike/-aaaaaaaaaa_000010_000020.mp4", "riding_a_bike/-aaaaaaaaaa.mp4"),
         *("abseiling/bbbbbbbbbbb.mkv", "ccccccccccc_000007_000017.webm", "ddddddddddd.MP4"),
@@ -239,10 +242,24 @@ def test_kinetics_finds_the_usual_layouts(
     assert said in capsys.readouterr().out
 
 
+def test_kinetics_tells_once_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = touch(
+        tmp_path / "val",
+        *("riding a bike/-aaaaaaaaaa.mp4", "riding a bike/.bbbbbbbbbbb.mp4", "abseiling/notes.txt"),
+        *("abseiling/.bbbbbbbbbbb.mp4", "zumba/deep/eeeeeeeeeee.mp4", ".hidden/x.mp4", ".y.mp4"),
+    )
+    table = write(tmp_path / "v.csv", HEADER + ROWS)
+    assert build("kinetics", root, table, "--out", tmp_path / "out") == 0
+    assert samples(tmp_path / "out", root, 4) == [("riding a bike/-aaaaaaaaaa.mp4", 2, None)]
+    assert left_out(capsys) == [f"{root}: 5 left out (.hidden/, ...)"]
+
+
 def test_kinetics_by_the_users_class_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = make(tmp_path / "val", "riding a bike/-aaaaaaaaaa.mp4")
+    root = touch(tmp_path / "val", "riding a bike/-aaaaaaaaaa.mp4")
     table = write(tmp_path / "v.csv", HEADER + ROWS)
     labels = write(tmp_path / "names.txt", "zumba\nabseiling\ncooking, fast\nriding a bike\n")
     args = ("kinetics", root, table, "--out", tmp_path / "list.csv", "--labels", labels)
@@ -268,7 +285,7 @@ def test_kinetics_by_the_users_class_names(
 def test_kinetics_csvs_that_are_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
 ) -> None:
-    root = make(tmp_path / "val", "else.mp4")
+    root = touch(tmp_path / "val", "else.mp4")
     table = write(tmp_path / "v.csv", text)
     assert message in error(capsys, "kinetics", root, table, "--out", tmp_path / "l")
     assert not (tmp_path / "l").exists()
@@ -296,14 +313,17 @@ def test_something_something_videos_and_frame_folders(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frames = [f"8/img_{i:05d}.jpg" for i in (1, 2, 3)]
-    root = make(tmp_path / "videos", "7.webm", *frames, "8/notes.txt", "9/notes.txt")
+    others = ("8/notes.txt", "8/.a.jpg", "9/notes.txt", ".10.webm", "10.txt", ".11/1.jpg")
+    root = touch(tmp_path / "videos", "7.webm", *frames, *others)
     assert build(*sthv(tmp_path, TEMPLATES, SPLIT)) == 0
     assert samples(tmp_path / "train.list", root, 2) == [("7.webm", 0, None), ("8", 1, 3)]
     assert read_list(str(tmp_path / "train.list"), "", 2)[1] == Sample("8", 1, 3)
     assert (tmp_path / "train.list.missing").read_text() == "9\n10\n"
     names = read_labels(str(tmp_path / "train.list.labels"), 2)
     assert names == ["Holding something next to something", "Pushing something"]
-    assert "2 of 4 videos found; 2 missing" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 of 4 videos found; 2 missing" in out
+    assert f"{root}: 3 left out (.10.webm, ...): hidden" in out
 
 
 @pytest.mark.parametrize(

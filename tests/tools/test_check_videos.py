@@ -1,24 +1,28 @@
 """Lists checked for real: files that hang or crash their reader, interruption, a full disk."""
 
-import contextlib
 import csv
 import os
-import resource
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.paths import REPOSITORY
+from support.locks import lock_held
+from support.video_tools import (
+    is_running,
+    lines,
+    num_lines,
+    reader_at,
+    start,
+    wait_until,
+    write_hanging,
+    write_list,
+)
 from support.videos import numbered_picture, write_frames, write_mpeg4, write_numbered_video
 
-from slowfast.journal import Journal
+from slowfast.data.video import pyav
 from slowfast.tools.check_videos import main
-
-ROOT = REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("no_hang")
 
@@ -27,73 +31,10 @@ def check(folder: Path, *args: object, name: str = "train.list") -> int:
     return main([str(folder / name), "--workers", "2", *map(str, args)])
 
 
-def write_list(folder: Path, *lines: str, name: str = "train.list") -> Path:
-    (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return folder / name
-
-
-def write_hanging(path: Path) -> Path:
-    """A list of videos in FFmpeg's format, whose one video is a pipe that nobody writes to."""
-    os.mkfifo(path.with_name("pipe.mp4"))
-    path.write_text("ffconcat version 1.0\nfile pipe.mp4\n")
-    return path
-
-
-@contextlib.contextmanager
-def start(
-    tool: str, *args: object, most_bytes: int | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """Runs a tool; ``most_bytes`` limits its files, which fails as a full disk does."""
-
-    def prepare() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
-        if most_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"slowfast.tools.{tool}", *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        preexec_fn=prepare,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def children(process: subprocess.Popen[str]) -> list[int]:
-    path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return list(map(int, path.read_text().split()))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    while not condition():
-        time.sleep(0.01)
-
-
-def num_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
 def rows(path: Path) -> dict[str, dict[str, str]]:
     """The rows of the table by file name."""
     with open(path, newline="", encoding="utf-8") as file:
         return {Path(row["path"]).name: row for row in csv.DictReader(file)}
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("decoder", ["opencv", "pyav"])
@@ -196,17 +137,37 @@ def test_a_file_that_hangs_is_bad_and_tried_again(
     assert "1 of 2 videos are checked already\n" in capsys.readouterr().out
 
 
+def test_a_file_that_leads_to_an_exception_is_bad(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("good.mp4", "odd.mp4"):
+        write_numbered_video(tmp_path / name, 5)
+
+    def fail(self: pyav.PyAVReader) -> Iterator[Any]:
+        if self.path.endswith("odd.mp4"):
+            raise ZeroDivisionError("no\nrate")
+        return every_frame(self)
+
+    every_frame = pyav.PyAVReader.every_frame
+    monkeypatch.setattr(pyav.PyAVReader, "every_frame", fail)
+    write_list(tmp_path, "odd.mp4 0", "good.mp4 0")
+    assert check(tmp_path, "--decoder", "pyav") == 0
+    reason = rows(tmp_path / "train.videos.csv")["odd.mp4"]["reason"]
+    assert reason == "ZeroDivisionError: no rate"
+    assert lines(tmp_path / "train.good.list") == ["good.mp4 0"]
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_that_crashes_its_process_is_bad(tmp_path: Path) -> None:
     write_hanging(tmp_path / "crash.mp4")
     write_numbered_video(tmp_path / "good.mp4", 5)
     write_numbered_video(tmp_path / "last.mp4", 5)
-    path = write_list(tmp_path, "good.mp4 0", "crash.mp4 0", "last.mp4 0")
-    journal = tmp_path / "train.checked.jsonl"
+    (tmp_path / "text.mp4").write_text("not a video")
+    path = write_list(tmp_path, "good.mp4 0", "crash.mp4 0", "text.mp4 0", "last.mp4 0")
     with start("check_videos", path, "--workers", 1) as process:
-        wait_until(lambda: num_lines(journal) == 1 and children(process))
-        os.kill(children(process)[0], signal.SIGSEGV)
+        os.kill(reader_at(process, tmp_path / "crash.mp4"), signal.SIGSEGV)
         _, error = process.communicate()
-    assert (process.returncode, error) == (0, "")
+    assert (process.returncode, error) == (0, "")  # libraries are quiet, too
     assert lines(tmp_path / "train.good.list") == ["good.mp4 0", "last.mp4 0"]
     reason = rows(tmp_path / "train.videos.csv")["crash.mp4"]["reason"]
     assert reason == "its reader process was killed by SIGSEGV"
@@ -221,15 +182,15 @@ def test_interrupted_run_goes_on(
     path = write_list(tmp_path, "first.mp4 0", "second.mp4 0")
     journal = tmp_path / "train.checked.jsonl"
     with start("check_videos", path, "--workers", 1) as process:
-        wait_until(lambda: num_lines(journal) == 1 and children(process))
-        (child,) = children(process)
+        child = reader_at(process, hanging)
         process.send_signal(number)
         _, error = process.communicate()
+    said = "interrupted (the same command goes on from here)\n"
     if number == signal.SIGKILL:
         assert (process.returncode, error) == (-9, "")
     else:
-        assert process.returncode == 130
-        assert error == "\ninterrupted: the same command goes on from here\n"
+        assert (process.returncode, error) == (128 + number, said)
+    assert num_lines(journal) == 1
     wait_until(lambda: not is_running(child))
     assert not (tmp_path / "train.good.list").exists()
 
@@ -284,7 +245,7 @@ def test_full_disk_keeps_what_is_done(tmp_path: Path) -> None:
 def test_two_runs_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_numbered_video(tmp_path / "a.mp4", 5)
     write_list(tmp_path, "a.mp4 0")
-    with Journal(tmp_path / "train.checked.jsonl"):
+    with lock_held(tmp_path / "train.checked.jsonl"):
         assert check(tmp_path) == 1
     assert "is in use by another run" in capsys.readouterr().err
     assert check(tmp_path) == 0

@@ -1,11 +1,12 @@
-"""python.sh and environment.sh with stand-ins for python, for machines that are not this one."""
+"""environment.sh with stand-ins for python, for machines that are not this one."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from support.tiny_run import REPOSITORY
+import pytest
+from support.paths import REPOSITORY
 
 STAND_IN = """#!/usr/bin/env bash
 # A python with Paddle, whose cv2 lacks libGL until opencv-python-headless is installed.
@@ -19,20 +20,41 @@ esac
 exit 0
 """
 
+LACKING = """#!/usr/bin/env bash
+# A python with Paddle, without pooch and pytest.
+echo "$@" >> calls.txt
+[ "$1" = - ] || exit 0
+lacks=
+for name in "$@"; do case $name in pooch | pytest) lacks="$lacks $name" ;; esac; done
+echo $lacks
+"""
+
+NO_PADDLE = """#!/usr/bin/env bash
+# A python that makes a venv, whose python notes what it is called with.
+case "$*" in
+*'find_spec("paddle")'*) exit 1 ;;
+"-m venv "*)
+    mkdir -p "$3/bin"
+    printf '#!/usr/bin/env bash\\necho "$@" >> calls.txt\\n' > "$3/bin/python"
+    chmod +x "$3/bin/python" ;;
+esac
+"""
+
 OLD = """#!/usr/bin/env bash
 [ "$1" = --version ] && echo "Python 3.9.1" && exit 0
 exit 1
 """
 
-SOURCE = 'set -euo pipefail; extras=; . slowfast/tools/environment.sh; echo "python is $python"'
+SOURCE = "set -euo pipefail; . slowfast/tools/environment.sh; "
+SAY = 'echo "python is $python"'
+MAKE = f"{SOURCE} make_environment; {SAY}"
 
 
 def run(folder: Path, script: str, *pythons: tuple[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs a script in a copy of the tools, where ``(name, text)`` are the interpreters."""
     tools = folder / "slowfast" / "tools"
     tools.mkdir(parents=True)
-    for name in ("python.sh", "environment.sh"):
-        shutil.copy(REPOSITORY / "slowfast" / "tools" / name, tools)
+    shutil.copy(REPOSITORY / "slowfast" / "tools" / "environment.sh", tools)
     shutil.copy(REPOSITORY / "run_train_single.sh", folder)
     for name, text in pythons:
         python = folder / "bin" / name
@@ -45,7 +67,7 @@ def run(folder: Path, script: str, *pythons: tuple[str, str]) -> subprocess.Comp
 
 
 def test_without_libgl_the_headless_wheel_replaces_the_usual_one(tmp_path: Path) -> None:
-    done = run(tmp_path, SOURCE, ("python3", STAND_IN.replace("ERROR_TEXT", "libGL.so.1")))
+    done = run(tmp_path, MAKE, ("python3", STAND_IN.replace("ERROR_TEXT", "libGL.so.1")))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "OpenCV needs libGL, which is not here: replacing opencv-python by opencv-python-headless.",
@@ -56,7 +78,7 @@ def test_without_libgl_the_headless_wheel_replaces_the_usual_one(tmp_path: Path)
 
 
 def test_another_fault_of_cv2_is_shown_and_nothing_is_replaced(tmp_path: Path) -> None:
-    done = run(tmp_path, SOURCE, ("python3", STAND_IN.replace("ERROR_TEXT", "numpy is broken")))
+    done = run(tmp_path, MAKE, ("python3", STAND_IN.replace("ERROR_TEXT", "numpy is broken")))
     assert done.returncode == 1
     assert done.stderr.startswith("error: import cv2 fails: ImportError: numpy is broken")
     assert "pip" not in (tmp_path / "calls.txt").read_text()
@@ -64,7 +86,7 @@ def test_another_fault_of_cv2_is_shown_and_nothing_is_replaced(tmp_path: Path) -
 
 def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     names = ("python3", "python3.10", "python3.11", "python3.12", "python3.13")
-    done = run(tmp_path, SOURCE, *((name, OLD) for name in names))
+    done = run(tmp_path, MAKE, *((name, OLD) for name in names))
     assert done.returncode == 1
     assert "python3 from 3.10 to 3.13 is needed (this one: Python 3.9.1)" in done.stderr
 
@@ -84,11 +106,42 @@ def test_wrappers_and_demo_take_the_same_python(tmp_path: Path) -> None:
     venv.parent.mkdir(parents=True)
     venv.write_text(has_paddle)
     venv.chmod(0o755)
-    wrapper = '; . slowfast/tools/python.sh; echo "$python"'
-    done = run(tmp_path, SOURCE + wrapper, ("python3", has_paddle))
-    active = f"{tmp_path}/bin/python3"
-    assert done.stdout.splitlines() == [f"python is {active}", active], done.stderr
-    (tmp_path / "bin" / "python3").write_text(OLD)
-    shutil.rmtree(tmp_path / "slowfast")
-    done = run(tmp_path, SOURCE + wrapper)
-    assert done.stdout.splitlines() == [f"python is {venv}", str(venv)], done.stderr
+    for python in (f"{tmp_path}/bin/python3", str(venv)):
+        for make in ("", "make_environment; ", "require_python; "):
+            done = run(tmp_path, f"{SOURCE} {make} {SAY}", ("python3", has_paddle))
+            assert done.stdout == f"python is {python}\n", done.stderr
+            shutil.rmtree(tmp_path / "slowfast")
+        has_paddle = OLD
+
+
+@pytest.mark.parametrize(
+    ("extras", "lacks", "target"),
+    [("", "pooch", ""), ("dev", "pooch pytest", "[dev]")],
+)
+def test_what_is_missing_is_installed_for_demo_and_tests(
+    tmp_path: Path, extras: str, lacks: str, target: str
+) -> None:
+    done = run(tmp_path, f"{SOURCE} make_environment {extras}", ("python3", LACKING))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Installing what {tmp_path}/bin/python3 lacks: {lacks} ...\n"
+    calls = (tmp_path / "calls.txt").read_text()
+    assert f"-m pip install --quiet --disable-pip-version-check -e {tmp_path}{target}\n" in calls
+
+
+def test_without_paddle_the_project_is_installed_into_a_new_venv(tmp_path: Path) -> None:
+    done = run(tmp_path, MAKE, ("python3", NO_PADDLE), ("nvidia-smi", "exit 1\n"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Installing into .venv (once; some minutes) ...",
+        f"python is {tmp_path}/.venv/bin/python",
+    ]
+    calls = (tmp_path / "calls.txt").read_text()
+    assert f"-m pip install --quiet --disable-pip-version-check -e {tmp_path}[cpu]\n" in calls
+
+
+def test_only_demo_and_tests_may_install() -> None:
+    texts = {path.name: path.read_text() for path in REPOSITORY.glob("run_*.sh")}
+    assert all(". " in text and "/tools/environment.sh" in text for text in texts.values())
+    making = {name for name, text in texts.items() if "make_environment" in text}
+    requiring = {name for name, text in texts.items() if "require_python" in text}
+    assert making == {"run_demo.sh", "run_tests.sh"} and requiring == set(texts) - making

@@ -16,16 +16,16 @@ from slowfast.train import loop
 from slowfast.train.checkpoint import NonFiniteError, TrainState
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.ema import Ema
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 from slowfast.weights.load import read_weights
 
 
 def train(state: TrainState, cfg: Config, *, max_iters: int | None = None) -> dict[str, float]:
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     val = read_list(cfg.data.val_list, cfg.data.root, 24)
-    course = Course(len(samples), None, cfg)
+    schedule = Schedule(len(samples), None, cfg)
     Path(cfg.output_dir).mkdir(exist_ok=True)
-    return loop.train(state, course, samples, val, cfg, max_iters=max_iters)
+    return loop.train(state, schedule, samples, val, cfg, max_iters=max_iters)
 
 
 def names(folder: Path) -> list[str]:

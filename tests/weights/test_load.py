@@ -1,6 +1,5 @@
-"""Weights files: strict loading, and no code of theirs is ever run."""
+"""Weights of a file in a network: every tensor, or none and a line that says why."""
 
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -10,25 +9,20 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
+from support import torch_bytes as tb
+from support.foreign_names import mmaction2, pytorchvideo
+from support.small_nets import scrambled, small, tensors_of
 
-from slowfast.config import Config, ModelConfig, TrainConfig
-from slowfast.models.variants import build_model
+from slowfast.config import Config, TrainConfig
 from slowfast.train.checkpoint import TrainState, save_checkpoint
 from slowfast.train.recipe.optim import build_optimizer
-from slowfast.weights.damage import WeightsError
-from slowfast.weights.formats.read import read_pickle
-from slowfast.weights.load import load_pretrained, load_weights, read_weights
-
-SMALL = ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=5)
+from slowfast.weights.damage import DamagedError, WeightsError
+from slowfast.weights.load import CLASSIFIER, load_pretrained, load_weights, read_weights
+from slowfast.weights.systems import Tensors
 
 
-def small_net(num_classes: int = 5) -> nn.Layer:
-    model = ModelConfig(slow_depth=14, fast_depth=14, width=16, num_classes=num_classes)
-    return build_model(model, train_crop=32)
-
-
-def tensors_of(net: nn.Layer) -> dict[str, np.ndarray[Any, Any]]:
-    return {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+def small_net(num_classes: int = 5, **changes: Any) -> nn.Layer:
+    return small(train_crop=32, num_classes=num_classes, **changes)
 
 
 def write(path: Path, content: Any) -> Path:
@@ -44,41 +38,40 @@ def assert_same_weights(net: nn.Layer, expected: dict[str, np.ndarray[Any, Any]]
 
 
 @pytest.fixture
-def scrambled() -> nn.Layer:
+def full() -> nn.Layer:
     """A network in which every tensor is random, the running statistics too."""
-    net, rng = small_net(), np.random.default_rng(0)
-    for tensor in net.state_dict().values():
-        tensor.set_value(rng.standard_normal(tensor.shape).astype(np.float32))
+    net = small_net()
+    net.set_state_dict(scrambled(net))
     return net
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_tensor_is_loaded_from_every_pickle_protocol(
-    tmp_path: Path, scrambled: nn.Layer, protocol: int
+    tmp_path: Path, full: nn.Layer, protocol: int
 ) -> None:
     path, net = tmp_path / "a.pdparams", small_net()
-    path.write_bytes(pickle.dumps(tensors_of(scrambled), protocol=protocol))
+    path.write_bytes(pickle.dumps(tensors_of(full), protocol=protocol))
     count = len(net.state_dict())
     assert load_weights(net, path) == f"{count} of {count} tensors loaded from {path}"
-    assert_same_weights(net, tensors_of(scrambled))
+    assert_same_weights(net, tensors_of(full))
 
 
-def test_what_paddle_saves_is_loaded(tmp_path: Path, scrambled: nn.Layer) -> None:
+def test_what_paddle_saves_is_loaded(tmp_path: Path, full: nn.Layer) -> None:
     path, net = tmp_path / "a.pdparams", small_net()
-    paddle.save(scrambled.state_dict(), str(path))
+    paddle.save(full.state_dict(), str(path))
     load_weights(net, path)
-    assert_same_weights(net, tensors_of(scrambled))
+    assert_same_weights(net, tensors_of(full))
 
 
-def test_paddle_loads_what_a_checkpoint_holds(tmp_path: Path, scrambled: nn.Layer) -> None:
-    cfg = Config(model=SMALL, train=TrainConfig(epochs=1), output_dir=str(tmp_path))
-    state = TrainState(scrambled, build_optimizer(scrambled, cfg.optim), epoch=1)
+def test_paddle_loads_what_a_checkpoint_holds(tmp_path: Path, full: nn.Layer) -> None:
+    cfg = Config(train=TrainConfig(epochs=1), output_dir=str(tmp_path))
+    state = TrainState(full, build_optimizer(full, cfg.optim), epoch=1)
     save_checkpoint(state, cfg, is_best=True)
     for name in ("SlowFast_epoch_000001.pdparams", "SlowFast_best.pdparams"):
         net = small_net()
         missing, unexpected = net.set_state_dict(paddle.load(str(tmp_path / name)))
         assert (missing, unexpected) == ([], [])
-        assert_same_weights(net, tensors_of(scrambled))
+        assert_same_weights(net, tensors_of(full))
 
 
 def test_half_precision_is_loaded_as_single(tmp_path: Path) -> None:
@@ -169,79 +162,6 @@ def test_a_damaged_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> Non
     assert refusal(net, path).startswith(f"weights {path} ")
 
 
-class Payload:
-    """An object whose pickle, when loaded, makes a folder."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        return os.mkdir, (str(self.mark),)
-
-
-def object_array(payload: Payload) -> np.ndarray[Any, Any]:
-    array = np.empty(2, dtype=object)
-    array[0] = payload
-    return array
-
-
-@pytest.mark.parametrize(
-    "hide",
-    [
-        lambda payload: payload,
-        lambda payload: {"s1.weight": np.zeros(3, np.float32), "extra": payload},
-        lambda payload: {"s1.weight": object_array(payload)},
-        lambda payload: {"s1.weight": [np.zeros(3, np.float32), [{"deep": payload}]]},
-    ],
-    ids=["bare", "beside a tensor", "in an object array", "nested"],
-)
-@pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_code_in_a_file_is_refused_and_never_run(
-    tmp_path: Path, hide: Callable[[Payload], object], protocol: int
-) -> None:
-    mark, path = tmp_path / "ran", tmp_path / "a.pdparams"
-    content = pickle.dumps(hide(Payload(mark)), protocol=protocol)
-    pickle.loads(content)
-    assert mark.is_dir()  # the file is as dangerous as it means to be
-    mark.rmdir()
-    path.write_bytes(content)
-    # The module of mkdir is named as on this system: posix, nt.
-    complaint = f"weights {path} refused: it names {os.mkdir.__module__}.mkdir, which is not numpy"
-    assert refusal(small_net(), path).startswith(complaint)
-    assert not mark.exists()
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [
-        ("os", "system"),
-        ("builtins", "eval"),
-        ("builtins", "getattr"),
-        ("numpy", "load"),
-        ("numpy", "ndarray.tofile"),
-        ("paddle", "load"),
-        ("_codecs", "encode.__class__"),
-    ],
-)
-def test_only_makers_of_numpy_data_may_be_named(tmp_path: Path, module: str, name: str) -> None:
-    """A protocol 4 pickle that is this one object, ``module.name``."""
-    path = tmp_path / "a.pdparams"
-    parts = [b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)]
-    path.write_bytes(b"\x80\x04" + b"".join(parts) + b"\x93.")
-    with pytest.raises(WeightsError) as caught:
-        read_pickle(path)
-    expected = f"weights {path} refused: it names {module}.{name}, which is not numpy data"
-    assert str(caught.value) == expected
-
-
-def test_the_training_state_is_read_as_strictly(tmp_path: Path) -> None:
-    mark, path = tmp_path / "ran", tmp_path / "a.pdopt"
-    write(path, {"epoch": 1, "velocities": {"a": Payload(mark)}})
-    with pytest.raises(WeightsError, match="refused"):
-        read_pickle(path)
-    assert not mark.exists()
-
-
 def test_what_is_no_tensor_is_left_out(tmp_path: Path) -> None:
     content = {"a": np.ones(2, np.float32), "StructuredToParameterName@@": {"a": "conv_0.w_0"}}
     tensors = read_weights(write(tmp_path / "a.pdparams", content))
@@ -259,22 +179,19 @@ def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path: Path, value: 
         load_weights(model, path)
 
 
-CLASSIFIER = ("head.projection.weight", "head.projection.bias")
-
-
 def test_pretrained_weights_of_the_same_classes_are_all_loaded(
-    tmp_path: Path, scrambled: nn.Layer
+    tmp_path: Path, full: nn.Layer
 ) -> None:
-    path, net = write(tmp_path / "a.pdparams", tensors_of(scrambled)), small_net()
+    path, net = write(tmp_path / "a.pdparams", tensors_of(full)), small_net()
     count = len(net.state_dict())
     assert load_pretrained(net, path) == f"{count} of {count} tensors loaded from {path}"
-    assert_same_weights(net, tensors_of(scrambled))
+    assert_same_weights(net, tensors_of(full))
 
 
 def test_pretrained_weights_of_other_classes_leave_the_classifier(
-    tmp_path: Path, scrambled: nn.Layer
+    tmp_path: Path, full: nn.Layer
 ) -> None:
-    path, net = write(tmp_path / "a.pdparams", tensors_of(scrambled)), small_net(num_classes=7)
+    path, net = write(tmp_path / "a.pdparams", tensors_of(full)), small_net(num_classes=7)
     classifier = {name: tensors_of(net)[name] for name in CLASSIFIER}
     count = len(net.state_dict())
     assert load_pretrained(net, path) == (
@@ -282,15 +199,14 @@ def test_pretrained_weights_of_other_classes_leave_the_classifier(
         "head.projection.bias left as initialised: 5 classes in the file, 7 in the network"
     )
     assert classifier["head.projection.weight"].any()
-    assert_same_weights(net, tensors_of(scrambled) | classifier)
+    assert_same_weights(net, tensors_of(full) | classifier)
 
 
 @pytest.mark.parametrize("num_classes", [5, 7])
 def test_pretrained_weights_of_another_network_are_refused(
     tmp_path: Path, num_classes: int
 ) -> None:
-    model = ModelConfig(slow_depth=26, fast_depth=14, width=16, num_classes=num_classes)
-    other = build_model(model, train_crop=32)
+    other = small_net(num_classes, slow_depth=26)
     path = write(tmp_path / "a.pdparams", tensors_of(other))
     message = refusal(small_net(), path, load_pretrained)
     assert message.startswith(
@@ -325,3 +241,62 @@ def test_a_missing_file_of_pretrained_weights(tmp_path: Path) -> None:
     path = tmp_path / "a.pdparams"
     expected = f"weights {path} cannot be read: No such file or directory"
     assert refusal(small_net(), path, load_pretrained) == expected
+
+
+def refused(net: nn.Layer, path: Path, state: Tensors) -> str:
+    """Of a file of torch's."""
+    path.write_bytes(tb.save(state, legacy=False, inside="model_state"))
+    return refusal(net, path).removeprefix(f"weights {path} ")
+
+
+def test_what_is_missing_unexpected_or_misshapen_is_listed(tmp_path: Path) -> None:
+    net, path = small_net(), tmp_path / "a.pyth"
+    state = pytorchvideo(scrambled(net))
+    del state["blocks.1.multipathway_fusion.norm.running_var"]
+    state["blocks.1.extra\n.weight"] = np.zeros(1, np.float32)
+    state["blocks.6.proj.bias"] = np.zeros(6, np.float32)
+    assert refused(net, path, state) == (
+        "do not fit the network: s2_fuse.bn._variance is missing; "
+        "blocks.1.extra .weight is not in this network; "
+        "head.projection.bias is [6] in the file, [5] in the network"
+    )
+
+
+def test_a_network_of_another_depth_is_listed(tmp_path: Path) -> None:
+    state = mmaction2(scrambled(small_net(slow_depth=26)))
+    message = refused(small_net(), tmp_path / "a.pth", state)
+    assert "s2.pathway0_res1.branch2.a.weight is not in this network; " in message
+
+
+def test_a_double_beyond_a_singles_range(tmp_path: Path) -> None:
+    net, path = small_net(), tmp_path / "a.pdparams"
+    state: dict[str, Any] = tensors_of(net)
+    state["head.projection.bias"] = np.full(5, 1e300)
+    path.write_bytes(pickle.dumps(state))
+    with pytest.raises(WeightsError, match="head.projection.bias holds numbers that are not finit"):
+        load_weights(net, path)
+
+
+def test_pretrained_weights_of_another_system_leave_the_classifier(tmp_path: Path) -> None:
+    net, path = small_net(num_classes=7), tmp_path / "a.pth"
+    ours, before = scrambled(small_net()), tensors_of(net)
+    path.write_bytes(tb.save(mmaction2(ours), legacy=False, inside="state_dict"))
+    count, norms = len(ours), sum(name.endswith("_mean") for name in ours)
+    assert load_pretrained(net, path) == (
+        f"{count - 2} of {count} tensors loaded from {path} (mmaction2's; {norms} "
+        "num_batches_tracked left out); head.projection.weight, head.projection.bias left as "
+        "initialised: 5 classes in the file, 7 in the network"
+    )
+    for name, value in tensors_of(net).items():
+        expected = before if name.startswith("head.") else ours
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_a_torch_file_of_something_else(tmp_path: Path) -> None:
+    net, path = small_net(), tmp_path / "a.pth"
+    message = refused(net, path, {"layer1.0.conv1.weight": np.zeros((4, 4), np.float32)})
+    assert message.startswith("do not fit the network: s1.pathway0_stem.conv.weight is missing; ")
+    path.write_bytes(tb.save({}, legacy=False, inside="model_state"))
+    with pytest.raises(WeightsError, match="holds no tensors by name") as caught:
+        load_weights(net, path)
+    assert not isinstance(caught.value, DamagedError)

@@ -170,7 +170,7 @@ def test_a_step_from_a_tiny_network_and_what_it_leaves(
     ]  # fmt: skip
     assert main.main(["-c", FINETUNE, "--device", "cpu", "--max_iters", "1", "-o", *flags]) == 0
     said = capsys.readouterr().out
-    assert "network, clips and test as in run/config.yaml, but for what -c and -o say" in said
+    assert "network, clips and test as in run/config.yaml, except for what -c and -o set" in said
     assert "5 classes in the file, 24 in the network" in said
 
     out = Path("output/finetune")

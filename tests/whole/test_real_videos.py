@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from support.filled import fill
 from support.paths import REPOSITORY
-from support.tiny_run import main_py
+from support.tiny_run import main_here
 from support.videos import write_frames, write_mpeg4
 
 from slowfast import config
@@ -19,7 +19,8 @@ from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
 from slowfast.models import build_model
-from slowfast.train import checkpoint
+from slowfast.train.checkpoint import TrainState, save_checkpoint
+from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.optim import build_optimizer
 from slowfast.weights import save
 
@@ -94,10 +95,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fill(model)
     model.head.projection.weight.set_value(10 * model.head.projection.weight)
     save.write_config(cfg)
-    checkpoint.save_checkpoint(
-        checkpoint.TrainState(model, build_optimizer(model, cfg.optim), epoch=1), cfg
-    )
-    return folder.checkpoints(cfg.output_dir)[0]
+    save_checkpoint(TrainState(model, build_optimizer(model, cfg.optim), epoch=1), cfg)
+    return checkpoints(cfg.output_dir)[0]
 
 
 def check_predictions(rows: list[dict[str, Any]]) -> None:
@@ -130,7 +129,7 @@ def test_every_form_is_tested_alike(
     ]
     (tmp_path / "test.list").write_text("\n".join(lines))
     overrides = ("data.test_list=test.list", "output_dir=tested")
-    done = main_py("--test", "-w", weights, "-o", *overrides, cwd=tmp_path)
+    done = main_here("--test", "-w", weights, "-o", *overrides, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "tested" / "test_result.json").read_text())
     assert (result["num_videos"], result["num_views"], result["top5"]) == (3, 30, 1)
@@ -143,7 +142,7 @@ def test_every_form_is_predicted_alike(
     tmp_path: Path, forms: dict[str, Sample], weights: Path
 ) -> None:
     paths = [sample.path for sample in forms.values()]
-    done = main_py("--infer", *paths, "-w", weights, cwd=tmp_path)
+    done = main_here("--infer", *paths, "-w", weights, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "data" / "results" / "result.json").read_text())
     assert [row["video_id"] for row in rows] == paths

@@ -1,55 +1,51 @@
-"""docs/zoo.md says what is so."""
+"""Published weights by name, URL or path, and what their files do not tell."""
 
-import re
+from pathlib import Path
 
 import pytest
-from support.paths import REPOSITORY
-from test_models import VARIANTS
 
-from slowfast.zoo.catalogue import CATALOGUE, OFFICIAL
-from slowfast.zoo.origin import HABITS
-
-PAGE = (REPOSITORY / "docs" / "zoo.md").read_text(encoding="utf-8")
-ROW = re.compile(
-    r"\| (?P<bold>\**)`(?P<name>\w+/\w+)`\** \| `(?P<network>\w+)` \| (?P<params>[\d.]+) "
-    r"\| (?P<gmacs>[\d.]+) \| (?P<top1>[\d.]+) \| (?P<top5>[\d.]+) "
-    r"\| \[file\]\((?P<url>[^)]+)\), \[page\]\((?P<page>[^)]+)\) \|"
-)
-TABLE = {row["name"]: row for row in ROW.finditer(PAGE)}
+from slowfast.config import load_config
+from slowfast.models.published import VARIANTS
+from slowfast.weights.damage import WeightsError
+from slowfast.zoo.catalogue import CATALOGUE, fetch, find
+from slowfast.zoo.download import cached_path
 
 
-def test_every_published_file_has_a_row() -> None:
-    assert list(TABLE) == list(CATALOGUE)
-    assert [name for name, row in TABLE.items() if row["bold"]] == [
-        name for name in CATALOGUE if name in OFFICIAL.values()
-    ]
+def put(url: str) -> Path:
+    """A file where the cache has that of a URL."""
+    path = cached_path(url)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    return path
+
+
+def test_names_urls_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path))
+    row = CATALOGUE["paddlevideo/SlowFast_8x8"]
+    path = put(row.weights.url)
+    assert find("paddlevideo/SlowFast_8x8") == find(row.weights.url) == row
+    assert fetch("paddlevideo/SlowFast_8x8") == fetch(row.weights.url) == path
+    other = put("https://a/b.pth")
+    assert fetch("https://a/b.pth") == other and find("https://a/b.pth") is None
+    assert fetch(path) == path and find(path) is None
+
+
+def test_a_published_sum_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path))
+    name = "mmaction2/slowfast_r50_8x8x1_256e"
+    put(CATALOGUE[name].weights.url)
+    with pytest.raises(WeightsError, match="SHA-256 begins with ........, not 73547d2b; delete"):
+        fetch(name)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_a_row_is_the_catalogues_and_the_networks(name: str) -> None:
-    """Parameters and multiply-adds are those that test_models counts in the networks."""
-    row, published = TABLE[name], CATALOGUE[name]
-    assert (row["network"], row["url"], row["page"]) == (
-        published.constructor, published.url, published.page
-    )  # fmt: skip
-    assert (float(row["top1"]), float(row["top5"])) == (published.top1, published.top5)
-    own = {key: value for key, value in published.arguments.items()
-           if key in ("lateral_norm", "fusion_kernel")}  # fmt: skip
-    counted = [
-        (params, gmacs or 50.309)  # a lateral batch norm has no multiply-adds
-        for of, given, _, params, gmacs in VARIANTS
-        if of == published.constructor and given == own
-    ]
-    assert len(counted) == 1
-    params, gmacs_at_224 = counted[0]
-    assert row["params"] == f"{params / 1e6:.2f}"
-    # Convolutions go with the area: the sides of all feature maps are 32nds of 224 and of 256.
-    assert float(row["gmacs"]) == pytest.approx(gmacs_at_224 * (256 / 224) ** 2, rel=5e-4)
-
-
-def test_each_systems_protocol() -> None:
-    protocols = re.search(r"\| `test.protocol` \| `pyslowfast` \| `(\S+)` \| `(\S+)` \|", PAGE)
-    assert protocols is not None
-    assert protocols.groups() == tuple(
-        HABITS[system]["test.protocol"] for system in ("PyTorchVideo", "mmaction2")
-    )
+def test_what_a_file_does_not_tell(name: str) -> None:
+    row = CATALOGUE[name]
+    variant = VARIANTS[row.constructor]
+    cfg = load_config(None, [f"{key}={value}" for key, value in row.settings.items()])
+    assert (cfg.model.alpha, cfg.data.num_frames) == (variant.alpha, variant.num_frames)
+    assert cfg.data.labels == variant.labels
+    is_at_224 = name in ("paddlevideo/SlowFast_8x8",
+                         "pyslowfast/SLOWFAST_8x8_R50_stepwise_multigrid")  # fmt: skip
+    assert (cfg.test.short_side, cfg.test.crop_size) == ((224,) * 2 if is_at_224 else (256,) * 2)
+    assert cfg.test.num_clips == (1 if variant.labels == "sthv1" else 10)

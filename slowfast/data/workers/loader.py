@@ -6,7 +6,7 @@ files goes through here: a file that crashes a decoder, or hangs it, costs that 
 """
 
 import contextlib
-import logging
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -19,6 +19,8 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers import shared_memory
 from slowfast.data.workers.shared_memory import SharedMemoryError
 from slowfast.data.workers.worker import KilledError, ReaderDiedError, Worker, ready
+from slowfast.errors import UserError
+from slowfast.log import logger
 
 BATCHES_AHEAD = 2
 """Batches that each reader prepares in advance."""
@@ -76,7 +78,7 @@ class Loader(Generic[Key, Item]):
         """The items of each batch of keys, in order."""
         if not self._workers:
             for keys in batches:
-                yield self._taken(self._read_here(keys))
+                yield self._read_here(keys)
             return
         waiting: deque[tuple[Worker, Sequence[Key]]] = deque()
         try:
@@ -95,25 +97,38 @@ class Loader(Generic[Key, Item]):
 
     def as_ready(self, keys: Iterable[Key]) -> Iterator[tuple[Key, Item | VideoError]]:
         """Each key with its item, in the order in which they become ready: for items that take very
-        different times. Leaving early ends the reader processes."""
+        different times. Leaving early ends the reader processes.
+
+        An exception that is no ``UserError`` is the item's fault, too: a ``VideoError`` says so.
+        """
         waiting, busy = deque(keys), dict[Worker, Key]()
         idle = list(self._workers)
+        while waiting and not self._workers:
+            key = waiting.popleft()
+            yield key, self._alone(key, functools.partial(self._read_here, [key]))
         try:
             while waiting or busy:
                 while waiting and idle:
                     worker = idle.pop()
                     worker.send([waiting[0]])
                     busy[worker] = waiting.popleft()
-                if not busy:  # there are no reader processes
-                    key = waiting.popleft()
-                    yield key, self._taken(self._read_here([key]))[0]
                 for worker in ready(busy):
-                    (item,) = self._receive(worker, [busy[worker]])
+                    key = busy[worker]
+                    item = self._alone(key, functools.partial(self._receive, worker, [key]))
                     idle.append(worker)
                     yield busy.pop(worker), item
         finally:
             if busy:  # left early: what is under way may take long
                 self.close()
+
+    def _alone(self, key: Key, read: Callable[[], list[Item | VideoError]]) -> Item | VideoError:
+        try:
+            return read()[0]
+        except UserError:
+            raise
+        except Exception as error:  # whatever a damaged file leads to
+            reason = " ".join(str(error).split())
+            return VideoError(f"{self._describe(key)}: {type(error).__name__}: {reason}")
 
     def close(self) -> None:
         """Ends the reader processes."""
@@ -132,15 +147,14 @@ class Loader(Generic[Key, Item]):
         if isinstance(answer, SharedMemoryError):
             names = ", ".join(map(self._describe, keys))
             full = f"{answer.filename}: {answer.strerror}"
-            log = logging.getLogger("slowfast")
-            log.warning(f"{full}: read by the training process itself: {names}")
-            answer = self._read_here(keys)
+            logger.warning(f"{full}: read by the training process itself: {names}")
+            return self._read_here(keys)
         if isinstance(answer, BaseException):
             raise answer
         return self._taken(answer)
 
-    def _read_here(self, keys: Sequence[Key]) -> list[Any]:
-        return [self._read_one(key, _ignore) for key in keys]
+    def _read_here(self, keys: Sequence[Key]) -> list[Item | VideoError]:
+        return self._taken([self._read_one(key, _ignore) for key in keys])
 
     def _taken(self, answer: list[Any]) -> list[Item | VideoError]:
         """A batch as the caller gets it."""

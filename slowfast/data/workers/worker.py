@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import secrets
 import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from multiprocessing.connection import Connection, wait
@@ -211,6 +213,7 @@ def _serve(
 
     signal.signal(signal.SIGTERM, leave)
     end_with_parent()
+    threading.Thread(target=_end_after, args=(parent, prefix), daemon=True).start()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in FATAL:  # without the reports that Paddle makes of them
         signal.signal(number, signal.SIG_DFL)
@@ -232,3 +235,13 @@ def _serve(
                 theirs.send(message)
     finally:  # the main process may have been killed: then nobody else removes the files
         remove_shared(prefix)
+
+
+def _end_after(parent: int, prefix: str) -> None:
+    """Ends this process soon after its parent: in a thread of its own, since a decoder that hangs
+    keeps Python from handling signals."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    time.sleep(0.5)  # else the signal's handler does it
+    remove_shared(prefix)
+    os._exit(1)

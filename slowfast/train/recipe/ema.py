@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, kept beside them."""
+"""An exponential moving average (EMA) of the weights."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from slowfast.weights.systems import Tensors
 class Ema:
     """``average = decay * average + (1 - decay) * weight`` after every step.
 
-    In the first steps the decay is lower, ``(1 + n) / (10 + n)`` after n of them, so that the
+    In the first steps the decay is lower, ``(1 + n) / (10 + n)`` after n steps, so that the
     random start is soon forgotten (TensorFlow's ``ExponentialMovingAverage``). Batch norm's
-    statistics are not averaged: they are running averages already, and those of the model count,
-    unless ``precise BN`` has computed them for the averaged weights.
+    statistics are running averages already. They are taken from the model, or from precise batch
+    norm if it has computed them for the averaged weights.
 
     Args:
         model: its trained parameters are averaged.
@@ -30,7 +30,7 @@ class Ema:
 
     @paddle.no_grad()
     def update(self) -> None:
-        """Takes in the weights after a step."""
+        """Updates the average after a step."""
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         for name, weight in self._trained().items():
@@ -39,11 +39,11 @@ class Ema:
 
     @contextlib.contextmanager
     def applied(self, *, keep_statistics: bool = False) -> Iterator[None]:
-        """The model with the averaged weights; then it gets its own back.
+        """Gives the model the averaged weights inside the context, and its own afterwards.
 
         Args:
-            keep_statistics: batch norm's statistics at the end are those of the average from now
-                on, until the next step.
+            keep_statistics: the average keeps batch norm's statistics at the end of the context,
+                until the next step.
         """
         own = {name: value.clone() for name, value in self._model.state_dict().items()}
         self._set({**self._averages, **self._statistics})
@@ -59,7 +59,7 @@ class Ema:
             self._set(own)
 
     def weights(self) -> Tensors:
-        """All weights by name, the averaged ones and those that are not averaged."""
+        """All weights by name, averaged where there is an average."""
         values = {**self._model.state_dict(), **self._averages, **self._statistics}
         return {name: value.numpy() for name, value in values.items()}
 
@@ -67,7 +67,7 @@ class Ema:
         """Continues from ``weights``.
 
         Raises:
-            KeyError, ValueError: one is missing, or of another shape.
+            KeyError, ValueError: a weight is missing or has another shape.
         """
         self.steps = steps
         for name, average in self._averages.items():

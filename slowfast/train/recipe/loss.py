@@ -1,23 +1,21 @@
-"""The loss: cross entropy, exact and honest about numbers that are not finite."""
+"""The cross-entropy loss: exact, and not finite if the logits are not."""
 
 import paddle
 from paddle import Tensor
 
 
 def cross_entropy(logits_NK: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-    """The mean of ``logsumexp(logits) - logits[label]``, a scalar.
+    """The mean of ``logsumexp(logits) - logits[label]``, a scalar, always computed in float32.
 
-    With ``smoothing`` e the target has 1 - e, and all classes share e (Szegedy et al. 2016).
+    With ``smoothing`` e the label gets 1 - e, and all classes share e (Szegedy et al. 2016).
 
-    Paddle's own ``F.cross_entropy`` cuts the log-probabilities off at -64 on CPU, and turns logits
-    that are nan or infinite into a loss that is finite, so that training would go on with them
-    (Paddle issues #20994 and #69859; seen in 3.3.1).
-
-    It is computed in float32, whatever the logits are.
+    Paddle's own ``F.cross_entropy`` cuts log-probabilities off at -64 on CPU, and gives a finite
+    loss for logits that are nan or infinite, so that training would not notice them (Paddle issues
+    #20994 and #69859; seen in 3.3.1).
 
     Args:
-        targets: the label of each clip ``[N]``, whole numbers; or what share of each class it is
-            ``[N, K]`` float32, rows of which sum to 1.
+        targets: the label of each clip ``[N]``, integers; or its share of each class ``[N, K]``
+            float32, with rows that sum to 1.
     """
     logits_NK = logits_NK.astype("float32")
     if targets.ndim == 1:

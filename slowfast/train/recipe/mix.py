@@ -1,6 +1,6 @@
-"""Mixup and CutMix: clips of a batch blended with one another, and their labels with them.
+"""Mixup and CutMix: mixes the clips of a batch with one another, and their labels too.
 
-On the normalised clip, before the network splits it, so that both pathways see the same mixture.
+Clips are mixed before the network splits them, so that both pathways see the same mixture.
 
 Legend: N clips, T frames, H x W pixels, K classes.
 """
@@ -25,16 +25,17 @@ def mix(
 ) -> tuple[Tensor, Tensor]:
     """The mixed clips, and their targets ``[N, K]`` float32, whose rows sum to 1.
 
-    Mixup (Zhang et al. 2018) blends each clip with a partner by lambda from Beta(mixup, mixup);
-    CutMix (Yun et al. 2019) puts a box of the partner into all frames, of a share of 1 - lambda,
-    lambda from Beta(cutmix, cutmix). One lambda serves the batch, as in timm and PySlowFast.
+    Mixup (Zhang et al. 2018) blends each clip with a partner; its own share is lambda, drawn from
+    Beta(mixup, mixup). CutMix (Yun et al. 2019) pastes a box of the partner into all frames; the
+    box has the share 1 - lambda of the area, with lambda from Beta(cutmix, cutmix). The whole
+    batch has the same lambda, as in timm and PySlowFast.
 
-    The partners are a random permutation of the batch, as in both papers, so that any N will do
-    and partners change; some may be partners of themselves, and a single clip stays as it is.
+    The partners are a random permutation of the batch, as in both papers, so N may be odd. A clip
+    may be its own partner; a single clip stays as it is.
 
     Args:
-        mixup: 0 for none; with both above 0, one of them is drawn, each as likely.
-        cutmix: likewise; one of the two is above 0.
+        mixup, cutmix: 0 for none; at least one is above 0. If both are, each batch uses one of
+            them, with equal probability.
     """
     if mixup > 0 and cutmix > 0:
         mixup, cutmix = (mixup, 0.0) if rng.random() < 0.5 else (0.0, cutmix)
@@ -55,7 +56,7 @@ def mix(
 
 
 def box_mask(height: int, width: int, share: float, centre: tuple[int, int]) -> NDArray[np.bool_]:
-    """``[H, W]``: where CutMix pastes. A box of 1 - share of the area, cut off at the borders."""
+    """``[H, W]``: where CutMix pastes: a box of 1 - share of the area, cut off at the borders."""
     (y, x), side = centre, math.sqrt(1.0 - share)
     half_height, half_width = int(height * side) // 2, int(width * side) // 2
     mask = np.zeros((height, width), bool)

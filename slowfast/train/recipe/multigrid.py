@@ -1,8 +1,8 @@
 """Multigrid training (Wu et al., CVPR 2020): many small clips first, then fewer and larger ones.
 
-A phase of the *long cycle* has clips of its own length and crop, and a batch larger by as much as
-the clips are smaller. Within a phase the steps of the *short cycle* take three crops in turn, and
-batches to match. The phases go by once for each step of the learning rate::
+Each phase of the *long cycle* has its own clip length and crop; the batch grows as the clips
+shrink. Within a phase, the steps of the *short cycle* use three crops in turn, with batches to
+match. The phases repeat for each step of the learning rate::
 
     frames   8  16 16  32 |  8 16 16 32 |  8 16 16 32 | 32       of 32
     crop   158 158 224 224| ...         | ...         | 224      of 224
@@ -21,16 +21,16 @@ from slowfast.config import Config, ConfigError
 from slowfast.data.clips.sampling import Grid
 
 LONG_CYCLE = ((0.25, math.sqrt(0.5)), (0.5, math.sqrt(0.5)), (0.5, 1.0), (1.0, 1.0))
-"""Of each phase: its share of the frames, and of the crop's side."""
+"""For each phase: its share of the frames, and of the crop's side."""
 SHORT_CYCLE = (0.5, math.sqrt(0.5))
-"""The first crops of the short cycle, as shares of the full side; the last one is the phase's."""
+"""The first two crops of the short cycle, as shares of the full side; the third is the phase's."""
 
 
 class Batch(NamedTuple):
     """The batch of one step."""
 
     factor: int
-    """Times ``train.batch_size``."""
+    """Its size, in multiples of ``train.batch_size``."""
     grid: Grid
 
 
@@ -38,16 +38,16 @@ class Phase(NamedTuple):
     """Epochs in which clips have the same size."""
 
     end: int
-    """Epochs of the run that are done when it ends."""
+    """Epoch at which it ends, from the start of the run."""
     factor: int
-    """Times the base batch; batch norm's statistics stay those of so many parts of it."""
+    """Batch size in multiples of the base; batch norm splits the batch into as many parts."""
     grid: Grid
     lr_step: int
-    """Which of ``optim.step_factors`` it is in."""
+    """Index into ``optim.step_factors``."""
 
 
 def phases(cfg: Config) -> list[Phase]:
-    """The phases of a run; without ``train.multigrid`` there is one.
+    """The phases of a run; without ``train.multigrid`` there is only one.
 
     Raises:
         ConfigError: the schedule has no steps, or the shortest clips do not fit the network.
@@ -65,7 +65,7 @@ def phases(cfg: Config) -> list[Phase]:
         for step, length in enumerate(lengths)
         for batch, grid in zip(batches, cycle, strict=True)
     ]
-    # Fine-tuning at full size saves as large a share of iterations as the cycles do.
+    # The final part at full size is shortened by the same factor as the cycles.
     saved = last / sum(length / sum(batches) * len(cycle) for length in lengths)
     parts.append(((cfg.train.epochs - last) / saved * batches[-1], full, len(lengths)))
     stretch = cfg.train.epochs * cfg.train.multigrid_epoch_factor / sum(part[0] for part in parts)
@@ -79,8 +79,8 @@ def phases(cfg: Config) -> list[Phase]:
 def expand(cfg: Config) -> Config:
     """The config with multigrid's epochs and learning rates; the same without multigrid.
 
-    A phase's rate is that of its step times its batch's factor. Of the last phase, which is the
-    fine-tuning, the first half still has the rate before it (PySlowFast).
+    A phase's rate is that of its step times its batch's factor. The first half of the last phase
+    still has the previous phase's rate (PySlowFast).
     """
     if not cfg.train.multigrid:
         return cfg
@@ -103,7 +103,7 @@ def phase_at(found: list[Phase], epoch: int) -> Phase:
 
 
 def batches_in_turn(cfg: Config, phase: Phase) -> list[Batch]:
-    """What the steps of an epoch take in turn: the short cycle, or one batch for all."""
+    """The batches that an epoch's steps use in turn: the short cycle, or one batch for all."""
     last = Batch(phase.factor, phase.grid)
     if not cfg.train.multigrid:
         return [last]
@@ -123,13 +123,13 @@ def _grid(full: Grid, shares: tuple[float, float]) -> Grid:
 
 
 def _factor(full: Grid, grid: Grid, side: float | None = None) -> int:
-    """How many clips of ``grid``, or with crops of ``side``, have the pixels of a full one."""
+    """How many clips of ``grid`` (or crops of ``side``) have as many pixels as a full clip."""
     side = grid.crop_size if side is None else side
     return round(full.num_frames * full.crop_size**2 / (grid.num_frames * side**2))
 
 
 def _mean_factor(full: Grid, grid: Grid) -> float:
-    """The mean batch of the short cycle, times the base: PySlowFast's, for the phases' lengths."""
+    """The short cycle's mean batch in multiples of the base; sets the phases' lengths."""
     sides = [*(share * full.crop_size for share in SHORT_CYCLE), float(grid.crop_size)]
     return sum(_factor(full, grid, side) for side in sides) / len(sides)
 

@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of the epoch, and SGD with its parameter groups."""
+"""The learning rate as a function of the epoch, and SGD with its parameter groups."""
 
 import bisect
 import math
@@ -9,15 +9,15 @@ from slowfast.config import OptimConfig
 
 
 def lr_scale(optim: OptimConfig, total_batch: int) -> float:
-    """Factor of both learning rates for the real total batch (Goyal et al. 2017)."""
+    """Factor of the learning rate for the real total batch (Goyal et al. 2017)."""
     return total_batch / optim.base_batch_size if optim.scale_lr else 1.0
 
 
 def learning_rate(epoch: float, optim: OptimConfig, epochs: int) -> float:
     """The rate at a fractional epoch, for a total batch of ``base_batch_size``.
 
-    That of ``schedule``, reached from ``warmup_start_lr`` by a straight line over the first
-    ``warmup_epochs`` (PySlowFast).
+    Over the first ``warmup_epochs`` it grows linearly from ``warmup_start_lr``; then it follows
+    ``schedule`` (PySlowFast).
     """
     schedule, warmup = SCHEDULES[optim.schedule], optim.warmup_epochs
     if epoch < warmup:
@@ -32,7 +32,7 @@ def half_cosine(epoch: float, optim: OptimConfig, epochs: int) -> float:
 
 
 def stepwise(epoch: float, optim: OptimConfig, epochs: int) -> float:
-    """``base_lr`` times the factor of the last step that has been reached (PySlowFast)."""
+    """``base_lr`` times the factor of the current step (PySlowFast)."""
     return optim.base_lr * optim.step_factors[bisect.bisect_right(optim.steps, epoch) - 1]
 
 
@@ -40,7 +40,7 @@ SCHEDULES = {"cosine": half_cosine, "step": stepwise}
 
 
 def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
-    """SGD with momentum; batch norm's scale and shift have a weight decay of their own."""
+    """SGD with momentum; batch norm's scale and shift have their own weight decay."""
     norms: list[Tensor] = []
     others: list[Tensor] = []
     for layer in model.sublayers(include_self=True):
@@ -59,11 +59,12 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
 
 
 def clip_gradients(model: nn.Layer, largest: float) -> float:
-    """Shortens all gradients together to an L2 norm of ``largest``, if it is above 0 and theirs is
-    longer. Over all parameter groups: Paddle's ``grad_clip`` would take each group for itself.
+    """Scales all gradients so that their joint L2 norm is at most ``largest``; 0 does nothing.
+
+    Paddle's ``grad_clip`` would clip each parameter group by itself.
 
     Returns:
-        The norm before, 0 if nothing was asked for.
+        The norm before; 0 if ``largest`` is 0.
     """
     if not largest:
         return 0.0

@@ -1,4 +1,4 @@
-"""Precise batch norm: running statistics over many batches, all with the weights of now.
+"""Precise batch norm: statistics over many batches, all with the current weights.
 
 The running mean and variance of training lag behind the weights, and the last few batches weigh
 most (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3; PySlowFast).
@@ -20,14 +20,14 @@ from slowfast.models.layers.norm import BatchNorm3D, batch_norms, tracked_per_bi
 def precise_bn(model: nn.Layer, clips: Iterable[Tensor]) -> None:
     """Replaces the running statistics by the mean and variance over all batches of all processes.
 
-    Every process calls it, each with its own batches; numbers and sizes may differ, and one may
-    have none. If none has any, or everything is frozen, the statistics stay. Within a batch, layers
-    are normalised as in training, each of ``splits`` parts by itself, except that ``sync_bn`` does
-    not reach over the processes here. No dropout is drawn.
+    Every process calls it with its own batches; their number and sizes may differ, and a process
+    may have none. If there are no batches at all, or every norm is frozen, the statistics stay.
+    Layers are normalised as in training, each of ``splits`` parts by itself, but ``sync_bn`` has no
+    effect. Dropout is off.
 
     Args:
-        model: the network itself, not its DataParallel; it comes back in the mode it was in.
-        clips: normalised clips ``[N, 3, T, H, W]``, a batch each.
+        model: the network itself, not its DataParallel; its mode is restored.
+        clips: batches of normalised clips ``[N, 3, T, H, W]``.
     """
     norms = [norm for norm in batch_norms(model) if not norm.is_frozen]
     if not norms:
@@ -50,9 +50,9 @@ def precise_bn(model: nn.Layer, clips: Iterable[Tensor]) -> None:
 
 @contextlib.contextmanager
 def _summing(model: nn.Layer, norms: list[BatchNorm3D]) -> Iterator[list[Tensor]]:
-    """While entered, each norm adds what it sees to a tensor of its own, see ``_add``.
+    """A context in which each norm adds its inputs to its own sums, see ``_add``.
 
-    Afterwards all is as it was, whatever happens in between.
+    The model is always restored at the end.
     """
     modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
     before = [
@@ -65,7 +65,7 @@ def _summing(model: nn.Layer, norms: list[BatchNorm3D]) -> Iterator[list[Tensor]
         for norm, total in zip(norms, sums, strict=True)
     ]
     for layer, _ in modes:
-        layer.training = False  # nothing but the norms: dropout would draw
+        layer.training = False  # only the norms train: no dropout
     for norm in norms:
         norm.training, norm.synchronised = True, False
         norm._momentum = 0.0  # the running statistics are then the last batch's
@@ -83,7 +83,7 @@ def _summing(model: nn.Layer, norms: list[BatchNorm3D]) -> Iterator[list[Tensor]
 
 
 def _add(total_3C: Tensor, norm: BatchNorm3D, inputs: tuple[Tensor], output: Tensor) -> None:
-    """Adds a batch to a norm's sums, in double precision: elements, their sum, that of squares."""
+    """Adds a batch to a norm's sums in double precision: count, sum, and sum of squares."""
     (x_NCTHW,) = inputs
     count = int(x_NCTHW.size) // norm._num_features
     if count == 1:

@@ -1,10 +1,10 @@
-"""Mixed precision: which operations compute in 16 bits, and the scaled loss that float16 needs.
+"""Mixed precision: which operations compute in 16 bits, and the loss scaling that float16 needs.
 
 Weights, gradients and the optimizer stay float32 at both levels: autocast casts the inputs and
-weights of each operation, and nothing is decorated, so checkpoints are the same with and without.
-Batch norm takes 16-bit activations, and is left to Paddle: its scale, shift and statistics are
-exempt from casting, and its GPU kernels sum in float32. In float32 it would read and write twice
-the bytes, for statistics that the rounding of the convolution before it limits anyway.
+weights of each operation, and ``amp.decorate`` is not used. So checkpoints are the same with and
+without mixed precision. Batch norm takes 16-bit activations: Paddle keeps its scale, shift and
+statistics in float32, and its GPU kernels sum in float32. With float32 activations it would move
+twice the bytes, though the rounding of the convolution before it limits the statistics anyway.
 """
 
 import contextlib
@@ -20,23 +20,24 @@ from slowfast.log import logger
 from slowfast.train.recipe.optim import clip_gradients
 
 LOW_PRECISION_OPS = ("conv3d",)
-"""What Paddle 3.3 leaves out of its white lists, which have conv2d and matmul. An operation on no
-list takes the widest type among its inputs, and these have float32 weights."""
+"""Missing from Paddle 3.3's white lists, which have conv2d and matmul. An operation on no list
+computes in the widest type of its inputs, here the float32 of the weights."""
 CAPABILITY = {"float16": 7, "bfloat16": 8}
-"""From which compute capability on a GPU has the type; ``paddle.amp.auto_cast`` has the same."""
+"""Lowest compute capability of a GPU with the type; as in ``paddle.amp.auto_cast``."""
 
 
 class LossScaleError(UserError):
-    """The gradients are not finite, however little the loss is scaled."""
+    """The gradients are not finite even with the smallest loss scale."""
 
 
 class LossScale:
-    """A factor of the loss that keeps small gradients above float16's least number, 6e-8.
+    """A factor of the loss that keeps small gradients above float16's smallest number, 6e-8.
 
-    A power of two, so that it changes no digit. Halved where gradients overflow, and doubled after
-    ``GROW_AFTER`` steps without (Micikevicius et al. 2018), as by Paddle's ``GradScaler``. That of
-    Paddle 3.3 fails at the first overflow with NumPy 2.4 (Paddle #77010), turns itself off on CPU,
-    where tests run, prints from every process, and does not say that it has left a step out.
+    It is a power of two, so scaling does not round. It is halved when gradients overflow, and
+    doubled after ``GROW_AFTER`` steps without overflow (Micikevicius et al. 2018), as by Paddle's
+    ``GradScaler``. But that of Paddle 3.3 fails at the first overflow with NumPy 2.4 (Paddle
+    #77010), is off on CPU, where tests run, prints from every process, and does not report
+    skipped steps.
     """
 
     FIRST = 2.0**16
@@ -45,20 +46,20 @@ class LossScale:
     def __init__(self) -> None:
         self.scale = self.FIRST
         self.good_steps = 0
-        """Steps in a row whose gradients were finite, since the scale last changed."""
+        """Consecutive steps with finite gradients since the scale last changed."""
 
     def unscale(self, gradients: list[Tensor]) -> bool:
-        """Divides the gradients by the scale, in place; whether all of them are finite."""
-        # The operation of GradScaler, one launch for all of them. It is not public.
+        """Divides the gradients by the scale, in place; returns whether all are finite."""
+        # GradScaler's operation: not public, but one launch for all gradients.
         scale = paddle.to_tensor([self.scale], dtype="float32")
         _, found = paddle._C_ops.check_finite_and_unscale_(gradients, scale)
         return not bool(found)
 
     def update(self, is_finite: bool) -> None:
-        """The scale of the next step.
+        """Sets the scale of the next step.
 
         Raises:
-            LossScaleError: it would be below 1.
+            LossScaleError: the scale would be below 1.
         """
         self.good_steps = self.good_steps + 1 if is_finite else 0
         if not is_finite:
@@ -75,13 +76,13 @@ class LossScale:
 
 
 class Precision:
-    """How a run computes; one way through the training step for float32 and mixed precision.
+    """Runs the training step in float32 or mixed precision, through the same code.
 
-    On a device without the type it says so and computes in float32.
+    On a device without the type it logs a warning and computes in float32.
 
     Args:
-        level: ``off``, or Paddle's ``O1`` or ``O2``. For this network they differ in the head:
-            O1 pools in float32.
+        level: ``off``, or Paddle's ``O1`` or ``O2``. For this network they differ only in the
+            head: O1 pools in float32.
         dtype: ``bfloat16`` or ``float16``.
     """
 
@@ -96,8 +97,8 @@ class Precision:
         self._loss_scale = LossScale() if is_scaled else None
 
     def autocast(self) -> AbstractContextManager[None]:
-        """To be entered around the network alone: the loss is to be float32, from float32 logits,
-        and the gradients follow what the forward pass did."""
+        """A context for the forward pass alone: the loss needs float32, and the backward pass
+        follows the forward pass by itself."""
         if self._level == "off":
             return contextlib.nullcontext()
         return paddle.amp.auto_cast(
@@ -105,23 +106,23 @@ class Precision:
         )
 
     def backward(self, loss: Tensor) -> None:
-        """Adds the loss's gradients, scaled in float16, to the parameters'."""
+        """Backpropagates the loss, scaled if the type is float16."""
         (loss * self._loss_scale.scale if self._loss_scale else loss).backward()
 
     def step(
         self, model: nn.Layer, optimizer: paddle.optimizer.Optimizer, lr: float, grad_clip: float
     ) -> bool:
-        """One step from the gradients that are there, which are then cleared.
+        """One optimizer step from the current gradients; clears them.
 
-        In float16 gradients that have overflowed leave the step out. All processes decide alike:
-        their gradients have been summed over them, and a sum with inf or nan in it is never finite.
-        Elsewhere gradients are not looked at: the next loss shows whether they were finite.
+        In float16 the step is skipped if gradients have overflowed. All processes decide alike:
+        the gradients are sums over the processes, and a sum with inf or nan is never finite. In
+        other types gradients are not checked: the next loss shows if they were not finite.
 
         Returns:
             Whether the weights have changed.
 
         Raises:
-            LossScaleError: gradients overflow, however small the loss is scaled.
+            LossScaleError: gradients overflow even with the smallest loss scale.
         """
         is_finite = self._loss_scale is None or self._unscale(model, self._loss_scale)
         if is_finite:
@@ -143,16 +144,16 @@ class Precision:
         return is_finite
 
     def state(self) -> dict[str, float]:
-        """What a resumed run needs to go on as if nothing had happened: plain numbers."""
+        """The loss scale's state for a checkpoint, as plain numbers."""
         if self._loss_scale is None:
             return {}
         return {"loss_scale": self._loss_scale.scale, "good_steps": self._loss_scale.good_steps}
 
     def set_state(self, state: dict[str, float]) -> None:
-        """Goes on from ``state()``; a run in another precision has nothing to go on from.
+        """Continues from ``state()``; does nothing if either run has no loss scale.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not such a state.
+            KeyError, TypeError, ValueError: ``state`` is not valid.
         """
         if self._loss_scale is None or not state:
             return
@@ -165,8 +166,8 @@ class Precision:
 def why_not(dtype: str) -> str:
     """Why this process's device cannot compute in ``dtype``; empty if it can."""
     if not paddle.get_device().startswith("gpu"):
-        # Paddle 3.3 on CPU: auto_cast turns itself off, and neither conv3d nor batch norm has a
-        # kernel for a 16-bit type (nor oneDNN's).
+        # Paddle 3.3 on CPU turns auto_cast off; conv3d and batch norm have no 16-bit kernels
+        # there, not in oneDNN either.
         return "mixed precision needs a GPU"
     major, minor = paddle.device.cuda.get_device_capability()
     if major < CAPABILITY[dtype]:

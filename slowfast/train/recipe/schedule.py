@@ -1,4 +1,4 @@
-"""The course of a training run: which clips, of what size, each step is on."""
+"""The schedule of a training run: the clips, their size and the learning rate of each step."""
 
 import functools
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Step(NamedTuple):
     """One step of the optimizer, as this process sees it."""
 
     batches: list[list[int]]
-    """Places in the list: each row is on the device at once, the rows' gradients are added up."""
+    """Indices into the list, a row per batch; the gradients of the batches are added up."""
     grid: Grid
 
     @property
@@ -26,17 +26,16 @@ class Step(NamedTuple):
         return sum(map(len, self.batches))
 
 
-class Course:
+class Schedule:
     """The steps of every epoch of a run.
 
     Args:
-        num_samples: of the training list.
-        shards: the tar shard of each sample, by number; None without shards.
-        cfg: the config.
+        num_samples: length of the training list.
+        shards: the number of each sample's tar shard; None without shards.
 
     Raises:
-        ConfigError: ``train.global_batch_size`` is not a multiple of what the processes take.
-        ListError: the list does not fill one batch.
+        ConfigError: ``train.global_batch_size`` is not a multiple of batch size x processes.
+        ListError: the list does not fill one step.
     """
 
     def __init__(self, num_samples: int, shards: Sequence[int] | None, cfg: Config) -> None:
@@ -44,8 +43,8 @@ class Course:
         self.phases = phases(cfg)
         self.accumulate = _accumulated_batches(cfg)
         self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
-        """Clips of all processes in a step, in a phase of full size."""
-        self._schedule = expand(cfg)
+        """Clips of all processes in a step, in a phase of full-size clips."""
+        self._expanded = expand(cfg)
         self._lengths = [self._num_steps(phase) for phase in self.phases]
 
     @property
@@ -69,7 +68,7 @@ class Course:
         return starts
 
     def done(self, epoch: int, step: int) -> int:
-        """Steps that are done when so many epochs and steps of the next are."""
+        """Steps of the run that are done after ``epoch`` epochs and ``step`` steps of the next."""
         return self._starts[epoch] + step
 
     @property
@@ -78,8 +77,8 @@ class Course:
         return self._starts[-1]
 
     def learning_rate(self, epoch: int, step: int) -> float:
-        """The rate of a step, both from 0, for the batches that the run has."""
-        cfg = self._schedule
+        """The rate of a step for the run's total batch; epoch and step count from 0."""
+        cfg = self._expanded
         rate = learning_rate(epoch + step / self.length(epoch), cfg.optim, cfg.train.epochs)
         return rate * lr_scale(cfg.optim, self.total_batch)
 
@@ -94,7 +93,7 @@ class Course:
         ]
 
     def full_batches(self, epoch: int) -> list[list[int]]:
-        """This process's batches of an epoch, as they would be without multigrid."""
+        """This process's batches of an epoch as without multigrid."""
         return self._batches(epoch, [1])
 
     def _batches(self, epoch: int, factors: list[int]) -> list[list[int]]:
@@ -111,7 +110,7 @@ class Course:
         )
 
     def _turn(self, phase: Phase) -> list[Batch]:
-        """The batches taken in turn, each as often as a step accumulates."""
+        """The batches used in turn, each repeated as often as a step accumulates."""
         return [b for b in batches_in_turn(self._cfg, phase) for _ in range(self.accumulate)]
 
     def _num_steps(self, phase: Phase) -> int:
@@ -127,10 +126,10 @@ class Course:
 
 
 def _accumulated_batches(cfg: Config) -> int:
-    """Batches whose gradients are added up in a step, see ``train.global_batch_size``.
+    """Number of batches whose gradients are added up in a step, see ``train.global_batch_size``.
 
     Raises:
-        ConfigError: it is not a multiple of what the processes have at once.
+        ConfigError: it is not a multiple of batch size x processes.
     """
     at_once = cfg.train.batch_size * distributed.world_size()
     total = cfg.train.global_batch_size or at_once

@@ -2,9 +2,10 @@
 
 import dataclasses
 import itertools
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from unittest import mock
 
 import cv2
@@ -304,64 +305,10 @@ def test_video_shorter_than_a_clip_repeats_its_last_frame(samples: list[Sample])
     assert shown[0][-6:] == [39] * 6
 
 
-class Counts(dict[str, int]):
-    """How often a file was opened, a frame decoded, a frame converted to a picture."""
-
-    def __missing__(self, key: str) -> int:
-        return 0
-
-
-@pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
-    """Counts what both decoders do from now on."""
-    counts = Counts()
-    av = pytest.importorskip("av", reason="PyAV is one of the decoders")
-    from slowfast.data.video import pyav
-
-    class CountingCapture:
-        def __init__(self, *args: Any) -> None:
-            self._capture = real_capture(*args)
-            self._decodes = args[2][0] != cv2.CAP_PROP_FORMAT  # else it only looks at packets
-            counts["opens" if self._decodes else "looks"] += 1
-
-        def grab(self) -> bool:
-            grabbed: bool = self._capture.grab()
-            counts["decoded"] += grabbed and self._decodes
-            return grabbed
-
-        def retrieve(self) -> Any:
-            counts["converted"] += 1
-            return self._capture.retrieve()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._capture, name)
-
-    def counting_open(*args: Any, **options: Any) -> Any:
-        counts["opens"] += 1
-        return real_open(*args, **options)
-
-    def counting_decoded(codec: Any, packet: Any) -> list[Any]:
-        frames = real_decoded(codec, packet)
-        counts["decoded"] += len(frames)
-        return frames
-
-    def counting_picture(reader: Any, frame: Any) -> Any:
-        counts["converted"] += 1
-        return real_picture(reader, frame)
-
-    real_capture, real_open = cv2.VideoCapture, av.open
-    real_decoded, real_picture = pyav._decoded, pyav.PyAVReader._picture
-    monkeypatch.setattr(cv2, "VideoCapture", CountingCapture)
-    monkeypatch.setattr(av, "open", counting_open)
-    monkeypatch.setattr(pyav_reader, "_decoded", counting_decoded)
-    monkeypatch.setattr(pyav.PyAVReader, "_picture", counting_picture)
-    return counts
-
-
 @pytest.mark.parametrize("decoder", ["opencv", "pyav"])
 @pytest.mark.parametrize("gop", [8, 250])
 def test_all_views_come_from_one_pass(
-    tmp_path: Path, counts: Counts, decoder: Literal["opencv", "pyav"], gop: int
+    tmp_path: Path, counts: Counter[str], decoder: Literal["opencv", "pyav"], gop: int
 ) -> None:
     path = tmp_path / "video.mp4"
     write_numbered_video(path, 300, 30, "h264", b_frames=3, gop=gop, size=(SIDE, SIDE))
@@ -378,7 +325,7 @@ def test_all_views_come_from_one_pass(
 @pytest.mark.parametrize("decoder", ["opencv", "pyav"])
 @pytest.mark.parametrize("gop", [8, 250])
 def test_a_training_clip_is_decoded_from_the_keyframe_before_it_to_its_end(
-    tmp_path: Path, counts: Counts, decoder: Literal["opencv", "pyav"], gop: int
+    tmp_path: Path, counts: Counter[str], decoder: Literal["opencv", "pyav"], gop: int
 ) -> None:
     path = tmp_path / "video.mp4"
     write_numbered_video(path, 300, 30, "h264", b_frames=3, gop=gop, size=(SIDE, SIDE))

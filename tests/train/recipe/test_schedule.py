@@ -5,7 +5,7 @@ import pytest
 from slowfast import distributed
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.lists import ListError
-from slowfast.train.recipe.schedule import Course
+from slowfast.train.recipe.schedule import Schedule
 
 MULTIGRID = [
     "train.multigrid=true", "train.epochs=239", "model.alpha=4", "optim.schedule=step",
@@ -18,32 +18,32 @@ def config(*overrides: str) -> Config:
 
 
 def test_the_steps_of_an_epoch() -> None:
-    course = Course(1000, None, config("train.batch_size=2"))
-    steps = course.steps(142)
+    schedule = Schedule(1000, None, config("train.batch_size=2"))
+    steps = schedule.steps(142)
     assert [(step.clips, *step.grid) for step in steps[:4]] == [
         (8, 32, 112), (4, 32, 158), (2, 32, 224), (8, 32, 112),
     ]  # fmt: skip
-    assert len(steps) == course.length(142) == 3 * (1000 // 14)  # 6 left: no batch of 8
+    assert len(steps) == schedule.length(142) == 3 * (1000 // 14)  # 6 left: no batch of 8
     seen = [index for step in steps for batch in step.batches for index in batch]
     assert len(seen) == len(set(seen)) == 994
-    assert course.done(0, 0) == 0
-    assert course.done(73, 5) == 73 * course.length(0) + 5
-    assert course.epochs == 358
-    assert course.total == sum(course.length(epoch) for epoch in range(358))
+    assert schedule.done(0, 0) == 0
+    assert schedule.done(73, 5) == 73 * schedule.length(0) + 5
+    assert schedule.epochs == 358
+    assert schedule.total == sum(schedule.length(epoch) for epoch in range(358))
 
 
 def test_the_rate_of_a_step() -> None:
     """For a batch of 2 of 64; the 8x8 recipe warms up over 34 epochs to 8 times the rate."""
-    course = Course(1000, None, config("train.batch_size=2"))
-    assert course.learning_rate(0, 0) == 0.01 * 2 / 64
-    assert course.learning_rate(60, 3) == pytest.approx(0.8 * 2 / 64)
-    assert course.learning_rate(357, 0) == pytest.approx(0.0001 * 2 / 64)
+    schedule = Schedule(1000, None, config("train.batch_size=2"))
+    assert schedule.learning_rate(0, 0) == 0.01 * 2 / 64
+    assert schedule.learning_rate(60, 3) == pytest.approx(0.8 * 2 / 64)
+    assert schedule.learning_rate(357, 0) == pytest.approx(0.0001 * 2 / 64)
 
 
 def test_accumulated_batches_are_those_of_one_large_one() -> None:
     def clips(*overrides: str) -> list[list[int]]:
-        course = Course(103, None, config("train.multigrid=false", *overrides))
-        return [sum(step.batches, []) for step in course.steps(3)]
+        schedule = Schedule(103, None, config("train.multigrid=false", *overrides))
+        return [sum(step.batches, []) for step in schedule.steps(3)]
 
     large = clips("train.batch_size=12")
     assert clips("train.batch_size=4", "train.global_batch_size=12") == large
@@ -52,15 +52,15 @@ def test_accumulated_batches_are_those_of_one_large_one() -> None:
 
 def test_accumulation_under_multigrid_keeps_a_steps_clips_of_one_size() -> None:
     cfg = config("train.batch_size=1", "train.global_batch_size=3")
-    course = Course(1000, None, cfg)
-    for step, factor in zip(course.steps(0)[:4], (16, 8, 8, 16), strict=True):
+    schedule = Schedule(1000, None, cfg)
+    for step, factor in zip(schedule.steps(0)[:4], (16, 8, 8, 16), strict=True):
         assert [len(batch) for batch in step.batches] == [factor] * 3
-    assert course.total_batch == 3
+    assert schedule.total_batch == 3
 
 
 def test_a_global_batch_that_does_not_fit_the_processes() -> None:
     with pytest.raises(ConfigError) as caught:
-        Course(1000, None, config("train.batch_size=8", "train.global_batch_size=20"))
+        Schedule(1000, None, config("train.batch_size=8", "train.global_batch_size=20"))
     assert str(caught.value) == (
         "train.global_batch_size=20 is not a multiple of train.batch_size x processes = 8 x 1 = 8"
     )
@@ -68,10 +68,10 @@ def test_a_global_batch_that_does_not_fit_the_processes() -> None:
 
 def test_too_few_samples_for_a_step() -> None:
     with pytest.raises(ListError, match="31 samples do not fill one batch of 32 x 1 processes"):
-        Course(31, None, config("train.batch_size=2"))
+        Schedule(31, None, config("train.batch_size=2"))
     cfg = config("train.multigrid=false", "train.global_batch_size=64")
     with pytest.raises(ListError, match="do not fill one step of 8 batches of 8 x 1 processes"):
-        Course(63, None, cfg)
+        Schedule(63, None, cfg)
 
 
 def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,13 +80,13 @@ def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPa
     seen = []
     for rank in range(2):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        course = Course(50, None, cfg)
-        assert (course.total_batch, course.length(0), course.total) == (8, 6, 6 * 196)
-        seen += [index for step in course.steps(0) for index in sum(step.batches, [])]
+        schedule = Schedule(50, None, cfg)
+        assert (schedule.total_batch, schedule.length(0), schedule.total) == (8, 6, 6 * 196)
+        seen += [index for step in schedule.steps(0) for index in sum(step.batches, [])]
     assert len(seen) == len(set(seen)) == 48
 
 
 def test_full_batches_are_those_without_multigrid() -> None:
-    course = Course(103, None, config("train.batch_size=2"))
-    plain = Course(103, None, config("train.batch_size=2", "train.multigrid=false"))
-    assert course.full_batches(3) == [sum(step.batches, []) for step in plain.steps(3)]
+    schedule = Schedule(103, None, config("train.batch_size=2"))
+    plain = Schedule(103, None, config("train.batch_size=2", "train.multigrid=false"))
+    assert schedule.full_batches(3) == [sum(step.batches, []) for step in plain.steps(3)]

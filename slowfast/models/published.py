@@ -1,0 +1,184 @@
+"""The published networks and their weights, in one table: a new one is a row here.
+
+From it come the constructors (``variants.py``), the names that weights have and the entry points of
+paddle.hub (``zoo``, ``hubconf.py``), and the tables of docs/zoo.md (``docs/zoo_tables.py``).
+"""
+
+from typing import Any, NamedTuple
+
+Cost = tuple[float, float]
+"""Trainable parameters in millions; multiply-adds in thousand millions, of one clip of 256 x 256
+pixels."""
+
+
+class Weights(NamedTuple):
+    """A published file. Its accuracies are those of its page, in per cent."""
+
+    name: str
+    """The system, and what its page calls the network."""
+    url: str
+    page: str
+    """Where it is published."""
+    top1: float
+    top5: float
+    arguments: dict[str, Any] = {}
+    """Of the constructor, over the network's own; what else it needs is the system's, see
+    ``zoo/origin.py``."""
+    cost: Cost | None = None
+    """If these arguments make it another one."""
+    test: dict[str, int] = {}
+    """By the config's keys, what its accuracies were measured with, other than 10 x 3 views of 256
+    pixels."""
+    sha256: str = ""
+    """First digits of its SHA-256, as far as they are published."""
+
+
+class Variant(NamedTuple):
+    """A published network."""
+
+    text: str
+    """What papers call it."""
+    depths: tuple[int, int]
+    """Of the ResNets of the slow and the fast pathway."""
+    alpha: int
+    """Fast frames per slow frame; no tensor tells."""
+    arguments: dict[str, Any]
+    """Further ones of ``SlowFast``."""
+    cost: Cost
+    weights: list[Weights]
+    """The first is the official one."""
+    num_frames: int = 32
+    """Frames of a clip, every second of a video at 30 per second."""
+    num_classes: int = 400
+    labels: str = "kinetics400"
+    """Class names, built in."""
+
+    @property
+    def about(self) -> str:
+        """What it is, in two sentences."""
+        return (
+            f"{self.text}: clips of {self.num_frames} frames, of which the slow pathway sees "
+            f"{self.num_frames // self.alpha}. {self.cost[0]:.1f} M parameters with "
+            f"{self.num_classes} classes."
+        )
+
+
+OPENMMLAB = (
+    "https://github.com/open-mmlab/mmaction2/blob/0.x/configs/recognition/slowfast/README.md"
+)
+_FAIR = "https://dl.fbaipublicfiles.com/"
+NO_NORM: dict[str, Any] = {"lateral_norm": False}
+AT_224 = {"test.short_side": 224, "test.crop_size": 224}
+"""As the configs of two files test."""
+
+
+def _paddlevideo(name: str, file: str, top1: float, top5: float, **rest: Any) -> Weights:
+    url = f"https://videotag.bj.bcebos.com/PaddleVideo/SlowFast/{file}.pdparams"
+    docs = "https://github.com/PaddlePaddle/PaddleVideo/blob/develop/docs/en/model_zoo"
+    return Weights(
+        f"paddlevideo/{name}", url, f"{docs}/recognition/slowfast.md", top1, top5, **rest
+    )
+
+
+def _pytorchvideo(name: str, top1: float, top5: float, is_on_hub: bool = True) -> Weights:
+    page = "https://github.com/facebookresearch/pytorchvideo/blob/main/docs/source/model_zoo.md"
+    if is_on_hub:
+        page = "https://pytorch.org/hub/facebookresearch_pytorchvideo_slowfast/"
+    url = f"{_FAIR}pytorchvideo/model_zoo/kinetics/{name}.pyth"
+    return Weights(f"pytorchvideo/{name}", url, page, top1, top5)
+
+
+def _pyslowfast(name: str, top1: float, top5: float, **rest: Any) -> Weights:
+    page = "https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md"
+    folder = "model_zoo/kinetics400"
+    if "stepwise" in name:
+        folder = "pyslowfast/model_zoo/multigrid/model_zoo/Kinetics"
+    url = f"{_FAIR}pyslowfast/{folder}/{name}.pkl"
+    return Weights(f"pyslowfast/{name}", url, page, top1, top5, **rest)
+
+
+def _mmaction2(name: str, file: str, top1: float, top5: float, **rest: Any) -> Weights:
+    """``file``: its name, with ``..`` for ``name``.
+
+    At its end are the first 8 digits of its SHA-256 (tools/deployment/publish_model.py). It lies in
+    a folder of the same name, less these digits and the date.
+    """
+    file = file.replace("..", name)
+    stem, _, sha256 = file.rpartition("-")
+    head, _, date = stem.rpartition("_")
+    folder = head if date.isdecimal() else stem
+    url = f"https://download.openmmlab.com/mmaction/recognition/slowfast/{folder}/{file}.pth"
+    return Weights(f"mmaction2/{name}", url, OPENMMLAB, top1, top5, sha256=sha256, **rest)
+
+
+VARIANTS = {
+    "slowfast_r50_4x16": Variant(
+        "SlowFast 4x16, R50", (50, 50), 8, {"fusion_kernel": 5}, (34.48, 36.10),
+        [
+            _paddlevideo("SlowFast", "SlowFast", 74.35, 91.33),
+            _pytorchvideo("SLOWFAST_4x16_R50", 75.34, 91.89, is_on_hub=False),
+            _pyslowfast("SLOWFAST_4x16_R50", 75.6, 92.0),
+            _mmaction2("slowfast_r50_256p_4x16x1_256e", ".._kinetics400_rgb_20200728-145f1097",
+                       74.75, 91.73, arguments=NO_NORM),
+            _mmaction2("slowfast_r50_video_4x16x1_256e", ".._kinetics400_rgb_20200826-f85b90c5",
+                       73.95, 91.50, arguments=NO_NORM),
+            _mmaction2("slowfast_r50_4x16x1_256e", ".._kinetics400_rgb_20210722-04e43ed4",
+                       76.0, 92.54, arguments=NO_NORM),
+            _mmaction2("slowfast_prebn_r50_4x16x1_256e", ".._kinetics400_rgb_20210722-bb725050",
+                       76.34, 92.67, arguments=NO_NORM),
+        ],
+    ),
+    "slowfast_r50": Variant(
+        "SlowFast 8x8, R50", (50, 50), 4, {"fusion_kernel": 7}, (34.57, 65.71),
+        [
+            _pytorchvideo("SLOWFAST_8x8_R50", 76.94, 92.69),
+            _paddlevideo("SlowFast_8x8", "SlowFast_8*8", 75.84, 92.33, test=AT_224),
+            _pyslowfast("SLOWFAST_8x8_R50", 77.0, 92.6),
+            _pyslowfast("SLOWFAST_8x8_R50_stepwise", 76.8, 92.7),
+            _pyslowfast("SLOWFAST_8x8_R50_stepwise_multigrid", 76.6, 92.7, test=AT_224),
+            _mmaction2("slowfast_r50_8x8x1_256e", ".._kinetics400_rgb_20200716-73547d2b",
+                       76.94, 92.8, arguments=NO_NORM),
+            _mmaction2("slowfast_r50_8x8x1_256e_steplr",
+                       "slowfast_r50_8x8x1_256e_kinetics400_rgb_steplr-43988bac", 76.34, 92.61),
+            _mmaction2("slowfast_multigrid_r50_8x8x1_358e", ".._kinetics400_rgb-f82bd304",
+                       76.07, 92.21),
+            _mmaction2("slowfast_prebn_r50_8x8x1_256e_steplr",
+                       "slowfast_prebn_r50_8x8x1_256e_kinetics400_rgb_steplr-28474e54",
+                       76.58, 92.85),
+        ],
+    ),
+    "slowfast_r101": Variant(
+        "SlowFast 8x8, R101", (101, 101), 4, {"fusion_kernel": 5}, (62.83, 125.91),
+        [
+            _pytorchvideo("SLOWFAST_8x8_R101", 77.90, 93.27),
+            _mmaction2("slowfast_r101_8x8x1_256e", ".._kinetics400_rgb_20210218-0dd54025",
+                       77.90, 93.51, arguments=NO_NORM | {"fusion_kernel": 7},
+                       cost=(62.91, 126.32)),
+        ],
+    ),
+    "slowfast_16x8_r101_50_50": Variant(
+        "SlowFast 16x8, R101 with temporal kernels in 6 of res4's 23 blocks", (101, 101), 4,
+        {"fusion_kernel": 5, "temporal_blocks": (3, 4, 6, 3)}, (53.77, 213.02),
+        [_pytorchvideo("SLOWFAST_16x8_R101_50_50", 78.70, 93.61, is_on_hub=False)],
+        num_frames=64,
+    ),
+    "slowfast_r101_r50_4x16": Variant(
+        "SlowFast 4x16, a slow R101 and a fast R50", (101, 50), 8,
+        NO_NORM | {"fusion_kernel": 5}, (62.38, 64.62),
+        [_mmaction2("slowfast_r101_r50_4x16x1_256e",
+                    "slowfast_r101_4x16x1_256e_kinetics400_rgb_20210218-d8b58813", 76.69, 93.07)],
+    ),
+    "slowfast_r152_r50_4x16": Variant(
+        "SlowFast 4x16, a slow R152 and a fast R50", (152, 50), 8,
+        NO_NORM | {"fusion_kernel": 5}, (84.84, 90.99),
+        [_mmaction2("slowfast_r152_r50_4x16x1_256e",
+                    "slowfast_r152_4x16x1_256e_kinetics400_rgb_20210122-bdeb6b87", 77.13, 93.20)],
+    ),
+    "slowfast_r50_16x8_sthv1": Variant(
+        "SlowFast 16x8, R50", (50, 50), 4, NO_NORM | {"fusion_kernel": 7}, (34.04, 131.42),
+        [_mmaction2("slowfast_r50_16x8x1_22e_sthv1", ".._rgb_20211202-aaaf9279", 49.67, 79.00,
+                    test={"test.num_clips": 1, "test.num_crops": 1})],
+        num_frames=64, num_classes=174, labels="sthv1",
+    ),
+}  # fmt: skip
+"""By the name of the constructor."""

@@ -1,0 +1,61 @@
+"""--summary: the network's stages and the schedule."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from slowfast.cli import main
+from slowfast.config import ModelConfig
+from slowfast.models import build_model
+
+
+def test_summary_of_the_default_config(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["--summary"]) == 0
+    printed, complaints = capsys.readouterr()
+    assert complaints == ""
+    rows = {line.split()[0]: line.split() for line in printed.splitlines() if line.strip()}
+    assert rows["s1"][1:3] == ["64x4x56x56,", "8x32x56x56"]
+    assert rows["s2_fuse"][1] == "320x4x56x56"
+    assert rows["s5"][1:3] == ["2048x4x7x7,", "256x32x7x7"]
+    assert "400 classes at 1 position(s)" in printed
+    assert rows["total"] == ["total", "34,480,216", "27.639", "G"]
+    parts = [rows[n] for n in ("head", "s1", "s2", "s3", "s4", "s5")]
+    parts += [rows[f"s{n}_fuse"] for n in range(1, 5)]
+    assert sum(int(row[-3].replace(",", "")) for row in parts) == 34_480_216
+    assert sum(float(row[-2]) for row in parts) == pytest.approx(27.639, abs=0.005)
+    assert "10 x 3 = 30 views" in printed
+    curve = [line.split()[-2:] for line in printed.splitlines() if "  epoch " in line]
+    assert curve == [
+        ["0.0", "0.010000"], ["34.0", "0.092757"], ["98.0", "0.050000"], ["195.0", "0.000006423"]
+    ]  # fmt: skip
+    picture = Path("output/SlowFast/learning_rate.png")
+    assert printed.endswith(f"learning rate, drawn: {picture}\n")
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None and drawn.shape[1] > 500
+    assert not list(Path().rglob("*.yaml"))[1:]
+
+
+def test_summary_follows_config_and_overrides(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--summary", "-c", "small.yaml", "-o", "model.num_classes=11"]
+    assert main.main([*flags, "optim.warmup_epochs=0", "optim.base_lr=0.25"]) == 0
+    printed = capsys.readouterr().out
+    model = ModelConfig(
+        num_classes=11, slow_depth=14, fast_depth=14, width=8, alpha=4, stem_kernel=3
+    )
+    parameters = build_model(model, 32).parameters()
+    count = sum(p.size for p in parameters if not p.stop_gradient)
+    assert f"{count:,}" in printed
+    assert "11 classes at 1 position(s)" in printed
+    assert "8x2x8x8, 1x8x8x8" in printed  # stems: 8 and 1 channels, a quarter of 32 pixels
+    assert [line.split()[-1] for line in printed.splitlines() if "first step" in line] == [
+        "0.250000"
+    ]
+
+
+@pytest.mark.parametrize("name", ["slow_only", "fast_only"])
+def test_summary_of_a_single_pathway(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["--summary", "-c", "small.yaml", "-o", f"model.name={name}"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{name}: 8 frames")
+    assert "fuse" not in printed

@@ -1,0 +1,45 @@
+"""The settings themselves: their defaults, and that each one says what it means."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from docs.config_page import meanings
+from slowfast.config import Config, load_config
+
+SECTIONS = [Config, *(type(getattr(Config(), field.name)) for field in dataclasses.fields(Config)
+                      if field.default is dataclasses.MISSING)]  # fmt: skip
+
+
+def test_the_defaults_are_the_recipe_of_slowfast_4x16() -> None:
+    cfg = load_config()
+    assert cfg == Config()
+    assert (cfg.model.alpha, cfg.data.num_frames, cfg.data.sampling_stride) == (8, 32, 2)
+    assert (cfg.data.min_short_side, cfg.data.max_short_side, cfg.data.crop_size) == (256, 320, 224)
+    assert (cfg.test.num_clips, cfg.test.num_crops, cfg.test.crop_size) == (10, 3, 256)
+    assert (cfg.optim.base_lr, cfg.optim.base_batch_size, cfg.train.epochs) == (0.1, 64, 196)
+    assert (cfg.optim.warmup_epochs, cfg.optim.warmup_start_lr) == (34, 0.01)
+    assert (cfg.optim.weight_decay, cfg.optim.bn_weight_decay) == (1e-4, 0)
+    assert (cfg.data.mean, cfg.data.std) == ((0.45,) * 3, (0.225,) * 3)
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_config().model.alpha = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_every_setting_has_a_default_of_its_type_and_says_what_it_means(section: type) -> None:
+    said = meanings(section)
+    for name, kind in typing.get_type_hints(section).items():
+        default = getattr(section(), name)
+        if dataclasses.is_dataclass(kind):
+            continue
+        assert said[name].endswith("."), name
+        if typing.get_origin(kind) is tuple:
+            assert all(type(x) is typing.get_args(kind)[0] for x in default), name
+        elif typing.get_origin(kind) is typing.Literal:
+            assert default in typing.get_args(kind), name
+        else:
+            assert type(default) is kind, name

@@ -1,0 +1,55 @@
+"""What is special about PyAV: what it decodes, and where it counts instead."""
+
+import wave
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.videos import numbered_picture, read_numbers, write_h264, write_numbered_video
+
+from slowfast.data.video import pyav
+from slowfast.data.video.reader import VideoError
+
+
+@pytest.mark.parametrize("held_bytes", [pyav.HELD_BYTES, 0])
+def test_what_frames_need_is_decoded_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: Counter[str], held_bytes: int
+) -> None:
+    """Also where the packets were too many to be kept from the first look at them."""
+    monkeypatch.setattr(pyav, "HELD_BYTES", held_bytes)
+    path = write_numbered_video(tmp_path / "a.mp4", 200, codec="h264", gop=10)
+    wanted = np.array([3, 63, 64, 190])
+    assert read_numbers(pyav.PyAVReader(str(path)).frames(wanted)) == wanted.tolist()
+    assert counts["decoded"] == 4 + 5 + 1  # from the keyframes 0, 60 and 190
+
+
+def test_frames_are_counted_where_a_container_says_no_times(
+    tmp_path: Path, counts: Counter[str]
+) -> None:
+    path = write_numbered_video(tmp_path / "a.avi", 100, codec="h264", gop=10)
+    assert read_numbers(pyav.PyAVReader(str(path)).frames(np.array([63]))) == [63]
+    assert counts["decoded"] >= 64
+
+
+def test_every_frame_passes_over_what_is_damaged(tmp_path: Path) -> None:
+    pictures = [numbered_picture(number) for number in range(60)]
+    path = write_h264(tmp_path / "a.mp4", pictures, gop=10)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 60] = b"\xff" * 60
+    path.write_bytes(content)
+    frames = list(pyav.PyAVReader(str(path)).every_frame())
+    assert 30 < len(frames) <= 60
+    times = [frame.time for frame in frames]
+    assert times == sorted(times) and times[0] == 0
+
+
+def test_what_is_no_video_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    with wave.open(str(tmp_path / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(8000))
+    for path in tmp_path.iterdir():
+        with pytest.raises(VideoError, match=f"{path}: not a video that PyAV can open"):
+            pyav.PyAVReader(str(path))

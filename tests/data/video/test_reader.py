@@ -1,0 +1,281 @@
+"""Of every decoder: the frames asked for are those returned, whatever the file holds or says."""
+
+import contextlib
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from support.videos import (
+    numbered_picture,
+    read_numbers,
+    write_frames,
+    write_h264,
+    write_mpeg4,
+    write_numbered_video,
+)
+
+from slowfast.data.lists import Sample
+from slowfast.data.video.open import open_video
+from slowfast.data.video.reader import Reader, Timeline, VideoError, require_file, stack
+
+NUM_FRAMES = 300
+NTSC = Fraction(30000, 1001)
+RATES = [pytest.param(fps, id=f"{float(fps):.5g}fps") for fps in (25, NTSC, 30)]
+
+pytestmark = pytest.mark.usefixtures("no_hang", "decoder")
+
+
+@pytest.fixture(params=["opencv", "pyav"])
+def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test of video files runs with each decoder."""
+    name: str = request.param
+    monkeypatch.setattr(sys.modules[__name__], "DECODER", name)
+    return name
+
+
+DECODER = "opencv"
+
+
+def reader(path: Path) -> Reader:
+    return open_video(Sample(str(path)), "img_{:05d}.jpg", 30.0, DECODER)
+
+
+def numbers(video: Reader, indices: Sequence[int] | NDArray[np.int64]) -> list[int]:
+    return read_numbers(video.frames(np.array(indices, np.int64)))
+
+
+def check_identity(open_again: Callable[[], Reader]) -> None:
+    """All frames; random subsets by one reader, so that it goes back and forth; first and last."""
+    assert numbers(open_again(), range(NUM_FRAMES)) == [*range(NUM_FRAMES)]
+    rng = np.random.default_rng(7)
+    video = open_again()
+    for size in (1, 5, 32, 150, 2, 64):
+        wanted = np.sort(rng.choice(NUM_FRAMES, size, replace=False))
+        assert numbers(video, wanted) == wanted.tolist()
+        assert numbers(open_again(), wanted) == wanted.tolist()
+    for index in (NUM_FRAMES - 1, 100, 99, 0, 0, NUM_FRAMES - 1):
+        assert numbers(video, [index]) == [index]
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("ending", [".mp4", ".avi"])
+def test_mpeg4_frames_are_those_asked_for(tmp_path: Path, ending: str, fps: Fraction) -> None:
+    path = write_numbered_video(tmp_path / f"video{ending}", NUM_FRAMES, fps)
+    assert reader(path).num_frames == NUM_FRAMES
+    assert reader(path).fps == pytest.approx(float(fps), abs=1e-3)
+    check_identity(lambda: reader(path))
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_h264_frames_are_those_asked_for(tmp_path: Path, ending: str, fps: Fraction) -> None:
+    path = tmp_path / f"video{ending}"
+    write_numbered_video(path, NUM_FRAMES, fps, "h264", b_frames=3, gop=250)
+    assert picture_types(path)[:9] == "IBBBPBBBP"
+    assert picture_types(path).count("I") == 2
+    assert reader(path).num_frames == NUM_FRAMES
+    assert reader(path).fps == pytest.approx(float(fps), abs=1e-3)
+    check_identity(lambda: reader(path))
+
+
+def picture_types(path: Path) -> str:
+    """The types of the file's frames in the order of showing: I, P or B each."""
+    import av
+
+    with av.open(str(path)) as container:
+        return "".join("?IPB"[int(frame.pict_type)] for frame in container.decode(video=0))
+
+
+def test_file_without_a_container_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "bare.h264"
+    write_numbered_video(path, 100, 25, "h264", b_frames=3, gop=250)
+    video = reader(path)
+    assert video.num_frames == 100
+    assert numbers(video, [0, 50, 99]) == [0, 50, 99]
+
+
+def check_padding(path: Path, least: int, most: int) -> None:
+    """The file holds the first frames only: the last of them stands for all that are missing."""
+    shown = numbers(reader(path), range(NUM_FRAMES))
+    held = len(set(shown))
+    assert least <= held <= most
+    assert shown == [*range(held), *[held - 1] * (NUM_FRAMES - held)]
+    video = reader(path)
+    assert numbers(video, [NUM_FRAMES - 2, NUM_FRAMES - 1]) == [held - 1] * 2
+    assert numbers(video, [10**6]) == [held - 1]
+    assert numbers(video, [3, held, 10**6]) == [3, held - 1, held - 1]
+
+
+def test_cut_off_avi_is_padded(tmp_path: Path) -> None:
+    path = write_numbered_video(tmp_path / "cut.avi", NUM_FRAMES)
+    cut_to(path, 0.6)
+    check_padding(path, 100, 250)
+
+
+def test_cut_off_mp4_with_its_index_first_is_padded(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    pictures = map(numbered_picture, range(NUM_FRAMES))
+    write_h264(path, pictures, b_frames=3, gop=250, movflags="faststart")
+    cut_to(path, 0.8)
+    assert reader(path).num_frames == NUM_FRAMES
+    check_padding(path, 100, 290)
+
+
+def test_frame_count_of_the_container_is_a_hint(tmp_path: Path) -> None:
+    path = write_numbered_video(tmp_path / "lies.avi", 200)
+    lie_about_length(path, NUM_FRAMES)
+    assert reader(path).num_frames == NUM_FRAMES
+    check_padding(path, 200, 200)
+    lie_about_length(path, 20)
+    assert numbers(reader(path), [0, 19]) == [0, 19]
+
+
+def cut_to(path: Path, share: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+
+
+def lie_about_length(path: Path, num_frames: int) -> None:
+    """Overwrites the AVI's frame counts: dwTotalFrames of avih, dwLength of strh."""
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, content.index(b"avih") + 8 + 16, num_frames)
+    struct.pack_into("<I", content, content.index(b"strh") + 8 + 32, num_frames)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "h264"])
+def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
+    tmp_path: Path, codec: Literal["mpeg4", "h264"]
+) -> None:
+    whole = write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
+    noise = np.random.default_rng(5).bytes(len(whole) // 50)
+    path = tmp_path / "damaged.avi"
+    read = 0
+    for start in range(0, len(whole), len(whole) // 20):
+        for content in (whole[:start], whole[:start] + noise + whole[start + len(noise) :]):
+            path.write_bytes(content)
+            with contextlib.suppress(VideoError):
+                assert reader(path).frames(np.arange(60)).shape == (60, 48, 64, 3)
+                read += 1
+    assert read >= 20
+
+
+RED = np.full((48, 64, 3), (255, 0, 0), np.uint8)
+
+
+def test_red_is_red(tmp_path: Path) -> None:
+    write_mpeg4(tmp_path / "red.mp4", [RED] * 5)
+    write_frames(tmp_path / "red", [RED] * 5)
+    for path in (tmp_path / "red.mp4", tmp_path / "red"):
+        pictures = reader(path).frames(np.arange(5))
+        assert pictures.dtype == np.uint8
+        np.testing.assert_allclose(pictures, np.stack([RED] * 5), atol=4)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (66, 50)], ids=["portrait", "sides-not-of-16"])
+def test_mpeg4_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = write_numbered_video(tmp_path / "video.mp4", 20, size=size)
+    assert reader(path).frames(np.arange(3)).shape == (3, size[1], size[0], 3)
+    assert numbers(reader(path), [0, 7, 19]) == [0, 7, 19]
+
+
+def test_odd_sizes(tmp_path: Path) -> None:
+    pictures = [numbered_picture(number, (65, 49)) for number in range(20)]
+    write_frames(tmp_path / "frames", pictures)
+    write_h264(tmp_path / "video.mp4", pictures, pixels="yuv444p")
+    for path in (tmp_path / "frames", tmp_path / "video.mp4"):
+        assert reader(path).frames(np.arange(3)).shape == (3, 49, 65, 3)
+        assert numbers(reader(path), [0, 7, 19]) == [0, 7, 19]
+
+
+def test_onward_goes_through_a_file_once_and_learns_its_end(tmp_path: Path) -> None:
+    path = write_numbered_video(tmp_path / "lies.avi", 50)
+    lie_about_length(path, NUM_FRAMES)
+    video = reader(path)
+    assert read_numbers(np.stack(video.onward(np.array([0, 7, 8])))) == [0, 7, 8]
+    assert read_numbers(np.stack(video.onward(np.array([20, 49])))) == [20, 49]
+    assert video.num_frames == NUM_FRAMES
+    assert video.onward(np.array([55, 60])) == []
+    assert video.num_frames == 50
+    video.close()
+
+
+def test_each_picture_is_changed_as_it_is_decoded(tmp_path: Path) -> None:
+    path = write_numbered_video(tmp_path / "a.mp4", 10)
+    shown = reader(path).frames(np.array([3, 9]), lambda picture: picture[::2, ::2])
+    assert shown.shape == (2, 24, 32, 3)
+    assert read_numbers(shown) == [3, 9]
+
+
+# ---------------------------------------------------------------------------- which packets
+
+
+def drawn(is_shown: Sequence[bool] | None = None) -> Timeline:
+    """The one drawn in reader.py, a frame every 40 ms."""
+    times = 40.0 * np.array([0, 2, 1, 3, 6, 4, 5])
+    keyframes = np.isin(np.arange(7), [0, 4])
+    return Timeline(times, keyframes, None if is_shown is None else np.array(is_shown))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needed", "positions"),
+    [
+        ([0], [0], [0]),
+        ([1], [0, 1, 2], [2]),
+        ([2, 3], [0, 1, 2, 3], [1, 3]),
+        ([4], [0, 1, 2, 3, 4, 5], [5]),  # stored after the keyframe 4, shown before it
+        ([6], [4], [4]),
+        ([0, 6], [0, 4], [0, 4]),
+        ([5, 6], [0, 1, 2, 3, 4, 5, 6], [4, 6]),
+    ],
+)
+def test_packets_that_frames_need(
+    wanted: list[int], needed: list[int], positions: list[int]
+) -> None:
+    all_needed, are_wanted = drawn().needed(np.array(wanted))
+    assert np.flatnonzero(all_needed).tolist() == needed
+    assert np.flatnonzero(are_wanted).tolist() == positions
+
+
+def test_frames_are_known_by_their_times() -> None:
+    timeline = drawn()
+    assert len(timeline) == 7 and timeline.is_exact
+    assert [timeline.number(time) for time in (0, 40, 240, 41, -1, 280)] == [0, 1, 6, -1, -1, -1]
+    assert timeline.number(41, tolerance=1) == timeline.number(39, tolerance=1) == 1
+    assert timeline.time(5) == 200
+    assert [timeline.keyframe_before(number) for number in (0, 3, 4, 5, 6)] == [0, 0, 0, 0, 6]
+    cut = drawn([False, True, True, True, True, True, True])  # by an edit list
+    assert len(cut) == 6 and cut.time(0) == 40 and cut.number(0) == -1
+
+
+def test_times_that_say_nothing() -> None:
+    no_packets, equal = np.zeros(0), np.array([0.0, 40.0, 40.0])
+    assert not Timeline(no_packets, no_packets > 0).is_exact
+    assert not Timeline(equal, equal == 0).is_exact
+
+
+def test_a_stack_is_whole_or_none() -> None:
+    pictures = [np.full((2, 3, 3), n, np.uint8) for n in range(4)]
+    whole = stack(pictures, 3)
+    assert whole is not None and whole[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert stack(pictures, 5) is None
+
+
+def test_a_file_must_be_there_and_hold_something(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    for content, reason in ((None, "No such file or directory"), (b"", "the file is empty")):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(VideoError, match=f"^{path}: {reason}"):
+            require_file(str(path))
+    path.write_bytes(b"x")
+    require_file(str(path))
+    (tmp_path / "x.tar").write_bytes(b"no tar")
+    with pytest.raises(VideoError, match="x.tar: not a whole, uncompressed tar file"):
+        require_file(f"{tmp_path}/x.tar/a.mp4")

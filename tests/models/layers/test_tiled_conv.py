@@ -1,0 +1,53 @@
+"""A square of outputs that shares a window is a convolution, with every size of square."""
+
+from typing import Any
+
+import paddle
+import paddle.nn.functional as F
+import pytest
+from paddle import Tensor
+from support.small_nets import random_clip
+
+from slowfast.models.layers.tiled_conv import TiledConv
+
+TOLERANCE = 2e-6
+"""Of the largest value: float32 sums in another order."""
+
+
+def outcome(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    """The output, and the gradients of the inputs that have one."""
+    wanted = [x for x in inputs if not x.stop_gradient]
+    return [y, *paddle.grad(y, wanted, random_clip(*y.shape))]
+
+
+# Shapes of weight and input with odd and very small sizes, and the stride.
+CASES = [
+    ((8, 3, 5, 7, 7), (1, 3, 5, 33, 46), 2),
+    ((8, 3, 3, 3, 3), (2, 3, 1, 7, 9), 2),
+    ((4, 6, 1, 3, 3), (2, 6, 3, 30, 29), 1),
+    ((6, 4, 1, 3, 3), (1, 4, 2, 1, 2), 2),
+]
+
+
+@pytest.mark.parametrize("tile", [1, 2, 3])
+@pytest.mark.parametrize(("weight_shape", "shape", "stride"), CASES)
+def test_it_is_conv3d(weight_shape: Any, shape: Any, stride: int, tile: int) -> None:
+    weight, x = random_clip(*weight_shape), random_clip(*shape)
+    padding = (weight_shape[2] // 2, weight_shape[3] // 2)
+    weight.stop_gradient = False
+    x.stop_gradient = weight_shape[2] > 1  # the input has a gradient only without taps along time
+    ours = TiledConv.apply(x, weight, tile, stride, padding)
+    strides, around = (1, stride, stride), (padding[0], padding[1], padding[1])
+    paddles = F.conv3d(x, weight, stride=strides, padding=around)
+    for mine, theirs in zip(outcome(ours, [weight, x]), outcome(paddles, [weight, x]), strict=True):
+        assert mine.shape == theirs.shape
+        assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())
+
+
+def test_a_weight_that_is_frozen_has_no_gradient() -> None:
+    weight, x = random_clip(4, 6, 1, 3, 3), random_clip(1, 6, 2, 8, 8)
+    x.stop_gradient = False
+    y = TiledConv.apply(x, weight, 2, 1, (0, 1))
+    expected = F.conv3d(x, weight, padding=(0, 1, 1))
+    (mine,), (theirs,) = outcome(y, [x])[1:], outcome(expected, [x])[1:]
+    assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())

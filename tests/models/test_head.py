@@ -1,0 +1,36 @@
+"""The classifier: windows, their averages, dropout."""
+
+import numpy as np
+import paddle
+import pytest
+from support.small_nets import random_clip
+
+from slowfast.models.head import Head
+
+
+def test_the_head_averages_windows_and_joins_slow_before_fast() -> None:
+    head = Head(3, 3, pool_size=2, dropout=0.5)
+    head.eval()
+    head.projection.weight.set_value(paddle.eye(3))
+    head.projection.bias.set_value(paddle.to_tensor([0.0, 0.0, 100.0]))
+    slow = random_clip(1, 2, 2, 2, 3)
+    fast = random_clip(1, 1, 8, 2, 3)
+    for position in (0, 1):
+        window = np.s_[0, :, :, :, position : position + 2]
+        means = [x.numpy()[window].mean(axis=(1, 2, 3)) for x in (slow, fast)]
+        expected = np.concatenate(means) + [0, 0, 100]
+        found = head([slow, fast]).numpy()[0, position]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_is_on_in_training_only() -> None:
+    paddle.seed(0)
+    head = Head(200, 2, pool_size=None, dropout=0.5)
+    pathways = [paddle.ones([1, 200, 2, 2, 2])]
+    head.projection.weight.set_value(paddle.ones([200, 2]))
+    head.train()
+    kept = {float(head(pathways)[0, 0, 0]) for _ in range(20)}
+    assert len(kept) > 5
+    assert all(100 < total < 300 for total in kept)  # 200 +- 14 where the kept count twice
+    head.eval()
+    assert float(head(pathways)[0, 0, 0]) == pytest.approx(200)

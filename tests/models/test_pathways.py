@@ -1,0 +1,50 @@
+"""Which frames the slow pathway sees; how clips are normalised."""
+
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+from support.small_nets import numbered_clip
+
+from slowfast.models.pathways import linspace_frames, normalize, slow_clip, strided_frames
+
+
+@pytest.mark.parametrize(
+    ("rule", "num_frames", "alpha", "frames"),
+    [
+        (linspace_frames, 32, 8, [0, 10, 20, 31]),
+        (linspace_frames, 32, 4, [0, 4, 8, 13, 17, 22, 26, 31]),
+        (linspace_frames, 16, 16, [0]),
+        (linspace_frames, 4, 1, [0, 1, 2, 3]),
+        (strided_frames, 32, 8, [0, 8, 16, 24]),
+        (strided_frames, 32, 4, [0, 4, 8, 12, 16, 20, 24, 28]),
+        (strided_frames, 16, 16, [0]),
+    ],
+)
+def test_the_slow_pathways_frames(
+    rule: Any, num_frames: int, alpha: int, frames: list[int]
+) -> None:
+    assert rule(num_frames, alpha) == frames
+
+
+def test_a_slow_clip_is_those_frames() -> None:
+    clip = slow_clip(numbered_clip(32, 2), 8, "linspace")
+    assert clip.shape == [1, 3, 4, 2, 2]
+    for place, frame in enumerate([0, 10, 20, 31]):
+        assert (clip[:, :, place].numpy() == frame).all()
+
+
+def test_a_clip_that_alpha_does_not_divide_is_refused() -> None:
+    with pytest.raises(ValueError, match="a clip of 30 frames is not divisible by alpha=8"):
+        slow_clip(numbered_clip(30), 8, "linspace")
+
+
+def test_normalised_clips() -> None:
+    """``(x / 255 - mean) / std`` of each colour, colours first."""
+    frames = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5, 3), np.uint8)
+    mean, std = [0.45, 0.4, 0.3], [0.225, 0.2, 0.5]
+    found = normalize(paddle.to_tensor(frames), mean, std)
+    assert (found.shape, found.dtype) == ([2, 3, 3, 4, 5], paddle.float32)
+    expected = ((frames / 255 - mean) / std).transpose(0, 4, 1, 2, 3)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-6)

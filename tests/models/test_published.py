@@ -1,0 +1,98 @@
+"""The table of published networks: what it says of a network is what the network has."""
+
+import inspect
+from typing import Any
+
+import paddle
+import pytest
+
+import slowfast.models
+from slowfast.config import load_config
+from slowfast.models import SlowFast
+from slowfast.models.cost import count_parameters, summarize
+from slowfast.models.published import OPENMMLAB, VARIANTS, Variant, Weights
+
+# Constructor, its arguments, trainable parameters, 1e9 multiply-adds at 224.
+NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
+    ("slowfast_r50_4x16", {}, 34_480_216, 27.639),
+    ("slowfast_r50_4x16", dict(lateral_norm=False), 34_479_288, 27.639),
+    ("slowfast_r50", {}, 34_566_488, 50.309),
+    ("slowfast_r50", dict(lateral_norm=False), 34_565_560, 50.309),
+    ("slowfast_r101", {}, 62_826_968, 96.397),
+    ("slowfast_r101", dict(fusion_kernel=7, lateral_norm=False), 62_912_312, 96.711),
+    ("slowfast_16x8_r101_50_50", {}, 53_774_808, 163.095),
+    ("slowfast_r101_r50_4x16", {}, 62_384_312, 49.475),
+    ("slowfast_r152_r50_4x16", {}, 84_843_704, 69.668),
+    ("slowfast_r50_16x8_sthv1", {}, 34_044_630, 100.616),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "params", "gmacs"), NETWORKS)
+def test_parameters_and_multiply_adds_of_every_network(
+    name: str, given: dict[str, Any], params: int, gmacs: float
+) -> None:
+    variant = VARIANTS[name]
+    files = [weights for weights in variant.weights if weights.arguments == given]
+    assert files
+    with paddle.LazyGuard():  # of which the shapes alone are needed
+        net = getattr(slowfast.models, name)(**given)
+    assert count_parameters(net) == params
+    at_256 = gmacs * (256 / 224) ** 2  # the sides of all feature maps are 32nds of both
+    for weights in files:
+        millions, giga = weights.cost or variant.cost
+        assert millions == round(params / 1e6, 2)
+        assert giga == pytest.approx(at_256, rel=5e-4)
+    if given == {"lateral_norm": False}:  # it has no multiply-adds
+        return
+    rows = summarize(net, (1, 3, variant.num_frames, 256, 256))
+    assert sum(row.params for row in rows) == params
+    assert sum(row.macs for row in rows) / 1e9 == pytest.approx(at_256, rel=5e-4)
+    assert rows[-1].shapes == [[1, 4, variant.num_classes]]  # 2 x 2 positions
+
+
+def test_no_network_is_without_a_row_above() -> None:
+    used = [
+        (name, weights.arguments)
+        for name, variant in VARIANTS.items()
+        for weights in variant.weights
+    ]
+    counted = [(name, given) for name, given, *_ in NETWORKS]
+    assert all(row in counted for row in used)
+    assert all(row in used for row in counted)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_network_is_called_what_it_is(name: str) -> None:
+    variant = VARIANTS[name]
+    slow = variant.num_frames // variant.alpha
+    assert variant.text.startswith(f"SlowFast {slow}x{2 * variant.alpha}, ")
+    assert variant.about.startswith(
+        f"{variant.text}: clips of {variant.num_frames} frames, of which the slow pathway sees "
+        f"{slow}. {variant.cost[0]:.1f} M parameters with {variant.num_classes} classes."
+    )
+    assert all(f"r{depth}" in name for depth in variant.depths)
+    assert set(variant.arguments) <= set(inspect.signature(SlowFast).parameters)
+
+
+FILES = [(variant, weights) for variant in VARIANTS.values() for weights in variant.weights]
+
+
+@pytest.mark.parametrize(("variant", "weights"), FILES, ids=[file.name for _, file in FILES])
+def test_a_file_is_where_and_what_its_name_says(variant: Variant, weights: Weights) -> None:
+    name = weights.name
+    system = name.partition("/")[0]
+    ends = {"paddlevideo": ".pdparams", "pytorchvideo": ".pyth", "pyslowfast": ".pkl",
+            "mmaction2": f"-{weights.sha256}.pth"}  # fmt: skip
+    assert weights.url.endswith(ends[system])
+    assert weights.url.startswith("https://") and weights.page.startswith("https://")
+    assert (weights.page == OPENMMLAB) == (system == "mmaction2") == (len(weights.sha256) == 8)
+    assert set(weights.arguments) <= set(inspect.signature(SlowFast).parameters)
+    assert 40 < weights.top1 < weights.top5 < 100
+    assert load_config(None, [f"{key}={value}" for key, value in weights.test.items()])
+    if name != "paddlevideo/SlowFast":
+        assert f"{variant.num_frames // variant.alpha}x{variant.alpha * 2}" in name
+
+
+def test_no_name_and_no_url_stands_twice() -> None:
+    names, urls = {file.name for _, file in FILES}, {file.url for _, file in FILES}
+    assert len(names) == len(urls) == len(FILES) == 22

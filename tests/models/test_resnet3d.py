@@ -1,0 +1,59 @@
+"""The blocks that both pathways are made of, against their definition."""
+
+import math
+
+import numpy as np
+import paddle.nn.functional as F
+from support.small_nets import random_clip, small, temporal_kernels, wake_up
+
+
+def test_a_block_step_by_step() -> None:
+    """Against the definition; fresh batch norm only divides by ``sqrt(1 + eps)``."""
+    net = small()
+    wake_up(net)
+    net.eval()
+    block = net.s4.pathway1_res0
+    channels = block.branch1.weight.shape[1]
+    x = random_clip(1, channels, 4, 6, 8)
+    a, b, c, shortcut = (
+        layer.weight for layer in (block.branch2.a, block.branch2.b, block.branch2.c, block.branch1)
+    )
+    assert [w.shape[2:] for w in (a, b, c, shortcut)] == [
+        [3, 1, 1],
+        [1, 3, 3],
+        [1, 1, 1],
+        [1, 1, 1],
+    ]
+    norm = 1 / math.sqrt(1 + 1e-5)
+    y = F.relu(norm * F.conv3d(x, a, padding=(1, 0, 0)))
+    y = F.relu(norm * F.conv3d(y, b, stride=(1, 2, 2), padding=(0, 1, 1)))
+    y = 0.5 * norm * F.conv3d(y, c)
+    expected = F.relu(y + norm * F.conv3d(x, shortcut, stride=(1, 2, 2)))
+    assert expected.shape == [1, 2 * channels, 4, 3, 4]
+    np.testing.assert_allclose(block(x).numpy(), expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_blocks_start_as_the_identity() -> None:
+    """At first a block passes its projected input on, whatever the residual branch computes."""
+    net = small()
+    net.eval()
+    block = net.s3.pathway0_res0
+    x = F.relu(random_clip(1, net.s3.pathway0_res0.branch1.weight.shape[1], 2, 8, 8))
+    expected = F.relu(block.branch1_bn(block.branch1(x)))
+    np.testing.assert_array_equal(block(x).numpy(), expected.numpy())
+
+
+def test_temporal_kernels_of_each_stage() -> None:
+    net = small(slow_depth=26, fast_depth=26)
+    assert [temporal_kernels(net, n, 0) for n in (2, 3, 4, 5)] == [[1, 1], [1, 1], [3, 3], [3, 3]]
+    assert [temporal_kernels(net, n, 1) for n in (2, 3, 4, 5)] == [[3, 3]] * 4
+    assert net.s1.pathway0_stem.conv.weight.shape[2:] == [1, 7, 7]
+    assert net.s1.pathway1_stem.conv.weight.shape[2:] == [5, 7, 7]
+    limited = small(slow_depth=26, fast_depth=26, temporal_blocks=(2, 0, 1, 2), stem_kernel=3)
+    assert [temporal_kernels(limited, n, 0) for n in (2, 3, 4, 5)] == [
+        [1, 1], [1, 1], [3, 1], [3, 3]
+    ]  # fmt: skip
+    assert [temporal_kernels(limited, n, 1) for n in (2, 3, 4, 5)] == [
+        [3, 3], [1, 1], [3, 1], [3, 3]
+    ]  # fmt: skip
+    assert limited.s1.pathway1_stem.conv.weight.shape[2:] == [5, 3, 3]

@@ -1,0 +1,75 @@
+"""Constructors of the published networks, and networks from a config."""
+
+import inspect
+import pickle
+
+import paddle
+import pytest
+from support.small_nets import small, temporal_kernels
+
+import slowfast.models
+from slowfast.config import DEPTHS, ModelConfig
+from slowfast.models import SlowFast, build_model, slowfast_r50_4x16
+from slowfast.models.published import VARIANTS
+from slowfast.models.variants import CONSTRUCTORS
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_published_network_is_a_function_of_the_package(name: str) -> None:
+    function = getattr(slowfast.models, name)
+    assert inspect.isfunction(function)
+    assert (function.__name__, function.__module__) == (name, "slowfast.models")
+    assert function.__doc__ == VARIANTS[name].about
+    signature = inspect.signature(function)
+    assert [*signature.parameters] == ["num_classes", "given"]
+    assert signature.parameters["num_classes"].default == VARIANTS[name].num_classes
+    assert pickle.loads(pickle.dumps(function)) is function is CONSTRUCTORS[name]
+    assert name in slowfast.models.__all__
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(AttributeError, match="'slowfast.models' has no attribute 'slowfast_r51'"):
+        getattr(slowfast.models, "slowfast_r51")  # noqa: B009 - mypy knows the others' names alone
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_network_has_what_its_row_says(name: str) -> None:
+    variant = VARIANTS[name]
+    with paddle.LazyGuard():
+        net = CONSTRUCTORS[name](num_classes=11)
+    blocks = variant.arguments.get("temporal_blocks")
+    for pathway, depth in enumerate(variant.depths):
+        kernels = [temporal_kernels(net, n, pathway) for n in (2, 3, 4, 5)]
+        assert tuple(map(len, kernels)) == DEPTHS[depth]
+        assert [found.count(3) for found in kernels[2:]] == [*(blocks or DEPTHS[depth])[2:]]
+    assert net.alpha == variant.alpha == net.s1_fuse.conv_f2s._stride[0]
+    assert net.s4_fuse.conv_f2s.weight.shape[2] == variant.arguments["fusion_kernel"]
+    assert (net.s1_fuse.bn is None) == ("lateral_norm" in variant.arguments)
+    assert net.head.projection.weight.shape == [2304, 11]
+
+
+def test_constructors_take_other_settings() -> None:
+    with paddle.LazyGuard():
+        net = slowfast_r50_4x16(slow_frames="strided", pool_size=None, fusion_kernel=7)
+    assert (net.slow_frames, net.head.pool_size) == ("strided", None)
+    assert net.s4_fuse.conv_f2s.weight.shape[2] == 7
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_config_of_each_depth_builds_that_many_blocks(depth: int) -> None:
+    net = small(slow_depth=depth, fast_depth=14, width=8)
+    found = [len(temporal_kernels(net, n, 0)) for n in (2, 3, 4, 5)]
+    assert tuple(found) == DEPTHS[depth]
+    assert [len(temporal_kernels(net, n, 1)) for n in (2, 3, 4, 5)] == [1, 1, 1, 1]
+
+
+def test_the_config_of_the_recipe_is_slowfast_r50_4x16() -> None:
+    with paddle.LazyGuard():
+        net, r50 = build_model(ModelConfig(), train_crop=224), slowfast_r50_4x16()
+    assert isinstance(net, SlowFast)
+    assert {n: x.shape for n, x in net.state_dict().items()} == {
+        n: x.shape for n, x in r50.state_dict().items()
+    }
+    assert (net.alpha, net.slow_frames) == (r50.alpha, r50.slow_frames) == (8, "linspace")
+    assert net.head.pool_size == r50.head.pool_size == 7
+    assert net.head.dropout.p == r50.head.dropout.p == 0.5

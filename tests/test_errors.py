@@ -1,0 +1,34 @@
+"""What a user is told of an error."""
+
+import pytest
+
+from slowfast.config import ConfigError
+from slowfast.data.lists import ListError
+from slowfast.data.video.reader import VideoError
+from slowfast.distributed import DeviceError
+from slowfast.errors import UserError, error_line
+from slowfast.files import FolderError
+from slowfast.train.checkpoint import NonFiniteError
+from slowfast.weights.damage import WeightsError
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UserError("a.list: no label"), "error: a.list: no label"),
+        (OSError(28, "No space left on device", "out/höhe"),
+         "error: out/höhe: No space left on device"),
+        (OSError(5, "Input/output error"), "error: [Errno 5] Input/output error"),
+        (OSError("something else"), "error: something else"),
+    ],
+)  # fmt: skip
+def test_an_error_is_one_line(error: Exception, line: str) -> None:
+    assert error_line(error) == line
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ConfigError, DeviceError, FolderError, ListError, NonFiniteError, VideoError, WeightsError],
+)
+def test_what_a_user_can_mend_has_one_base(kind: type[Exception]) -> None:
+    assert issubclass(kind, UserError)

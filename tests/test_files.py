@@ -1,0 +1,127 @@
+"""Files that are whole or not there; folders and files with one writer, in real processes."""
+
+import contextlib
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.tiny_run import environment
+
+from slowfast.files import FolderError, atomic, locked, sole_writer, write_lines, write_whole
+
+OTHER = """
+import sys
+from pathlib import Path
+from slowfast.files import locked
+with locked(Path(sys.argv[1]), "busy", wait=True):
+    print("has it", flush=True)
+    input()
+"""
+
+pytestmark = pytest.mark.usefixtures("no_hang")
+
+
+@contextlib.contextmanager
+def another(path: Path, says: str = "has it") -> Iterator["subprocess.Popen[str]"]:
+    """Another process, which locks ``path``; it lets go at the end of its input."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER, str(path)],
+        env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout and process.stdout.readline() == f"{says}\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_appears_once_it_is_whole(
+    tmp_path: Path, durable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the disk if it is to be durable; its folder is made."""
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    path = tmp_path / "new" / "a.txt"
+    with atomic(path, durable=durable) as file:
+        file.write(b"whole")
+        assert not path.exists()
+        assert not synced
+    assert path.read_bytes() == b"whole"
+    assert len(synced) == durable
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_what_was_there_stays_if_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_whole(path, "höhe")
+    with pytest.raises(ValueError, match="midway"), atomic(path) as file:
+        file.write(b"half")
+        raise ValueError("midway")
+    assert path.read_text(encoding="utf-8") == "höhe"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError, match="No space") as caught, atomic(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    with pytest.raises(FileNotFoundError) as missing, atomic(path):
+        open(tmp_path / "other.txt").close()
+    assert missing.value.filename == str(tmp_path / "other.txt")  # it is about another file
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as under:
+        write_whole(tmp_path / "file" / "a.txt", "")
+    assert str(tmp_path / "file") in str(under.value.filename)
+
+
+def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "rows.jsonl"
+    with another(path) as other:
+        with pytest.raises(FolderError, match="^it is in use$"), locked(path, "it is in use"):
+            pass
+        other.communicate("\n")
+        with locked(path, "it is in use") as file:
+            file.write(b"ours")
+    with locked(path, "it is in use") as file:
+        file.write(b", again")
+    assert path.read_bytes() == b"ours, again"
+
+
+def test_the_lock_of_a_process_that_is_killed_is_free(tmp_path: Path) -> None:
+    with another(tmp_path / ".lock") as other:
+        other.kill()
+        other.wait()
+        with sole_writer(tmp_path, "training"):
+            pass
+
+
+def test_a_second_process_can_wait_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.part"
+    with another(path) as first, another(path, says="busy") as second:
+        first.communicate("\n")
+        assert second.communicate("\n")[0] == "has it\n"
+        assert second.returncode == 0
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    with another(tmp_path / "out" / ".lock"):
+        message = f"^another run is training into {tmp_path / 'out'}$"
+        with pytest.raises(FolderError, match=message), sole_writer(tmp_path / "out", "training"):
+            pass
+    with sole_writer(tmp_path / "other", "training"):
+        assert (tmp_path / "other" / ".lock").exists()
+
+
+def test_without_lines_the_file_of_an_earlier_run_goes(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "missing.txt"
+    write_lines(path, ["höhe", "b c"])
+    assert path.read_text(encoding="utf-8") == "höhe\nb c\n"
+    write_lines(path, [])
+    write_lines(path, [])
+    assert not path.exists()

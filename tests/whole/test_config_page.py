@@ -1,0 +1,77 @@
+"""docs/config.md is what the schema says."""
+
+import dataclasses
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from support.paths import REPOSITORY
+
+from docs.config_page import page
+from slowfast.config import Config, load_config
+
+HOW = "python -m docs.config_page > docs/config.md"
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells of each setting, by its key."""
+    lines = [line for line in page().splitlines() if line.startswith("| `")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0].strip("`"): row for row in cells}
+
+
+def settings(section: Any, prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in vars(section).items():
+        nested = dataclasses.is_dataclass(value)
+        found |= settings(value, f"{name}.") if nested else {f"{prefix}{name}": value}
+    return found
+
+
+def test_the_page_in_docs_is_up_to_date() -> None:
+    stored = (REPOSITORY / "docs" / "config.md").read_text(encoding="utf-8")
+    assert stored == page(), f"make it anew: {HOW}"
+
+
+def test_the_command_on_the_page_prints_it() -> None:
+    assert HOW in page()
+    command = [sys.executable, *HOW.split(" > ")[0].split()[1:]]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == page()
+
+
+def test_every_setting_has_a_row_with_its_default() -> None:
+    found = rows()
+    assert found.keys() == settings(Config()).keys()
+    for key, value in settings(Config()).items():
+        default = found[key][2].strip("`")
+        cfg: Any = load_config(None, [f"{key}={yaml.safe_load(default)}"])
+        for part in key.split("."):
+            cfg = getattr(cfg, part)
+        assert cfg == pytest.approx(value, abs=1e-5) if isinstance(value, tuple) else cfg == value
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "allowed"),
+    [
+        ("train.batch_size", "whole number", "1 to 1,000,000"),
+        ("train.ema", "number", "0 or more; below 1"),
+        ("model.name", "choice", "`slowfast`, `slow_only`, `fast_only`"),
+        ("data.std", "list of numbers", "3 numbers; each above 0"),
+        ("data.crop_area", "list of numbers",
+         "2 rising numbers, or none; each above 0 and 0 to 1"),
+        ("train.freeze", "list of names", "any of stem, res2, res3, res4, res5"),
+        ("optim.nesterov", "true or false", ""),
+        ("data.root", "text", ""),
+    ],
+)  # fmt: skip
+def test_the_type_and_the_range_of_a_setting(key: str, kind: str, allowed: str) -> None:
+    row = rows()[key]
+    assert (row[1], row[3]) == (kind, allowed)
+
+
+def test_all_rows_have_five_cells_in_one_line() -> None:
+    assert {len(row) for row in rows().values()} == {5}
+    assert all(row[4].endswith(".") for row in rows().values())

@@ -1,0 +1,187 @@
+"""Another system's file becomes ours with its config, and scores as at home."""
+
+import logging
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from support import torch_bytes as tb
+from support.checkpoints import shapes_of, tiny
+from support.foreign_files import CONFIG_OF_MMACTION2, converted, tensors, write_torch
+from support.foreign_names import (
+    caffe2,
+    mmaction2,
+    older_paddle,
+    paddlevideo,
+    pyslowfast,
+    pytorchvideo,
+)
+from support.videos import numbered_picture, write_mpeg4
+
+from slowfast.cli import main as command
+from slowfast.config import Config, dump_changes, load_config
+from slowfast.data.lists import ListError
+from slowfast.evaluate.scores import read_scores
+from slowfast.weights.damage import WeightsError
+from slowfast.weights.load import read_weights
+from slowfast.zoo.architecture import Settings
+from slowfast.zoo.catalogue import CATALOGUE
+from slowfast.zoo.convert import convert
+from slowfast.zoo.download import cached_path
+
+ASKED: Settings = {"model.alpha": 4, "data.num_frames": 8}
+
+
+def run(
+    src: str, dst: str = "new.pdparams", given: Settings | None = None, *, force: bool = False
+) -> list[str]:
+    """The lines; alpha and the number of frames are said."""
+    return convert(src, Path(dst), ASKED | (given or {}), force=force)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs in ``tmp_path``, and leaves logging as it was."""
+    monkeypatch.chdir(tmp_path)
+    logger = logging.getLogger("slowfast")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
+
+
+WRITERS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "PaddleVideo": (
+        "PaddleVideo's", lambda: pickle.dumps(paddlevideo(tensors()), 2)
+    ),
+    "older Paddle": (
+        "PaddleVideo's", lambda: pickle.dumps(older_paddle(tensors()), 2)
+    ),
+    "PySlowFast": (
+        "PySlowFast's",
+        lambda: tb.save(pyslowfast(tensors()), legacy=False, inside="model_state"),
+    ),
+    "PySlowFast, legacy": (
+        "PySlowFast's",
+        lambda: tb.save(pyslowfast(tensors()), legacy=True, inside="model_state"),
+    ),
+    "PyTorchVideo, safetensors": (
+        "PyTorchVideo's", lambda: safetensors.numpy.save(pytorchvideo(tensors()))
+    ),
+    "mmaction2": (
+        "mmaction2's", lambda: tb.save(mmaction2(tensors()), legacy=False, inside="state_dict")
+    ),
+    "caffe2": (
+        "PySlowFast (caffe2)'s", lambda: pickle.dumps({"blobs": caffe2(tensors())}, 2)
+    ),
+    "ours": ("", lambda: pickle.dumps(tensors(), 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", WRITERS)
+def test_every_system_is_converted(system: str) -> None:
+    origin, write = WRITERS[system]
+    Path("a.weights").write_bytes(write())
+    *_, loaded, written, _ = run("a.weights", "sub/new.pdparams")
+    count = len(tensors())
+    expected = f"{count} of {count} tensors loaded from a.weights"
+    assert loaded.startswith(f"{expected} ({origin}") if origin else loaded == expected
+    assert written == "written: sub/new.pdparams, sub/new.yaml"
+    cfg = converted("sub/new.pdparams")
+    assert (cfg.model.alpha, cfg.data.num_frames, cfg.model.width) == (4, 8, 8)
+    assert (cfg.test.protocol, cfg.model.slow_frames) == {
+        "mmaction2": ("mmaction2", "strided"),
+        "PyTorchVideo, safetensors": ("pytorchvideo", "linspace"),
+    }.get(system, ("pyslowfast", "linspace"))
+    assert {path.name for path in Path("sub").iterdir()} == {"new.pdparams", "new.yaml"}
+
+
+def test_the_converted_weights_score_as_the_foreign_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    for name, first in (("a", 0), ("b", 900)):
+        pictures = [numbered_picture(first + 7 * i, (64, 40)) for i in range(12)]
+        write_mpeg4(Path(f"{name}.mp4"), pictures)
+    Path("val.list").write_text("a.mp4 1\nb.mp4 3\n", encoding="utf-8")
+    write_torch("a.pth", inside="state_dict", config=CONFIG_OF_MMACTION2)
+    convert("a.pth", Path("new.pdparams"), {}, force=False)
+    here = ["-o", "data.root=.", "data.test_list=val.list", "data.num_workers=0"]
+    assert command.main(["--test", "-w", "new.pdparams", "--out", "new.npz", *here]) == 0
+    Path("by_hand.yaml").write_text(
+        "model: {slow_depth: 14, fast_depth: 14, width: 8, num_classes: 5, alpha: 4, lateral_norm: "
+        "false, slow_frames: strided, head_pooling: global}\n"
+        "data: {num_frames: 8, sampling_stride: 1, mean: [0.485, 0.456, 0.406], "
+        "std: [0.229, 0.224, 0.225]}\n"
+        "test: {num_clips: 2, short_side: 36, crop_size: 36, protocol: mmaction2}\n",
+        encoding="utf-8",
+    )
+    by_hand = ["--test", "-c", "by_hand.yaml", "-w", "a.pth", "--out", "direct.npz", *here]
+    assert command.main(by_hand) == 0
+    new, direct = (read_scores(Path(f"{name}.npz")).scores for name in ("new", "direct"))
+    assert new.shape == (2, 6, 5)
+    np.testing.assert_array_equal(new, direct)
+    assert np.abs(new[0] - new[1]).max() > 1e-3
+
+
+def test_labels_belong_to_the_config() -> None:
+    write_torch("a.pyth")
+    names = {"data.labels": "names.txt"}
+    Path("names.txt").write_text("a\nb\nc\nd\ne\n", encoding="utf-8")
+    run("a.pyth", given=names)
+    assert converted().data.labels == "names.txt"
+    Path("names.txt").write_text("a\nb\n", encoding="utf-8")
+    with pytest.raises(ListError, match="^names.txt: 2 class names for model.num_classes=5$"):
+        run("a.pyth", "other.pdparams", names)
+    with pytest.raises(ListError, match="^data.labels=nowhere.txt: there is no "):
+        run("a.pyth", "other.pdparams", {"data.labels": "nowhere.txt"})
+    assert not Path("other.pdparams").exists()
+
+
+def test_what_is_there_is_overwritten_only_by_force() -> None:
+    write_torch("a.pyth")
+    run("a.pyth")
+    with pytest.raises(WeightsError, match="^new.pdparams is there already: name another file, or"):
+        run("a.pyth", given={"model.alpha": 2})
+    assert converted().model.alpha == 4
+    run("a.pyth", force=True, given={"model.alpha": 2})
+    assert converted().model.alpha == 2
+
+
+def test_a_converted_file_is_read_as_ours() -> None:
+    write_torch("a.pyth")
+    run("a.pyth")
+    assert {*read_weights("new.pdparams")} == {*tensors()}
+
+
+def test_published_weights_are_converted_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no tensor tells is known of them; what the user says wins."""
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path / "cache"))
+    name = "paddlevideo/SlowFast_8x8"
+    url = CATALOGUE[name].weights.url
+    cached = cached_path(url)
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(pickle.dumps(paddlevideo(shapes_of(tiny(num_classes=400))), 4))
+    path = Path("k400.pdparams")
+    assert "PaddleVideo" in convert(name, path, {}, force=False)[0]
+    cfg = load_config(path.with_suffix(".yaml"))
+    assert (cfg.model.alpha, cfg.data.num_frames, cfg.model.width) == (4, 32, 8)
+    assert cfg.data.labels == "kinetics400"
+    assert (cfg.test.short_side, cfg.test.crop_size) == (224, 224)
+    convert(url, path, {"model.alpha": 2}, force=True)
+    assert load_config(path.with_suffix(".yaml")).model.alpha == 2
+    with pytest.raises(WeightsError, match="did you mean paddlevideo/SlowFast_8x8?"):
+        convert("paddlevideo/SlowFast_9x9", path, {}, force=True)
+
+
+def test_what_differs_from_the_defaults_is_written() -> None:
+    write_torch("a.pth", inside="state_dict", config=CONFIG_OF_MMACTION2)
+    convert("a.pth", Path("new.pdparams"), {}, force=False)
+    text = Path("new.yaml").read_text(encoding="utf-8")
+    assert "width: 8" in text
+    assert "dropout" not in text
+    assert dump_changes(Config()) == "{}\n"
+    Path("b.yaml").write_text("# nothing\n{}\n", encoding="utf-8")
+    assert load_config(Path("b.yaml")) == Config()

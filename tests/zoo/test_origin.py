@@ -1,0 +1,147 @@
+"""Each system's own preprocessing and test, and what only the user can know."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.checkpoints import ALPHA_AND_FRAMES, checkpoint, home_of, shapes_of, tiny
+from support.foreign_names import (
+    caffe2,
+    mmaction2,
+    older_paddle,
+    paddlevideo,
+    pyslowfast,
+    pytorchvideo,
+    pytorchvideo_trained,
+)
+
+from slowfast.config import ConfigError, ModelConfig, config_of
+from slowfast.models.published import VARIANTS
+from slowfast.weights.damage import WeightsError
+from slowfast.weights.load import Checkpoint
+from slowfast.weights.names import translate
+from slowfast.zoo.architecture import Settings, model_settings
+from slowfast.zoo.origin import home_config, home_settings, published_like
+
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+
+@pytest.mark.parametrize(
+    ("system", "differs"),
+    [
+        (paddlevideo, {}),
+        (older_paddle, {}),
+        (pyslowfast, {}),
+        (caffe2, {}),
+        (pytorchvideo, {"model": {"average_positions": "score"},
+                        "test": {"protocol": "pytorchvideo"}}),
+        (pytorchvideo_trained, {"test": {"protocol": "pytorchvideo"}}),
+        (mmaction2, {"model": {"slow_frames": "strided", "head_pooling": "global"},
+                     "data": IMAGENET, "test": {"protocol": "mmaction2"}}),
+    ],
+)  # fmt: skip
+def test_each_systems_habits(system: Any, differs: dict[str, Any]) -> None:
+    model = tiny(alpha=4)
+    home = home_settings(checkpoint(system(shapes_of(model))), ALPHA_AND_FRAMES)
+    of_tiny = {"alpha": 4, "slow_depth": 14, "fast_depth": 14, "width": 8, "num_classes": 3}
+    expected = {**differs, "model": of_tiny | differs.get("model", {})}
+    assert config_of(home.settings) == config_of(expected)
+    assert (home.notes, home.embedded) == ([], {})
+
+
+def test_what_lightning_has_trained_is_pytorchvideos_own() -> None:
+    """It calls tensors as PySlowFast does, which averages probabilities."""
+    state = pytorchvideo_trained(shapes_of(tiny(alpha=4)))
+    content = {"state_dict": state, "pytorch-lightning_version": "1.9.0"}
+    home = home_settings(Checkpoint(Path("a"), content, translate(state)), ALPHA_AND_FRAMES)
+    assert home.settings["model.average_positions"] == "score"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "it does not tell its --alpha and --num_frames: name them; published ones like it: "
+             "--alpha 8 --num_frames 32 (slowfast_r50_4x16)"),
+        ({"model.alpha": 8}, "it does not tell its --num_frames: name them; "),
+        ({"data.num_frames": 32}, "it does not tell its --alpha: name them; "),
+    ],
+)  # fmt: skip
+def test_alpha_and_frames_are_asked_for(given: Settings, message: str) -> None:
+    tensors = shapes_of(ModelConfig(width=8))
+    with pytest.raises(WeightsError) as caught:
+        home_settings(checkpoint(pyslowfast(tensors)), given)
+    assert str(caught.value).startswith(message)
+
+
+def like(name: str, **given: Any) -> ModelConfig:
+    """The network of a constructor, of few channels."""
+    variant = VARIANTS[name]
+    slow, fast = variant.depths
+    arguments = {
+        "slow_depth": slow,
+        "fast_depth": fast,
+        "width": 8,
+        "beta_inv": 4,
+        "num_classes": 3,
+    }
+    return ModelConfig(**arguments | variant.arguments | given)
+
+
+NETWORKS = {
+    (name, *weights.arguments.items()): (name, weights.arguments)
+    for name, variant in VARIANTS.items()
+    for weights in variant.weights
+}
+
+
+@pytest.mark.parametrize(("name", "given"), NETWORKS.values())
+def test_the_published_networks_are_told_where_alpha_is_asked_for(
+    name: str, given: dict[str, Any]
+) -> None:
+    with pytest.raises(WeightsError) as caught:
+        home_settings(checkpoint(shapes_of(like(name, **given))), {})
+    variant = VARIANTS[name]
+    flags = f"--alpha {variant.alpha} --num_frames {variant.num_frames} ({name})"
+    assert flags in str(caught.value)
+
+
+def test_networks_with_the_same_tensors_are_all_told() -> None:
+    r50 = model_settings(shapes_of(like("slowfast_r50")))
+    assert published_like(r50) == [("slowfast_r50", 4, 32), ("slowfast_r50_16x8_sthv1", 4, 64)]
+    r101 = model_settings(shapes_of(like("slowfast_16x8_r101_50_50")))
+    assert published_like(r101) == [("8x8", 4, 32), ("slowfast_16x8_r101_50_50", 4, 64)]
+    assert published_like(model_settings(shapes_of(tiny()))) == []
+
+
+def test_the_message_where_nothing_published_is_alike() -> None:
+    with pytest.raises(WeightsError, match="none like it is known"):
+        home_settings(checkpoint(shapes_of(tiny())), {})
+    alone = tiny(name="slow_only")
+    with pytest.raises(WeightsError, match="tell its --num_frames: name them; published slow path"):
+        home_settings(checkpoint(shapes_of(alone)), {})
+
+
+def test_what_is_given_wins_and_is_said() -> None:
+    given = {"model.alpha": 4, "data.num_frames": 16, "data.sampling_stride": 2}
+    text = "{SLOWFAST: {ALPHA: 2}, DATA: {NUM_FRAMES: 16, SAMPLING_RATE: 3}}"
+    cfg, notes = home_of(pyslowfast, given, cfg=text)
+    assert (cfg.model.alpha, cfg.data.num_frames, cfg.data.sampling_stride) == (4, 16, 2)
+    assert notes == [
+        "model.alpha=4, where its own config has 2",
+        "data.sampling_stride=2, where its own config has 3",
+    ]
+
+
+def test_a_default_goes_behind_the_config_in_the_file() -> None:
+    file = checkpoint(pyslowfast(shapes_of(tiny())), cfg="SLOWFAST: {ALPHA: 2}")
+    home, cfg = home_config(file, {}, default={"model.alpha": 4, "data.num_frames": 16})
+    assert (cfg.model.alpha, cfg.data.num_frames) == (2, 16)
+    assert (home.embedded, home.notes) == ({"model.alpha": 2}, [])
+
+
+def test_what_does_not_fit_together_names_the_file() -> None:
+    file = checkpoint(shapes_of(tiny()))
+    with pytest.raises(ConfigError, match="^weights a.pth: data.num_frames=32 is not divisible by"):
+        home_config(file, {"model.alpha": 3, "data.num_frames": 32})
+    with pytest.raises(WeightsError, match="^weights a.pth: it does not tell its --alpha and"):
+        home_config(file, {})
