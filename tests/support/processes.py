@@ -2,6 +2,8 @@
 waiting. Tests of what the launcher does use the launcher.
 """
 
+import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -11,8 +13,8 @@ from pathlib import Path
 
 LOG_DIR = "launch_log"
 HEAD_START = 0.5
-"""Of the first process, at which the others look whether it listens: first at once, then after 3 s
-(Paddle 3.3)."""
+"""CPU seconds that the first process works before the others start. They look whether it listens:
+once at once, and then only after 3 s (Paddle 3.3)."""
 
 
 def run_processes(
@@ -20,8 +22,8 @@ def run_processes(
 ) -> subprocess.CompletedProcess[str]:
     """Runs Python with ``command`` as so many processes over gloo, which log to ``LOG_DIR``.
 
-    As soon as one fails, the others are asked to end. Returns what the first process has said, and
-    the status of the first that failed.
+    Once one has failed, the others are ended. Returns what the first process has said, and the
+    status of the first that failed.
     """
     places = [f"127.0.0.1:{port}" for port in free_ports(processes + 1)]
     (cwd / LOG_DIR).mkdir(exist_ok=True)
@@ -46,10 +48,18 @@ def run_processes(
                 )
             )  # fmt: skip
         if rank == 0:
-            time.sleep(HEAD_START)
+            _give_head_start(running[0])
     status = _wait(running)
     said = logs[0].read_text(encoding="utf-8", errors="replace")
     return subprocess.CompletedProcess(list(command), status, said, "")
+
+
+def _give_head_start(first: "subprocess.Popen[bytes]") -> None:
+    stat, ticks = Path(f"/proc/{first.pid}/stat"), 0
+    while first.poll() is None and ticks < HEAD_START * os.sysconf("SC_CLK_TCK"):
+        time.sleep(0.02)
+        user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+        ticks = int(user) + int(system)
 
 
 def _wait(running: list["subprocess.Popen[bytes]"], seconds: float = 240.0) -> int:
@@ -64,14 +74,13 @@ def _wait(running: list["subprocess.Popen[bytes]"], seconds: float = 240.0) -> i
             time.sleep(0.02)
         else:
             raise TimeoutError(f"{running[0].args!r} takes more than {seconds:g} s")
-        time.sleep(1.0 if failed else 0.0)  # as the launcher: time to say why
-        for process in running:
-            process.terminate()
-            process.wait(timeout=20)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running[0].wait(timeout=10)  # it says why
         return failed[0] if failed else 0
     finally:
         for process in running:
             process.kill()
+            process.wait()
 
 
 def free_ports(count: int) -> list[int]:
