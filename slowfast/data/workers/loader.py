@@ -90,6 +90,10 @@ class Loader(Generic[Key, Item]):
                 waiting.append((worker, keys))
             while waiting:
                 yield self._receive(*waiting.popleft())
+        except KeyboardInterrupt:  # at once: what is under way may take long
+            waiting.clear()
+            self.close()
+            raise
         finally:
             for worker, _ in waiting:  # left early: what is under way is of no use to the next run
                 with contextlib.suppress(ReaderDiedError, OSError):
