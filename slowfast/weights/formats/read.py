@@ -8,11 +8,7 @@ from slowfast.weights.formats.pickles import unpickle
 from slowfast.weights.formats.safetensors import is_safetensors, read_safetensors
 from slowfast.weights.formats.torch import is_legacy, is_zip, read_legacy, read_zip
 
-FORMATS = (
-    (is_zip, read_zip),
-    (is_legacy, read_legacy),
-    (is_safetensors, read_safetensors),
-)
+FORMATS = ((is_zip, read_zip), (is_legacy, read_legacy), (is_safetensors, read_safetensors))
 """How to know a file's bytes, and how to read them; all else is a pickle."""
 
 
