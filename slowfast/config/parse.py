@@ -15,7 +15,7 @@ import math
 import re
 import reprlib
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ _CLIPS = (
 
 def load_config(
     path: str | Path | None = None,
-    overrides: list[str] | None = None,
+    overrides: Sequence[str] = (),
     *,
     find_config: Callable[[Config], Path | None] | None = None,
 ) -> Config:
@@ -74,12 +74,12 @@ def load_config(
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, a value does not fit.
     """
-    cfg = _over(Config(), path, overrides or [])
+    cfg = _over(Config(), path, overrides)
     own = find_config(cfg) if find_config and cfg.model.pretrained else None
     if own is None:
         validate(cfg)
         return cfg
-    cfg = _over(_of_weights(own), path, overrides or [])
+    cfg = _over(_of_weights(own), path, overrides)
     try:
         validate(cfg)
     except ConfigError as error:
@@ -91,7 +91,7 @@ def load_config(
 
 def _of_weights(path: Path) -> Config:
     """The defaults, but for what ``path`` says of the network, its clips' size and the test."""
-    plain, own = Config(), _over(Config(), path, [])
+    plain, own = Config(), _over(Config(), path)
     head = {key: getattr(plain.model, key) for key in _OWN_HEAD}
     clips = {key: getattr(own.data, key) for key in _CLIPS}
     return dataclasses.replace(
@@ -102,7 +102,7 @@ def _of_weights(path: Path) -> Config:
     )
 
 
-def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
+def _over(cfg: Config, path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """``cfg`` with a file's settings over it, and ``overrides`` over those; not validated."""
     tree = _read_yaml(Path(path)) if path is not None else {}
     where = f"{path}: " if path is not None else ""
@@ -115,18 +115,21 @@ def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
             value = yaml.load(text, _Loader)
         except _NO_YAML as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
-        if _is_text(key) and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
+        if (
+            _settings().get(key) is str
+            and type(value) in (str, int, float)
+            and text[:1] not in ("'", '"')
+        ):
             value = text.strip()  # 2024_05 is no number here, and "videos #1" does not end at "#"
-        nested: Any = "" if value is None else value
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        cfg = _build(Config, nested, prefix="", where="-o ", base=cfg)
+        cfg = _with(cfg, key, "" if value is None else value, where="-o ")
     return cfg
 
 
-def dump_config(cfg: Config) -> str:
-    """The config as YAML text that ``load_config`` reads back to an equal config."""
-    return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
+def _with(cfg: Config, key: str, value: Any, where: str = "") -> Config:
+    """``cfg`` with a value at a key, such as ``model.alpha``, or with those of a section."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return _build(Config, value, prefix="", where=where, base=cfg)
 
 
 def config_of(settings: dict[str, Any]) -> Config:
@@ -135,22 +138,31 @@ def config_of(settings: dict[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown, or a value does not fit.
     """
-    tree: dict[str, Any] = {}
+    cfg = Config()
     for key, value in settings.items():
-        section, dot, name = key.partition(".")
-        if dot:
-            tree.setdefault(section, {})[name] = value
-        else:
-            tree[section] = value
-    cfg: Config = _build(Config, tree, prefix="", where="")
+        cfg = _with(cfg, key, value)
     validate(cfg)
     return cfg
 
 
+def dump_config(cfg: Config) -> str:
+    """The config as YAML text that ``load_config`` reads back to an equal config."""
+    return yaml.safe_dump(_tree(cfg), sort_keys=False, allow_unicode=True)
+
+
 def dump_changes(cfg: Config) -> str:
     """What of a config differs from the defaults, as YAML text."""
-    default, tree = _plain(dataclasses.asdict(Config())), _plain(dataclasses.asdict(cfg))
-    return yaml.safe_dump(_changes(tree, default), sort_keys=False, allow_unicode=True)
+    changes = _changes(_tree(cfg), _tree(Config()))
+    return yaml.safe_dump(changes, sort_keys=False, allow_unicode=True)
+
+
+def _tree(cfg: Config) -> dict[str, Any]:
+    """The settings by section, tuples as lists, for YAML."""
+
+    def plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {key: [*value] if isinstance(value, tuple) else value for key, value in items}
+
+    return dataclasses.asdict(cfg, dict_factory=plain)
 
 
 def _changes(tree: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
@@ -230,31 +242,16 @@ def _shown(value: Any) -> str:
     return reprlib.repr(value) if isinstance(value, list | dict) else repr(value)
 
 
-def _is_text(name: str) -> bool:
-    """Whether the key takes text."""
-    kind: Any = Config
-    for part in name.split("."):
-        kind = typing.get_type_hints(kind).get(part) if dataclasses.is_dataclass(kind) else None
-    return kind is str
+def _settings(cls: Any = Config, prefix: str = "") -> dict[str, Any]:
+    """The types of all sections and settings, by key."""
+    found = {}
+    for name, kind in typing.get_type_hints(cls).items():
+        found[f"{prefix}{name}"] = kind
+        if dataclasses.is_dataclass(kind):
+            found |= _settings(kind, f"{prefix}{name}.")
+    return found
 
 
 def _suggest(name: str) -> str:
-    names = _all_keys(Config)
-    sections = {key.partition(".")[0] for key in names}
-    close = difflib.get_close_matches(name, [*names, *sorted(sections)], n=1)
+    close = difflib.get_close_matches(name, _settings(), n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
-
-
-def _all_keys(cls: Any, prefix: str = "") -> list[str]:
-    keys = []
-    for key, kind in typing.get_type_hints(cls).items():
-        nested = dataclasses.is_dataclass(kind)
-        keys += _all_keys(kind, f"{prefix}{key}.") if nested else [f"{prefix}{key}"]
-    return keys
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, for YAML."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
