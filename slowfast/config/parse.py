@@ -104,9 +104,8 @@ def _of_weights(path: Path) -> Config:
 
 def _over(cfg: Config, path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """``cfg`` with a file's settings over it, and ``overrides`` over those; not validated."""
-    tree = _read_yaml(Path(path)) if path is not None else {}
-    where = f"{path}: " if path is not None else ""
-    cfg = _build(Config, tree, prefix="", where=where, base=cfg)
+    if path is not None:
+        cfg = _replaced(cfg, _read_yaml(Path(path)), where=f"{path}: ")
     for item in overrides:
         key, equals, text = item.partition("=")
         if not equals or not key:
@@ -115,11 +114,8 @@ def _over(cfg: Config, path: str | Path | None, overrides: Sequence[str] = ()) -
             value = yaml.load(text, _Loader)
         except _NO_YAML as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
-        if (
-            _settings().get(key) is str
-            and type(value) in (str, int, float)
-            and text[:1] not in ("'", '"')
-        ):
+        is_text = _settings().get(key) is str
+        if is_text and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
             value = text.strip()  # 2024_05 is no number here, and "videos #1" does not end at "#"
         cfg = _with(cfg, key, "" if value is None else value, where="-o ")
     return cfg
@@ -129,7 +125,7 @@ def _with(cfg: Config, key: str, value: Any, where: str = "") -> Config:
     """``cfg`` with a value at a key, such as ``model.alpha``, or with those of a section."""
     for part in reversed(key.split(".")):
         value = {part: value}
-    return _build(Config, value, prefix="", where=where, base=cfg)
+    return _replaced(cfg, value, where)
 
 
 def config_of(settings: dict[str, Any]) -> Config:
@@ -189,24 +185,22 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _build(cls: Any, tree: dict[str, Any], *, prefix: str, where: str, base: Any = None) -> Any:
-    """An instance of the dataclass ``cls``: ``tree``'s values over ``base`` or the defaults."""
+def _replaced(section: Any, tree: dict[str, Any], where: str, prefix: str = "") -> Any:
+    """A section, or all of a config, with the values of ``tree``, by key, in place of its own."""
     if not isinstance(tree, dict):
         raise ConfigError(f"{where}'{prefix.rstrip('.')}' is a section, got {_shown(tree)}")
-    base = cls() if base is None else base
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(type(section))
     values = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if key not in hints:
             raise ConfigError(f"{where}unknown config key '{name}'{_suggest(name)}")
         if dataclasses.is_dataclass(hints[key]):
-            section = getattr(base, key)
             value = {} if value is None else value  # all of the section is commented out
-            values[key] = _build(hints[key], value, prefix=f"{name}.", where=where, base=section)
+            values[key] = _replaced(getattr(section, key), value, where, f"{name}.")
         else:
             values[key] = _cast(value, hints[key], name, where)
-    return dataclasses.replace(base, **values)
+    return dataclasses.replace(section, **values)
 
 
 def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
