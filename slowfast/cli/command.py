@@ -32,6 +32,12 @@ def program(module: str) -> str:
     return typed if typed in ("main.py", script) else f"python -m {module}"
 
 
+def new_parser(module: str, about: str | None) -> argparse.ArgumentParser:
+    """A parser of the flags of ``module``, whose help shows ``about`` with its line breaks."""
+    lines = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=program(module), description=about, formatter_class=lines)
+
+
 def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
     """Runs the work of a command; returns its exit status.
 
@@ -107,7 +113,3 @@ def number_between(above: float, most: float, *, below: float = math.inf) -> Cal
         return value
 
     return number
-
-
-class Help(argparse.RawDescriptionHelpFormatter):
-    """Shows the description with the docstring's line breaks."""
