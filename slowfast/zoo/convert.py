@@ -10,7 +10,7 @@ from slowfast.data.labels import read_labels
 from slowfast.files import atomic
 from slowfast.models.variants import build_model
 from slowfast.weights.damage import WeightsError, one_line
-from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
+from slowfast.weights.load import Checkpoint, load_weights, read_checkpoint
 from slowfast.weights.save import write_pickles
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.catalogue import fetch, find
@@ -45,7 +45,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     if cfg.data.labels:
         read_labels(cfg.data.labels, cfg.model.num_classes)
     model = build_model(cfg.model, cfg.data.crop_size)
-    loaded = load_checkpoint(model, checkpoint)
+    loaded = load_weights(model, checkpoint)
     rows = describe(checkpoint, cfg, home, given)
     config = dst.with_suffix(".yaml")
     with atomic(config) as file:  # it appears after the weights
