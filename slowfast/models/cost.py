@@ -32,12 +32,12 @@ def summarize(model: nn.Layer, clip_shape: tuple[int, int, int, int, int]) -> li
     macs: dict[str, int] = {}
     shapes: dict[str, list[list[int]]] = {}
     parts = dict(model.named_children())
-    for part_name, part in parts.items():
-        macs[part_name] = 0
-        part.register_forward_post_hook(_record_shapes(shapes, part_name))
+    for name, part in parts.items():
+        macs[name] = 0
+        part.register_forward_post_hook(_record_shapes(shapes, name))
         for layer in part.sublayers(include_self=True):
             if isinstance(layer, nn.Conv3D | nn.Linear):
-                layer.register_forward_post_hook(_add_macs(macs, part_name))
+                layer.register_forward_post_hook(_add_macs(macs, name))
     model.eval()
     # No network asks for a tensor's values, so its functions need not be rewritten for the static
     # graph, which takes Paddle ten times as long as all the rest.

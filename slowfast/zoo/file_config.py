@@ -58,8 +58,6 @@ def embedded_settings(content: object) -> Embedded:
         if isinstance(cfg, str):
             cfg = yaml.load(_short(cfg), _Loader)
         return _pyslowfast(cfg) if isinstance(cfg, dict) else Embedded({})
-    except WeightsError:
-        raise
     except FAULTS as error:
         reason = one_line(error) or type(error).__name__
         return Embedded({}, (f"the config in the file is left out: {reason}",))
@@ -80,19 +78,17 @@ def _short(text: str) -> str:
 
 def _known(settings: Settings) -> Settings:
     """What is said, not left out; a value that cannot be one is a text."""
-    known = {}
-    for key, value in settings.items():
-        items = value if isinstance(value, list) else [value]
-        if value is not None:
-            known[key] = value if all(map(_is_simple, items)) else shown(value)
-    return known
+    return {key: _simple(value) for key, value in settings.items() if value is not None}
 
 
-def _is_simple(value: Any) -> bool:
-    """Whether it is a text or a number, not one of thousands of digits."""
-    if isinstance(value, int):
-        return value.bit_length() < 64
-    return isinstance(value, float | str)
+def _simple(value: Any) -> Any:
+    """Texts and numbers, or a list of them; of all else, and of numbers of many digits, a text."""
+    items = value if isinstance(value, list) else [value]
+    is_simple = all(
+        item.bit_length() < 64 if isinstance(item, int) else isinstance(item, float | str)
+        for item in items
+    )
+    return value if is_simple else shown(value)
 
 
 def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
@@ -149,17 +145,16 @@ def _refuse_pyslowfast(get: Any) -> None:
     """Raises a WeightsError for what the tensors' shapes do not tell, and ours does not do."""
     if get("DETECTION", "ENABLE") is True:
         raise WeightsError("its config has DETECTION.ENABLE: it detects, and does not classify")
-    strides = get("RESNET", "SPATIAL_STRIDES")
-    dilations = get("RESNET", "SPATIAL_DILATIONS")
-    usual = {
-        "RESNET.STRIDE_1X1": get("RESNET", "STRIDE_1X1") in (False, None),
-        "RESNET.SPATIAL_STRIDES": strides in (None, [[1], [2], [2], [2]], [[1, 1]] + [[2, 2]] * 3),
-        "RESNET.SPATIAL_DILATIONS": dilations in (None, [[1]] * 4, [[1, 1]] * 4),
+    usual: dict[str, list[Any]] = {
+        "STRIDE_1X1": [False],
+        "SPATIAL_STRIDES": [[[1], [2], [2], [2]], [[1, 1]] + [[2, 2]] * 3],
+        "SPATIAL_DILATIONS": [[[1]] * 4, [[1, 1]] * 4],
     }
-    for key, holds in usual.items():
-        if not holds:
-            value = get(*key.split("."))
-            raise WeightsError(f"its config has {key}={shown(value)}, which SlowFast's has not")
+    for key, values in usual.items():
+        value = get("RESNET", key)
+        if value not in (None, *values):
+            fault = f"its config has RESNET.{key}={shown(value)}, which SlowFast's has not"
+            raise WeightsError(fault)
     # Pictures that OpenCV reads are turned to RGB by it, and videos, which are RGB, away from that.
     reverse = get("DATA", "REVERSE_INPUT_CHANNEL")
     dataset = _dataset(get("TRAIN", "DATASET"))
@@ -213,12 +208,8 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
 
 def _pipeline(assigned: Assigned) -> list[Any]:
     """The steps of mmaction2's test: of the test's data (0.x, 1.x), or assigned by name."""
-    places = (
-        ("data", "test", "pipeline"),
-        ("test_dataloader", "dataset", "pipeline"),
-        ("test_pipeline",),
-    )
-    for place in places:
+    places = ("data", "test", "pipeline"), ("test_dataloader", "dataset", "pipeline")
+    for place in (*places, ("test_pipeline",)):
         steps = last_with(assigned, *place)
         if isinstance(steps, list):
             return steps
@@ -227,10 +218,8 @@ def _pipeline(assigned: Assigned) -> list[Any]:
 
 def _step(pipeline: list[Any], kind: str) -> dict[Any, Any]:
     """The first step of a kind; empty if there is none."""
-    for step in pipeline:
-        if isinstance(step, dict) and step.get("type") == kind:
-            return step
-    return {}
+    steps = (step for step in pipeline if isinstance(step, dict))
+    return next((step for step in steps if step.get("type") == kind), {})
 
 
 def _of_one(values: Any) -> Any:
