@@ -40,11 +40,7 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(args: argparse.Namespace) -> TrainInputs | Inputs:
-    """The inputs of the mode that the flags choose.
-
-    Raises:
-        UserError: an input is missing or does not fit.
-    """
+    """The inputs of the mode that the flags choose; raises as that mode's own does."""
     if is_training(args):
         return train_inputs(args)
     return test_inputs(args) if args.test else infer_inputs(args)
@@ -71,8 +67,10 @@ def train_inputs(args: argparse.Namespace) -> TrainInputs:
     pretrained = cfg.model.pretrained if anew and args.weights is None else ""
     if pretrained:
         run_config.require_weights(pretrained, PRETRAINED_HINT)
-    if cfg.train.head_only:
-        _check_head_only(args, cfg, anew=anew)
+    if cfg.train.head_only and anew and not (pretrained or args.weights):
+        raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
+    if cfg.train.head_only and args.max_iters:
+        raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
     every = cfg.data.on_error == "raise"
     samples = _read_list(cfg, cfg.data.train_list, all_of_them=every)
     val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
@@ -118,14 +116,6 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
     names = run_config.class_names(cfg, weights)
     decoder_version(cfg.data.decoder)
     return cfg, weights, names
-
-
-def _check_head_only(args: argparse.Namespace, cfg: Config, *, anew: bool) -> None:
-    """Raises a ConfigError if the flags do not allow ``train.head_only``."""
-    if anew and not (cfg.model.pretrained or args.weights):
-        raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
-    if args.max_iters:
-        raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
 
 
 def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:

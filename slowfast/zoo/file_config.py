@@ -37,7 +37,7 @@ class Embedded(NamedTuple):
     """What of its home's test is not among our settings, a sentence each."""
 
 
-def embedded_settings(content: object) -> Embedded:
+def embedded_settings(content: Any) -> Embedded:
     """The settings of the config in a checkpoint; none if it has none.
 
     Args:
@@ -46,10 +46,8 @@ def embedded_settings(content: object) -> Embedded:
     Raises:
         WeightsError: it is of a network that is none of ours.
     """
-    if not isinstance(content, dict):
-        return Embedded({})
-    meta, cfg = content.get("meta"), content.get("cfg")
-    texts = meta if isinstance(meta, dict) else {}
+    content = _as(dict, content)
+    texts, cfg = _as(dict, content.get("meta")), content.get("cfg")
     try:
         for key, protocol in MMACTION2_TESTS.items():
             text = texts.get(key)
@@ -68,6 +66,11 @@ class _Loader(yaml.SafeLoader):
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         pass
+
+
+def _as(kind: type[Any], value: Any) -> Any:
+    """A value of a kind; an empty one in place of a value of any other kind."""
+    return value if isinstance(value, kind) else kind()
 
 
 def _short(text: str) -> str:
@@ -95,13 +98,12 @@ def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
     """See slowfast/config/defaults.py and slowfast/datasets/ of PySlowFast."""
 
     def get(section: str, key: str) -> Any:
-        values = cfg.get(section)
-        return values.get(key) if isinstance(values, dict) else None
+        return _as(dict, cfg.get(section)).get(key)
 
     _refuse_pyslowfast(get)
     dataset = _dataset(get("TEST", "DATASET"))
-    jitter = get("DATA", "TRAIN_JITTER_SCALES")
-    shortest, longest = jitter if isinstance(jitter, list) and len(jitter) == 2 else (None, None)
+    jitter = _as(list, get("DATA", "TRAIN_JITTER_SCALES"))
+    shortest, longest = jitter if len(jitter) == 2 else (None, None)
     crops, crop = get("TEST", "NUM_SPATIAL_CROPS"), get("DATA", "TEST_CROP_SIZE")
     ptv = dataset.startswith("ptv")
     clips = "pytorchvideo" if ptv else "pyslowfast" if get("TEST", "DATASET") else None
@@ -167,9 +169,8 @@ def _refuse_pyslowfast(get: Any) -> None:
 
 def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
     """See configs/recognition/slowfast/ of mmaction2."""
-    model, backbone = ("model",), ("model", "backbone")
-    alpha = last_with(assigned, *backbone, "speed_ratio")
-    rate = last_with(assigned, *backbone, "resample_rate")
+    alpha = last_with(assigned, "model", "backbone", "speed_ratio")
+    rate = last_with(assigned, "model", "backbone", "resample_rate")
     if rate is not None and not (isinstance(rate, int) and rate == alpha):
         raise WeightsError(
             f"its config has resample_rate={shown(rate)} and speed_ratio={shown(alpha)}: its "
@@ -177,17 +178,16 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
         )
     pipeline = _pipeline(assigned)
     sample = _step(pipeline, "SampleFrames")
-    scale = _step(pipeline, "Resize").get("scale")
-    scale = scale if isinstance(scale, list) else []
+    scale = _as(list, _step(pipeline, "Resize").get("scale"))
     sides = [side for side in scale if isinstance(side, int) and side > 0]
     three, centre = _step(pipeline, "ThreeCrop"), _step(pipeline, "CenterCrop")
-    normalize = _step(pipeline, "Normalize") or last_with(assigned, *model, "data_preprocessor")
-    normalize = normalize if isinstance(normalize, dict) else {}
+    preprocessor = _as(dict, last_with(assigned, "model", "data_preprocessor"))
+    normalize = _step(pipeline, "Normalize") or preprocessor
     if normalize.get("to_bgr") is True:
         raise WeightsError("its config has to_bgr=True: it has seen BGR pictures, here all are RGB")
     average = (
-        last_with(assigned, *model, "cls_head", "average_clips")
-        or last_with(assigned, *model, "test_cfg", "average_clips")
+        last_with(assigned, "model", "cls_head", "average_clips")
+        or last_with(assigned, "model", "test_cfg", "average_clips")
         or last_with(assigned, "test_cfg", "average_clips")
     )
     settings = {

@@ -24,17 +24,9 @@ VERSION = 1001
 """Second pickle of a legacy file."""
 
 CODES = {
-    "Double": "f8",
-    "Float": "f4",
-    "Half": HALF,
-    "BFloat16": BFLOAT16,
-    "Long": "i8",
-    "Int": "i4",
-    "Short": "i2",
-    "Char": "i1",
-    "Byte": "u1",
-    "Bool": "?",
-}
+    "Double": "f8", "Float": "f4", "Half": HALF, "BFloat16": BFLOAT16,
+    "Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1", "Byte": "u1", "Bool": "?",
+}  # fmt: skip
 """Storages by name (``torch.FloatStorage``), and the code of their numbers."""
 
 
