@@ -185,11 +185,9 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
     normalize = _step(pipeline, "Normalize") or preprocessor
     if normalize.get("to_bgr") is True:
         raise WeightsError("its config has to_bgr=True: it has seen BGR pictures, here all are RGB")
-    average = (
-        last_with(assigned, "model", "cls_head", "average_clips")
-        or last_with(assigned, "model", "test_cfg", "average_clips")
-        or last_with(assigned, "test_cfg", "average_clips")
-    )
+    places = ("model", "cls_head"), ("model", "test_cfg"), ("test_cfg",)
+    averages = [last_with(assigned, *place, "average_clips") for place in places]
+    average = next(filter(None, averages), None)
     settings = {
         "model.alpha": alpha,
         "data.num_frames": sample.get("clip_len"),
