@@ -77,9 +77,8 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
         "fast": f"R{model.fast_depth}, {model.width // model.beta_inv} channels",
     }
     both = ("slow", "fast") if model.name == "slowfast" else (model.name.removesuffix("_only"),)
-    temporal = ""
-    if model.temporal_blocks:
-        temporal = f"; {', '.join(map(str, model.temporal_blocks))} temporal blocks in res2..res5"
+    blocks = ", ".join(map(str, model.temporal_blocks))
+    temporal = f"; {blocks} temporal blocks in res2..res5" if blocks else ""
     lateral = "batch norm and ReLU" if model.lateral_norm else "no batch norm"
     crops = "3 crops" if test.num_crops == 3 else "the centre crop"
     rows = {
@@ -109,9 +108,6 @@ _AVERAGED = {"prob": "probabilities", "score": "logits"}
 
 def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
     """The config, with where it comes from."""
-    lines = [
-        one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
-        f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}",
-        *rows,
-    ]
-    return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)
+    made = one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights")
+    source = f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}"
+    return "".join(f"# {line}\n" for line in (made, source, *rows)) + dump_changes(cfg)

@@ -68,25 +68,18 @@ class TiledConv(PyLayer):
 class _Tiles(NamedTuple):
     """How outputs are tiled."""
 
-    tile: int
-    """Height and width of a tile: S."""
+    tile: int  # height and width of a tile: S
     stride: int
-    side: int
-    """Height and width of a window."""
-    step: int
-    """Pixels from one window to the next."""
-    pads: list[int]
-    """Zeros above, left, below and right."""
+    side: int  # height and width of a window
+    step: int  # pixels from one window to the next
+    pads: list[int]  # zeros above, left, below and right
     taps: int
-    padding: int
-    """Frames of zeros before and after."""
-    frames: int
+    padding: int  # frames of zeros before and after
+    frames: int  # of the output: T', H', W'
     height: int
     width: int
-    """Of the output: T', H', W'."""
-    down: int
+    down: int  # number of tiles
     across: int
-    """Number of tiles."""
 
 
 def _tiles(

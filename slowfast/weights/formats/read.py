@@ -44,11 +44,7 @@ def read_pickle(path: str | Path, what: str = "weights") -> Any:
 
 
 def _read(path: Path) -> bytes:
-    """All of a file; a pipe or a device may have no end.
-
-    Raises:
-        OSError: it is none, or cannot be read.
-    """
+    """All of a file. An OSError refuses a pipe or a device, which may have no end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError("a pipe or a device, not a file")
     return path.read_bytes()
