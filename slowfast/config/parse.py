@@ -39,13 +39,10 @@ class _Loader(yaml.SafeLoader):
     }  # fmt: skip
 
 
-for _tag, _pattern in (
-    ("int", r"[-+]?(0|[1-9][0-9]{0,19})$"),
-    ("float", r"[-+]?(0|[1-9][0-9]*)\.[0-9]*$"),
-):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list("-+0123456789")
-    )
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,19})$")
+_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]*$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789"))
 
 _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What its parser raises: also of ``!!int x``, and of 1,000 brackets."""
