@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from slowfast.cli.command import Help, number_between, program, run
+from slowfast.cli.command import new_parser, number_between, run
 from slowfast.data.lists import (
     VIDEO_ENDINGS,
     ListError,
@@ -304,9 +304,8 @@ def _write(lists: dict[Path, Rows], labels: Path | None, classes: list[str]) -> 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """``build``, the function of the kind, and what that reads."""
-    prog = program("slowfast.tools.build_list")
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
-    parser = argparse.ArgumentParser(prog=prog, description=about)
+    parser = new_parser("slowfast.tools.build_list", about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
 
     def kind(name: str, build: Callable[..., None], example: str) -> argparse.ArgumentParser:
@@ -314,8 +313,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         added = kinds.add_parser(
             name,
             help=what.partition("\n")[0].replace("%", "%%"),
-            description=f"{what}\n\nexample:\n  {prog} {name} {example}",
-            formatter_class=Help,
+            description=f"{what}\n\nexample:\n  {parser.prog} {name} {example}",
+            formatter_class=parser.formatter_class,
         )
         added.set_defaults(build=build)
         added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")

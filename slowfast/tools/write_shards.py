@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import Help, program, run, whole_number
+from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
 from slowfast.files import atomic, sole_writer, write_lines
@@ -128,8 +128,7 @@ def _write_shard(path: Path, shard: list[Packed]) -> None:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    prog = program("slowfast.tools.write_shards")
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=Help)
+    parser = new_parser("slowfast.tools.write_shards", __doc__)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="the list of the videos")
     add("dst", metavar="DST", type=Path, help="the folder of the shards")

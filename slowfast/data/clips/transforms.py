@@ -61,11 +61,7 @@ def draw_augmentation(
 
 
 def draw_area_crop(
-    rng: np.random.Generator,
-    *,
-    area: tuple[float, ...],
-    aspect: tuple[float, ...],
-    flip: float,
+    rng: np.random.Generator, *, area: tuple[float, ...], aspect: tuple[float, ...], flip: float
 ) -> AreaCrop:
     """A share of the picture's area, uniform; width / height, log-uniform; whether to flip."""
     rectangle = draw_rectangle(rng, area=area, aspect=aspect)
@@ -180,8 +176,5 @@ def _crop_to_source(
     scale_y, scale_x = source[0] / height, source[1] / width
     first_x, step_x = (x + crop_size - 1, -scale_x) if flip else (x, scale_x)
     return np.array(
-        [
-            [step_x, 0.0, (first_x + 0.5) * scale_x - 0.5],
-            [0.0, scale_y, (y + 0.5) * scale_y - 0.5],
-        ]
+        [[step_x, 0.0, (first_x + 0.5) * scale_x - 0.5], [0.0, scale_y, (y + 0.5) * scale_y - 0.5]]
     )
