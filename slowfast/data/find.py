@@ -73,15 +73,13 @@ def require_own_names(videos: Iterable[Named]) -> None:
             )
 
 
-def find_listed(
-    path: str, root: str, is_there: Callable[[str], bool] = os.path.exists
-) -> str | None:
+def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:
     """Where a list or a label file is: at ``path`` from here, or else from ``root``.
 
     Raises:
         ListError: it is in both places, and not the same.
     """
-    found = list(filter(is_there, listed_places(path, root)))
+    found = [place for place in listed_places(path, root) if is_it(Path(place))]
     if len(found) == 2 and not os.path.samefile(*found):
         are_files = all(map(os.path.isfile, found))
         if not are_files or not filecmp.cmp(found[0], found[1], shallow=False):

@@ -1,6 +1,5 @@
 """Class names, and which classes a horizontal flip swaps."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +42,7 @@ def find_labels(labels: str, root: str) -> str | None:
         ListError: there is a file here and one below root, and they differ.
     """
     built_in = str(LABELS / f"{labels}.txt") if labels in built_in_labels() else None
-    return find_listed(labels, root, os.path.isfile) or built_in
+    return find_listed(labels, root, Path.is_file) or built_in
 
 
 def built_in_labels() -> list[str]:
