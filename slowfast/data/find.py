@@ -74,11 +74,8 @@ def require_own_names(videos: Iterable[Named]) -> None:
 
 
 def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:
-    """Where a list or a label file is: at ``path`` from here, or else from ``root``.
-
-    Raises:
-        ListError: it is in both places, and not the same.
-    """
+    """Where a list or a label file is: at ``path`` from here, or else from ``root``. Raises
+    ListError if it is in both places, and not the same."""
     found = [place for place in listed_places(path, root) if is_it(Path(place))]
     if len(found) == 2 and not os.path.samefile(*found):
         are_files = all(map(os.path.isfile, found))

@@ -36,11 +36,8 @@ def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
 
 
 def find_labels(labels: str, root: str) -> str | None:
-    """Where the class names of ``data.labels`` are: in a file here, below root, or built in.
-
-    Raises:
-        ListError: there is a file here and one below root, and they differ.
-    """
+    """Where the class names of ``data.labels`` are: in a file here, below root, or built in. Raises
+    ListError if there is a file here and one below root, and they differ."""
     built_in = str(LABELS / f"{labels}.txt") if labels in built_in_labels() else None
     return find_listed(labels, root, Path.is_file) or built_in
 

@@ -65,10 +65,7 @@ def read_list(list_path: str | Path, root: str | Path, num_classes: int) -> list
 
 def read_entries(list_path: str | Path, root: str | Path) -> list[Entry]:
     """The lines of a list with labels, or of one of bare paths: one where no line has a label.
-
-    Raises:
-        ListError: as ``read_list``.
-    """
+    Raises ListError as ``read_list`` does."""
     lines, separator = lines_of(list_path), separator_of(list_path)
     if any(line.rpartition(separator)[2].isdecimal() for _, line in lines):
         samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS) for n, line in lines]
@@ -110,11 +107,8 @@ def resolve(path: str, root: str | Path) -> str:
 
 
 def lines_of(path: str | Path) -> list[tuple[int, str]]:
-    """The non-blank lines, stripped, with their numbers from 1.
-
-    Raises:
-        ListError: the file cannot be read, is not text, or has no such line.
-    """
+    """The non-blank lines, stripped, with their numbers from 1. Raises ListError if the file cannot
+    be read, is not text, or has no such line."""
     try:
         rows = enumerate(read_text(path).splitlines(), 1)
     except OSError as error:
@@ -126,12 +120,8 @@ def lines_of(path: str | Path) -> list[tuple[int, str]]:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a list, or of a data set's own file.
-
-    Raises:
-        ListError: it is not text.
-        OSError: it cannot be read.
-    """
+    """The text of a list, or of a data set's own file. Raises ListError if it is not text, and
+    OSError if it cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

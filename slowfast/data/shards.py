@@ -79,22 +79,15 @@ def member_range(tar: str, name: str) -> tuple[int, int]:
 
 
 def video_size(path: str) -> int:
-    """The bytes of a video, in a shard or in a file of its own.
-
-    Raises:
-        ShardError: see ``member_range``.
-        OSError: there is no such file.
-    """
+    """The bytes of a video, in a shard or in a file of its own. Raises ShardError as
+    ``member_range`` does, and OSError if there is no such file."""
     member = split_member(path)
     return member_range(*member)[1] if member else os.stat(path).st_size
 
 
 def video_url(path: str) -> str:
-    """What FFmpeg, and so OpenCV and PyAV, opens for a video: a file, or its bytes in a shard.
-
-    Raises:
-        OSError: as ``video_size``, for a video in a shard.
-    """
+    """What FFmpeg, and so OpenCV and PyAV, opens for a video: a file, or its bytes in a shard, for
+    which it raises OSError as ``video_size`` does."""
     member = split_member(path)
     if member is None:
         return os.path.abspath(path)  # FFmpeg takes the start of "12:30.mp4" for a protocol

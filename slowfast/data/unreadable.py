@@ -32,11 +32,8 @@ def reason_of(path: str, error: VideoError | str) -> str:
 
 
 class Unreadable:
-    """What one process could not read, of an epoch or a test.
-
-    Args:
-        limit: how many videos may be unreadable; 0 for none.
-    """
+    """What one process could not read, of an epoch or a test; ``limit`` videos may be unreadable,
+    0 for none."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -44,11 +41,8 @@ class Unreadable:
         """By place in the list."""
 
     def note(self, index: int, path: str, error: VideoError) -> UnreadableVideo:
-        """Counts the list's video ``index``; twice the same is one.
-
-        Raises:
-            VideoError: there are more than the limit allows; the message is the last one's.
-        """
+        """Counts the list's video ``index``; twice the same is one. Raises VideoError if there are
+        more than the limit allows, with the message of the last one."""
         video = UnreadableVideo(index, path, " ".join(str(error).splitlines()))
         self.videos[index] = video
         count = len(self.videos)

@@ -119,11 +119,8 @@ def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) 
 
 
 def check_video(sample: Sample, decoder: str, frame_pattern: str, frame_fps: float) -> Video:
-    """Decodes all of one video.
-
-    Raises:
-        VideoError: it cannot be opened, or not one frame of it decoded.
-    """
+    """Decodes all of one video. Raises VideoError if it cannot be opened, or not one frame of it
+    decoded."""
     reader = open_video(sample, frame_pattern, frame_fps, decoder)
     if isinstance(reader, FrameFolderReader):
         return _check_folder(reader)

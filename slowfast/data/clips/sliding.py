@@ -78,11 +78,7 @@ class SlidingClips:
         self._ended: int | None = None  # the sample of which nothing more is to come
 
     def __call__(self, key: ChunkKey) -> ClipChunk | None:
-        """The clips of a key.
-
-        Raises:
-            VideoError: the video cannot be read.
-        """
+        """The clips of a key. Raises VideoError if the video cannot be read."""
         if key.sample == self._ended and key.number:
             return None
         self._ended = key.sample  # unless it comes to a chunk that is not the last

@@ -154,11 +154,8 @@ def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def _compare(sample: Sample, reader: Reader, made: Path, count: int) -> float:
-    """The PSNR of frames of the new file against the source's, both as the reader has them.
-
-    Raises:
-        VideoError: the new file has another number of frames.
-    """
+    """The PSNR of frames of the new file against the source's, both as the reader has them. Raises
+    VideoError if the new file has another number of frames."""
     new = open_video(Sample(str(made)), "", 0)
     if new.num_frames != count:
         raise VideoError(f"{sample.path}: {count} frames have become {new.num_frames}")

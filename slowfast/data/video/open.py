@@ -15,10 +15,8 @@ from slowfast.data.video.reader import Reader, require_file
 def open_video(
     sample: Sample, frame_pattern: str, frame_fps: float, decoder: str = "opencv"
 ) -> Reader:
-    """The reader for a sample: of a frame folder where it is one, else of a video file.
-
-    Args:
-        decoder: ``opencv`` or ``pyav``, for video files.
+    """The reader for a sample: of a frame folder where it is one, else of a video file by
+    ``decoder``, which is ``opencv`` or ``pyav``.
 
     Raises:
         VideoError: the file is missing, empty, or not a video.
@@ -34,11 +32,7 @@ def open_video(
 
 
 def decoder_version(decoder: str) -> str:
-    """The decoder's name and version, for the log.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
+    """The decoder's name and version, for the log. Raises ConfigError if it is not installed."""
     if decoder == "opencv":
         return f"OpenCV {cv2.__version__}"
     if importlib.util.find_spec("av") is None:

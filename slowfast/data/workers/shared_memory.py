@@ -22,20 +22,13 @@ class SharedMemoryError(OSError):
 
 
 def free_bytes() -> int:
-    """Room that is left.
-
-    Raises:
-        OSError: there is no shared memory here.
-    """
+    """Room that is left. Raises OSError if there is no shared memory here."""
     return shutil.disk_usage(SHARED_MEMORY).free
 
 
 def put_shared(answer: Any, prefix: str) -> tuple[bytes, list[int], str]:
-    """Pickles ``answer`` with its arrays' bytes in a file of the shared memory.
-
-    Raises:
-        SharedMemoryError: there is no room.
-    """
+    """Pickles ``answer`` with its arrays' bytes in a file of the shared memory. Raises
+    SharedMemoryError if there is no room."""
     buffers: list[pickle.PickleBuffer] = []
     header = pickle.dumps(answer, protocol=5, buffer_callback=buffers.append)
     raws = [buffer.raw() for buffer in buffers]

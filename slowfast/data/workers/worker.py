@@ -54,11 +54,8 @@ class Worker:
             self._connection.send(keys)
 
     def receive(self) -> Any:
-        """The next answer, from another process if this one dies.
-
-        Raises:
-            ReaderDiedError: it died again and again, and not while it was reading a file.
-        """
+        """The next answer, from another process if this one dies. Raises ReaderDiedError if it died
+        again and again, and not while it was reading a file."""
         while True:
             try:
                 answer = self._answer()
