@@ -182,11 +182,8 @@ def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]
     Raises:
         OSError: a folder cannot be listed.
     """
-    found: list[str] = []
-    left_out: list[str] = []
-    waiting, walked = [""], set[str]()
-    while waiting:
-        below = waiting.pop(0)
+    found, left_out, waiting, walked = list[str](), list[str](), [""], set[str]()
+    for below in waiting:  # which grows meanwhile
         place = os.path.join(folder, below)
         if os.path.realpath(place) in walked:  # a link to where we have been
             continue

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
-from slowfast.data.clips.sampling import Grid
+from slowfast.data.clips.sampling import Frames, Grid
 from slowfast.data.lists import Sample
 from slowfast.data.order import Stream
 from slowfast.data.video.open import open_video
@@ -51,7 +50,7 @@ class VideoViews:
 
     frames: Pictures
     """The distinct frames that the views need ``[F, H, W, 3]``, resized."""
-    clips: NDArray[np.int64]
+    clips: Frames
     """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
     crops: list[tuple[int, int]]
     """Top left corner ``(y, x)`` of each crop."""
@@ -185,7 +184,7 @@ def _open(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
     return reader, span
 
 
-def _read(reader: Reader, wanted: NDArray[np.int64], each: Each) -> Pictures:
+def _read(reader: Reader, wanted: Frames, each: Each) -> Pictures:
     """The frames of a clip; those that it repeats are decoded once."""
     unique, inverse = np.unique(wanted, return_inverse=True)
     frames = reader.frames(unique, each)

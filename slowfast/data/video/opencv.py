@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from slowfast.data.shards import member_range, split_member, video_url
 from slowfast.data.video import reader
-from slowfast.data.video.reader import Each, Picture, Pictures, Timeline, VideoError, unchanged
+from slowfast.data.video.reader import Each, Indices, Picture, Pictures, Timeline, unchanged
 
 LEAD = 16
 """OpenCV's jump begins at the keyframe before this many frames before its goal."""
@@ -40,7 +39,7 @@ class OpenCVReader:
         self._position = 0  # how many frames have been grabbed
         self._open()
         if not self._capture.isOpened():
-            raise VideoError(f"{path}: not a video that OpenCV can open")
+            raise reader.VideoError(f"{path}: not a video that OpenCV can open")
         self.fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         if not 0 < self.fps < 1000:
             self.fps = 30.0
@@ -48,7 +47,7 @@ class OpenCVReader:
         if not 0 < self.num_frames < 10**8:
             self.num_frames = self._count()
 
-    def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
+    def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
         timeline = self._timeline(indices)
         if timeline is not None:
             decode = functools.partial(self._decoded, each=each, timeline=timeline)
@@ -61,7 +60,7 @@ class OpenCVReader:
             found += [_rgb(self._last(), each)] * (len(indices) - len(found))
         return np.stack(found)
 
-    def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
+    def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
         found = list(self._decoded(indices, each))
         if len(found) < len(indices):
             self.num_frames = self._position
@@ -71,7 +70,7 @@ class OpenCVReader:
         self._capture.release()
 
     def _decoded(
-        self, numbers: NDArray[np.int64], each: Each, timeline: Timeline | None = None
+        self, numbers: Indices, each: Each, timeline: Timeline | None = None
     ) -> Iterator[Picture]:
         """The frames as far as the file holds them. By a timeline it jumps forward, and ends where
         a frame is not the one that it should be by its time."""
@@ -95,7 +94,7 @@ class OpenCVReader:
         """The number of the frame that was grabbed last, by its time."""
         return timeline.number(self._capture.get(cv2.CAP_PROP_POS_MSEC), TOLERANCE)
 
-    def _timeline(self, indices: NDArray[np.int64]) -> Timeline | None:
+    def _timeline(self, indices: Indices) -> Timeline | None:
         """When the frames are shown, if a jump may pay and times can be relied on."""
         position = self._position if self._position <= indices[0] else 0
         gaps = np.diff(indices, prepend=position)

@@ -12,11 +12,10 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
 from slowfast.data.shards import video_url
 from slowfast.data.video import reader
-from slowfast.data.video.reader import Each, Picture, Pictures, Timeline, VideoError, unchanged
+from slowfast.data.video.reader import Each, Indices, Picture, Pictures, Timeline, unchanged
 
 SKIPS_EXACTLY = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 """Codecs in which a frame marked as no reference is one. In HEVC others may still refer to it."""
@@ -56,19 +55,19 @@ class PyAVReader:
         if not self.num_frames:
             raise reader.no_frame(path)
 
-    def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
+    def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
         timeline = self._timeline(int(indices[-1]) + 1 + reader.REORDERING)
         decode = functools.partial(self._by_time, timeline, each)
         try:
             pictures = timeline.pictures(indices, decode) if timeline.is_exact else None
             return self._by_counting(indices, each) if pictures is None else pictures
         except av.FFmpegError as error:
-            raise VideoError(f"{self.path}: {error.strerror}") from error
+            raise reader.VideoError(f"{self.path}: {error.strerror}") from error
         finally:  # not left to the garbage collector: it comes late, and memory grew
             self._held = None
             self._container.close()
 
-    def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
+    def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
         if self._sequence is None:
             self._sequence, self._passed = enumerate(self.every_frame(), 1), 0
         found: list[Picture] = []
@@ -89,24 +88,20 @@ class PyAVReader:
     def _timeline(self, num_packets: int) -> Timeline:
         """The first packets of the file; none where they have no times."""
         rows, held, num_bytes = [], [], 0
-        if self._is_timed:
-            for packet in _packets(self._from_start()):
-                rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
-                num_bytes += packet.size
-                if num_bytes <= HELD_BYTES:
-                    held.append(packet)
-                if packet.pts is None:
-                    rows = []
-                    break
-                if len(rows) == num_packets:
-                    break
+        packets = _packets(self._from_start()) if self._is_timed else iter(())
+        for packet in itertools.islice(packets, num_packets):
+            rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
+            num_bytes += packet.size
+            if num_bytes <= HELD_BYTES:
+                held.append(packet)
+            if packet.pts is None:
+                rows = []
+                break
         self._held = held if num_bytes <= HELD_BYTES else None
         table = np.array(rows, np.float64).reshape(-1, 3)
         return Timeline(table[:, 0], table[:, 1] > 0, table[:, 2] > 0)
 
-    def _by_time(
-        self, timeline: Timeline, each: Each, numbers: NDArray[np.int64]
-    ) -> Iterator[Picture]:
+    def _by_time(self, timeline: Timeline, each: Each, numbers: Indices) -> Iterator[Picture]:
         """The frames, each known by its time, as far as they come out of the decoder."""
         is_wanted = np.zeros(len(timeline) + 1, bool)  # the last for -1, a frame that has no number
         is_wanted[numbers] = True
@@ -114,7 +109,7 @@ class PyAVReader:
             if frame.pts is not None and is_wanted[timeline.number(frame.pts)]:
                 yield each(self._picture(frame))
 
-    def _decode(self, timeline: Timeline, numbers: NDArray[np.int64]) -> Iterator[Any]:
+    def _decode(self, timeline: Timeline, numbers: Indices) -> Iterator[Any]:
         """Decodes these frames, what they depend on, and nothing else."""
         needed, wanted = timeline.needed(numbers)
         packets = self._held or _packets(self._from_start())
@@ -133,7 +128,7 @@ class PyAVReader:
                 break
         yield from _decoded(codec, None)
 
-    def _by_counting(self, indices: NDArray[np.int64], each: Each) -> Pictures:
+    def _by_counting(self, indices: Indices, each: Each) -> Pictures:
         """The frames, counted from the first one on, of a file whose times say nothing."""
         pictures: list[Picture] = []
         last = None
@@ -169,10 +164,10 @@ class PyAVReader:
         try:
             container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
-            raise VideoError(f"{self.path}: not a video that PyAV can open") from error
+            raise reader.VideoError(f"{self.path}: not a video that PyAV can open") from error
         if not container.streams.video:
             container.close()
-            raise VideoError(f"{self.path}: not a video that PyAV can open")
+            raise reader.VideoError(f"{self.path}: not a video that PyAV can open")
         # One thread: the readers themselves run in parallel.
         container.streams.video[0].codec_context.thread_count = 1
         container.streams.video[0].codec_context.thread_type = "NONE"

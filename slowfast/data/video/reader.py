@@ -20,10 +20,13 @@ Picture = NDArray[np.uint8]
 Pictures = NDArray[np.uint8]
 """RGB frames ``[F, H, W, 3]``."""
 
+Indices = NDArray[np.int64]
+"""Numbers of frames, from 0."""
+
 Each = Callable[[Picture], Picture]
 """What is done to each picture as soon as it is decoded: spatial, the same for each colour."""
 
-Decode = Callable[[NDArray[np.int64]], Iterable[Picture]]
+Decode = Callable[[Indices], Iterable[Picture]]
 """From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
 
 REORDERING = 32
@@ -41,7 +44,7 @@ class Reader(Protocol):
     """What the container says: a hint."""
     fps: float
 
-    def frames(self, indices: NDArray[np.int64], each: Each = ...) -> Pictures:
+    def frames(self, indices: Indices, each: Each = ...) -> Pictures:
         """The frames at ``indices`` (sorted, unique, from 0), each passed through ``each``.
 
         Indices beyond what the file really holds give its last frame.
@@ -50,7 +53,7 @@ class Reader(Protocol):
             VideoError: nothing could be decoded.
         """
 
-    def onward(self, indices: NDArray[np.int64], each: Each = ...) -> list[Picture]:
+    def onward(self, indices: Indices, each: Each = ...) -> list[Picture]:
         """The frames at ``indices``, as far as the file holds them, in one pass over the file.
 
         All are beyond those of the calls before: for a video too long to be read at once. Where
@@ -123,7 +126,7 @@ class Timeline:
     def __len__(self) -> int:
         return len(self._shown)
 
-    def pictures(self, indices: NDArray[np.int64], decode: Decode) -> Pictures | None:
+    def pictures(self, indices: Indices, decode: Decode) -> Pictures | None:
         """The frames at ``indices``, those beyond the last being that one, each decoded once. None
         if ``decode`` gives fewer than it is asked for."""
         numbers, inverse = np.unique(np.minimum(indices, len(self) - 1), return_inverse=True)
@@ -139,7 +142,7 @@ class Timeline:
         """When frame ``number`` is shown."""
         return float(self._shown[number])
 
-    def needed(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def needed(self, numbers: Indices) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Of each packet: whether these frames need it, and whether it holds one of them.
 
         A frame needs all from its keyframe to itself.
@@ -157,7 +160,7 @@ class Timeline:
         keyframe = self._keyframe_of(self._positions[[number]])
         return max(self.number(float(self._times[keyframe[0]])), 0)
 
-    def _keyframe_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _keyframe_of(self, positions: Indices) -> Indices:
         """Where the keyframes are stored from which the packets at ``positions`` can be decoded."""
         if not len(self._keyframes):
             return np.zeros_like(positions)

@@ -138,8 +138,6 @@ def ready(workers: Collection[Worker]) -> list[Worker]:
     All of them, where there was nothing from any for as long as one file may take: ``receive`` then
     finds out which process is stuck.
     """
-    if not workers:
-        return []
     patience = next(iter(workers)).patience
     found = wait([end for worker in workers for end in worker.watched], patience)
     return [worker for worker in workers if not found or {*worker.watched} & {*found}]
