@@ -45,10 +45,7 @@ def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:
 
 def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list[int]:
     """Clips in each of a process's batches of one epoch: ``sizes`` in turn, while samples last.
-
-    Raises:
-        ListError: there are fewer samples than the first batches of all processes take.
-    """
+    Raises ListError if the first batches of all processes take more samples than there are."""
     taken = itertools.accumulate(size * world_size for size in itertools.cycle(sizes))
     full = itertools.takewhile(lambda total: total <= num_samples, taken)
     found = [size for _, size in zip(full, itertools.cycle(sizes), strict=False)]
@@ -72,10 +69,7 @@ def train_batches(
     With ``shards``, see ``shard_numbers``, the shards are shuffled, and the samples within each;
     each process has a run of them, and so has each of its ``num_workers`` readers, of which the
     loader gives batch j to reader ``j % num_workers``. The n-th batches then depend on the number
-    of processes and readers.
-
-    Raises:
-        ListError: there are fewer samples than the total batch size.
+    of processes and readers. Raises ListError as ``batch_sizes`` does.
     """
     own_sizes = batch_sizes(num_samples, sizes, world_size)
     own = sum(own_sizes)

@@ -97,11 +97,8 @@ def video_url(path: str) -> str:
 
 
 def members(tar: str) -> Iterator[Member]:
-    """The files in a tar, in order. Links and sparse files hold no video and are left out.
-
-    Raises:
-        ShardError: it is not a plain tar, or cut off; some files may have been yielded by then.
-    """
+    """The files in a tar, in order. Links and sparse files hold no video and are left out. Raises
+    ShardError if it is no plain tar, or cut off; some files may have been yielded by then."""
     with open(tar, "rb") as file:
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:

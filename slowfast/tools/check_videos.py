@@ -165,15 +165,14 @@ def _measure_keyframes(video: Video) -> None:
     capture = cv2.VideoCapture(video_url(video.path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
     codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little")
     video.codec = codec.decode("latin-1").strip("\0 ")
-    packets, places = 0, []
+    are_keys = []
     while capture.grab():
-        if capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME):
-            places.append(packets)
-        packets += 1
-    if places:
+        are_keys.append(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) != 0)
+    places = np.flatnonzero(are_keys)
+    if len(places):
         video.keyframes = len(places)
-        video.mean_gap = round(packets / len(places), 1)
-        video.longest_gap = int(np.diff([*places, packets]).max())
+        video.mean_gap = round(len(are_keys) / len(places), 1)
+        video.longest_gap = int(np.diff(places, append=len(are_keys)).max())
 
 
 def _check_folder(reader: FrameFolderReader) -> Video:

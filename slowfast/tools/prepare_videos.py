@@ -154,8 +154,7 @@ def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -
 
 
 def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
-    entry = journal.done.get(job.name)
-    if entry is None:
+    if not (entry := journal.done.get(job.name)):
         return False
     source = os.path.abspath(job.sample.path)
     if entry["source"] != source and state_of(entry["source"]):
@@ -166,19 +165,17 @@ def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
 
 def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namespace) -> None:
     """Prints sizes, likeness, and the time that a training clip takes."""
-    before = sum(entry["source_bytes"] for entry in made.values())
-    after = sum(entry["bytes"] for entry in made.values())
+    before, after = (sum(row[key] for row in made.values()) for key in ("source_bytes", "bytes"))
     worst = min(made, key=lambda name: made[name]["psnr"])
     psnr = float(np.mean([entry["psnr"] for entry in made.values()]))
     print(f"size    {before / 1e6:,.1f} MB -> {after / 1e6:,.1f} MB, {after / before:.0%}")
     print(f"PSNR    {psnr:.1f} dB on average, {made[worst]['psnr']:.1f} dB at worst ({worst})")
     print("        of 8 frames a video, RGB, against the source's frames resized to the new size")
     chosen = [jobs[i] for i in np.linspace(0, len(jobs) - 1, min(TIMED, len(jobs))).astype(int)]
+    data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
 
     def clip_times(job: Job) -> list[float]:
-        new = Sample(str(args.dst / job.name))
-        data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
-        clips = TrainClips([job.sample, new], data, seed=0)
+        clips = TrainClips([job.sample, Sample(str(args.dst / job.name))], data, seed=0)
         times = []
         for index in (0, 1, 0, 1):
             began = time.perf_counter()

@@ -44,8 +44,13 @@ class OpenCVReader:
         if not 0 < self.fps < 1000:
             self.fps = 30.0
         self.num_frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        if not 0 < self.num_frames < 10**8:
-            self.num_frames = self._count()
+        if not 0 < self.num_frames < 10**8:  # the container does not say
+            while self._grab():
+                pass
+            self.num_frames = self._position
+            self._open()
+        if not self.num_frames:
+            raise reader.no_frame(path)
 
     def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
         timeline = self._timeline(indices)
@@ -56,8 +61,11 @@ class OpenCVReader:
                 return pictures
             self._open()
         found = list(self._decoded(indices, each))
-        if len(found) < len(indices):  # the file ended early
-            found += [_rgb(self._last(), each)] * (len(indices) - len(found))
+        if missing := len(indices) - len(found):  # the file ended early
+            last = list(self._decoded(np.array([self._position - 1]), each))
+            if not last:
+                raise reader.no_frame(self.path)
+            found += last * missing
         return np.stack(found)
 
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
@@ -117,27 +125,6 @@ class OpenCVReader:
         grabbed = bool(self._capture.grab())
         self._position += grabbed
         return grabbed
-
-    def _last(self) -> Picture:
-        """The last frame that can be decoded, of a file shorter than it says."""
-        end, last = self._position, None
-        self._open()
-        while self._position < end and self._grab():
-            if self._position == end:
-                _, last = self._capture.retrieve()
-        if last is None:
-            raise reader.no_frame(self.path)
-        return last
-
-    def _count(self) -> int:
-        """Counts the frames of a file whose container does not say."""
-        while self._grab():
-            pass
-        count = self._position
-        self._open()
-        if not count:
-            raise reader.no_frame(self.path)
-        return count
 
     def _open(self) -> None:
         """Opens the file at its first frame."""

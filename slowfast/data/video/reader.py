@@ -16,19 +16,14 @@ from slowfast.errors import UserError
 
 Picture = NDArray[np.uint8]
 """One picture ``[H, W, 3]``."""
-
 Pictures = NDArray[np.uint8]
 """RGB frames ``[F, H, W, 3]``."""
-
 Indices = NDArray[np.int64]
 """Numbers of frames, from 0."""
-
 Each = Callable[[Picture], Picture]
 """What is done to each picture as soon as it is decoded: spatial, the same for each colour."""
-
 Decode = Callable[[Indices], Iterable[Picture]]
 """From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
-
 REORDERING = 32
 """Packets that a frame may be stored after its place in the order of showing; H.264 allows 16."""
 
