@@ -117,7 +117,5 @@ def _save(figure: Figure, picture: Path) -> None:
 
 def _running_mean(values: list[float], window: int) -> NDArray[np.float64]:
     """The mean of the last ``window`` values at each place."""
-    total = np.cumsum([0.0, *values])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - window, 0)
-    return (total[ends] - total[starts]) / (ends - starts)
+    sums = np.convolve(values, np.ones(window))[: len(values)]
+    return sums / np.minimum(np.arange(len(values)) + 1, window)

@@ -16,7 +16,7 @@ from types import FrameType
 from slowfast import distributed
 from slowfast.errors import UserError, error_line
 from slowfast.log import quiet_libraries, start_logging
-from slowfast.signals import INTERRUPTS, Terminated
+from slowfast.signals import INTERRUPTS, Terminated, handled_by
 
 GOES_ON = "the same command goes on from here"
 NO_PADDLE = (
@@ -32,6 +32,12 @@ def program(module: str) -> str:
     return typed if typed in ("main.py", script) else f"python -m {module}"
 
 
+def new_parser(module: str, about: str | None) -> argparse.ArgumentParser:
+    """A parser of the flags of ``module``, whose help shows ``about`` with its line breaks."""
+    lines = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=program(module), description=about, formatter_class=lines)
+
+
 def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
     """Runs the work of a command; returns its exit status.
 
@@ -41,43 +47,33 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
     """
     quiet_libraries()
     start_logging(distributed.rank())
-    before = {number: signal.getsignal(number) for number in INTERRUPTS}
-    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}  # nohup
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for again in before:  # ignore further signals
-            signal.signal(again, signal.SIG_IGN)
+        for each in INTERRUPTS:  # ignore further signals
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        return work() or 0
-    except (UserError, OSError) as error:
-        return _failed(error_line(error))
-    except MemoryError:
-        return _failed("error: there is too little memory for this")
-    except ModuleNotFoundError as error:
-        if error.name != "paddle":
-            raise
-        return _failed(NO_PADDLE)
-    except RuntimeError:
-        reason = distributed.error_of_another_process()
-        if reason is None:
-            raise
-        return _failed(reason)
-    except KeyboardInterrupt as stopped:
-        what = f": {stopped}" if str(stopped) else ""
-        print(f"interrupted{what}{f' ({hint})' if hint else ''}", file=sys.stderr, flush=True)
-        return 143 if isinstance(stopped, Terminated) else 130
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-
-def _failed(line: str) -> int:
-    print(line, file=sys.stderr, flush=True)
-    return 1
+    with handled_by(interrupt):
+        try:
+            return work() or 0
+        except (UserError, OSError) as error:
+            line, status = error_line(error), 1
+        except MemoryError:
+            line, status = "error: there is too little memory for this", 1
+        except ModuleNotFoundError as error:
+            if error.name != "paddle":
+                raise
+            line, status = NO_PADDLE, 1
+        except RuntimeError:
+            if (reason := distributed.error_of_another_process()) is None:
+                raise
+            line, status = reason, 1
+        except KeyboardInterrupt as stopped:
+            what = f": {stopped}" if str(stopped) else ""
+            line = f"interrupted{what}{f' ({hint})' if hint else ''}"
+            status = 143 if isinstance(stopped, Terminated) else 130
+        print(line, file=sys.stderr, flush=True)
+        return status
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
@@ -107,7 +103,3 @@ def number_between(above: float, most: float, *, below: float = math.inf) -> Cal
         return value
 
     return number
-
-
-class Help(argparse.RawDescriptionHelpFormatter):
-    """Shows the description with the docstring's line breaks."""

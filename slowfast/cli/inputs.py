@@ -5,14 +5,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
-from slowfast.cli.run_config import (
-    class_names,
-    read_class_names,
-    read_config,
-    require_weights,
-    starts_anew,
-)
 from slowfast.config import Config, ConfigError
 from slowfast.data.find import find_listed, find_videos, listed_places, missing_files
 from slowfast.data.labels import LABELS, find_labels
@@ -46,11 +40,7 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(args: argparse.Namespace) -> TrainInputs | Inputs:
-    """The inputs of the mode that the flags choose.
-
-    Raises:
-        UserError: an input is missing or does not fit.
-    """
+    """The inputs of the mode that the flags choose; raises as that mode's own does."""
     if is_training(args):
         return train_inputs(args)
     return test_inputs(args) if args.test else infer_inputs(args)
@@ -62,7 +52,7 @@ def train_inputs(args: argparse.Namespace) -> TrainInputs:
     Raises:
         UserError: an input is missing or does not fit, or the folder holds another run.
     """
-    cfg = read_config(args, None)
+    cfg = run_config.read_config(args, None)
     decoder_version(cfg.data.decoder)
     phases(cfg)  # raises a ConfigError if there can be none
     check_folder(cfg.output_dir, args.resume)
@@ -72,13 +62,15 @@ def train_inputs(args: argparse.Namespace) -> TrainInputs:
     cfg, names = _with_labels(cfg)
     for weights in (args.weights, args.resume if args.resume != "auto" else None):
         if weights is not None:
-            require_weights(weights)
-    anew = starts_anew(args, cfg)
+            run_config.require_weights(weights)
+    anew = run_config.starts_anew(args, cfg)
     pretrained = cfg.model.pretrained if anew and args.weights is None else ""
     if pretrained:
-        require_weights(pretrained, PRETRAINED_HINT)
-    if cfg.train.head_only:
-        _check_head_only(args, cfg, anew=anew)
+        run_config.require_weights(pretrained, PRETRAINED_HINT)
+    if cfg.train.head_only and anew and not (pretrained or args.weights):
+        raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
+    if cfg.train.head_only and args.max_iters:
+        raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
     every = cfg.data.on_error == "raise"
     samples = _read_list(cfg, cfg.data.train_list, all_of_them=every)
     val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
@@ -116,34 +108,22 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
     """Config, weights and class names; without ``-w`` the weights of the output folder."""
     weights = args.weights
     if weights is None:
-        weights = str(Path(read_config(args, None).output_dir) / BEST)
+        weights = str(Path(run_config.read_config(args, None).output_dir) / BEST)
         if not Path(weights).exists():
             raise WeightsError(f"no -w given, and there is no {weights} from a training run")
-    cfg = read_config(args, weights)
-    require_weights(weights)
-    names = class_names(cfg, weights)
+    cfg = run_config.read_config(args, weights)
+    run_config.require_weights(weights)
+    names = run_config.class_names(cfg, weights)
     decoder_version(cfg.data.decoder)
     return cfg, weights, names
 
 
-def _check_head_only(args: argparse.Namespace, cfg: Config, *, anew: bool) -> None:
-    """Raises a ConfigError if the flags do not allow ``train.head_only``."""
-    if anew and not (cfg.model.pretrained or args.weights):
-        raise ConfigError("train.head_only=True needs weights: -o model.pretrained=FILE")
-    if args.max_iters:
-        raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
-
-
 def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
-    """``cfg`` with the path of the class names (a built-in list keeps its name), and the names.
-
-    Raises:
-        ListError: the names are not found, or their number is not the number of classes.
-    """
+    """``cfg`` with the path of the class names (a built-in list keeps its name), and the names."""
     data = cfg.data
     if not data.labels:
         return cfg, None
-    names = read_class_names(data.labels, cfg)
+    names = run_config.read_class_names(data.labels, cfg)
     found = find_labels(data.labels, data.root)
     if found is not None and Path(found).parent != LABELS:
         cfg = _with_data(cfg, "labels", found)
@@ -165,11 +145,7 @@ def _with_data(cfg: Config, key: str, path: str) -> Config:
 
 
 def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
-    """Reads a list.
-
-    Raises:
-        ListError: all videos are missing, or one is and ``all_of_them`` is set.
-    """
+    """Reads a list, of which not all videos may be missing, or with ``all_of_them`` none."""
     samples = read_list(path, cfg.data.root, cfg.model.num_classes)
     missing = missing_files(samples)
     files = {shard_of(sample.path) or sample.path for sample in samples}

@@ -27,18 +27,11 @@ def summary_text(cfg: Config) -> str:
     params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
     cells.append(["total", "", f"{params:,}", _giga(macs)])
     views = cfg.test.num_clips * cfg.test.num_crops
-    return "\n".join(
-        [
-            f"{cfg.model.name}: {data.num_frames} frames, every {data.sampling_stride} at "
-            f"{data.target_fps:g} fps; "
-            f"test {cfg.test.num_clips} x {cfg.test.num_crops} = {views} views",
-            "",
-            *_table(cells),
-            "",
-            *_schedule(expand(cfg)),
-            *_phases(cfg),
-        ]
+    title = (
+        f"{cfg.model.name}: {data.num_frames} frames, every {data.sampling_stride} at "
+        f"{data.target_fps:g} fps; test {cfg.test.num_clips} x {cfg.test.num_crops} = {views} views"
     )
+    return "\n".join([title, "", *_table(cells), "", *_schedule(expand(cfg)), *_phases(cfg)])
 
 
 def draw_schedule(cfg: Config) -> Path:
@@ -57,12 +50,11 @@ def draw_schedule(cfg: Config) -> Path:
 
 
 def _table(cells: list[list[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    lines = []
-    for row in cells:
-        left = [row[i].ljust(widths[i]) for i in range(2)]
-        right = [row[i].rjust(widths[i]) for i in range(2, len(row))]
-        lines.append("  ".join(left + right).rstrip())
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    stage, shapes, params, macs = widths
+    lines = [
+        f"{a:{stage}}  {b:{shapes}}  {c:>{params}}  {d:>{macs}}".rstrip() for a, b, c, d in cells
+    ]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
@@ -79,9 +71,9 @@ def _schedule(cfg: Config) -> list[str]:
         "half way": epochs / 2,
         "last epoch": epochs - 1.0,
     }
+    scaled = "scaled by the real one" if optim.scale_lr else "not scaled"
     lines = [
-        f"learning rate for a total batch of {optim.base_batch_size} "
-        f"({'scaled by the real one' if optim.scale_lr else 'not scaled'}), {epochs} epochs"
+        f"learning rate for a total batch of {optim.base_batch_size} ({scaled}), {epochs} epochs"
     ]
     for name, epoch in places.items():
         lr = learning_rate(epoch, optim, epochs)

@@ -11,20 +11,9 @@ from slowfast.config.schema import (
     OptimConfig,
     TestConfig,
     TrainConfig,
-)
+)  # fmt: skip
 
 __all__ = [
-    "DEPTHS",
-    "STAGES",
-    "Config",
-    "ConfigError",
-    "DataConfig",
-    "ModelConfig",
-    "OptimConfig",
-    "TestConfig",
-    "TrainConfig",
-    "config_of",
-    "dump_changes",
-    "dump_config",
-    "load_config",
-]
+    "DEPTHS", "STAGES", "Config", "ConfigError", "DataConfig", "ModelConfig", "OptimConfig",
+    "TestConfig", "TrainConfig", "config_of", "dump_changes", "dump_config", "load_config",
+]  # fmt: skip

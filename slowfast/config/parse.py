@@ -15,7 +15,7 @@ import math
 import re
 import reprlib
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,13 +39,10 @@ class _Loader(yaml.SafeLoader):
     }  # fmt: skip
 
 
-for _tag, _pattern in (
-    ("int", r"[-+]?(0|[1-9][0-9]{0,19})$"),
-    ("float", r"[-+]?(0|[1-9][0-9]*)\.[0-9]*$"),
-):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list("-+0123456789")
-    )
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,19})$")
+_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]*$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789"))
 
 _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What its parser raises: also of ``!!int x``, and of 1,000 brackets."""
@@ -60,7 +57,7 @@ _CLIPS = (
 
 def load_config(
     path: str | Path | None = None,
-    overrides: list[str] | None = None,
+    overrides: Sequence[str] = (),
     *,
     find_config: Callable[[Config], Path | None] | None = None,
 ) -> Config:
@@ -74,12 +71,12 @@ def load_config(
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, a value does not fit.
     """
-    cfg = _over(Config(), path, overrides or [])
+    cfg = _over(Config(), path, overrides)
     own = find_config(cfg) if find_config and cfg.model.pretrained else None
     if own is None:
         validate(cfg)
         return cfg
-    cfg = _over(_of_weights(own), path, overrides or [])
+    cfg = _over(_of_weights(own), path, overrides)
     try:
         validate(cfg)
     except ConfigError as error:
@@ -91,7 +88,7 @@ def load_config(
 
 def _of_weights(path: Path) -> Config:
     """The defaults, but for what ``path`` says of the network, its clips' size and the test."""
-    plain, own = Config(), _over(Config(), path, [])
+    plain, own = Config(), _over(Config(), path)
     head = {key: getattr(plain.model, key) for key in _OWN_HEAD}
     clips = {key: getattr(own.data, key) for key in _CLIPS}
     return dataclasses.replace(
@@ -102,11 +99,10 @@ def _of_weights(path: Path) -> Config:
     )
 
 
-def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
+def _over(cfg: Config, path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """``cfg`` with a file's settings over it, and ``overrides`` over those; not validated."""
-    tree = _read_yaml(Path(path)) if path is not None else {}
-    where = f"{path}: " if path is not None else ""
-    cfg = _build(Config, tree, prefix="", where=where, base=cfg)
+    if path is not None:
+        cfg = _replaced(cfg, _read_yaml(Path(path)), where=f"{path}: ")
     for item in overrides:
         key, equals, text = item.partition("=")
         if not equals or not key:
@@ -115,18 +111,18 @@ def _over(cfg: Config, path: str | Path | None, overrides: list[str]) -> Config:
             value = yaml.load(text, _Loader)
         except _NO_YAML as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
-        if _is_text(key) and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
+        is_text = _settings().get(key) is str
+        if is_text and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
             value = text.strip()  # 2024_05 is no number here, and "videos #1" does not end at "#"
-        nested: Any = "" if value is None else value
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        cfg = _build(Config, nested, prefix="", where="-o ", base=cfg)
+        cfg = _with(cfg, key, "" if value is None else value, where="-o ")
     return cfg
 
 
-def dump_config(cfg: Config) -> str:
-    """The config as YAML text that ``load_config`` reads back to an equal config."""
-    return yaml.safe_dump(_plain(dataclasses.asdict(cfg)), sort_keys=False, allow_unicode=True)
+def _with(cfg: Config, key: str, value: Any, where: str = "") -> Config:
+    """``cfg`` with a value at a key, such as ``model.alpha``, or with those of a section."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return _replaced(cfg, value, where)
 
 
 def config_of(settings: dict[str, Any]) -> Config:
@@ -135,22 +131,31 @@ def config_of(settings: dict[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown, or a value does not fit.
     """
-    tree: dict[str, Any] = {}
+    cfg = Config()
     for key, value in settings.items():
-        section, dot, name = key.partition(".")
-        if dot:
-            tree.setdefault(section, {})[name] = value
-        else:
-            tree[section] = value
-    cfg: Config = _build(Config, tree, prefix="", where="")
+        cfg = _with(cfg, key, value)
     validate(cfg)
     return cfg
 
 
+def dump_config(cfg: Config) -> str:
+    """The config as YAML text that ``load_config`` reads back to an equal config."""
+    return yaml.safe_dump(_tree(cfg), sort_keys=False, allow_unicode=True)
+
+
 def dump_changes(cfg: Config) -> str:
     """What of a config differs from the defaults, as YAML text."""
-    default, tree = _plain(dataclasses.asdict(Config())), _plain(dataclasses.asdict(cfg))
-    return yaml.safe_dump(_changes(tree, default), sort_keys=False, allow_unicode=True)
+    changes = _changes(_tree(cfg), _tree(Config()))
+    return yaml.safe_dump(changes, sort_keys=False, allow_unicode=True)
+
+
+def _tree(cfg: Config) -> dict[str, Any]:
+    """The settings by section, tuples as lists, for YAML."""
+
+    def plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {key: [*value] if isinstance(value, tuple) else value for key, value in items}
+
+    return dataclasses.asdict(cfg, dict_factory=plain)
 
 
 def _changes(tree: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
@@ -177,24 +182,22 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _build(cls: Any, tree: dict[str, Any], *, prefix: str, where: str, base: Any = None) -> Any:
-    """An instance of the dataclass ``cls``: ``tree``'s values over ``base`` or the defaults."""
+def _replaced(section: Any, tree: dict[str, Any], where: str, prefix: str = "") -> Any:
+    """A section, or all of a config, with the values of ``tree``, by key, in place of its own."""
     if not isinstance(tree, dict):
         raise ConfigError(f"{where}'{prefix.rstrip('.')}' is a section, got {_shown(tree)}")
-    base = cls() if base is None else base
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(type(section))
     values = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if key not in hints:
             raise ConfigError(f"{where}unknown config key '{name}'{_suggest(name)}")
         if dataclasses.is_dataclass(hints[key]):
-            section = getattr(base, key)
             value = {} if value is None else value  # all of the section is commented out
-            values[key] = _build(hints[key], value, prefix=f"{name}.", where=where, base=section)
+            values[key] = _replaced(getattr(section, key), value, where, f"{name}.")
         else:
             values[key] = _cast(value, hints[key], name, where)
-    return dataclasses.replace(base, **values)
+    return dataclasses.replace(section, **values)
 
 
 def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
@@ -230,31 +233,16 @@ def _shown(value: Any) -> str:
     return reprlib.repr(value) if isinstance(value, list | dict) else repr(value)
 
 
-def _is_text(name: str) -> bool:
-    """Whether the key takes text."""
-    kind: Any = Config
-    for part in name.split("."):
-        kind = typing.get_type_hints(kind).get(part) if dataclasses.is_dataclass(kind) else None
-    return kind is str
+def _settings(cls: Any = Config, prefix: str = "") -> dict[str, Any]:
+    """The types of all sections and settings, by key."""
+    found = {}
+    for name, kind in typing.get_type_hints(cls).items():
+        found[f"{prefix}{name}"] = kind
+        if dataclasses.is_dataclass(kind):
+            found |= _settings(kind, f"{prefix}{name}.")
+    return found
 
 
 def _suggest(name: str) -> str:
-    names = _all_keys(Config)
-    sections = {key.partition(".")[0] for key in names}
-    close = difflib.get_close_matches(name, [*names, *sorted(sections)], n=1)
+    close = difflib.get_close_matches(name, _settings(), n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
-
-
-def _all_keys(cls: Any, prefix: str = "") -> list[str]:
-    keys = []
-    for key, kind in typing.get_type_hints(cls).items():
-        nested = dataclasses.is_dataclass(kind)
-        keys += _all_keys(kind, f"{prefix}{key}.") if nested else [f"{prefix}{key}"]
-    return keys
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, for YAML."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

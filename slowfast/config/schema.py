@@ -9,26 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from slowfast.config.ranges import (
-    BELOW_ONE,
-    COLOURS,
-    COUNT_OR_ZERO,
-    FOUR_OR_NONE,
-    IN_64_BITS,
-    NUMBERS_FRAMES,
-    ODD,
-    PAIR,
-    PAIR_OR_NONE,
-    SHARE,
-    UP_TO_A_MILLION,
-    UP_TO_TEN,
-    AboveZero,
-    Count,
-    Natural,
-    NotNegative,
-    Share,
-    some_of,
-)
+from slowfast.config import ranges
+from slowfast.config.ranges import AboveZero, Count, Natural, NotNegative, Share
 from slowfast.errors import UserError
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
@@ -53,7 +35,7 @@ class ModelConfig:
 
     name: Literal["slowfast", "slow_only", "fast_only"] = "slowfast"
     """Both pathways, or one of them alone (the paper's single-pathway baselines)."""
-    num_classes: Annotated[int, COUNT_OR_ZERO] = 400
+    num_classes: Annotated[int, ranges.COUNT_OR_ZERO] = 400
     """Number of classes, K. 0: as many as data.labels has names, which is the number that a
     checkpoint's config then has."""
     slow_depth: Literal[14, 26, 50, 101, 152] = 50
@@ -71,11 +53,11 @@ class ModelConfig:
     """Fast frames per slow frame."""
     slow_frames: Literal["linspace", "strided"] = "linspace"
     """Which frames the slow pathway sees: spread evenly from first to last, or every alpha-th."""
-    temporal_blocks: Annotated[tuple[int, ...], FOUR_OR_NONE] = ()
+    temporal_blocks: Annotated[tuple[int, ...], ranges.FOUR_OR_NONE] = ()
     """How many blocks of res2..res5 have a temporal kernel; empty: all of them."""
-    stem_kernel: Annotated[Count, ODD] = 7
+    stem_kernel: Annotated[Count, ranges.ODD] = 7
     """Spatial kernel of both stems; 3 suits frames of 32 pixels."""
-    fusion_kernel: Annotated[Count, ODD] = 5
+    fusion_kernel: Annotated[Count, ranges.ODD] = 5
     """Temporal kernel of the lateral connections."""
     lateral_norm: bool = True
     """Batch norm and ReLU after each lateral convolution."""
@@ -105,7 +87,7 @@ class DataConfig:
     labels: str = ""
     """File of class names, one per line in index order, or a name from slowfast/labels, such as
     kinetics400; empty: classes are shown by number."""
-    frame_pattern: Annotated[str, NUMBERS_FRAMES] = "img_{:05d}.jpg"
+    frame_pattern: Annotated[str, ranges.NUMBERS_FRAMES] = "img_{:05d}.jpg"
     """File name of frame i (from 1) in a frame folder."""
     frame_fps: AboveZero = 30.0
     """Frame rate of frame folders, frames per second."""
@@ -125,11 +107,11 @@ class DataConfig:
     inverse_short_side: bool = False
     """Draw 1 / short side evenly instead of the short side: small ones come more often
     (PySlowFast)."""
-    crop_area: Annotated[tuple[Annotated[AboveZero, SHARE], ...], PAIR_OR_NONE] = ()
+    crop_area: Annotated[tuple[Annotated[AboveZero, ranges.SHARE], ...], ranges.PAIR_OR_NONE] = ()
     """Training: the smallest and the largest share of the picture's area that a crop has. The crop
     is resized to crop_size, and no short side is drawn (mmaction2). Empty: square crops, as
     above."""
-    crop_aspect: Annotated[tuple[AboveZero, ...], PAIR] = (0.75, 4 / 3)
+    crop_aspect: Annotated[tuple[AboveZero, ...], ranges.PAIR] = (0.75, 4 / 3)
     """With crop_area: the smallest and the largest ratio of width to height, before resizing."""
     flip: Share = 0.5
     """Training: probability of a horizontal flip."""
@@ -140,19 +122,19 @@ class DataConfig:
     """Also swap all classes in data.labels whose names differ only in "left" and "right"."""
     rand_augment: Natural = 0
     """Training: RandAugment operations per clip, the same for all its frames; 0: none."""
-    rand_augment_magnitude: Annotated[NotNegative, UP_TO_TEN] = 9.0
+    rand_augment_magnitude: Annotated[NotNegative, ranges.UP_TO_TEN] = 9.0
     """How strong these operations are."""
     erase: Share = 0.0
     """Training: probability that noise fills a random rectangle of the clip."""
-    mean: Annotated[tuple[float, ...], COLOURS] = (0.45, 0.45, 0.45)
+    mean: Annotated[tuple[float, ...], ranges.COLOURS] = (0.45, 0.45, 0.45)
     """Mean of red, green and blue in [0, 1], which is subtracted."""
-    std: Annotated[tuple[AboveZero, ...], COLOURS] = (0.225, 0.225, 0.225)
+    std: Annotated[tuple[AboveZero, ...], ranges.COLOURS] = (0.225, 0.225, 0.225)
     """Standard deviation of red, green and blue, by which the difference is divided."""
     num_workers: Natural = 8
     """Reader processes per process of the run; 0: it reads by itself."""
     decoder: Literal["opencv", "pyav"] = "opencv"
     """Library that opens video files; PyAV is an extra (pip install av)."""
-    read_seconds: Annotated[AboveZero, UP_TO_A_MILLION] = 60.0
+    read_seconds: Annotated[AboveZero, ranges.UP_TO_A_MILLION] = 60.0
     """Seconds that a reader process may take for one video. After that it is ended, and the video
     counts as unreadable."""
     on_error: Literal["raise", "skip", "substitute"] = "raise"
@@ -249,7 +231,7 @@ class TrainConfig:
     Beta(cutmix, cutmix). 0: none. With mixup as well, one of the two is drawn for each batch."""
     label_smoothing: Share = 0.0
     """Share of the target that is spread evenly over all classes; the label has the rest."""
-    freeze: Annotated[tuple[str, ...], some_of(STAGES)] = ()
+    freeze: Annotated[tuple[str, ...], ranges.some_of(STAGES)] = ()
     """Stages that are not trained; the statistics of their batch norm stay as they are, too."""
     head_only: bool = False
     """Train only the classifier, on features that the weights of model.pretrained compute once per
@@ -270,7 +252,7 @@ class TrainConfig:
     optim.step_factors and epochs stay those of the run that it speeds up."""
     multigrid_epoch_factor: AboveZero = 1.5
     """Multigrid training takes this many times as many epochs; each is several times quicker."""
-    ema: Annotated[NotNegative, BELOW_ONE] = 0.0
+    ema: Annotated[NotNegative, ranges.BELOW_ONE] = 0.0
     """Decay per step of an exponential moving average of the weights, which is saved beside them;
     0: none."""
     best_by: Literal["raw", "ema"] = "raw"
@@ -295,5 +277,5 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     output_dir: str = "output/SlowFast"
     """Folder of checkpoints, logs and curves."""
-    seed: Annotated[Natural, IN_64_BITS] = 0
+    seed: Annotated[Natural, ranges.IN_64_BITS] = 0
     """Seed of initial weights, order, augmentation and dropout."""

@@ -254,8 +254,7 @@ def write_dataset(
             if report:
                 report(done, len(clip_ids))
     for split in SPLITS:
-        clips = range(params[f"num_{split}"])
-        lines = [f"{clip_path(split, i)} {label_of(i)}\n" for i in clips]
+        lines = [f"{clip_path(of, i)} {label_of(i)}\n" for of, i in clip_ids if of == split]
         (root / f"{split}.list").write_text("".join(lines))
     (root / "labels.txt").write_text("".join(f"{name}\n" for name in CLASS_NAMES))
     (root / MARKER).write_text(json.dumps(params))

@@ -1,6 +1,7 @@
 """Parameters, multiply-adds and output shapes of a network, traced without computing anything."""
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import paddle
@@ -32,12 +33,12 @@ def summarize(model: nn.Layer, clip_shape: tuple[int, int, int, int, int]) -> li
     macs: dict[str, int] = {}
     shapes: dict[str, list[list[int]]] = {}
     parts = dict(model.named_children())
-    for part_name, part in parts.items():
-        macs[part_name] = 0
-        part.register_forward_post_hook(_record_shapes(shapes, part_name))
+    for name, part in parts.items():
+        macs[name] = 0
+        part.register_forward_post_hook(partial(_record_shapes, shapes, name))
         for layer in part.sublayers(include_self=True):
             if isinstance(layer, nn.Conv3D | nn.Linear):
-                layer.register_forward_post_hook(_add_macs(macs, part_name))
+                layer.register_forward_post_hook(partial(_add_macs, macs, name))
     model.eval()
     # No network asks for a tensor's values, so its functions need not be rewritten for the static
     # graph, which takes Paddle ten times as long as all the rest.
@@ -47,20 +48,16 @@ def summarize(model: nn.Layer, clip_shape: tuple[int, int, int, int, int]) -> li
     return [Row(name, shapes[name], count_parameters(parts[name]), macs[name]) for name in shapes]
 
 
-def _record_shapes(shapes: dict[str, list[list[int]]], name: str) -> Any:
-    def hook(layer: nn.Layer, inputs: Any, output: Any) -> None:
-        tensors = output if isinstance(output, list | tuple) else [output]
-        shapes[name] = [list(t.shape) for t in tensors]
+def _record_shapes(
+    shapes: dict[str, list[list[int]]], name: str, layer: nn.Layer, inputs: Any, output: Any
+) -> None:
+    tensors = output if isinstance(output, list | tuple) else [output]
+    shapes[name] = [list(t.shape) for t in tensors]
 
-    return hook
 
-
-def _add_macs(macs: dict[str, int], name: str) -> Any:
-    def hook(layer: nn.Layer, inputs: Any, output: Any) -> None:
-        if isinstance(layer, nn.Linear):
-            per_output = layer.weight.shape[0]
-        else:
-            per_output = math.prod(layer.weight.shape[1:])  # [out, in / groups, t, h, w]
-        macs[name] += math.prod(output.shape) * per_output
-
-    return hook
+def _add_macs(macs: dict[str, int], name: str, layer: nn.Layer, inputs: Any, output: Any) -> None:
+    if isinstance(layer, nn.Linear):
+        per_output = layer.weight.shape[0]
+    else:
+        per_output = math.prod(layer.weight.shape[1:])  # [out, in / groups, t, h, w]
+    macs[name] += math.prod(output.shape) * per_output

@@ -121,14 +121,12 @@ class Stage(nn.Layer):
         self.depths = tuple(depths)
         for p, depth in enumerate(depths):
             for i in range(depth):
-                temporal = temporal_blocks is None or i < temporal_blocks
-                block = Bottleneck(
-                    inputs[p] if i == 0 else EXPANSION * widths[p],
-                    widths[p],
-                    temporal_kernels[p] if temporal else 1,
-                    stride if i == 0 else 1,
+                is_temporal = temporal_blocks is None or i < temporal_blocks
+                kernel = temporal_kernels[p] if is_temporal else 1
+                entering, step = (inputs[p], stride) if i == 0 else (EXPANSION * widths[p], 1)
+                self.add_sublayer(
+                    f"pathway{p}_res{i}", Bottleneck(entering, widths[p], kernel, step)
                 )
-                self.add_sublayer(f"pathway{p}_res{i}", block)
 
     def forward(self, pathways: list[Tensor]) -> list[Tensor]:
         outputs = []

@@ -6,7 +6,8 @@ hold the slow pathway first, then the fast one.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import paddle
 import paddle.nn.functional as F
@@ -44,14 +45,8 @@ class Fusion(nn.Layer):
     def __init__(self, fast_channels: int, alpha: int, kernel: int, norm: bool) -> None:
         super().__init__()
         outputs = 2 * fast_channels
-        self.conv_f2s = Conv3D(
-            fast_channels,
-            outputs,
-            (kernel, 1, 1),
-            (alpha, 1, 1),
-            (kernel // 2, 0, 0),
-            bias_attr=False,
-        )
+        window, stride, padding = (kernel, 1, 1), (alpha, 1, 1), (kernel // 2, 0, 0)
+        self.conv_f2s = Conv3D(fast_channels, outputs, window, stride, padding, bias_attr=False)
         self.bn = BatchNorm3D(outputs) if norm else None
 
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
@@ -62,10 +57,55 @@ class Fusion(nn.Layer):
 
 
 class VideoClassifier(nn.Layer):
-    """What the network has in common with its single-pathway baselines: the way to a class."""
+    """What the network has in common with its single-pathway baselines.
 
-    head: Head
-    average_positions: str
+    Args:
+        pathways: the slow one first.
+        fuse: makes the lateral connection from as many fast channels; None: a single pathway.
+        num_classes: K.
+        alpha: fast frames per slow frame.
+        slow_frames: ``linspace`` or ``strided``, see ``pathways.py``.
+        temporal_blocks: blocks of res2..res5 that keep their temporal kernel; None: all.
+        stem_kernel: spatial kernel of the stems.
+        pool_size, dropout: see ``Head``.
+        average_positions: ``prob`` or ``score``, see ``predict``.
+    """
+
+    def __init__(
+        self,
+        pathways: Sequence[Pathway],
+        fuse: Callable[[int], Fusion] | None,
+        *,
+        num_classes: int,
+        alpha: int,
+        slow_frames: str = "linspace",
+        temporal_blocks: tuple[int, ...] | None = None,
+        stem_kernel: int = 7,
+        pool_size: int | None = 7,
+        dropout: float = 0.5,
+        average_positions: str = "prob",
+    ) -> None:
+        super().__init__()
+        self.alpha, self.slow_frames = alpha, slow_frames
+        self.average_positions = average_positions
+        channels = [p.width for p in pathways]
+        self.s1 = Stems(channels, [p.stem_temporal_kernel for p in pathways], stem_kernel)
+        for i, stride in enumerate(STRIDES):
+            if fuse is not None:
+                self.add_sublayer(f"s{i + 1}_fuse", fuse(channels[1]))
+                channels[0] += 2 * channels[1]
+            stage = Stage(
+                inputs=channels,
+                widths=[p.width * 2**i for p in pathways],
+                depths=[p.depths[i] for p in pathways],
+                temporal_kernels=[p.temporal_kernels[i] for p in pathways],
+                temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
+                stride=stride,
+            )
+            self.add_sublayer(f"s{i + 2}", stage)
+            channels = [EXPANSION * p.width * 2**i for p in pathways]
+        self.head = Head(sum(channels), num_classes, pool_size, dropout)
+        initialize(self)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
         """The last stage's output of each pathway, from a normalised RGB clip."""
@@ -97,15 +137,10 @@ class SlowFast(VideoClassifier):
 
     Args:
         slow, fast: the two pathways.
-        num_classes: K.
         alpha: fast frames per slow frame.
-        slow_frames: ``linspace`` or ``strided``, see ``pathways.py``.
         fusion_kernel: temporal kernel of the lateral connections.
         lateral_norm: batch norm and ReLU after them.
-        temporal_blocks: blocks of res2..res5 that keep their temporal kernel; None: all.
-        stem_kernel: spatial kernel of both stems.
-        pool_size, dropout: see ``Head``.
-        average_positions: ``prob`` or ``score``, see ``predict``.
+        given: further arguments of ``VideoClassifier``.
     """
 
     def __init__(
@@ -113,43 +148,15 @@ class SlowFast(VideoClassifier):
         slow: Pathway,
         fast: Pathway,
         *,
-        num_classes: int,
         alpha: int,
-        slow_frames: str = "linspace",
         fusion_kernel: int,
         lateral_norm: bool = True,
-        temporal_blocks: tuple[int, ...] | None = None,
-        stem_kernel: int = 7,
-        pool_size: int | None = 7,
-        dropout: float = 0.5,
-        average_positions: str = "prob",
+        **given: Any,
     ) -> None:
-        super().__init__()
-        self.alpha, self.slow_frames = alpha, slow_frames
-        self.average_positions = average_positions
-        both = (slow, fast)
-        self.s1 = Stems(
-            [p.width for p in both], [p.stem_temporal_kernel for p in both], stem_kernel
-        )
-        self.s1_fuse = Fusion(fast.width, alpha, fusion_kernel, lateral_norm)
-        channels = [slow.width + 2 * fast.width, fast.width]
-        for i, stride in enumerate(STRIDES):
-            stage = Stage(
-                inputs=channels,
-                widths=[p.width * 2**i for p in both],
-                depths=[p.depths[i] for p in both],
-                temporal_kernels=[p.temporal_kernels[i] for p in both],
-                temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
-                stride=stride,
-            )
-            self.add_sublayer(f"s{i + 2}", stage)
-            channels = [EXPANSION * p.width * 2**i for p in both]
-            if i < len(STRIDES) - 1:
-                fuse = Fusion(channels[1], alpha, fusion_kernel, lateral_norm)
-                self.add_sublayer(f"s{i + 2}_fuse", fuse)
-                channels[0] += 2 * channels[1]
-        self.head = Head(sum(channels), num_classes, pool_size, dropout)
-        initialize(self)
+        def fuse(fast_channels: int) -> Fusion:
+            return Fusion(fast_channels, alpha, fusion_kernel, lateral_norm)
+
+        super().__init__([slow, fast], fuse, alpha=alpha, **given)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
         slow = slow_clip(clip_NCTHW, self.alpha, self.slow_frames)
@@ -168,37 +175,8 @@ class SinglePathway(VideoClassifier):
     ``alpha`` > 1 lets it see the slow pathway's frames, 1 every frame.
     """
 
-    def __init__(
-        self,
-        pathway: Pathway,
-        *,
-        num_classes: int,
-        alpha: int,
-        slow_frames: str = "linspace",
-        temporal_blocks: tuple[int, ...] | None = None,
-        stem_kernel: int = 7,
-        pool_size: int | None = 7,
-        dropout: float = 0.5,
-        average_positions: str = "prob",
-    ) -> None:
-        super().__init__()
-        self.alpha, self.slow_frames = alpha, slow_frames
-        self.average_positions = average_positions
-        self.s1 = Stems([pathway.width], [pathway.stem_temporal_kernel], stem_kernel)
-        channels = pathway.width
-        for i, stride in enumerate(STRIDES):
-            stage = Stage(
-                inputs=[channels],
-                widths=[pathway.width * 2**i],
-                depths=[pathway.depths[i]],
-                temporal_kernels=[pathway.temporal_kernels[i]],
-                temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
-                stride=stride,
-            )
-            self.add_sublayer(f"s{i + 2}", stage)
-            channels = EXPANSION * pathway.width * 2**i
-        self.head = Head(channels, num_classes, pool_size, dropout)
-        initialize(self)
+    def __init__(self, pathway: Pathway, **given: Any) -> None:
+        super().__init__([pathway], None, **given)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
         x = self.s1([slow_clip(clip_NCTHW, self.alpha, self.slow_frames)])

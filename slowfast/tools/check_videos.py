@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.cli.command import Help, number_between, program, run, whole_number
+from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.lists import Entry, Sample, read_entries
 from slowfast.data.shards import state_of, video_url
@@ -251,9 +251,7 @@ def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags, with the folders they default to."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.check_videos"), description=__doc__, formatter_class=Help
-    )
+    parser = new_parser("slowfast.tools.check_videos", __doc__)
     data, times = DataConfig(), number_between(0, 10**6)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.cli.command import program, run, whole_number
+from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.errors import UserError
 
 FLAGS = {
@@ -51,27 +51,16 @@ def convert_weights(args: argparse.Namespace) -> None:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.convert_weights"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "src", metavar="SRC", help="a file, a published name (docs/zoo.md), or a URL"
-    )
-    parser.add_argument("dst", metavar="DST.pdparams", type=Path, help="the file to write")
-    parser.add_argument(
-        "--alpha", type=whole_number(1), metavar="N", help="fast frames per slow frame"
-    )
-    parser.add_argument("--num_frames", type=whole_number(1), metavar="N", help="frames of a clip")
-    parser.add_argument(
-        "--sampling_stride", type=whole_number(1), metavar="N",
-        help="frames of the video per frame of the clip (default: the file's, or 2)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--labels", metavar="FILE", help="kinetics400, ..., or a file of class names"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
+    parser = new_parser("slowfast.tools.convert_weights", __doc__)
+    add, number = parser.add_argument, whole_number(1)
+    add("src", metavar="SRC", help="a file, a published name (docs/zoo.md), or a URL")
+    add("dst", metavar="DST.pdparams", type=Path, help="the file to write")
+    add("--alpha", type=number, metavar="N", help="fast frames per slow frame")
+    add("--num_frames", type=number, metavar="N", help="frames of a clip")
+    add("--sampling_stride", type=number, metavar="N",
+        help="frames of the video per frame of the clip (default: the file's, or 2)")  # fmt: skip
+    add("--labels", metavar="FILE", help="kinetics400, ..., or a file of class names")
+    add("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
     return parser.parse_args(argv)
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from slowfast import distributed
-from slowfast.cli.command import number_between, program, run
+from slowfast.cli.command import new_parser, number_between, run
 from slowfast.data.find import find_videos, require_own_names
 from slowfast.data.video.open import decoder_version
 from slowfast.errors import UserError
@@ -58,11 +58,7 @@ def extract_features(args: argparse.Namespace) -> None:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.extract_features"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("slowfast.tools.extract_features", __doc__)
     add = parser.add_argument
     add("paths", metavar="PATH", nargs="+", help="videos, folders (all in them), frames, lists")
     add("-w", "--weights", metavar="FILE", required=True, help="weights to use")
@@ -73,15 +69,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         metavar="CFG",
         help="YAML file or built-in config; default: the one with the weights",
     )
-    add("-o", "--override", metavar="K=V", action="append", nargs="+", default=[],
+    add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
         help="config values over the file's")  # fmt: skip
     add("--every", metavar="SECONDS", type=number_between(0, math.inf, below=math.inf), default=0.0,
         help="from one clip's start to the next's; default: a clip's length")  # fmt: skip
     add("--root", type=Path, help="where a list's paths start from; default: its folder")
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")
-    args = parser.parse_args(argv)
-    args.override = [item for group in args.override for item in group]
-    return args
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import Help, number_between, program, run, whole_number
+from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.lists import Entry, Sample, read_entries, separator_of
@@ -200,9 +200,7 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags, with the paths they default to."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.prepare_videos"), description=__doc__, formatter_class=Help
-    )
+    parser = new_parser("slowfast.tools.prepare_videos", __doc__)
     data, times = DataConfig(), number_between(0, 10**6)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")

@@ -49,8 +49,8 @@ def read_weights(path: str | Path) -> Tensors:
     return read_checkpoint(path).found.tensors
 
 
-def load_weights(model: nn.Layer, path: str | Path) -> str:
-    """Fills ``model`` from a file, every tensor or none.
+def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
+    """Fills ``model`` from a file, or from one that has been read: every tensor or none.
 
     Returns:
         ``552 of 552 tensors loaded from PATH``; of another system's file also whose it is and what
@@ -59,20 +59,32 @@ def load_weights(model: nn.Layer, path: str | Path) -> str:
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape; the first ones are named.
     """
-    return load_checkpoint(model, read_checkpoint(path))
-
-
-def load_checkpoint(model: nn.Layer, checkpoint: Checkpoint) -> str:
-    """``load_weights`` of a file that has been read."""
-    found = checkpoint.found
-    return _load(model, found.tensors, checkpoint.path) + _origin(found)
+    checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
+    path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
+    tensors = found.tensors
+    faults = [f"{name} is missing" for name in own if name not in tensors]
+    faults += [f"{one_line(name)} is not in this network" for name in tensors if name not in own]
+    faults += [
+        f"{name} is {list(tensors[name].shape)} in the file, {list(own[name].shape)} in the network"
+        for name in own
+        if name in tensors and list(tensors[name].shape) != list(own[name].shape)
+    ]
+    with np.errstate(over="ignore"):  # a double may be beyond a single's range
+        singles = {name: value.astype(np.float32) for name, value in tensors.items()}
+    faults += [
+        f"{one_line(name)} holds numbers that are not finite"
+        for name, value in singles.items()
+        if not np.isfinite(value).all()
+    ]
+    if faults:
+        first = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
+        raise WeightsError(f"weights {path} do not fit the network: {first}")
+    model.set_state_dict(singles)
+    return f"{len(own)} of {len(own)} tensors loaded from {path}{_origin(found)}"
 
 
 def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
-    """Fills a network that is to be trained on; its classifier stays if its classes are others.
-
-    Args:
-        weights: a file, or one that has been read.
+    """``load_weights`` for training on; the classifier stays if the file's has other classes.
 
     Returns:
         ``550 of 552 tensors loaded from PATH; head.projection.weight, head.projection.bias left as
@@ -82,15 +94,19 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
         WeightsError: anything else does not fit, as in ``load_weights``.
     """
     checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
-    path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
-    tensors = found.tensors
+    path, found = checkpoint.path, checkpoint.found
+    own = model.state_dict()
     features, classes = own[CLASSIFIER[0]].shape
-    weight, bias = (tensors.get(name) for name in CLASSIFIER)
-    if weight is None or bias is None or bias.size == classes:
-        return _load(model, tensors, path) + _origin(found)
-    if weight.shape != (features, bias.size):  # not a matter of classes
-        return _load(model, tensors, path) + _origin(found)
-    _load(model, tensors | {name: own[name].numpy() for name in CLASSIFIER}, path)
+    weight, bias = (found.tensors.get(name) for name in CLASSIFIER)
+    if (
+        weight is None
+        or bias is None
+        or bias.size == classes
+        or weight.shape != (features, bias.size)  # not a matter of classes
+    ):
+        return load_weights(model, checkpoint)
+    kept = {name: own[name].numpy() for name in CLASSIFIER}
+    load_weights(model, checkpoint._replace(found=found._replace(tensors=found.tensors | kept)))
     return (
         f"{len(own) - len(CLASSIFIER)} of {len(own)} tensors loaded from {path}{_origin(found)}; "
         f"{', '.join(CLASSIFIER)} left as initialised: {bias.size} classes in the file, {classes} "
@@ -104,35 +120,3 @@ def _origin(found: Translated) -> str:
         return ""
     unused = ", ".join(f"{count} {kind}" for kind, count in found.unused.items())
     return f" ({found.system}'s{f'; {unused} left out' if unused else ''})"
-
-
-def _load(model: nn.Layer, tensors: Tensors, path: str | Path) -> str:
-    """Fills ``model`` with the tensors that ``path`` holds; see ``load_weights``."""
-    own = model.state_dict()
-    faults = [f"{name} is missing" for name in own if name not in tensors]
-    faults += [f"{one_line(name)} is not in this network" for name in tensors if name not in own]
-    faults += [
-        f"{name} is {list(tensors[name].shape)} in the file, {list(own[name].shape)} in the network"
-        for name in own
-        if name in tensors and list(tensors[name].shape) != list(own[name].shape)
-    ]
-    _raise(faults, path)
-    with np.errstate(over="ignore"):  # a double may be beyond a single's range
-        singles = {name: value.astype(np.float32) for name, value in tensors.items()}
-    _raise(
-        [
-            f"{name} holds numbers that are not finite"
-            for name, value in singles.items()
-            if not np.isfinite(value).all()
-        ],
-        path,
-    )
-    model.set_state_dict(singles)
-    return f"{len(own)} of {len(own)} tensors loaded from {path}"
-
-
-def _raise(faults: list[str], path: str | Path) -> None:
-    """A WeightsError if there are any; the first ones are named."""
-    if faults:
-        first = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
-        raise WeightsError(f"weights {path} do not fit the network: {first}")

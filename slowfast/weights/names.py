@@ -11,11 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.weights.systems import SYSTEMS, System, Tensors
-
-WORDS = {"slow": "0", "fast": "1", "": "0", "t_": "1"}
-"""What the systems call the two pathways, by our numbers; ours they share."""
-
+from slowfast.weights.systems import SYSTEMS, WORDS, System, Tensors
 
 PLACES = ("model_state", "state_dict", "model_state_dict", "model", "blobs")
 """Where checkpoints have their tensors: PySlowFast's; mmaction2's and Lightning's; those of torch's
@@ -42,10 +38,7 @@ def find_tensors(content: object) -> Tensors:
     Empty: there are none. The names are without ``WRAPPERS``.
     """
     tensors: Any = content if isinstance(content, dict) else {}
-    for key in PLACES:
-        if isinstance(tensors.get(key), dict):
-            tensors = tensors[key]
-            break
+    tensors = next((tensors[key] for key in PLACES if isinstance(tensors.get(key), dict)), tensors)
     found = {
         name: value
         for name, value in tensors.items()
@@ -59,10 +52,8 @@ def find_tensors(content: object) -> Tensors:
 
 def recognise(names: set[str]) -> System | None:
     """The system that names tensors so; None: we do, or nobody that is known."""
-    for system in SYSTEMS:
-        if any(re.fullmatch(system.mark, name) for name in names):
-            return system
-    return None
+    known = (s for s in SYSTEMS if any(re.fullmatch(s.mark, name) for name in names))
+    return next(known, None)
 
 
 def translate(tensors: Tensors) -> Translated:
@@ -97,12 +88,9 @@ def our_name(name: str, system: System) -> str:
     for pattern, ours in system.layers:
         match = re.fullmatch(pattern, layer)
         if match and kind in system.kinds:
-            parts = match.groupdict()
-            if parts.get("n"):
-                parts["n"] = int(parts["n"]) + system.stage
-            if "p" in parts:
-                parts["p"] = WORDS.get(parts["p"], parts["p"])
-            if "x" in parts:
-                parts["x"] = "abc"[system.convolutions.index(parts["x"])]
+            words = match.groupdict().items()
+            parts = {group: WORDS.get(group, {}).get(word, word) for group, word in words}
+            if "n" in parts:
+                parts["n"] = str(int(parts["n"]) + system.stage)
             return f"{ours.format(**parts)}.{system.kinds[kind]}"
     return name

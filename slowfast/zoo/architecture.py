@@ -7,16 +7,15 @@ import re
 from typing import Any
 
 from slowfast.config import DEPTHS
+from slowfast.models.variants import fast_pathway, slow_pathway
 from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.systems import Tensors
 
 Settings = dict[str, Any]
 """Values by the config's keys, such as ``model.alpha``."""
 
-STEM_KERNELS = {"slow": 1, "fast": 5}
-"""Temporal kernels of the stems (paper table 1)."""
-KERNELS = {"slow": (1, 1, 3, 3), "fast": (3, 3, 3, 3)}
-"""Temporal kernels of res2..res5; what a block has that looks at its own moment alone is 1."""
+PATHWAYS = {"slow": slow_pathway(50), "fast": fast_pathway(50)}
+"""Their temporal kernels tell them apart; a block that looks at its own moment alone has 1."""
 BETA_INV = 8
 """Slow channels per fast channel, which a fast pathway alone does not tell."""
 
@@ -83,7 +82,7 @@ def _pathways(first: tuple[int, ...], second: tuple[int, ...]) -> list[str]:
     """Which pathways there are, by the stems' shapes."""
     kernels = [shape[2] for shape in (first, second) if shape]
     for pathways in (["slow", "fast"], ["slow"], ["fast"]):
-        if kernels == [STEM_KERNELS[name] for name in pathways]:
+        if kernels == [PATHWAYS[name].stem_temporal_kernel for name in pathways]:
             return pathways
     raise WeightsError(
         f"its stems have temporal kernels {', '.join(map(str, kernels))}; SlowFast's have 1 (slow) "
@@ -99,7 +98,7 @@ def _check_sizes(tensors: Tensors, pathways: list[str]) -> None:
     features = 0
     for p in range(len(pathways)):
         stem = f"s1.pathway{p}_stem.conv.weight"
-        channels, _, time, height, _ = _shape(tensors, stem)
+        channels, _, time, height, _ = tensors[stem].shape
         _check_shape(tensors, stem, (channels, 3, time, height, height))
         last = 8 * channels
         _check_shape(tensors, f"s5.pathway{p}_res0.branch2.b.weight", (last, last, 1, 3, 3))
@@ -135,20 +134,17 @@ def _depth(tensors: Tensors, pathway: int, name: str) -> int:
 
 def _temporal_blocks(tensors: Tensors, pathways: list[str], depths: list[int]) -> tuple[int, ...]:
     """How many blocks of res2..res5 have a temporal kernel, in all pathways; empty: all have."""
-    found, all_of_them = [], True
+    found, has_all = [], []
     for stage in range(4):
-        deepest = max(DEPTHS[depth][stage] for depth in depths)
+        blocks = {name: DEPTHS[depth][stage] for name, depth in zip(pathways, depths, strict=True)}
         counts = {
             name: _temporal_count(tensors, stage, p, name)
             for p, name in enumerate(pathways)
-            if KERNELS[name][stage] > 1
+            if PATHWAYS[name].temporal_kernels[stage] > 1
         }
-        blocks = {name: DEPTHS[depths[pathways.index(name)]][stage] for name in counts}
-        if counts == blocks:
-            found.append(deepest)
-            continue
-        number, all_of_them = max(counts.values()), False
-        if counts != {name: min(number, blocks[name]) for name in counts}:
+        has_all.append(all(counts[name] == blocks[name] for name in counts))
+        number = max((blocks if has_all[-1] else counts).values())
+        if any(count != min(number, blocks[name]) for name, count in counts.items()):
             raise WeightsError(
                 f"res{stage + 2} has temporal kernels in {counts['slow']} blocks of the slow "
                 f"pathway and {counts['fast']} of the fast one; here both have as many"
@@ -156,12 +152,13 @@ def _temporal_blocks(tensors: Tensors, pathways: list[str], depths: list[int]) -
         found.append(number)
     if not any(found[2:]):
         raise WeightsError("it has no temporal kernels in res4 and res5: a 2D network")
-    return () if all_of_them else tuple(found)
+    return () if all(has_all) else tuple(found)
 
 
 def _temporal_count(tensors: Tensors, stage: int, pathway: int, name: str) -> int:
     """How many blocks of a stage begin with the temporal kernel that is SlowFast's."""
-    layer, kernel = f"s{stage + 2}.pathway{pathway}_res", KERNELS[name][stage]
+    kernel = PATHWAYS[name].temporal_kernels[stage]
+    layer = f"s{stage + 2}.pathway{pathway}_res"
     kernels: list[int] = []
     while shape := _shape(tensors, f"{layer}{len(kernels)}.branch2.a.weight"):
         kernels.append(shape[2])

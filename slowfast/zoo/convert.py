@@ -10,7 +10,7 @@ from slowfast.data.labels import read_labels
 from slowfast.files import atomic
 from slowfast.models.variants import build_model
 from slowfast.weights.damage import WeightsError, one_line
-from slowfast.weights.load import Checkpoint, load_checkpoint, read_checkpoint
+from slowfast.weights.load import Checkpoint, load_weights, read_checkpoint
 from slowfast.weights.save import write_pickles
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.catalogue import fetch, find
@@ -45,7 +45,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     if cfg.data.labels:
         read_labels(cfg.data.labels, cfg.model.num_classes)
     model = build_model(cfg.model, cfg.data.crop_size)
-    loaded = load_checkpoint(model, checkpoint)
+    loaded = load_weights(model, checkpoint)
     rows = describe(checkpoint, cfg, home, given)
     config = dst.with_suffix(".yaml")
     with atomic(config) as file:  # it appears after the weights
@@ -77,9 +77,8 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
         "fast": f"R{model.fast_depth}, {model.width // model.beta_inv} channels",
     }
     both = ("slow", "fast") if model.name == "slowfast" else (model.name.removesuffix("_only"),)
-    temporal = ""
-    if model.temporal_blocks:
-        temporal = f"; {', '.join(map(str, model.temporal_blocks))} temporal blocks in res2..res5"
+    blocks = ", ".join(map(str, model.temporal_blocks))
+    temporal = f"; {blocks} temporal blocks in res2..res5" if blocks else ""
     lateral = "batch norm and ReLU" if model.lateral_norm else "no batch norm"
     crops = "3 crops" if test.num_crops == 3 else "the centre crop"
     rows = {
@@ -109,9 +108,6 @@ _AVERAGED = {"prob": "probabilities", "score": "logits"}
 
 def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
     """The config, with where it comes from."""
-    lines = [
-        one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights"),
-        f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}",
-        *rows,
-    ]
-    return "".join(f"# {line}\n" for line in lines) + dump_changes(cfg)
+    made = one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights")
+    source = f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}"
+    return "".join(f"# {line}\n" for line in (made, source, *rows)) + dump_changes(cfg)

@@ -7,6 +7,7 @@ A file ``NAME`` of a URL lies in the cache folder under the URL's host and path.
 is ``NAME.part``. One process at a time holds ``.NAME.lock``, which says what the part is part of.
 """
 
+import contextlib
 import os
 import re
 import socket
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 import pooch
 import requests
+from requests.exceptions import InvalidHeader, InvalidSchema
 
 from slowfast.files import locked
 from slowfast.log import Progress
@@ -75,11 +77,11 @@ def download(url: str, *, sha256: str = "", folder: str | Path | None = None) ->
     """
     url = _checked(url)
     path = cached_path(url, folder)
-    lock, busy = path.with_name(f".{path.name}.lock"), f"another process downloads {path.name}"
+    busy = f"another process downloads {path.name}: waiting for it"
     pooch.get_logger().setLevel("ERROR")  # it recommends hashes
     try:
         if not path.exists():
-            with locked(lock, f"{busy}: waiting for it", wait=True) as note:
+            with locked(path.with_name(f".{path.name}.lock"), busy, wait=True) as note:
                 pooch.retrieve(
                     url, None, path.name, path.parent,
                     downloader=lambda url, new, _: _fetch(url, path, note, sha256, new),
@@ -95,18 +97,12 @@ def download(url: str, *, sha256: str = "", folder: str | Path | None = None) ->
 
 
 def _checked(url: str) -> str:
-    """The URL, with %XX for what may not stand in one.
-
-    Raises:
-        DownloadError: it is none, or not of http or https.
-    """
-    try:
+    """The URL, with %XX for what may not stand in one; it must be of http or https."""
+    with contextlib.suppress(ValueError):
         checked = requests.Request("GET", url).prepare().url or ""
-    except ValueError:
-        checked = ""
-    if not checked.startswith(("http://", "https://")):
-        raise DownloadError(f"{one_line(url)!r} is not a URL of http or https")
-    return checked
+        if checked.startswith(("http://", "https://")):
+            return checked
+    raise DownloadError(f"{one_line(url)!r} is not a URL of http or https")
 
 
 def _mismatch(path: Path, sha256: str) -> str:
@@ -143,8 +139,7 @@ def _fetch(url: str, path: Path, note: IO[bytes], sha256: str, new: str) -> None
 def _receive(url: str, part: Path, note: IO[bytes]) -> None:
     """Asks for what the part lacks, and adds it.
 
-    Raises:
-        RequestException: the connection broke, or the answer is not the file.
+    A RequestException: the connection broke, or the answer is not the file.
     """
     note.seek(0)
     noted = re.fullmatch(r"(\d{1,15}) ([ -~]+)", note.read().decode("latin1"))
@@ -162,33 +157,27 @@ def _receive(url: str, part: Path, note: IO[bytes]) -> None:
             if answer.status_code == 416:  # it has no such rest: another file
                 file.truncate(0)
             answer.raise_for_status()
-            if answer.headers.get("Content-Type", "").startswith("text/html"):
-                message = "the server sends a web page, not the file"
-                raise requests.exceptions.InvalidHeader(message)
+            said = answer.headers
+            if said.get("Content-Type", "").startswith("text/html"):
+                raise InvalidHeader("the server sends a web page, not the file")
+            tag = said.get("ETag", "")  # a weak one does not say that the bytes are the same
+            found = tag if tag.startswith('"') else said.get("Last-Modified", "")
             if answer.status_code != 206:
-                size = answer.headers.get("Content-Length", "")
+                size = said.get("Content-Length", "")
                 have, length = 0, int(size) if size.isdecimal() else 0
                 file.truncate(0)
                 note.truncate(0)
-                note.write(f"{length} {_version(answer)}".encode("latin1"))
-            elif answer.headers.get("Content-Range") != f"bytes {have}-{length - 1}/{length}" or (
-                _version(answer) not in ("", version)
+                note.write(f"{length} {found}".encode("latin1"))
+            elif said.get("Content-Range") != f"bytes {have}-{length - 1}/{length}" or (
+                found not in ("", version)
             ):
                 file.truncate(0)
                 raise requests.RequestException("the server sends another part than asked for")
             _add(answer, file, have, length)
 
 
-def _version(answer: requests.Response) -> str:
-    """What ``If-Range`` takes: a strong ETag, else the date of the last change; empty: neither."""
-    tag = answer.headers.get("ETag", "")
-    # A weak one does not say that the bytes are the same.
-    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
-
-
 def _add(answer: requests.Response, file: IO[bytes], have: int, length: int) -> None:
-    """Adds the bytes of an answer to the ``have`` that are there; in all, ``length``, or 0 if that
-    is unknown."""
+    """Adds an answer's bytes to the ``have`` that are there, ``length`` in all (0: unknown)."""
     # The rest alone, as the time left is reckoned from how long its beginning took.
     name, done = urlsplit(answer.url).path.rpartition("/")[2], have
     progress = Progress(name, (length - have) / MEGA, show=length > 0)
@@ -220,7 +209,7 @@ def _reason(error: BaseException) -> tuple[str, bool]:
             return f"no TLS connection ({error.reason or error})", not is_broken
         case TimeoutError():
             return f"no answer within {TIMEOUT:g} seconds", False
-        case requests.exceptions.InvalidSchema():
+        case InvalidSchema():
             return f"the server redirects elsewhere ({one_line(error)})", True
         case OSError(strerror=str(words)):
             return one_line(words), False

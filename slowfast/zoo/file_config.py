@@ -37,7 +37,7 @@ class Embedded(NamedTuple):
     """What of its home's test is not among our settings, a sentence each."""
 
 
-def embedded_settings(content: object) -> Embedded:
+def embedded_settings(content: Any) -> Embedded:
     """The settings of the config in a checkpoint; none if it has none.
 
     Args:
@@ -46,10 +46,8 @@ def embedded_settings(content: object) -> Embedded:
     Raises:
         WeightsError: it is of a network that is none of ours.
     """
-    if not isinstance(content, dict):
-        return Embedded({})
-    meta, cfg = content.get("meta"), content.get("cfg")
-    texts = meta if isinstance(meta, dict) else {}
+    content = _as(dict, content)
+    texts, cfg = _as(dict, content.get("meta")), content.get("cfg")
     try:
         for key, protocol in MMACTION2_TESTS.items():
             text = texts.get(key)
@@ -58,8 +56,6 @@ def embedded_settings(content: object) -> Embedded:
         if isinstance(cfg, str):
             cfg = yaml.load(_short(cfg), _Loader)
         return _pyslowfast(cfg) if isinstance(cfg, dict) else Embedded({})
-    except WeightsError:
-        raise
     except FAULTS as error:
         reason = one_line(error) or type(error).__name__
         return Embedded({}, (f"the config in the file is left out: {reason}",))
@@ -72,6 +68,11 @@ class _Loader(yaml.SafeLoader):
         pass
 
 
+def _as(kind: type[Any], value: Any) -> Any:
+    """A value of a kind; an empty one in place of a value of any other kind."""
+    return value if isinstance(value, kind) else kind()
+
+
 def _short(text: str) -> str:
     if len(text) > LONGEST:
         raise ValueError(f"it has {len(text):,} characters, more than {LONGEST:,}")
@@ -80,32 +81,29 @@ def _short(text: str) -> str:
 
 def _known(settings: Settings) -> Settings:
     """What is said, not left out; a value that cannot be one is a text."""
-    known = {}
-    for key, value in settings.items():
-        items = value if isinstance(value, list) else [value]
-        if value is not None:
-            known[key] = value if all(map(_is_simple, items)) else shown(value)
-    return known
+    return {key: _simple(value) for key, value in settings.items() if value is not None}
 
 
-def _is_simple(value: Any) -> bool:
-    """Whether it is a text or a number, not one of thousands of digits."""
-    if isinstance(value, int):
-        return value.bit_length() < 64
-    return isinstance(value, float | str)
+def _simple(value: Any) -> Any:
+    """Texts and numbers, or a list of them; of all else, and of numbers of many digits, a text."""
+    items = value if isinstance(value, list) else [value]
+    is_simple = all(
+        item.bit_length() < 64 if isinstance(item, int) else isinstance(item, float | str)
+        for item in items
+    )
+    return value if is_simple else shown(value)
 
 
 def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
     """See slowfast/config/defaults.py and slowfast/datasets/ of PySlowFast."""
 
     def get(section: str, key: str) -> Any:
-        values = cfg.get(section)
-        return values.get(key) if isinstance(values, dict) else None
+        return _as(dict, cfg.get(section)).get(key)
 
     _refuse_pyslowfast(get)
     dataset = _dataset(get("TEST", "DATASET"))
-    jitter = get("DATA", "TRAIN_JITTER_SCALES")
-    shortest, longest = jitter if isinstance(jitter, list) and len(jitter) == 2 else (None, None)
+    jitter = _as(list, get("DATA", "TRAIN_JITTER_SCALES"))
+    shortest, longest = jitter if len(jitter) == 2 else (None, None)
     crops, crop = get("TEST", "NUM_SPATIAL_CROPS"), get("DATA", "TEST_CROP_SIZE")
     ptv = dataset.startswith("ptv")
     clips = "pytorchvideo" if ptv else "pyslowfast" if get("TEST", "DATASET") else None
@@ -149,17 +147,16 @@ def _refuse_pyslowfast(get: Any) -> None:
     """Raises a WeightsError for what the tensors' shapes do not tell, and ours does not do."""
     if get("DETECTION", "ENABLE") is True:
         raise WeightsError("its config has DETECTION.ENABLE: it detects, and does not classify")
-    strides = get("RESNET", "SPATIAL_STRIDES")
-    dilations = get("RESNET", "SPATIAL_DILATIONS")
-    usual = {
-        "RESNET.STRIDE_1X1": get("RESNET", "STRIDE_1X1") in (False, None),
-        "RESNET.SPATIAL_STRIDES": strides in (None, [[1], [2], [2], [2]], [[1, 1]] + [[2, 2]] * 3),
-        "RESNET.SPATIAL_DILATIONS": dilations in (None, [[1]] * 4, [[1, 1]] * 4),
+    usual: dict[str, list[Any]] = {
+        "STRIDE_1X1": [False],
+        "SPATIAL_STRIDES": [[[1], [2], [2], [2]], [[1, 1]] + [[2, 2]] * 3],
+        "SPATIAL_DILATIONS": [[[1]] * 4, [[1, 1]] * 4],
     }
-    for key, holds in usual.items():
-        if not holds:
-            value = get(*key.split("."))
-            raise WeightsError(f"its config has {key}={shown(value)}, which SlowFast's has not")
+    for key, values in usual.items():
+        value = get("RESNET", key)
+        if value not in (None, *values):
+            fault = f"its config has RESNET.{key}={shown(value)}, which SlowFast's has not"
+            raise WeightsError(fault)
     # Pictures that OpenCV reads are turned to RGB by it, and videos, which are RGB, away from that.
     reverse = get("DATA", "REVERSE_INPUT_CHANNEL")
     dataset = _dataset(get("TRAIN", "DATASET"))
@@ -172,9 +169,8 @@ def _refuse_pyslowfast(get: Any) -> None:
 
 def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
     """See configs/recognition/slowfast/ of mmaction2."""
-    model, backbone = ("model",), ("model", "backbone")
-    alpha = last_with(assigned, *backbone, "speed_ratio")
-    rate = last_with(assigned, *backbone, "resample_rate")
+    alpha = last_with(assigned, "model", "backbone", "speed_ratio")
+    rate = last_with(assigned, "model", "backbone", "resample_rate")
     if rate is not None and not (isinstance(rate, int) and rate == alpha):
         raise WeightsError(
             f"its config has resample_rate={shown(rate)} and speed_ratio={shown(alpha)}: its "
@@ -182,19 +178,16 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
         )
     pipeline = _pipeline(assigned)
     sample = _step(pipeline, "SampleFrames")
-    scale = _step(pipeline, "Resize").get("scale")
-    scale = scale if isinstance(scale, list) else []
+    scale = _as(list, _step(pipeline, "Resize").get("scale"))
     sides = [side for side in scale if isinstance(side, int) and side > 0]
     three, centre = _step(pipeline, "ThreeCrop"), _step(pipeline, "CenterCrop")
-    normalize = _step(pipeline, "Normalize") or last_with(assigned, *model, "data_preprocessor")
-    normalize = normalize if isinstance(normalize, dict) else {}
+    preprocessor = _as(dict, last_with(assigned, "model", "data_preprocessor"))
+    normalize = _step(pipeline, "Normalize") or preprocessor
     if normalize.get("to_bgr") is True:
         raise WeightsError("its config has to_bgr=True: it has seen BGR pictures, here all are RGB")
-    average = (
-        last_with(assigned, *model, "cls_head", "average_clips")
-        or last_with(assigned, *model, "test_cfg", "average_clips")
-        or last_with(assigned, "test_cfg", "average_clips")
-    )
+    places = ("model", "cls_head"), ("model", "test_cfg"), ("test_cfg",)
+    averages = [last_with(assigned, *place, "average_clips") for place in places]
+    average = next(filter(None, averages), None)
     settings = {
         "model.alpha": alpha,
         "data.num_frames": sample.get("clip_len"),
@@ -213,12 +206,8 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
 
 def _pipeline(assigned: Assigned) -> list[Any]:
     """The steps of mmaction2's test: of the test's data (0.x, 1.x), or assigned by name."""
-    places = (
-        ("data", "test", "pipeline"),
-        ("test_dataloader", "dataset", "pipeline"),
-        ("test_pipeline",),
-    )
-    for place in places:
+    places = ("data", "test", "pipeline"), ("test_dataloader", "dataset", "pipeline")
+    for place in (*places, ("test_pipeline",)):
         steps = last_with(assigned, *place)
         if isinstance(steps, list):
             return steps
@@ -227,10 +216,8 @@ def _pipeline(assigned: Assigned) -> list[Any]:
 
 def _step(pipeline: list[Any], kind: str) -> dict[Any, Any]:
     """The first step of a kind; empty if there is none."""
-    for step in pipeline:
-        if isinstance(step, dict) and step.get("type") == kind:
-            return step
-    return {}
+    steps = (step for step in pipeline if isinstance(step, dict))
+    return next((step for step in steps if step.get("type") == kind), {})
 
 
 def _of_one(values: Any) -> Any:

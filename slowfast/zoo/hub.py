@@ -37,8 +37,8 @@ def network(
         given: further arguments, over the file's and the constructor's own.
 
     Raises:
-        WeightsError: there are no such weights, or they are not of this network.
-        ConfigError: the config beside them, or an argument over it, does not fit.
+        WeightsError: there are no such weights, or they are not of this network (another alpha).
+        ConfigError: the config in or beside them, or an argument over it, does not fit.
     """
     if num_classes is not None:
         if type(num_classes) is not int or num_classes < 1:
@@ -84,10 +84,6 @@ def _recognised(
 
     A file that does not tell its alpha has the constructor's, unless all published networks with
     such tensors have another one: then ``given`` must say its lateral kernel.
-
-    Raises:
-        WeightsError: it has no network of ours, or one with another alpha.
-        ConfigError: what is recognised does not fit together.
     """
     path, alpha = checkpoint.path, VARIANTS[constructor].alpha
     own = {"model.alpha": alpha, "data.num_frames": VARIANTS[constructor].num_frames}

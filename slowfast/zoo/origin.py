@@ -105,10 +105,8 @@ def _ask(settings: Settings) -> None:
     missing = [flag for key, flag in FLAGS.items() if key not in settings]
     if not missing:
         return
-    known = [
-        f"--alpha {alpha} --num_frames {frames} ({name})"
-        for name, alpha, frames in published_like(settings)
-    ]
+    like = published_like(settings)
+    known = [f"--alpha {alpha} --num_frames {frames} ({name})" for name, alpha, frames in like]
     hint = f"published ones like it: {'; '.join(known)}" if known else "none like it is known"
     if settings.get("model.name") == "slow_only":
         hint = "published slow pathways have --num_frames 4 --sampling_stride 16, or 8 and 8"

@@ -28,11 +28,9 @@ def read_assignments(text: str) -> Assigned:
         tree = ast.parse("\n".join(lines))
     assigned: Assigned = {}
     for statement in tree.body:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target = statement.targets[0]
-            if isinstance(target, ast.Name):
-                value = _literal(statement.value, assigned)
-                assigned.setdefault(target.id, []).append(value)
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                assigned.setdefault(name, []).append(_literal(value, assigned))
     return assigned
 
 

@@ -8,10 +8,13 @@ import pytest
 
 import slowfast.models
 from slowfast.config import load_config
-from slowfast.models import SlowFast
 from slowfast.models.cost import count_parameters, summarize
 from slowfast.models.published import OPENMMLAB, VARIANTS, Variant, Weights
+from slowfast.models.slowfast import SlowFast, VideoClassifier
 
+ARGUMENTS = {
+    name for kind in (SlowFast, VideoClassifier) for name in inspect.signature(kind).parameters
+}
 # Constructor, its arguments, trainable parameters, 1e9 multiply-adds at 224.
 NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
     ("slowfast_r50_4x16", {}, 34_480_216, 27.639),
@@ -71,7 +74,7 @@ def test_a_network_is_called_what_it_is(name: str) -> None:
         f"{slow}. {variant.cost[0]:.1f} M parameters with {variant.num_classes} classes."
     )
     assert all(f"r{depth}" in name for depth in variant.depths)
-    assert set(variant.arguments) <= set(inspect.signature(SlowFast).parameters)
+    assert set(variant.arguments) <= ARGUMENTS
 
 
 FILES = [(variant, weights) for variant in VARIANTS.values() for weights in variant.weights]
@@ -86,7 +89,7 @@ def test_a_file_is_where_and_what_its_name_says(variant: Variant, weights: Weigh
     assert weights.url.endswith(ends[system])
     assert weights.url.startswith("https://") and weights.page.startswith("https://")
     assert (weights.page == OPENMMLAB) == (system == "mmaction2") == (len(weights.sha256) == 8)
-    assert set(weights.arguments) <= set(inspect.signature(SlowFast).parameters)
+    assert set(weights.arguments) <= ARGUMENTS
     assert 40 < weights.top1 < weights.top5 < 100
     assert load_config(None, [f"{key}={value}" for key, value in weights.test.items()])
     if name != "paddlevideo/SlowFast":

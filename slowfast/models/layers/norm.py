@@ -34,11 +34,8 @@ class BatchNorm3D(nn.BatchNorm3D):
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
         """The clips, normalised; in training the running statistics follow them."""
-        if self.training and not self.is_frozen:
-            return self._normalise_by_batch(x_NCTHW)
-        return super().forward(x_NCTHW)
-
-    def _normalise_by_batch(self, x_NCTHW: Tensor) -> Tensor:
+        if self.is_frozen or not self.training:
+            return super().forward(x_NCTHW)
         if self.synchronised:
             # The layer nn.SyncBatchNorm itself would be another kind for all who look for batch
             # norms; it also goes to its GPU kernel in evaluation, which has no gradient there
@@ -62,15 +59,9 @@ class BatchNorm3D(nn.BatchNorm3D):
         count = rows * math.prod(size)
         weight, bias = self.weight.tile([parts]), self.bias.tile([parts])
         means, variances = paddle.zeros_like(weight), paddle.ones_like(weight)
-        y = F.batch_norm(
-            x_NCTHW.reshape([rows, parts * channels, *size]),
-            means,
-            variances,
-            weight,
-            bias,
-            training=True,
-            momentum=0.0,  # the two are then this batch's
-            epsilon=self._epsilon,
+        x = x_NCTHW.reshape([rows, parts * channels, *size])
+        y = F.batch_norm(  # with momentum 0 means and variances are then this batch's
+            x, means, variances, weight, bias, training=True, momentum=0.0, epsilon=self._epsilon
         )
         with paddle.no_grad():
             self._track(means.reshape(shape), variances.reshape(shape), count, parts * count)

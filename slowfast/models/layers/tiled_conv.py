@@ -46,15 +46,15 @@ class TiledConv(PyLayer):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensor()
         tiles: _Tiles = ctx.tiles
-        missing = [0, tiles.across * tiles.tile - tiles.width]
-        missing += [0, tiles.down * tiles.tile - tiles.height]
+        right = tiles.across * tiles.tile - tiles.width
+        below = tiles.down * tiles.tile - tiles.height
         rows = _tile_rows(weight, tiles)
         d_rows = paddle.zeros_like(rows)
         d_clips = []
         for clip, d_clip in zip(paddle.unbind(x, 0), paddle.unbind(dy, 0), strict=True):
             d_frames = paddle.einsum("othw->tohw", d_clip)
-            if any(missing):
-                d_frames = F.pad(d_frames, missing)
+            if right or below:
+                d_frames = F.pad(d_frames, [0, right, 0, below])
             d_tiles = F.pixel_unshuffle(d_frames, tiles.tile).flatten(2)  # [T', O S S, L]
             if not x.stop_gradient:
                 d_windows = paddle.matmul(rows, d_tiles, transpose_x=True)
@@ -68,25 +68,18 @@ class TiledConv(PyLayer):
 class _Tiles(NamedTuple):
     """How outputs are tiled."""
 
-    tile: int
-    """Height and width of a tile: S."""
+    tile: int  # height and width of a tile: S
     stride: int
-    side: int
-    """Height and width of a window."""
-    step: int
-    """Pixels from one window to the next."""
-    pads: list[int]
-    """Zeros above, left, below and right."""
+    side: int  # height and width of a window
+    step: int  # pixels from one window to the next
+    pads: list[int]  # zeros above, left, below and right
     taps: int
-    padding: int
-    """Frames of zeros before and after."""
-    frames: int
+    padding: int  # frames of zeros before and after
+    frames: int  # of the output: T', H', W'
     height: int
     width: int
-    """Of the output: T', H', W'."""
-    down: int
+    down: int  # number of tiles
     across: int
-    """Number of tiles."""
 
 
 def _tiles(
@@ -98,20 +91,9 @@ def _tiles(
     down, across = -(-height // tile), -(-width // tile)
     # Rows and columns that no output needs count below zero.
     below, right = (down - 1) * step + side - in_hw - h, (across - 1) * step + side - in_hw - w
-    return _Tiles(
-        tile=tile,
-        stride=stride,
-        side=side,
-        step=step,
-        pads=[in_hw, in_hw, max(below, 0), max(right, 0)],
-        taps=taps,
-        padding=in_t,
-        frames=t + 2 * in_t - taps + 1,
-        height=height,
-        width=width,
-        down=down,
-        across=across,
-    )
+    pads = [in_hw, in_hw, max(below, 0), max(right, 0)]
+    frames = t + 2 * in_t - taps + 1
+    return _Tiles(tile, stride, side, step, pads, taps, in_t, frames, height, width, down, across)
 
 
 def _windows(clip_CTHW: Tensor, tiles: _Tiles) -> Tensor:

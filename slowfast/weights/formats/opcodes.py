@@ -50,12 +50,8 @@ def check_steps(file: IO[bytes]) -> None:
 
 
 def _take(stack: list[int | None], opcode: Any) -> None:
-    """Takes from the stack what a step does, and puts there what it makes.
-
-    Raises:
-        ValueError: it makes a tuple of more than ``LARGEST`` things.
-        IndexError: there is less on the stack.
-    """
+    """Takes from the stack what a step does (an IndexError: it is not there), and puts there what
+    it makes (a ValueError: a tuple of more than ``LARGEST`` things)."""
     needs, things = list(opcode.stack_before), 0
     if _MARK in needs:
         while (size := stack.pop()) is not None:

@@ -6,7 +6,9 @@ reach, as they trust a pickle too much (it may set an array type's flags). ``pla
 containers and arrays of what it left behind.
 """
 
+import functools
 import io
+import operator
 import pickle
 import re
 from collections.abc import Callable
@@ -215,12 +217,7 @@ def plain(content: Any) -> Any:
         UnpicklingError: something else is in it, or a container is in itself.
     """
     done: dict[int, Any] = {}  # by id: what is in many places is made once
-    encoded: dict[int, bytes] = {}
-
-    def latin1(text: str) -> bytes:
-        if id(text) not in encoded:
-            encoded[id(text)] = text.encode("latin1")
-        return encoded[id(text)]
+    latin1 = functools.cache(operator.methodcaller("encode", "latin1"))
 
     def convert(thing: Any) -> Any:
         if isinstance(thing, _VALUES):

@@ -8,11 +8,7 @@ from slowfast.weights.formats.pickles import unpickle
 from slowfast.weights.formats.safetensors import is_safetensors, read_safetensors
 from slowfast.weights.formats.torch import is_legacy, is_zip, read_legacy, read_zip
 
-FORMATS = (
-    (is_zip, read_zip),
-    (is_legacy, read_legacy),
-    (is_safetensors, read_safetensors),
-)
+FORMATS = ((is_zip, read_zip), (is_legacy, read_legacy), (is_safetensors, read_safetensors))
 """How to know a file's bytes, and how to read them; all else is a pickle."""
 
 
@@ -48,11 +44,7 @@ def read_pickle(path: str | Path, what: str = "weights") -> Any:
 
 
 def _read(path: Path) -> bytes:
-    """All of a file; a pipe or a device may have no end.
-
-    Raises:
-        OSError: it is none, or cannot be read.
-    """
+    """All of a file. An OSError refuses a pipe or a device, which may have no end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError("a pipe or a device, not a file")
     return path.read_bytes()

@@ -9,17 +9,9 @@ import safetensors
 from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode
 
 CODES = {
-    "F64": "f8",
-    "F32": "f4",
-    "F16": HALF,
-    "BF16": BFLOAT16,
-    "I64": "i8",
-    "I32": "i4",
-    "I16": "i2",
-    "I8": "i1",
-    "U8": "u1",
-    "BOOL": "?",
-}
+    "F64": "f8", "F32": "f4", "F16": HALF, "BF16": BFLOAT16,
+    "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
 """The format's types, and the code of their numbers."""
 
 

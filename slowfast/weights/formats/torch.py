@@ -13,16 +13,9 @@ import zipfile
 from typing import Any
 
 from slowfast.weights.damage import shown
+from slowfast.weights.formats import pickles
 from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode, itemsize, strided
-from slowfast.weights.formats.pickles import (
-    NUMPY,
-    Maker,
-    Mapping,
-    Named,
-    Pending,
-    PlainUnpickler,
-    plain,
-)
+from slowfast.weights.formats.pickles import Maker, Mapping, Pending, PlainUnpickler, plain
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of a legacy file."""
@@ -31,17 +24,9 @@ VERSION = 1001
 """Second pickle of a legacy file."""
 
 CODES = {
-    "Double": "f8",
-    "Float": "f4",
-    "Half": HALF,
-    "BFloat16": BFLOAT16,
-    "Long": "i8",
-    "Int": "i4",
-    "Short": "i2",
-    "Char": "i1",
-    "Byte": "u1",
-    "Bool": "?",
-}
+    "Double": "f8", "Float": "f4", "Half": HALF, "BFloat16": BFLOAT16,
+    "Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1", "Byte": "u1", "Bool": "?",
+}  # fmt: skip
 """Storages by name (``torch.FloatStorage``), and the code of their numbers."""
 
 
@@ -73,28 +58,17 @@ class Storage:
 
 
 class Tensor(Pending):
-    """A tensor's place in a storage."""
+    """A tensor's place in a storage; ``rest``: whether it needs gradients, hooks, metadata."""
 
-    def __init__(self, storage: Storage, offset: int, shape: Any, strides: Any) -> None:
+    def __init__(
+        self, storage: Storage, offset: int, shape: Any, strides: Any, *rest: object
+    ) -> None:
         self._storage, self._place = storage, (offset, shape, strides)
 
     def value(self, latin1: object) -> Array:
         if self._storage.row is None:
             raise ValueError("the numbers of a storage are missing")
         return strided(self._storage.row, *self._place)
-
-
-def _tensor(storage: Storage, offset: int, shape: Any, strides: Any, *rest: object) -> Tensor:
-    """``rest``: whether it needs gradients, hooks, metadata."""
-    return Tensor(storage, offset, shape, strides)
-
-
-def _parameter(data: Tensor, *rest: object) -> Tensor:
-    return data
-
-
-def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape
 
 
 class Logged(Pending):
@@ -113,11 +87,11 @@ def _method(owner: object, name: str) -> None:
         raise pickle.UnpicklingError("it names getattr, which is not tensor data")
 
 
-_TORCH: Named = {
-    ("torch._utils", "_rebuild_tensor"): Maker(_tensor),
-    ("torch._utils", "_rebuild_tensor_v2"): Maker(_tensor),
-    ("torch._utils", "_rebuild_parameter"): Maker(_parameter),
-    ("torch", "Size"): Maker(_size),
+_TORCH: pickles.Named = {
+    ("torch._utils", "_rebuild_tensor"): Maker(Tensor),
+    ("torch._utils", "_rebuild_tensor_v2"): Maker(Tensor),
+    ("torch._utils", "_rebuild_parameter"): Maker(lambda tensor, *rest: tensor),
+    ("torch", "Size"): Maker(lambda shape: shape),
     ("fvcore.common.config", "CfgNode"): Mapping,
     ("yacs.config", "CfgNode"): Mapping,
     ("mmengine.logging.history_buffer", "HistoryBuffer"): Logged,
@@ -129,7 +103,7 @@ _TORCH: Named = {
 class TorchUnpickler(PlainUnpickler):
     """Reads a pickle of tensors and plain data; ``storages`` are those that it speaks of."""
 
-    named = NUMPY | _TORCH
+    named = pickles.NUMPY | _TORCH
     kind = "tensor data"
 
     def __init__(self, file: io.BytesIO) -> None:
@@ -170,15 +144,13 @@ def read_zip(data: bytes) -> Any:
             raise ValueError("a compressed zip archive; torch.save does not compress")
         if sum(entry.file_size for entry in entries.values()) > len(data):
             raise ValueError("a zip archive whose entries lie in each other")
-        if (
-            f"{roots[0]}/byteorder" in entries
-            and archive.read(f"{roots[0]}/byteorder") != b"little"
-        ):
+        root = roots[0]
+        if f"{root}/byteorder" in entries and archive.read(f"{root}/byteorder") != b"little":
             raise ValueError("written on a big-endian machine")
-        unpickler = TorchUnpickler(io.BytesIO(archive.read(f"{roots[0]}/data.pkl")))
+        unpickler = TorchUnpickler(io.BytesIO(archive.read(f"{root}/data.pkl")))
         content = unpickler.load()
         for key, storage in unpickler.storages.items():
-            storage.fill(key, archive.read(f"{roots[0]}/data/{key}"))
+            storage.fill(key, archive.read(f"{root}/data/{key}"))
     return plain(content)
 
 
