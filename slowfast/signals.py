@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -50,19 +49,27 @@ class Stop:
 
 
 @contextlib.contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """A context in which ``handler`` gets the ``INTERRUPTS``, except those that are ignored (nohup,
+    a shell's background job) or handled outside Python."""
+    before = {number: signal.getsignal(number) for number in INTERRUPTS}
+    before = {n: earlier for n, earlier in before.items() if earlier not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextlib.contextmanager
 def handled_signals() -> Iterator[Stop]:
     """A context in which the first SIGTERM or SIGHUP, and each Ctrl-C, raises a KeyboardInterrupt,
     or waits if signals are ``deferred``."""
     stop = Stop()
-    before: dict[signal.Signals, Any] = {}
-    for number in INTERRUPTS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a shell's background job
-            before[number] = signal.signal(number, stop.handle)
-    try:
+    with handled_by(stop.handle):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def end_with_parent() -> None:
@@ -76,16 +83,13 @@ def end_with_parent() -> None:
 def held_back() -> Iterator[None]:
     """A context that delays signals to its end: an exception during a fork could be lost, or the
     new process forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread handles signals
+        return
     came: list[int] = []
-    before: dict[signal.Signals, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in INTERRUPTS:
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, lambda number, frame: came.append(number))
     try:
-        yield
+        with handled_by(lambda number, frame: came.append(number)):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for each in came:
-            signal.raise_signal(each)
+        for number in came:
+            signal.raise_signal(number)
