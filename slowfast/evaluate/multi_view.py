@@ -106,42 +106,37 @@ def _scored(
         yield index, row
 
 
-class KeptScores:
+class KeptScores(contextlib.ExitStack):
     """A test's scores while it runs, in the folder ``OUT.partial``, see ``multi_view_test``.
 
-    A context in which no other run may write there.
+    No other run may write there until the end of the ``with`` block.
     """
 
     def __init__(
         self, out: Path, model: VideoClassifier, samples: list[Sample], cfg: Config
     ) -> None:
-        self._out, self._samples = out, samples
-        self._kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
+        super().__init__()
+        self._out = out
+        self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
         self._names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(samples)]
         self._shape = (cfg.test.num_clips * cfg.test.num_crops, cfg.model.num_classes)
-        self._opened = contextlib.ExitStack()
-        self._plan = plan_of(model, cfg, with_head=True)
-        self.done: list[int] = []
+        plan = plan_of(model, cfg, with_head=True)
+
+        def begin() -> list[int]:
+            check_new(out)
+            if kept.folder.is_file():
+                raise FolderError(
+                    f"{kept.folder} is of an earlier version of this program: delete it"
+                )
+            self.enter_context(sole_writer(kept.folder, "writing"))
+            kept.claim(plan)
+            rows = (kept.read(name, *self._shape) for name in self._names)
+            return [index for index, row in enumerate(rows) if row is not None]
+
+        self.done = distributed.on_first(begin)
         """Indices of the videos that have scores from an earlier run."""
-
-    def __enter__(self) -> "KeptScores":
-        self.done = distributed.on_first(self._open)
         if self.done:
-            num_there, num_all = len(self.done), len(self._samples)
-            logger.info(f"--out: {num_there:,} of {num_all:,} videos are there already")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._opened.close()
-
-    def _open(self) -> list[int]:
-        check_new(self._out)
-        folder = self._kept.folder
-        if folder.is_file():
-            raise FolderError(f"{folder} is of an earlier version of this program: delete it")
-        self._opened.enter_context(sole_writer(folder, "writing"))
-        self._kept.claim(self._plan)
-        return [i for i in range(len(self._names)) if self._find(i) is not None]
+            logger.info(f"--out: {len(self.done):,} of {len(samples):,} videos are there already")
 
     def write(self, index: int, scores_VK: Row) -> None:
         """Keeps the scores of the list's video ``index``."""
@@ -154,7 +149,7 @@ class KeptScores:
         Raises:
             ResultsError: the scores are missing or damaged.
         """
-        row = self._find(index)
+        row = self._kept.read(self._names[index], *self._shape)
         if row is None:
             raise ResultsError(
                 f"{self._kept.path(self._names[index])} is not there, or damaged (do all processes "
@@ -162,16 +157,11 @@ class KeptScores:
             )
         return row
 
-    def _find(self, index: int) -> Row | None:
-        row = self._kept.read(self._names[index])
-        is_right = row is not None and row.shape == self._shape and row.dtype == np.float32
-        return row if is_right else None
-
     def finish(
         self, result: dict[str, Any], class_names: list[str], cfg: Config, *, is_complete: bool
     ) -> None:
-        """Writes the file and deletes the folder. The folder stays if videos are missing that may
-        not be, so that the same command later computes only those."""
+        """Writes the file and deletes the folder; unless ``is_complete`` the folder stays, so that
+        the same command later computes only the missing videos."""
         rows = (self.read(row["index"]) for row in result["predictions"])
         report.write_scores_of(self._out, rows, result, class_names, cfg)
         if is_complete:

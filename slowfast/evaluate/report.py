@@ -15,21 +15,16 @@ from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
 from slowfast.files import write_whole
 from slowfast.log import logger
-from slowfast.metrics.accuracy import METRICS, accuracies
+from slowfast.metrics.accuracy import METRICS, accuracies, best_classes
 
 RESULT = "test_result.json"
 
 
 def prediction(index: int, sample: Sample, scores: NDArray[np.float64]) -> dict[str, Any]:
     """A video's row of test_result.json."""
-    best = np.argsort(-scores, kind="stable")[:5]
-    return {
-        "index": index,
-        "path": sample.path,
-        "label": sample.label,
-        "top5_indices": best.tolist(),
-        "top5_values": scores[best].tolist(),
-    }
+    best, values = best_classes(scores)
+    row = {"index": index, "path": sample.path, "label": sample.label}
+    return row | {"top5_indices": best, "top5_values": values}
 
 
 def summary(

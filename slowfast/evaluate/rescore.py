@@ -10,17 +10,9 @@ from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.evaluate.scores import Results, ResultsError
-from slowfast.metrics.accuracy import (
-    METRICS,
-    accuracies,
-    average_views,
-    bootstrap,
-    calibration_error,
-    class_table,
-    rank_of_label,
-)
+from slowfast.metrics import accuracy
 
-NUMBERS = METRICS | {"calibration_error": ("calibration_error",)}
+NUMBERS = accuracy.METRICS | {"calibration_error": ("calibration_error",)}
 
 CENTRE = 1
 """Index of the centre among 3 crops; a test with 1 crop uses it."""
@@ -108,15 +100,15 @@ def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dic
             raise ResultsError(
                 f"the scores of {results.paths[i]} are not finite: the network's weights are broken"
             )
-        scores = average_views(scores_VK[views], protocol.average_clips)
-        places[i] = rank_of_label(scores[None], np.array([label]))[0]
+        scores = accuracy.average_views(scores_VK[views], protocol.average_clips)
+        places[i] = accuracy.rank_of_label(scores[None], np.array([label]))[0]
         confidence[i] = np.nan_to_num(scores.max())
-    table = class_table(places, results.labels, num_classes)
-    found = {name: float(value) for name, value in accuracies(table).items()}
+    table = accuracy.class_table(places, results.labels, num_classes)
+    found = {name: float(value) for name, value in accuracy.accuracies(table).items()}
     return {
         **found,
-        "calibration_error": calibration_error(confidence, places == 0),
-        "intervals": bootstrap(table, times, seed) if times else {},
+        "calibration_error": accuracy.calibration_error(confidence, places == 0),
+        "intervals": accuracy.bootstrap(table, times, seed) if times else {},
         "bootstrap": times,
         "seed": seed,
         "num_videos": num_videos,

@@ -121,13 +121,14 @@ class Kept:
         with atomic(self.path(name), durable=self._durable) as file:
             np.save(file, row, allow_pickle=False)
 
-    def read(self, name: str) -> NDArray[Any] | None:
-        """A row; None if it is missing or damaged."""
+    def read(self, name: str, *shape: int) -> NDArray[np.float32] | None:
+        """A row; None if it is missing, damaged, or not float32 with a shape that begins so."""
         try:
-            row: NDArray[Any] = np.load(self.path(name), allow_pickle=False)
+            row: NDArray[np.float32] = np.load(self.path(name), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return row
+        fits = row.dtype == np.float32 and row.shape[: len(shape)] == shape
+        return row if fits else None
 
     def remove(self) -> None:
         """Deletes the folder with its rows."""

@@ -76,12 +76,9 @@ def sliding_features(
 def chunk_features(model: VideoClassifier, chunk: ClipChunk, cfg: Config) -> NDArray[np.float32]:
     """The features ``[n, C]`` of a chunk's clips."""
     frames_FHWC = paddle.to_tensor(chunk.frames)
-    clips_nTHWC = paddle.stack(
-        [paddle.gather(frames_FHWC, paddle.to_tensor(clip)) for clip in chunk.clips]
-    )
-    features: NDArray[np.float32] = model.embed(
-        normalize(clips_nTHWC, cfg.data.mean, cfg.data.std)
-    ).numpy()
+    clips = [paddle.gather(frames_FHWC, paddle.to_tensor(clip)) for clip in chunk.clips]
+    clips_nCTHW = normalize(paddle.stack(clips), cfg.data.mean, cfg.data.std)
+    features: NDArray[np.float32] = model.embed(clips_nCTHW).numpy()
     return features
 
 

@@ -1,6 +1,7 @@
 """The schedule of a training run: the clips, their size and the learning rate of each step."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,9 +42,16 @@ class Schedule:
     def __init__(self, num_samples: int, shards: Sequence[int] | None, cfg: Config) -> None:
         self._num_samples, self._shards, self._cfg = num_samples, shards, cfg
         self.phases = phases(cfg)
-        self.accumulate = _accumulated_batches(cfg)
-        self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
+        size, world = cfg.train.batch_size, distributed.world_size()
+        self.total_batch = cfg.train.global_batch_size or size * world
         """Clips of all processes in a step, in a phase of full-size clips."""
+        if self.total_batch % (size * world):
+            raise ConfigError(
+                f"train.global_batch_size={self.total_batch} is not a multiple of train.batch_size "
+                f"x processes = {size} x {world} = {size * world}"
+            )
+        self.accumulate = self.total_batch // (size * world)
+        """Batches whose gradients are added up in a step."""
         self._expanded = expand(cfg)
         self._lengths = [self._num_steps(phase) for phase in self.phases]
 
@@ -62,10 +70,7 @@ class Schedule:
 
     @functools.cached_property
     def _starts(self) -> list[int]:
-        starts = [0]
-        for epoch in range(self.epochs):
-            starts.append(starts[-1] + self.length(epoch))
-        return starts
+        return [*itertools.accumulate(map(self.length, range(self.epochs)), initial=0)]
 
     def done(self, epoch: int, step: int) -> int:
         """Steps of the run that are done after ``epoch`` epochs and ``step`` steps of the next."""
@@ -84,13 +89,10 @@ class Schedule:
 
     def steps(self, epoch: int) -> list[Step]:
         """This process's steps of an epoch, from 0."""
-        turn = self._turn(self.phase(epoch))
+        turn, each = self._turn(self.phase(epoch)), self.accumulate
         batches = self._batches(epoch, [batch.factor for batch in turn])
-        each = self.accumulate
-        return [
-            Step(batches[i : i + each], turn[i % len(turn)].grid)
-            for i in range(0, each * self.length(epoch), each)
-        ]
+        starts = range(0, each * self.length(epoch), each)
+        return [Step(batches[i : i + each], turn[i % len(turn)].grid) for i in starts]
 
     def full_batches(self, epoch: int) -> list[list[int]]:
         """This process's batches of an epoch as without multigrid."""
@@ -123,19 +125,3 @@ class Schedule:
                 f"{sizes[0]} x {world} processes (lower train.global_batch_size)"
             )
         return steps
-
-
-def _accumulated_batches(cfg: Config) -> int:
-    """Number of batches whose gradients are added up in a step, see ``train.global_batch_size``.
-
-    Raises:
-        ConfigError: it is not a multiple of batch size x processes.
-    """
-    at_once = cfg.train.batch_size * distributed.world_size()
-    total = cfg.train.global_batch_size or at_once
-    if total % at_once:
-        raise ConfigError(
-            f"train.global_batch_size={total} is not a multiple of train.batch_size x processes = "
-            f"{cfg.train.batch_size} x {distributed.world_size()} = {at_once}"
-        )
-    return total // at_once
