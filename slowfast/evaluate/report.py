@@ -54,12 +54,12 @@ def write_report(
     path = Path(cfg.output_dir) / RESULT
     write_whole(path, json.dumps(result, ensure_ascii=False))
     numbers = [f"{key}: {result[key]:.5f}" for name in metrics for key in METRICS[name]]
-    count = f"{result['num_videos']:,}"
-    if missing:
-        count += f" of {result['num_listed']:,}"
-    views = f"{cfg.test.num_clips} x {cfg.test.num_crops} views each"
+    listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
-    logger.info(f"test: {' '.join(numbers)} over {count} videos, {views}{note} ({path})")
+    logger.info(
+        f"test: {' '.join(numbers)} over {result['num_videos']:,}{listed} videos, "
+        f"{cfg.test.num_clips} x {cfg.test.num_crops} views each{note} ({path})"
+    )
 
 
 def unreadable_line(result: dict[str, Any], cfg: Config) -> str:

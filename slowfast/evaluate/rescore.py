@@ -14,6 +14,9 @@ from slowfast.metrics import accuracy
 
 NUMBERS = accuracy.METRICS | {"calibration_error": ("calibration_error",)}
 
+MEANING = {"prob": "probabilities", "score": "logits"}
+"""What a file's scores are, by ``average_clips``."""
+
 CENTRE = 1
 """Index of the centre among 3 crops; a test with 1 crop uses it."""
 
@@ -81,10 +84,9 @@ def _average(results: Results, wanted: str) -> str:
     """Returns ``wanted``; raises ResultsError if the file's scores cannot be averaged this way."""
     if wanted == results.average_clips:
         return wanted
-    has = {"prob": "probabilities", "score": "logits"}
     raise ResultsError(
-        f"--average-clips {wanted}: the file has the views' {has[results.average_clips]}, and "
-        f"{has[wanted]} do not follow from them exactly (each is a mean over positions): "
+        f"--average-clips {wanted}: the file has the views' {MEANING[results.average_clips]}, and "
+        f"{MEANING[wanted]} do not follow from them exactly (each is a mean over positions): "
         f"test again with main.py --test --average-clips {wanted} --out"
     )
 

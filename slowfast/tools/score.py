@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import program, run, whole_number
-from slowfast.evaluate.rescore import NUMBERS, choose, score
+from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import write_whole
 
@@ -27,11 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def rescore(args: argparse.Namespace) -> None:
-    """Reads the file, and tells or writes what is asked for.
-
-    Raises:
-        ResultsError, OSError: one line each.
-    """
+    """Reads the file, and tells or writes what is asked for."""
     for path in (args.json, args.csv):
         if path and (path.is_dir() or (path.exists() and path.samefile(args.file))):
             raise ResultsError(f"{path} is a folder or the file of scores: name another")
@@ -50,14 +46,12 @@ def rescore(args: argparse.Namespace) -> None:
 def lines(found: dict[str, Any], names: list[str]) -> list[str]:
     """What is printed of ``score``."""
     missing = found["num_listed"] - found["num_videos"]
-    count = f"{found['num_videos']:,}"
-    if missing:
-        count += f" of {found['num_listed']:,}"
+    listed = f" of {found['num_listed']:,}" if missing else ""
+    note = f"; {missing:,} unreadable" if missing else ""
     text = [
-        f"{count} videos, {len(found['clips'])} x {len(found['crops'])} of "
+        f"{found['num_videos']:,}{listed} videos, {len(found['clips'])} x {len(found['crops'])} of "
         f"{found['of_clips']} x {found['of_crops']} views each, "
-        f"{ {'prob': 'probabilities', 'score': 'logits'}[found['average_clips']] } averaged"
-        + (f"; {missing:,} unreadable" if missing else "")
+        f"{MEANING[found['average_clips']]} averaged{note}"
     ]
     for key in (key for name in names for key in NUMBERS[name]):
         ends = found["intervals"].get(key)
