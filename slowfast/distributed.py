@@ -150,16 +150,15 @@ def on_first(work: Callable[[], Answer]) -> Answer:
         UserError, OSError: ``work`` raised it. It is raised in all processes: if only process 0
             ended, the others would wait for it.
     """
-    answer: Answer | None = None
-    fault: UserError | OSError | None = None
+    answer: Answer | UserError | OSError | None = None
     if rank() == 0:
         try:
             answer = work()
         except (UserError, OSError) as error:
-            fault = error
-    answer, fault = gather((answer, fault))[0]
-    if fault is not None:
-        raise fault
+            answer = error
+    answer = gather(answer)[0]
+    if isinstance(answer, UserError | OSError):
+        raise answer
     return answer
 
 

@@ -26,14 +26,10 @@ from slowfast.predict.views import Row, rows_of_videos, scorer
 
 
 def multi_view_test(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    *,
-    metrics: Sequence[str] = ("top_k_accuracy",),
-    out: Path | None = None,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, *,
+    metrics: Sequence[str] = ("top_k_accuracy",), out: Path | None = None,
     class_names: list[str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Runs the multi-view test over all processes; each readable video is counted once.
 
     Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
@@ -84,19 +80,17 @@ def multi_view_test(
 
 
 def _scored(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    unreadable: Unreadable,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, unreadable: Unreadable,
     kept: "KeptScores | None",
-) -> Iterator[tuple[int, Row]]:
+) -> Iterator[tuple[int, Row]]:  # fmt: skip
     """Yields index and scores ``[V, K]`` of each readable video in this process's share."""
-    done = kept.done if kept else []
-    for index in done[distributed.rank() :: distributed.world_size()]:
-        assert kept is not None
-        yield index, kept.read(index)
-    todo = sorted(set(range(len(samples))) - set(done))
-    for index, row in rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=todo):
+    todo = set(range(len(samples)))
+    if kept:
+        todo -= set(kept.done)
+        for index in kept.done[distributed.rank() :: distributed.world_size()]:
+            yield index, kept.read(index)
+    own_rows = rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=sorted(todo))
+    for index, row in own_rows:
         if isinstance(row, VideoError):
             video = unreadable.note(index, samples[index].path, row)
             logger.warning(f"unreadable: {video.line()}")

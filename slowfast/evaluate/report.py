@@ -16,6 +16,7 @@ from slowfast.evaluate.scores import write_scores
 from slowfast.files import write_whole
 from slowfast.log import logger
 from slowfast.metrics.accuracy import METRICS, accuracies, best_classes
+from slowfast.predict.views import Row
 
 RESULT = "test_result.json"
 
@@ -28,11 +29,9 @@ def prediction(index: int, sample: Sample, scores: NDArray[np.float64]) -> dict[
 
 
 def summary(
-    table_K3: NDArray[Any],
-    predictions: list[dict[str, Any]],
-    missing: list[UnreadableVideo],
+    table_K3: NDArray[Any], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
     cfg: Config,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """The content of test_result.json, from the ``class_table`` of all processes."""
     num_listed = len(predictions) + len(missing)
     return {
@@ -73,17 +72,9 @@ def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
 
 
 def write_scores_of(
-    path: Path,
-    rows: Iterable[NDArray[np.float32]],
-    result: dict[str, Any],
-    class_names: list[str],
-    cfg: Config,
+    path: Path, rows: Iterable[Row], result: dict[str, Any], class_names: list[str], cfg: Config
 ) -> None:
-    """Writes the file of scores.
-
-    Args:
-        rows: the scores ``[V, K]`` of each prediction in ``result``.
-    """
+    """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
     write_scores(
         path,

@@ -68,7 +68,14 @@ def choose(
     if crops == 3 and num_crops == 1:
         raise ResultsError("--crops 3: the file has the centre crop only")
     crop = [CENTRE] if crops == 1 and num_crops == 3 else list(range(num_crops))
-    return Protocol(chosen, crop, _average(results, average_clips or results.average_clips))
+    own = results.average_clips
+    if average_clips not in (None, own):
+        raise ResultsError(
+            f"--average-clips {average_clips}: the file has the views' {MEANING[own]}, and "
+            f"{MEANING[average_clips]} do not follow from them exactly (each is a mean over "
+            f"positions): test again with main.py --test --average-clips {average_clips} --out"
+        )
+    return Protocol(chosen, crop, own)
 
 
 def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
@@ -78,17 +85,6 @@ def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
     if name not in PROTOCOLS:
         raise ResultsError(f"test.protocol={name} in its config; known are {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name].starts
-
-
-def _average(results: Results, wanted: str) -> str:
-    """Returns ``wanted``; raises ResultsError if the file's scores cannot be averaged this way."""
-    if wanted == results.average_clips:
-        return wanted
-    raise ResultsError(
-        f"--average-clips {wanted}: the file has the views' {MEANING[results.average_clips]}, and "
-        f"{MEANING[wanted]} do not follow from them exactly (each is a mean over positions): "
-        f"test again with main.py --test --average-clips {wanted} --out"
-    )
 
 
 def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dict[str, Any]:

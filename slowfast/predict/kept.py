@@ -50,8 +50,7 @@ OF_THE_HEAD = {
 def plan_of(model: VideoClassifier, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
     """What rows depend on: the weights, the config's keys that matter, and ``more``.
 
-    Args:
-        with_head: True for scores; False for features, which do not depend on the classifier.
+    Scores depend on the classifier, features do not: these are ``with_head=False``.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
@@ -74,12 +73,8 @@ def key_of(sample: Sample) -> str:
 
 
 class Kept:
-    """A folder of rows, by name.
-
-    Args:
-        durable: rows survive a crash of the machine, see ``atomic``; else a row that was cut off
-            counts as missing.
-    """
+    """A folder of rows, by name. If ``durable``, rows survive a crash of the machine, see
+    ``atomic``; else a row that was cut off counts as missing."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder, self._durable = folder, durable

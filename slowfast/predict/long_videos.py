@@ -36,13 +36,9 @@ def clip_rows(seconds: NDArray[np.float64], features_NC: NDArray[np.float32]) ->
 
 
 def sliding_features(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    *,
-    every: float,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, *, every: float,
     report: Callable[[float, int], None],
-) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:
+) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:  # fmt: skip
     """Yields each video's index and ``clip_rows``, or its VideoError, as they become ready.
 
     Args:

@@ -85,28 +85,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         prog=program("slowfast.tools.score"),
         description="Scores a test again from the file that main.py --test --out FILE.npz wrote.",
     )
-    parser.add_argument("file", metavar="FILE.npz", type=Path)
-    parser.add_argument(
-        "--eval", choices=tuple(NUMBERS), metavar="METRIC", nargs="+",
-        help=f"what is printed (default: all): {', '.join(NUMBERS)}",
-    )  # fmt: skip
-    parser.add_argument(
-        "--clips", type=_clips, metavar="N|middle",
+    add = parser.add_argument
+    add("file", metavar="FILE.npz", type=Path)
+    add("--eval", choices=tuple(NUMBERS), metavar="METRIC", nargs="+",
+        help=f"what is printed (default: all): {', '.join(NUMBERS)}")  # fmt: skip
+    add("--clips", type=_clips, metavar="N|middle",
         help="average fewer clips; N divides the file's number; 1 is the one at the video's "
-        "start, middle the one half way",
-    )  # fmt: skip
-    parser.add_argument("--crops", type=int, choices=(1, 3), help="1: the centre crop of 3")
-    parser.add_argument(
-        "--average-clips", choices=("prob", "score"), help="refused unless the file has these"
-    )
-    parser.add_argument("--per-class", action="store_true", help="a table, lowest accuracy first")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the classes to a file")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to a file")
-    parser.add_argument(
-        "--bootstrap", type=whole_number(0, 10**6), default=1000, metavar="N",
-        help="draws of videos for the 95 %% intervals (default 1000; 0: no intervals)",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the draws")
+        "start, middle the one half way")  # fmt: skip
+    add("--crops", type=int, choices=(1, 3), help="1: the centre crop of 3")
+    add("--average-clips", choices=tuple(MEANING), help="refused unless the file has these")
+    add("--per-class", action="store_true", help="a table, lowest accuracy first")
+    add("--csv", type=Path, metavar="FILE", help="write the classes to a file")
+    add("--json", type=Path, metavar="FILE", help="write all numbers to a file")
+    add("--bootstrap", type=whole_number(0, 10**6), default=1000, metavar="N",
+        help="draws of videos for the 95 %% intervals (default 1000; 0: no intervals)")  # fmt: skip
+    add("--seed", type=whole_number(0), default=0, help="of the draws")
     return parser.parse_args(argv)
 
 

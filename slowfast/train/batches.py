@@ -85,14 +85,12 @@ class EpochReader:
         """Lists unreadable videos of all processes in the log and in unreadable_train.txt."""
         if self._cfg.data.on_error == "raise":
             return
-        videos = in_order(distributed.gather(self._unreadable.videos))
-        reasons = [video.line() for video in videos]
+        videos = distributed.gather(self._unreadable.videos)
+        reasons = [video.line() for video in in_order(videos)]
         if reasons and distributed.rank() == 0:
-            fate = {"skip": "left out", "substitute": "replaced by others"}
+            fates = {"skip": "left out", "substitute": "replaced by others"}
+            fate = fates[self._cfg.data.on_error]
             path = write_unreadable(self._cfg.output_dir, reasons, UNREADABLE)
-            logger.warning(
-                f"epoch:{self._epoch + 1}: {len(reasons)} unreadable videos "
-                f"{fate[self._cfg.data.on_error]} ({path}):"
-            )
-            for reason in reasons:
-                logger.warning(f"  {reason}")
+            head = f"epoch:{self._epoch + 1}: {len(reasons)} unreadable videos {fate} ({path}):"
+            for line in (head, *(f"  {reason}" for reason in reasons)):
+                logger.warning(line)

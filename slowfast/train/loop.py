@@ -43,14 +43,9 @@ class Run:
 
 
 def train(
-    state: TrainState,
-    schedule: Schedule,
-    train_samples: list[Sample],
-    val_samples: list[Sample] | None,
-    cfg: Config,
-    *,
-    max_iters: int | None = None,
-) -> dict[str, float]:
+    state: TrainState, schedule: Schedule, train_samples: list[Sample],
+    val_samples: list[Sample] | None, cfg: Config, *, max_iters: int | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
     Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
@@ -136,7 +131,7 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
 def _precise_bn(run: Run, state: TrainState) -> None:
     """Recomputes batch norm's statistics over full-size clips of the finished epoch."""
     began, most = time.perf_counter(), run.cfg.train.precise_bn_batches
-    batches = run.schedule.full_batches(state.epoch)[:most]
+    batches = run.schedule.batches(state.epoch)[:most]
     keys = [[TrainKey(state.epoch, index) for index in batch] for batch in batches]
 
     def clips() -> Iterator[paddle.Tensor]:

@@ -138,8 +138,7 @@ def _add_gradients(
 
 def _take_part(learner: Learner, grid: Grid) -> None:
     """Adds gradients of 0, so that the sums over the processes work."""
-    size = grid.crop_size
-    black_NCTHW = paddle.zeros([1, 3, grid.num_frames, size, size])
+    black_NCTHW = paddle.zeros([1, 3, grid.num_frames, grid.crop_size, grid.crop_size])
     learner.model.eval()
     with learner.precision.autocast():
         logits = learner.model(black_NCTHW)

@@ -1,6 +1,5 @@
 """The schedule of a training run: the clips, their size and the learning rate of each step."""
 
-import functools
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -54,11 +53,12 @@ class Schedule:
         """Batches whose gradients are added up in a step."""
         self._expanded = expand(cfg)
         self._lengths = [self._num_steps(phase) for phase in self.phases]
-
-    @property
-    def epochs(self) -> int:
+        self.epochs = self.phases[-1].end
         """Epochs of the run."""
-        return self.phases[-1].end
+        lengths = map(self.length, range(self.epochs))
+        self._starts = list(itertools.accumulate(lengths, initial=0))
+        self.total = self._starts[-1]
+        """Steps of the run."""
 
     def phase(self, epoch: int) -> Phase:
         """The phase of an epoch, from 0."""
@@ -68,18 +68,9 @@ class Schedule:
         """Steps of an epoch, from 0."""
         return self._lengths[self.phases.index(self.phase(epoch))]
 
-    @functools.cached_property
-    def _starts(self) -> list[int]:
-        return [*itertools.accumulate(map(self.length, range(self.epochs)), initial=0)]
-
     def done(self, epoch: int, step: int) -> int:
         """Steps of the run that are done after ``epoch`` epochs and ``step`` steps of the next."""
         return self._starts[epoch] + step
-
-    @property
-    def total(self) -> int:
-        """Steps of the run."""
-        return self._starts[-1]
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The rate of a step for the run's total batch; epoch and step count from 0."""
@@ -90,15 +81,13 @@ class Schedule:
     def steps(self, epoch: int) -> list[Step]:
         """This process's steps of an epoch, from 0."""
         turn, each = self._turn(self.phase(epoch)), self.accumulate
-        batches = self._batches(epoch, [batch.factor for batch in turn])
+        batches = self.batches(epoch, [batch.factor for batch in turn])
         starts = range(0, each * self.length(epoch), each)
         return [Step(batches[i : i + each], turn[i % len(turn)].grid) for i in starts]
 
-    def full_batches(self, epoch: int) -> list[list[int]]:
-        """This process's batches of an epoch as without multigrid."""
-        return self._batches(epoch, [1])
-
-    def _batches(self, epoch: int, factors: list[int]) -> list[list[int]]:
+    def batches(self, epoch: int, factors: Sequence[int] = (1,)) -> list[list[int]]:
+        """This process's batches of an epoch, whose sizes in turn are ``train.batch_size`` times
+        the factors; by default as without multigrid."""
         cfg = self._cfg
         return train_batches(
             self._num_samples,
