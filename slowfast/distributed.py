@@ -49,10 +49,10 @@ def num_gpus() -> int:
 
 
 def start(device: str, *, seed: int, deterministic: bool = False) -> None:
-    """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds.
+    """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds Paddle's
+    random generator.
 
     Args:
-        seed: seed of Paddle's random generator.
         deterministic: use cuDNN's repeatable kernels; those of the CPU are always repeatable.
 
     Raises:

@@ -109,10 +109,8 @@ def read_scores(path: Path) -> Results:
                 raise zipfile.BadZipFile
             results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
         _check(results)
-    except OSError as error:
-        raise ResultsError(f"{path}: {error.strerror or error}") from error
-    except ResultsError as error:
-        raise ResultsError(f"{path}: {error}") from error
+    except (OSError, ResultsError) as error:
+        raise ResultsError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except zipfile.BadZipFile as error:
         raise ResultsError(f"{path} is cut off or damaged, or not an .npz file") from error
     except Exception as error:  # a damaged file can fail in any way

@@ -105,8 +105,14 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
     """The videos without features in the folder, or whose file has changed since. Raises a
     FolderError if the folder has features but no ``META``, or a file has those of another video."""
     todo = []
+    has_plan = (kept.folder / META).exists()
     for video in videos:
         target, now = kept.path(video.name), _source(video.sample)
+        if target.exists() and not has_plan:
+            raise FolderError(
+                f"{target} is there, and no {kept.folder / META} that says which weights it is "
+                "from: name another folder"
+            )
         then = sources.done.get(video.name, now)
         is_gone = now["state"] is None  # then its features stay
         if target.exists() and (is_gone or now["state"] == then["state"]):
@@ -116,12 +122,6 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
                 f"{target} is of {then['video']}, not of {now['video']}: write to another folder"
             )
         todo.append(video)
-    other = next((v for v in videos if kept.path(v.name).exists()), None)
-    if other and not (kept.folder / META).exists():
-        raise FolderError(
-            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says which "
-            "weights it is from: name another folder"
-        )
     return todo
 
 
