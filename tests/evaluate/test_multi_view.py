@@ -317,9 +317,9 @@ def test_a_row_that_is_gone_by_the_end_is_named(
     interrupt(cfg, out, monkeypatch, at=2)
     calls, read = list[str](), Kept.read
 
-    def lost(self: Kept, name: str) -> Any:
+    def lost(self: Kept, name: str, *shape: int) -> Any:
         calls.append(name)
-        return read(self, name) if len(calls) <= 7 else None  # looked for once, then read
+        return read(self, name, *shape) if len(calls) <= 7 else None  # looked for once, then read
 
     monkeypatch.setattr(Kept, "read", lost)
     with pytest.raises(ResultsError, match=r"000000-\w+\.npy is not there, or damaged \(do all"):
