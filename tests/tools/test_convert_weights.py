@@ -165,10 +165,7 @@ def make_nothing() -> None:
     ],
 )  # fmt: skip
 def test_bad_input(
-    make: Callable[[], None],
-    flags: list[str],
-    message: str,
-    capsys: pytest.CaptureFixture[str],
+    make: Callable[[], None], flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_torch("a.pyth")
     make()

@@ -115,8 +115,7 @@ def test_wrappers_and_demo_take_the_same_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extras", "lacks", "target"),
-    [("", "pooch", ""), ("dev", "pooch pytest", "[dev]")],
+    ("extras", "lacks", "target"), [("", "pooch", ""), ("dev", "pooch pytest", "[dev]")]
 )
 def test_what_is_missing_is_installed_for_demo_and_tests(
     tmp_path: Path, extras: str, lacks: str, target: str

@@ -15,13 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.paths import REPOSITORY
-from support.tiny_run import (
-    environment,
-    fresh_state,
-    main_here,
-    tiny_config,
-    write_tiny_config,
-)
+from support.tiny_run import environment, fresh_state, main_here, tiny_config, write_tiny_config
 
 from slowfast.data.lists import read_list
 from slowfast.signals import Terminated

@@ -5,12 +5,7 @@ from typing import Any
 
 import pytest
 from support.checkpoints import ALPHA_AND_FRAMES, checkpoint, home_of, shapes_of, tiny
-from support.foreign_names import (
-    mmaction2,
-    pyslowfast,
-    pytorchvideo,
-    pytorchvideo_trained,
-)
+from support.foreign_names import mmaction2, pyslowfast, pytorchvideo, pytorchvideo_trained
 
 from slowfast.config import ConfigError, config_of
 from slowfast.weights.damage import WeightsError
