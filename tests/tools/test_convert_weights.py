@@ -1,11 +1,11 @@
 """The command that makes another system's file ours: what it says, one line if it fails."""
 
 import hashlib
-import resource
 from pathlib import Path
 
 import pytest
 from support.foreign_files import CONFIG_OF_MMACTION2, MODEL, converted, write_torch
+from support.full_disk import largest_file
 
 from slowfast.config import config_of
 from slowfast.tools.convert_weights import main
@@ -88,13 +88,8 @@ def test_a_full_disk_leaves_what_was_there(most: int, capsys: pytest.CaptureFixt
     write_torch("a.pyth")
     assert main(["a.pyth", "new.pdparams", *ASKED]) == 0
     before = {path: path.read_bytes() for path in Path(".").glob("new.*")}
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))  # fails as a full disk does
-    try:
-        flags = ["a.pyth", "new.pdparams", "--alpha", "2", "--num_frames", "8", "--force"]
-        message = refusal(flags, capsys)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with largest_file(most):
+        message = refusal(["a.pyth", "new.pdparams", *ASKED, "--force"], capsys)
     assert message == f"{'new.yaml' if most == 400 else 'new.pdparams'}: File too large"
     assert {path: path.read_bytes() for path in Path(".").glob("new.*")} == before
 

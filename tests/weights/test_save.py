@@ -1,12 +1,12 @@
 """Weights in a file, and what lies beside it."""
 
 import pickle
-import resource
 from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
+from support.full_disk import largest_file
 
 from slowfast.config import Config, config_of, load_config
 from slowfast.weights.save import config_beside, own_config, write_config, write_pickles
@@ -41,13 +41,8 @@ def test_paddle_reads_what_is_written(tmp_path: Path) -> None:
 def test_of_several_files_all_appear_or_none(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     write_pickles({first: 1, second: 1})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # fails as a full disk does
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            write_pickles({first: 2, second: np.zeros(5000)})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
+        write_pickles({first: 2, second: np.zeros(5000)})
     assert [pickle.loads(path.read_bytes()) for path in (first, second)] == [1, 1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 

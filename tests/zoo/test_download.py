@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import resource
 import selectors
 import shutil
 import socket
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from support.full_disk import largest_file
 from support.tiny_run import environment
 
 from slowfast.log import Progress
@@ -401,12 +401,8 @@ def test_a_file_put_by_hand_is_looked_at_and_left(server: Server) -> None:
 
 
 def test_a_full_disk(server: Server) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (CUT, before[1]))
-    try:
+    with largest_file(CUT):
         server.refused("net.pth cannot be written .*: File too large")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(server.requests) == 1  # another try would not help
     assert server.get() == CONTENT
     assert server.ranges[1] == REST
