@@ -37,6 +37,7 @@ def test_the_status_is_that_of_the_work(
          "error: out/a: No space left on device"),
         (OSError("something else"), 1, "error: something else"),
         (MemoryError(), 1, "error: there is too little memory for this"),
+        (ModuleNotFoundError("No module", name="paddle"), 1, NO_PADDLE),
         (KeyboardInterrupt(), 130, f"interrupted ({GOES_ON})"),
         (KeyboardInterrupt("x is saved"), 130, f"interrupted: x is saved ({GOES_ON})"),
         (Terminated("x is saved"), 143, f"interrupted: x is saved ({GOES_ON})"),
@@ -53,11 +54,6 @@ def test_what_to_do_after_an_interruption(capsys: pytest.CaptureFixture[str]) ->
     assert run(raising(KeyboardInterrupt()), hint="go on so") == 130
     assert run(raising(KeyboardInterrupt()), hint="") == 130
     assert capsys.readouterr().err == "interrupted (go on so)\ninterrupted\n"
-
-
-def test_paddle_is_the_users_to_install(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(raising(ModuleNotFoundError("No module", name="paddle"))) == 1
-    assert capsys.readouterr().err == f"{NO_PADDLE}\n"
 
 
 @pytest.mark.parametrize(
@@ -79,12 +75,9 @@ def test_a_command_is_called_as_it_was_typed(
 
 @pytest.mark.parametrize(
     "error",
-    [
-        AssertionError("an invariant"),
-        RuntimeError("of Paddle"),
-        ModuleNotFoundError("of ours", name="slowfast.x"),
-    ],
-)
+    [AssertionError("an invariant"), RuntimeError("of Paddle"),
+     ModuleNotFoundError("of ours", name="slowfast.x")],
+)  # fmt: skip
 def test_our_own_faults_are_not_hidden(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         run(raising(error))
