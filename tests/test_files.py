@@ -49,10 +49,8 @@ def test_a_file_appears_once_it_is_whole(
     path = tmp_path / "new" / "a.txt"
     with atomic(path, durable=durable) as file:
         file.write(b"whole")
-        assert not path.exists()
-        assert not synced
-    assert path.read_bytes() == b"whole"
-    assert len(synced) == durable
+        assert not path.exists() and not synced
+    assert (path.read_bytes(), len(synced)) == (b"whole", durable)
     assert os.listdir(path.parent) == ["a.txt"]
 
 
@@ -86,10 +84,9 @@ def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> 
         with pytest.raises(FolderError, match="^it is in use$"), locked(path, "it is in use"):
             pass
         other.communicate("\n")
-        with locked(path, "it is in use") as file:
-            file.write(b"ours")
-    with locked(path, "it is in use") as file:
-        file.write(b", again")
+        for text in (b"ours", b", again"):
+            with locked(path, "it is in use") as file:
+                file.write(text)
     assert path.read_bytes() == b"ours, again"
 
 

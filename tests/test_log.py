@@ -4,26 +4,18 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from slowfast import log
 
 
-class Clock:
-    """A clock that tests can set, in seconds."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("slowfast.log.time.monotonic", clock)
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that tests can set, in seconds."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("slowfast.log.time.monotonic", lambda: clock.now)
     return clock
 
 
@@ -35,7 +27,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_without_a_terminal_progress_is_lines_with_the_time_left(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress = log.Progress("read", 200)
     for done in range(1, 201):
@@ -49,7 +41,7 @@ def test_without_a_terminal_progress_is_lines_with_the_time_left(
 
 
 def test_on_a_terminal_progress_is_a_bar_in_one_line(
-    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     progress = log.Progress("read", 4)
@@ -62,7 +54,9 @@ def test_on_a_terminal_progress_is_a_bar_in_one_line(
     assert "read [############............] 0:00:20 left  note\r" in out
 
 
-def test_a_silent_progress_says_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_silent_progress_says_nothing(
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
     progress = log.Progress("read", 2, show=False)
     clock.now += 60
     progress.update(1)

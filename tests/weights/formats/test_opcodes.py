@@ -14,19 +14,12 @@ from slowfast.weights.formats.read import read_content
 TWICE = b")q\x000" + b"".join(
     b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86q" + bytes([i + 1]) + b"0" for i in range(60)
 ) + b"h\x3c"  # fmt: skip
-
-
 SIXTY = "it is not a whole pickle (a tuple of more than 1,000,000 things)"
 
 
 @pytest.mark.parametrize(
-    "opcodes",
-    [
-        b"}" + TWICE + b"K\1s.",
-        b"})" + b"2\x86" * 60 + b"K\1s.",
-        TWICE + b".",
-    ],
-)  # fmt: skip
+    "opcodes", [b"}" + TWICE + b"K\1s.", b"})" + b"2\x86" * 60 + b"K\1s.", TWICE + b"."]
+)
 def test_tuples_twice_in_tuples_twice_in_tuples(path: Path, opcodes: bytes) -> None:
     """60 of them, of a few bytes each, are 2^60 things to whoever looks at all."""
     data = b"\x80\4" + opcodes

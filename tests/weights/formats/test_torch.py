@@ -100,8 +100,6 @@ def rows(*items: bytes) -> bytes:
 
 
 FLOAT = tb.storage("0", "Float", 6)
-
-
 ODD_ZIPS: dict[str, tuple[bytes, str]] = {
     "no entry of a storage": (tb.zip_file(tb.tensor(FLOAT, (1,), (1,)), {}), "net/data/0"),
     "one storage as two": (
