@@ -21,11 +21,8 @@ def raising(error: BaseException) -> Callable[[], None]:
     return work
 
 
-@pytest.mark.parametrize(("answer", "status"), [(None, 0), (0, 0), (3, 3)])
-def test_the_status_is_that_of_the_work(
-    answer: int | None, status: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(lambda: answer) == status
+def test_the_status_is_that_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [run(lambda: None), run(lambda: 0), run(lambda: 3)] == [0, 0, 3]
     assert capsys.readouterr() == ("", "")
 
 
@@ -35,7 +32,6 @@ def test_the_status_is_that_of_the_work(
         (UserError("a.list: no label"), 1, "error: a.list: no label"),
         (OSError(28, "No space left on device", "out/a"), 1,
          "error: out/a: No space left on device"),
-        (OSError("something else"), 1, "error: something else"),
         (MemoryError(), 1, "error: there is too little memory for this"),
         (ModuleNotFoundError("No module", name="paddle"), 1, NO_PADDLE),
         (KeyboardInterrupt(), 130, f"interrupted ({GOES_ON})"),

@@ -3,11 +3,9 @@
 import argparse
 import functools
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import paddle
 import pytest
 from support.small_run import touch_videos, write_weights
 from support.tiny_run import main_py
@@ -28,12 +26,8 @@ def refusal(flags: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     ("flags", "complaint"),
     [
         (["-c", "nowhere.yaml"], "config nowhere.yaml cannot be read: No such file or directory"),
-        (["-c", "small.yaml", "-o", "optim.base_lrr=1"],
-         "-o unknown config key 'optim.base_lrr' (did you mean 'optim.base_lr'?)"),
         (["-c", "small.yaml", "-o", "train.epochs=ten"],
          "-o train.epochs='ten' is not a whole number"),
-        (["-c", "small.yaml", "-o", "model.alpha=8", "data.num_frames=30"],
-         "data.num_frames=30 is not divisible by model.alpha=8"),
         (["-c", "small.yaml", "--seed", "-1"], "seed=-1 must not be negative"),
     ],
 )  # fmt: skip
@@ -42,19 +36,6 @@ def test_a_wrong_config(
 ) -> None:
     assert refusal([*mode, *flags], capsys) == complaint
     assert os.listdir() == ["small.yaml"]
-
-
-def test_a_list_that_does_not_fill_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
-    touch_videos()
-    Path("train.list").write_text("a.mp4 1\nb.mp4 2\nc.mp4 3\n", encoding="utf-8")
-    assert refusal(["-c", "small.yaml", "--device", "cpu"], capsys) == (
-        "3 samples do not fill one batch of 4 x 1 processes (lower train.batch_size)"
-    )
-
-
-def write_payload(path: str) -> None:
-    Path(path).parent.mkdir()
-    Path(path).write_bytes(pickle.dumps({"a": os.system}))
 
 
 WEIGHTS: list[tuple[Callable[[str], None] | None, list[str], str]] = [
@@ -66,15 +47,10 @@ WEIGHTS: list[tuple[Callable[[str], None] | None, list[str], str]] = [
      "there is no run/config.yaml beside the weights: name a config with -c; another system's "
      "weights get theirs from python -m slowfast.tools.convert_weights run/w.pdparams "
      "NEW.pdparams"),
-    (write_weights, ["-c", "small.yaml", "-w", "run"],
-     "weights run cannot be read: Is a directory"),
     (functools.partial(write_weights, num_classes=7), ["-c", "small.yaml", "-w", "run/w.pdparams"],
      "weights run/w.pdparams do not fit the network: head.projection.weight is [288, 7] in "
      "the file, [288, 5] in the network; head.projection.bias is [7] in the file, [5] in the "
      "network"),
-    (write_payload, ["-c", "small.yaml", "-w", "run/w.pdparams"],
-     f"weights run/w.pdparams refused: it names {os.system.__module__}.system, which is not "
-     "numpy data"),
 ]  # fmt: skip
 
 
@@ -89,13 +65,6 @@ def test_wrong_weights(
     if make:
         make("run/w.pdparams")
     assert refusal([*mode, *flags], capsys) == complaint
-
-
-@pytest.mark.skipif(paddle.device.cuda.device_count() > 0, reason="there is a GPU")
-def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    touch_videos()
-    Path("train.list").write_text("a.mp4 1\n" * 4)
-    assert refusal(["-c", "small.yaml", "--device", "gpu"], capsys).startswith("--device gpu: ")
 
 
 @pytest.mark.parametrize(

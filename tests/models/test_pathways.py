@@ -33,9 +33,6 @@ def test_a_slow_clip_is_those_frames() -> None:
     assert clip.shape == [1, 3, 4, 2, 2]
     for place, frame in enumerate([0, 10, 20, 31]):
         assert (clip[:, :, place].numpy() == frame).all()
-
-
-def test_a_clip_that_alpha_does_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="a clip of 30 frames is not divisible by alpha=8"):
         slow_clip(numbered_clip(30), 8, "linspace")
 

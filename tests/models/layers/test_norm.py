@@ -178,11 +178,6 @@ def test_frozen_statistics_are_used_and_kept() -> None:
     assert norm._variance.tolist() == [4.0, 0.25, 9.0]
 
 
-def test_synchronised_batch_norm_needs_a_gpu() -> None:
-    with pytest.raises(distributed.DeviceError, match=r"^train\.sync_bn needs GPUs: "):
-        sync_batch_norm(layer())
-
-
 def gpus(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Makes it look as if this were one of so many processes with a GPU."""
     monkeypatch.setattr("paddle.device.get_device", lambda: "gpu:0")
@@ -221,9 +216,11 @@ def test_synchronised_batch_norm_is_called_as_paddle_calls_it(
     assert list(ours.state_dict()) == list(theirs.state_dict())
 
 
-def test_a_single_process_has_nothing_to_synchronise(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpus(monkeypatch, 1)
+def test_only_several_processes_with_gpus_synchronise(monkeypatch: pytest.MonkeyPatch) -> None:
     norm = layer()
+    with pytest.raises(distributed.DeviceError, match=r"^train\.sync_bn needs GPUs: "):
+        sync_batch_norm(norm)
+    gpus(monkeypatch, 1)
     sync_batch_norm(norm)
     assert not norm.synchronised
 
