@@ -56,36 +56,33 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     assert (found["infer"], found["weights"]) == (["a.mp4", "b.avi"], "x")
 
 
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("--infer", "--infer needs a video, a folder or a list"),
-        ("--test --infer a.mp4", "not allowed with argument"),
-        ("--test --summary", "not allowed with argument"),
-        ("a.mp4", "unrecognized arguments: a.mp4"),
-        ("--test a.mp4", "unrecognized arguments: a.mp4"),
-        ("--test --validate", "--validate is for training"),
-        ("--test --resume", "--resume is for training"),
-        ("--infer a.mp4 --max_iters 3", "--max_iters is for training"),
-        ("--summary --validate", "--validate is for training"),
-        ("--summary -w a.pdparams", "--summary describes a config"),
-        ("--max_iters 0", "'0' is not a whole number from 1 on"),
-        ("--average-clips prob", "--average-clips is for --test and --infer"),
-        ("--test --average-clips median", "invalid choice: 'median'"),
-        ("--eval top_k_accuracy", "--eval is for --test"),
-        ("--infer a.mp4 --eval top_k_accuracy", "--eval is for --test"),
-        ("--infer a.mp4 --out a.npz", "--out is for --test"),
-        ("--test --out a.pkl", "a.pkl does not end with .npz"),
-        ("--test --eval accuracy", "invalid choice: 'accuracy' (choose from"),
-        ("--resume --weights w.pdparams", "--resume has its own weights"),
-        ("--test --amp", "--amp is for training"),
-        ("--amp_level O2", "--amp_level is for --amp"),
-        ("--infer a.mp4 --multigrid", "--multigrid is for training"),
-        ("--device tpu", "invalid choice: 'tpu'"),
-        ("--seed x", "invalid int value: 'x'"),
-        ("--no-such-flag", "unrecognized arguments: --no-such-flag"),
-    ],
-)
+@pytest.mark.parametrize(("line", "complaint"), [
+    ("--infer", "--infer needs a video, a folder or a list"),
+    ("--test --infer a.mp4", "not allowed with argument"),
+    ("--test --summary", "not allowed with argument"),
+    ("a.mp4", "unrecognized arguments: a.mp4"),
+    ("--test a.mp4", "unrecognized arguments: a.mp4"),
+    ("--test --validate", "--validate is for training"),
+    ("--test --resume", "--resume is for training"),
+    ("--infer a.mp4 --max_iters 3", "--max_iters is for training"),
+    ("--summary --validate", "--validate is for training"),
+    ("--summary -w a.pdparams", "--summary describes a config"),
+    ("--max_iters 0", "'0' is not a whole number from 1 on"),
+    ("--average-clips prob", "--average-clips is for --test and --infer"),
+    ("--test --average-clips median", "invalid choice: 'median'"),
+    ("--eval top_k_accuracy", "--eval is for --test"),
+    ("--infer a.mp4 --eval top_k_accuracy", "--eval is for --test"),
+    ("--infer a.mp4 --out a.npz", "--out is for --test"),
+    ("--test --out a.pkl", "a.pkl does not end with .npz"),
+    ("--test --eval accuracy", "invalid choice: 'accuracy' (choose from"),
+    ("--resume --weights w.pdparams", "--resume has its own weights"),
+    ("--test --amp", "--amp is for training"),
+    ("--amp_level O2", "--amp_level is for --amp"),
+    ("--infer a.mp4 --multigrid", "--multigrid is for training"),
+    ("--device tpu", "invalid choice: 'tpu'"),
+    ("--seed x", "invalid int value: 'x'"),
+    ("--no-such-flag", "unrecognized arguments: --no-such-flag"),
+])  # fmt: skip
 def test_flags_that_do_not_go_together(
     line: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,18 +92,15 @@ def test_flags_that_do_not_go_together(
     assert complaint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ([], []),
-        (["--seed", "0"], ["seed=0"]),
-        (["-o", "seed=1", "--seed", "2"], ["seed=1", "seed=2"]),
-        (["--test", "--average-clips", "score"], ["test.average_clips=score"]),
-        (["--amp"], ["train.amp=O1"]),
-        (["--amp", "--amp_level", "O2"], ["train.amp=O2"]),
-        (["--multigrid"], ["train.multigrid=true"]),
-    ],
-)
+@pytest.mark.parametrize(("flags", "expected"), [
+    ([], []),
+    (["--seed", "0"], ["seed=0"]),
+    (["-o", "seed=1", "--seed", "2"], ["seed=1", "seed=2"]),
+    (["--test", "--average-clips", "score"], ["test.average_clips=score"]),
+    (["--amp"], ["train.amp=O1"]),
+    (["--amp", "--amp_level", "O2"], ["train.amp=O2"]),
+    (["--multigrid"], ["train.multigrid=true"]),
+])  # fmt: skip
 def test_what_flags_say_of_the_config(flags: list[str], expected: list[str]) -> None:
     assert overrides(parse_args(flags)) == expected
 

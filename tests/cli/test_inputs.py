@@ -12,24 +12,21 @@ from slowfast.cli.inputs import infer_inputs, train_inputs
 from slowfast.cli.inputs import test_inputs as inputs_of_a_test
 
 
-@pytest.mark.parametrize(
-    ("text", "flags", "complaint"),
-    [
-        (None, [], inputs.NO_TRAINING_LIST.format("train.list or videos/train.list")),
-        ("", [], "train.list: the list is empty"),
-        ("a.mp4 1\nb.mp4\n", [], "train.list:2: no label in 'b.mp4' (a line is 'path label')"),
-        ("a.mp4 1\nb.mp4 5\n", [], "train.list:2: label 5 is not in 0..4"),
-        ("a.mp4 1\ngone.mp4 1\nb.mp4 1\nlost.mp4 1\n", [],
-         "train.list: 2 of 4 files are not there, the first is videos/gone.mp4 "
-         "(data.on_error=skip goes on without them)"),
-        ("a.mp4 1\nb.mp4 1\n" * 2, ["-o", "data.root=elsewhere", "data.on_error=skip"],
-         "train.list: 2 of 2 files are not there, the first is elsewhere/a.mp4 "
-         "(there is no folder data.root=elsewhere)"),
-        ("gone.mp4 1\n" * 4, ["-o", "data.on_error=substitute"],
-         "train.list: 1 of 1 files are not there, the first is videos/gone.mp4 "
-         "(data.root=videos)"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "flags", "complaint"), [
+    (None, [], inputs.NO_TRAINING_LIST.format("train.list or videos/train.list")),
+    ("", [], "train.list: the list is empty"),
+    ("a.mp4 1\nb.mp4\n", [], "train.list:2: no label in 'b.mp4' (a line is 'path label')"),
+    ("a.mp4 1\nb.mp4 5\n", [], "train.list:2: label 5 is not in 0..4"),
+    ("a.mp4 1\ngone.mp4 1\nb.mp4 1\nlost.mp4 1\n", [],
+     "train.list: 2 of 4 files are not there, the first is videos/gone.mp4 "
+     "(data.on_error=skip goes on without them)"),
+    ("a.mp4 1\nb.mp4 1\n" * 2, ["-o", "data.root=elsewhere", "data.on_error=skip"],
+     "train.list: 2 of 2 files are not there, the first is elsewhere/a.mp4 "
+     "(there is no folder data.root=elsewhere)"),
+    ("gone.mp4 1\n" * 4, ["-o", "data.on_error=substitute"],
+     "train.list: 1 of 1 files are not there, the first is videos/gone.mp4 "
+     "(data.root=videos)"),
+])  # fmt: skip
 def test_a_wrong_training_list(text: str | None, flags: list[str], complaint: str) -> None:
     touch_videos()
     if text is not None:

@@ -22,15 +22,11 @@ def refusal(flags: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("mode", [[], ["--summary"], ["--test", "-w", "x"]])
-@pytest.mark.parametrize(
-    ("flags", "complaint"),
-    [
-        (["-c", "nowhere.yaml"], "config nowhere.yaml cannot be read: No such file or directory"),
-        (["-c", "small.yaml", "-o", "train.epochs=ten"],
-         "-o train.epochs='ten' is not a whole number"),
-        (["-c", "small.yaml", "--seed", "-1"], "seed=-1 must not be negative"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("flags", "complaint"), [
+    (["-c", "nowhere.yaml"], "config nowhere.yaml cannot be read: No such file or directory"),
+    (["-c", "small.yaml", "-o", "train.epochs=ten"], "-o train.epochs='ten' is not a whole number"),
+    (["-c", "small.yaml", "--seed", "-1"], "seed=-1 must not be negative"),
+])  # fmt: skip
 def test_a_wrong_config(
     mode: list[str], flags: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,16 +63,13 @@ def test_wrong_weights(
     assert refusal([*mode, *flags], capsys) == complaint
 
 
-@pytest.mark.parametrize(
-    ("mode", "flags", "line"),
-    [
-        ("_train", [], "interrupted (go on with --resume auto)"),
-        ("_test", ["--test", "--out", "a.npz"], "interrupted (the same command goes on)"),
-        ("_test", ["--test"], "interrupted"),
-        ("_infer", ["--infer", "a.mp4"], "interrupted"),
-        ("_summarize", ["--summary"], "interrupted"),
-    ],
-)
+@pytest.mark.parametrize(("mode", "flags", "line"), [
+    ("_train", [], "interrupted (go on with --resume auto)"),
+    ("_test", ["--test", "--out", "a.npz"], "interrupted (the same command goes on)"),
+    ("_test", ["--test"], "interrupted"),
+    ("_infer", ["--infer", "a.mp4"], "interrupted"),
+    ("_summarize", ["--summary"], "interrupted"),
+])  # fmt: skip
 def test_each_mode_says_how_to_go_on_after_an_interruption(
     mode: str, flags: list[str], line: str,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],

@@ -17,18 +17,15 @@ def test_in_a_clone_they_are_its_configs() -> None:
     assert sorted(built_in_configs().values()) == sorted(files)  # no two of one name
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("slowfast_8x8", FOLDER / "slowfast_8x8.yaml"),
-        ("slowfast-single", FOLDER / "slowfast-single.yaml"),
-        ("configs/recognition/slowfast/finetune.yaml", FOLDER / "finetune.yaml"),
-        ("configs/mine.yaml", Path("configs/mine.yaml")),
-        ("finetune.yaml", Path("finetune.yaml")),  # a file is meant, which is not there
-        ("nothing", Path("nothing")),
-        (str(FOLDER / "ucf101.yaml"), FOLDER / "ucf101.yaml"),
-    ],
-)
+@pytest.mark.parametrize(("name", "found"), [
+    ("slowfast_8x8", FOLDER / "slowfast_8x8.yaml"),
+    ("slowfast-single", FOLDER / "slowfast-single.yaml"),
+    ("configs/recognition/slowfast/finetune.yaml", FOLDER / "finetune.yaml"),
+    ("configs/mine.yaml", Path("configs/mine.yaml")),
+    ("finetune.yaml", Path("finetune.yaml")),  # a file is meant, which is not there
+    ("nothing", Path("nothing")),
+    (str(FOLDER / "ucf101.yaml"), FOLDER / "ucf101.yaml"),
+])  # fmt: skip
 def test_a_name_or_a_path_in_the_clone_means_a_built_in_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, found: Path
 ) -> None:

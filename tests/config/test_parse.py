@@ -102,24 +102,21 @@ def test_dump_and_load_give_the_same_config_back(tmp_path: Path) -> None:
     assert repr(again) == repr(cfg)  # the types too: 1 == 1.0 == True
 
 
-@pytest.mark.parametrize(
-    ("override", "expected"),
-    [
-        ("optim.weight_decay=1e-4", 1e-4),  # YAML 1.1 reads 1e-4 as text
-        ("optim.weight_decay='1E-4'", 1e-4), ("optim.weight_decay=.5", 0.5),
-        ("optim.weight_decay=1", 1.0),
-        ("train.epochs=40", 40), ("train.epochs='40'", 40), ("train.epochs=4e1", 40),
-        ("train.epochs=40.0", 40),
-        ("optim.nesterov=false", False), ("optim.nesterov=True", True),
-        ("data.test_list=", ""),
-        ("data.mean=[0, 0.5, 5e-1]", (0.0, 0.5, 0.5)),
-        ("model.temporal_blocks=[1, 2, 3, 4]", (1, 2, 3, 4)), ("model.temporal_blocks=[]", ()),
-        ("model.name=fast_only", "fast_only"),
-        ("model.slow_depth=101", 101), ("model.slow_depth=101.0", 101), ("test.num_crops=1", 1),
-        ("seed=9007199254740993", 2**53 + 1),  # no float has this value
-        ("train.amp=off", "off"),  # which YAML takes for false
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("override", "expected"), [
+    ("optim.weight_decay=1e-4", 1e-4),  # YAML 1.1 reads 1e-4 as text
+    ("optim.weight_decay='1E-4'", 1e-4), ("optim.weight_decay=.5", 0.5),
+    ("optim.weight_decay=1", 1.0),
+    ("train.epochs=40", 40), ("train.epochs='40'", 40), ("train.epochs=4e1", 40),
+    ("train.epochs=40.0", 40),
+    ("optim.nesterov=false", False), ("optim.nesterov=True", True),
+    ("data.test_list=", ""),
+    ("data.mean=[0, 0.5, 5e-1]", (0.0, 0.5, 0.5)),
+    ("model.temporal_blocks=[1, 2, 3, 4]", (1, 2, 3, 4)), ("model.temporal_blocks=[]", ()),
+    ("model.name=fast_only", "fast_only"),
+    ("model.slow_depth=101", 101), ("model.slow_depth=101.0", 101), ("test.num_crops=1", 1),
+    ("seed=9007199254740993", 2**53 + 1),  # no float has this value
+    ("train.amp=off", "off"),  # which YAML takes for false
+])  # fmt: skip
 def test_values_are_cast_by_annotation(override: str, expected: object) -> None:
     cfg: Any = load_config(None, [override])
     for part in override.partition("=")[0].split("."):
@@ -128,45 +125,39 @@ def test_values_are_cast_by_annotation(override: str, expected: object) -> None:
     assert repr(cfg) == repr(expected)
 
 
-@pytest.mark.parametrize(
-    ("override", "complaint"),
-    [
-        *((f"train.epochs={text}", f"train.epochs={value} is not a whole number")
-          for text, value in (("ten", "'ten'"), ("1.5", 1.5), ("true", True), ("[1]", [1]),
-                              ("", "''"), (".inf", "'.inf'"))),
-        *((f"optim.base_lr={text}", f"optim.base_lr={value} is not a number")
-          for text, value in (("fast", "'fast'"), ("no", False), (".nan", "'.nan'"),
-                              ("inf", "'inf'"))),
-        ("optim.nesterov=1", "optim.nesterov=1 is not true or false"),
-        ("optim.nesterov=0", "optim.nesterov=0 is not true or false"),
-        ("optim.nesterov='true'", "optim.nesterov='true' is not true or false"),
-        ("data.root=[a]", "data.root=['a'] is not text"),
-        ("data.root=yes", "data.root=True is not text"),
-        ("data.mean=0.45", "data.mean=0.45 is not a list"),
-        ("data.mean=[1, x, 1]", "data.mean='x' is not a number"),
-        ("model.temporal_blocks=[1, 2, 3, true]", "model.temporal_blocks=True is not a whole"),
-        ("model.name=slow", "model.name='slow' is not one of slowfast, slow_only, fast_only"),
-        ("model.slow_depth=51", "model.slow_depth=51 is not one of 14, 26, 50, 101, 152"),
-        ("model.slow_depth='50'", "model.slow_depth='50' is not one of 14, 26, 50, 101, 152"),
-        ("test.num_crops=true", "test.num_crops=True is not one of 1, 3"),
-        ("model=3", "'model' is a section, got 3"),
-        ("seed.x=1", "seed={'x': 1} is not a whole number"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("override", "complaint"), [
+    *((f"train.epochs={text}", f"train.epochs={value} is not a whole number")
+      for text, value in (("ten", "'ten'"), ("1.5", 1.5), ("true", True), ("[1]", [1]),
+                          ("", "''"), (".inf", "'.inf'"))),
+    *((f"optim.base_lr={text}", f"optim.base_lr={value} is not a number")
+      for text, value in (("fast", "'fast'"), ("no", False), (".nan", "'.nan'"),
+                          ("inf", "'inf'"))),
+    ("optim.nesterov=1", "optim.nesterov=1 is not true or false"),
+    ("optim.nesterov=0", "optim.nesterov=0 is not true or false"),
+    ("optim.nesterov='true'", "optim.nesterov='true' is not true or false"),
+    ("data.root=[a]", "data.root=['a'] is not text"),
+    ("data.root=yes", "data.root=True is not text"),
+    ("data.mean=0.45", "data.mean=0.45 is not a list"),
+    ("data.mean=[1, x, 1]", "data.mean='x' is not a number"),
+    ("model.temporal_blocks=[1, 2, 3, true]", "model.temporal_blocks=True is not a whole"),
+    ("model.name=slow", "model.name='slow' is not one of slowfast, slow_only, fast_only"),
+    ("model.slow_depth=51", "model.slow_depth=51 is not one of 14, 26, 50, 101, 152"),
+    ("model.slow_depth='50'", "model.slow_depth='50' is not one of 14, 26, 50, 101, 152"),
+    ("test.num_crops=true", "test.num_crops=True is not one of 1, 3"),
+    ("model=3", "'model' is a section, got 3"),
+    ("seed.x=1", "seed={'x': 1} is not a whole number"),
+])  # fmt: skip
 def test_values_of_a_wrong_type_are_refused(override: str, complaint: str) -> None:
     assert refusal(overrides=[override]).startswith(f"-o {complaint}")
 
 
-@pytest.mark.parametrize(
-    ("text", "root"),
-    [
-        # YAML 1.1 takes most of these for numbers, dates and times.
-        *((text, text) for text in ("2024", "2024_05", "2026_05_01", "2026-05-01", "007", "1e3",
-                                    "0x10", "0x_", "1.50", "12:30", "")),
-        *((text, text) for text in ("videos #1", "my videos 视频", "it's", "a=b", "/a b=c")),
-        ("'a: b # c'", "a: b # c"), ('"a #1"', "a #1"), (" a ", "a"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "root"), [
+    # YAML 1.1 takes most of these for numbers, dates and times.
+    *((text, text) for text in ("2024", "2024_05", "2026_05_01", "2026-05-01", "007", "1e3",
+                                "0x10", "0x_", "1.50", "12:30", "")),
+    *((text, text) for text in ("videos #1", "my videos 视频", "it's", "a=b", "/a b=c")),
+    ("'a: b # c'", "a: b # c"), ('"a #1"', "a #1"), (" a ", "a"),
+])  # fmt: skip
 def test_text_on_the_command_line_is_taken_as_it_stands(text: str, root: str) -> None:
     assert load_config(overrides=[f"data.root={text}"]).data.root == root
 
@@ -180,18 +171,14 @@ def test_the_file_is_named_with_the_value(tmp_path: Path) -> None:
     assert refusal(path) == f"{path}: train.epochs='ten' is not a whole number"
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("optim: {base_lrr: 1}",
-         "unknown config key 'optim.base_lrr' (did you mean 'optim.base_lr'?)"),
-        ("modle: {alpha: 4}", "unknown config key 'modle' (did you mean 'model'?)"),
-        ("optim: {xyzzyxyzzyxyzzy: 1}", "unknown config key 'optim.xyzzyxyzzyxyzzy'"),
-        ("7: 1", "unknown config key '7'"),
-        ("model: 50", "'model' is a section, got 50"),
-        ("model: [alpha]", "'model' is a section, got ['alpha']"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "complaint"), [
+    ("optim: {base_lrr: 1}", "unknown config key 'optim.base_lrr' (did you mean 'optim.base_lr'?)"),
+    ("modle: {alpha: 4}", "unknown config key 'modle' (did you mean 'model'?)"),
+    ("optim: {xyzzyxyzzyxyzzy: 1}", "unknown config key 'optim.xyzzyxyzzyxyzzy'"),
+    ("7: 1", "unknown config key '7'"),
+    ("model: 50", "'model' is a section, got 50"),
+    ("model: [alpha]", "'model' is a section, got ['alpha']"),
+])  # fmt: skip
 def test_keys_that_do_not_exist_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
     path = write(tmp_path, text)
     assert refusal(path) == f"{path}: {complaint}"

@@ -201,17 +201,14 @@ def test_dense_and_global_pooling_agree_at_the_training_crop_only() -> None:
 ALL = list(range(32))
 
 
-@pytest.mark.parametrize(
-    ("changes", "seen"),
-    [
-        (dict(alpha=8), [[0, 10, 20, 31], ALL]),
-        (dict(alpha=8, slow_frames="strided"), [[0, 8, 16, 24], ALL]),
-        (dict(alpha=8, name="slow_only"), [[0, 10, 20, 31]]),
-        (dict(alpha=8, name="slow_only", slow_frames="strided"), [[0, 8, 16, 24]]),
-        (dict(alpha=4, name="slow_only"), [[0, 4, 8, 13, 17, 22, 26, 31]]),
-        (dict(alpha=8, name="fast_only"), [ALL]),
-    ],
-)
+@pytest.mark.parametrize(("changes", "seen"), [
+    (dict(alpha=8), [[0, 10, 20, 31], ALL]),
+    (dict(alpha=8, slow_frames="strided"), [[0, 8, 16, 24], ALL]),
+    (dict(alpha=8, name="slow_only"), [[0, 10, 20, 31]]),
+    (dict(alpha=8, name="slow_only", slow_frames="strided"), [[0, 8, 16, 24]]),
+    (dict(alpha=4, name="slow_only"), [[0, 4, 8, 13, 17, 22, 26, 31]]),
+    (dict(alpha=8, name="fast_only"), [ALL]),
+])  # fmt: skip
 def test_each_pathway_sees_its_frames(changes: dict[str, Any], seen: list[list[int]]) -> None:
     net = small(**changes)
     net.eval()

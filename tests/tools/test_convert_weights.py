@@ -66,18 +66,15 @@ def test_what_is_said_and_written(capsys: pytest.CaptureFixture[str]) -> None:
     })  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["no.pyth", "new.pdparams"], "weights no.pyth cannot be read: No such file or directory"),
-        (["a.pyth", "new.pth"], "new.pth does not end with .pdparams"),
-        (["a.pyth", "a.pyth/new.pdparams", *ASKED], "a.pyth: File exists"),
-        (["a.pyth", "new.pdparams", "--alpha", "3", "--num_frames", "8"],
-         "weights a.pyth: data.num_frames=8 is not divisible by model.alpha=3"),
-        (["a.pyth", "new.pdparams", *ASKED, "--labels", "nowhere.txt"],
-         "data.labels=nowhere.txt: there is no "),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("flags", "message"), [
+    (["no.pyth", "new.pdparams"], "weights no.pyth cannot be read: No such file or directory"),
+    (["a.pyth", "new.pth"], "new.pth does not end with .pdparams"),
+    (["a.pyth", "a.pyth/new.pdparams", *ASKED], "a.pyth: File exists"),
+    (["a.pyth", "new.pdparams", "--alpha", "3", "--num_frames", "8"],
+     "weights a.pyth: data.num_frames=8 is not divisible by model.alpha=3"),
+    (["a.pyth", "new.pdparams", *ASKED, "--labels", "nowhere.txt"],
+     "data.labels=nowhere.txt: there is no "),
+])  # fmt: skip
 def test_bad_input(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_torch("a.pyth")
     assert refusal(flags, capsys).startswith(message)

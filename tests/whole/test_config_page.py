@@ -50,20 +50,16 @@ def test_every_setting_has_a_row_with_its_default() -> None:
         assert cfg == pytest.approx(value, abs=1e-5) if isinstance(value, tuple) else cfg == value
 
 
-@pytest.mark.parametrize(
-    ("key", "kind", "allowed"),
-    [
-        ("train.batch_size", "whole number", "1 to 1,000,000"),
-        ("train.ema", "number", "0 or more; below 1"),
-        ("model.name", "choice", "`slowfast`, `slow_only`, `fast_only`"),
-        ("data.std", "list of numbers", "3 numbers; each above 0"),
-        ("data.crop_area", "list of numbers",
-         "2 rising numbers, or none; each above 0 and 0 to 1"),
-        ("train.freeze", "list of names", "any of stem, res2, res3, res4, res5"),
-        ("optim.nesterov", "true or false", ""),
-        ("data.root", "text", ""),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("key", "kind", "allowed"), [
+    ("train.batch_size", "whole number", "1 to 1,000,000"),
+    ("train.ema", "number", "0 or more; below 1"),
+    ("model.name", "choice", "`slowfast`, `slow_only`, `fast_only`"),
+    ("data.std", "list of numbers", "3 numbers; each above 0"),
+    ("data.crop_area", "list of numbers", "2 rising numbers, or none; each above 0 and 0 to 1"),
+    ("train.freeze", "list of names", "any of stem, res2, res3, res4, res5"),
+    ("optim.nesterov", "true or false", ""),
+    ("data.root", "text", ""),
+])  # fmt: skip
 def test_the_type_and_the_range_of_a_setting(key: str, kind: str, allowed: str) -> None:
     row = rows()[key]
     assert (row[1], row[3]) == (kind, allowed)

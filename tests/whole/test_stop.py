@@ -158,17 +158,14 @@ def test_a_process_that_is_killed_brings_the_others_down_with_the_reason(tmp_pat
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.parametrize(
-    ("said", "is_asked", "shown"),
-    [
-        (["a\ninterrupted: x is saved\n", "b\n"], True, "interrupted: x is saved"),
-        (["a\n", "error: höhe.mp4: empty\n"], False, "error: höhe.mp4: empty"),
-        (["a\nerror: same\n", "error: same\n"], False, ""),
-        (["Traceback ...", "Traceback ..."], False, ""),
-        (["terminate called after throwing an instance of 'gloo::IoException'", "a\n"], False,
-         "error: process 1 of this machine ended"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("said", "is_asked", "shown"), [
+    (["a\ninterrupted: x is saved\n", "b\n"], True, "interrupted: x is saved"),
+    (["a\n", "error: höhe.mp4: empty\n"], False, "error: höhe.mp4: empty"),
+    (["a\nerror: same\n", "error: same\n"], False, ""),
+    (["Traceback ...", "Traceback ..."], False, ""),
+    (["terminate called after throwing an instance of 'gloo::IoException'", "a\n"], False,
+     "error: process 1 of this machine ended"),
+])  # fmt: skip
 def test_what_is_shown_of_how_a_run_ended(said: list[str], is_asked: bool, shown: str) -> None:
     words = last_words(said, is_asked=is_asked)
     assert words.startswith(shown) and bool(words) == bool(shown)
@@ -192,20 +189,17 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
     return run_here(tmp_path_factory.mktemp("whole"))
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "number", "saved"),
-    [
-        (loop, "train_step", 3, "SlowFast_epoch_000001_step_000003"),
-        (loop, "train_step", 6, "SlowFast_epoch_000001_step_000006"),
-        (loop, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
-        (checkpoint, "write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
-        (checkpoint, "write_pickles", 2, "SlowFast_epoch_000001"),
-        (loop, "validate", 1, "SlowFast_epoch_000001_step_000006"),
-        (loop, "validate", 2, "SlowFast_epoch_000002_step_000006"),
-        (loop, "clip_loader", 1, ""),  # before the first step there is nothing to save
-        (loop, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
-    ],
-)
+@pytest.mark.parametrize(("module", "name", "number", "saved"), [
+    (loop, "train_step", 3, "SlowFast_epoch_000001_step_000003"),
+    (loop, "train_step", 6, "SlowFast_epoch_000001_step_000006"),
+    (loop, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
+    (checkpoint, "write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
+    (checkpoint, "write_pickles", 2, "SlowFast_epoch_000001"),
+    (loop, "validate", 1, "SlowFast_epoch_000001_step_000006"),
+    (loop, "validate", 2, "SlowFast_epoch_000002_step_000006"),
+    (loop, "clip_loader", 1, ""),  # before the first step there is nothing to save
+    (loop, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
+])  # fmt: skip
 def test_whenever_the_signal_comes_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_run: Tensors,
     module: Any, name: str, number: int, saved: str,

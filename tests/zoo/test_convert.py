@@ -92,17 +92,14 @@ def test_labels_belong_to_the_config() -> None:
     assert not Path("other.pdparams").exists()
 
 
-@pytest.mark.parametrize(
-    ("dst", "force", "message"),
-    [
-        ("new.pth", False, "new.pth does not end with .pdparams"),
-        ("one.pdparams", False, "one.pdparams is there already: name another file, or say --force"),
-        ("two.pdparams", False, "two.yaml is there already: name another file, or say --force"),
-        ("link.pdparams", True, "link.pdparams is what is to be converted: name another file"),
-        ("folder.pdparams", True, "folder.pdparams is a folder: name another file"),
-        ("other.pdparams", True, "other.yaml is a folder: name another file"),
-    ],
-)
+@pytest.mark.parametrize(("dst", "force", "message"), [
+    ("new.pth", False, "new.pth does not end with .pdparams"),
+    ("one.pdparams", False, "one.pdparams is there already: name another file, or say --force"),
+    ("two.pdparams", False, "two.yaml is there already: name another file, or say --force"),
+    ("link.pdparams", True, "link.pdparams is what is to be converted: name another file"),
+    ("folder.pdparams", True, "folder.pdparams is a folder: name another file"),
+    ("other.pdparams", True, "other.yaml is a folder: name another file"),
+])  # fmt: skip
 def test_where_nothing_is_written(dst: str, force: bool, message: str) -> None:
     write_torch("a.pyth")
     for name in ("one.pdparams", "two.yaml"):

@@ -277,17 +277,14 @@ def test_a_rest_that_is_too_short_is_seen(
 ELSEWHERE = "the server redirects elsewhere .No connection adapters were found for"
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        (says(404), "the server answers 404 Not Found"),
-        (says(403), "the server answers 403 Forbidden"),
-        (says(200, b"<html>", Content_Type="text/html; charset=utf-8"),
-         "the server sends a web page, not the file"),
-        (says(302, Location="ftp://elsewhere/net.pth"), f"{ELSEWHERE} 'ftp://elsewhere/"),
-        (says(302, Location="file:///etc/passwd"), f"{ELSEWHERE} 'file:///etc/"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("fault", "reason"), [
+    (says(404), "the server answers 404 Not Found"),
+    (says(403), "the server answers 403 Forbidden"),
+    (says(200, b"<html>", Content_Type="text/html; charset=utf-8"),
+     "the server sends a web page, not the file"),
+    (says(302, Location="ftp://elsewhere/net.pth"), f"{ELSEWHERE} 'ftp://elsewhere/"),
+    (says(302, Location="file:///etc/passwd"), f"{ELSEWHERE} 'file:///etc/"),
+])  # fmt: skip
 def test_what_no_other_try_would_mend(server: Server, fault: Fault, reason: str) -> None:
     server.faults = [fault]
     server.refused(

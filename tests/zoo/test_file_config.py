@@ -74,19 +74,16 @@ def test_what_pyslowfast_does_in_another_way_is_noted() -> None:
     assert tuple(note[:32] for note in notes) == begins
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("{ENABLE: false}", "{ENABLE: true}", "DETECTION.ENABLE: it detects, and does not classif"),
-        ("STRIDE_1X1: false", "STRIDE_1X1: true", "RESNET.STRIDE_1X1=True, which SlowFast's has n"),
-        ("[2, 2], [2, 2]]", "[2, 2], [1, 1]]", "RESNET.SPATIAL_STRIDES=[[1, 1], [2, 2], [2, 2],"),
-        ("[1, 1], [1, 1]]", "[1, 1], [2, 2]]", "RESNET.SPATIAL_DILATIONS=[[1, 1], [1, 1], [1, 1]"),
-        ("CHANNEL: false", "CHANNEL: true",
-         "DATA.REVERSE_INPUT_CHANNEL=True with the data set kinetics: it has seen BGR pictures"),
-        ("TRAIN: {DATASET: kinetics}", "TRAIN: {DATASET: ssv2}",
-         "DATA.REVERSE_INPUT_CHANNEL=False with the data set ssv2: it has seen BGR pictures"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("{ENABLE: false}", "{ENABLE: true}", "DETECTION.ENABLE: it detects, and does not classif"),
+    ("STRIDE_1X1: false", "STRIDE_1X1: true", "RESNET.STRIDE_1X1=True, which SlowFast's has n"),
+    ("[2, 2], [2, 2]]", "[2, 2], [1, 1]]", "RESNET.SPATIAL_STRIDES=[[1, 1], [2, 2], [2, 2],"),
+    ("[1, 1], [1, 1]]", "[1, 1], [2, 2]]", "RESNET.SPATIAL_DILATIONS=[[1, 1], [1, 1], [1, 1]"),
+    ("CHANNEL: false", "CHANNEL: true",
+     "DATA.REVERSE_INPUT_CHANNEL=True with the data set kinetics: it has seen BGR pictures"),
+    ("TRAIN: {DATASET: kinetics}", "TRAIN: {DATASET: ssv2}",
+     "DATA.REVERSE_INPUT_CHANNEL=False with the data set ssv2: it has seen BGR pictures"),
+])  # fmt: skip
 def test_what_pyslowfasts_tensors_do_not_tell_is_refused(old: str, new: str, message: str) -> None:
     assert old in PYSLOWFAST
     with pytest.raises(WeightsError) as caught:
@@ -158,15 +155,12 @@ def test_mmaction2s_config_of_1x() -> None:
     assert home_of(mmaction2, meta={"cfg": text}) == (config_of(expected), [])
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("resample_rate=2", "resample_rate=4",
-         "its config has resample_rate=4 and speed_ratio=2: its fast pathway leaves frames out"),
-        ("to_bgr=False", "to_bgr=True",
-         "its config has to_bgr=True: it has seen BGR pictures, here all are RGB"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("resample_rate=2", "resample_rate=4",
+     "its config has resample_rate=4 and speed_ratio=2: its fast pathway leaves frames out"),
+    ("to_bgr=False", "to_bgr=True",
+     "its config has to_bgr=True: it has seen BGR pictures, here all are RGB"),
+])  # fmt: skip
 def test_what_mmaction2s_tensors_do_not_tell_is_refused(old: str, new: str, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         home_of(mmaction2, meta={"config": MMACTION2.replace(old, new)})
@@ -178,20 +172,17 @@ NESTED = "a = [1]\n" + "".join(f"{b} = [{a}, {a}]\n" for a, b in STEPS)  # z: 2^
 NESTED_YAML = "a: &a [1]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in STEPS)
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ({"cfg": "a: [1"}, "while parsing a flow sequence"),
-        ({"cfg": "a: !!python/object/apply:os.system ['touch it']"}, "could not determine a con"),
-        ({"cfg": "a: &x {b: 1}\nc: {<<: [*x, *x]}"}, "could not determine a constructor"),
-        ({"cfg": "[" * 500}, "maximum recursion depth exceeded"),
-        ({"cfg": "a: 1\n" * 100_000}, "it has 500,000 characters, more than 100,000"),
-        ({"cfg": "DATA: {NUM_FRAMES: 0x1" + "0" * 5000 + "}"}, "Exceeds the limit"),
-        ({"meta": {"config": "model = dict("}}, "'(' was never closed"),
-        ({"meta": {"cfg": "(" * 1000}}, "too many nested parentheses"),
-        ({"meta": {"cfg": "a = 1\0"}}, "null bytes"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("content", "reason"), [
+    ({"cfg": "a: [1"}, "while parsing a flow sequence"),
+    ({"cfg": "a: !!python/object/apply:os.system ['touch it']"}, "could not determine a con"),
+    ({"cfg": "a: &x {b: 1}\nc: {<<: [*x, *x]}"}, "could not determine a constructor"),
+    ({"cfg": "[" * 500}, "maximum recursion depth exceeded"),
+    ({"cfg": "a: 1\n" * 100_000}, "it has 500,000 characters, more than 100,000"),
+    ({"cfg": "DATA: {NUM_FRAMES: 0x1" + "0" * 5000 + "}"}, "Exceeds the limit"),
+    ({"meta": {"config": "model = dict("}}, "'(' was never closed"),
+    ({"meta": {"cfg": "(" * 1000}}, "too many nested parentheses"),
+    ({"meta": {"cfg": "a = 1\0"}}, "null bytes"),
+])  # fmt: skip
 def test_a_config_that_is_none_is_left_out(content: dict[str, Any], reason: str) -> None:
     cfg, notes = home_of(dict, ALPHA_AND_FRAMES, **content)
     assert cfg.model.alpha == 4
@@ -209,15 +200,12 @@ def test_nothing_in_a_config_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("key", "content"),
-    [
-        ("model.alpha", {"meta": {"cfg": NESTED + "model = dict(backbone=dict(speed_ratio=z))"}}),
-        ("data.num_frames",
-         {"meta": {"config": NESTED + "test_pipeline = [dict(type='SampleFrames', clip_len=z)]"}}),
-        ("model.alpha", {"cfg": NESTED_YAML + "SLOWFAST: {ALPHA: *z}"}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("key", "content"), [
+    ("model.alpha", {"meta": {"cfg": NESTED + "model = dict(backbone=dict(speed_ratio=z))"}}),
+    ("data.num_frames",
+     {"meta": {"config": NESTED + "test_pipeline = [dict(type='SampleFrames', clip_len=z)]"}}),
+    ("model.alpha", {"cfg": NESTED_YAML + "SLOWFAST: {ALPHA: *z}"}),
+])  # fmt: skip
 def test_a_small_config_cannot_claim_much(key: str, content: dict[str, Any]) -> None:
     given = {name: value for name, value in ALPHA_AND_FRAMES.items() if name != key}
     home = home_settings(checkpoint(shapes_of(tiny()), **content), given)

@@ -23,17 +23,14 @@ from slowfast.zoo.origin import home_config, home_settings, published_like
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
-@pytest.mark.parametrize(
-    ("system", "differs"),
-    [
-        *((system, {}) for system in (paddlevideo, older_paddle, pyslowfast, caffe2)),
-        (pytorchvideo, {"model": {"average_positions": "score"},
-                        "test": {"protocol": "pytorchvideo"}}),
-        (pytorchvideo_trained, {"test": {"protocol": "pytorchvideo"}}),
-        (mmaction2, {"model": {"slow_frames": "strided", "head_pooling": "global"},
-                     "data": IMAGENET, "test": {"protocol": "mmaction2"}}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("system", "differs"), [
+    *((system, {}) for system in (paddlevideo, older_paddle, pyslowfast, caffe2)),
+    (pytorchvideo, {"model": {"average_positions": "score"},
+                    "test": {"protocol": "pytorchvideo"}}),
+    (pytorchvideo_trained, {"test": {"protocol": "pytorchvideo"}}),
+    (mmaction2, {"model": {"slow_frames": "strided", "head_pooling": "global"},
+                 "data": IMAGENET, "test": {"protocol": "mmaction2"}}),
+])  # fmt: skip
 def test_each_systems_habits(system: Any, differs: dict[str, Any]) -> None:
     model = tiny(alpha=4)
     home = home_settings(checkpoint(system(shapes_of(model))), ALPHA_AND_FRAMES)
@@ -51,15 +48,12 @@ def test_what_lightning_has_trained_is_pytorchvideos_own() -> None:
     assert home.settings["model.average_positions"] == "score"
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({}, "it does not tell its --alpha and --num_frames: name them; published ones like it: "
-             "--alpha 8 --num_frames 32 (slowfast_r50_4x16)"),
-        ({"model.alpha": 8}, "it does not tell its --num_frames: name them; "),
-        ({"data.num_frames": 32}, "it does not tell its --alpha: name them; "),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("given", "message"), [
+    ({}, "it does not tell its --alpha and --num_frames: name them; published ones like it: "
+         "--alpha 8 --num_frames 32 (slowfast_r50_4x16)"),
+    ({"model.alpha": 8}, "it does not tell its --num_frames: name them; "),
+    ({"data.num_frames": 32}, "it does not tell its --alpha: name them; "),
+])  # fmt: skip
 def test_alpha_and_frames_are_asked_for(given: Settings, message: str) -> None:
     tensors = shapes_of(ModelConfig(width=8))
     with pytest.raises(WeightsError) as caught:

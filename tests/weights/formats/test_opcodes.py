@@ -41,15 +41,12 @@ def test_a_tuple_in_many_places_is_read(path: Path) -> None:
     assert read_content(path) == [{"betas": betas, betas: i} for i in range(99)]
 
 
-@pytest.mark.parametrize(
-    ("opcodes", "complaint"),
-    [
-        (b"Nr\xff\xff\xff\x3f.", "its step 3 is numbered 1073741823"),
-        (b"h\5.", "its step 2 takes what is not there"),
-        (b"s.", "its step 2 takes what is not there"),
-        (b"N", "pickle exhausted before seeing STOP"),
-    ],
-)
+@pytest.mark.parametrize(("opcodes", "complaint"), [
+    (b"Nr\xff\xff\xff\x3f.", "its step 3 is numbered 1073741823"),
+    (b"h\5.", "its step 2 takes what is not there"),
+    (b"s.", "its step 2 takes what is not there"),
+    (b"N", "pickle exhausted before seeing STOP"),
+])  # fmt: skip
 def test_steps_that_cannot_be(opcodes: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         check_steps(io.BytesIO(b"\x80\2" + opcodes))

@@ -109,23 +109,19 @@ def array_of(code: str, raw: bytes = b"C\x04abcd") -> bytes:
     return made + tb.tuple_of(b"K\1", tb.numbers(1), dtype, b"\x89", raw) + b"b"
 
 
-@pytest.mark.parametrize(
-    ("opcodes", "complaint"),
-    [
-        (b"]q\0h\0a", "it holds something that holds itself"),
-        (b"\x8f", "it holds a set, which is no data"),
-        (FROMBUFFER, "it holds a Maker, which is no data"),
-        (NDARRAY, "it holds a type, which is no data"),
-        # What its tools do cannot be changed: here their defaults for the files to come.
-        (FROMBUFFER + b"N}" + tb.text("__defaults__") + b")s\x86b",
-         "it changes what makes its data"),
-        (tb.call("_codecs", "encode", tb.text("a"), tb.text("rot13")), "it holds bytes as 'rot13'"),
-        (array_of("O8", b"]"), "it holds an array of 'O8', not of numbers"),
-        (array_of("f4,O"), "it holds an array of 'f4,O', not of numbers"),
-        (array_of("V4"), "it holds an array of 'V4', not of numbers"),
-        (b"cos\nsystem\x1b[2J\n", r"it names os.system\x1b[2J, which is not numpy data"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("opcodes", "complaint"), [
+    (b"]q\0h\0a", "it holds something that holds itself"),
+    (b"\x8f", "it holds a set, which is no data"),
+    (FROMBUFFER, "it holds a Maker, which is no data"),
+    (NDARRAY, "it holds a type, which is no data"),
+    # What its tools do cannot be changed: here their defaults for the files to come.
+    (FROMBUFFER + b"N}" + tb.text("__defaults__") + b")s\x86b", "it changes what makes its data"),
+    (tb.call("_codecs", "encode", tb.text("a"), tb.text("rot13")), "it holds bytes as 'rot13'"),
+    (array_of("O8", b"]"), "it holds an array of 'O8', not of numbers"),
+    (array_of("f4,O"), "it holds an array of 'f4,O', not of numbers"),
+    (array_of("V4"), "it holds an array of 'V4', not of numbers"),
+    (b"cos\nsystem\x1b[2J\n", r"it names os.system\x1b[2J, which is not numpy data"),
+])  # fmt: skip
 def test_a_pickle_of_other_things_is_refused(path: Path, opcodes: bytes, complaint: str) -> None:
     assert refusal(b"\x80\x04" + opcodes + b".", path) == f"refused: {complaint}"
 

@@ -77,20 +77,17 @@ PICKLE = pickle.dumps({"a": np.ones(9)})
 NOT_WHOLE = "it is not a whole pickle ("
 
 
-@pytest.mark.parametrize(
-    ("data", "complaint"),
-    [
-        (b"", "it is empty"),
-        *((data, NOT_WHOLE) for data in (
-            b"\0", b"epoch,loss\n1,5.99\n", b"<!DOCTYPE html>", b"{}", bytes(1000),
-            b"\x89PNG\r\n\x1a\n" + bytes(50), PICKLE[:-1], PICKLE[:90], LEGACY[:20])),
-        (LEGACY.replace(b"M\xe9\x03", b"M\xea\x03", 1), "version 1002 of torch's format, not 1001"),
-        (ZIP[:-300], "a zip archive whose end is missing"),
-        # A thing numbered beyond all that there are, for which Python would set 16 GB aside.
-        (b"\x80\x02Nr\xff\xff\xff\x3f.", NOT_WHOLE + "its step 3 is numbered 1073741823)"),
-        (b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b".", "recursion"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("data", "complaint"), [
+    (b"", "it is empty"),
+    *((data, NOT_WHOLE) for data in (
+        b"\0", b"epoch,loss\n1,5.99\n", b"<!DOCTYPE html>", b"{}", bytes(1000),
+        b"\x89PNG\r\n\x1a\n" + bytes(50), PICKLE[:-1], PICKLE[:90], LEGACY[:20])),
+    (LEGACY.replace(b"M\xe9\x03", b"M\xea\x03", 1), "version 1002 of torch's format, not 1001"),
+    (ZIP[:-300], "a zip archive whose end is missing"),
+    # A thing numbered beyond all that there are, for which Python would set 16 GB aside.
+    (b"\x80\x02Nr\xff\xff\xff\x3f.", NOT_WHOLE + "its step 3 is numbered 1073741823)"),
+    (b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b".", "recursion"),
+])  # fmt: skip
 def test_what_is_no_checkpoint(path: Path, data: bytes, complaint: str) -> None:
     message = refusal(data, path)
     assert message.startswith("is damaged or not a weights file: ")
