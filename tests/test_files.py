@@ -90,14 +90,6 @@ def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> 
     assert path.read_bytes() == b"ours, again"
 
 
-def test_the_lock_of_a_process_that_is_killed_is_free(tmp_path: Path) -> None:
-    with another(tmp_path / ".lock") as other:
-        other.kill()
-        other.wait()
-        with sole_writer(tmp_path, "training"):
-            pass
-
-
 def test_a_second_process_can_wait_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.part"
     with another(path) as first, another(path, says="busy") as second:
@@ -106,13 +98,16 @@ def test_a_second_process_can_wait_and_says_so(tmp_path: Path) -> None:
         assert second.returncode == 0
 
 
-def test_a_folder_has_one_writer(tmp_path: Path) -> None:
-    with another(tmp_path / "out" / ".lock"):
-        message = f"^another run is training into {tmp_path / 'out'}$"
-        with pytest.raises(FolderError, match=message), sole_writer(tmp_path / "out", "training"):
+def test_a_folder_has_one_writer_until_it_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with another(folder / ".lock") as other:
+        message = f"^another run is training into {folder}$"
+        with pytest.raises(FolderError, match=message), sole_writer(folder, "training"):
             pass
-    with sole_writer(tmp_path / "other", "training"):
-        assert (tmp_path / "other" / ".lock").exists()
+        other.kill()
+        other.wait()
+        with sole_writer(folder, "training"):
+            assert (folder / ".lock").exists()
 
 
 def test_without_lines_the_file_of_an_earlier_run_goes(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
 
 
-def test_flags_of_training() -> None:
+def test_flags_of_training_and_of_a_test() -> None:
     found = parse(
         "--validate", "-c", "a.yaml", "-o", "seed=1", "data.root=x", "-o", "train.epochs=2",
         "--seed", "3", "--max_iters", "7", "--device", "cpu", "--deterministic", "-w", "w.pdparams",
@@ -36,6 +36,7 @@ def test_flags_of_training() -> None:
         "override": ["seed=1", "data.root=x", "train.epochs=2"], "seed": 3, "max_iters": 7,
         "device": "cpu",
     }  # fmt: skip
+    assert parse("--test", "--out", "a/b.npz")["out"] == Path("a/b.npz")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,3 @@ def test_what_flags_say_of_the_config(flags: list[str], expected: list[str]) -> 
 )  # fmt: skip
 def test_it_trains_unless_told_otherwise(flags: list[str], trains: bool) -> None:
     assert is_training(parse_args(flags)) == trains
-
-
-def test_scores_go_to_a_npz() -> None:
-    assert parse("--test", "--out", "a/b.npz")["out"] == Path("a/b.npz")

@@ -51,11 +51,8 @@ def test_the_config_beside_the_weights_is_used() -> None:
 
 def test_without_a_file_and_weights_it_is_the_default_config() -> None:
     assert config_for(None, [], None) == load_config(DEFAULT_CONFIG)
-
-
-def test_as_many_classes_as_class_names() -> None:
-    flags = ["model.num_classes=0", "data.labels=ucf101"]
-    assert config_for("small.yaml", flags, None).model.num_classes == 101
+    classes = ["model.num_classes=0", "data.labels=ucf101"]  # as many as class names
+    assert config_for("small.yaml", classes, None).model.num_classes == 101
 
 
 def test_class_names_may_lie_beside_the_weights() -> None:

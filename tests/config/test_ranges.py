@@ -32,15 +32,13 @@ FULL = Rule("some", "{} is empty", bool)
         ["img_{:05d}.jpg", "{}.png", "{0}/{0}.jpg"],
         ["img.jpg", "%05d.jpg", "{a}.jpg", "{:05x", "{.a}", "{[0]}", "{{}}"],
     ),
+    (int, [-1], []),
+    (tuple[int, ...], [(-1,)], []),
     (Annotated[tuple[str, ...], ranges.some_of(("a", "b"))], [(), ("b",)], [("a", "c")]),
 ])  # fmt: skip
 def test_where_a_range_ends(kind: Any, allowed: list[Any], refused: list[Any]) -> None:
     assert [value for value in allowed if list(faults(value, kind))] == []
     assert [value for value in refused if not list(faults(value, kind))] == []
-
-
-def test_a_type_without_rules_allows_all() -> None:
-    assert not list(faults(-1, int)) and not list(faults((-1,), tuple[int, ...]))
 
 
 def test_each_rule_that_is_broken_is_told_and_elements_go_first() -> None:
