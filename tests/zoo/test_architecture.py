@@ -105,8 +105,8 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-def changed(shapes: dict[str, tuple[int, ...] | None], **model: Any) -> Tensors:
-    """A tiny network's tensors, some of another shape, or none."""
+def changed(shapes: dict[str, Any], **model: Any) -> Tensors:
+    """A tiny network's tensors, some of another shape, or left out (None)."""
     tensors = shapes_of(tiny(**model)) | {
         name: np.broadcast_to(np.float32(1), shape) for name, shape in shapes.items() if shape
     }

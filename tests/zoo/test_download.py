@@ -53,19 +53,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if asked and site.knows_ranges and self.headers["If-Range"] in site.headers.values():
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= total:
-                return self.send_error(416)
+                self.send_error(416)
+                return
         headers = {"Content-Length": str(total - start)} | site.headers
         if start:
             headers = {"Content-Range": f"bytes {start}-{total - 1}/{total}"} | headers
         self.send(206 if start else 200, site.content[start:][: site.cut], **headers)
-        return None
 
-    def send(self, code: int, body: bytes = b"", **headers: str) -> None:
+    def send(self, code: int, body: bytes = b"", **headers: str) -> bool:
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)
+        return True
 
     def log_message(self, *args: object) -> None:
         pass
@@ -117,7 +118,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 def says(code: int, body: bytes = b"", **headers: str) -> Fault:
     """This answer in place of the file."""
-    return lambda handler: handler.send(code, body, **headers) or True
+    return lambda handler: handler.send(code, body, **headers)
 
 
 def cuts(**then: Any) -> Fault:
@@ -303,7 +304,7 @@ def test_nobody_is_there(server: Server, tmp_path: Path) -> None:
         ):
             with pytest.raises(DownloadError, match=f"{reason}.*; you can put .*net.pth$"):
                 download(f"{url}/net.pth", folder=tmp_path)
-    assert files_in(tmp_path) == server.requests == []
+    assert (files_in(tmp_path), server.requests) == ([], [])
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def ours_and_paddles(
     return ours, paddles
 
 
-TRAINED = [("weight", case) for case in STEMS]
+TRAINED: list[tuple[str, Any]] = [("weight", case) for case in STEMS]
 TRAINED += [(trains, case) for case in OTHERS for trains in ("both", "weight", "input")]
 TRAINED += [("both", (3, 8, (5, 7, 7), (1, 2, 2), (1, 3, 4, 20, 20)))]
 
