@@ -81,9 +81,7 @@ def test_only_rank_0_writes_the_log_each_line_once_and_others_only_warn(
     assert log.logger.level == logging.WARNING
 
 
-def test_libraries_are_quiet_unless_the_user_wants_them_loud(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_libraries_are_quiet_unless_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENCV_FFMPEG_LOGLEVEL", raising=False)
     monkeypatch.setenv("GLOG_minloglevel", "0")
     monkeypatch.setenv("OPENCV_LOG_LEVEL", "DEBUG")

@@ -33,8 +33,7 @@ def test_the_learning_curve_has_both_curves_and_takes_repeated_rows(tmp_path: Pa
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     pictures.learning_curve(tmp_path / "metrics.jsonl", tmp_path / "sub" / "curve.png")
     picture = pixels(tmp_path / "sub" / "curve.png")
-    assert share_of(picture, pictures.SLOW) > 0.001
-    assert share_of(picture, pictures.FAST) > 0.001
+    assert all(share_of(picture, colour) > 0.001 for colour in (pictures.SLOW, pictures.FAST))
 
 
 def test_the_confusion_matrix_is_dark_where_the_counts_are(tmp_path: Path) -> None:

@@ -62,11 +62,10 @@ def test_a_command_is_called_as_it_was_typed(
     assert program(module) == name
 
 
-@pytest.mark.parametrize(
-    "error",
-    [AssertionError("an invariant"), RuntimeError("of Paddle"),
-     ModuleNotFoundError("of ours", name="slowfast.x")],
-)  # fmt: skip
+@pytest.mark.parametrize("error", [
+    AssertionError("an invariant"), RuntimeError("of Paddle"),
+    ModuleNotFoundError("of ours", name="slowfast.x"),
+])  # fmt: skip
 def test_our_own_faults_are_not_hidden(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         run(raising(error))

@@ -19,9 +19,7 @@ from slowfast.models.pathways import linspace_frames, normalize, slow_clip, stri
     (strided_frames, 32, 4, [0, 4, 8, 12, 16, 20, 24, 28]),
     (strided_frames, 16, 16, [0]),
 ])  # fmt: skip
-def test_the_slow_pathways_frames(
-    rule: Any, num_frames: int, alpha: int, frames: list[int]
-) -> None:
+def test_slow_frames(rule: Any, num_frames: int, alpha: int, frames: list[int]) -> None:
     assert rule(num_frames, alpha) == frames
 
 

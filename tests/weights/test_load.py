@@ -129,10 +129,7 @@ def test_pretrained_weights_of_the_same_classes_are_all_loaded(path: Path) -> No
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_pretrained_weights_of_other_classes_leave_the_classifier(
-    path: Path, is_ours: bool
-) -> None:
-    """Whatever system's they are."""
+def test_weights_of_other_classes_leave_the_classifier(path: Path, is_ours: bool) -> None:
     net = small_net(num_classes=7)
     classifier = {name: tensors_of(net)[name] for name in CLASSIFIER}
     assert classifier[HEAD_WEIGHT].any()
@@ -164,9 +161,7 @@ UNLIKE: list[tuple[Tensors, str]] = [
 
 
 @pytest.mark.parametrize(("tensors", "fault"), UNLIKE)
-def test_pretrained_weights_of_another_network_are_refused(
-    path: Path, tensors: Tensors, fault: str
-) -> None:
+def test_pretrained_weights_must_fit_otherwise(path: Path, tensors: Tensors, fault: str) -> None:
     message = refusal(write(path, tensors), load=load_pretrained)
     assert message.startswith("do not fit the network: ") and fault in message
 

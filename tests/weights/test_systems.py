@@ -25,9 +25,7 @@ REAL = json.loads((GOLDEN / "foreign_names.json").read_text())
 
 @pytest.mark.parametrize("system", FILES)
 @pytest.mark.parametrize("lateral_norm", [True, False])
-def test_every_tensor_of_every_system_is_loaded(
-    path: Path, system: str, lateral_norm: bool
-) -> None:
+def test_every_tensor_is_loaded(path: Path, system: str, lateral_norm: bool) -> None:
     write, origin = FILES[system]
     net = small(slow_depth=26, lateral_norm=lateral_norm)
     ours = scrambled(net)

@@ -95,9 +95,7 @@ def test_parts_track_what_the_whole_batch_would(splits: int) -> None:
     assert_close(parted._variance, plain._variance, rtol=2e-6)
 
 
-def test_parts_track_the_unbiased_variance_where_the_device_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_parts_track_the_unbiased_variance_as_gpus_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a kernel in cuDNN's place that tracks what cuDNN does: 1/11 of the whole batch."""
     plain_kernel = paddle.nn.functional.batch_norm
 
@@ -198,9 +196,7 @@ def test_synchronised_batch_norm_goes_to_paddles_kernel(monkeypatch: pytest.Monk
     assert np.isfinite(norm(x).numpy()).all()
 
 
-def test_synchronised_batch_norm_is_called_as_paddle_calls_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_synchronised_one_is_called_as_paddle_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """With plain batch norm in the kernel's place: one process's share of the work."""
     gpus(monkeypatch, 2)
     norm, plain, x = layer(), layer(), batch(4, 3, 2, 4, 4)
