@@ -1,6 +1,8 @@
 """Small real video files for the tests, whose frame i shows the number i."""
 
+import io
 import struct
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -172,6 +174,17 @@ def numbers_of(path: Path) -> list[int]:
     """The numbers that a video's frames show."""
     reader = open_video(Sample(str(path)), "", 0)
     return read_numbers(reader.frames(np.arange(reader.num_frames)))
+
+
+def write_tar(path: Path, files: dict[str, bytes], kind: int = tarfile.PAX_FORMAT) -> str:
+    """A tar of these files; returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", format=kind) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return str(path)
 
 
 def touch(root: Path, *names: str) -> Path:
