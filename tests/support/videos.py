@@ -135,6 +135,12 @@ def rewrite(source: Path, path: Path, change: Callable[[int], int], **options: s
     return path
 
 
+def cut_to(path: Path, share: float) -> None:
+    """Leaves the beginning of a file only."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+
+
 def storage(path: Path) -> list[tuple[int, bool]]:
     """Of each packet in the file's order: when it is shown, and whether it is a keyframe."""
     import av
