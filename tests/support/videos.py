@@ -121,11 +121,14 @@ def write_frames(folder: Path, pictures: Iterable[Picture], pattern: str = "img_
     return count
 
 
-def rewrite(source: Path, path: Path, change: Callable[[int], int], **options: str) -> Path:
+def rewrite(
+    source: Path, path: Path, change: Callable[[int], int], title: str = "", **options: str
+) -> Path:
     """Copies a video without decoding, with each packet's times changed."""
     import av
 
     with av.open(str(source)) as old, av.open(str(path), "w", options=options) as new:
+        new.metadata["title"] = title
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(video=0):
             if packet.size:
