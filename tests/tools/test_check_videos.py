@@ -8,17 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.video_tools import (
-    error_line,
-    is_running,
-    lines,
-    num_lines,
-    reader_at,
-    start,
-    wait_until,
-    write_hanging,
-    write_list,
-)
+from support import video_tools
 from support.videos import cut_to, numbered_picture, write_frames, write_numbered_video
 
 from slowfast.data.video import pyav
@@ -50,11 +40,11 @@ def test_good_short_and_bad(tmp_path: Path, decoder: str, capsys: Capsys) -> Non
     (tmp_path / "empty.mp4").touch()
     good = ["a b/été.mp4  3", "whole.avi 0", "short.avi 1"]
     bad = ["cut.mp4 1", "text.mp4 0", "empty.mp4 2", "gone.mp4 17"]
-    write_list(tmp_path, bad[0], *good[:2], "", bad[1], good[2], *bad[2:], good[1])
+    video_tools.write_list(tmp_path, bad[0], *good[:2], "", bad[1], good[2], *bad[2:], good[1])
 
     assert check(tmp_path, "--decoder", decoder) == 0
-    assert lines(tmp_path / "train.good.list") == [*good, good[1]]
-    assert lines(tmp_path / "train.bad.list") == bad
+    assert video_tools.lines(tmp_path / "train.good.list") == [*good, good[1]]
+    assert video_tools.lines(tmp_path / "train.bad.list") == bad
     table = rows(tmp_path / "train.videos.csv")
     statuses = {name: row["status"] for name, row in table.items() if row["status"] != "bad"}
     assert statuses == {"été.mp4": "good", "whole.avi": "good", "short.avi": "short"}
@@ -84,9 +74,9 @@ def test_frame_folders(tmp_path: Path) -> None:
     (tmp_path / "hole/img_00003.jpg").unlink()
     write_frames(tmp_path / "other", [numbered_picture(0, (32, 24))])
     (tmp_path / "other/img_00001.jpg").rename(tmp_path / "sizes/img_00004.jpg")
-    write_list(tmp_path, "whole 5 0", "hole 5 1", "sizes 5 1", "other 7 1")
+    video_tools.write_list(tmp_path, "whole 5 0", "hole 5 1", "sizes 5 1", "other 7 1")
     assert check(tmp_path, "--frame-fps", 10) == 0
-    assert lines(tmp_path / "train.good.list") == ["whole 5 0"]
+    assert video_tools.lines(tmp_path / "train.good.list") == ["whole 5 0"]
     table = rows(tmp_path / "train.videos.csv")
     assert (table["whole"]["frames"], table["whole"]["seconds"]) == ("5", "0.5")
     assert "img_00003.jpg: No such file" in table["hole"]["reason"]
@@ -97,29 +87,29 @@ def test_other_forms_of_lists(tmp_path: Path) -> None:
     folder, out = tmp_path / "videos", tmp_path / "new/out"
     folder.mkdir()
     write_numbered_video(folder / "a,b.mp4", 5)
-    write_list(tmp_path, "a,b.mp4,7", "gone.mp4,7", name="train.csv")
-    write_list(tmp_path, "a,b.mp4", "gone.mp4", name="paths.txt")
+    video_tools.write_list(tmp_path, "a,b.mp4,7", "gone.mp4,7", name="train.csv")
+    video_tools.write_list(tmp_path, "a,b.mp4", "gone.mp4", name="paths.txt")
     assert check(tmp_path, "--root", folder, "--out", out, name="train.csv") == 0
-    assert lines(out / "train.good.csv") == ["a,b.mp4,7"]
+    assert video_tools.lines(out / "train.good.csv") == ["a,b.mp4,7"]
     assert check(tmp_path, "--root", folder, "--out", out, name="paths.txt") == 0
-    assert lines(out / "paths.good.txt") == ["a,b.mp4"]
-    assert lines(out / "paths.bad.txt") == ["gone.mp4"]
+    assert video_tools.lines(out / "paths.good.txt") == ["a,b.mp4"]
+    assert video_tools.lines(out / "paths.bad.txt") == ["gone.mp4"]
 
 
 def test_a_list_that_cannot_be_used(tmp_path: Path, capsys: Capsys) -> None:
-    write_list(tmp_path, "a.mp4 0", "b.mp4")
-    assert "train.list:2: no label in 'b.mp4'" in error_line(capsys, check(tmp_path))
+    video_tools.write_list(tmp_path, "a.mp4 0", "b.mp4")
+    assert "train.list:2: no label in 'b.mp4'" in video_tools.error_line(capsys, check(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["train.list"]
 
 
 def test_a_file_that_hangs_is_bad_and_tried_again(tmp_path: Path, capsys: Capsys) -> None:
-    write_hanging(tmp_path / "hang.mp4")
+    video_tools.write_hanging(tmp_path / "hang.mp4")
     write_numbered_video(tmp_path / "good.mp4", 5)
-    write_list(tmp_path, "hang.mp4 0", "good.mp4 0")
+    video_tools.write_list(tmp_path, "hang.mp4 0", "good.mp4 0")
     for seconds in ("1", "0.5"):
         capsys.readouterr()
         assert check(tmp_path, "--seconds", seconds, "--workers", 1) == 0
-        assert lines(tmp_path / "train.bad.list") == ["hang.mp4 0"]
+        assert video_tools.lines(tmp_path / "train.bad.list") == ["hang.mp4 0"]
         reason = rows(tmp_path / "train.videos.csv")["hang.mp4"]["reason"]
         assert reason == f"not read within {seconds} s"
     assert "1 of 2 videos are checked already\n" in capsys.readouterr().out
@@ -138,25 +128,25 @@ def test_a_file_that_leads_to_an_exception_is_bad(
 
     every_frame = pyav.PyAVReader.every_frame
     monkeypatch.setattr(pyav.PyAVReader, "every_frame", fail)
-    write_list(tmp_path, "odd.mp4 0", "good.mp4 0")
+    video_tools.write_list(tmp_path, "odd.mp4 0", "good.mp4 0")
     assert check(tmp_path, "--decoder", "pyav") == 0
     reason = rows(tmp_path / "train.videos.csv")["odd.mp4"]["reason"]
     assert reason == "ZeroDivisionError: no rate"
-    assert lines(tmp_path / "train.good.list") == ["good.mp4 0"]
+    assert video_tools.lines(tmp_path / "train.good.list") == ["good.mp4 0"]
     assert capsys.readouterr().err == ""
 
 
 def test_a_file_that_crashes_its_process_is_bad(tmp_path: Path) -> None:
-    write_hanging(tmp_path / "crash.mp4")
+    video_tools.write_hanging(tmp_path / "crash.mp4")
     write_numbered_video(tmp_path / "good.mp4", 5)
     write_numbered_video(tmp_path / "last.mp4", 5)
     (tmp_path / "text.mp4").write_text("not a video")
-    path = write_list(tmp_path, "good.mp4 0", "crash.mp4 0", "text.mp4 0", "last.mp4 0")
-    with start("check_videos", path, "--workers", 1) as process:
-        os.kill(reader_at(process, tmp_path / "crash.mp4"), signal.SIGSEGV)
+    path = video_tools.write_list(tmp_path, "good.mp4 0", "crash.mp4 0", "text.mp4 0", "last.mp4 0")
+    with video_tools.start("check_videos", path, "--workers", 1) as process:
+        os.kill(video_tools.reader_at(process, tmp_path / "crash.mp4"), signal.SIGSEGV)
         _, error = process.communicate()
     assert (process.returncode, error) == (0, "")  # libraries are quiet, too
-    assert lines(tmp_path / "train.good.list") == ["good.mp4 0", "last.mp4 0"]
+    assert video_tools.lines(tmp_path / "train.good.list") == ["good.mp4 0", "last.mp4 0"]
     reason = rows(tmp_path / "train.videos.csv")["crash.mp4"]["reason"]
     assert reason == "its reader process was killed by SIGSEGV"
 
@@ -164,23 +154,23 @@ def test_a_file_that_crashes_its_process_is_bad(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_run_goes_on(tmp_path: Path, number: signal.Signals, capsys: Capsys) -> None:
     write_numbered_video(tmp_path / "first.mp4", 5)
-    hanging = write_hanging(tmp_path / "second.mp4")
-    path = write_list(tmp_path, "first.mp4 0", "second.mp4 0")
-    with start("check_videos", path, "--workers", 1) as process:
-        child = reader_at(process, hanging)
+    hanging = video_tools.write_hanging(tmp_path / "second.mp4")
+    path = video_tools.write_list(tmp_path, "first.mp4 0", "second.mp4 0")
+    with video_tools.start("check_videos", path, "--workers", 1) as process:
+        child = video_tools.reader_at(process, hanging)
         process.send_signal(number)
         _, error = process.communicate()
     said = "interrupted (the same command goes on from here)\n"
     expected = (-9, "") if number == signal.SIGKILL else (128 + number, said)
     assert (process.returncode, error) == expected
-    assert num_lines(tmp_path / "train.checked.jsonl") == 1
-    wait_until(lambda: not is_running(child))
+    assert video_tools.num_lines(tmp_path / "train.checked.jsonl") == 1
+    video_tools.wait_until(lambda: not video_tools.is_running(child))
     assert not (tmp_path / "train.good.list").exists()
 
     hanging.unlink()
     write_numbered_video(hanging, 5)
     assert check(tmp_path) == 0
-    assert lines(tmp_path / "train.good.list") == ["first.mp4 0", "second.mp4 0"]
+    assert video_tools.lines(tmp_path / "train.good.list") == ["first.mp4 0", "second.mp4 0"]
     assert "1 of 2 videos are checked already\n" in capsys.readouterr().out
 
 
@@ -192,11 +182,11 @@ def test_only_what_has_changed_is_checked_again(tmp_path: Path, capsys: Capsys) 
 
     for name in ("a.mp4", "b.mp4"):
         write_numbered_video(tmp_path / name, 5)
-    write_list(tmp_path, "a.mp4 0", "b.mp4 0")
+    video_tools.write_list(tmp_path, "a.mp4 0", "b.mp4 0")
     assert checked_already() == "0"
     (tmp_path / "a.mp4").write_text("not a video any more")
     assert checked_already() == "1 of 2"
-    assert lines(tmp_path / "train.bad.list") == ["a.mp4 0"]
+    assert video_tools.lines(tmp_path / "train.bad.list") == ["a.mp4 0"]
     assert checked_already() == "2 of 2"
     write_numbered_video(tmp_path / "a.mp4", 6)
     assert checked_already() == "1 of 2"
@@ -209,10 +199,10 @@ def test_wide_keyframes_are_remarked_on(tmp_path: Path, capsys: Capsys) -> None:
     write_numbered_video(tmp_path / "near.mp4", 30)
     write_numbered_video(tmp_path / "far.mp4", 60, codec="h264", gop=60)
     hint = "prepare_videos makes files that read faster"
-    write_list(tmp_path, "near.mp4 0")
+    video_tools.write_list(tmp_path, "near.mp4 0")
     assert check(tmp_path) == 0
     assert hint not in capsys.readouterr().out
-    write_list(tmp_path, "far.mp4 0")
+    video_tools.write_list(tmp_path, "far.mp4 0")
     assert check(tmp_path) == 0
     said = capsys.readouterr().out
     assert "keyframes   every 60.0 frames, 60 at most\n" in said and hint in said

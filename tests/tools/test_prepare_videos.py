@@ -8,17 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.video_tools import (
-    error_line,
-    is_running,
-    lines,
-    num_lines,
-    reader_at,
-    start,
-    wait_until,
-    write_hanging,
-    write_list,
-)
+from support import video_tools
 from support.videos import (
     moving,
     numbered_picture,
@@ -51,7 +41,7 @@ def prepare(source: Path, *args: object, dst: str = "new", name: str = "train.li
 
 
 def error(capsys: Capsys, source: Path, *args: object, **names: str) -> str:
-    return error_line(capsys, prepare(source, *args, **names))
+    return video_tools.error_line(capsys, prepare(source, *args, **names))
 
 
 def names_in(folder: Path) -> set[str]:
@@ -60,10 +50,10 @@ def names_in(folder: Path) -> set[str]:
 
 def test_frame_folders_become_videos(source: Path) -> None:
     write_frames(source / "frames", [numbered_picture(n) for n in range(12)])
-    write_list(source, "frames 9 5")
+    video_tools.write_list(source, "frames 9 5")
     assert prepare(source, "--frame-fps", 15) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["frames.mp4 5"]
+    assert video_tools.lines(new / "train.list") == ["frames.mp4 5"]
     assert numbers_of(new / "frames.mp4") == [*range(9)]
     assert open_video(Sample(str(new / "frames.mp4")), "", 0).fps == 15
 
@@ -74,14 +64,14 @@ def test_what_is_told(source: Path, capsys: Capsys) -> None:
         write_h264(source / name, moving(), pixels="yuv420p")
     rng = np.random.default_rng(0)
     write_h264(source / "noise.mp4", (rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in "0123"))
-    write_list(source, "a.mp4 0", "noise.mp4 0", "b.mp4 0")
+    video_tools.write_list(source, "a.mp4 0", "noise.mp4 0", "b.mp4 0")
     psnr = {}
     for crf in (10, 45):
         assert prepare(source, "--crf", crf, dst=f"crf{crf}") == 0
         said = capsys.readouterr().out
         found = re.search(r"PSNR +([\d.]+) dB on average, ([\d.]+) dB at worst \((.*)\)", said)
         assert found and found[3] == "noise.mp4"
-        rows = map(json.loads, lines(source.parent / f"crf{crf}/prepared.jsonl"))
+        rows = map(json.loads, video_tools.lines(source.parent / f"crf{crf}/prepared.jsonl"))
         entries = {row["key"]: row for row in rows}
         values = [entry["psnr"] for entry in entries.values()]
         assert float(found[1]) == pytest.approx(np.mean(values), abs=0.06)
@@ -104,10 +94,10 @@ def test_what_is_told(source: Path, capsys: Capsys) -> None:
 def test_only_what_has_changed_is_made_again(source: Path, capsys: Capsys) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         write_numbered_video(source / name, 10)
-    write_list(source, "a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0")
+    video_tools.write_list(source, "a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0")
     assert prepare(source) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0"]
+    assert video_tools.lines(new / "train.list") == ["a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0"]
     before = (new / "a.mp4").stat().st_mtime_ns
     write_numbered_video(source / "b.mp4", 12)
     (new / "c.mp4").unlink()
@@ -116,10 +106,10 @@ def test_only_what_has_changed_is_made_again(source: Path, capsys: Capsys) -> No
     assert "1 of 3 videos are prepared already\n" in capsys.readouterr().out
     assert numbers_of(new / "b.mp4") == [*range(12)]
     assert numbers_of(new / "c.mp4") == [*range(10)]
-    write_list(source, "c.mp4,4", name="val.csv")
+    video_tools.write_list(source, "c.mp4,4", name="val.csv")
     assert prepare(source, name="val.csv") == 0
     assert "1 of 1 videos are prepared already\n" in capsys.readouterr().out
-    assert lines(new / "val.csv") == ["c.mp4,4"]
+    assert video_tools.lines(new / "val.csv") == ["c.mp4,4"]
     assert "--short-side 256" in error(capsys, source, "--short-side", 320)
     assert (new / "a.mp4").stat().st_mtime_ns == before
 
@@ -127,20 +117,20 @@ def test_only_what_has_changed_is_made_again(source: Path, capsys: Capsys) -> No
 def test_a_bad_video_is_left_out(source: Path, capsys: Capsys) -> None:
     write_numbered_video(source / "a.mp4", 10)
     (source / "bad.mp4").write_text("not a video")
-    write_hanging(source / "hang.mp4")
-    write_list(source, "bad.mp4 0", "a.mp4 1", "gone.mp4 0", "hang.mp4 0")
+    video_tools.write_hanging(source / "hang.mp4")
+    video_tools.write_list(source, "bad.mp4 0", "a.mp4 1", "gone.mp4 0", "hang.mp4 0")
     new = source.parent / "new"
     reasons = new / "train.list.failed"
     message = error(capsys, source, "--seconds", 1)
     assert message == f"error: 3 of 4 videos failed, see {reasons}\n"
-    assert lines(new / "train.list") == ["a.mp4 1"]
-    assert sorted(lines(reasons)) == [
+    assert video_tools.lines(new / "train.list") == ["a.mp4 1"]
+    assert sorted(video_tools.lines(reasons)) == [
         f"{source}/bad.mp4: not a video that OpenCV can open",
         f"{source}/gone.mp4: No such file or directory",
         f"{source}/hang.mp4: not read within 1 s",
     ]
     assert names_in(new) == {"a.mp4", "prepared.jsonl", "train.list", "train.list.failed"}
-    write_list(source, "a.mp4 1")
+    video_tools.write_list(source, "a.mp4 1")
     assert prepare(source) == 0
     assert not reasons.exists()
 
@@ -152,21 +142,23 @@ def test_a_run_that_is_ended_within_a_video_goes_on(
     write_numbered_video(source / "first.mp4", 10)
     long = source / "long.mp4"
     long.write_text("ffconcat version 1.0\n" + 1000 * "file first.mp4\n")
-    path = write_list(source, "first.mp4 0", "long.mp4 1")
+    path = video_tools.write_list(source, "first.mp4 0", "long.mp4 1")
     new = source.parent / "new"
-    with start("prepare_videos", path, new, "--workers", 1) as process:
-        child = reader_at(process, new / f".partial/{reader_at(process, long)}.mp4")
+    with video_tools.start("prepare_videos", path, new, "--workers", 1) as process:
+        child = video_tools.reader_at(
+            process, new / f".partial/{video_tools.reader_at(process, long)}.mp4"
+        )
         process.send_signal(number)
         _, said = process.communicate()
-    wait_until(lambda: not is_running(child))
-    assert num_lines(new / "prepared.jsonl") == 1
+    video_tools.wait_until(lambda: not video_tools.is_running(child))
+    assert video_tools.num_lines(new / "prepared.jsonl") == 1
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number
         assert said == "interrupted (the same command goes on from here)\n"
         assert names_in(new) == {"first.mp4", "prepared.jsonl"}
     write_numbered_video(long, 10)
     assert prepare(source) == 0
-    assert lines(new / "train.list") == ["first.mp4 0", "long.mp4 1"]
+    assert video_tools.lines(new / "train.list") == ["first.mp4 0", "long.mp4 1"]
     assert "1 of 2 videos are prepared already\n" in capsys.readouterr().out
     assert names_in(new) == {"first.mp4", "long.mp4", "prepared.jsonl", "train.list"}
 
@@ -176,33 +168,35 @@ def test_full_disk_leaves_no_part_of_a_video(source: Path) -> None:
     rng = np.random.default_rng(0)
     noise = (rng.integers(0, 256, (128, 128, 3), np.uint8) for _ in range(20))
     write_h264(source / "large.mp4", noise)
-    path = write_list(source, "small.mp4 0", "large.mp4 0")
+    path = video_tools.write_list(source, "small.mp4 0", "large.mp4 0")
     new = source.parent / "new"
-    with start("prepare_videos", path, new, "--workers", 1, most_bytes=50_000) as process:
+    with video_tools.start(
+        "prepare_videos", path, new, "--workers", 1, most_bytes=50_000
+    ) as process:
         _, said = process.communicate()
     assert process.returncode == 1
     assert said.startswith("error: ") and "File too large" in said and said.count("\n") == 1
     assert str(new) in said
     assert names_in(new) == {"small.mp4", "prepared.jsonl"}
     assert prepare(source) == 0
-    assert lines(new / "train.list") == ["small.mp4 0", "large.mp4 0"]
+    assert video_tools.lines(new / "train.list") == ["small.mp4 0", "large.mp4 0"]
 
 
 def test_names_never_meet(source: Path, capsys: Capsys) -> None:
     for name in ("a.avi", "a.mp4", "B.MP4"):
         write_numbered_video(source / name, 4 if name == "a.avi" else 5)
-    write_list(source, "a.avi 0", "a.mp4 1", "B.MP4 2")
+    video_tools.write_list(source, "a.avi 0", "a.mp4 1", "B.MP4 2")
     assert prepare(source) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["a.avi.mp4 0", "a.mp4 1", "B.MP4 2"]
+    assert video_tools.lines(new / "train.list") == ["a.avi.mp4 0", "a.mp4 1", "B.MP4 2"]
     assert (numbers_of(new / "a.avi.mp4"), numbers_of(new / "a.mp4")) == ([*range(4)], [*range(5)])
     write_numbered_video(source / "a.avi.mp4", 6)
-    write_list(source, "a.avi 0", "a.avi.mp4 1")
+    video_tools.write_list(source, "a.avi 0", "a.avi.mp4 1")
     assert "would both become a.avi.mp4" in error(capsys, source)
     other = source.parent / "other"
     other.mkdir()
     write_numbered_video(other / "a.mp4", 7)
-    write_list(other, "a.mp4 0", name="val.list")
+    video_tools.write_list(other, "a.mp4 0", name="val.list")
     assert "is made of" in error(capsys, other, name="val.list")
     assert numbers_of(new / "a.mp4") == [*range(5)]
 
@@ -212,14 +206,14 @@ def test_sources_are_never_overwritten(source: Path, capsys: Capsys) -> None:
     (source / "new").mkdir()
     below = write_numbered_video(source / "new/a.mp4", 6)
     before = [file.read_bytes() for file in (path, below)]
-    write_list(source, "a.mp4 0", "new/a.mp4 0")
+    video_tools.write_list(source, "a.mp4 0", "new/a.mp4 0")
     (source.parent / "link").symlink_to(source)
     for dst in ("source", "link"):
         assert "where the sources are" in error(capsys, source, dst=dst)
     assert "would overwrite a source" in error(capsys, source, dst="source/new")
     listed = source / "train.list"
     assert "would be overwritten" in error(capsys, source, "--list-out", listed)
-    write_list(source, "../a.mp4 0", name="out.list")
+    video_tools.write_list(source, "../a.mp4 0", name="out.list")
     assert "is not below --root" in error(capsys, source, name="out.list")
     assert [file.read_bytes() for file in (path, below)] == before
     assert names_in(source) == {"a.mp4", "new", "train.list", "out.list"}
@@ -229,7 +223,7 @@ def test_what_is_missing_is_named(
     source: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_numbered_video(source / "a.mp4", 5)
-    write_list(source, "a.mp4 0")
+    video_tools.write_list(source, "a.mp4 0")
     (source.parent / "file").touch()
     assert "file" in error(capsys, source, dst="file")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

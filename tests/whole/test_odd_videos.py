@@ -12,16 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.videos import (
-    SIZE,
-    numbered_picture,
-    read_numbers,
-    rewrite,
-    shown_at,
-    storage,
-    turn_clockwise,
-    write_h264,
-)
+from support import videos
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
@@ -54,7 +45,7 @@ def check_identity(path: Path, first: int = 0) -> None:
         open_again = functools.partial(opened, path, decoder)
 
         def numbers(video: Reader, indices: Any) -> list[int]:
-            return read_numbers(video.frames(np.array(indices, np.int64)))
+            return videos.read_numbers(video.frames(np.array(indices, np.int64)))
 
         assert numbers(open_again(), range(len(shown))) == shown, decoder
         rng = np.random.default_rng(3)
@@ -73,8 +64,8 @@ def check_identity(path: Path, first: int = 0) -> None:
 
 
 def write(path: Path, **options: Any) -> Path:
-    pictures = (numbered_picture(number) for number in range(NUM_FRAMES))
-    return write_h264(path, pictures, **options)
+    pictures = (videos.numbered_picture(number) for number in range(NUM_FRAMES))
+    return videos.write_h264(path, pictures, **options)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +90,7 @@ def test_spacing_of_keyframes_and_formats_of_pixels(
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 def test_open_gop(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path / f"v{ending}", gop=30, b_frames=3, x264="open-gop=1:b-pyramid=normal")
-    stored = storage(path)
+    stored = videos.storage(path)
     keyframes = [time for time, is_keyframe in stored if is_keyframe]
     assert len(keyframes) == 4
     assert any(  # a frame that is stored after a keyframe and shown before it
@@ -113,8 +104,8 @@ def test_open_gop(tmp_path: Path, ending: str) -> None:
 def test_edit_list(tmp_path: Path, first: int, gop: int) -> None:
     """The first frames are in the file, and by its edit list not in the video."""
     whole = write(tmp_path / "whole.mp4", gop=gop, b_frames=2)
-    ticks = storage(whole)[-1][0] // (NUM_FRAMES - 1)
-    path = rewrite(
+    ticks = videos.storage(whole)[-1][0] // (NUM_FRAMES - 1)
+    path = videos.rewrite(
         whole, tmp_path / "cut.mp4", lambda time: time - first * ticks, avoid_negative_ts="disabled"
     )
     assert b"elst" in path.read_bytes()
@@ -126,14 +117,14 @@ def test_edit_list(tmp_path: Path, first: int, gop: int) -> None:
 def test_variable_frame_rate(tmp_path: Path, ending: str, b_frames: int) -> None:
     """Thirty frames at half the rate, the next thirty at full rate, and so on."""
     whole = write(tmp_path / "whole.mp4", gop=10, b_frames=b_frames)
-    ticks = storage(whole)[-1][0] // (NUM_FRAMES - 1)
+    ticks = videos.storage(whole)[-1][0] // (NUM_FRAMES - 1)
 
     def later(time: int) -> int:
         rounds, left = divmod(time, 60 * ticks)
         return rounds * 90 * ticks + left + min(left, 30 * ticks)
 
-    path = rewrite(whole, tmp_path / f"variable{ending}", later)
-    gaps = {round(1000 * gap) for gap in np.diff(shown_at(path))}
+    path = videos.rewrite(whole, tmp_path / f"variable{ending}", later)
+    gaps = {round(1000 * gap) for gap in np.diff(videos.shown_at(path))}
     assert {33, 67} <= gaps
     check_identity(path)
 
@@ -141,7 +132,7 @@ def test_variable_frame_rate(tmp_path: Path, ending: str, b_frames: int) -> None
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".ts"])
 def test_first_timestamp_is_not_zero(tmp_path: Path, ending: str) -> None:
     whole = write(tmp_path / "whole.mp4", gop=10, b_frames=2)
-    path = rewrite(whole, tmp_path / f"late{ending}", lambda time: time + SHIFT)
+    path = videos.rewrite(whole, tmp_path / f"late{ending}", lambda time: time + SHIFT)
     check_identity(path)
 
 
@@ -172,10 +163,10 @@ def test_other_codecs(tmp_path: Path, codec: str, ending: str, options: dict[str
     path = tmp_path / f"video{ending}"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30, options=options | {"g": "40"})
-        stream.width, stream.height = SIZE
+        stream.width, stream.height = videos.SIZE
         stream.pix_fmt, stream.bit_rate = "yuv420p", 500_000
         for number in range(NUM_FRAMES):
-            picture = av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")
+            picture = av.VideoFrame.from_ndarray(videos.numbered_picture(number), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     check_identity(path)
@@ -185,9 +176,9 @@ def test_other_codecs(tmp_path: Path, codec: str, ending: str, options: dict[str
 def test_rotation(tmp_path: Path, degrees: int) -> None:
     """A phone's video: stored lying, with a note of how to turn it."""
     turns = degrees // 90
-    pictures = (np.rot90(numbered_picture(n), turns).copy() for n in range(NUM_FRAMES))
-    path = write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
-    turn_clockwise(path, degrees)
+    pictures = (np.rot90(videos.numbered_picture(n), turns).copy() for n in range(NUM_FRAMES))
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
+    videos.turn_clockwise(path, degrees)
     assert shapes(path) == {(2, 48, 64, 3)}
     check_identity(path)
 
@@ -198,8 +189,8 @@ def test_rotation(tmp_path: Path, degrees: int) -> None:
 )
 def test_odd_sizes(tmp_path: Path, pixels: str, size: tuple[int, int]) -> None:
     """x264 writes no odd sides with halved colours."""
-    pictures = (numbered_picture(number, size) for number in range(NUM_FRAMES))
-    path = write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2, pixels=pixels)
+    pictures = (videos.numbered_picture(number, size) for number in range(NUM_FRAMES))
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2, pixels=pixels)
     assert shapes(path) == {(2, size[1], size[0], 3)}
     check_identity(path)
 
@@ -221,7 +212,9 @@ def test_a_frame_in_the_middle_that_cannot_be_decoded(tmp_path: Path) -> None:
     for decoder in DECODERS:
         frames = opened(path, decoder).frames(np.arange(NUM_FRAMES))
         assert frames.shape == (NUM_FRAMES, 48, 64, 3)
-        right = np.stack([numbered_picture(number) for number in range(NUM_FRAMES)]).astype(int)
+        right = np.stack([videos.numbered_picture(number) for number in range(NUM_FRAMES)]).astype(
+            int
+        )
         is_sound = np.abs(frames - right).mean(axis=(1, 2, 3)) < 20
         assert is_sound.sum() > NUM_FRAMES // 3
 
@@ -230,7 +223,7 @@ def test_the_decoders_give_equal_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (40, 24, 32, 3), np.uint8)
     pictures = (cv2.resize(picture, (128, 96)) for picture in noise)
-    path = write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
     opencv, pyav = (opened(path, decoder).frames(np.arange(40)) for decoder in DECODERS)
     np.testing.assert_array_equal(opencv, pyav)
 
@@ -251,7 +244,7 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     """A title in Latin-1, as old programs wrote it."""
     path = tmp_path / "video.mp4"
     whole = write(tmp_path / "whole.mp4", gop=10)
-    rewrite(whole, path, lambda time: time, title="KOEPFE")
+    videos.rewrite(whole, path, lambda time: time, title="KOEPFE")
     content = path.read_bytes()
     assert b"KOEPFE" in content
     path.write_bytes(content.replace(b"KOEPFE", b"K\xf6PFE."))
@@ -263,11 +256,11 @@ def test_a_size_that_changes_within_the_file(tmp_path: Path) -> None:
     """The pictures keep the first one's size."""
     parts = []
     for number, size in enumerate([(64, 48), (96, 80)]):
-        pictures = (numbered_picture(50 * number + i, size) for i in range(50))
-        parts.append(write_h264(tmp_path / f"{number}.h264", pictures).read_bytes())
+        pictures = (videos.numbered_picture(50 * number + i, size) for i in range(50))
+        parts.append(videos.write_h264(tmp_path / f"{number}.h264", pictures).read_bytes())
     path = tmp_path / "both.h264"
     path.write_bytes(b"".join(parts))
     for decoder in DECODERS:
         frames = opened(path, decoder).frames(np.arange(NUM_FRAMES))
         assert frames.shape == (NUM_FRAMES, 48, 64, 3)
-        assert read_numbers(frames) == [*range(NUM_FRAMES)]
+        assert videos.read_numbers(frames) == [*range(NUM_FRAMES)]

@@ -10,15 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.videos import (
-    cut_to,
-    numbered_picture,
-    read_numbers,
-    write_frames,
-    write_h264,
-    write_mpeg4,
-    write_numbered_video,
-)
+from support import videos
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
@@ -39,7 +31,7 @@ def reader(decoder: str) -> Open:
 
 
 def numbers(video: Reader, indices: Sequence[int] | NDArray[np.int64]) -> list[int]:
-    return read_numbers(video.frames(np.array(indices, np.int64)))
+    return videos.read_numbers(video.frames(np.array(indices, np.int64)))
 
 
 @pytest.mark.parametrize("fps", [25, NTSC, 30])
@@ -48,7 +40,7 @@ def test_frames_are_those_asked_for(tmp_path: Path, reader: Open, name: str, fps
     """All; random subsets by one reader, so that it goes back and forth; first and last."""
     codec: Any = name.partition(".")[0]
     options = {"b_frames": 3, "gop": 250} if codec == "h264" else {}
-    path = write_numbered_video(tmp_path / name, NUM_FRAMES, fps, codec, **options)
+    path = videos.write_numbered_video(tmp_path / name, NUM_FRAMES, fps, codec, **options)
     if codec == "h264":
         assert picture_types(path)[:9] == "IBBBPBBBP"
         assert picture_types(path).count("I") == 2
@@ -72,7 +64,7 @@ def picture_types(path: Path) -> str:
 
 
 def test_file_without_a_container_is_counted(tmp_path: Path, reader: Open) -> None:
-    path = write_numbered_video(tmp_path / "bare.h264", 100, 25, "h264", b_frames=3, gop=250)
+    path = videos.write_numbered_video(tmp_path / "bare.h264", 100, 25, "h264", b_frames=3, gop=250)
     video = reader(path)
     assert video.num_frames == 100
     assert numbers(video, [0, 50, 99]) == [0, 50, 99]
@@ -92,17 +84,19 @@ def check_padding(open_again: Callable[[], Reader], least: int, most: int) -> No
 
 
 def test_what_is_cut_off_is_padded(tmp_path: Path, reader: Open) -> None:
-    avi = write_numbered_video(tmp_path / "cut.avi", NUM_FRAMES)
-    cut_to(avi, 0.6)
+    avi = videos.write_numbered_video(tmp_path / "cut.avi", NUM_FRAMES)
+    videos.cut_to(avi, 0.6)
     check_padding(lambda: reader(avi), 100, 250)
-    pictures = map(numbered_picture, range(NUM_FRAMES))
-    mp4 = write_h264(tmp_path / "cut.mp4", pictures, b_frames=3, gop=250, movflags="faststart")
-    cut_to(mp4, 0.8)  # its index is first
+    pictures = map(videos.numbered_picture, range(NUM_FRAMES))
+    mp4 = videos.write_h264(
+        tmp_path / "cut.mp4", pictures, b_frames=3, gop=250, movflags="faststart"
+    )
+    videos.cut_to(mp4, 0.8)  # its index is first
     check_padding(lambda: reader(mp4), 100, 290)
 
 
 def test_frame_count_of_the_container_is_a_hint(tmp_path: Path, reader: Open) -> None:
-    path = write_numbered_video(tmp_path / "lies.avi", 200)
+    path = videos.write_numbered_video(tmp_path / "lies.avi", 200)
     lie_about_length(path, NUM_FRAMES)
     check_padding(lambda: reader(path), 200, 200)
     lie_about_length(path, 20)
@@ -121,7 +115,7 @@ def lie_about_length(path: Path, num_frames: int) -> None:
 def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
     tmp_path: Path, reader: Open, codec: Any
 ) -> None:
-    whole = write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
+    whole = videos.write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
     noise = np.random.default_rng(5).bytes(len(whole) // 50)
     path = tmp_path / "damaged.avi"
     read = 0
@@ -136,8 +130,8 @@ def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
 
 def test_red_is_red(tmp_path: Path, reader: Open) -> None:
     red = np.full((48, 64, 3), (255, 0, 0), np.uint8)
-    write_mpeg4(tmp_path / "red.mp4", [red] * 5)
-    write_frames(tmp_path / "red", [red] * 5)
+    videos.write_mpeg4(tmp_path / "red.mp4", [red] * 5)
+    videos.write_frames(tmp_path / "red", [red] * 5)
     for path in (tmp_path / "red.mp4", tmp_path / "red"):
         pictures = reader(path).frames(np.arange(5))
         assert pictures.dtype == np.uint8
@@ -146,12 +140,12 @@ def test_red_is_red(tmp_path: Path, reader: Open) -> None:
 
 def test_sizes(tmp_path: Path, reader: Open) -> None:
     """Portrait; sides that are no multiples of 16; odd ones."""
-    odd = [numbered_picture(number, (65, 49)) for number in range(20)]
-    write_frames(tmp_path / "frames", odd)
+    odd = [videos.numbered_picture(number, (65, 49)) for number in range(20)]
+    videos.write_frames(tmp_path / "frames", odd)
     for path, (width, height) in (
-        (write_numbered_video(tmp_path / "portrait.mp4", 20, size=(48, 64)), (48, 64)),
-        (write_numbered_video(tmp_path / "66x50.mp4", 20, size=(66, 50)), (66, 50)),
-        (write_h264(tmp_path / "odd.mp4", odd, pixels="yuv444p"), (65, 49)),
+        (videos.write_numbered_video(tmp_path / "portrait.mp4", 20, size=(48, 64)), (48, 64)),
+        (videos.write_numbered_video(tmp_path / "66x50.mp4", 20, size=(66, 50)), (66, 50)),
+        (videos.write_h264(tmp_path / "odd.mp4", odd, pixels="yuv444p"), (65, 49)),
         (tmp_path / "frames", (65, 49)),
     ):
         assert reader(path).frames(np.arange(3)).shape == (3, height, width, 3)
@@ -159,11 +153,11 @@ def test_sizes(tmp_path: Path, reader: Open) -> None:
 
 
 def test_onward_goes_through_a_file_once_and_learns_its_end(tmp_path: Path, reader: Open) -> None:
-    path = write_numbered_video(tmp_path / "lies.avi", 50)
+    path = videos.write_numbered_video(tmp_path / "lies.avi", 50)
     lie_about_length(path, NUM_FRAMES)
     video = reader(path)
-    assert read_numbers(np.stack(video.onward(np.array([0, 7, 8])))) == [0, 7, 8]
-    assert read_numbers(np.stack(video.onward(np.array([20, 49])))) == [20, 49]
+    assert videos.read_numbers(np.stack(video.onward(np.array([0, 7, 8])))) == [0, 7, 8]
+    assert videos.read_numbers(np.stack(video.onward(np.array([20, 49])))) == [20, 49]
     assert video.num_frames == NUM_FRAMES
     assert video.onward(np.array([55, 60])) == []
     assert video.num_frames == 50
@@ -171,10 +165,10 @@ def test_onward_goes_through_a_file_once_and_learns_its_end(tmp_path: Path, read
 
 
 def test_each_picture_is_changed_as_it_is_decoded(tmp_path: Path, reader: Open) -> None:
-    path = write_numbered_video(tmp_path / "a.mp4", 10)
+    path = videos.write_numbered_video(tmp_path / "a.mp4", 10)
     shown = reader(path).frames(np.array([3, 9]), lambda picture: picture[::2, ::2])
     assert shown.shape == (2, 24, 32, 3)
-    assert read_numbers(shown) == [3, 9]
+    assert videos.read_numbers(shown) == [3, 9]
 
 
 # ---------------------------------------------------------------------------- which packets
