@@ -150,9 +150,7 @@ def test_the_place_of_every_sample_is_as_likely() -> None:
 
 @pytest.mark.parametrize(("batch_size", "world"), [(1, 1), (4, 1), (1, 3), (7, 2), (50, 4)])
 @pytest.mark.parametrize("num_workers", [0, 1, 3])
-def test_a_test_reads_shards_apart_and_everything_once(
-    batch_size: int, world: int, num_workers: int
-) -> None:
+def test_a_test_reads_shards_apart_and_once(batch_size: int, world: int, num_workers: int) -> None:
     own = shares(120, batch_size, world, shards=SHARDS, num_workers=num_workers)
     assert sorted(read_by(own)) == list(range(120))
     sizes = [sum(map(len, batches)) for batches in own]

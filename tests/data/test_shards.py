@@ -94,9 +94,7 @@ def test_a_video_beyond_the_first_4_gib(own_folder: Path, videos: Films) -> None
         assert numbers(video_url("large.tar/x.mp4")) == list(range(count))
 
 
-def test_a_sample_in_a_shard_is_opened_like_any_other(
-    tmp_path: Path, videos: Films, decoder: str
-) -> None:
+def test_a_sample_in_a_shard_is_opened_as_any(tmp_path: Path, videos: Films, decoder: str) -> None:
     tar = write_tar(tmp_path / "x y.tar", {name: film for name, (film, _) in videos.items()})
     for name, (_, count) in videos.items():
         reader = open_video(Sample(f"{tar}/{name}"), "", 30.0, decoder)

@@ -136,7 +136,7 @@ def test_a_bad_video_is_left_out(source: Path, capsys: Capsys) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_is_ended_within_a_video_goes_on(
+def test_a_run_ended_within_a_video_goes_on(
     source: Path, number: signal.Signals, capsys: Capsys
 ) -> None:
     write_numbered_video(source / "first.mp4", 10)
@@ -219,7 +219,7 @@ def test_sources_are_never_overwritten(source: Path, capsys: Capsys) -> None:
     assert names_in(source) == {"a.mp4", "new", "train.list", "out.list"}
 
 
-def test_what_is_missing_is_named(
+def test_missing_parts_are_named(
     source: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_numbered_video(source / "a.mp4", 5)

@@ -81,9 +81,7 @@ def write(path: Path, **options: Any) -> Path:
     ],
     ids=lambda options: "-".join(map(str, options.values())),
 )
-def test_spacing_of_keyframes_and_formats_of_pixels(
-    tmp_path: Path, options: dict[str, Any]
-) -> None:
+def test_spacing_of_keyframes_and_pixel_formats(tmp_path: Path, options: dict[str, Any]) -> None:
     check_identity(write(tmp_path / "video.mp4", **options))
 
 
@@ -184,21 +182,18 @@ def test_rotation(tmp_path: Path, degrees: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixels", "size"),
-    [("yuv420p", (66, 50)), *(("yuv444p", size) for size in ((65, 49), (66, 49), (65, 50)))],
+    ("size", "options"),
+    [
+        ((66, 50), {}),
+        *((size, {"pixels": "yuv444p"}) for size in ((65, 49), (66, 49), (65, 50))),
+        ((64, 48), {"pixel_aspect": Fraction(2, 1)}),
+    ],
 )
-def test_odd_sizes(tmp_path: Path, pixels: str, size: tuple[int, int]) -> None:
-    """x264 writes no odd sides with halved colours."""
+def test_pictures_come_as_they_are_stored(tmp_path: Path, size: Any, options: Any) -> None:
+    """Also where pixels are not square: that is what the peers do, too."""
     pictures = (videos.numbered_picture(number, size) for number in range(NUM_FRAMES))
-    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2, pixels=pixels)
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2, **options)
     assert shapes(path) == {(2, size[1], size[0], 3)}
-    check_identity(path)
-
-
-def test_pixels_that_are_not_square(tmp_path: Path) -> None:
-    """Pictures come as they are stored: that is what the peers do, too."""
-    path = write(tmp_path / "video.mp4", gop=10, b_frames=2, pixel_aspect=Fraction(2, 1))
-    assert shapes(path) == {(2, 48, 64, 3)}
     check_identity(path)
 
 

@@ -85,15 +85,6 @@ def test_val_clip_has_the_middle_frames(samples: list[Sample]) -> None:
     assert read_numbers(read(0).frames)[0] == 118
 
 
-def test_clips_of_other_rates_span_the_same_seconds(tmp_path: Path) -> None:
-    seconds = []
-    for fps in (15, 30, 60):
-        path = write_numbered_video(tmp_path / f"{fps}.mp4", 10 * fps, fps, size=(SIDE, SIDE))
-        numbers = read_numbers(ValClips([Sample(str(path))], WHOLE)(0).frames)
-        seconds.append((numbers[-1] - numbers[0]) / fps)
-    np.testing.assert_allclose(seconds, 64 / 30, atol=2 / 15)
-
-
 def test_augmentation_depends_on_seed_epoch_and_sample_alone(samples: list[Sample]) -> None:
     data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
     read = TrainClips(samples, data, SEED)
@@ -147,7 +138,7 @@ CROPS = pytest.mark.parametrize("data", [WHOLE, AREA_CROP], ids=["jitter", "area
 
 
 @CROPS
-def test_a_flip_turns_every_frame_and_changes_the_class_where_sides_matter(
+def test_a_flip_turns_every_frame_and_may_change_the_class(
     tmp_path: Path, data: DataConfig
 ) -> None:
     sample = coloured_folder(tmp_path)

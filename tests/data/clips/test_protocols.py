@@ -239,7 +239,7 @@ def check(rule: str, sample: Sample, expected: Any) -> None:
         *(slow(rule, "long") for rule in RULES[2:]),
     ],
 )  # fmt: skip
-def test_folders_score_as_in_the_systems_themselves(
+def test_folders_score_as_in_their_systems(
     rule: str, case: str, folders: dict[str, Sample]
 ) -> None:
     check(rule, folders[case], SCORES["folders"][case][rule])

@@ -1,5 +1,7 @@
 """Frame indices and crops, against numbers worked out by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -81,16 +83,6 @@ def test_random_clips_start_anywhere_that_fits_equally_often() -> None:
     assert ((counts - 100) ** 2 / 100).sum() < 89 + 4 * 13.3
 
 
-def test_random_clips_are_a_function_of_the_generator() -> None:
-    def draw(seed: int) -> list[list[int]]:
-        rng = np.random.default_rng(seed)
-        return [random_clip(300, 64, 32, rng).tolist() for _ in range(5)]
-
-    assert draw(3) == draw(3)
-    assert draw(3) != draw(4)
-    assert len({tuple(clip) for clip in draw(3)}) == 5
-
-
 @pytest.mark.parametrize(
     ("height", "width", "size", "crops"),
     [
@@ -103,8 +95,6 @@ def test_random_clips_are_a_function_of_the_generator() -> None:
         (341, 256, 224, [(0, 16), (59, 16), (117, 16)]),
     ],
 )
-def test_three_crops_along_the_longer_side(
-    height: int, width: int, size: int, crops: list[tuple[int, int]]
-) -> None:
+def test_three_crops_along_the_longer_side(height: int, width: int, size: int, crops: Any) -> None:
     assert view_crops(height, width, size, 3) == crops
     assert view_crops(height, width, size, 1) == [crops[1]]

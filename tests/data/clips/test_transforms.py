@@ -124,7 +124,7 @@ SOURCES = [(256, 340), (340, 256), (720, 1280), (964, 1280), (1080, 1920), (240,
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_cropping_before_resizing_gives_the_pixels_of_resizing_before_cropping(
+def test_cropping_before_resizing_gives_the_pixels_of_cropping_after(
     source: tuple[int, int],
 ) -> None:
     """Noise is the worst there can be: pixel by pixel at most 1 of 255 apart, 8 with OpenCV 4."""

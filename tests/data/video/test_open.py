@@ -60,9 +60,7 @@ UNREADABLE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_unreadable_video_is_one_line_that_names_it(
-    tmp_path: Path, kind: str, decoder: str
-) -> None:
+def test_an_unreadable_video_is_named_in_one_line(tmp_path: Path, kind: str, decoder: str) -> None:
     path = tmp_path / ODD_FOLDER / "video.mp4"
     path.parent.mkdir()
     UNREADABLE[kind](path)

@@ -112,9 +112,7 @@ def lie_about_length(path: Path, num_frames: int) -> None:
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "h264"])
-def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
-    tmp_path: Path, reader: Open, codec: Any
-) -> None:
+def test_what_is_damaged_is_padded_or_refused(tmp_path: Path, reader: Open, codec: Any) -> None:
     whole = videos.write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
     noise = np.random.default_rng(5).bytes(len(whole) // 50)
     path = tmp_path / "damaged.avi"
@@ -182,7 +180,7 @@ def drawn(is_shown: Sequence[bool] | None = None) -> Timeline:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "needed", "positions"),
+    ("wanted", "needed", "places"),
     [
         ([0], [0], [0]),
         ([1], [0, 1, 2], [2]),
@@ -193,12 +191,10 @@ def drawn(is_shown: Sequence[bool] | None = None) -> Timeline:
         ([5, 6], [0, 1, 2, 3, 4, 5, 6], [4, 6]),
     ],
 )
-def test_packets_that_frames_need(
-    wanted: list[int], needed: list[int], positions: list[int]
-) -> None:
+def test_packets_that_frames_need(wanted: list[int], needed: list[int], places: list[int]) -> None:
     all_needed, are_wanted = drawn().needed(np.array(wanted))
     assert np.flatnonzero(all_needed).tolist() == needed
-    assert np.flatnonzero(are_wanted).tolist() == positions
+    assert np.flatnonzero(are_wanted).tolist() == places
 
 
 def test_frames_are_known_by_their_times() -> None:
