@@ -51,7 +51,7 @@ def test_a_line_of_a_list(tmp_path: Path, line: str, sample: Sample) -> None:
 
 def test_files_and_what_is_in_a_tar_are_no_frame_folders(tmp_path: Path) -> None:
     touch(tmp_path, "take 12", "x.tar", "sub/x 1.tar", "folder.tar/v1/1.jpg")
-    expected = {
+    expected: dict[str, tuple[str, int, int | None]] = {
         "take 12 3": ("take 12", 3, None),
         "take 13 3": ("take", 3, 13),
         "x.tar/a/take 12 3": ("x.tar/a/take 12", 3, None),
@@ -60,7 +60,7 @@ def test_files_and_what_is_in_a_tar_are_no_frame_folders(tmp_path: Path) -> None
         "gone.tar/v1 12 6": ("gone.tar/v1", 6, 12),
     }
     found = read_list(write(tmp_path, "\n".join(expected)), str(tmp_path), 10)
-    assert found == [Sample(f"{tmp_path}/{path}", *rest) for path, *rest in expected.values()]
+    assert found == [Sample(f"{tmp_path}/{s[0]}", s[1], s[2]) for s in expected.values()]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

@@ -67,7 +67,7 @@ def test_classes_are_all_pairs() -> None:
 def test_render_is_a_function_of_the_generator() -> None:
     rngs = map(np.random.default_rng, (1, 1, 2))
     first, same, other = (render_clip("striped", "sliding", rng, num_frames=4) for rng in rngs)
-    assert (first.shape, first.dtype) == ((4, 64, 80, 3), np.uint8)
+    assert first.shape == (4, 64, 80, 3) and first.dtype == np.uint8
     assert np.array_equal(first, same) and not np.array_equal(first, other)
 
 

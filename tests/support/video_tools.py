@@ -106,9 +106,5 @@ def error_line(capsys: pytest.CaptureFixture[str], status: int) -> str:
     return text
 
 
-def num_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
 def lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()

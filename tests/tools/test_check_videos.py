@@ -1,17 +1,13 @@
 """Lists checked for real: files that hang or crash their reader, interruption, a full disk."""
 
 import csv
-import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support import video_tools
 from support.videos import cut_to, numbered_picture, write_frames, write_numbered_video
 
-from slowfast.data.video import pyav
 from slowfast.tools.check_videos import main
 
 pytestmark = pytest.mark.usefixtures("no_hang")
@@ -115,55 +111,20 @@ def test_a_file_that_hangs_is_bad_and_tried_again(tmp_path: Path, capsys: Capsys
     assert "1 of 2 videos are checked already\n" in capsys.readouterr().out
 
 
-def test_a_file_that_leads_to_an_exception_is_bad(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
-) -> None:
-    for name in ("good.mp4", "odd.mp4"):
-        write_numbered_video(tmp_path / name, 5)
-
-    def fail(self: pyav.PyAVReader) -> Iterator[Any]:
-        if self.path.endswith("odd.mp4"):
-            raise ZeroDivisionError("no\nrate")
-        return every_frame(self)
-
-    every_frame = pyav.PyAVReader.every_frame
-    monkeypatch.setattr(pyav.PyAVReader, "every_frame", fail)
-    video_tools.write_list(tmp_path, "odd.mp4 0", "good.mp4 0")
-    assert check(tmp_path, "--decoder", "pyav") == 0
-    reason = rows(tmp_path / "train.videos.csv")["odd.mp4"]["reason"]
-    assert reason == "ZeroDivisionError: no rate"
-    assert video_tools.lines(tmp_path / "train.good.list") == ["good.mp4 0"]
-    assert capsys.readouterr().err == ""
-
-
-def test_a_file_that_crashes_its_process_is_bad(tmp_path: Path) -> None:
-    video_tools.write_hanging(tmp_path / "crash.mp4")
-    write_numbered_video(tmp_path / "good.mp4", 5)
-    write_numbered_video(tmp_path / "last.mp4", 5)
-    (tmp_path / "text.mp4").write_text("not a video")
-    path = video_tools.write_list(tmp_path, "good.mp4 0", "crash.mp4 0", "text.mp4 0", "last.mp4 0")
-    with video_tools.start("check_videos", path, "--workers", 1) as process:
-        os.kill(video_tools.reader_at(process, tmp_path / "crash.mp4"), signal.SIGSEGV)
-        _, error = process.communicate()
-    assert (process.returncode, error) == (0, "")  # libraries are quiet, too
-    assert video_tools.lines(tmp_path / "train.good.list") == ["good.mp4 0", "last.mp4 0"]
-    reason = rows(tmp_path / "train.videos.csv")["crash.mp4"]["reason"]
-    assert reason == "its reader process was killed by SIGSEGV"
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_run_goes_on(tmp_path: Path, number: signal.Signals, capsys: Capsys) -> None:
     write_numbered_video(tmp_path / "first.mp4", 5)
+    (tmp_path / "text.mp4").write_text("not a video")
     hanging = video_tools.write_hanging(tmp_path / "second.mp4")
-    path = video_tools.write_list(tmp_path, "first.mp4 0", "second.mp4 0")
+    path = video_tools.write_list(tmp_path, "text.mp4 0", "first.mp4 0", "second.mp4 0")
     with video_tools.start("check_videos", path, "--workers", 1) as process:
         child = video_tools.reader_at(process, hanging)
         process.send_signal(number)
         _, error = process.communicate()
     said = "interrupted (the same command goes on from here)\n"
     expected = (-9, "") if number == signal.SIGKILL else (128 + number, said)
-    assert (process.returncode, error) == expected
-    assert video_tools.num_lines(tmp_path / "train.checked.jsonl") == 1
+    assert (process.returncode, error) == expected  # libraries are quiet, too
+    assert len(video_tools.lines(tmp_path / "train.checked.jsonl")) == 2
     video_tools.wait_until(lambda: not video_tools.is_running(child))
     assert not (tmp_path / "train.good.list").exists()
 
@@ -171,7 +132,7 @@ def test_interrupted_run_goes_on(tmp_path: Path, number: signal.Signals, capsys:
     write_numbered_video(hanging, 5)
     assert check(tmp_path) == 0
     assert video_tools.lines(tmp_path / "train.good.list") == ["first.mp4 0", "second.mp4 0"]
-    assert "1 of 2 videos are checked already\n" in capsys.readouterr().out
+    assert "2 of 3 videos are checked already\n" in capsys.readouterr().out
 
 
 def test_only_what_has_changed_is_checked_again(tmp_path: Path, capsys: Capsys) -> None:

@@ -151,7 +151,7 @@ def test_a_run_ended_within_a_video_goes_on(
         process.send_signal(number)
         _, said = process.communicate()
     video_tools.wait_until(lambda: not video_tools.is_running(child))
-    assert video_tools.num_lines(new / "prepared.jsonl") == 1
+    assert len(video_tools.lines(new / "prepared.jsonl")) == 1
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number
         assert said == "interrupted (the same command goes on from here)\n"

@@ -36,7 +36,7 @@ def test_strengths_and_what_an_operation_leaves_alone(name: str) -> None:
     picture = noise()
     for magnitude in (-10.0, -3.3, 0.0, 7.0, 10.0):
         result = OPERATIONS[name](picture, magnitude)
-        assert (result.shape, result.dtype) == (picture.shape, np.uint8)
+        assert result.shape == picture.shape and result.dtype == np.uint8
         if magnitude == 0 and name not in MEASURING:
             np.testing.assert_array_equal(result, picture)
     np.testing.assert_array_equal(picture, noise())

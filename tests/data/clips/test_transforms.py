@@ -43,7 +43,7 @@ def test_the_short_side_is_resized_and_the_ratio_kept(
     height: int, width: int, short_side: int, resized: tuple[int, int]
 ) -> None:
     picture = transforms.resize_short_side(np.zeros((height, width, 3), np.uint8), short_side)
-    assert (picture.shape, picture.dtype) == ((*resized, 3), np.uint8)
+    assert picture.shape == (*resized, 3) and picture.dtype == np.uint8
 
 
 def test_resize_is_bilinear_between_pixel_centres() -> None:
@@ -61,7 +61,7 @@ def test_a_training_crop_is_a_window_anywhere(height: int, width: int) -> None:
     starts = set()
     for seed in range(600):
         crop = transforms.augment(coordinates(height, width), draw(seed), 12)
-        assert (crop.shape, crop.dtype) == ((12, 12, 3), np.uint8)
+        assert crop.shape == (12, 12, 3) and crop.dtype == np.uint8
         x, y, _ = (int(value) for value in crop[0, 0])
         starts.add((y, x))
         np.testing.assert_array_equal(crop, coordinates(height, width)[y : y + 12, x : x + 12])

@@ -94,7 +94,7 @@ def test_rotated_videos_become_upright(tmp_path: Path, degrees: int) -> None:
         ((65, 49), 256, (64, 48)),
     ],
 )
-def test_sizes(tmp_path: Path, size: Any, short_side: int, expected: tuple[int, int]) -> None:
+def test_sizes(tmp_path: Path, size: tuple[int, int], short_side: int, expected: Any) -> None:
     videos.write_h264(
         tmp_path / "v.mp4", (videos.numbered_picture(n, size) for n in range(3)), pixels="yuv444p"
     )

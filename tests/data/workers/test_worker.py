@@ -44,11 +44,6 @@ def fail_unpicklably(key: int) -> int:
     raise UnpicklableError
 
 
-def test_exception_that_cannot_travel_does_not_hang() -> None:
-    with pytest.raises(ReaderDiedError):
-        read_all(fail_unpicklably)
-
-
 def exit_at_seven(key: int) -> NDArray[np.uint8]:
     if key == 7:
         os._exit(3)
@@ -165,6 +160,11 @@ def test_reader_killed_while_writing_leaves_nothing(shared_memory: Path) -> None
     with pytest.raises(ReaderDiedError, match="SIGXFSZ"):
         read_all(killed_while_writing, num_workers=1)
     assert not list(shared_memory.iterdir())
+
+
+def test_exception_that_cannot_travel_does_not_hang() -> None:
+    with pytest.raises(ReaderDiedError):
+        read_all(fail_unpicklably)
 
 
 PARENT = """
