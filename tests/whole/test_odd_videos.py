@@ -137,6 +137,8 @@ def test_first_timestamp_is_not_zero(tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize("ending", [".avi", ".h264", ".ts"])
 def test_containers_that_do_not_say_when_a_frame_is_shown(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path / f"video{ending}", gop=10, b_frames=2)
+    for decoder in DECODERS:  # the bare stream is counted
+        assert ending == ".ts" or opened(path, decoder).num_frames == NUM_FRAMES
     check_identity(path)
     check_identity(path.rename(tmp_path / "renamed.mp4"))
 

@@ -64,13 +64,6 @@ def picture_types(path: Path) -> str:
         return "".join("?IPB"[int(frame.pict_type)] for frame in container.decode(video=0))
 
 
-def test_file_without_a_container_is_counted(tmp_path: Path, reader: Open) -> None:
-    path = videos.write_numbered_video(tmp_path / "bare.h264", 100, 25, "h264", b_frames=3, gop=250)
-    video = reader(path)
-    assert video.num_frames == 100
-    assert numbers(video, [0, 50, 99]) == [0, 50, 99]
-
-
 def check_padding(open_again: Callable[[], Reader], least: int, most: int) -> None:
     """The file holds the first frames only: the last of them stands for all that are missing."""
     assert open_again().num_frames == NUM_FRAMES

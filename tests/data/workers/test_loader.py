@@ -250,7 +250,6 @@ def test_readers_that_fit(monkeypatch: pytest.MonkeyPatch, shared_memory: Path) 
     assert "--shm-size=2g" in reason and "data.num_workers" in reason
     assert workers_that_fit(2, 2**23, 2) == (2, "")
     assert "6 readers need 96" in workers_that_fit(3, 2**23, 2)[1]  # of both processes
-
     (size,) = re.findall(r"--shm-size=(\d+)g", workers_that_fit(8, 300 * 2**20, 1)[1])
     free(monkeypatch, int(size) * 2**30)  # which is enough
     assert workers_that_fit(8, 300 * 2**20, 1) == (8, "")
