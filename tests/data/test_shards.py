@@ -99,17 +99,14 @@ def test_reader_processes_share_no_shard_but_at_borders(tmp_path: Path, no_hang:
     assert len(pairs) <= 6 + 3 - 1
 
 
-def test_which_paths_go_through_a_shard(tmp_path: Path) -> None:
-    tar = write_tar(tmp_path / "old.tar/x.tar", {"a.mp4": b"a", "b.tar/c.mp4": b"c"})
+def test_which_paths_go_through_a_shard(own_folder: Path) -> None:
+    tar = write_tar(own_folder / "old.tar/x.tar", {"a.mp4": b"a", "b.tar/c.mp4": b"c"})
     assert split_member(f"{tar}/a.mp4") == (tar, "a.mp4")
     assert split_member(f"{tar}/b.tar/c.mp4") == (tar, "b.tar/c.mp4")
     assert split_member(tar) is None
-    assert split_member(str(tmp_path / "old.tar/y.mp4")) is None
+    assert split_member(str(own_folder / "old.tar/y.mp4")) is None
     assert shard_of(f"{tar}/sub/a.mp4") == tar
     assert shard_of("a.tar.mp4") is shard_of("x.tar") is shard_of("x.tarball/a.mp4") is None
-
-
-def test_a_video_of_its_own_is_left_as_it_is(own_folder: Path) -> None:
     Path("12:30.mp4").write_bytes(b"video")
     assert video_url("12:30.mp4") == str(own_folder / "12:30.mp4")
     assert video_size("12:30.mp4") == 5
@@ -121,10 +118,6 @@ def test_a_video_of_its_own_is_left_as_it_is(own_folder: Path) -> None:
 def test_a_name_may_be_written_in_several_ways(tmp_path: Path, name: str) -> None:
     tar = write_tar(tmp_path / "x.tar", {name: b"video"})
     assert member_range(tar, "sub/a.mp4") == member_range(tar, "./sub/a.mp4") == (512, 5)
-
-
-def test_a_member_that_is_not_there(tmp_path: Path) -> None:
-    tar = write_tar(tmp_path / "x.tar", {"a.mp4": b"video"})
     for ask in (video_size, video_url):
         with pytest.raises(ShardError) as caught:
             ask(f"{tar}/b.mp4")

@@ -157,22 +157,17 @@ def test_a_flip_turns_every_frame_and_may_change_the_class(
     assert 2 <= turned <= 10
 
 
-def test_an_area_crop_is_one_box_for_all_frames(tmp_path: Path) -> None:
+def test_an_area_crop_is_one_box_for_all_frames_and_sizes(tmp_path: Path) -> None:
+    """Also in multigrid training: it is a share of the picture, whatever that is resized to."""
     read = TrainClips([coloured_folder(tmp_path, is_still=True)], AREA_CROP, SEED)
     clips = [read(TrainKey(epoch, 0)).frames for epoch in range(4)]
-    for clip in clips:
+    for epoch, clip in enumerate(clips):
         assert clip.shape == (32, SIDE, SIDE, 3)
         assert (clip == clip[0]).all()
-    assert len({clip.tobytes() for clip in clips}) == 4
-
-
-def test_an_area_crop_shows_the_same_at_every_size(tmp_path: Path) -> None:
-    """Multigrid training: the box is a share of the picture, whatever it is resized to."""
-    read = TrainClips([coloured_folder(tmp_path, is_still=True)], AREA_CROP, SEED)
-    for epoch in range(4):
         whole = read(TrainKey(epoch, 0, Grid(8, 2 * SIDE))).frames[0]
         halved = read(TrainKey(epoch, 0, Grid(8, SIDE))).frames[0].astype(int)
         assert np.abs(transforms.resize_short_side(whole, SIDE) - halved).mean() < 8
+    assert len({clip.tobytes() for clip in clips}) == 4
 
 
 @CROPS

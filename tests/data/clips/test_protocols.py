@@ -149,9 +149,7 @@ def test_pytorchvideo_takes_the_frames_of_some_seconds() -> None:
     # 59 frames, but 64/30 s as a float is 3e-17 too little, so that clip 3 just misses 59.
     released = clips("pytorchvideo-0.1", 250, 25.0)
     assert [clip[0] for clip in released] == [0, 20, 40, 60, 79, 99, 119, 138, 158, 178]
-
-
-def test_pytorchvideo_stretches_a_short_video() -> None:
+    # It stretches a short video.
     expected = [i * 39 // 31 for i in range(32)]
     for name in ("pytorchvideo", "pytorchvideo-0.1"):
         assert clips(name, 40, 30.0) == [expected] * 10

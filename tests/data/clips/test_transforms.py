@@ -80,12 +80,9 @@ def test_a_flip_is_the_mirror_image_of_the_same_crop(short_side: int) -> None:
         assert np.abs(flipped.astype(int) - plain).max() > 100
 
 
-def test_a_flip_comes_as_often_as_asked_for() -> None:
+def test_flips_come_as_often_as_asked_for_and_sides_from_the_whole_range() -> None:
     flips = sum(draw(seed, flip=0.3).flip for seed in range(1000))
     assert abs(flips - 300) < 4 * np.sqrt(1000 * 0.3 * 0.7)
-
-
-def test_the_short_side_is_drawn_from_the_whole_range() -> None:
     assert draw(5, 24, 48, 0.5) == draw(5, 24, 48, 0.5)
     assert len({draw(seed, 24, 48, 0.5) for seed in range(10)}) == 10
     counts = np.bincount([draw(seed, 16, 20).short_side for seed in range(400)])
@@ -210,7 +207,7 @@ def test_area_crops_have_the_shares_and_ratios_asked_for() -> None:
     assert abs(flips - 90) < 4 * np.sqrt(300 * 0.3 * 0.7)
 
 
-def test_what_is_erased_has_the_papers_size_and_ratio() -> None:
+def test_what_is_erased_has_the_papers_size_and_ratio_and_comes_as_often_as_asked() -> None:
     boxes = [transforms.draw_erased(np.random.default_rng(seed), 224, 1.0) for seed in range(500)]
     found = np.array([box for box in boxes if box is not None])
     assert len(found) == 500  # of ten shapes one fits
@@ -221,9 +218,6 @@ def test_what_is_erased_has_the_papers_size_and_ratio() -> None:
     assert transforms.ERASED_AREA[0] * 0.97 < shares.min() < 0.03 and 0.3 < shares.max() < 0.34
     assert transforms.ERASED_ASPECT[0] * 0.97 < ratios.min() < 0.4 and 2.6 < ratios.max() < 3.45
     assert abs(np.median(np.log(ratios))) < 0.2
-
-
-def test_erasing_comes_as_often_as_asked_for() -> None:
     boxes = [transforms.draw_erased(np.random.default_rng(seed), 32, 0.3) for seed in range(500)]
     assert abs(500 - boxes.count(None) - 150) < 4 * np.sqrt(500 * 0.3 * 0.7)
 

@@ -24,7 +24,7 @@ from slowfast.data.workers.shared_memory import (
 pytestmark = pytest.mark.usefixtures("no_hang", "shared_memory")
 
 
-BIG = 10_000_000
+BIG = 3_000_000
 
 
 def big_arrays(key: int) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def four_megabytes(key: int) -> NDArray[np.uint8]:
 def test_memory_is_given_back(shared_memory: Path) -> None:
     most = 0.0
     with Loader(four_megabytes, num_workers=2) as batches:
-        for key, items in enumerate(batches.run([[key] for key in range(40)])):
+        for key, items in enumerate(batches.run([[key] for key in range(20)])):
             np.testing.assert_array_equal(items[0], key)
             assert shared_megabytes(shared_memory) > 3.9
             most = max(most, shared_megabytes(shared_memory))
