@@ -87,9 +87,7 @@ def test_a_run_is_only_gone_on_from_where_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("resume", [None, "auto"])
-def test_weights_without_their_training_state_are_not_trained_over(
-    tmp_path: Path, resume: str | None
-) -> None:
+def test_weights_without_a_pdopt_are_not_trained_over(tmp_path: Path, resume: str | None) -> None:
     (tmp_path / "SlowFast_best.pdparams").touch()
     with pytest.raises(FolderError, match="holds weights without the .pdopt to go on from: choose"):
         check_folder(str(tmp_path), resume)
