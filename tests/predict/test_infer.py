@@ -53,8 +53,7 @@ def test_broken_videos_are_reported(own_folder: Path, processes: int, batch_size
         picture = np.zeros((32, width, 3), np.uint8)
         cv2.imwrite(f"frames/img_{number:05d}.png", picture)
     overrides = ["data.frame_pattern=img_{:05d}.png", f"test.batch_size={batch_size}"]
-    flags: list[str | Path] = ["-w", weights, "-o", *overrides]
-    flags = ["--infer", *paths, *flags]
+    flags: list[str | Path] = ["--infer", *paths, "-w", weights, "-o", *overrides]
     if processes == 1:
         done = main_here(*flags, cwd=own_folder)
     else:
@@ -76,15 +75,6 @@ def test_broken_videos_are_reported(own_folder: Path, processes: int, batch_size
         assert (row["top1_values"], row["top1_indices"]) == best
     assert "not read: nowhere.mp4: No such file or directory" in done.stdout
     assert rows[4]["top1_label"] in done.stdout
-
-
-def test_class_names_that_are_not_here_are_done_without(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path, "data.labels=gone.txt", "test.num_clips=1"))
-    video = tiny_data() / "val" / "000002.mp4"
-    done = main_here("--infer", video, "-w", weights, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "no class names: there is no data.labels=gone.txt here" in done.stdout
-    assert "  class " in done.stdout
 
 
 def test_without_class_names_the_table_shows_numbers() -> None:

@@ -29,7 +29,7 @@ def test_it_is_the_average_of_the_weights_after_each_step(tmp_path: Path) -> Non
     rng = np.random.default_rng(0)
     expected = tensors_of(model)[NAME].astype(np.float64)
     for step in range(1, 20):
-        weight = rng.normal(size=expected.shape).astype(np.float32)
+        weight = rng.standard_normal(expected.shape, np.float32)
         model.head.projection.weight.set_value(weight)
         ema.update()
         decay = min(0.5, (1 + step) / (10 + step))
