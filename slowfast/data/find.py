@@ -7,19 +7,12 @@ relative path in a config starts from here, or else from ``data.root``.
 import filecmp
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from slowfast.data.lists import (
-    LIST_ENDINGS,
-    VIDEO_ENDINGS,
-    ListError,
-    Sample,
-    read_entries,
-    resolve,
-    videos_below,
-)
+from slowfast.data import lists
+from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
 
 
@@ -45,16 +38,17 @@ def find_videos(paths: Sequence[str], frame_pattern: str, root: Path | None = No
     found: list[Named] = []
     for path in paths:
         if os.path.isdir(path) and not os.path.exists(os.path.join(path, frame_pattern.format(1))):
-            names = videos_below(path)
+            names = lists.videos_below(path)
             if not names:
-                raise ListError(f"{path}: no video in this folder ({', '.join(VIDEO_ENDINGS)})")
+                endings = ", ".join(lists.VIDEO_ENDINGS)
+                raise ListError(f"{path}: no video in this folder ({endings})")
             found += [Named(Sample(os.path.join(path, name)), name) for name in names]
         elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
-        elif path.lower().endswith(LIST_ENDINGS):
+        elif path.lower().endswith(lists.LIST_ENDINGS):
             start = root or Path(path).parent
-            for entry in read_entries(path, start):
-                found.append(Named(entry.sample, _name_below(entry.sample.path, start)))
+            samples = [sample for _, sample in lists.read_entries(path, start)]
+            found += [Named(sample, _name_below(sample.path, start)) for sample in samples]
         else:
             found.append(Named(Sample(path), os.path.basename(os.path.abspath(path))))
     return found
@@ -79,31 +73,26 @@ def require_own_names(videos: Iterable[Named]) -> None:
             )
 
 
-def find_listed(path: str, root: str) -> str | None:
+def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:
     """Where a list or a label file is: at ``path`` from here, or else from ``root``.
 
     Raises:
         ListError: it is in both places, and not the same.
     """
-    found = [place for place in listed_places(path, root) if Path(place).exists()]
-    require_one(found)
+    found = [place for place in listed_places(path, root) if is_it(Path(place))]
+    if len(found) == 2 and not os.path.samefile(*found):
+        are_files = all(map(os.path.isfile, found))
+        if not are_files or not filecmp.cmp(found[0], found[1], shallow=False):
+            raise ListError(
+                f"{' and '.join(found)} are both there, and differ: name the one that you mean by "
+                "its whole path"
+            )
     return found[0] if found else None
 
 
 def listed_places(path: str, root: str) -> list[str]:
     """Where ``find_listed`` looks, in that order."""
-    return list(dict.fromkeys((path, resolve(path, root))))
-
-
-def require_one(found: list[str]) -> None:
-    """Raises ListError if two files, or folders, that a relative path may mean are different."""
-    if len(found) < 2 or os.path.samefile(*found):
-        return
-    if not all(map(os.path.isfile, found)) or not filecmp.cmp(found[0], found[1], shallow=False):
-        raise ListError(
-            f"{' and '.join(found)} are both there, and differ: name the one that you mean by its "
-            "whole path"
-        )
+    return list(dict.fromkeys((path, lists.resolve(path, root))))
 
 
 def missing_files(samples: Iterable[Sample]) -> list[str]:

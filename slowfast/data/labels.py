@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast.data.find import listed_places, require_one
+from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
 
 LABELS = Path(__file__).parents[1] / "labels"
@@ -41,10 +41,8 @@ def find_labels(labels: str, root: str) -> str | None:
     Raises:
         ListError: there is a file here and one below root, and they differ.
     """
-    found = [place for place in listed_places(labels, root) if Path(place).is_file()]
-    require_one(found)
-    built_in = [str(LABELS / f"{labels}.txt")] if labels in built_in_labels() else []
-    return next(iter(found + built_in), None)
+    built_in = str(LABELS / f"{labels}.txt") if labels in built_in_labels() else None
+    return find_listed(labels, root, Path.is_file) or built_in
 
 
 def built_in_labels() -> list[str]:

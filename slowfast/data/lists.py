@@ -83,11 +83,10 @@ def _labelled(line: str, where: str, root: str | Path, num_classes: int) -> Samp
     path, _, text = line.rpartition(separator)
     path = path.rstrip()
     try:
-        label = int(text) if path else None
-    except ValueError:
-        label = None
-    if label is None:
-        raise ListError(f"{where}: no label in {line!r} (a line is 'path{separator}label')")
+        label = int(text if path else "")
+    except ValueError as error:
+        what = f"{where}: no label in {line!r} (a line is 'path{separator}label')"
+        raise ListError(what) from error
     if not 0 <= label < num_classes:
         raise ListError(f"{where}: label {label} is not in 0..{num_classes - 1}")
     folder, _, count = path.rpartition(separator)

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
 
+Numbers = NDArray[np.int64]
+
 
 class Stream(IntEnum):
     """First word of every seed, so that the uses of randomness share no stream."""
@@ -47,13 +49,9 @@ def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list
     Raises:
         ListError: there are fewer samples than the first batches of all processes take.
     """
-    found: list[int] = []
-    left = num_samples
-    for size in itertools.cycle(sizes):
-        left -= size * world_size
-        if left < 0:
-            break
-        found.append(size)
+    taken = itertools.accumulate(size * world_size for size in itertools.cycle(sizes))
+    full = itertools.takewhile(lambda total: total <= num_samples, taken)
+    found = [size for _, size in zip(full, itertools.cycle(sizes), strict=False)]
     if not found:
         raise ListError(
             f"{num_samples} samples do not fill one batch of {sizes[0]} x {world_size} processes"
@@ -63,16 +61,9 @@ def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list
 
 
 def train_batches(
-    num_samples: int,
-    *,
-    sizes: Sequence[int],
-    seed: int,
-    epoch: int,
-    rank: int,
-    world_size: int,
-    shards: Sequence[int] | None = None,
-    num_workers: int = 0,
-) -> list[list[int]]:
+    num_samples: int, *, sizes: Sequence[int], seed: int, epoch: int, rank: int, world_size: int,
+    shards: Sequence[int] | None = None, num_workers: int = 0,
+) -> list[list[int]]:  # fmt: skip
     """One process's batches of one epoch, shuffled anew each epoch, of ``sizes`` in turn.
 
     The processes' n-th batches together are the n-th batch of a single process with their total
@@ -100,7 +91,7 @@ def train_batches(
     return _cut(own_run, _reader_starts(own_sizes, num_workers), own_sizes)
 
 
-def _reader_starts(sizes: Sequence[int], num_workers: int) -> NDArray[np.int64]:
+def _reader_starts(sizes: Sequence[int], num_workers: int) -> Numbers:
     """Where each batch of ``sizes`` starts, if the readers that take turns each have a run."""
     by_reader = np.argsort(np.arange(len(sizes)) % max(num_workers, 1), kind="stable")
     starts = np.empty(len(sizes), np.int64)
@@ -108,22 +99,15 @@ def _reader_starts(sizes: Sequence[int], num_workers: int) -> NDArray[np.int64]:
     return starts
 
 
-def _cut(
-    order: NDArray[np.int64], starts: NDArray[np.int64], sizes: Sequence[int]
-) -> list[list[int]]:
+def _cut(order: Numbers, starts: Numbers, sizes: Sequence[int]) -> list[list[int]]:
     parts = zip(starts, sizes, strict=True)
-    return [[int(i) for i in order[start : start + size]] for start, size in parts]
+    return [order[start : start + size].tolist() for start, size in parts]
 
 
 def shard_batches(
-    num_samples: int,
-    *,
-    batch_size: int,
-    rank: int,
-    world_size: int,
-    shards: Sequence[int] | None = None,
-    num_workers: int = 0,
-) -> list[list[int]]:
+    num_samples: int, *, batch_size: int, rank: int, world_size: int,
+    shards: Sequence[int] | None = None, num_workers: int = 0,
+) -> list[list[int]]:  # fmt: skip
     """One process's share of all samples, each exactly once over the processes, unshuffled.
 
     With ``shards``, each process and each of its readers has a run of them, as in

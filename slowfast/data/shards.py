@@ -9,9 +9,11 @@ walked, once per process. Beside KEY.mp4 lies its label: KEY.cls, the class's nu
 KEY.json, a JSON object with the number as ``label``.
 """
 
+import contextlib
 import functools
 import json
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -55,12 +57,10 @@ def shard_of(path: str) -> str | None:
 
 def split_member(path: str) -> tuple[str, str] | None:
     """The tar file and the member's name, if the path goes through a tar that is there."""
-    end = path.find(".tar/")
-    while end >= 0:
-        tar = path[: end + len(".tar")]
+    for found in re.finditer(r"\.tar/", path):
+        tar = path[: found.end() - 1]
         if os.path.isfile(tar):
-            return tar, path[len(tar) + 1 :]
-        end = path.find(".tar/", end + 1)
+            return tar, path[found.end() :]
     return None
 
 
@@ -166,11 +166,9 @@ def _normal(name: str) -> str:
 
 
 def _label(text: bytes, name: str, tar: str) -> int:
-    try:
+    label, what = None, "a class's number"
+    with contextlib.suppress(ValueError):
         label = json.loads(text)
-    except ValueError:
-        label = None
-    what = "a class's number"
     if name.endswith(".json"):
         label = label.get("label") if isinstance(label, dict) else None
         what = 'a JSON object with "label": NUMBER'

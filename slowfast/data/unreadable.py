@@ -1,5 +1,6 @@
 """Videos that could not be read: they are counted, there may be so many, and a file lists them."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,27 +53,20 @@ class Unreadable:
         self.videos[index] = video
         count = len(self.videos)
         if count > self._limit:
-            more = (
-                f" ({count} unreadable videos; data.max_errors={self._limit})" if count > 1 else ""
-            )
-            raise VideoError(f"{video.line()}{more}")
+            more = f" ({count} unreadable videos; data.max_errors={self._limit})"
+            raise VideoError(f"{video.line()}{more if count > 1 else ''}")
         return video
 
 
 def in_order(parts: Iterable[Mapping[int, UnreadableVideo]]) -> list[UnreadableVideo]:
     """The videos of all processes, in the order of the list."""
-    found: dict[int, UnreadableVideo] = {}
-    for part in parts:
-        found |= part
+    found = dict(itertools.chain.from_iterable(part.items() for part in parts))
     return [found[index] for index in sorted(found)]
 
 
 def write_unreadable(folder: str, reasons: list[str], name: str = LIST) -> str:
-    """Writes the list, a line a video, or removes an earlier one if all were read.
-
-    Returns:
-        Its path.
-    """
+    """Writes the list, a line a video, or removes an earlier one if all were read. Returns its
+    path."""
     path = Path(folder) / name
     write_lines(path, reasons)
     return str(path)

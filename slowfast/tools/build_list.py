@@ -24,25 +24,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from slowfast.cli.command import Help, number_between, program, run
-from slowfast.data.lists import (
-    VIDEO_ENDINGS,
-    ListError,
-    Sample,
-    class_folders,
-    lines_of,
-    list_videos,
-    read_text,
-    separator_of,
-    tell_left_out,
-)
+from slowfast.cli.command import new_parser, number_between, run
+from slowfast.data import lists
+from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample, lines_of
 from slowfast.data.shards import labelled_videos
 from slowfast.files import write_lines
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
-
-
+Videos = dict[str, list[str]]
+"""The names of each class's videos."""
 Rows = list[tuple[str, Sample | None]]
 """The videos that a data set names: a name, and the sample, or None where the video is missing."""
 
@@ -66,7 +57,7 @@ def build_folder(args: argparse.Namespace) -> None:
     )
     if len(splits) < len(args.split):
         raise ListError("--split: the same NAME twice")
-    videos = {name: class_folders(args.root / sub) for name, sub in splits.items()}
+    videos = {name: lists.class_folders(args.root / sub) for name, sub in splits.items()}
     if args.val_share:
         if splits != {"all": ""}:
             shown = ", ".join(f"{args.root / sub}" for sub in splits.values())
@@ -77,7 +68,7 @@ def build_folder(args: argparse.Namespace) -> None:
     labels = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
     if folders - set(labels):
         print(f"without any video, so not classes: {', '.join(sorted(folders - set(labels)))}")
-    lists = {}
+    written = {}
     for split, sub in splits.items():
         by_class = videos[split]
         paths = [(Path(sub, c, v), i) for i, c in enumerate(labels) for v in by_class.get(c, [])]
@@ -87,8 +78,8 @@ def build_folder(args: argparse.Namespace) -> None:
         if absent:
             print(f"{split}: no video of {', '.join(absent)}")
         rows: Rows = [(path.name, Sample(path.as_posix(), label)) for path, label in paths]
-        lists[args.out / f"{split}.list"] = rows
-    _write(lists, args.out / "labels.txt", labels)
+        written[args.out / f"{split}.list"] = rows
+    _write(written, args.out / "labels.txt", labels)
 
 
 def build_ucf101(args: argparse.Namespace) -> None:
@@ -100,7 +91,7 @@ def build_ucf101(args: argparse.Namespace) -> None:
     index = args.split_dir / "classInd.txt"
     pairs = [line.partition(" ") for _, line in lines_of(index)]
     classes = _numbered([(name.strip(), number) for number, _, name in pairs], index, first=1)
-    lists = {}
+    written = {}
     for name, prefix in (("train", "trainlist"), ("val", "testlist")):
         source = args.split_dir / f"{prefix}{args.split:02d}.txt"
         rows = []
@@ -111,8 +102,8 @@ def build_ucf101(args: argparse.Namespace) -> None:
             if number and number.strip() != str(label + 1):
                 raise ListError(f"{where}: {line!r}, but {index} gives that class {label + 1}")
             rows.append((path, Sample(path, label) if (args.root / path).is_file() else None))
-        lists[args.out / f"{name}.list"] = _some(rows, source, args.root)
-    _write(lists, args.out / "labels.txt", list(classes))
+        written[args.out / f"{name}.list"] = _some(rows, source, args.root)
+    _write(written, args.out / "labels.txt", list(classes))
 
 
 def build_kinetics(args: argparse.Namespace) -> None:
@@ -141,9 +132,9 @@ def build_kinetics(args: argparse.Namespace) -> None:
         places = [*map(videos, dict.fromkeys(folders)), in_root]
         paths = (place[stem] for place in places for stem in stems if stem in place)
         rows.append((f"{name}/{stems[0]}", next((Sample(path, label) for path in paths), None)))
-    tell_left_out(args.root, left_out)
-    lists = {args.out: _some(rows, args.csv, args.root)}
-    _write(lists, None if args.labels else Path(f"{args.out}.labels"), names)
+    lists.tell_left_out(args.root, left_out)
+    written = {args.out: _some(rows, args.csv, args.root)}
+    _write(written, None if args.labels else Path(f"{args.out}.labels"), names)
 
 
 def build_sthv(args: argparse.Namespace) -> None:
@@ -156,7 +147,7 @@ def build_sthv(args: argparse.Namespace) -> None:
     classes = _numbered([(name, str(i)) for name, i in labels.items()], args.labels_json)
     left_out: list[str] = []
     videos = _by_stem(args.root, left_out)
-    tell_left_out(args.root, left_out)
+    lists.tell_left_out(args.root, left_out)
     rows = []
     for number, entry in enumerate(_json(args.split_json, list), 1):
         where = f"{args.split_json}: entry {number}"
@@ -164,13 +155,14 @@ def build_sthv(args: argparse.Namespace) -> None:
             raise ListError(f"{where} has no id and template")
         name = str(entry["id"])
         label = _label(str(entry["template"]).replace("[", "").replace("]", ""), classes, where)
-        sample = Sample(videos[name], label) if name in videos else None
-        if not sample and (args.root / name).is_dir():
-            num_frames = _num_pictures(args.root / name)
-            sample = Sample(name, label, num_frames) if num_frames else None
+        sample = None
+        if name in videos:
+            sample = Sample(videos[name], label)
+        elif (args.root / name).is_dir() and (num_frames := _num_pictures(args.root / name)):
+            sample = Sample(name, label, num_frames)
         rows.append((name, sample))
-    lists = {args.out: _some(rows, args.split_json, args.root)}
-    _write(lists, Path(f"{args.out}.labels"), list(classes))
+    written = {args.out: _some(rows, args.split_json, args.root)}
+    _write(written, Path(f"{args.out}.labels"), list(classes))
 
 
 def build_shards(args: argparse.Namespace) -> None:
@@ -181,11 +173,11 @@ def build_shards(args: argparse.Namespace) -> None:
     """
     named = (p for p in args.root.rglob("*") if fnmatch.fnmatchcase(p.name, args.pattern))
     tars = sorted(path for path in named if path.is_file())
-    rows: Rows = []
-    for tar in tars:
-        where = tar.relative_to(args.root).as_posix()
-        for video in labelled_videos(str(tar), VIDEO_ENDINGS):
-            rows.append((video.name, Sample(f"{where}/{video.name}", video.label)))
+    rows: Rows = [
+        (video.name, Sample(f"{tar.relative_to(args.root).as_posix()}/{video.name}", video.label))
+        for tar in tars
+        for video in labelled_videos(str(tar), VIDEO_ENDINGS)
+    ]
     if not rows:
         raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
     _write({args.out: rows}, None, [])
@@ -193,7 +185,7 @@ def build_shards(args: argparse.Namespace) -> None:
 
 def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
     """Of each row: label, the names its file may have, ID_START_END and ID, and ``file:line``."""
-    reader = csv.DictReader(read_text(path).split("\n"))
+    reader = csv.DictReader(lists.read_text(path).split("\n"))
     columns = ("label", "youtube_id", "time_start", "time_end")
     clips = []
     try:
@@ -216,7 +208,7 @@ def _by_stem(root: Path, left_out: list[str], folder: str = "") -> dict[str, str
 
     Adds to ``left_out`` what is no video; folders are not, as a data set's file names them.
     """
-    names, others = list_videos(root / folder, deep=False)
+    names, others = lists.list_videos(root / folder, deep=False)
     meant = [name for name in others if name[0] == "." or not name.endswith("/")]
     left_out += [os.path.join(folder, name) for name in meant]
     return {name.rpartition(".")[0]: os.path.join(folder, name) for name in names}
@@ -228,16 +220,16 @@ def _num_pictures(folder: Path) -> int:
     return sum(name.endswith(PICTURE_ENDINGS) for name in names)
 
 
-def _parted(
-    by_class: dict[str, list[str]], val_share: float
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
     """The videos of each class for training and for validation, as the digest of a name has it.
 
     Both have one at least of a class that has two; of one video training has it.
     """
     train, val = {}, {}
     for label, names in by_class.items():
-        drawn = sorted(names, key=_digest)
+        drawn = sorted(
+            names, key=lambda name: hashlib.sha256(name.encode(errors="replace")).digest()
+        )
         count = max(min(max(round(val_share * len(names)), 1), len(names) - 1), 0)
         val[label], train[label] = sorted(drawn[:count]), sorted(drawn[count:])
     if not any(val.values()):
@@ -245,13 +237,9 @@ def _parted(
     return train, val
 
 
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(name.encode(errors="replace")).digest()
-
-
 def _json(path: Path, kind: type) -> Any:
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(lists.read_text(path))
     except json.JSONDecodeError as error:
         raise ListError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
     if not isinstance(content, kind):
@@ -282,14 +270,14 @@ def _some(rows: Rows, source: Path, root: Path) -> Rows:
     return rows
 
 
-def _write(lists: dict[Path, Rows], labels: Path | None, classes: list[str]) -> None:
+def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -> None:
     """Writes each list and what it misses, and the class names unless the user gave them."""
     texts, said = {labels: classes} if labels else {}, []
-    for path, rows in lists.items():
+    for path, rows in written.items():
         samples = [sample for _, sample in rows if sample]
         fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
         missing = [name for name, sample in rows if not sample]
-        texts[path] = [separator_of(path).join(map(str, row)) for row in fields]
+        texts[path] = [lists.separator_of(path).join(map(str, row)) for row in fields]
         texts[Path(f"{path}.missing")] = missing  # none removes an earlier run's
         note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
         said.append(f"{path}: {len(samples):,} of {len(rows):,} videos found{note}")
@@ -304,19 +292,17 @@ def _write(lists: dict[Path, Rows], labels: Path | None, classes: list[str]) -> 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """``build``, the function of the kind, and what that reads."""
-    prog = program("slowfast.tools.build_list")
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
-    parser = argparse.ArgumentParser(prog=prog, description=about)
+    parser = new_parser("slowfast.tools.build_list", about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
 
     def kind(name: str, build: Callable[..., None], example: str) -> argparse.ArgumentParser:
         what = inspect.getdoc(build) or ""
         added = kinds.add_parser(
-            name,
-            help=what.partition("\n")[0].replace("%", "%%"),
-            description=f"{what}\n\nexample:\n  {prog} {name} {example}",
-            formatter_class=Help,
-        )
+            name, help=what.partition("\n")[0].replace("%", "%%"),
+            description=f"{what}\n\nexample:\n  {parser.prog} {name} {example}",
+            formatter_class=parser.formatter_class,
+        )  # fmt: skip
         added.set_defaults(build=build)
         added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
         out = "DIR" if name in ("folder", "ucf101") else "LIST"

@@ -14,6 +14,7 @@ import os
 import statistics
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
@@ -108,9 +109,8 @@ def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) 
     readers = min(args.workers, len(todo))
     with Loader(check, num_workers=readers, describe=path_of, seconds=args.seconds) as loader:
         for done, (key, video) in enumerate(loader.as_ready(todo), 1):
-            again = isinstance(video, KilledError)
+            again, path = isinstance(video, KilledError), path_of(key)
             if isinstance(video, VideoError):
-                path = samples[key].path
                 video = Video(path, "bad", reason_of(path, video).removeprefix(f"{path}: "))
             num_bad += video.status == "bad"
             journal.add(key, {"state": states[key], "again": again, "video": asdict(video)})
@@ -130,12 +130,11 @@ def check_video(sample: Sample, decoder: str, frame_pattern: str, frame_fps: flo
     frames, size = (_decode_pyav if decoder == "pyav" else _decode)(sample.path)
     if not frames or size is None:
         raise no_frame(sample.path)
-    video = Video(sample.path, "good", "", frames, reader.num_frames)
-    video.fps, video.seconds = reader.fps, round(frames / reader.fps, 3)
-    video.width, video.height = size
-    if video.frames_said > frames + FEW_FRAMES:
+    said, fps = reader.num_frames, reader.fps
+    video = Video(sample.path, "good", "", frames, said, round(frames / fps, 3), fps, *size)
+    if said > frames + FEW_FRAMES:
         video.status = "short"
-        video.reason = f"{frames} frames where the container says {video.frames_said}"
+        video.reason = f"{frames} frames where the container says {said}"
     _measure_keyframes(video)
     return video
 
@@ -181,18 +180,16 @@ def _measure_keyframes(video: Video) -> None:
 
 
 def _check_folder(reader: FrameFolderReader) -> Video:
-    shapes = set()
+    shape: tuple[int, ...] = ()
     for index in range(reader.num_frames):  # one in memory at a time
         (picture,) = reader.onward(np.array([index]))
-        shapes.add(picture.shape)
-        if len(shapes) > 1:
-            name = os.path.join(reader.folder, reader.pattern.format(index + 1))
-            raise VideoError(f"{name}: its size differs from that of the frames before it")
-    ((height, width, _),) = shapes
+        shape = shape or picture.shape
+        reader.require_size(index, picture, shape)
     count, fps = reader.num_frames, reader.fps
-    video = Video(reader.folder, "good", "", count, count, count / fps, fps, width, height)
-    video.codec = "frames"
-    return video
+    height, width, _ = shape
+    return Video(
+        reader.folder, "good", "", count, count, count / fps, fps, width, height, codec="frames"
+    )
 
 
 def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str]:
@@ -203,18 +200,19 @@ def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str
     lines = [f"{len(usable):,} good{f': {good}' if usable else ''}"]
     lines += [f"{len(unusable):,} bad{f': {bad}' if unusable else ''}"]
     lines += [f"    {v.path}: {v.reason}" for v in unusable[:SHOWN]]
-    lines += [f"    and {len(unusable) - SHOWN:,} more"] if len(unusable) > SHOWN else []
+    if len(unusable) > SHOWN:
+        lines.append(f"    and {len(unusable) - SHOWN:,} more")
     if num_short:
         lines.append(f"{num_short:,} of the good hold fewer frames than their container says")
     if usable:
-        lines.append(f"length      {_range([v.seconds for v in usable])} s")
-        lines[-1] += f", {sum(v.seconds for v in usable) / 3600:.2f} hours in all"
-        lines.append(f"frame rate  {_range([v.fps for v in usable])} fps")
-        lines.append(
-            f"short side  {_range([float(min(v.width, v.height)) for v in usable])} pixels"
-        )
+        seconds = [v.seconds for v in usable]
         codecs = Counter(v.codec for v in usable).most_common()
-        lines.append(f"codec       {', '.join(f'{name} {count:,}' for name, count in codecs)}")
+        lines += [
+            f"length      {_range(seconds)} s, {sum(seconds) / 3600:.2f} hours in all",
+            f"frame rate  {_range([v.fps for v in usable])} fps",
+            f"short side  {_range([min(v.width, v.height) for v in usable])} pixels",
+            f"codec       {', '.join(f'{name} {count:,}' for name, count in codecs)}",
+        ]
     spaced = [v for v in usable if v.keyframes]
     if spaced:
         mean = sum(v.mean_gap * v.keyframes for v in spaced) / sum(v.keyframes for v in spaced)
@@ -225,7 +223,7 @@ def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str
     return [*lines, f"{table} has a row for each"]
 
 
-def _range(values: list[float]) -> str:
+def _range(values: Sequence[float]) -> str:
     return f"{min(values):g} to {max(values):g} (median {statistics.median(values):g})"
 
 
@@ -244,9 +242,7 @@ def _key(sample: Sample, args: argparse.Namespace) -> str:
 
 
 def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
-    return (
-        entry is not None and state is not None and entry["state"] == state and not entry["again"]
-    )
+    return bool(entry and state and entry["state"] == state and not entry["again"])
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

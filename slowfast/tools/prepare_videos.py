@@ -11,6 +11,7 @@ makes only what has changed. A video that fails is left out and named in DST/LIS
 
 import argparse
 import importlib.util
+import operator
 import os
 import shutil
 import sys
@@ -34,6 +35,8 @@ from slowfast.files import write_lines
 from slowfast.journal import Journal
 from slowfast.log import Progress
 
+PATH_OF = operator.attrgetter("sample.path")
+"""The file that a job reads."""
 TIMED = 20
 """Videos of which a training clip is timed."""
 
@@ -64,8 +67,8 @@ def prepare_list(args: argparse.Namespace) -> None:
     lines = []
     for _, sample in entries:
         name, label = jobs[sample.path].name, sample.label
-        line = name if label < 0 else f"{name}{separator_of(args.list_out)}{label}"
-        lines += [line] if name in made else []
+        if name in made:
+            lines.append(name if label < 0 else f"{name}{separator_of(args.list_out)}{label}")
     reasons = Path(f"{args.list_out}.failed")
     write_lines(reasons, list(failed.values()))
     if made:
@@ -135,7 +138,7 @@ def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -
 
     try:
         readers = min(args.workers, len(todo))
-        with Loader(make, num_workers=readers, describe=path_of, seconds=args.seconds) as loader:
+        with Loader(make, num_workers=readers, describe=PATH_OF, seconds=args.seconds) as loader:
             for done, (job, answer) in enumerate(loader.as_ready(todo), 1):
                 if isinstance(answer, VideoError):
                     failed[job.name] = reason_of(job.sample.path, answer)
@@ -148,11 +151,6 @@ def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -
         shutil.rmtree(partial, ignore_errors=True)
     progress.finish(f"{len(failed)} failed")
     return failed
-
-
-def path_of(job: Job) -> str:
-    """The file that a job reads."""
-    return job.sample.path
 
 
 def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
@@ -181,16 +179,14 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
         new = Sample(str(args.dst / job.name))
         data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
         clips = TrainClips([job.sample, new], data, seed=0)
-        for index in (0, 1):
-            clips(TrainKey(0, index))
         times = []
-        for index in (0, 1):
+        for index in (0, 1, 0, 1):
             began = time.perf_counter()
             clips(TrainKey(0, index))
             times.append(1000 * (time.perf_counter() - began))
-        return times
+        return times[2:]  # the first two warm up
 
-    with Loader(clip_times, num_workers=1, describe=path_of, seconds=args.seconds) as loader:
+    with Loader(clip_times, num_workers=1, describe=PATH_OF, seconds=args.seconds) as loader:
         answers = [answer for _, answer in loader.as_ready(chosen)]
     times = [answer for answer in answers if not isinstance(answer, VideoError)]
     if times:

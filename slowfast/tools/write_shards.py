@@ -16,11 +16,11 @@ import stat
 import sys
 import tarfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
-from slowfast.cli.command import Help, program, run, whole_number
+from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
 from slowfast.files import atomic, sole_writer, write_lines
@@ -57,19 +57,15 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
     for path in dst.glob(f"{source.stem}-*.tar"):
         if path not in paths:
             raise ListError(f"{path} is of another list, seed or size: remove it")
-    rows = [
-        f"{path.name}/{one.video.name} {one.video.label}"
-        for path, shard in zip(paths, shards, strict=True)
-        for one in shard
-    ]
     with sole_writer(dst, "writing shards"):
         progress = Progress("write shards, MB", sum(one.video.size for one in packed) / 1e6)
-        done = 0
+        rows, done = [], 0
         for path, shard in zip(paths, shards, strict=True):
             if not path.exists():
                 _write_shard(path, shard)
             elif labelled_videos(str(path), VIDEO_ENDINGS) != [one.video for one in shard]:
                 raise ListError(f"{path} is of another list, seed or size: remove it")
+            rows += [f"{path.name}/{one.video.name} {one.video.label}" for one in shard]
             done += sum(one.video.size for one in shard)
             progress.update(done / 1e6, path.name)
         write_lines(listed, rows)
@@ -114,22 +110,23 @@ def _cut(packed: list[Packed], size: int) -> list[list[Packed]]:
 def _write_shard(path: Path, shard: list[Packed]) -> None:
     with atomic(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for source, (name, size, label) in shard:
-            info = tarfile.TarInfo(name)
-            info.size = size
             with open(source, "rb") as video:
                 if os.fstat(video.fileno()).st_size != size:
                     raise ListError(f"{source} changed while it was read")
-                archive.addfile(info, video)
+                _add(archive, name, size, video)
             text = str(label).encode()
-            info = tarfile.TarInfo(f"{os.path.splitext(name)[0]}.cls")
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text))
+            _add(archive, f"{os.path.splitext(name)[0]}.cls", len(text), io.BytesIO(text))
+
+
+def _add(archive: tarfile.TarFile, name: str, size: int, file: IO[bytes]) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    archive.addfile(info, file)
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    prog = program("slowfast.tools.write_shards")
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=Help)
+    parser = new_parser("slowfast.tools.write_shards", __doc__)
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="the list of the videos")
     add("dst", metavar="DST", type=Path, help="the folder of the shards")

@@ -67,12 +67,9 @@ class TrainClips:
     """
 
     def __init__(
-        self,
-        samples: Sequence[Sample],
-        data: DataConfig,
-        seed: int,
+        self, samples: Sequence[Sample], data: DataConfig, seed: int,
         flipped: Mapping[int, int] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.samples, self.data, self.seed = samples, data, seed
         self.flipped = flipped or {}  # the classes that a flip turns into others
 
@@ -86,8 +83,7 @@ class TrainClips:
         data, sample = self.data, self.samples[key.sample]
         grid = key.grid or Grid(data.num_frames, data.crop_size)
         rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
-        reader = _open(sample, data)
-        span = _span(data, reader.fps)
+        reader, span = _open(sample, data)
         wanted = sampling.random_clip(reader.num_frames, span, grid.num_frames, rng)
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
         frames = _read(reader, wanted, each)
@@ -104,8 +100,8 @@ class ValClips:
 
     def __call__(self, index: int) -> Clip:
         data, sample = self.data, self.samples[index]
-        reader = _open(sample, data)
-        wanted = sampling.centre_clip(reader.num_frames, _span(data, reader.fps), data.num_frames)
+        reader, span = _open(sample, data)
+        wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
         each = functools.partial(
             transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
         )
@@ -131,9 +127,8 @@ class Clips:
 
     def path(self, key: ClipKey) -> str:
         """The file of a key."""
-        if isinstance(key, int):
-            return self.val.samples[key].path
-        return self.train.samples[key.sample].path
+        sample = self.val.samples[key] if isinstance(key, int) else self.train.samples[key.sample]
+        return sample.path
 
 
 class MultiViewVideos:
@@ -144,7 +139,7 @@ class MultiViewVideos:
 
     def __call__(self, index: int) -> VideoViews:
         data, test, sample = self.data, self.test, self.samples[index]
-        reader = _open(sample, data)
+        reader, _ = _open(sample, data)
         protocol = PROTOCOLS[test.protocol]
         grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
         wanted = protocol.clips(reader.num_frames, reader.fps, grid)
@@ -152,10 +147,8 @@ class MultiViewVideos:
         # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
         each = functools.partial(
             transforms.resize_short_side,
-            short_side=test.short_side,
-            scaled=protocol.size,
-            in_float=protocol.in_float,
-        )
+            short_side=test.short_side, scaled=protocol.size, in_float=protocol.in_float,
+        )  # fmt: skip
         frames = reader.frames(unique, each)
         _, height, width, _ = frames.shape
         crops = protocol.crops(height, width, test.crop_size, test.num_crops)
@@ -165,36 +158,31 @@ class MultiViewVideos:
 def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
     """What each frame of a training clip goes through, and whether it is flipped."""
     if data.crop_area:
-        box = transforms.draw_area_crop(
-            rng, area=data.crop_area, aspect=data.crop_aspect, flip=data.flip
-        )
+        area, aspect = data.crop_area, data.crop_aspect
+        box = transforms.draw_area_crop(rng, area=area, aspect=aspect, flip=data.flip)
         each = functools.partial(transforms.augment_area_crop, drawn=box, crop_size=crop_size)
         return each, box.flip
     drawn = transforms.draw_augmentation(
-        rng,
-        min_short_side=round(data.min_short_side * crop_size / data.crop_size),
-        max_short_side=data.max_short_side,
-        flip=data.flip,
-        inverse=data.inverse_short_side,
-    )
-    each = functools.partial(transforms.augment, drawn=drawn, crop_size=crop_size)
-    return each, drawn.flip
+        rng, min_short_side=round(data.min_short_side * crop_size / data.crop_size),
+        max_short_side=data.max_short_side, flip=data.flip, inverse=data.inverse_short_side,
+    )  # fmt: skip
+    return functools.partial(transforms.augment, drawn=drawn, crop_size=crop_size), drawn.flip
 
 
 def _augment_clip(frames: Pictures, data: DataConfig, rng: np.random.Generator) -> None:
     """RandAugment and erasing, in place: on RGB, which ``each`` need not be given."""
     if data.rand_augment:
-        rand_augment.apply(
-            frames, rand_augment.draw(rng, data.rand_augment, data.rand_augment_magnitude)
-        )
-    if data.erase:
-        box = transforms.draw_erased(rng, frames.shape[1], data.erase)
-        if box is not None:
-            transforms.erase(frames, box, rng)
+        drawn = rand_augment.draw(rng, data.rand_augment, data.rand_augment_magnitude)
+        rand_augment.apply(frames, drawn)
+    if data.erase and (box := transforms.draw_erased(rng, frames.shape[1], data.erase)):
+        transforms.erase(frames, box, rng)
 
 
-def _open(sample: Sample, data: DataConfig) -> Reader:
-    return open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+def _open(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
+    """The video, and how many of its frames a clip spans."""
+    reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+    span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
+    return reader, span
 
 
 def _read(reader: Reader, wanted: NDArray[np.int64], each: Each) -> Pictures:
@@ -202,7 +190,3 @@ def _read(reader: Reader, wanted: NDArray[np.int64], each: Each) -> Pictures:
     unique, inverse = np.unique(wanted, return_inverse=True)
     frames = reader.frames(unique, each)
     return frames if len(unique) == len(wanted) else frames[inverse]
-
-
-def _span(data: DataConfig, fps: float) -> float:
-    return sampling.clip_span(data.num_frames, data.sampling_stride, fps, data.target_fps)

@@ -20,6 +20,7 @@ mmaction2 0.24 and 1.2.0, mmcv 2.1.0. mmaction2 0.x, which the published checkpo
 with, places the clips' starts otherwise than 1.2.0 does.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -27,8 +28,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.data.clips import sampling
-from slowfast.data.clips.sampling import Frames
+from slowfast.data.clips.sampling import Frames, clip_span, scaled_size, view_clips, view_crops
+
+Starts = Callable[[int], list[Fraction]]
+"""Of n clips, where in the room each begins: 0 with the video, 1 so that it ends with it."""
 
 
 class ClipGrid(NamedTuple):
@@ -51,30 +54,19 @@ class Protocol(NamedTuple):
     """From height, width and the short side: height and width that a picture is resized to."""
     crops: Callable[[int, int, int, int], list[tuple[int, int]]]
     """From height, width, crop size and number of crops: top left corners ``(y, x)``."""
-    starts: Callable[[int], list[Fraction]]
-    """Of n clips, where in the room each begins: 0 with the video, 1 so that it ends with it."""
+    starts: Starts
     in_float: bool
     """Whether pictures are resized as floats, not as bytes, see ``transforms.py``."""
 
 
 def pyslowfast_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
     """``sampling.view_clips``: PySlowFast's and PaddleVideo's clips."""
-    span = sampling.clip_span(grid.num_frames, grid.stride, fps, grid.target_fps)
-    return sampling.view_clips(video_frames, span, grid.num_frames, grid.num_clips)
+    span = clip_span(grid.num_frames, grid.stride, fps, grid.target_fps)
+    return view_clips(video_frames, span, grid.num_frames, grid.num_clips)
 
 
-def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
-    """PyTorchVideo's clips since April 2022: the last one ends with the video."""
-    return _seconds_clips(video_frames, fps, grid, starts_to_end(grid.num_clips))
-
-
-def pytorchvideo_01_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
-    """PyTorchVideo's clips up to its last release, 0.1.5."""
-    return _seconds_clips(video_frames, fps, grid, starts_before_end(grid.num_clips))
-
-
-def _seconds_clips(video_frames: int, fps: float, grid: ClipGrid, starts: list[Fraction]) -> Frames:
-    """Clips that begin at these parts of the room, in seconds.
+def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: Starts) -> Frames:
+    """PyTorchVideo's clips, which begin at these parts of the room, in seconds.
 
     ``ConstantClipsPerVideoSampler`` counts in fractions, but a clip's seconds are a float before;
     so a clip that should begin with a frame may miss it by 1e-17 seconds and be a frame shorter.
@@ -89,7 +81,7 @@ def _seconds_clips(video_frames: int, fps: float, grid: ClipGrid, starts: list[F
     seconds = Fraction(grid.num_frames * grid.stride / grid.target_fps)
     room = max(video_frames / rate - seconds, Fraction(0))
     clips = []
-    for part in starts:
+    for part in starts(grid.num_clips):
         first = min(math.ceil(room * part * rate), video_frames - 1)
         stop = min(math.ceil((room * part + seconds) * rate), video_frames)
         clips.append(first + _evenly(max(stop - first, 1), grid.num_frames))
@@ -175,32 +167,21 @@ def starts_in_middles(num_clips: int) -> list[Fraction]:
     return [Fraction(2 * i + 1, 2 * num_clips) for i in range(num_clips)]
 
 
+def _pytorchvideo(starts: Starts) -> Protocol:
+    clips = functools.partial(pytorchvideo_clips, starts=starts)
+    return Protocol(clips, scaled_size, view_crops, starts, in_float=True)
+
+
+def _mmaction2(clips: Callable[[int, float, ClipGrid], Frames], starts: Starts) -> Protocol:
+    return Protocol(clips, mmaction2_size, mmaction2_crops, starts, in_float=False)
+
+
 PROTOCOLS: dict[str, Protocol] = {
     "pyslowfast": Protocol(
-        clips=pyslowfast_clips,
-        size=sampling.scaled_size,
-        crops=sampling.view_crops,
-        starts=starts_before_end,
-        in_float=False,
+        pyslowfast_clips, scaled_size, view_crops, starts_before_end, in_float=False
     ),
-    "pytorchvideo": Protocol(
-        clips=pytorchvideo_clips,
-        size=sampling.scaled_size,
-        crops=sampling.view_crops,
-        starts=starts_to_end,
-        in_float=True,
-    ),
-    "mmaction2": Protocol(
-        clips=mmaction2_clips,
-        size=mmaction2_size,
-        crops=mmaction2_crops,
-        starts=starts_in_middles,
-        in_float=False,
-    ),
+    "pytorchvideo": _pytorchvideo(starts_to_end),  # its clips since April 2022
+    "mmaction2": _mmaction2(mmaction2_clips, starts_in_middles),
+    "pytorchvideo-0.1": _pytorchvideo(starts_before_end),  # up to its last release, 0.1.5
+    "mmaction2-1.2": _mmaction2(mmaction2_12_clips, starts_to_end_or_middle),
 }
-PROTOCOLS["pytorchvideo-0.1"] = PROTOCOLS["pytorchvideo"]._replace(
-    clips=pytorchvideo_01_clips, starts=starts_before_end
-)
-PROTOCOLS["mmaction2-1.2"] = PROTOCOLS["mmaction2"]._replace(
-    clips=mmaction2_12_clips, starts=starts_to_end_or_middle
-)

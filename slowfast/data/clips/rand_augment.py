@@ -35,12 +35,9 @@ class Operation(NamedTuple):
 
 def draw(rng: np.random.Generator, count: int, magnitude: float) -> list[Operation]:
     """``count`` operations, any of them as likely, with replacement; each with a random sign."""
-    names = rng.choice([*OPERATIONS], size=count)
-    signs = rng.choice([-1, 1], size=count)
-    return [
-        Operation(str(name), float(sign * magnitude))
-        for name, sign in zip(names, signs, strict=True)
-    ]
+    names = rng.choice([*OPERATIONS], size=count).tolist()
+    magnitudes = (rng.choice([-1.0, 1.0], size=count) * magnitude).tolist()
+    return list(map(Operation, names, magnitudes))
 
 
 def apply(frames: Pictures, operations: list[Operation]) -> None:

@@ -25,7 +25,7 @@ from slowfast.data.clips.protocols import PROTOCOLS, Protocol
 from slowfast.data.clips.sampling import Frames, clip_frames, clip_span
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
-from slowfast.data.video.reader import Each, Picture, Pictures, no_frame
+from slowfast.data.video.reader import Each, Picture, Pictures, Reader, no_frame
 
 
 class ChunkKey(NamedTuple):
@@ -65,21 +65,14 @@ class SlidingClips:
     """
 
     def __init__(
-        self,
-        samples: Sequence[Sample],
-        data: DataConfig,
-        test: TestConfig,
-        *,
-        every: float,
-        clips_at_once: int,
-    ) -> None:
+        self, samples: Sequence[Sample], data: DataConfig, test: TestConfig,
+        *, every: float, clips_at_once: int,
+    ) -> None:  # fmt: skip
         self.samples, self.data, self.every, self._count = samples, data, every, clips_at_once
         self._each = functools.partial(
-            centre_view,
-            short_side=test.short_side,
-            crop_size=test.crop_size,
+            centre_view, short_side=test.short_side, crop_size=test.crop_size,
             protocol=PROTOCOLS[test.protocol],
-        )
+        )  # fmt: skip
         self._video: _Video | None = None
         self._next: ChunkKey | None = None
         self._ended: int | None = None  # the sample of which nothing more is to come
@@ -119,7 +112,7 @@ class _Video:
 
     def __init__(self, sample: Sample, data: DataConfig, each: Each, every: float) -> None:
         self._sample, self._data, self._each = sample, data, each
-        self._reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+        self._reader = self._open()
         self._fps = self._reader.fps
         self._span = clip_span(data.num_frames, data.sampling_stride, self._fps, data.target_fps)
         self._step = every * self._fps
@@ -131,21 +124,22 @@ class _Video:
         """Clips ``first`` to ``first + count`` as far as there are any; or all from ``first`` on,
         should the file turn out to end before they do."""
         clips = self._clips(first, first + count)
+        has_ended_early = len(clips) and not self._read_to(first, int(clips[-1, -1]))
+        if has_ended_early:
+            if not self._reader.num_frames:
+                raise no_frame(self._sample.path)
+            self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
+            count = len(self._starts)
+            clips = self._clips(first, count)
         if not len(clips):
             return None
-        if self._read_to(first, int(clips[-1, -1])):
-            unique, positions = np.unique(clips, return_inverse=True)
-            frames = np.stack([self._held[i] for i in unique.tolist()])
-        else:
-            count = self._plan_anew(first)
-            clips = self._clips(first, first + count)
-            if not len(clips):
-                return None
-            unique, positions = np.unique(clips, return_inverse=True)
-            data = self._data
-            again = open_video(self._sample, data.frame_pattern, data.frame_fps, data.decoder)
+        unique, positions = np.unique(clips, return_inverse=True)
+        if has_ended_early:
+            again = self._open()
             frames = again.frames(unique, self._each)
             again.close()
+        else:
+            frames = np.stack([self._held[i] for i in unique.tolist()])
         done = min(first + count, len(self._starts))
         is_last = done == len(self._starts)
         if not is_last:
@@ -159,6 +153,10 @@ class _Video:
 
     def close(self) -> None:
         self._reader.close()
+
+    def _open(self) -> Reader:
+        data = self._data
+        return open_video(self._sample, data.frame_pattern, data.frame_fps, data.decoder)
 
     def _clips(self, first: int, end: int) -> Frames:
         """The frames of some clips ``[n, T]``."""
@@ -180,13 +178,6 @@ class _Video:
         self._passed = last
         return len(found) == len(wanted)
 
-    def _plan_anew(self, first: int) -> int:
-        """How many clips there are from ``first`` on in a file that has ended early."""
-        if not self._reader.num_frames:
-            raise no_frame(self._sample.path)
-        self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
-        return max(len(self._starts) - first, 0)
-
 
 def sliding_starts(video_frames: int, span: float, step: float) -> Frames:
     """The first frame of each clip: every ``step`` frames, rounded, as long as the clip fits.
@@ -206,9 +197,7 @@ def sliding_starts(video_frames: int, span: float, step: float) -> Frames:
 
 def centre_view(picture: Picture, short_side: int, crop_size: int, protocol: Protocol) -> Picture:
     """The centre crop ``[S, S, 3]`` as the multi-view test of a protocol cuts it."""
-    resized = transforms.resize_short_side(
-        picture, short_side, scaled=protocol.size, in_float=protocol.in_float
-    )
+    resized = transforms.resize_short_side(picture, short_side, protocol.size, protocol.in_float)
     height, width, _ = resized.shape
     ((y, x),) = protocol.crops(height, width, crop_size, 1)
     return resized[y : y + crop_size, x : x + crop_size]

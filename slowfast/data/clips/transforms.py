@@ -40,13 +40,9 @@ class AreaCrop(NamedTuple):
 
 
 def draw_augmentation(
-    rng: np.random.Generator,
-    *,
-    min_short_side: int,
-    max_short_side: int,
-    flip: float,
+    rng: np.random.Generator, *, min_short_side: int, max_short_side: int, flip: float,
     inverse: bool = False,
-) -> Augmentation:
+) -> Augmentation:  # fmt: skip
     """A size of the short side, a place for the crop, and whether to flip, each uniform.
 
     With ``inverse``, 1 / size is uniform (PySlowFast's ``random_short_side_scale_jitter``).
@@ -55,21 +51,15 @@ def draw_augmentation(
         short_side = round(1 / rng.uniform(1 / max_short_side, 1 / min_short_side))
     else:
         short_side = int(rng.integers(min_short_side, max_short_side, endpoint=True))
-    return Augmentation(
-        short_side=short_side, y=rng.random(), x=rng.random(), flip=bool(rng.random() < flip)
-    )
+    return Augmentation(short_side, y=rng.random(), x=rng.random(), flip=rng.random() < flip)
 
 
 def draw_area_crop(
-    rng: np.random.Generator,
-    *,
-    area: tuple[float, ...],
-    aspect: tuple[float, ...],
-    flip: float,
+    rng: np.random.Generator, *, area: tuple[float, ...], aspect: tuple[float, ...], flip: float
 ) -> AreaCrop:
     """A share of the picture's area, uniform; width / height, log-uniform; whether to flip."""
     rectangle = draw_rectangle(rng, area=area, aspect=aspect)
-    return AreaCrop(rectangle, aspect, flip=bool(rng.random() < flip))
+    return AreaCrop(rectangle, aspect, flip=rng.random() < flip)
 
 
 def augment(picture: Picture, drawn: Augmentation, crop_size: int) -> Picture:
@@ -124,8 +114,7 @@ def centre_crop(picture: Picture, short_side: int, crop_size: int) -> Picture:
 
 def resized_size(picture: Picture, short_side: int) -> tuple[int, int]:
     """Height and width of the picture once the shorter one is ``short_side``."""
-    height, width, _ = picture.shape
-    return scaled_size(height, width, short_side)
+    return scaled_size(picture.shape[0], picture.shape[1], short_side)
 
 
 def resize_short_side(
@@ -169,19 +158,13 @@ def resized_crop(
 
 
 def _crop_to_source(
-    source: tuple[int, ...],
-    size: tuple[int, int],
-    corner: tuple[int, int],
-    crop_size: int,
+    source: tuple[int, ...], size: tuple[int, int], corner: tuple[int, int], crop_size: int,
     flip: bool,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64]:  # fmt: skip
     """The map ``[2, 3]`` from the crop's pixels (x, y) to the source's, centre to centre."""
     (height, width), (y, x) = size, corner
     scale_y, scale_x = source[0] / height, source[1] / width
     first_x, step_x = (x + crop_size - 1, -scale_x) if flip else (x, scale_x)
     return np.array(
-        [
-            [step_x, 0.0, (first_x + 0.5) * scale_x - 0.5],
-            [0.0, scale_y, (y + 0.5) * scale_y - 0.5],
-        ]
+        [[step_x, 0.0, (first_x + 0.5) * scale_x - 0.5], [0.0, scale_y, (y + 0.5) * scale_y - 0.5]]
     )

@@ -1,5 +1,6 @@
 """Encoding whole videos with PyAV, for ``prepare_videos``."""
 
+import functools
 import math
 import os
 from collections.abc import Iterator
@@ -118,7 +119,8 @@ def _frames(sample: Sample, reader: Reader, short_side: int) -> Iterator[tuple[A
     if isinstance(reader, FrameFolderReader):
         for number in range(reader.num_frames):
             (picture,) = reader.frames(np.array([number]))
-            picture = _resize(picture, short_side)
+            height, width, _ = picture.shape
+            picture = _resize(picture, new_size(width, height, short_side))
             # OpenCV rounds, where swscale rounds down: a level darker.
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
             yield av.VideoFrame.from_ndarray(planes, format="yuv420p"), number / reader.fps
@@ -147,13 +149,8 @@ def _turned(frame: Any, turns: int) -> Any:
     return new
 
 
-def _resize(picture: Picture, short_side: int) -> Picture:
-    height, width, _ = picture.shape
-    size = new_size(width, height, short_side)
-    if size == (width, height):
-        return picture
-    resized: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return resized
+def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _compare(sample: Sample, reader: Reader, made: Path, count: int) -> float:
@@ -168,11 +165,7 @@ def _compare(sample: Sample, reader: Reader, made: Path, count: int) -> float:
     numbers = np.unique(np.linspace(0, count - 1, COMPARED).astype(np.int64))
     shown = new.frames(numbers)
     _, height, width, _ = shown.shape
-
-    def resize(picture: Picture) -> Picture:
-        resized: Picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        return resized
-
+    resize = functools.partial(_resize, size=(width, height))
     difference = shown.astype(np.float64) - reader.frames(numbers, resize)
     error = max(float(np.mean(difference**2)), 1e-5)
     return round(min(10 * math.log10(255**2 / error), 100.0), 2)

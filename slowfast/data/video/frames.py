@@ -1,5 +1,6 @@
 """Folders of numbered pictures in place of a video file."""
 
+import itertools
 import os
 
 import cv2
@@ -16,16 +17,16 @@ class FrameFolderReader:
         if not os.path.isdir(folder):
             raise VideoError(f"{folder}: no such folder of frames")
         self.folder, self.pattern, self.fps = folder, pattern, fps
-        self.num_frames = self._count() if num_frames is None else num_frames
+        if num_frames is None:
+            num_frames = next(i for i in itertools.count() if not os.path.isfile(self._path(i)))
+        self.num_frames = num_frames
         if self.num_frames < 1:
             raise VideoError(f"{folder}: no frame named like {pattern.format(1)}")
 
     def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
         pictures = [each(self._picture(min(int(i), self.num_frames - 1))) for i in indices]
         for index, picture in zip(indices, pictures, strict=True):
-            if picture.shape != pictures[0].shape:
-                name = os.path.join(self.folder, self.pattern.format(int(index) + 1))
-                raise VideoError(f"{name}: its size differs from that of the frames before it")
+            self.require_size(int(index), picture, pictures[0].shape)
         return np.stack(pictures)
 
     def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
@@ -34,16 +35,19 @@ class FrameFolderReader:
     def close(self) -> None:
         pass
 
+    def require_size(self, index: int, picture: Picture, shape: tuple[int, ...]) -> None:
+        """Raises VideoError where frame ``index`` has not the shape of those before it."""
+        if picture.shape != shape:
+            name = self._path(index)
+            raise VideoError(f"{name}: its size differs from that of the frames before it")
+
     def _picture(self, index: int) -> Picture:
-        path = os.path.join(self.folder, self.pattern.format(index + 1))
+        path = self._path(index)
         require_file(path)
         picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
         if picture is None:
             raise VideoError(f"{path}: not a picture that OpenCV can read")
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
-    def _count(self) -> int:
-        count = 0
-        while os.path.isfile(os.path.join(self.folder, self.pattern.format(count + 1))):
-            count += 1
-        return count
+    def _path(self, index: int) -> str:
+        return os.path.join(self.folder, self.pattern.format(index + 1))

@@ -13,17 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.shards import member_range, split_member, video_url
-from slowfast.data.video.reader import (
-    REORDERING,
-    Each,
-    Picture,
-    Pictures,
-    Timeline,
-    VideoError,
-    no_frame,
-    stack,
-    unchanged,
-)
+from slowfast.data.video import reader
+from slowfast.data.video.reader import Each, Picture, Pictures, Timeline, VideoError, unchanged
 
 LEAD = 16
 """OpenCV's jump begins at the keyframe before this many frames before its goal."""
@@ -58,23 +49,20 @@ class OpenCVReader:
             self.num_frames = self._count()
 
     def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
-        rgb = functools.partial(_rgb, each=each)
         timeline = self._timeline(indices)
         if timeline is not None:
-            numbers, inverse = np.unique(
-                np.minimum(indices, len(timeline) - 1), return_inverse=True
-            )
-            pictures = stack(map(rgb, self._jumping(numbers, timeline)), len(numbers))
+            decode = functools.partial(self._decoded, each=each, timeline=timeline)
+            pictures = timeline.pictures(indices, decode)
             if pictures is not None:
-                return pictures if len(numbers) == len(indices) else pictures[inverse]
+                return pictures
             self._open()
-        found = list(map(rgb, self._counting(indices)))
+        found = list(self._decoded(indices, each))
         if len(found) < len(indices):  # the file ended early
-            found += [rgb(self._last())] * (len(indices) - len(found))
+            found += [_rgb(self._last(), each)] * (len(indices) - len(found))
         return np.stack(found)
 
     def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
-        found = [_rgb(picture, each) for picture in self._counting(indices)]
+        found = list(self._decoded(indices, each))
         if len(found) < len(indices):
             self.num_frames = self._position
         return found
@@ -82,37 +70,26 @@ class OpenCVReader:
     def close(self) -> None:
         self._capture.release()
 
-    def _counting(self, indices: NDArray[np.int64]) -> Iterator[Picture]:
-        """The frames, as far as the file holds them, without a jump forward."""
-        if len(indices) and indices[0] < self._position:
-            self._open()
-        for index in indices:
-            while self._position <= index and self._grab():
-                pass
-            if self._position != index + 1:
-                return
-            decoded, picture = self._capture.retrieve()
-            if not decoded:
-                return
-            yield picture
-
-    def _jumping(self, numbers: NDArray[np.int64], timeline: Timeline) -> Iterator[Picture]:
-        """The frames, with jumps; ends where one is not the one that it should be by its time."""
-        if numbers[0] < self._position:
+    def _decoded(
+        self, numbers: NDArray[np.int64], each: Each, timeline: Timeline | None = None
+    ) -> Iterator[Picture]:
+        """The frames as far as the file holds them. By a timeline it jumps forward, and ends where
+        a frame is not the one that it should be by its time."""
+        if len(numbers) and numbers[0] < self._position:
             self._open()
         for number in map(int, numbers):
-            keyframe = timeline.keyframe_before(max(number - LEAD, 0))
-            if keyframe - self._position >= WORTH:
+            keyframe = timeline.keyframe_before(max(number - LEAD, 0)) if timeline else 0
+            if timeline and keyframe - self._position >= WORTH:
                 self._capture.set(cv2.CAP_PROP_POS_MSEC, timeline.time(number))
                 self._position = self._number(timeline) + 1  # the frame before is grabbed already
             while self._position <= number and self._grab():
                 pass
-            if self._number(timeline) != number:
+            if number != (self._number(timeline) if timeline else self._position - 1):
                 return
-            decoded, picture = self._capture.retrieve()
-            if not decoded:
+            is_picture, picture = self._capture.retrieve()
+            if not is_picture:
                 return
-            yield picture
+            yield _rgb(picture, each)
 
     def _number(self, timeline: Timeline) -> int:
         """The number of the frame that was grabbed last, by its time."""
@@ -122,16 +99,15 @@ class OpenCVReader:
         """When the frames are shown, if a jump may pay and times can be relied on."""
         position = self._position if self._position <= indices[0] else 0
         gaps = np.diff(indices, prepend=position)
-        codec = int(self._capture.get(cv2.CAP_PROP_FOURCC))
         if not JUMPS_RIGHT or gaps.max() < LEAD + WORTH:
             return None
-        if codec == HIDES_FRAMES or not _has_times(self.path):
+        if self._capture.get(cv2.CAP_PROP_FOURCC) == HIDES_FRAMES or not _has_times(self.path):
             return None
         # As they are in the file, without decoding.
         packets = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
         times: list[float] = []
         is_keyframe: list[bool] = []
-        while len(times) <= indices[-1] + REORDERING and packets.grab():
+        while len(times) <= indices[-1] + reader.REORDERING and packets.grab():
             times.append(packets.get(cv2.CAP_PROP_POS_MSEC))
             is_keyframe.append(packets.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) != 0)
         timeline = Timeline(np.array(times), np.array(is_keyframe))
@@ -151,7 +127,7 @@ class OpenCVReader:
             if self._position == end:
                 _, last = self._capture.retrieve()
         if last is None:
-            raise no_frame(self.path)
+            raise reader.no_frame(self.path)
         return last
 
     def _count(self) -> int:
@@ -161,14 +137,13 @@ class OpenCVReader:
         count = self._position
         self._open()
         if not count:
-            raise no_frame(self.path)
+            raise reader.no_frame(self.path)
         return count
 
     def _open(self) -> None:
         """Opens the file at its first frame."""
-        # One thread: the readers themselves run in parallel.
-        threads = [cv2.CAP_PROP_N_THREADS, 1]
-        self._capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, threads)
+        one_thread = [cv2.CAP_PROP_N_THREADS, 1]  # the readers themselves run in parallel
+        self._capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, one_thread)
         self._position = 0
 
 

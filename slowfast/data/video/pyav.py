@@ -4,6 +4,7 @@ Packets are looked at first, which costs no decoding, for the times of all frame
 the keyframe before what is wanted, exactly to its end. Where times say nothing, frames are counted.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -14,17 +15,8 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from slowfast.data.shards import video_url
-from slowfast.data.video.reader import (
-    REORDERING,
-    Each,
-    Picture,
-    Pictures,
-    Timeline,
-    VideoError,
-    no_frame,
-    stack,
-    unchanged,
-)
+from slowfast.data.video import reader
+from slowfast.data.video.reader import Each, Picture, Pictures, Timeline, VideoError, unchanged
 
 SKIPS_EXACTLY = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 """Codecs in which a frame marked as no reference is one. In HEVC others may still refer to it."""
@@ -62,12 +54,13 @@ class PyAVReader:
         if not 0 < self.num_frames < 10**8:
             self.num_frames = len(self._timeline(10**8)) or sum(1 for _ in self.every_frame())
         if not self.num_frames:
-            raise no_frame(path)
+            raise reader.no_frame(path)
 
     def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
-        timeline = self._timeline(int(indices[-1]) + 1 + REORDERING)
+        timeline = self._timeline(int(indices[-1]) + 1 + reader.REORDERING)
+        decode = functools.partial(self._by_time, timeline, each)
         try:
-            pictures = self._by_time(timeline, indices, each) if timeline.is_exact else None
+            pictures = timeline.pictures(indices, decode) if timeline.is_exact else None
             return self._by_counting(indices, each) if pictures is None else pictures
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: {error.strerror}") from error
@@ -80,12 +73,12 @@ class PyAVReader:
             self._sequence, self._passed = enumerate(self.every_frame(), 1), 0
         found: list[Picture] = []
         while len(found) < len(indices):
-            count, frame = next(self._sequence, (0, None))
+            number, frame = next(self._sequence, (0, None))
             if frame is None:
                 self.num_frames = self._passed
                 break
-            self._passed = count
-            if count == indices[len(found)] + 1:
+            self._passed = number
+            if number == indices[len(found)] + 1:
                 found.append(each(self._picture(frame)))
         return found
 
@@ -112,21 +105,14 @@ class PyAVReader:
         return Timeline(table[:, 0], table[:, 1] > 0, table[:, 2] > 0)
 
     def _by_time(
-        self, timeline: Timeline, indices: NDArray[np.int64], each: Each
-    ) -> Pictures | None:
-        """The frames, each known by its time; None if one did not come out of the decoder."""
-        numbers, inverse = np.unique(np.minimum(indices, len(timeline) - 1), return_inverse=True)
+        self, timeline: Timeline, each: Each, numbers: NDArray[np.int64]
+    ) -> Iterator[Picture]:
+        """The frames, each known by its time, as far as they come out of the decoder."""
         is_wanted = np.zeros(len(timeline) + 1, bool)  # the last for -1, a frame that has no number
         is_wanted[numbers] = True
-        pictures = stack(
-            (
-                each(self._picture(frame))
-                for frame in self._decode(timeline, numbers)
-                if frame.pts is not None and is_wanted[timeline.number(frame.pts)]
-            ),
-            len(numbers),
-        )
-        return pictures if pictures is None or len(numbers) == len(indices) else pictures[inverse]
+        for frame in self._decode(timeline, numbers):
+            if frame.pts is not None and is_wanted[timeline.number(frame.pts)]:
+                yield each(self._picture(frame))
 
     def _decode(self, timeline: Timeline, numbers: NDArray[np.int64]) -> Iterator[Any]:
         """Decodes these frames, what they depend on, and nothing else."""
@@ -158,10 +144,9 @@ class PyAVReader:
                 if len(pictures) == len(indices):
                     break
         if last is None:
-            raise no_frame(self.path)
-        if len(pictures) < len(indices):
-            pictures += [each(self._picture(last))] * (len(indices) - len(pictures))
-        return np.stack(pictures)
+            raise reader.no_frame(self.path)
+        missing = len(indices) - len(pictures)
+        return np.stack(pictures + [each(self._picture(last))] * missing)
 
     def every_frame(self) -> Iterator[Any]:
         """PyAV's own frames, in the order of showing; what is damaged is passed over."""

@@ -23,6 +23,9 @@ Pictures = NDArray[np.uint8]
 Each = Callable[[Picture], Picture]
 """What is done to each picture as soon as it is decoded: spatial, the same for each colour."""
 
+Decode = Callable[[NDArray[np.int64]], Iterable[Picture]]
+"""From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
+
 REORDERING = 32
 """Packets that a frame may be stored after its place in the order of showing; H.264 allows 16."""
 
@@ -46,7 +49,6 @@ class Reader(Protocol):
         Raises:
             VideoError: nothing could be decoded.
         """
-        ...
 
     def onward(self, indices: NDArray[np.int64], each: Each = ...) -> list[Picture]:
         """The frames at ``indices``, as far as the file holds them, in one pass over the file.
@@ -54,11 +56,9 @@ class Reader(Protocol):
         All are beyond those of the calls before: for a video too long to be read at once. Where
         the file ends early, ``num_frames`` is from then on what there really is.
         """
-        ...
 
     def close(self) -> None:
         """Lets go of the file."""
-        ...
 
 
 def unchanged(picture: Picture) -> Picture:
@@ -107,11 +107,9 @@ class Timeline:
     """
 
     def __init__(
-        self,
-        times: NDArray[np.float64],
-        is_keyframe: NDArray[np.bool_],
+        self, times: NDArray[np.float64], is_keyframe: NDArray[np.bool_],
         is_shown: NDArray[np.bool_] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._times = times
         self._keyframes = np.flatnonzero(is_keyframe)
         positions = np.arange(len(times)) if is_shown is None else np.flatnonzero(is_shown)
@@ -124,6 +122,13 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self._shown)
+
+    def pictures(self, indices: NDArray[np.int64], decode: Decode) -> Pictures | None:
+        """The frames at ``indices``, those beyond the last being that one, each decoded once. None
+        if ``decode`` gives fewer than it is asked for."""
+        numbers, inverse = np.unique(np.minimum(indices, len(self) - 1), return_inverse=True)
+        found = stack(decode(numbers), len(numbers))
+        return found if found is None or len(numbers) == len(indices) else found[inverse]
 
     def number(self, time: float, tolerance: float = 0.0) -> int:
         """The number of the frame shown at ``time``, or -1 if there is none."""

@@ -6,7 +6,6 @@ files goes through here: a file that crashes a decoder, or hangs it, costs that 
 """
 
 import contextlib
-import functools
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -60,14 +59,10 @@ class Loader(Generic[Key, Item]):
     """
 
     def __init__(
-        self,
-        read: Callable[[Key], Item],
-        *,
-        num_workers: int,
-        describe: Callable[[Key], str] = str,
-        seconds: float = math.inf,
+        self, read: Callable[[Key], Item], *, num_workers: int,
+        describe: Callable[[Key], str] = str, seconds: float = math.inf,
         substitute: Callable[[Key, int], Key | None] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._read, self._describe, self._substitute = read, describe, substitute
         self.replaced: list[tuple[Key, VideoError]] = []
         self._fatal: dict[str, str] = {}  # what reader processes died at, and how
@@ -109,7 +104,7 @@ class Loader(Generic[Key, Item]):
         idle = list(self._workers)
         while waiting and not self._workers:
             key = waiting.popleft()
-            yield key, self._alone(key, functools.partial(self._read_here, [key]))
+            yield key, self._alone(key, None)
         try:
             while waiting or busy:
                 while waiting and idle:
@@ -117,17 +112,17 @@ class Loader(Generic[Key, Item]):
                     worker.send([waiting[0]])
                     busy[worker] = waiting.popleft()
                 for worker in ready(busy):
-                    key = busy[worker]
-                    item = self._alone(key, functools.partial(self._receive, worker, [key]))
+                    item = self._alone(busy[worker], worker)
                     idle.append(worker)
                     yield busy.pop(worker), item
         finally:
             if busy:  # left early: what is under way may take long
                 self.close()
 
-    def _alone(self, key: Key, read: Callable[[], list[Item | VideoError]]) -> Item | VideoError:
+    def _alone(self, key: Key, worker: Worker | None) -> Item | VideoError:
+        """The item of a key that ``worker`` was sent; None: it is read in this process."""
         try:
-            return read()[0]
+            return (self._receive(worker, [key]) if worker else self._read_here([key]))[0]
         except UserError:
             raise
         except Exception as error:  # whatever a damaged file leads to
@@ -149,16 +144,15 @@ class Loader(Generic[Key, Item]):
     def _receive(self, worker: Worker, keys: Sequence[Key]) -> list[Item | VideoError]:
         answer = worker.receive()
         if isinstance(answer, SharedMemoryError):
-            names = ", ".join(map(self._describe, keys))
-            full = f"{answer.filename}: {answer.strerror}"
-            logger.warning(f"{full}: read by the training process itself: {names}")
+            full, names = f"{answer.filename}: {answer.strerror}", map(self._describe, keys)
+            logger.warning(f"{full}: read by the training process itself: {', '.join(names)}")
             return self._read_here(keys)
         if isinstance(answer, BaseException):
             raise answer
         return self._taken(answer)
 
     def _read_here(self, keys: Sequence[Key]) -> list[Item | VideoError]:
-        return self._taken([self._read_one(key, _ignore) for key in keys])
+        return self._taken([self._read_one(key, lambda file: None) for key in keys])
 
     def _taken(self, answer: list[Any]) -> list[Item | VideoError]:
         """A batch as the caller gets it."""
@@ -203,10 +197,6 @@ class Loader(Generic[Key, Item]):
             announce("")
 
 
-def _ignore(file: str) -> None:
-    pass
-
-
 def workers_that_fit(num_workers: int, batch_bytes: int, processes: int) -> tuple[int, str]:
     """How many readers the shared memory has room for, and why if fewer than wanted.
 
@@ -217,8 +207,7 @@ def workers_that_fit(num_workers: int, batch_bytes: int, processes: int) -> tupl
     if num_workers == 0:
         return 0, ""
     readers = num_workers * processes
-    needed = readers * BATCHES_AHEAD * batch_bytes
-    where = shared_memory.SHARED_MEMORY
+    needed, where = readers * BATCHES_AHEAD * batch_bytes, shared_memory.SHARED_MEMORY
     try:
         free = shared_memory.free_bytes()
     except OSError:

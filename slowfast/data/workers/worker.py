@@ -91,11 +91,8 @@ class Worker:
         self._prefix = f"slowfast-{secrets.token_hex(8)}-"
         self._place = _Place(self._seconds)
         self._is_late = False
-        self._process = context.Process(
-            target=_serve,
-            args=(self._read, self._place, theirs, self._connection, os.getpid(), self._prefix),
-            daemon=True,
-        )
+        args = self._read, self._place, theirs, self._connection, os.getpid(), self._prefix
+        self._process = context.Process(target=_serve, args=args, daemon=True)
         with held_back():
             self._process.start()
         theirs.close()
@@ -103,7 +100,7 @@ class Worker:
     def _answer(self) -> Any:
         """The process's next answer; EOFError if it has ended."""
         last = None
-        while not (ready := wait([self._connection, self._process.sentinel], self.patience)):
+        while not (ready := wait(self.watched, self.patience)):
             file = self._place.file()
             if file and file == last:  # stopped, or in a system call: it never gets its own alarm
                 self._is_late = True
@@ -125,8 +122,7 @@ class Worker:
         code = -signal.SIGALRM if self._is_late else self._process.exitcode
         fate = fate_of(code, self._seconds)
         self.close()
-        file = self._place.file()
-        if file:
+        if file := self._place.file():
             self._fatal[file] = f"{file}: {fate}"
             return
         self._deaths += 1
@@ -147,9 +143,8 @@ def ready(workers: Collection[Worker]) -> list[Worker]:
     """
     if not workers:
         return []
-    found = wait(
-        [end for worker in workers for end in worker.watched], next(iter(workers)).patience
-    )
+    patience = next(iter(workers)).patience
+    found = wait([end for worker in workers for end in worker.watched], patience)
     return [worker for worker in workers if not found or {*worker.watched} & {*found}]
 
 
@@ -174,17 +169,13 @@ class _Place:
 
     def announce(self, file: str) -> None:
         """Called by the reader: it begins to read ``file``, or has ended it if empty."""
-        if not file:
-            self._set_alarm(0)
+        is_timed = math.isfinite(self._seconds)  # by SIGALRM, which ends it whatever it is in
+        if is_timed and not file:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         text = file.encode(errors="surrogateescape")[: self.SIZE]
         self._memory[:] = text.ljust(self.SIZE, b"\0")
-        if file:
-            self._set_alarm(self._seconds)
-
-    def _set_alarm(self, seconds: float) -> None:
-        """SIGALRM ends the process, whatever it is in; 0 for never."""
-        if math.isfinite(self._seconds):
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+        if is_timed and file:
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
     def file(self) -> str:
         """Called by the main process when the reader has died."""
@@ -192,13 +183,9 @@ class _Place:
 
 
 def _serve(
-    read: Callable[..., Any],
-    place: _Place,
-    theirs: Connection,
-    ours: Connection,
-    parent: int,
+    read: Callable[..., Any], place: _Place, theirs: Connection, ours: Connection, parent: int,
     prefix: str,
-) -> None:
+) -> None:  # fmt: skip
     """The life of a reader process: keys in, items out, until the main process is gone."""
     ours.close()
     leaving: list[int] = []
