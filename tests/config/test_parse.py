@@ -1,6 +1,7 @@
 """What is read from YAML and the command line: precedence, types, the round trip."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def refusal(path: Path | None = None, overrides: list[str] | None = None) -> str:
+def refusal(path: Path | None = None, overrides: Sequence[str] = ()) -> str:
     with pytest.raises(ConfigError) as caught:
         load_config(path, overrides)
     return str(caught.value)
