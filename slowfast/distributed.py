@@ -49,47 +49,35 @@ def num_gpus() -> int:
 
 
 def start(device: str, *, seed: int, deterministic: bool = False) -> None:
-    """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds.
+    """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds Paddle's
+    random generator.
 
     Args:
-        seed: seed of Paddle's random generator.
         deterministic: use cuDNN's repeatable kernels; those of the CPU are always repeatable.
 
     Raises:
         DeviceError: ``gpu`` was asked for, but there is no GPU, or this is the CPU wheel.
     """
     import paddle
+    import paddle.distributed as dist
 
     if deterministic and paddle.is_compiled_with_cuda():
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
-    _connect(device)
-    paddle.seed(seed)
-
-
-def _connect(device: str) -> None:
-    import paddle
-    import paddle.distributed as dist
-
     paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
     if device == "gpu" and not num_gpus():
-        wheel = (
-            "no GPU answers" if paddle.is_compiled_with_cuda() else "this Paddle is the CPU wheel"
-        )
-        raise DeviceError(f"--device gpu: {wheel} (see https://www.paddlepaddle.org.cn/install)")
-    on_gpu = device == "gpu" or (device == "auto" and num_gpus() > 0)
-    if world_size() == 1:
-        paddle.set_device("gpu" if on_gpu else "cpu")
-        return
-    if on_gpu:
-        own = os.environ.get("FLAGS_selected_gpus", "0")  # noqa: SIM112
-        paddle.set_device(f"gpu:{own.split(',')[0]}")
-    else:
-        paddle.set_device("cpu")
-        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
-    dist.init_parallel_env()
+        has_cuda = paddle.is_compiled_with_cuda()
+        reason = "no GPU answers" if has_cuda else "this Paddle is the CPU wheel"
+        raise DeviceError(f"--device gpu: {reason} (see https://www.paddlepaddle.org.cn/install)")
+    on_gpu = device != "cpu" and num_gpus() > 0
+    paddle.set_device("gpu" if on_gpu else "cpu")  # "gpu" is the one the launcher chose for us
+    if world_size() > 1:
+        if not on_gpu:
+            os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
+        dist.init_parallel_env()
+    paddle.seed(seed)
 
 
 def log_folder(default: str) -> str:
@@ -162,16 +150,15 @@ def on_first(work: Callable[[], Answer]) -> Answer:
         UserError, OSError: ``work`` raised it. It is raised in all processes: if only process 0
             ended, the others would wait for it.
     """
-    answer: Answer | None = None
-    fault: UserError | OSError | None = None
+    answer: Answer | UserError | OSError | None = None
     if rank() == 0:
         try:
             answer = work()
         except (UserError, OSError) as error:
-            fault = error
-    answer, fault = gather((answer, fault))[0]
-    if fault is not None:
-        raise fault
+            answer = error
+    answer = gather(answer)[0]
+    if isinstance(answer, UserError | OSError):
+        raise answer
     return answer
 
 
@@ -184,17 +171,15 @@ def average_batch_norm(model: paddle.nn.Layer) -> None:
     import paddle.distributed as dist
 
     buffers = [
-        getattr(layer, name)
+        buffer
         for layer in model.sublayers()
         if isinstance(layer, paddle.nn.BatchNorm3D) and not layer._use_global_stats
-        for name in ("_mean", "_variance")
+        for buffer in (layer._mean, layer._variance)
     ]
     if world_size() == 1 or not buffers:
         return
-    flat = paddle.concat([buffer.flatten() for buffer in buffers]) / world_size()
+    flat = paddle.concat(buffers) / world_size()
     dist.all_reduce(flat)
-    offset = 0
-    for buffer in buffers:
-        size = int(buffer.size)
-        buffer.set_value(flat[offset : offset + size].reshape(buffer.shape))
-        offset += size
+    means = paddle.split(flat, [len(buffer) for buffer in buffers])
+    for buffer, mean in zip(buffers, means, strict=True):
+        buffer.set_value(mean)

@@ -5,16 +5,16 @@ import errno
 import json
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from slowfast.files import locked
 
 
-class Journal:
+class Journal(contextlib.ExitStack):
     """A file of JSON objects with a ``key`` each; the last object of a key counts.
 
     Lines are only appended. A line that was cut off by a crash is ignored. No other run may write
-    the file until it is closed.
+    the file until it is closed, at the end of the ``with`` block.
 
     Raises:
         FolderError: another run is writing the file.
@@ -22,11 +22,11 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
         self.done: dict[str, dict[str, Any]] = {}
-        self._opened = contextlib.ExitStack()
         busy = f"{path} is in use by another run: wait for it, or end it"
-        self._file: IO[bytes] = self._opened.enter_context(locked(path, busy))
+        self._file = self.enter_context(locked(path, busy))
         self._file.seek(0)
         text = self._file.read()
         for line in text.split(b"\n"):
@@ -50,13 +50,3 @@ class Journal:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         self._is_torn = False
-
-    def close(self) -> None:
-        """Closes the file, so that other runs can write it."""
-        self._opened.close()
-
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()

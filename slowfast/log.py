@@ -40,10 +40,8 @@ class Progress:
     def update(self, done: float, note: str = "") -> None:
         """Shows that ``done`` of the total is done, then a short note."""
         now = time.monotonic()
-        if self._terminal:
-            is_due = now - self._said_at >= 0.1
-        else:
-            is_due = now - self._said_at >= 2.0 and done - self._said_done >= self._total / 100
+        seconds, step = (0.1, 0.0) if self._terminal else (2.0, self._total / 100)
+        is_due = now - self._said_at >= seconds and done - self._said_done >= step
         if not self._show or not is_due:
             return
         self._said_at, self._said_done = now, done

@@ -8,6 +8,23 @@ from types import FrameType
 import pytest
 from support.logging_kept import logging_kept
 
+from slowfast.log import logger
+
+DEMO = Path(__file__).parent / "whole" / "test_demo.py"
+
+
+def pytest_configure() -> None:
+    """Some tests send Ctrl-C to this process; a shell's background jobs ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The demo comes first: it takes longest, and would else end alone, after all others.
+
+    run_tests.sh hands whole files out to its processes in the order of collection.
+    """
+    items.sort(key=lambda item: item.path != DEMO)
+
 
 @pytest.fixture
 def no_hang() -> Iterator[None]:
@@ -35,3 +52,14 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_it_wa
     """Runs in ``tmp_path``, and leaves logging as it was."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is logged, but for errors."""
+    said: list[str] = []
+    for level in ("info", "warning"):
+        monkeypatch.setattr(
+            logger, level, lambda text, *args: said.append(text % args if args else text)
+        )
+    return said

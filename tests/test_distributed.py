@@ -16,10 +16,9 @@ from slowfast.errors import error_line
 distributed.start("cpu", seed=0)
 rank = distributed.rank()
 total, one = distributed.all_reduce_sum(2**24 + rank, 1)
-assert (total, one) == (3 * 2**24 + 3, 3), total  # no float32 holds this sum
-assert distributed.gather({"rank": rank, "text": "ü" * rank}) == [
-    {"rank": r, "text": "ü" * r} for r in range(3)
-]
+assert (total, one) == (2**25 + 1, 2), total  # no float32 holds this sum
+gathered = distributed.gather({"rank": rank, "text": "ü" * rank})
+assert gathered == [{"rank": 0, "text": ""}, {"rank": 1, "text": "ü"}]
 model = paddle.nn.Sequential(paddle.nn.BatchNorm3D(2), paddle.nn.BatchNorm3D(3))
 frozen = paddle.nn.BatchNorm3D(4, use_global_stats=True)
 distributed.average_batch_norm(paddle.nn.Sequential(frozen))  # nothing to do
@@ -29,7 +28,7 @@ for i, norm in enumerate(model):
     norm._variance.set_value(paddle.full_like(norm._variance, 1.0 + rank + 10.0 * i))
 distributed.average_batch_norm(model)
 for i, norm in enumerate(model):
-    mean = rank if i == 2 else 1  # the last one is frozen
+    mean = rank if i == 2 else 0.5  # the last one is frozen
     assert norm._mean.tolist() == [mean + 10.0 * i] * (2 + i), norm._mean
     assert norm._variance.tolist() == [1 + mean + 10.0 * i] * (2 + i), norm._variance
 called = []
@@ -39,8 +38,8 @@ def fail():
     raise ListError("a.list: no label")
 def fill():
     raise OSError(28, "No space left on device", "out/a")
-for work, kind, said in (fail, ListError, "error: a.list: no label"), (
-    fill, OSError, "error: out/a: No space left on device"):
+for work, kind, said in ((fail, ListError, "error: a.list: no label"),
+                         (fill, OSError, "error: out/a: No space left on device")):
     try:
         distributed.on_first(work)
         raise AssertionError("nothing is raised")
@@ -51,10 +50,9 @@ print(f"rank {rank} of {distributed.world_size()} is content")
 """
 
 
-def test_three_processes_agree(tmp_path: Path) -> None:
-    said = run_script(SCRIPT, cwd=tmp_path, processes=3)
-    for rank, text in enumerate(said):
-        assert f"rank {rank} of 3 is content" in text
+def test_two_processes_agree(tmp_path: Path) -> None:
+    for rank, said in enumerate(run_script(SCRIPT, cwd=tmp_path, processes=2)):
+        assert f"rank {rank} of 2 is content" in said
 
 
 def test_errors_of_earlier_runs_are_not_shown_again(

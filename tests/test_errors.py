@@ -12,16 +12,13 @@ from slowfast.train.checkpoint import NonFiniteError
 from slowfast.weights.damage import WeightsError
 
 
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (UserError("a.list: no label"), "error: a.list: no label"),
-        (OSError(28, "No space left on device", "out/höhe"),
-         "error: out/höhe: No space left on device"),
-        (OSError(5, "Input/output error"), "error: [Errno 5] Input/output error"),
-        (OSError("something else"), "error: something else"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("error", "line"), [
+    (UserError("a.list: no label"), "error: a.list: no label"),
+    (OSError(28, "No space left on device", "out/höhe"),
+     "error: out/höhe: No space left on device"),
+    (OSError(5, "Input/output error"), "error: [Errno 5] Input/output error"),
+    (OSError("something else"), "error: something else"),
+])  # fmt: skip
 def test_an_error_is_one_line(error: Exception, line: str) -> None:
     assert error_line(error) == line
 

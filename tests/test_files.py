@@ -49,10 +49,8 @@ def test_a_file_appears_once_it_is_whole(
     path = tmp_path / "new" / "a.txt"
     with atomic(path, durable=durable) as file:
         file.write(b"whole")
-        assert not path.exists()
-        assert not synced
-    assert path.read_bytes() == b"whole"
-    assert len(synced) == durable
+        assert not path.exists() and not synced
+    assert (path.read_bytes(), len(synced)) == (b"whole", durable)
     assert os.listdir(path.parent) == ["a.txt"]
 
 
@@ -86,19 +84,10 @@ def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> 
         with pytest.raises(FolderError, match="^it is in use$"), locked(path, "it is in use"):
             pass
         other.communicate("\n")
-        with locked(path, "it is in use") as file:
-            file.write(b"ours")
-    with locked(path, "it is in use") as file:
-        file.write(b", again")
+        for text in (b"ours", b", again"):
+            with locked(path, "it is in use") as file:
+                file.write(text)
     assert path.read_bytes() == b"ours, again"
-
-
-def test_the_lock_of_a_process_that_is_killed_is_free(tmp_path: Path) -> None:
-    with another(tmp_path / ".lock") as other:
-        other.kill()
-        other.wait()
-        with sole_writer(tmp_path, "training"):
-            pass
 
 
 def test_a_second_process_can_wait_and_says_so(tmp_path: Path) -> None:
@@ -109,13 +98,16 @@ def test_a_second_process_can_wait_and_says_so(tmp_path: Path) -> None:
         assert second.returncode == 0
 
 
-def test_a_folder_has_one_writer(tmp_path: Path) -> None:
-    with another(tmp_path / "out" / ".lock"):
-        message = f"^another run is training into {tmp_path / 'out'}$"
-        with pytest.raises(FolderError, match=message), sole_writer(tmp_path / "out", "training"):
+def test_a_folder_has_one_writer_until_it_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with another(folder / ".lock") as other:
+        message = f"^another run is training into {folder}$"
+        with pytest.raises(FolderError, match=message), sole_writer(folder, "training"):
             pass
-    with sole_writer(tmp_path / "other", "training"):
-        assert (tmp_path / "other" / ".lock").exists()
+        other.kill()
+        other.wait()
+        with sole_writer(folder, "training"):
+            assert (folder / ".lock").exists()
 
 
 def test_without_lines_the_file_of_an_earlier_run_goes(tmp_path: Path) -> None:

@@ -33,8 +33,7 @@ def test_the_learning_curve_has_both_curves_and_takes_repeated_rows(tmp_path: Pa
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     pictures.learning_curve(tmp_path / "metrics.jsonl", tmp_path / "sub" / "curve.png")
     picture = pixels(tmp_path / "sub" / "curve.png")
-    assert share_of(picture, pictures.SLOW) > 0.001
-    assert share_of(picture, pictures.FAST) > 0.001
+    assert all(share_of(picture, colour) > 0.001 for colour in (pictures.SLOW, pictures.FAST))
 
 
 def test_the_confusion_matrix_is_dark_where_the_counts_are(tmp_path: Path) -> None:
@@ -68,10 +67,6 @@ def test_the_learning_rate_is_drawn_twice_and_zero_is_not_on_the_logarithmic_sid
     epochs = np.linspace(0, 10, 100)
     pictures.learning_rate_curve(epochs, np.ones(100), "constant", tmp_path / "sub" / "a.png")
     pictures.learning_rate_curve(epochs, np.zeros(100), "nothing", tmp_path / "b.png")
-    sides = []
-    for name in ("sub/a.png", "b.png"):
-        picture = pixels(tmp_path / name)
-        half = picture.shape[1] // 2
-        sides.append([share_of(picture[:, :half], pictures.SLOW) > 0.001,
-                      share_of(picture[:, half:], pictures.SLOW) > 0.001])  # fmt: skip
-    assert sides == [[True, True], [False, False]]
+    for name, is_drawn in (("sub/a.png", True), ("b.png", False)):
+        for side in np.array_split(pixels(tmp_path / name), 2, axis=1):
+            assert (share_of(side, pictures.SLOW) > 0.001) == is_drawn

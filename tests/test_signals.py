@@ -6,10 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.tiny_run import environment
+from support.video_tools import is_running
 
 from slowfast.signals import INTERRUPTS, Terminated, handled_signals, held_back
 
@@ -104,15 +104,8 @@ def test_a_process_ends_with_its_parent() -> None:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as parent:  # fmt: skip
         assert parent.stdout
-        child = Path("/proc") / parent.stdout.readline().strip()
-        assert child.exists()
+        child = int(parent.stdout.readline())
+        assert is_running(child)
         parent.kill()
     while is_running(child):
         pass
-
-
-def is_running(process: Path) -> bool:
-    try:
-        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

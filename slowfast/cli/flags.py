@@ -17,40 +17,37 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("-c", "--config", metavar="CFG",
-        help="YAML file over the defaults, or the name of a built-in config: -c slowfast_8x8"
-    )  # fmt: skip
+        help="YAML file that replaces defaults, or a built-in config: slowfast_8x8")  # fmt: skip
     add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
-        help="config values over the file's: -o train.batch_size=16 optim.base_lr=0.05"
-    )  # fmt: skip
+        help="values that replace the config's: optim.base_lr=0.05 seed=1")  # fmt: skip
     add("--validate", action="store_true", help="validate during training")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--test", action="store_true", help="multi-view test of the weights")
     mode.add_argument(
         "--infer", metavar="PATH", nargs="*",
-        help="predict videos, folders of videos, folders of frames, or lists of paths"
+        help="predict videos, folders of videos, folders of frames, or lists"
     )  # fmt: skip
     mode.add_argument(
-        "--summary", action="store_true", help="the network's stages and the schedule"
+        "--summary", action="store_true", help="print the network's stages and the learning rates"
     )
     add("paths", metavar="PATH", nargs="*", help="more paths for --infer")
-    add("-w", "--weights", metavar="FILE", help="weights to start from or use")
+    add("-w", "--weights", metavar="FILE", help="weights to use, or to start training from")
     add("--resume", metavar="auto|FILE", nargs="?", const="auto",
-        help="continue from the furthest checkpoint of the output folder, or from FILE"
-    )  # fmt: skip
+        help="continue from FILE, or from the furthest checkpoint in output_dir")  # fmt: skip
     add("--seed", type=int, help="replaces the config's seed")
     add("--deterministic", action="store_true",
-        help="cuDNN's repeatable kernels; those of the CPU always repeat")  # fmt: skip
-    add("--amp", action="store_true", help="mixed precision: train.amp=O1, or --amp_level")
-    add("--amp_level", choices=("O1", "O2"), help="with --amp (default: O1)")
-    add("--multigrid", action="store_true", help="multigrid training: train.multigrid=true")
+        help="use cuDNN's repeatable kernels (CPU kernels always are)")  # fmt: skip
+    add("--amp", action="store_true", help="mixed precision, as train.amp=O1")
+    add("--amp_level", choices=("O1", "O2"), help="level for --amp (default: O1)")
+    add("--multigrid", action="store_true", help="multigrid training, as train.multigrid=true")
     add("--max_iters", type=whole_number(1), metavar="N", help="end training after N steps")
-    add("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    add("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: a GPU if any")
     add("--average-clips", choices=("prob", "score"), help="replaces test.average_clips")
     add("--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
         help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
     add("--out", metavar="FILE", type=_npz,
-        help="file for each view's scores, .npz, for python -m slowfast.tools.score; an "
-        "interrupted test continues from there")  # fmt: skip
+        help="write each view's scores to FILE.npz, for python -m slowfast.tools.score; the same "
+        "command continues an interrupted test")  # fmt: skip
     args = parser.parse_args(argv)
     if args.infer is not None:
         args.infer += args.paths

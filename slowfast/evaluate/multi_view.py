@@ -26,14 +26,10 @@ from slowfast.predict.views import Row, rows_of_videos, scorer
 
 
 def multi_view_test(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    *,
-    metrics: Sequence[str] = ("top_k_accuracy",),
-    out: Path | None = None,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, *,
+    metrics: Sequence[str] = ("top_k_accuracy",), out: Path | None = None,
     class_names: list[str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Runs the multi-view test over all processes; each readable video is counted once.
 
     Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
@@ -84,19 +80,17 @@ def multi_view_test(
 
 
 def _scored(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    unreadable: Unreadable,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, unreadable: Unreadable,
     kept: "KeptScores | None",
-) -> Iterator[tuple[int, Row]]:
+) -> Iterator[tuple[int, Row]]:  # fmt: skip
     """Yields index and scores ``[V, K]`` of each readable video in this process's share."""
-    done = kept.done if kept else []
-    for index in done[distributed.rank() :: distributed.world_size()]:
-        assert kept is not None
-        yield index, kept.read(index)
-    todo = sorted(set(range(len(samples))) - set(done))
-    for index, row in rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=todo):
+    todo = set(range(len(samples)))
+    if kept:
+        todo -= set(kept.done)
+        for index in kept.done[distributed.rank() :: distributed.world_size()]:
+            yield index, kept.read(index)
+    own_rows = rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=sorted(todo))
+    for index, row in own_rows:
         if isinstance(row, VideoError):
             video = unreadable.note(index, samples[index].path, row)
             logger.warning(f"unreadable: {video.line()}")
@@ -106,49 +100,43 @@ def _scored(
         yield index, row
 
 
-class KeptScores:
+class KeptScores(contextlib.ExitStack):
     """A test's scores while it runs, in the folder ``OUT.partial``, see ``multi_view_test``.
 
-    A context in which no other run may write there.
+    No other run may write there until the end of the ``with`` block.
     """
 
     def __init__(
         self, out: Path, model: VideoClassifier, samples: list[Sample], cfg: Config
     ) -> None:
-        self._out, self._samples = out, samples
-        self._kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
-        self._names: list[str] = []
+        super().__init__()
+        self._out = out
+        self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
         self._shape = (cfg.test.num_clips * cfg.test.num_crops, cfg.model.num_classes)
-        self._opened = contextlib.ExitStack()
-        self._plan = plan_of(model, cfg, with_head=True)
-        self.done: list[int] = []
-        """Indices of the videos that have scores from an earlier run."""
+        plan = plan_of(model, cfg, with_head=True)
 
-    def __enter__(self) -> "KeptScores":
+        def begin() -> tuple[list[str], list[int]]:
+            check_new(out)
+            if kept.folder.is_file():
+                raise FolderError(
+                    f"{kept.folder} is of an earlier version of this program: delete it"
+                )
+            self.enter_context(sole_writer(kept.folder, "writing"))
+            kept.claim(plan)
+            names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(samples)]
+            rows = (kept.read(name, *self._shape) for name in names)
+            return names, [index for index, row in enumerate(rows) if row is not None]
+
         # Names of the first process: on other machines the videos' files may have other times.
-        self._names, self.done = distributed.on_first(self._open)
-        if not (self._kept.folder / META).exists():
+        self._names, self.done = distributed.on_first(begin)
+        """Indices of the videos that have scores from an earlier run."""
+        if not (kept.folder / META).exists():
             raise FolderError(
-                f"{self._kept.folder} is not there for all processes: name a file on a disk that "
-                "all of them see"
+                f"{kept.folder} is not there for all processes: name a file on a disk that all of "
+                "them see"
             )
         if self.done:
-            num_there, num_all = len(self.done), len(self._samples)
-            logger.info(f"--out: {num_there:,} of {num_all:,} videos are there already")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._opened.close()
-
-    def _open(self) -> tuple[list[str], list[int]]:
-        check_new(self._out)
-        folder = self._kept.folder
-        if folder.is_file():
-            raise FolderError(f"{folder} is of an earlier version of this program: delete it")
-        self._opened.enter_context(sole_writer(folder, "writing"))
-        self._kept.claim(self._plan)
-        names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(self._samples)]
-        return names, [i for i, name in enumerate(names) if self._find(name) is not None]
+            logger.info(f"--out: {len(self.done):,} of {len(samples):,} videos are there already")
 
     def write(self, index: int, scores_VK: Row) -> None:
         """Keeps the scores of the list's video ``index``."""
@@ -161,7 +149,7 @@ class KeptScores:
         Raises:
             ResultsError: the scores are missing or damaged.
         """
-        row = self._find(self._names[index])
+        row = self._kept.read(self._names[index], *self._shape)
         if row is None:
             raise ResultsError(
                 f"{self._kept.path(self._names[index])} is not there, or damaged (do all processes "
@@ -169,16 +157,11 @@ class KeptScores:
             )
         return row
 
-    def _find(self, name: str) -> Row | None:
-        row = self._kept.read(name)
-        is_right = row is not None and row.shape == self._shape and row.dtype == np.float32
-        return row if is_right else None
-
     def finish(
         self, result: dict[str, Any], class_names: list[str], cfg: Config, *, is_complete: bool
     ) -> None:
-        """Writes the file and deletes the folder. The folder stays if videos are missing that may
-        not be, so that the same command later computes only those."""
+        """Writes the file and deletes the folder; unless ``is_complete`` the folder stays, so that
+        the same command later computes only the missing videos."""
         rows = (self.read(row["index"]) for row in result["predictions"])
         report.write_scores_of(self._out, rows, result, class_names, cfg)
         if is_complete:

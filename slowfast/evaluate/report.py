@@ -15,29 +15,23 @@ from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
 from slowfast.files import write_whole
 from slowfast.log import logger
-from slowfast.metrics.accuracy import METRICS, accuracies
+from slowfast.metrics.accuracy import METRICS, accuracies, best_classes
+from slowfast.predict.views import Row
 
 RESULT = "test_result.json"
 
 
 def prediction(index: int, sample: Sample, scores: NDArray[np.float64]) -> dict[str, Any]:
     """A video's row of test_result.json."""
-    best = np.argsort(-scores, kind="stable")[:5]
-    return {
-        "index": index,
-        "path": sample.path,
-        "label": sample.label,
-        "top5_indices": best.tolist(),
-        "top5_values": scores[best].tolist(),
-    }
+    best, values = best_classes(scores)
+    row = {"index": index, "path": sample.path, "label": sample.label}
+    return row | {"top5_indices": best, "top5_values": values}
 
 
 def summary(
-    table_K3: NDArray[Any],
-    predictions: list[dict[str, Any]],
-    missing: list[UnreadableVideo],
+    table_K3: NDArray[Any], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
     cfg: Config,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """The content of test_result.json, from the ``class_table`` of all processes."""
     num_listed = len(predictions) + len(missing)
     return {
@@ -59,12 +53,12 @@ def write_report(
     path = Path(cfg.output_dir) / RESULT
     write_whole(path, json.dumps(result, ensure_ascii=False))
     numbers = [f"{key}: {result[key]:.5f}" for name in metrics for key in METRICS[name]]
-    count = f"{result['num_videos']:,}"
-    if missing:
-        count += f" of {result['num_listed']:,}"
-    views = f"{cfg.test.num_clips} x {cfg.test.num_crops} views each"
+    listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
-    logger.info(f"test: {' '.join(numbers)} over {count} videos, {views}{note} ({path})")
+    logger.info(
+        f"test: {' '.join(numbers)} over {result['num_videos']:,}{listed} videos, "
+        f"{cfg.test.num_clips} x {cfg.test.num_crops} views each{note} ({path})"
+    )
 
 
 def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
@@ -78,17 +72,9 @@ def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
 
 
 def write_scores_of(
-    path: Path,
-    rows: Iterable[NDArray[np.float32]],
-    result: dict[str, Any],
-    class_names: list[str],
-    cfg: Config,
+    path: Path, rows: Iterable[Row], result: dict[str, Any], class_names: list[str], cfg: Config
 ) -> None:
-    """Writes the file of scores.
-
-    Args:
-        rows: the scores ``[V, K]`` of each prediction in ``result``.
-    """
+    """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
     write_scores(
         path,

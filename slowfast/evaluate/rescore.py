@@ -10,17 +10,12 @@ from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.evaluate.scores import Results, ResultsError
-from slowfast.metrics.accuracy import (
-    METRICS,
-    accuracies,
-    average_views,
-    bootstrap,
-    calibration_error,
-    class_table,
-    rank_of_label,
-)
+from slowfast.metrics import accuracy
 
-NUMBERS = METRICS | {"calibration_error": ("calibration_error",)}
+NUMBERS = accuracy.METRICS | {"calibration_error": ("calibration_error",)}
+
+MEANING = {"prob": "probabilities", "score": "logits"}
+"""What a file's scores are, by ``average_clips``."""
 
 CENTRE = 1
 """Index of the centre among 3 crops; a test with 1 crop uses it."""
@@ -73,7 +68,14 @@ def choose(
     if crops == 3 and num_crops == 1:
         raise ResultsError("--crops 3: the file has the centre crop only")
     crop = [CENTRE] if crops == 1 and num_crops == 3 else list(range(num_crops))
-    return Protocol(chosen, crop, _average(results, average_clips or results.average_clips))
+    own = results.average_clips
+    if average_clips not in (None, own):
+        raise ResultsError(
+            f"--average-clips {average_clips}: the file has the views' {MEANING[own]}, and "
+            f"{MEANING[average_clips]} do not follow from them exactly (each is a mean over "
+            f"positions): test again with main.py --test --average-clips {average_clips} --out"
+        )
+    return Protocol(chosen, crop, own)
 
 
 def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
@@ -83,18 +85,6 @@ def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
     if name not in PROTOCOLS:
         raise ResultsError(f"test.protocol={name} in its config; known are {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name].starts
-
-
-def _average(results: Results, wanted: str) -> str:
-    """Returns ``wanted``; raises ResultsError if the file's scores cannot be averaged this way."""
-    if wanted == results.average_clips:
-        return wanted
-    has = {"prob": "probabilities", "score": "logits"}
-    raise ResultsError(
-        f"--average-clips {wanted}: the file has the views' {has[results.average_clips]}, and "
-        f"{has[wanted]} do not follow from them exactly (each is a mean over positions): "
-        f"test again with main.py --test --average-clips {wanted} --out"
-    )
 
 
 def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dict[str, Any]:
@@ -108,15 +98,15 @@ def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dic
             raise ResultsError(
                 f"the scores of {results.paths[i]} are not finite: the network's weights are broken"
             )
-        scores = average_views(scores_VK[views], protocol.average_clips)
-        places[i] = rank_of_label(scores[None], np.array([label]))[0]
+        scores = accuracy.average_views(scores_VK[views], protocol.average_clips)
+        places[i] = accuracy.rank_of_label(scores[None], np.array([label]))[0]
         confidence[i] = np.nan_to_num(scores.max())
-    table = class_table(places, results.labels, num_classes)
-    found = {name: float(value) for name, value in accuracies(table).items()}
+    table = accuracy.class_table(places, results.labels, num_classes)
+    found = {name: float(value) for name, value in accuracy.accuracies(table).items()}
     return {
         **found,
-        "calibration_error": calibration_error(confidence, places == 0),
-        "intervals": bootstrap(table, times, seed) if times else {},
+        "calibration_error": accuracy.calibration_error(confidence, places == 0),
+        "intervals": accuracy.bootstrap(table, times, seed) if times else {},
         "bootstrap": times,
         "seed": seed,
         "num_videos": num_videos,

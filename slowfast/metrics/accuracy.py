@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 Scores = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
 
-METRICS = {
-    "top_k_accuracy": ("top1", "top5"),
-    "mean_class_accuracy": ("mean_class_accuracy",),
-}
+METRICS = {"top_k_accuracy": ("top1", "top5"), "mean_class_accuracy": ("mean_class_accuracy",)}
 """The names for --eval, as in mmaction2, and the numbers that each stands for."""
 
 
@@ -26,6 +23,12 @@ def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray
         return mean
     powers = np.exp(mean - mean.max())
     return powers / powers.sum()
+
+
+def best_classes(scores_K: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+    """The five best classes and their scores, best first; of equal ones the lower class first."""
+    best = np.argsort(-scores_K, kind="stable")[:5]
+    return best.tolist(), scores_K[best].tolist()
 
 
 def rank_of_label(scores: Scores, labels: Labels) -> NDArray[np.int64]:
@@ -99,24 +102,16 @@ class Meter:
     """Loss, top-1 and top-5 over the samples that this process has seen."""
 
     def __init__(self) -> None:
-        self._loss = 0.0
-        self._top1 = 0
-        self._top5 = 0
-        self._seen = 0
+        self._sums = np.zeros(4)
 
-    def add(
-        self, scores: NDArray[np.floating], labels: NDArray[np.int64], loss: float = 0.0
-    ) -> None:
+    def add(self, scores: Scores, labels: Labels, loss: float = 0.0) -> None:
         """Counts a batch: ``scores [N, K]``, ``labels [N]``, and its mean loss."""
-        place = rank_of_label(scores, labels)
-        self._loss += loss * len(labels)
-        self._top1 += int((place < 1).sum())
-        self._top5 += int((place < 5).sum())
-        self._seen += len(labels)
+        place, count = rank_of_label(scores, labels), len(labels)
+        self._sums += [loss * count, (place < 1).sum(), (place < 5).sum(), count]
 
     def sums(self) -> list[float]:
         """This process's sums: losses, samples right in top 1, in top 5, and samples seen."""
-        return [self._loss, self._top1, self._top5, self._seen]
+        return self._sums.tolist()
 
     @staticmethod
     def result(sums: Sequence[float]) -> dict[str, float]:

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -68,32 +69,31 @@ def extract(
         todo = distributed.on_first(begin)
         if len(todo) < len(videos):
             logger.info(f"{len(videos) - len(todo):,} of {len(videos):,} videos are there already")
-        faults = distributed.gather(_extract_own(model, todo, kept, cfg, every))
-        for line in [line for part in faults[1:] for line in part]:
-            if distributed.rank() == 0:  # its own are already logged
+        own, *others = distributed.gather(_extract_own(model, todo, kept, cfg, every))
+        faults = list(chain(own, *others))
+        if distributed.rank() == 0:
+            for line in faults[len(own) :]:  # its own are already logged
                 logger.warning(f"unreadable: {line}")
         distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
-    return [line for part in faults for line in part]
+    return faults
 
 
 def _extract_own(
     model: VideoClassifier, todo: list[Named], kept: Kept, cfg: Config, every: float
 ) -> list[str]:
     """Extracts this process's share; returns the unreadable videos with their reasons."""
-    shares = own_batches([video.sample for video in todo], 1, cfg)
-    own = [todo[i] for share in shares for i in share]
+    own = [todo[i] for i in chain(*own_batches([video.sample for video in todo], 1, cfg))]
     faults: list[str] = []
     if not own:
         return faults
     progress = Progress("extract", len(own), show=distributed.rank() == 0)
-    samples = [video.sample for video in own]
-
-    def report(done: float, clips: int) -> None:
-        progress.update(done, f"{clips:,} clips")
-
-    for index, rows in sliding_features(model, samples, cfg, every=every, report=report):
+    found = sliding_features(
+        model, [video.sample for video in own], cfg, every=every,
+        report=lambda done, clips: progress.update(done, f"{clips:,} clips"),
+    )  # fmt: skip
+    for index, rows in found:
         if isinstance(rows, VideoError):
-            faults.append(reason_of(samples[index].path, rows))
+            faults.append(reason_of(own[index].sample.path, rows))
             logger.warning(f"unreadable: {faults[-1]}")
         else:
             kept.write(own[index].name, rows)
@@ -102,14 +102,17 @@ def _extract_own(
 
 
 def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]:
-    """The videos without features in the folder, or whose file has changed since.
-
-    Raises:
-        FolderError: the folder has features but no ``META``, or a file has those of another video.
-    """
+    """The videos without features in the folder, or whose file has changed since. Raises a
+    FolderError if the folder has features but no ``META``, or a file has those of another video."""
     todo = []
+    has_plan = (kept.folder / META).exists()
     for video in videos:
         target, now = kept.path(video.name), _source(video.sample)
+        if target.exists() and not has_plan:
+            raise FolderError(
+                f"{target} is there, and no {kept.folder / META} that says which weights it is "
+                "from: name another folder"
+            )
         then = sources.done.get(video.name, now)
         is_gone = now["state"] is None  # then its features stay
         if target.exists() and (is_gone or now["state"] == then["state"]):
@@ -119,12 +122,6 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
                 f"{target} is of {then['video']}, not of {now['video']}: write to another folder"
             )
         todo.append(video)
-    other = next((v for v in videos if kept.path(v.name).exists()), None)
-    if other and not (kept.folder / META).exists():
-        raise FolderError(
-            f"{kept.path(other.name)} is there, and no {kept.folder / META} that says which "
-            "weights it is from: name another folder"
-        )
     return todo
 
 
@@ -142,11 +139,7 @@ def claim_features(model: VideoClassifier, cfg: Config) -> Kept:
 
 
 def video_features(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    kept: Kept,
-    what: str,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, kept: Kept, what: str
 ) -> Rows:
     """The features of each video on rank 0, an empty list elsewhere. All processes compute the
     missing ones, each file once.
@@ -163,25 +156,27 @@ def video_features(
     """
     test = dataclasses.replace(cfg.test, num_clips=cfg.train.head_clips, num_crops=1)
     cfg = dataclasses.replace(cfg, test=test)
-    is_first = distributed.rank() == 0
+
+    def find(name: str) -> NDArray[np.float32] | None:
+        return kept.read(name, cfg.test.num_clips)
 
     def begin() -> tuple[list[str], list[int]]:
         """The names of all rows, and the indices of the videos without features; a video listed
         twice counts once."""
         names = [key_of(sample) for sample in samples]
         first = {name: index for index, name in reversed([*enumerate(names)])}
-        return names, sorted(i for name, i in first.items() if _find(kept, name, cfg) is None)
+        return names, sorted(first[name] for name in first if find(name) is None)
 
     # Names of the first process: on other machines the videos' files may have other times.
     names, todo = distributed.on_first(begin)
-    if samples and len(todo) < len(set(names)):
-        num_there = len(set(names)) - len(todo)
-        logger.info(f"features of {num_there:,} of {len(set(names)):,} {what} videos are there")
+    num_all = len(set(names))
+    if len(todo) < num_all:
+        logger.info(f"features of {num_all - len(todo):,} of {num_all:,} {what} videos are there")
     if todo:
         _extract_views(model, samples, todo, names, kept, cfg, what)
-    if not is_first:
+    if distributed.rank() > 0:
         return []
-    rows = [_find(kept, name, cfg) for name in names]
+    rows = [find(name) for name in names]
     if samples and all(row is None for row in rows):
         raise VideoError(f"none of the {len(samples):,} {what} videos could be read")
     return rows
@@ -204,11 +199,3 @@ def _extract_views(
     missing = in_order(distributed.gather(unreadable.videos))  # also waits until all are written
     if distributed.rank() == 0 and missing:
         logger.warning(f"{len(missing):,} of {len(samples):,} {what} videos are left out")
-
-
-def _find(kept: Kept, name: str, cfg: Config) -> NDArray[np.float32] | None:
-    """The features of a video's clips; None if they are missing or damaged."""
-    row = kept.read(name)
-    clips = cfg.train.head_clips
-    is_right = row is not None and row.ndim == 2 and len(row) == clips and row.dtype == np.float32
-    return row if is_right else None

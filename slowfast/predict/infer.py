@@ -1,17 +1,16 @@
 """Predicts the classes of videos: a table on the screen, and result.json."""
 
 import json
+from collections import ChainMap
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import write_whole
-from slowfast.metrics.accuracy import average_views
+from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import rows_of_videos, scorer
 
@@ -30,16 +29,20 @@ def infer(
         VideoError: at the end, if videos could not be read.
     """
     model.eval()
-    rows = []
+    rows = {}
     for index, found in rows_of_videos(scorer(model, cfg), samples, cfg, what="infer"):
         row: dict[str, Any] = {"video_id": samples[index].path}
         if isinstance(found, VideoError):
             row["error"] = str(found)
         else:
-            row |= _best(average_views(found, cfg.test.average_clips), labels)
-        rows.append((index, row))
-    gathered = sorted((pair for part in distributed.gather(rows) for pair in part), key=_place)
-    results = [row for _, row in gathered]
+            best, values = best_classes(average_views(found, cfg.test.average_clips))
+            row |= {"top1_values": values[0], "top1_indices": best[0]}
+            row |= {"top5_values": values, "top5_indices": best}
+            if labels is not None:
+                row |= {"top1_label": labels[best[0]], "top5_labels": [labels[i] for i in best]}
+        rows[index] = row
+    all_rows = ChainMap(*distributed.gather(rows))
+    results = [all_rows[index] for index in range(len(samples))]
     if distributed.rank() == 0:
         print(table(results), flush=True)
         write_whole(RESULT, json.dumps(results, indent=1, ensure_ascii=False))
@@ -64,21 +67,3 @@ def table(results: list[dict[str, Any]]) -> str:
         for name, value in zip(names, row["top5_values"], strict=True):
             lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {'#' * round(30 * value)}")
     return "\n".join(lines)
-
-
-def _best(scores: Any, labels: list[str] | None) -> dict[str, Any]:
-    best = [int(i) for i in np.argsort(-scores, kind="stable")[:5]]
-    values = [float(scores[i]) for i in best]
-    row: dict[str, Any] = {
-        "top1_values": values[0],
-        "top1_indices": best[0],
-        "top5_values": values,
-        "top5_indices": best,
-    }
-    if labels is not None:
-        row |= {"top1_label": labels[best[0]], "top5_labels": [labels[i] for i in best]}
-    return row
-
-
-def _place(pair: tuple[int, dict[str, Any]]) -> int:
-    return pair[0]

@@ -50,8 +50,7 @@ OF_THE_HEAD = {
 def plan_of(model: VideoClassifier, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
     """What rows depend on: the weights, the config's keys that matter, and ``more``.
 
-    Args:
-        with_head: True for scores; False for features, which do not depend on the classifier.
+    Scores depend on the classifier, features do not: these are ``with_head=False``.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
@@ -74,12 +73,8 @@ def key_of(sample: Sample) -> str:
 
 
 class Kept:
-    """A folder of rows, by name.
-
-    Args:
-        durable: rows survive a crash of the machine, see ``atomic``; else a row that was cut off
-            counts as missing.
-    """
+    """A folder of rows, by name. If ``durable``, rows survive a crash of the machine, see
+    ``atomic``; else a row that was cut off counts as missing."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder, self._durable = folder, durable
@@ -121,13 +116,14 @@ class Kept:
         with atomic(self.path(name), durable=self._durable) as file:
             np.save(file, row, allow_pickle=False)
 
-    def read(self, name: str) -> NDArray[Any] | None:
-        """A row; None if it is missing or damaged."""
+    def read(self, name: str, *shape: int) -> NDArray[np.float32] | None:
+        """A row; None if it is missing, damaged, or not float32 with a shape that begins so."""
         try:
-            row: NDArray[Any] = np.load(self.path(name), allow_pickle=False)
+            row: NDArray[np.float32] = np.load(self.path(name), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return row
+        fits = row.dtype == np.float32 and row.shape[: len(shape)] == shape
+        return row if fits else None
 
     def remove(self) -> None:
         """Deletes the folder with its rows."""

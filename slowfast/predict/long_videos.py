@@ -36,13 +36,9 @@ def clip_rows(seconds: NDArray[np.float64], features_NC: NDArray[np.float32]) ->
 
 
 def sliding_features(
-    model: VideoClassifier,
-    samples: list[Sample],
-    cfg: Config,
-    *,
-    every: float,
+    model: VideoClassifier, samples: list[Sample], cfg: Config, *, every: float,
     report: Callable[[float, int], None],
-) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:
+) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:  # fmt: skip
     """Yields each video's index and ``clip_rows``, or its VideoError, as they become ready.
 
     Args:
@@ -76,12 +72,9 @@ def sliding_features(
 def chunk_features(model: VideoClassifier, chunk: ClipChunk, cfg: Config) -> NDArray[np.float32]:
     """The features ``[n, C]`` of a chunk's clips."""
     frames_FHWC = paddle.to_tensor(chunk.frames)
-    clips_nTHWC = paddle.stack(
-        [paddle.gather(frames_FHWC, paddle.to_tensor(clip)) for clip in chunk.clips]
-    )
-    features: NDArray[np.float32] = model.embed(
-        normalize(clips_nTHWC, cfg.data.mean, cfg.data.std)
-    ).numpy()
+    clips = [paddle.gather(frames_FHWC, paddle.to_tensor(clip)) for clip in chunk.clips]
+    clips_nCTHW = normalize(paddle.stack(clips), cfg.data.mean, cfg.data.std)
+    features: NDArray[np.float32] = model.embed(clips_nCTHW).numpy()
     return features
 
 

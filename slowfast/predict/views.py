@@ -36,13 +36,9 @@ def scorer(model: VideoClassifier, cfg: Config) -> Network:
 
 
 def rows_of_videos(
-    network: Network,
-    samples: list[Sample],
-    cfg: Config,
-    *,
-    what: str,
+    network: Network, samples: list[Sample], cfg: Config, *, what: str,
     only: Sequence[int] | None = None,
-) -> Iterator[tuple[int, Row | VideoError]]:
+) -> Iterator[tuple[int, Row | VideoError]]:  # fmt: skip
     """Runs the network on the views of this process's share of the videos; yields each video's
     index and its row ``[V, ...]``, or why it cannot be read.
 
@@ -58,11 +54,9 @@ def rows_of_videos(
 
 
 def rows_of(
-    loader: Loader[Any, Item],
-    batches: Sequence[Sequence[int]],
-    compute: Callable[[list[Item]], Iterable[Any]],
-    what: str = "",
-) -> Iterator[tuple[int, Any]]:
+    loader: Loader[Any, Item], batches: Sequence[Sequence[int]],
+    compute: Callable[[list[Item]], Iterable[Any]], what: str = "",
+) -> Iterator[tuple[int, Any]]:  # fmt: skip
     """Yields each index of the batches, in order, with its row or VideoError.
 
     Args:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.cli.command import program, run
 from slowfast.config import Config, dump_config, load_config
@@ -63,64 +64,54 @@ def main() -> int:
 
 def run_demo() -> None:
     """Data, training, test, prediction, pictures, summary."""
-    from slowfast.predict.infer import (
-        RESULT,
-    )  # here: it imports Paddle, which must be quiet by then
-
     began = time.monotonic()
     cfg = load_config(CONFIG)
-    out = Path(cfg.output_dir)
     write_data(cfg)
     weights = train_and_test([], "train")
     names = read_labels(cfg.data.labels, cfg.model.num_classes)
-    result = json.loads((out / "test_result.json").read_text(encoding="utf-8"))
-    what, how = halves(result["predictions"])
+    result = json.loads((weights.parent / "test_result.json").read_text(encoding="utf-8"))
     pictures = draw(cfg, weights, result["predictions"], names)
-    curves = sorted((out / "vdl").iterdir())[-1]
-    visualdl = _relative(Path(sys.executable).parent / "visualdl")
+    tell(weights, result, pictures, time.monotonic() - began)
+
+
+def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], seconds: float) -> None:
+    """Writes summary.json beside the weights, and prints what it says."""
+    from slowfast.predict.infer import RESULT  # here: Paddle must be quiet by then
+
+    what, how = halves(result["predictions"])
+    curves = sorted((weights.parent / "vdl").glob("*"))  # none if VisualDL is not installed
     summary = {
-        "top1": result["top1"],
-        "top5": result["top5"],
-        "what_top1": what,
-        "how_top1": how,
-        "seconds": round(time.monotonic() - began, 1),
-        "checkpoint": str(weights),
-        "vdl": str(curves),
-        "result": str(RESULT),
-        **pictures,
-    }
-    write_whole(out / "summary.json", json.dumps(summary, indent=1))
+        "top1": result["top1"], "top5": result["top5"], "what_top1": what, "how_top1": how,
+        "seconds": round(seconds, 1), "checkpoint": str(weights), "result": str(RESULT), **pictures,
+    }  # fmt: skip
+    if curves:
+        summary["vdl"] = str(curves[-1])
+    write_whole(weights.with_name("summary.json"), json.dumps(summary, indent=1))
     print(
         f"\ntop-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} % on "
         f"{result['num_videos']} unseen videos, {result['num_views']} views each "
-        f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), "
-        f"{summary['seconds']:.0f} s\n\n"
-        f"checkpoint        {weights}\n"
-        f"curves            {visualdl} --logdir {curves.parent}\n"
+        f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), {seconds:.0f} s\n\n"
+        f"checkpoint        {weights}"
+    )
+    if curves:
+        visualdl = str(Path(sys.executable).with_name("visualdl")).removeprefix(f"{Path.cwd()}/")
+        print(f"curves            {visualdl} --logdir {weights.parent / 'vdl'}")
+    print(
         f"prediction        {RESULT}\n"
         f"learning curve    {pictures['learning_curve']}\n"
         f"confusion matrix  {pictures['confusion_matrix']}\n"
         f"frames            {pictures['frames']}\n"
-        f"all of this       {out / 'summary.json'}"
+        f"all of this       {weights.with_name('summary.json')}"
     )
-
-
-def _relative(path: Path) -> str:
-    """The path as one would type it here."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def write_data(cfg: Config) -> None:
     """Writes the video files and lists where the config expects them."""
     progress = Progress("write videos", NUM_TRAIN + NUM_VAL)
     moving_shapes.write_dataset(
-        cfg.data.root,
-        num_train=NUM_TRAIN,
-        num_val=NUM_VAL,
-        seed=DATA_SEED,
-        num_processes=2,
+        cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, seed=DATA_SEED, num_processes=2,
         report=lambda done, total: progress.update(done),
-    )
+    )  # fmt: skip
     progress.finish(cfg.data.root)
 
 
@@ -168,9 +159,8 @@ def launch(what: str, flags: list[str]) -> None:
             for line in process.stdout:
                 file.write(line)
                 lines.append(line.rstrip())
-                share = _share_done(line)
-                if share is not None:
-                    progress.update(100 * share, _note(line))
+                if found := progress_of(line):
+                    progress.update(*found)
         except BaseException:  # Ctrl-C, or what main makes of SIGTERM and SIGHUP
             process.terminate()
             raise
@@ -180,27 +170,26 @@ def launch(what: str, flags: list[str]) -> None:
     progress.finish()
 
 
-def _share_done(line: str) -> float | None:
-    """How far a step is, from 0 to 1, by a line of its output."""
-    train = re.match(r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+)", line)
-    if train:
-        epoch, epochs, step = map(int, train.groups())
-        return (epoch - 1 + step / (NUM_TRAIN / TOTAL_BATCH)) / epochs
+def progress_of(line: str) -> tuple[float, str] | None:
+    """How far a step is, in percent, and what to show behind the bar, by a line of its output."""
+    place = r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+) .*?(loss: \S+).*?(top1: \S+)"
+    if train := re.match(place, line):
+        epoch, epochs, step = map(int, train.groups()[:3])
+        done = (epoch - 1 + step / (NUM_TRAIN / TOTAL_BATCH)) / epochs
+        return 100 * done, f"epoch {epoch}/{epochs}, {train[4]}, {train[5]}"
     bar = re.match(r"\w+: (\d+)/(\d+), ", line)
-    return int(bar[1]) / int(bar[2]) if bar else None
+    return (100 * int(bar[1]) / int(bar[2]), "") if bar else None
 
 
-def _note(line: str) -> str:
-    """What to show of a line behind the bar: the epoch, loss and accuracy."""
-    train = re.match(r"epoch:\[ *(\d+)/(\d+) *\].*?(loss: \S+).*?(top1: \S+)", line)
-    return f"epoch {train[1]}/{train[2]}, {train[3]}, {train[4]}" if train else ""
+def labels_of(predictions: list[dict[str, Any]]) -> NDArray[np.int64]:
+    """True and predicted labels of all videos, ``[2, N]``."""
+    return np.array([(row["label"], row["top5_indices"][0]) for row in predictions]).T
 
 
 def halves(predictions: list[dict[str, Any]]) -> tuple[float, float]:
     """Shares of videos where WHAT it is, and HOW it moves, were right."""
     motions = len(moving_shapes.HOWS)
-    labels = np.array([row["label"] for row in predictions])
-    predicted = np.array([row["top5_indices"][0] for row in predictions])
+    labels, predicted = labels_of(predictions)
     what = float(np.mean(labels // motions == predicted // motions))
     return what, float(np.mean(labels % motions == predicted % motions))
 
@@ -212,22 +201,20 @@ def draw(
     from slowfast.models.pathways import SLOW_FRAMES
     from slowfast.predict.infer import RESULT
 
-    out = Path(cfg.output_dir)
+    out, data = Path(cfg.output_dir), cfg.data
     paths = {
         "learning_curve": out / "learning_curve.png",
         "confusion_matrix": out / "confusion_matrix.png",
         "frames": out / "prediction.png",
     }
     learning_curve(out / "metrics.jsonl", paths["learning_curve"])
-    labels = np.array([row["label"] for row in predictions])
-    predicted = np.array([row["top5_indices"][0] for row in predictions])
+    labels, predicted = labels_of(predictions)
     confusion_matrix(labels, predicted, names, paths["confusion_matrix"])
 
-    sample = read_list(cfg.data.val_list, cfg.data.root, len(names))[1]
+    sample = read_list(data.val_list, data.root, len(names))[1]
     launch("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
-    reader = open_video(sample, cfg.data.frame_pattern, cfg.data.frame_fps, cfg.data.decoder)
-    data = cfg.data
+    reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
     span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
     wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
     frame_strip(

@@ -28,11 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def extract_features(args: argparse.Namespace) -> None:
-    """Reads config and lists, builds the network, extracts.
-
-    Raises:
-        UserError, OSError: one line each.
-    """
+    """Reads config and lists, builds the network, extracts."""
     from slowfast.cli.run_config import config_for  # here and below: Paddle must be quiet by then
     from slowfast.models.variants import build_model
     from slowfast.predict.features import extract
@@ -63,12 +59,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("paths", metavar="PATH", nargs="+", help="videos, folders (all in them), frames, lists")
     add("-w", "--weights", metavar="FILE", required=True, help="weights to use")
     add("--out", metavar="DIR", type=Path, required=True, help="where to write")
-    add(
-        "-c",
-        "--config",
-        metavar="CFG",
-        help="YAML file or built-in config; default: the one with the weights",
-    )
+    add("-c", "--config", metavar="CFG",
+        help="YAML file or built-in config; default: the one with the weights")  # fmt: skip
     add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
         help="config values over the file's")  # fmt: skip
     add("--every", metavar="SECONDS", type=number_between(0, math.inf, below=math.inf), default=0.0,

@@ -26,12 +26,12 @@ from slowfast.config import ConfigError
 from slowfast.log import logger
 from slowfast.signals import end_with_parent
 
-DESCRIPTION = "Starts slowfast well: every GPU or 2 CPU processes, with the threads that fit."
-
 
 def main(argv: list[str] | None = None) -> int:
     """Starts the run; returns its exit status, 1 if it cannot start."""
-    parser = argparse.ArgumentParser(prog=program("slowfast.tools.launch"), description=DESCRIPTION)
+    parser = argparse.ArgumentParser(
+        prog=program("slowfast.tools.launch"), description=__doc__.split("\n")[0]
+    )
     parser.add_argument("how", choices=("multi", "single"))
     parser.add_argument("log_dir")
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="see python -m slowfast --help")
@@ -51,15 +51,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def start(how: str, log_dir: str, flags: list[str]) -> int:
     """Becomes the run; or runs the launcher of its processes, and returns its exit status."""
-    processes = num_processes() if how == "multi" else 1
+    processes, gpus = num_processes() if how == "multi" else 1, distributed.num_gpus()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    env = os.environ | settings(
-        os.environ, cores or 1, processes, on_gpu=distributed.num_gpus() > 0
-    )
+    env = os.environ | settings(os.environ, cores or 1, processes, on_gpu=gpus > 0)
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
-    if not distributed.num_gpus():
+    if not gpus:
         launcher.append(f"--nproc_per_node={processes}")
         if "CUDA_VISIBLE_DEVICES" in env:
             # Paddle's launcher takes the variable's list for the devices to start processes on,
@@ -68,10 +66,9 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             env["CUDA_VISIBLE_DEVICES"] = "all"
     log_dir = distributed.log_folder(log_dir)
     # What does not end with .py, it starts as it is.
-    main = [sys.executable, "-u", "-m", "slowfast", *flags]
-    command = [*launcher, f"--log_dir={log_dir}", *main]
-    logs = [Path(log_dir) / f"workerlog.{i}" for i in range(distributed.num_gpus() or processes)]
-    return run_launcher(command, env, logs)
+    launcher += [f"--log_dir={log_dir}", sys.executable, "-u", "-m", "slowfast", *flags]
+    logs = [Path(log_dir) / f"workerlog.{i}" for i in range(gpus or processes)]
+    return run_launcher(launcher, env, logs)
 
 
 def run_launcher(command: list[str], env: Mapping[str, str], logs: list[Path]) -> int:
@@ -97,8 +94,7 @@ def run_launcher(command: list[str], env: Mapping[str, str], logs: list[Path]) -
     status = launcher.wait()
     if status or asked:
         said = [_read(log, size) for log, size in zip(logs, sizes, strict=True)]
-        words = last_words(said, is_asked=bool(asked))
-        if words:
+        if words := last_words(said, is_asked=bool(asked)):
             print(words, file=sys.stderr)
     if asked:
         return 128 + asked[0]
@@ -118,12 +114,8 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
         return "" if errors[0] in said[0] else errors[0]
     loud = ("Traceback", "terminate called", "interrupted")
     silent = [str(i) for i, text in enumerate(said) if not any(word in text for word in loud)]
-    if not silent:
-        return ""
-    return (
-        f"error: process {' and '.join(silent)} of this machine ended without a word (killed? out "
-        "of memory?)"
-    )
+    end = "of this machine ended without a word (killed? out of memory?)"
+    return f"error: process {' and '.join(silent)} {end}" if silent else ""
 
 
 def settings(
@@ -155,8 +147,8 @@ def mkl_cpu_type(cpuinfo: str) -> str:
 
 def num_processes() -> int:
     """How many processes ``multi`` starts: one a GPU, else PROCESSES on the CPU, 2 by default."""
-    if distributed.num_gpus():
-        return distributed.num_gpus()
+    if gpus := distributed.num_gpus():
+        return gpus
     text = os.environ.get("PROCESSES", "2")
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"PROCESSES={text} is not a positive whole number")

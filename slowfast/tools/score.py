@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import program, run, whole_number
-from slowfast.evaluate.rescore import NUMBERS, choose, score
+from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import write_whole
 
@@ -27,11 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def rescore(args: argparse.Namespace) -> None:
-    """Reads the file, and tells or writes what is asked for.
-
-    Raises:
-        ResultsError, OSError: one line each.
-    """
+    """Reads the file, and tells or writes what is asked for."""
     for path in (args.json, args.csv):
         if path and (path.is_dir() or (path.exists() and path.samefile(args.file))):
             raise ResultsError(f"{path} is a folder or the file of scores: name another")
@@ -50,14 +46,12 @@ def rescore(args: argparse.Namespace) -> None:
 def lines(found: dict[str, Any], names: list[str]) -> list[str]:
     """What is printed of ``score``."""
     missing = found["num_listed"] - found["num_videos"]
-    count = f"{found['num_videos']:,}"
-    if missing:
-        count += f" of {found['num_listed']:,}"
+    listed = f" of {found['num_listed']:,}" if missing else ""
+    note = f"; {missing:,} unreadable" if missing else ""
     text = [
-        f"{count} videos, {len(found['clips'])} x {len(found['crops'])} of "
+        f"{found['num_videos']:,}{listed} videos, {len(found['clips'])} x {len(found['crops'])} of "
         f"{found['of_clips']} x {found['of_crops']} views each, "
-        f"{ {'prob': 'probabilities', 'score': 'logits'}[found['average_clips']] } averaged"
-        + (f"; {missing:,} unreadable" if missing else "")
+        f"{MEANING[found['average_clips']]} averaged{note}"
     ]
     for key in (key for name in names for key in NUMBERS[name]):
         ends = found["intervals"].get(key)
@@ -91,28 +85,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         prog=program("slowfast.tools.score"),
         description="Scores a test again from the file that main.py --test --out FILE.npz wrote.",
     )
-    parser.add_argument("file", metavar="FILE.npz", type=Path)
-    parser.add_argument(
-        "--eval", choices=tuple(NUMBERS), metavar="METRIC", nargs="+",
-        help=f"what is printed (default: all): {', '.join(NUMBERS)}",
-    )  # fmt: skip
-    parser.add_argument(
-        "--clips", type=_clips, metavar="N|middle",
+    add = parser.add_argument
+    add("file", metavar="FILE.npz", type=Path)
+    add("--eval", choices=tuple(NUMBERS), metavar="METRIC", nargs="+",
+        help=f"what is printed (default: all): {', '.join(NUMBERS)}")  # fmt: skip
+    add("--clips", type=_clips, metavar="N|middle",
         help="average fewer clips; N divides the file's number; 1 is the one at the video's "
-        "start, middle the one half way",
-    )  # fmt: skip
-    parser.add_argument("--crops", type=int, choices=(1, 3), help="1: the centre crop of 3")
-    parser.add_argument(
-        "--average-clips", choices=("prob", "score"), help="refused unless the file has these"
-    )
-    parser.add_argument("--per-class", action="store_true", help="a table, lowest accuracy first")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the classes to a file")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to a file")
-    parser.add_argument(
-        "--bootstrap", type=whole_number(0, 10**6), default=1000, metavar="N",
-        help="draws of videos for the 95 %% intervals (default 1000; 0: no intervals)",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the draws")
+        "start, middle the one half way")  # fmt: skip
+    add("--crops", type=int, choices=(1, 3), help="1: the centre crop of 3")
+    add("--average-clips", choices=tuple(MEANING), help="refused unless the file has these")
+    add("--per-class", action="store_true", help="a table, lowest accuracy first")
+    add("--csv", type=Path, metavar="FILE", help="write the classes to a file")
+    add("--json", type=Path, metavar="FILE", help="write all numbers to a file")
+    add("--bootstrap", type=whole_number(0, 10**6), default=1000, metavar="N",
+        help="draws of videos for the 95 %% intervals (default 1000; 0: no intervals)")  # fmt: skip
+    add("--seed", type=whole_number(0), default=0, help="of the draws")
     return parser.parse_args(argv)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -24,14 +25,14 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     data = cfg.data
     names = read_labels(data.labels, cfg.model.num_classes, data.root) if data.flip_by_name else []
     flipped = flipped_labels(data.flip_pairs, names)
-    clips = Clips(TrainClips(train, cfg.data, cfg.seed, flipped), ValClips(val, cfg.data))
-    batch_bytes = cfg.train.batch_size * cfg.data.num_frames * cfg.data.crop_size**2 * 3
+    clips = Clips(TrainClips(train, data, cfg.seed, flipped), ValClips(val, data))
+    batch_bytes = cfg.train.batch_size * data.num_frames * data.crop_size**2 * 3
     return Loader(
         clips,
         num_workers=num_readers(cfg, batch_bytes),
         describe=clips.path,
-        seconds=cfg.data.read_seconds,
-        substitute=clips.substitute if cfg.data.on_error == "substitute" else None,
+        seconds=data.read_seconds,
+        substitute=clips.substitute if data.on_error == "substitute" else None,
     )
 
 
@@ -65,35 +66,31 @@ class EpochReader:
         replaced = self._loader.replaced
         errors = [(key.sample, error) for key, error in replaced if isinstance(key, TrainKey)]
         replaced.clear()
-        batches: list[list[Clip]] = []
         fatal = None
-        for indices, answers in zip(step.batches, items, strict=True):
-            batches.append([item for item in answers if not isinstance(item, VideoError)])
-            for index, item in zip(indices, answers, strict=True):
-                if isinstance(item, VideoError) and self._cfg.data.on_error == "skip":
-                    errors.append((index, item))
-                elif isinstance(item, VideoError):
-                    fatal = fatal or item
+        for index, item in zip(chain(*step.batches), chain(*items), strict=True):
+            if isinstance(item, VideoError) and self._cfg.data.on_error == "skip":
+                errors.append((index, item))
+            elif isinstance(item, VideoError):
+                fatal = fatal or item
         try:
             for index, error in errors:
                 video = self._unreadable.note(index, self._samples[index].path, error)
                 logger.warning(f"unreadable: {video.line()}")
         except VideoError as too_many:
             fatal = fatal or too_many
+        batches = [[item for item in batch if not isinstance(item, VideoError)] for batch in items]
         return Work(batches, step.clips, step.grid, fatal)
 
     def list_unreadable(self) -> None:
         """Lists unreadable videos of all processes in the log and in unreadable_train.txt."""
         if self._cfg.data.on_error == "raise":
             return
-        videos = in_order(distributed.gather(self._unreadable.videos))
-        reasons = [video.line() for video in videos]
+        videos = distributed.gather(self._unreadable.videos)
+        reasons = [video.line() for video in in_order(videos)]
         if reasons and distributed.rank() == 0:
-            fate = {"skip": "left out", "substitute": "replaced by others"}
+            fates = {"skip": "left out", "substitute": "replaced by others"}
+            fate = fates[self._cfg.data.on_error]
             path = write_unreadable(self._cfg.output_dir, reasons, UNREADABLE)
-            logger.warning(
-                f"epoch:{self._epoch + 1}: {len(reasons)} unreadable videos "
-                f"{fate[self._cfg.data.on_error]} ({path}):"
-            )
-            for reason in reasons:
-                logger.warning(f"  {reason}")
+            head = f"epoch:{self._epoch + 1}: {len(reasons)} unreadable videos {fate} ({path}):"
+            for line in (head, *(f"  {reason}" for reason in reasons)):
+                logger.warning(line)

@@ -99,41 +99,34 @@ def restore_furthest(state: TrainState, folder: str) -> list[str]:
     """Continues from the furthest checkpoint in a folder that all processes can read, if any.
 
     Later checkpoints that are damaged (by a faulty disk: writes are atomic) are renamed to
-    ``NAME.pdparams.damaged``, so that the run can write them again. All processes call it.
-
-    Returns:
-        Lines that say what was loaded.
+    ``NAME.pdparams.damaged``, so that the run can write them again. All processes call it. Returns
+    lines that say what was loaded.
 
     Raises:
         WeightsError: no checkpoint can be read, or an intact one does not fit this run.
     """
-    lines: list[str] = []
-    damaged: list[Path] = []
+    faults: list[str] = []
     found = distributed.gather(checkpoints(folder))[0]
     for path in found:
-        line, error = "", ""
         try:
-            line = restore(state, path)
-        except DamagedError as fault:
-            error = str(fault)
-        errors = [text for text in distributed.gather(error) if text]
-        if not errors:
+            line, fault = restore(state, path), ""
+        except DamagedError as error:
+            line, fault = "", str(error)
+        fault = next(filter(None, distributed.gather(fault)), "")
+        if not fault:
             if distributed.rank() == 0:
-                move_aside(damaged)
-            return [*lines, line]
-        damaged.append(path)
-        lines.append(f"{errors[0]}: moved aside, going back to the checkpoint before")
-    if found:
-        reason = lines[0].partition(": moved aside")[0]
-        raise WeightsError(f"none of the checkpoints in {folder} can be read: {reason}")
+                move_aside(found[: len(faults)])
+            aside = ": moved aside, going back to the checkpoint before"
+            return [*(f"{fault}{aside}" for fault in faults), line]
+        faults.append(fault)
+    if faults:
+        raise WeightsError(f"none of the checkpoints in {folder} can be read: {faults[0]}")
     return [f"no checkpoint in {folder} yet: training from the start"]
 
 
 def restore(state: TrainState, path: str | Path) -> str:
-    """Continues from a checkpoint: weights, optimizer, place in the run, best metric.
-
-    Returns:
-        A line that says what was loaded.
+    """Continues from a checkpoint: weights, optimizer, place in the run, best metric. Returns a
+    line that says what was loaded.
 
     Raises:
         WeightsError: a file is missing, damaged (DamagedError), or of another network.
@@ -163,10 +156,11 @@ def restore(state: TrainState, path: str | Path) -> str:
 
 def _training_state(state: TrainState) -> dict[str, Any]:
     names = {p.name: name for name, p in state.model.named_parameters()}
-    velocities: Tensors = {}
-    for key, value in state.optimizer.state_dict().items():
-        if key.endswith(_VELOCITY):
-            velocities[names[key.removesuffix(_VELOCITY)]] = value.numpy()
+    velocities = {
+        names[key.removesuffix(_VELOCITY)]: value.numpy()
+        for key, value in state.optimizer.state_dict().items()
+        if key.endswith(_VELOCITY)
+    }
     return {
         "epoch": state.epoch,
         "step": state.step,
@@ -188,9 +182,6 @@ def _set_velocities(state: TrainState, velocities: Tensors) -> None:
     if shapes and shapes != wanted:  # none before the first step
         odd = sorted(n for n in {*shapes, *wanted} if shapes.get(n) != wanted.get(n))
         raise ValueError(f"the momentum does not match {odd[0]} and {len(odd) - 1} more weights")
-    state.optimizer.set_state_dict(
-        {
-            f"{parameters[name].name}{_VELOCITY}": paddle.to_tensor(value)
-            for name, value in velocities.items()
-        }
-    )
+    own_names = {name: f"{p.name}{_VELOCITY}" for name, p in parameters.items()}
+    tensors = {own_names[name]: paddle.to_tensor(value) for name, value in velocities.items()}
+    state.optimizer.set_state_dict(tensors)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.lists import Sample
-from slowfast.data.order import Stream, train_batches
+from slowfast.data.order import train_batches
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter, average_views
 from slowfast.models.head import Head
@@ -26,7 +26,7 @@ from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoin
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import cross_entropy
 from slowfast.train.recipe.schedule import Schedule
-from slowfast.train.step import Outcome
+from slowfast.train.step import Outcome, seed_dropout
 from slowfast.weights.systems import Tensors
 
 AT_ONCE = 4096
@@ -39,10 +39,8 @@ def train_head(
     """Computes missing features, and trains the head on all of them to the last epoch.
 
     The rest of the network does not change. All processes compute features; rank 0 trains.
-    Writes a checkpoint of the whole network after the last epoch, and the best one.
-
-    Returns:
-        The last validation's ``loss``, ``top1``, ``top5``; empty without one and on other ranks.
+    Writes a checkpoint of the whole network after the last epoch, and the best one. Returns the
+    last validation's ``loss``, ``top1``, ``top5``; empty without one and on other ranks.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; nothing is written.
@@ -90,17 +88,15 @@ def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
     pairs = [(r, s.label) for r, s in zip(rows, samples, strict=True) if r is not None]
     if not pairs:
         return None
-    return Features(np.stack([r for r, _ in pairs]), np.array([label for _, label in pairs]))
+    readable, labels = zip(*pairs, strict=True)
+    return Features(np.stack(readable), np.array(labels))
 
 
 def _fit(
     state: TrainState, train: Features | None, val: Features | None, cfg: Config
 ) -> tuple[dict[str, float], Tensors | None]:
-    """Trains to the last epoch.
-
-    Returns:
-        The last validation, and the head's weights at a new best validation, if there was one.
-    """
+    """Trains to the last epoch. Returns the last validation, and the head's weights at a new best
+    validation, if there was one."""
     assert train is not None
     schedule = Schedule(train.labels.size * train.rows.shape[1], None, cfg)
     tell_batch(schedule, cfg)
@@ -126,12 +122,11 @@ def _train_epoch(
 ) -> None:  # fmt: skip
     """One epoch over all clips, shuffled, in batches of the total size of all processes."""
     head, (videos, clips, _) = state.model.head, train.rows.shape
-    size = schedule.total_batch
+    sizes = [schedule.total_batch]
     batches = train_batches(
-        videos * clips, sizes=[size], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
+        videos * clips, sizes=sizes, seed=cfg.seed, epoch=epoch, rank=0, world_size=1
     )
-    words = np.random.SeedSequence([Stream.DROPOUT, cfg.seed, epoch]).generate_state(1)
-    paddle.seed(int(words[0]))
+    seed_dropout(cfg.seed, epoch)
     rows, labels = train.rows.reshape(videos * clips, -1), train.labels.repeat(clips)
     pace = Pace(cfg, writer, epoch, schedule)
     head.train()
@@ -149,9 +144,9 @@ def _train_epoch(
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
         state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
-        found = Meter.result(meter.sums())
-        means = (found["loss"], found["top1"], found["top5"])
-        pace.log(step, Outcome(*means, len(batch), False, means[0], True), lr, reader_cost)
+        mean, top1, top5, _ = Meter.result(meter.sums()).values()
+        outcome = Outcome(mean, top1, top5, len(batch), stop=False, own_loss=mean, is_taken=True)
+        pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
 
 

@@ -1,11 +1,9 @@
-"""The training loop: ``train`` calls ``train_epoch`` calls ``train_step``.
-
-Legend: N clips, C channels, T frames, H x W pixels, K classes.
-"""
+"""The training loop: ``train`` calls ``train_epoch`` calls ``train_step``."""
 
 import contextlib
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +17,13 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import duration, logger
 from slowfast.models.layers.norm import batch_norms, set_splits
-from slowfast.models.pathways import normalize
 from slowfast.signals import handled_signals
 from slowfast.train.batches import EpochReader, clip_loader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.precise_bn import precise_bn
 from slowfast.train.recipe.schedule import Schedule, Step
-from slowfast.train.step import Learner, Outcome, raise_together, train_step
+from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
 from slowfast.train.validate import validate
 
 
@@ -46,14 +43,9 @@ class Run:
 
 
 def train(
-    state: TrainState,
-    schedule: Schedule,
-    train_samples: list[Sample],
-    val_samples: list[Sample] | None,
-    cfg: Config,
-    *,
-    max_iters: int | None = None,
-) -> dict[str, float]:
+    state: TrainState, schedule: Schedule, train_samples: list[Sample],
+    val_samples: list[Sample] | None, cfg: Config, *, max_iters: int | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
     Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
@@ -71,8 +63,7 @@ def train(
     with handled_signals() as stop, contextlib.ExitStack() as opened:
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
         writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
-        several = distributed.world_size() > 1
-        parallel = paddle.DataParallel(state.model) if several else state.model
+        parallel = paddle.DataParallel(state.model) if distributed.world_size() > 1 else state.model
         learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
         run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
         while state.epoch < schedule.epochs and not _is_over(run, state):
@@ -118,8 +109,7 @@ def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
 def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float], bool]:
     """Validates the weights, and their average if there is one.
 
-    Returns:
-        The result for the weights, and whether this is the best so far.
+    Returns the result for the weights, and whether this is the best so far.
     """
     cfg = run.cfg
     assert run.val_samples is not None
@@ -140,33 +130,27 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
 
 def _precise_bn(run: Run, state: TrainState) -> None:
     """Recomputes batch norm's statistics over full-size clips of the finished epoch."""
-    began = time.perf_counter()
-    set_splits(state.model, 1)
-    _precise_statistics(run, state)
-    if state.ema:
-        with state.ema.applied(keep_statistics=True):
-            _precise_statistics(run, state)
-    logger.info(
-        f"batch norm's statistics over up to {run.cfg.train.precise_bn_batches} batches a process: "
-        f"{duration(time.perf_counter() - began)}"
-    )
-
-
-def _precise_statistics(run: Run, state: TrainState) -> None:
-    data, epoch = run.cfg.data, state.epoch
-    batches = run.schedule.full_batches(epoch)[: run.cfg.train.precise_bn_batches]
+    began, most = time.perf_counter(), run.cfg.train.precise_bn_batches
+    batches = run.schedule.batches(state.epoch)[:most]
+    keys = [[TrainKey(state.epoch, index) for index in batch] for batch in batches]
 
     def clips() -> Iterator[paddle.Tensor]:
-        keys = [[TrainKey(epoch, index) for index in batch] for batch in batches]
         for items in run.loader.run(keys):
             # Unreadable videos were logged in this epoch, or will be in the next.
-            found = [paddle.to_tensor(c.frames) for c in items if not isinstance(c, VideoError)]
+            found = [clip for clip in items if not isinstance(clip, VideoError)]
             if found:
-                yield normalize(paddle.stack(found), data.mean, data.std)
+                yield batch_of(found, run.cfg)[0]
+        run.loader.replaced.clear()
 
-    with state.precision.autocast():
-        precise_bn(state.model, clips())
-    run.loader.replaced.clear()
+    set_splits(state.model, 1)
+    weights: list[AbstractContextManager[None]] = [contextlib.nullcontext()]
+    if state.ema:
+        weights.append(state.ema.applied(keep_statistics=True))
+    for applied in weights:
+        with applied, state.precision.autocast():
+            precise_bn(state.model, clips())
+    seconds = time.perf_counter() - began
+    logger.info(f"batch norm's statistics over up to {most} batches a process: {duration(seconds)}")
 
 
 def train_epoch(run: Run, state: TrainState) -> None:

@@ -1,5 +1,6 @@
 """Log lines and curves of training, every few steps."""
 
+import contextlib
 import json
 import math
 import time
@@ -16,20 +17,26 @@ from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 
 
-class MetricWriter:
+class MetricWriter(contextlib.ExitStack):
     """Writes scalars to ``metrics.jsonl``, a row per step or epoch, and to VisualDL if installed.
 
     VisualDL gets one folder per run, ``output_dir/vdl/TIME``. Only rank 0 writes.
     """
 
     def __init__(self, output_dir: str, rank: int) -> None:
+        super().__init__()
         self._curves: Any = None
         self._rows: TextIO | None = None
         if rank == 0:
-            self._rows = open(Path(output_dir) / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
-            self._curves = _visualdl_writer(
-                Path(output_dir) / "vdl" / time.strftime("%Y%m%d-%H%M%S")
-            )
+            folder = Path(output_dir)
+            self._rows = self.enter_context(open(folder / "metrics.jsonl", "a", encoding="utf-8"))  # noqa: SIM115
+            try:
+                import visualdl
+            except ImportError as error:
+                logger.warning(f"no curves for VisualDL, which cannot be imported here: {error}")
+                return
+            curves = folder / "vdl" / time.strftime("%Y%m%d-%H%M%S")
+            self._curves = self.enter_context(visualdl.LogWriter(logdir=str(curves)))
 
     def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
         """Writes each scalar at ``step`` as ``kind/name``; ``row`` goes to metrics.jsonl only."""
@@ -42,29 +49,6 @@ class MetricWriter:
         self._rows.write(json.dumps({"kind": kind, "step": step, **row, **finite}) + "\n")
         self._rows.flush()
 
-    def close(self) -> None:
-        """Flushes and closes the files."""
-        if self._curves:
-            self._curves.close()
-        if self._rows:
-            self._rows.close()
-
-    def __enter__(self) -> "MetricWriter":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-def _visualdl_writer(folder: Path) -> Any:
-    """VisualDL's writer into a folder; logs and returns None if it is not installed."""
-    try:
-        import visualdl
-    except ImportError as error:
-        logger.warning(f"no curves for VisualDL, which cannot be imported here: {error}")
-        return None
-    return visualdl.LogWriter(logdir=str(folder))
-
 
 class Pace:
     """Times and sums up the steps of an epoch.
@@ -75,8 +59,8 @@ class Pace:
     def __init__(self, cfg: Config, writer: MetricWriter, epoch: int, schedule: Schedule) -> None:
         self._cfg, self._writer, self._epoch, self._schedule = cfg, writer, epoch, schedule
         self._began = self._last = time.perf_counter()
-        self._batch_costs: list[float] = []
-        self._reader_costs: list[float] = []
+        self._costs: list[tuple[float, float]] = []
+        """Seconds of each step since the last line, and of these for reading."""
         self._clips = 0  # since the last line
         self._sums = np.zeros(3)
         self.seen = 0
@@ -85,8 +69,7 @@ class Pace:
     def log(self, step: int, outcome: Outcome, lr: float, reader_cost: float) -> None:
         """Records a step that has just ended; writes a line if it is due."""
         now = time.perf_counter()
-        self._batch_costs.append(now - self._last)
-        self._reader_costs.append(reader_cost)
+        self._costs.append((now - self._last, reader_cost))
         self._last = now
         self._clips += outcome.clips
         self.seen += outcome.clips
@@ -95,9 +78,9 @@ class Pace:
             self._write(step, outcome, lr)
 
     def _write(self, step: int, outcome: Outcome, lr: float) -> None:
-        batch_cost, reader_cost = map(float, map(np.mean, (self._batch_costs, self._reader_costs)))
-        ips = self._clips / sum(self._batch_costs)
-        self._batch_costs, self._reader_costs, self._clips = [], [], 0
+        batch_cost, reader_cost = np.mean(self._costs, axis=0).tolist()
+        ips = self._clips / (batch_cost * len(self._costs))
+        self._costs, self._clips = [], 0
         done, total = self._schedule.done(self._epoch, step + 1), self._schedule.total
         left = (total - done) * batch_cost
         logger.info(
@@ -108,15 +91,9 @@ class Pace:
             f"eta: {duration(left)}"
         )
         scalars = {"loss": outcome.loss, "lr": lr, "top1": outcome.top1, "top5": outcome.top5}
+        costs = {"batch_cost": batch_cost, "reader_cost": reader_cost, "eta": left}
         self._writer.write(
-            "train",
-            done,
-            scalars | {"ips": ips},
-            epoch=self._epoch + 1,
-            of=total,
-            batch_cost=batch_cost,
-            reader_cost=reader_cost,
-            eta=left,
+            "train", done, scalars | {"ips": ips}, epoch=self._epoch + 1, of=total, **costs
         )
 
     def log_end(self) -> None:

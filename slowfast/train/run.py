@@ -41,13 +41,9 @@ class TrainInputs(NamedTuple):
 
 
 def train_run(
-    inputs: TrainInputs,
-    *,
-    resume: str | None = None,
-    max_iters: int | None = None,
-    device: str = "auto",
-    deterministic: bool = False,
-) -> None:
+    inputs: TrainInputs, *, resume: str | None = None, max_iters: int | None = None,
+    device: str = "auto", deterministic: bool = False,
+) -> None:  # fmt: skip
     """Trains into ``output_dir``; no other run may write there meanwhile.
 
     Args:
@@ -65,7 +61,8 @@ def train_run(
     with alone:
         start_logging(distributed.rank(), cfg.output_dir)
         # Report errors before the processes connect: they wait long for each other.
-        schedule = _schedule(inputs)
+        num_clips = len(inputs.samples) * (cfg.train.head_clips if cfg.train.head_only else 1)
+        schedule = Schedule(num_clips, shard_numbers(inputs.samples), cfg)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -110,13 +107,6 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
     if cfg.train.sync_bn:
         sync_batch_norm(model)
     return model
-
-
-def _schedule(inputs: TrainInputs) -> Schedule:
-    cfg, samples = inputs.cfg, inputs.samples
-    if cfg.train.head_only:
-        return Schedule(len(samples) * cfg.train.head_clips, None, cfg)
-    return Schedule(len(samples), shard_numbers(samples), cfg)
 
 
 def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import nn, optimizer
 
 from slowfast import distributed
@@ -84,15 +85,20 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     if errors:
         raise_together(VideoError, work.error)
     cfg, meter = learner.cfg, Meter()
-    rng = _seed(cfg.seed, epoch, step)
+    place = (cfg.seed, epoch, step, distributed.rank())
+    seed_dropout(*place)
+    rng = np.random.default_rng([Stream.MIX, *place])
     batches = [batch for batch in work.batches if batch]
     for number, clips in enumerate(batches, 1):
-        with _unsynchronised(learner.model, number < len(batches)):
+        # Gradients are averaged over the processes once, after the last batch.
+        waits = number < len(batches) and isinstance(learner.model, paddle.DataParallel)
+        with learner.model.no_sync() if waits else contextlib.nullcontext():
             _add_gradients(learner, clips, work.clips, rng, meter)
     if not batches:
         _take_part(learner, work.grid)
     own = meter.sums()
-    loss, top1, top5, seen, stops = distributed.all_reduce_sum(*own, learner.stop.signal != 0)
+    *sums, stops = distributed.all_reduce_sum(*own, learner.stop.signal != 0)
+    loss, top1, top5, seen = Meter.result(sums).values()
     wanted = work.clips * distributed.world_size()
     is_taken = False
     if not seen or not np.isfinite(loss):
@@ -101,9 +107,14 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         if seen != wanted:
             _scale_gradients(learner.model, wanted / seen)
         is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
-    total, own_total = max(seen, 1.0), max(own[3], 1.0)
-    means = (loss / total, top1 / total, top5 / total)
-    return Outcome(*means, int(seen), stops > 0, own[0] / own_total, is_taken)
+    return Outcome(loss, top1, top5, int(seen), stops > 0, Meter.result(own)["loss"], is_taken)
+
+
+def batch_of(clips: list[Clip], cfg: Config) -> tuple[paddle.Tensor, NDArray[np.int64]]:
+    """The normalised clips ``[N, 3, T, H, W]``, and their labels ``[N]``."""
+    frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
+    labels = np.array([clip.label for clip in clips])
+    return normalize(frames, cfg.data.mean, cfg.data.std), labels
 
 
 def _add_gradients(
@@ -111,18 +122,12 @@ def _add_gradients(
 ) -> None:
     """Adds the gradients of a batch's mean loss, weighted by its share of ``wanted`` clips."""
     cfg = learner.cfg
-    frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
-    labels = np.array([clip.label for clip in clips])
-    clip_NCTHW = normalize(frames, cfg.data.mean, cfg.data.std)
+    clip_NCTHW, labels = batch_of(clips, cfg)
     targets = paddle.to_tensor(labels)
     if cfg.train.mixup or cfg.train.cutmix:
+        alphas = {"mixup": cfg.train.mixup, "cutmix": cfg.train.cutmix}
         clip_NCTHW, targets = mix(
-            clip_NCTHW,
-            labels,
-            num_classes=cfg.model.num_classes,
-            mixup=cfg.train.mixup,
-            cutmix=cfg.train.cutmix,
-            rng=rng,
+            clip_NCTHW, labels, num_classes=cfg.model.num_classes, rng=rng, **alphas
         )
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW)
@@ -133,20 +138,12 @@ def _add_gradients(
 
 def _take_part(learner: Learner, grid: Grid) -> None:
     """Adds gradients of 0, so that the sums over the processes work."""
-    size = grid.crop_size
-    black_NCTHW = paddle.zeros([1, 3, grid.num_frames, size, size])
+    black_NCTHW = paddle.zeros([1, 3, grid.num_frames, grid.crop_size, grid.crop_size])
     learner.model.eval()
     with learner.precision.autocast():
         logits = learner.model(black_NCTHW)
     learner.precision.backward(logits.astype("float32").sum() * 0.0)
     learner.model.train()
-
-
-def _unsynchronised(model: nn.Layer, is_entered: bool) -> contextlib.AbstractContextManager[object]:
-    """A context; if ``is_entered``, gradients are not averaged over the processes in it."""
-    if is_entered and isinstance(model, paddle.DataParallel):
-        return model.no_sync()
-    return contextlib.nullcontext()
 
 
 @paddle.no_grad()
@@ -156,12 +153,10 @@ def _scale_gradients(model: nn.Layer, factor: float) -> None:
             parameter.grad.scale_(factor)
 
 
-def _seed(seed: int, epoch: int, step: int) -> np.random.Generator:
-    """Seeds a step's dropout and mixing by its place, so that a resumed run repeats them."""
-    place = [seed, epoch, step, distributed.rank()]
+def seed_dropout(*place: int) -> None:
+    """Seeds dropout by a place in the run, so that a resumed run repeats it."""
     words = np.random.SeedSequence([Stream.DROPOUT, *place]).generate_state(1)
     paddle.seed(int(words[0]))
-    return np.random.default_rng([Stream.MIX, *place])
 
 
 def raise_together(kind: type[Exception], error: Exception | None) -> NoReturn:

@@ -10,15 +10,15 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey
 from slowfast.data.lists import Sample
-from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
+from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter
-from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import own_batches, rows_of
 from slowfast.train.recipe.loss import cross_entropy
+from slowfast.train.step import batch_of
 
 
 @paddle.no_grad()
@@ -38,9 +38,8 @@ def validate(
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
 
     def logits_of(clips: list[Clip]) -> NDArray[np.float32]:
-        frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
-        labels = np.array([clip.label for clip in clips])
-        logits = model(normalize(frames, cfg.data.mean, cfg.data.std))
+        clip_NCTHW, labels = batch_of(clips, cfg)
+        logits = model(clip_NCTHW)
         loss = cross_entropy(logits, paddle.to_tensor(labels))
         logits_NK: NDArray[np.float32] = logits.numpy()
         meter.add(logits_NK, labels, float(loss))
@@ -52,22 +51,14 @@ def validate(
             unreadable.note(index, "", row)  # the message names the file
     model.train()
     result = Meter.result(distributed.all_reduce_sum(*meter.sums()))
-    _tell_coverage(result["seen"], len(samples), in_order(distributed.gather(unreadable.videos)))
-    return result
-
-
-def _tell_coverage(seen: float, num_samples: int, missing: list[UnreadableVideo]) -> None:
-    """Logs the videos that a validation could not read.
-
-    Raises:
-        VideoError: no video could be read.
-    """
-    if not seen:
+    missing = in_order(distributed.gather(unreadable.videos))
+    if not result["seen"]:
         raise VideoError(
-            f"none of the {num_samples:,} validation videos could be read "
+            f"none of the {len(samples):,} validation videos could be read "
             f"(first: {missing[0].line()})"
         )
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")
-        logger.warning(f"validation: over {seen:,.0f} of {num_samples:,} videos")
+        logger.warning(f"validation: over {result['seen']:,.0f} of {len(samples):,} videos")
+    return result

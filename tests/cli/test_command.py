@@ -21,27 +21,20 @@ def raising(error: BaseException) -> Callable[[], None]:
     return work
 
 
-@pytest.mark.parametrize(("answer", "status"), [(None, 0), (0, 0), (3, 3)])
-def test_the_status_is_that_of_the_work(
-    answer: int | None, status: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(lambda: answer) == status
+def test_the_status_is_that_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [run(lambda: None), run(lambda: 0), run(lambda: 3)] == [0, 0, 3]
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "line"),
-    [
-        (UserError("a.list: no label"), 1, "error: a.list: no label"),
-        (OSError(28, "No space left on device", "out/a"), 1,
-         "error: out/a: No space left on device"),
-        (OSError("something else"), 1, "error: something else"),
-        (MemoryError(), 1, "error: there is too little memory for this"),
-        (KeyboardInterrupt(), 130, f"interrupted ({GOES_ON})"),
-        (KeyboardInterrupt("x is saved"), 130, f"interrupted: x is saved ({GOES_ON})"),
-        (Terminated("x is saved"), 143, f"interrupted: x is saved ({GOES_ON})"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("error", "status", "line"), [
+    (UserError("a.list: no label"), 1, "error: a.list: no label"),
+    (OSError(28, "No space left on device", "out/a"), 1, "error: out/a: No space left on device"),
+    (MemoryError(), 1, "error: there is too little memory for this"),
+    (ModuleNotFoundError("No module", name="paddle"), 1, NO_PADDLE),
+    (KeyboardInterrupt(), 130, f"interrupted ({GOES_ON})"),
+    (KeyboardInterrupt("x is saved"), 130, f"interrupted: x is saved ({GOES_ON})"),
+    (Terminated("x is saved"), 143, f"interrupted: x is saved ({GOES_ON})"),
+])  # fmt: skip
 def test_what_a_user_can_mend_is_one_line(
     error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,21 +48,13 @@ def test_what_to_do_after_an_interruption(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == "interrupted (go on so)\ninterrupted\n"
 
 
-def test_paddle_is_the_users_to_install(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(raising(ModuleNotFoundError("No module", name="paddle"))) == 1
-    assert capsys.readouterr().err == f"{NO_PADDLE}\n"
-
-
-@pytest.mark.parametrize(
-    ("typed", "module", "name"),
-    [
-        ("/a/main.py", "slowfast", "main.py"),
-        ("/usr/bin/slowfast", "slowfast", "slowfast"),
-        ("/a/slowfast/__main__.py", "slowfast", "python -m slowfast"),
-        ("slowfast-build-list", "slowfast.tools.build_list", "slowfast-build-list"),
-        ("build_list.py", "slowfast.tools.build_list", "python -m slowfast.tools.build_list"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "module", "name"), [
+    ("/a/main.py", "slowfast", "main.py"),
+    ("/usr/bin/slowfast", "slowfast", "slowfast"),
+    ("/a/slowfast/__main__.py", "slowfast", "python -m slowfast"),
+    ("slowfast-build-list", "slowfast.tools.build_list", "slowfast-build-list"),
+    ("build_list.py", "slowfast.tools.build_list", "python -m slowfast.tools.build_list"),
+])  # fmt: skip
 def test_a_command_is_called_as_it_was_typed(
     typed: str, module: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,14 +62,10 @@ def test_a_command_is_called_as_it_was_typed(
     assert program(module) == name
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        AssertionError("an invariant"),
-        RuntimeError("of Paddle"),
-        ModuleNotFoundError("of ours", name="slowfast.x"),
-    ],
-)
+@pytest.mark.parametrize("error", [
+    AssertionError("an invariant"), RuntimeError("of Paddle"),
+    ModuleNotFoundError("of ours", name="slowfast.x"),
+])  # fmt: skip
 def test_our_own_faults_are_not_hidden(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         run(raising(error))

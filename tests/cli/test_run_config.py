@@ -19,10 +19,8 @@ def test_another_number_of_class_names(mode: list[str]) -> None:
     Path("train.list").write_text("a.mp4 1\n", encoding="utf-8")
     Path("labels.txt").write_text("walk\nrun\n", encoding="utf-8")
     message = refusal(*mode, "-c", "small.yaml", "-o", "data.labels=labels.txt")
-    advice = (
-        "(other names: -o data.labels=FILE; none: data.labels=; as many classes: "
-        "model.num_classes=0)"
-    )
+    advice = ("(other names: -o data.labels=FILE; none: data.labels=; as many classes: "
+              "model.num_classes=0)")  # fmt: skip
     assert message == f"labels.txt: 2 class names for model.num_classes=5 {advice}"
     wrong = ["model.num_classes=12", "data.train_list=train.list"]
     message = refusal(*mode, "-c", str(DEFAULT_CONFIG), "-o", *wrong)
@@ -39,29 +37,22 @@ def test_the_config_beside_the_weights_is_used() -> None:
     touch_videos()
     Path("run").mkdir()
     Path("run/w.pdparams").touch()
-    Path("val.list").write_text("a.mp4 1\n", encoding="utf-8")
-    Path("run/config.yaml").write_text(SMALL.replace("epochs: 2", "epochs: 77"), encoding="utf-8")
+    Path("val.list").write_text("a.mp4 1\n")
+    Path("run/config.yaml").write_text(SMALL.replace("epochs: 2", "epochs: 77"))
     weights = ["-w", "run/w.pdparams"]
     assert config_of(*weights).train.epochs == 77
-
-    flags = [*weights, "-o", "train.epochs=5", "--seed", "9", "--average-clips", "score"]
-    cfg = config_of(*flags)
+    cfg = config_of(*weights, "-o", "train.epochs=5", "--seed", "9", "--average-clips", "score")
     assert (cfg.train.epochs, cfg.seed, cfg.test.average_clips) == (5, 9, "score")
     assert cfg.model == config_of(*weights).model
-
     assert config_of(*weights, "-c", "small.yaml").train.epochs == 2
-
-    Path("run/w.yaml").write_text(SMALL.replace("epochs: 2", "epochs: 78"), encoding="utf-8")
+    Path("run/w.yaml").write_text(SMALL.replace("epochs: 2", "epochs: 78"))
     assert config_of(*weights).train.epochs == 78  # of these very weights
 
 
 def test_without_a_file_and_weights_it_is_the_default_config() -> None:
     assert config_for(None, [], None) == load_config(DEFAULT_CONFIG)
-
-
-def test_as_many_classes_as_class_names() -> None:
-    flags = ["model.num_classes=0", "data.labels=ucf101"]
-    assert config_for("small.yaml", flags, None).model.num_classes == 101
+    classes = ["model.num_classes=0", "data.labels=ucf101"]  # as many as class names
+    assert config_for("small.yaml", classes, None).model.num_classes == 101
 
 
 def test_class_names_may_lie_beside_the_weights() -> None:
@@ -78,15 +69,10 @@ def test_class_names_may_lie_beside_the_weights() -> None:
 
 @pytest.mark.parametrize(
     ("flags", "has_checkpoint", "anew"),
-    [
-        ([], False, True),
-        (["--resume"], False, True),
-        (["--resume"], True, False),
-        (["--resume", "out/x.pdparams"], False, False),
-        (["--test"], False, False),
-        (["--summary"], False, False),
-    ],
-)
+    [([], False, True), (["--resume"], False, True), (["--resume"], True, False),
+     (["--resume", "out/x.pdparams"], False, False), (["--test"], False, False),
+     (["--summary"], False, False)],
+)  # fmt: skip
 def test_whether_training_starts_anew(flags: list[str], has_checkpoint: bool, anew: bool) -> None:
     if has_checkpoint:
         Path("out").mkdir()

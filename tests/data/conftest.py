@@ -9,6 +9,14 @@ import pytest
 from slowfast.data.video import opencv, pyav
 
 
+@pytest.fixture(params=["opencv", "pyav"])
+def decoder(request: pytest.FixtureRequest) -> Any:
+    """The test runs with each."""
+    if request.param == "pyav":
+        pytest.importorskip("av")
+    return request.param
+
+
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often a file is opened, a frame decoded and one converted to a picture, by a decoder."""

@@ -7,14 +7,6 @@ import pytest
 from slowfast.data.labels import LABELS, built_in_labels, find_labels, flipped_labels, read_labels
 from slowfast.data.lists import ListError
 
-ROOT = "/videos"
-
-
-def write(folder: Path, text: str, name: str) -> str:
-    (folder / name).write_text(text, encoding="utf-8")
-    return str(folder / name)
-
-
 COUNTS = {
     "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,
     "sthv1": 174, "sthv2": 174, "ucf101": 101,
@@ -52,8 +44,7 @@ def test_each_class_has_one_name_of_its_own(name: str) -> None:
     assert len(set(names)) == COUNTS[name]
     assert (LABELS / f"{name}.txt").read_text(encoding="ascii").splitlines() == names
     assert not any(set(label) & set('"_\t') or "  " in label for label in names)
-    for index, label in SPOTS[name].items():
-        assert names[index] == label
+    assert {index: names[index] for index in SPOTS[name]} == SPOTS[name]
 
 
 def test_the_order_is_alphabetical_where_the_data_set_numbers_so() -> None:
@@ -63,72 +54,57 @@ def test_the_order_is_alphabetical_where_the_data_set_numbers_so() -> None:
     ucf101 = read_labels("ucf101", 0)
     assert ucf101 == sorted(ucf101, key=str.lower)
     assert sorted(read_labels("sthv1", 0)) == read_labels("sthv2", 0)
-
-
-def test_all_files_are_tested_here() -> None:
     assert built_in_labels() == sorted(COUNTS)
 
 
 def test_left_and_right_of_something_something() -> None:
     v1, v2 = read_labels("sthv1", 0), read_labels("sthv2", 0)
-    pairs = [(2, 4), (30, 41), (52, 66)]
-    for one, other in pairs:
-        assert {"left", "right"} & set(v1[one].split())
-        assert (
-            v1[one].replace("left", "*").replace("right", "left").replace("*", "right")
-            == (v1[other])
-        )
-    by_hand = flipped_labels([label for pair in pairs for label in pair])
+    swap = {"left": "right", "right": "left"}
+    by_hand = flipped_labels([2, 4, 30, 41, 52, 66])
     assert flipped_labels([], v1) == by_hand == {2: 4, 4: 2, 30: 41, 41: 30, 52: 66, 66: 52}
+    for one, other in by_hand.items():
+        assert " ".join(swap.get(word, word) for word in v1[one].split()) == v1[other] != v1[one]
     assert flipped_labels([], v2) == {86: 87, 87: 86, 93: 94, 94: 93, 166: 167, 167: 166}
 
 
-def test_a_file_goes_before_a_built_in_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    root = tmp_path / "videos"
-    root.mkdir()
-    (tmp_path / "ucf101").mkdir()  # no file
-    assert find_labels("ucf101", str(root)) == str(LABELS / "ucf101.txt")
-    (root / "ucf101").write_text("there\n", encoding="utf-8")
-    assert read_labels("ucf101", 1, str(root)) == ["there"]
-    (root / "ucf101").unlink()
-    (tmp_path / "ucf101").rmdir()
-    (tmp_path / "ucf101").write_text("here\n", encoding="utf-8")
-    assert read_labels("ucf101", 1, str(root)) == ["here"]
-    assert find_labels("ucf102", str(root)) is None
+def test_a_file_goes_before_a_built_in_name(own_folder: Path) -> None:
+    Path("videos").mkdir()
+    Path("ucf101").mkdir()  # no file
+    assert find_labels("ucf101", "videos") == str(LABELS / "ucf101.txt")
+    Path("videos/ucf101").write_text("there\n")
+    assert read_labels("ucf101", 1, "videos") == ["there"]
+    Path("videos/ucf101").unlink()
+    Path("ucf101").rmdir()
+    Path("ucf101").write_text("here\n")
+    assert read_labels("ucf101", 1, "videos") == ["here"]
+    assert find_labels("ucf102", "videos") is None
 
 
 def test_class_names_are_read_in_order(tmp_path: Path) -> None:
-    path = write(tmp_path, "riding a bike\nabseiling\n zumba \n\n", "labels.txt")
-    assert read_labels(path, 3) == ["riding a bike", "abseiling", "zumba"]
+    path = tmp_path / "labels.txt"
+    path.write_text("riding a bike\nabseiling\n zumba é \n\n", encoding="utf-8")
+    names = ["riding a bike", "abseiling", "zumba é"]
+    assert read_labels(str(path), 3) == read_labels(str(path), 0) == names
 
 
-@pytest.mark.parametrize("num_classes", [2, 4])
-def test_another_number_of_class_names_is_refused(tmp_path: Path, num_classes: int) -> None:
-    path = write(tmp_path, "a\nb\nc\n", "labels.txt")
+@pytest.mark.parametrize(
+    ("text", "num_classes", "message"),
+    [
+        ("a\nb\nc\n", 2, "PATH: 3 class names for model.num_classes=2"),
+        ("a\nb\nc\n", 4, "PATH: 3 class names for model.num_classes=4"),
+        ("\n\n", 0, "PATH: the list is empty"),
+        (None, 3, f"data.labels=PATH: there is no PATH, and built in are {', '.join(COUNTS)}"),
+    ],
+)
+def test_class_names_that_are_refused(
+    tmp_path: Path, text: str | None, num_classes: int, message: str
+) -> None:
+    path = tmp_path / "labels.txt"
+    if text is not None:
+        path.write_text(text)
     with pytest.raises(ListError) as caught:
-        read_labels(path, num_classes)
-    assert str(caught.value) == f"{path}: 3 class names for model.num_classes={num_classes}"
-
-
-def test_any_number_of_class_names_but_none(tmp_path: Path) -> None:
-    assert read_labels(write(tmp_path, "a\nb\nc\n", "labels.txt"), 0) == ["a", "b", "c"]
-    path = write(tmp_path, "\n\n", "empty.txt")
-    with pytest.raises(ListError) as caught:
-        read_labels(path, 0)
-    assert str(caught.value) == f"{path}: the list is empty"
-
-
-def test_a_missing_labels_file_is_refused(tmp_path: Path) -> None:
-    path = str(tmp_path / "nowhere.txt")
-    with pytest.raises(ListError) as caught:
-        read_labels(path, 3, ROOT)
-    built_in = "kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101"
-    assert str(caught.value) == (
-        f"data.labels={path}: there is no {path}, and built in are {built_in}"
-    )
+        read_labels(str(path), num_classes, "/videos")
+    assert str(caught.value) == message.replace("PATH", str(path))
 
 
 def test_a_flip_changes_left_and_right() -> None:

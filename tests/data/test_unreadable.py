@@ -24,9 +24,6 @@ def test_up_to_the_limit_is_counted_and_the_next_one_ends_it() -> None:
     with pytest.raises(VideoError) as caught:
         unreadable.note(9, "c.mp4", VideoError("c.mp4: empty"))
     assert str(caught.value) == "c.mp4: empty (3 unreadable videos; data.max_errors=2)"
-
-
-def test_without_any_allowed_the_first_is_named_alone() -> None:
     with pytest.raises(VideoError) as caught:
         Unreadable(0).note(0, "a.mp4", VideoError("no frames"))
     assert str(caught.value) == "a.mp4: no frames"

@@ -48,14 +48,14 @@ def write_list(folder: Path, *, gone: Sequence[int] = ()) -> str:
     return f"data.test_list={folder / 'test.list'}"
 
 
-# ----------------------------------------------------------- one test by 1, 2 and 3 processes
+# ----------------------------------------------------------- ------- one test by 1 and 3 processes
 
 
 @pytest.fixture(scope="module")
 def of_processes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
-    """The same test by 1, 2 and 3 processes; the third of 3 has no video that can be read."""
+    """The same test by 1 and 3 processes; the last of 3 has no video that can be read."""
     runs = []
-    for processes, on_error in ((1, "raise"), (2, "skip"), (3, "substitute")):
+    for processes, on_error in ((1, "raise"), (3, "substitute")):
         folder = tmp_path_factory.mktemp("test")
         weights = save_tiny_model(tiny_config(folder, "data.num_workers=1", "test.num_clips=2"))
         flags: list[str | Path] = [
@@ -73,7 +73,7 @@ def of_processes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ..
     return runs
 
 
-def test_one_two_and_three_processes_give_the_same_numbers(of_processes: Any) -> None:
+def test_one_and_three_processes_give_the_same_numbers(of_processes: Any) -> None:
     first = of_processes[0][2]
     for _, done, result in of_processes:
         assert "over 7 of 10 videos, 2 x 3 views each; 3 unreadable, listed in" in done.stdout
@@ -100,16 +100,15 @@ def test_unreadable_videos_are_named_and_are_an_error_unless_accepted(of_process
             {"index": i, "path": f"/gone/{i}.mp4", "error": line}
             for i, line in zip((2, 5, 8), lines, strict=True)
         ]
-    (folder, done, _), *accepting = of_processes
-    assert done.returncode == 1
+    (folder, done, _), (_, accepting, _) = of_processes
+    assert (done.returncode, accepting.returncode) == (1, 0)
     assert done.stderr == (
         f"error: 3 of 10 videos could not be read (first: {lines[0]}); listed in "
         f"{folder}/out/unreadable.txt; data.on_error=skip accepts that\n"
     )
-    assert [done.returncode for _, done, _ in accepting] == [0, 0]
     # Once they can be read, the same command does those alone; where that is accepted, it is done.
     partial = [(folder / "scores.npz.partial").exists() for folder, _, _ in of_processes]
-    assert partial == [True, False, False]
+    assert partial == [True, False]
     names = sorted(path.name for path in (folder / "scores.npz.partial").iterdir())
     assert names[:2] == [".lock", f"000000-{names[1][7:-4]}.npy"] and names[-1] == META
     assert [int(name[:6]) for name in names[1:-1]] == [0, 1, 3, 4, 6, 7, 9]
@@ -204,49 +203,36 @@ def test_an_interrupted_test_goes_on_from_its_rows(
         assert average_views(scores, "prob")[row["top5_indices"]].tolist() == row["top5_values"]
 
 
-def test_a_row_that_is_damaged_or_of_another_video_is_computed_again(
+def test_a_row_of_another_shape_or_of_another_video_is_computed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: list[tuple[int, ...]]
 ) -> None:
     own = tmp_path / "own.mp4"
-    lines = (tiny_data() / "val.list").read_text().splitlines()
-    rows = [f"{tiny_data() / line}" for line in lines]
-    own.write_bytes(Path(rows[1].rpartition(" ")[0]).read_bytes())
-    rows[1] = f"{own} 0"
-    (tmp_path / "own.list").write_text("\n".join(rows))
+    paths = [str(tiny_data() / "val" / f"{i:06d}.mp4") for i in range(4)]
+    own.write_bytes(Path(paths[1]).read_bytes())
+    (tmp_path / "own.list").write_text("".join(f"{path} 0\n" for path in [own, *paths]))
     cfg, out = config(tmp_path, f"data.test_list={tmp_path}/own.list"), tmp_path / "a.npz"
-    first, second, third, fourth, fifth = interrupt(cfg, out, monkeypatch)
-    first.write_bytes(first.read_bytes()[:-8])  # cut off
-    third.write_bytes(b"")  # as it was when the machine went down
-    np.save(fourth, np.zeros((6, 23), np.float32))
-    np.save(fifth, np.zeros((6, 24), np.float64))
-    own.write_bytes(Path(rows[2].rpartition(" ")[0]).read_bytes())  # another video by now
+    _, _, third, fourth = interrupt(cfg, out, monkeypatch, at=4)
+    np.save(third, np.zeros((6, 23), np.float32))
+    np.save(fourth, np.zeros((6, 24), np.float64))
+    own.write_bytes(Path(paths[2]).read_bytes())  # another video by now
     batches.clear()
     run_test(cfg, out)
-    assert batches == [(index,) for index in range(7)]
+    assert batches == [(0,), (2,), (3,), (4,)]
     scores = read_scores(out).scores
-    np.testing.assert_array_equal(scores[1], scores[2])
-    assert second.name.startswith("000001-")
+    np.testing.assert_array_equal(scores[0], scores[3])
 
 
-@pytest.mark.parametrize(
-    ("overrides", "change", "difference"),
-    [
-        (["test.num_clips=3"], 0.0, "settings (test.num_clips: 2 there, 3 here)"),
-        (["data.sampling_stride=1"], 0.0, "settings (data.sampling_stride: 2 there, 1 here)"),
-        ([], 0.5, "weights (weights: "),
-    ],
-)
-def test_rows_of_another_test_are_never_mixed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], change: float,
-    difference: str,
-) -> None:  # fmt: skip
+def test_rows_of_two_tests_are_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "a.npz"
     rows = interrupt(config(tmp_path), out, monkeypatch, at=2)
     before = [path.read_bytes() for path in rows]
-    with pytest.raises(FolderError) as caught:
-        run_test(config(tmp_path, *overrides), out, change)
-    assert str(caught.value).startswith(f"what is in {out}.partial is of other {difference}")
-    assert str(caught.value).endswith(": delete it, or name another place")
+    for overrides, change, difference in (
+        (["data.sampling_stride=1"], 0.0, "settings (data.sampling_stride: 2 there, 1 here)"),
+        ([], 0.5, "weights (weights: "),
+    ):
+        with pytest.raises(FolderError) as caught:
+            run_test(config(tmp_path, *overrides), out, change)
+        assert str(caught.value).startswith(f"what is in {out}.partial is of other {difference}")
     assert [path.read_bytes() for path in rows] == before
 
 
@@ -274,34 +260,27 @@ def test_two_runs_do_not_write_the_same_rows(tmp_path: Path) -> None:
     assert out.exists()
 
 
-def test_a_full_disk_loses_nothing_that_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: list[tuple[int, ...]]
-) -> None:
-    cfg = config(tmp_path)
-    weights, keep = save_tiny_model(cfg), Kept.write
+def test_a_full_disk_loses_nothing_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, keep = save_tiny_model(config(tmp_path)), Kept.write
 
     def almost_full(self: Kept, name: str, row: Any) -> None:
         if name.startswith("000003"):
-            monkeypatch.setattr(np, "save", no_space)
+            raise OSError(28, "No space left on device", self.path(name))
         keep(self, name, row)
-
-    def no_space(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
 
     flags: list[str | Path] = ["--test", "-w", weights, "--out", "a.npz"]
     with monkeypatch.context() as patch:
         patch.setattr(Kept, "write", almost_full)
-        patch.setattr(np, "save", np.save)  # so that it is put back
         done = main_here(*flags, cwd=tmp_path)
-    monkeypatch.undo()
     assert done.returncode == 1
     assert done.stderr.startswith("error: a.npz.partial/000003-")
     assert done.stderr.endswith(".npy: No space left on device\n") and done.stderr.count("\n") == 1
-    assert main_here(*flags, cwd=tmp_path).returncode == 0
+    done = main_here(*flags, cwd=tmp_path)
+    assert done.returncode == 0 and "3 of 7 videos are there already" in done.stdout
     assert read_scores(tmp_path / "a.npz").indices.tolist() == [*range(7)]
 
 
-def test_a_process_that_does_not_see_the_folder_says_so(
+def test_a_process_without_the_folder_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At once, and not where rank 0 misses its rows."""
@@ -310,16 +289,14 @@ def test_a_process_that_does_not_see_the_folder_says_so(
         run_test(config(tmp_path), tmp_path / "a.npz")
 
 
-def test_a_row_that_is_gone_by_the_end_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg, out = config(tmp_path), tmp_path / "a.npz"
     interrupt(cfg, out, monkeypatch, at=2)
     calls, read = list[str](), Kept.read
 
-    def lost(self: Kept, name: str) -> Any:
+    def lost(self: Kept, name: str, *shape: int) -> Any:
         calls.append(name)
-        return read(self, name) if len(calls) <= 7 else None  # looked for once, then read
+        return read(self, name, *shape) if len(calls) <= 7 else None  # looked for once, then read
 
     monkeypatch.setattr(Kept, "read", lost)
     with pytest.raises(ResultsError, match=r"000000-\w+\.npy is not there, or damaged \(do all"):
@@ -328,7 +305,7 @@ def test_a_row_that_is_gone_by_the_end_is_named(
 
 def test_processes_that_are_killed_lose_no_whole_row(tmp_path: Path, no_hang: None) -> None:
     """One is killed, and two go on."""
-    weights = save_tiny_model(tiny_config(tmp_path, "data.num_workers=1", "test.num_clips=5"))
+    weights = save_tiny_model(tiny_config(tmp_path, "data.num_workers=1", "test.num_clips=2"))
     lines = (tiny_data() / "val.list").read_text().splitlines() * 6
     (tmp_path / "test.list").write_text("\n".join(lines))
     flags = ["--test", "-w", str(weights), "--out", "a.npz", "-o", "data.test_list=test.list"]
@@ -346,7 +323,7 @@ def test_processes_that_are_killed_lose_no_whole_row(tmp_path: Path, no_hang: No
     assert done.returncode == 0, done.stdout + done.stderr
     assert " of 42 videos are there already" in done.stdout
     found = read_scores(tmp_path / "a.npz")
-    scores: NDArray[np.float32] = found.scores.reshape(6, 7, 15, 24)
+    scores: NDArray[np.float32] = found.scores.reshape(6, 7, 6, 24)
     np.testing.assert_allclose(scores, np.broadcast_to(scores[:1], scores.shape), rtol=1e-4)
     assert np.ptp(scores[0, :, 0], axis=0).min() > 0  # not of one video
     assert not partial.exists()
@@ -355,27 +332,12 @@ def test_processes_that_are_killed_lose_no_whole_row(tmp_path: Path, no_hang: No
 # ------------------------------------------------------------------------- what cannot be
 
 
-def test_a_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path))
-    other = ["model.num_classes=25", "data.labels="]
-    done = main_here("--test", "-w", weights, "-o", *other, cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert (
-        "head.projection.weight is [288, 24] in the file, [288, 25] in the network" in done.stderr
-    )
-
-
 def test_a_list_without_any_readable_video_is_an_error(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path, "data.on_error=skip"))
-    (tmp_path / "empty.mp4").touch()
-    (tmp_path / "broken.list").write_text(f"{tmp_path}/empty.mp4 0\n")
-    done = main_here("--test", "-w", weights, "-o", "data.val_list=broken.list", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == (
-        "error: none of the 1 videos could be read "
-        f"(first: {tmp_path}/empty.mp4: the file is empty (0 bytes))\n"
-    )
+    (tmp_path / "test.list").write_text("/gone.mp4 0\n")
+    with pytest.raises(VideoError) as caught:
+        run_test(config(tmp_path, "data.on_error=skip", f"data.test_list={tmp_path}/test.list"))
+    reason = "/gone.mp4: No such file or directory"
+    assert str(caught.value) == f"none of the 1 videos could be read (first: {reason})"
 
 
 def test_more_unreadable_videos_than_allowed_end_the_test(tmp_path: Path) -> None:

@@ -12,18 +12,10 @@ from slowfast.data.lists import Sample
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import read_scores
-from slowfast.log import logger
 
 GONE = UnreadableVideo(1, "höhe.mp4", "höhe.mp4: No such file")
 TABLE = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 0]])
 """A video of class 0 at place 0, one of class 1 behind the fifth, none of class 2."""
-
-
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    said: list[str] = []
-    monkeypatch.setattr(logger, "info", said.append)
-    return said
 
 
 def config(folder: Path) -> Config:
@@ -55,7 +47,7 @@ def test_the_numbers_are_of_what_was_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", [[GONE], []])
-def test_files_and_the_log_line(
+def test_files_and_log_line(
     tmp_path: Path, missing: list[UnreadableVideo], lines: list[str]
 ) -> None:
     cfg = config(tmp_path)

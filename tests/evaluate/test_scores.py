@@ -3,7 +3,6 @@
 import pickle
 import tracemalloc
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,105 +79,65 @@ class Payload:
         return Path.touch, (self.path,)
 
 
-def replace_member(path: Path, name: str, value: Any, compression: int = 0) -> None:
+def with_member(path: Path, name: str, value: Any, save: Any = np.savez) -> None:
     """The same file with another member."""
     with np.load(path) as archive:
         arrays = dict(archive)
-    arrays[name] = value
-    save = np.savez_compressed if compression else np.savez
-    save(path, **arrays)
+    save(path, **arrays | {name: value})
 
 
-def make_missing(path: Path) -> None:
-    path.unlink()
+PAYLOAD = Payload(Path("run"))
+NONE = "is cut off or damaged, or not an .npz file"
 
 
-def make_empty(path: Path) -> None:
-    path.write_bytes(b"")
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", NONE), (b"these are no scores", NONE), (pickle.dumps(PAYLOAD), NONE),
+        (np.save, NONE), (np.savez, "has no scores, so main.py --test --out did not write it"),
+        (("scores", ROWS, np.savez_compressed), "its scores are compressed"),
+        (("scores", ROWS.astype(np.float64)),
+         "its scores are float64 [4, 6, 5], not float32 [N, V, K]"),
+        (("scores", np.array([[[PAYLOAD]]], dtype=object)),
+         "its scores are object [1, 1, 1], not float32"),
+        (("paths", np.array([PAYLOAD], dtype=object)),
+         "is damaged: Object arrays cannot be loaded when allow_pickle=False"),
+        (("labels", np.array([1, 2])), "its members do not fit each other"),
+        (("labels", np.array([0, 1, 2, 5])), "its members do not fit each other"),
+        (("num_clips", np.array(10)), "its members do not fit each other"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path / "a.npz")
+    if isinstance(content, tuple):
+        with_member(path, *content)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        with path.open("wb") as file:
+            content(file, ROWS)
+    with pytest.raises(ResultsError) as caught:
+        read_scores(path)
+    message = str(caught.value)
+    assert message.startswith(str(path)) and complaint in message and "\n" not in message
+    assert not (tmp_path / "run").exists()
 
 
-def make_text(path: Path) -> None:
-    path.write_text("these are no scores", encoding="utf-8")
-
-
-def make_npy(path: Path) -> None:
-    with open(path, "wb") as file:
-        np.save(file, ROWS)
-
-
-def make_other(path: Path) -> None:
-    np.savez(path, weights=ROWS)
-
-
-def make_compressed(path: Path) -> None:
-    replace_member(path, "scores", ROWS, compression=1)
-
-
-def make_doubles(path: Path) -> None:
-    replace_member(path, "scores", ROWS.astype(np.float64))
-
-
-def make_objects(path: Path) -> None:
-    objects = np.array([Payload(path.with_name("run"))], dtype=object)
-    replace_member(path, "paths", objects)
-
-
-def make_object_scores(path: Path) -> None:
-    objects = np.array([[[Payload(path.with_name("run"))]]], dtype=object)
-    replace_member(path, "scores", objects)
-
-
-def make_pickle(path: Path) -> None:
-    path.write_bytes(pickle.dumps(Payload(path.with_name("run"))))
-
-
-def make_another_count(path: Path) -> None:
-    replace_member(path, "labels", np.array([1, 2]))
-
-
-def make_another_label(path: Path) -> None:
-    replace_member(path, "labels", np.array([0, 1, 2, 5]))
-
-
-def make_another_layout(path: Path) -> None:
-    replace_member(path, "num_clips", np.array(10))
-
-
-def make_damaged(path: Path) -> None:
+def test_a_file_that_is_gone_or_damaged_within(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npz")
     with zipfile.ZipFile(path) as archive:
         offset = archive.getinfo("labels.npy").header_offset
     content = bytearray(path.read_bytes())
     content[offset + 100] ^= 255
     path.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    ("make", "complaint"),
-    [
-        (make_missing, "a.npz: No such file or directory"),
-        (make_empty, "a.npz is cut off or damaged, or not an .npz file"),
-        (make_text, "a.npz is cut off or damaged, or not an .npz file"),
-        (make_npy, "a.npz is cut off or damaged, or not an .npz file"),
-        (make_pickle, "a.npz is cut off or damaged, or not an .npz file"),
-        (make_other, "a.npz: it has no scores, so main.py --test --out did not write it"),
-        (make_compressed, "a.npz: its scores are compressed"),
-        (make_doubles, "a.npz: its scores are float64 [4, 6, 5], not float32 [N, V, K]"),
-        (make_objects, "a.npz is damaged: Object arrays cannot be loaded when allow_pickle=False"),
-        (make_object_scores, "a.npz: its scores are object [1, 1, 1], not float32"),
-        (make_another_count, "a.npz: its members do not fit each other"),
-        (make_another_label, "a.npz: its members do not fit each other"),
-        (make_another_layout, "a.npz: its members do not fit each other"),
-        (make_damaged, "a.npz is "),
-    ],
-)
-def test_a_file_that_is_none(tmp_path: Path, make: Callable[[Path], None], complaint: str) -> None:
-    path = write(tmp_path / "a.npz")
-    make(path)
-    with pytest.raises(ResultsError) as caught:
+    with pytest.raises(ResultsError, match=r"a\.npz is "):
         read_scores(path)
-    assert str(caught.value).startswith(f"{tmp_path}/{complaint}")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
+    path.unlink()
+    with pytest.raises(ResultsError, match=r"a\.npz: No such file or directory$"):
+        read_scores(path)
 
 
 def test_a_file_that_is_cut_off_anywhere(tmp_path: Path) -> None:

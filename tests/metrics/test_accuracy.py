@@ -14,19 +14,26 @@ from slowfast.metrics.accuracy import (
     rank_of_label,
 )
 
-
-def places(rows: list[list[float]], labels: list[int]) -> list[int]:
-    found: list[int] = rank_of_label(np.array(rows), np.array(labels)).tolist()
-    return found
+NAN, INF = float("nan"), float("inf")
 
 
 def result(meter: Meter) -> dict[str, float]:
     return Meter.result(meter.sums())
 
 
-@pytest.mark.parametrize(("label", "place"), [(0, 3), (1, 0), (2, 2), (3, 1)])
-def test_the_place_of_a_label(label: int, place: int) -> None:
-    assert places([[-1.0, 9.0, 2.5, 3.0]], [label]) == [place]
+@pytest.mark.parametrize(
+    ("scores", "places"),
+    [
+        ([-1.0, 9.0, 2.5, 3.0], [3, 0, 2, 1]),
+        ([0.5, 0.5, 0.5, 0.9], [1, 2, 3, 0]),  # of equal ones the lower class stands first
+        ([NAN, -5.0, 1.0], [3, 1, 0]),  # what is not a number is never right
+        ([1.0, NAN, -INF], [0, 3, 1]),
+        ([NAN] * 24, [24] * 24),
+    ],
+)
+def test_the_place_of_each_label(scores: list[float], places: list[int]) -> None:
+    found = rank_of_label(np.array([scores] * len(scores)), np.arange(len(scores)))
+    assert found.tolist() == places
 
 
 def test_places_are_those_of_a_sort() -> None:
@@ -39,21 +46,10 @@ def test_places_are_those_of_a_sort() -> None:
     assert rank_of_label(scores, labels).tolist() == expected.tolist()
 
 
-def test_of_equal_scores_the_lower_class_stands_first() -> None:
-    assert places([[0.5, 0.5, 0.5, 0.9]] * 4, [0, 1, 2, 3]) == [1, 2, 3, 0]
-
-
 def test_a_constant_answer_is_right_for_one_class_only() -> None:
     meter = Meter()
     meter.add(np.zeros((10, 10)), np.arange(10))
     assert result(meter) == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
-
-
-def test_a_score_that_is_not_a_number_is_never_right() -> None:
-    nan = float("nan")
-    assert places([[nan, -5.0, 1.0]] * 3, [0, 1, 2]) == [3, 1, 0]
-    assert places([[nan] * 24], [0]) == [24]
-    assert places([[1.0, nan, -float("inf")]], [0]) == [0]
 
 
 @pytest.mark.parametrize("classes", [2, 4, 5])

@@ -30,16 +30,13 @@ def test_a_frozen_stage_stays_as_it_is(stages: list[str]) -> None:
     assert changed(net) == {name for name in net.state_dict() if name.split(".")[0] not in frozen}
 
 
-def test_a_single_pathway_can_be_frozen() -> None:
+def test_every_layer_but_the_head_can_be_frozen_of_a_single_pathway_too() -> None:
+    layers = {layer for stage in LAYERS.values() for layer in stage}
+    assert layers == {name for name, _ in small().named_children()} - {"head"}
     net = small(name="slow_only")
     freeze(net, LAYERS)
     trained = [name for name, p in net.named_parameters() if not p.stop_gradient]
     assert trained == ["head.projection.weight", "head.projection.bias"]
-
-
-def test_every_layer_but_the_head_is_of_a_stage() -> None:
-    layers = {layer for stage in LAYERS.values() for layer in stage}
-    assert layers == {name for name, _ in small().named_children()} - {"head"}
 
 
 def test_freezing_batch_norm_leaves_it_to_be_trained() -> None:

@@ -54,14 +54,9 @@ def test_parameters_and_multiply_adds_of_every_network(
 
 
 def test_no_network_is_without_a_row_above() -> None:
-    used = [
-        (name, weights.arguments)
-        for name, variant in VARIANTS.items()
-        for weights in variant.weights
-    ]
-    counted = [(name, given) for name, given, *_ in NETWORKS]
-    assert all(row in counted for row in used)
-    assert all(row in used for row in counted)
+    rows = [(name, given) for name, given, *_ in NETWORKS]
+    used = [(name, file.arguments) for name, row in VARIANTS.items() for file in row.weights]
+    assert all(row in rows for row in used) and all(row in used for row in rows)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

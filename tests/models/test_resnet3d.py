@@ -1,6 +1,7 @@
 """The blocks that both pathways are made of, against their definition."""
 
 import math
+from typing import Any
 
 import numpy as np
 import paddle.nn.functional as F
@@ -15,15 +16,9 @@ def test_a_block_step_by_step() -> None:
     block = net.s4.pathway1_res0
     channels = block.branch1.weight.shape[1]
     x = random_clip(1, channels, 4, 6, 8)
-    a, b, c, shortcut = (
-        layer.weight for layer in (block.branch2.a, block.branch2.b, block.branch2.c, block.branch1)
-    )
-    assert [w.shape[2:] for w in (a, b, c, shortcut)] == [
-        [3, 1, 1],
-        [1, 3, 3],
-        [1, 1, 1],
-        [1, 1, 1],
-    ]
+    layers = block.branch2.a, block.branch2.b, block.branch2.c, block.branch1
+    a, b, c, shortcut = weights = [layer.weight for layer in layers]
+    assert [w.shape[2:] for w in weights] == [[3, 1, 1], [1, 3, 3], [1, 1, 1], [1, 1, 1]]
     norm = 1 / math.sqrt(1 + 1e-5)
     y = F.relu(norm * F.conv3d(x, a, padding=(1, 0, 0)))
     y = F.relu(norm * F.conv3d(y, b, stride=(1, 2, 2), padding=(0, 1, 1)))
@@ -44,16 +39,18 @@ def test_blocks_start_as_the_identity() -> None:
 
 
 def test_temporal_kernels_of_each_stage() -> None:
+    def kernels(net: Any, pathway: int) -> list[list[int]]:
+        return [temporal_kernels(net, n, pathway) for n in (2, 3, 4, 5)]
+
+    def stems(net: Any) -> list[list[int]]:
+        both = net.s1.pathway0_stem, net.s1.pathway1_stem
+        return [stem.conv.weight.shape[2:] for stem in both]
+
     net = small(slow_depth=26, fast_depth=26)
-    assert [temporal_kernels(net, n, 0) for n in (2, 3, 4, 5)] == [[1, 1], [1, 1], [3, 3], [3, 3]]
-    assert [temporal_kernels(net, n, 1) for n in (2, 3, 4, 5)] == [[3, 3]] * 4
-    assert net.s1.pathway0_stem.conv.weight.shape[2:] == [1, 7, 7]
-    assert net.s1.pathway1_stem.conv.weight.shape[2:] == [5, 7, 7]
-    limited = small(slow_depth=26, fast_depth=26, temporal_blocks=(2, 0, 1, 2), stem_kernel=3)
-    assert [temporal_kernels(limited, n, 0) for n in (2, 3, 4, 5)] == [
-        [1, 1], [1, 1], [3, 1], [3, 3]
-    ]  # fmt: skip
-    assert [temporal_kernels(limited, n, 1) for n in (2, 3, 4, 5)] == [
-        [3, 3], [1, 1], [3, 1], [3, 3]
-    ]  # fmt: skip
-    assert limited.s1.pathway1_stem.conv.weight.shape[2:] == [5, 3, 3]
+    assert kernels(net, 0) == [[1, 1], [1, 1], [3, 3], [3, 3]]
+    assert kernels(net, 1) == [[3, 3]] * 4
+    assert stems(net) == [[1, 7, 7], [5, 7, 7]]
+    net = small(slow_depth=26, fast_depth=26, temporal_blocks=(2, 0, 1, 2), stem_kernel=3)
+    assert kernels(net, 0) == [[1, 1], [1, 1], [3, 1], [3, 3]]
+    assert kernels(net, 1) == [[3, 3], [1, 1], [3, 1], [3, 3]]
+    assert stems(net) == [[1, 3, 3], [5, 3, 3]]

@@ -16,8 +16,6 @@ from slowfast.data.find import Named
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
-from slowfast.log import logger
-from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.features import FOLDER, SOURCES, claim_features, extract, video_features
 from slowfast.predict.kept import META, Kept, key_of
 
@@ -36,25 +34,12 @@ def videos(tmp_path: Path) -> list[Named]:
     return found
 
 
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is logged."""
-    said: list[str] = []
-    for level in ("info", "warning"):
-        monkeypatch.setattr(logger, level, said.append)
-    return said
-
-
-def network(cfg: Config) -> VideoClassifier:
-    return fresh_state(cfg).model
-
-
 def write(
     videos: list[Named], folder: Path, *overrides: str, every: float = 1.0, change: float = 0.0
 ) -> list[str]:
     """Extracts with a network whose last stage is changed by so much."""
     cfg = tiny_config(folder.parent, "data.num_workers=0", *overrides)
-    model = network(cfg)
+    model = fresh_state(cfg).model
     weight = next(iter(model.s5.parameters()))
     weight.set_value(weight + change)
     return extract(model, videos, folder, cfg, every)
@@ -68,7 +53,7 @@ def files(folder: Path) -> list[str]:
 # ------------------------------------------------------------------- of clips that slide along
 
 
-def test_a_file_a_video_and_what_is_there_is_kept(
+def test_a_file_a_video_which_is_kept(
     videos: list[Named], tmp_path: Path, lines: list[str]
 ) -> None:
     out = tmp_path / "out"
@@ -82,9 +67,7 @@ def test_a_file_a_video_and_what_is_there_is_kept(
     assert rows["start"].tolist() == [0.0, 1.0]
 
 
-def test_features_of_other_weights_or_settings_are_never_mixed(
-    videos: list[Named], tmp_path: Path
-) -> None:
+def test_features_of_other_weights_are_never_mixed(videos: list[Named], tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(videos[:1], out)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -104,15 +87,12 @@ def test_features_of_other_weights_or_settings_are_never_mixed(
 
 
 def test_two_videos_never_share_a_file(videos: list[Named], tmp_path: Path) -> None:
-    same = [Named(video.sample, "b c.mp4") for video in videos[:2]]
-    with pytest.raises(ListError) as caught:
-        write(same, tmp_path / "out")
-    one, other = (video.sample.path for video in same)
-    assert f"{one} and {other} would both be written to b c.mp4.npy" in str(caught.value)
+    with pytest.raises(ListError, match=r"would both be written to b c.mp4.npy"):
+        write([Named(video.sample, "b c.mp4") for video in videos[:2]], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_video_that_changed_and_another_of_its_name(
+def test_a_changed_video_and_one_of_its_name(
     videos: list[Named], tmp_path: Path, lines: list[str]
 ) -> None:
     out, one, other = tmp_path / "out", *(Path(video.sample.path) for video in videos[:2])
@@ -142,7 +122,7 @@ def test_a_video_that_changed_and_another_of_its_name(
     assert lines == ["1 of 1 videos are there already"]
 
 
-def test_an_unreadable_video_does_not_stop_the_others(
+def test_an_unreadable_video_stops_no_other(
     videos: list[Named], tmp_path: Path, lines: list[str]
 ) -> None:
     out, empty = tmp_path / "out", tmp_path / "empty.mp4"
@@ -179,7 +159,7 @@ def samples_of(videos: list[Named]) -> list[Sample]:
 
 def test_features_are_those_of_the_tests_views(videos: list[Named], tmp_path: Path) -> None:
     cfg, samples = head_config(tmp_path), samples_of(videos)
-    model = network(cfg)
+    model = fresh_state(cfg).model
     rows = video_features(model, samples, cfg, claim_features(model, cfg), "training")
     own = tiny_config(tmp_path, "test.num_clips=2", "test.num_crops=1")
     for index, found in enumerate(rows):
@@ -198,7 +178,7 @@ def test_each_video_is_computed_once(
     videos: list[Named], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
 ) -> None:
     cfg, samples = head_config(tmp_path), samples_of(videos)
-    model, written, keep = network(cfg), list[str](), Kept.write
+    model, written, keep = fresh_state(cfg).model, list[str](), Kept.write
 
     def note(self: Kept, name: str, row: Any) -> None:
         written.append(name)
@@ -226,7 +206,7 @@ def test_videos_that_cannot_be_read(videos: list[Named], tmp_path: Path, lines: 
     samples = [Sample("/gone.mp4"), *samples_of(videos)]
     reason = "/gone.mp4: No such file or directory"
     cfg = head_config(tmp_path)
-    model = network(cfg)
+    model = fresh_state(cfg).model
     kept = claim_features(model, cfg)
     with pytest.raises(VideoError) as caught:
         video_features(model, samples, cfg, kept, "training")

@@ -39,9 +39,7 @@ def alone(cfg: Config, path: Path) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(("processes", "batch_size"), [(1, 6), (2, 2)])
-def test_good_videos_are_done_and_broken_ones_reported(
-    own_folder: Path, processes: int, batch_size: int
-) -> None:
+def test_broken_videos_are_reported(own_folder: Path, processes: int, batch_size: int) -> None:
     cfg = tiny_config(own_folder, "test.num_clips=2")
     weights = save_tiny_model(cfg)
     good = own_folder / "höhe 1.mp4"
@@ -55,8 +53,11 @@ def test_good_videos_are_done_and_broken_ones_reported(
         picture = np.zeros((32, width, 3), np.uint8)
         cv2.imwrite(f"frames/img_{number:05d}.png", picture)
     overrides = ["data.frame_pattern=img_{:05d}.png", f"test.batch_size={batch_size}"]
-    flags: list[str | Path] = ["-w", weights, "-o", *overrides]
-    done = main_py("--infer", *paths, *flags, cwd=own_folder, processes=processes)
+    flags: list[str | Path] = ["--infer", *paths, "-w", weights, "-o", *overrides]
+    if processes == 1:
+        done = main_here(*flags, cwd=own_folder)
+    else:
+        done = main_py(*flags, cwd=own_folder, processes=processes)
     assert done.returncode == 1
     assert "error: 4 of 6 videos could not be read\n" in done.stderr + done.stdout
     rows = json.loads(Path("data/results/result.json").read_text(encoding="utf-8"))
@@ -70,27 +71,10 @@ def test_good_videos_are_done_and_broken_ones_reported(
         np.testing.assert_allclose(row["top5_values"], scores[row["top5_indices"]], rtol=1e-4)
         assert row["top5_labels"] == [labels[i] for i in row["top5_indices"]]
         assert row["top5_values"] == sorted(row["top5_values"], reverse=True)
-        assert (row["top1_values"], row["top1_indices"]) == (
-            row["top5_values"][0],
-            row["top5_indices"][0],
-        )
+        best = row["top5_values"][0], row["top5_indices"][0]
+        assert (row["top1_values"], row["top1_indices"]) == best
     assert "not read: nowhere.mp4: No such file or directory" in done.stdout
     assert rows[4]["top1_label"] in done.stdout
-
-
-def test_class_names_that_are_not_here_are_done_without(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path, "data.labels=gone.txt", "test.num_clips=1"))
-    video = tiny_data() / "val" / "000002.mp4"
-    done = main_here("--infer", video, "-w", weights, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "no class names: there is no data.labels=gone.txt here" in done.stdout
-    assert "  class " in done.stdout
-
-
-def test_all_good_exits_with_zero(tmp_path: Path) -> None:
-    weights = save_tiny_model(tiny_config(tmp_path, "test.num_clips=1"))
-    done = main_here(tiny_data() / "val" / "000002.mp4", "--infer", "-w", weights, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
 
 
 def test_without_class_names_the_table_shows_numbers() -> None:

@@ -18,23 +18,19 @@ from slowfast.data.clips.sliding import ChunkKey, ClipChunk
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
-from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict import long_videos
 from slowfast.predict.long_videos import chunks_in_turn, sliding_features
-
-
-def network(cfg: Config) -> VideoClassifier:
-    return fresh_state(cfg).model
 
 
 def features(cfg: Config, samples: list[Sample], every: float) -> dict[int, Any]:
     """What comes of each video, by place; what is reported adds up."""
     reports: list[tuple[float, int]] = []
-    found = dict(
-        sliding_features(
-            network(cfg), samples, cfg, every=every, report=lambda *told: reports.append(told)
-        )
-    )
+    model = fresh_state(cfg).model
+
+    def report(*told: Any) -> None:
+        reports.append(told)
+
+    found = dict(sliding_features(model, samples, cfg, every=every, report=report))
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     clips = sum(len(rows) for rows in found.values() if not isinstance(rows, VideoError))
     assert reports[-1] == (len(samples), clips)
@@ -47,7 +43,7 @@ def val_video(number: int) -> Sample:
 
 def test_features_are_what_the_classifier_sees(tmp_path: Path) -> None:
     """Of a crop with two by two positions: their mean, and the classifier of it: the logits."""
-    model = network(tiny_config(tmp_path))
+    model = fresh_state(tiny_config(tmp_path)).model
     model.eval()
     seen: list[NDArray[np.float32]] = []
     model.head.projection.register_forward_pre_hook(
@@ -64,7 +60,7 @@ def test_features_are_what_the_classifier_sees(tmp_path: Path) -> None:
 
 def test_rows_are_those_of_clips_cut_by_hand(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path)
-    model, samples = network(cfg), [val_video(0), Sample("gone.mp4"), val_video(2)]
+    model, samples = fresh_state(cfg).model, [val_video(0), Sample("gone.mp4"), val_video(2)]
     found = features(cfg, samples, every=0.4)
     assert sorted(found) == [0, 1, 2]
     assert str(found.pop(1)) == "gone.mp4: No such file or directory"
@@ -115,7 +111,7 @@ def test_frames_that_readers_hand_over_do_not_pile_up(tmp_path: Path) -> None:
         mapped.append(maps.count("/dev/shm/slowfast"))
 
     ((_, rows),) = sliding_features(
-        network(cfg), [Sample(str(video))], cfg, every=0.2, report=count
+        fresh_state(cfg).model, [Sample(str(video))], cfg, every=0.2, report=count
     )
     assert not isinstance(rows, VideoError) and len(rows) == len(mapped) == 49
     assert 0 < max(mapped) <= 4

@@ -3,10 +3,14 @@
 Written apart from slowfast/weights/systems.py, which goes the other way.
 """
 
+import pickle
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
+from support import torch_bytes as tb
 
 from slowfast.weights.systems import Tensors
 
@@ -138,3 +142,32 @@ def caffe2(ours: Tensors) -> Tensors:
         if not kind.startswith("_"):
             state[renamed(f"{layer}.", rows) + f"{letter}_momentum"] = value
     return {**state, "lr": np.array([0.1], np.float32), "model_iter": np.array([9])}
+
+
+def _pickled(names: Callable[[Tensors], Tensors], inside: str = "") -> Callable[[Tensors], bytes]:
+    return lambda ours: pickle.dumps({inside: names(ours)} if inside else names(ours), protocol=2)
+
+
+def _torch(
+    names: Callable[[Tensors], Tensors], inside: str, legacy: bool = False
+) -> Callable[[Tensors], bytes]:
+    return lambda ours: tb.save(names(ours), legacy=legacy, inside=inside)
+
+
+COUNTERS = "{norms} num_batches_tracked left out"
+FILES: dict[str, tuple[Callable[[Tensors], bytes], str]] = {
+    "PaddleVideo": (_pickled(paddlevideo), "PaddleVideo's"),
+    "older Paddle": (_pickled(older_paddle), "PaddleVideo's"),
+    "PySlowFast": (_torch(pyslowfast, "model_state"), f"PySlowFast's; {COUNTERS}"),
+    "PySlowFast, 2019": (_torch(pyslowfast, "model_state", True), f"PySlowFast's; {COUNTERS}"),
+    "PyTorchVideo": (_torch(pytorchvideo, "model_state"), f"PyTorchVideo's; {COUNTERS}"),
+    "PyTorchVideo, trained on":
+        (_torch(pytorchvideo_trained, "model_state"), f"PyTorchVideo's; {COUNTERS}"),
+    "PyTorchVideo, safetensors":
+        (lambda ours: safetensors.numpy.save(pytorchvideo(ours)), f"PyTorchVideo's; {COUNTERS}"),
+    "mmaction2": (_torch(mmaction2, "state_dict"), f"mmaction2's; {COUNTERS}"),
+    "mmaction2, 2020": (_torch(mmaction2, "state_dict", True), f"mmaction2's; {COUNTERS}"),
+    "caffe2": (_pickled(caffe2, "blobs"),
+               "PySlowFast (caffe2)'s; {momenta} momentum, 1 lr, 1 iter left out"),
+}  # fmt: skip
+"""Of our tensors: the bytes of a file as each system writes it, and what is said of it."""

@@ -32,6 +32,19 @@ def random_clip(*shape: int) -> Tensor:
     return paddle.to_tensor(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
 
 
+def outcome(y: Tensor, *inputs: Tensor) -> list[Tensor]:
+    """An output, and the gradients of the inputs that have one, under random ones from above."""
+    wanted = [x for x in inputs if not x.stop_gradient]
+    return [y, *paddle.grad(y, wanted, random_clip(*y.shape))]
+
+
+def assert_equal_sums(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    """But for the order in which float32 numbers are added: 2e-6 of the largest value."""
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.shape == other.shape
+        assert float((mine - other).abs().max()) <= 2e-6 * float(other.abs().max())
+
+
 def numbered_clip(num_frames: int, size: int = 1) -> Tensor:
     """A clip ``[1, 3, T, size, size]`` whose frame i has the value i."""
     frames = paddle.arange(num_frames, dtype="float32").reshape([1, 1, num_frames, 1, 1])

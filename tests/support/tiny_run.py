@@ -9,6 +9,7 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import paddle
 from support.logging_kept import logging_kept
 from support.paths import REPOSITORY
@@ -21,6 +22,7 @@ from slowfast.models import build_model
 from slowfast.train.checkpoint import TrainState, save_checkpoint
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.optim import build_optimizer
+from slowfast.weights.load import read_weights
 from slowfast.weights.save import write_config
 
 TESTS = REPOSITORY / "tests"
@@ -79,6 +81,14 @@ def save_tiny_model(cfg: Config) -> Path:
     write_config(cfg)
     save_checkpoint(state, cfg)
     return checkpoints(cfg.output_dir)[0]
+
+
+def assert_same_weights(one: Path, other: Path, tolerance: float = 0.0) -> None:
+    """Two files hold the same tensors, to within a tolerance."""
+    a, b = read_weights(one), read_weights(other)
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        np.testing.assert_allclose(b[name], value, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
 def main_here(*flags: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

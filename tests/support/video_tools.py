@@ -10,13 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from support.paths import REPOSITORY
 from support.tiny_run import environment
 
 
 def write_list(folder: Path, *lines: str, name: str = "train.list") -> Path:
-    (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return folder / name
+    return write(folder / name, "".join(f"{line}\n" for line in lines))
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def write_hanging(path: Path) -> Path:
@@ -60,7 +66,6 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 
 def reader_at(process: subprocess.Popen[str], video: Path) -> int:
     """The child process of a tool that has this file open, once one has."""
-
     found: list[int] = []
 
     def is_found() -> bool:
@@ -94,8 +99,11 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def num_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def error_line(capsys: pytest.CaptureFixture[str], status: int) -> str:
+    """The one line on stderr of a command that has failed."""
+    text = capsys.readouterr().err
+    assert status == 1 and text.startswith("error: ") and text.count("\n") == 1, text
+    return text
 
 
 def lines(path: Path) -> list[str]:

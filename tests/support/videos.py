@@ -1,6 +1,8 @@
 """Small real video files for the tests, whose frame i shows the number i."""
 
+import io
 import struct
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -119,11 +121,14 @@ def write_frames(folder: Path, pictures: Iterable[Picture], pattern: str = "img_
     return count
 
 
-def rewrite(source: Path, path: Path, change: Callable[[int], int], **options: str) -> Path:
+def rewrite(
+    source: Path, path: Path, change: Callable[[int], int], title: str = "", **options: str
+) -> Path:
     """Copies a video without decoding, with each packet's times changed."""
     import av
 
     with av.open(str(source)) as old, av.open(str(path), "w", options=options) as new:
+        new.metadata["title"] = title
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(video=0):
             if packet.size:
@@ -131,6 +136,12 @@ def rewrite(source: Path, path: Path, change: Callable[[int], int], **options: s
                 packet.stream = stream
                 new.mux(packet)
     return path
+
+
+def cut_to(path: Path, share: float) -> None:
+    """Leaves the beginning of a file only."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
 
 
 def storage(path: Path) -> list[tuple[int, bool]]:
@@ -172,6 +183,17 @@ def numbers_of(path: Path) -> list[int]:
     """The numbers that a video's frames show."""
     reader = open_video(Sample(str(path)), "", 0)
     return read_numbers(reader.frames(np.arange(reader.num_frames)))
+
+
+def write_tar(path: Path, files: dict[str, bytes], kind: int = tarfile.PAX_FORMAT) -> str:
+    """A tar of these files; returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", format=kind) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return str(path)
 
 
 def touch(root: Path, *names: str) -> Path:

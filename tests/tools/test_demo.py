@@ -1,5 +1,6 @@
 """The demo's parts: how far it is, what it counts, and a step that fails."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,21 @@ from slowfast.tools import demo
 
 
 @pytest.mark.parametrize(
-    ("line", "share"),
+    ("line", "progress"),
     [
-        ("epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 top1: 0.5", 2.25 / 24),
-        ("test: 30/120, 0:00:09 left", 0.25),
+        (
+            "epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 top1: 0.5 top5: 0.75",
+            (9.375, "epoch 3/24, loss: 1.0, top1: 0.5"),
+        ),
+        ("test: 30/120, 0:00:09 left", (25.0, "")),
         ("END epoch:3 train loss: 1.0", None),
         ("192 of 192 tensors loaded from x", None),
     ],
 )
-def test_how_far_a_step_is_shows_in_its_lines(line: str, share: float | None) -> None:
-    assert demo._share_done(line) == pytest.approx(share)
+def test_how_far_a_step_is_shows_in_its_lines(
+    line: str, progress: tuple[float, str] | None
+) -> None:
+    assert demo.progress_of(line) == progress
 
 
 def test_the_halves_of_a_class() -> None:
@@ -27,6 +33,25 @@ def test_the_halves_of_a_class() -> None:
     pairs = [(0, 0), (1, 0), (motions, 0), (motions + 1, motions + 1)]
     rows = [{"label": label, "top5_indices": [predicted]} for label, predicted in pairs]
     assert demo.halves(rows) == (0.75, 0.75)
+
+
+@pytest.mark.parametrize("curves", [["20260101-090000", "20260102-090000"], []])
+def test_the_summary_has_curves_only_where_visualdl_has_drawn_some(
+    tmp_path: Path, curves: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in curves:
+        (tmp_path / "vdl" / name).mkdir(parents=True)
+    pictures = {name: f"{name}.png" for name in ("learning_curve", "confusion_matrix", "frames")}
+    rows = [{"label": 0, "top5_indices": [label]} for label in (0, 1)]
+    result = {"top1": 0.5, "top5": 1.0, "num_videos": 2, "num_views": 30, "predictions": rows}
+    demo.tell(tmp_path / "a.pdparams", result, pictures, seconds=61.26)
+    said = capsys.readouterr().out
+    assert "top-1 50.0 %, top-5 100.0 % on 2 unseen videos, 30 views each (what it is: 1" in said
+    assert f"checkpoint        {tmp_path}/a.pdparams\n" in said
+    assert (f"visualdl --logdir {tmp_path}/vdl\n" in said) == bool(curves)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary.get("vdl") == (f"{tmp_path}/vdl/20260102-090000" if curves else None)
+    assert (summary["seconds"], summary["frames"]) == (61.3, "frames.png")
 
 
 def test_a_step_that_fails_shows_its_error_and_keeps_its_output(

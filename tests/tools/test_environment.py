@@ -93,10 +93,8 @@ def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
 
 def test_a_wrapper_without_paddle_says_how_to_get_it(tmp_path: Path) -> None:
     done = run(tmp_path, "bash run_train_single.sh", ("python3", OLD))
-    assert done.returncode == 1
-    assert done.stderr == (
-        f"error: no python3 with Paddle here: bash {tmp_path}/run_demo.sh makes one in .venv\n"
-    )
+    line = f"error: no python3 with Paddle here: bash {tmp_path}/run_demo.sh makes one in .venv\n"
+    assert (done.returncode, done.stderr) == (1, line)
 
 
 def test_wrappers_and_demo_take_the_same_python(tmp_path: Path) -> None:
@@ -115,8 +113,7 @@ def test_wrappers_and_demo_take_the_same_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extras", "lacks", "target"),
-    [("", "pooch", ""), ("dev", "pooch pytest", "[dev]")],
+    ("extras", "lacks", "target"), [("", "pooch", ""), ("dev", "pooch pytest", "[dev]")]
 )
 def test_what_is_missing_is_installed_for_demo_and_tests(
     tmp_path: Path, extras: str, lacks: str, target: str

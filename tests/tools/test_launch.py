@@ -7,93 +7,98 @@ from pathlib import Path
 
 import pytest
 from support.paths import REPOSITORY
-from support.tiny_run import (
-    environment,
-    save_tiny_model,
-    tiny_config,
-    tiny_data,
-    write_tiny_config,
-)
+from support.tiny_run import environment, save_tiny_model, tiny_config, tiny_data, write_tiny_config
 
 from slowfast.tools import launch
 from slowfast.tools.launch import mkl_cpu_type, settings
 
-WRAPPERS = [
-    f"run_{what}_{how}.sh" for what in ("train", "eval", "infer") for how in ("multi", "single")
-]
+CONFIGS = REPOSITORY / "configs/recognition/slowfast"
+ECHO = '#!/usr/bin/env bash\n[ "$1" = -c ] || printf "%s\\n" "$@"\n'
+"""A python with Paddle that says what it is called with."""
 
 
 def bash(
-    script: str, *flags: str | Path, cwd: Path, **variables: str
+    script: Path, *flags: str | Path, cwd: Path, python: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a wrapper with this interpreter first on the PATH, and so the active python3."""
-    env = (
-        environment() | variables | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    )
+    """Runs a wrapper with ``python``'s folder first on the PATH, and so the active python3."""
+    env = environment() | variables | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
     env.pop("OMP_NUM_THREADS")
-    command = ["bash", str(REPOSITORY / script), *map(str, flags)]
+    command = ["bash", str(script), *map(str, flags)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240)
 
 
-@pytest.mark.parametrize("script", WRAPPERS)
-def test_wrappers_are_strict_short_and_pass_everything_on(script: str) -> None:
-    text = (REPOSITORY / script).read_text()
-    assert "set -euo pipefail" in text and text.rstrip().endswith('"$@"')
-    assert len(text.splitlines()) <= 15
-    assert subprocess.run(["bash", "-n", str(REPOSITORY / script)]).returncode == 0
+@pytest.mark.parametrize("how", ["multi", "single"])
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("train", ["log_slowfast", "--validate", "-c"]),
+        ("eval", ["log_slowfast_test", "--test"]),
+        ("infer", ["log_slowfast_infer", "--infer"]),
+    ],
+)
+def test_wrappers_are_strict_short_and_pass_everything_on(
+    tmp_path: Path, what: str, words: list[str], how: str
+) -> None:
+    """Through a link, and from elsewhere."""
+    script, python = REPOSITORY / f"run_{what}_{how}.sh", tmp_path / "python3"
+    text = script.read_text()
+    assert "set -euo pipefail" in text and len(text.splitlines()) <= 15
+    (tmp_path / "link.sh").symlink_to(script)
+    python.write_text(ECHO)
+    python.chmod(0o755)
+    done = bash(tmp_path / "link.sh", "a b", "-o", "c=d", cwd=tmp_path, python=python)
+    if what == "train":
+        name = "slowfast" if how == "multi" else "slowfast-single"
+        words = [*words, f"{CONFIGS}/{name}.yaml"]
+    called = ["-m", "slowfast.tools.launch", how, *words, "a b", "-o", "c=d"]
+    assert done.stdout.splitlines() == called, done.stderr
 
 
-@pytest.mark.parametrize("script", ["run_train_multi.sh", "run_train_single.sh"])
-def test_without_kinetics_one_line_says_what_to_do(tmp_path: Path, script: str) -> None:
-    done = bash(script, cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    for part in ("data/k400/train.list", "docs/data.md", "bash run_demo.sh"):
-        assert part in line
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--validate", "-c", f"{CONFIGS}/slowfast.yaml"],
+         ["data/k400/train.list", "docs/data.md", "bash run_demo.sh"]),
+        (["--validate", "-c", f"{CONFIGS}/slowfast-single.yaml"],
+         ["data/k400/train.list", "docs/data.md", "bash run_demo.sh"]),
+        (["--test"], ["there is no output/SlowFast/SlowFast_best.pdparams"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_once_and_before_anything_starts(
+    own_folder: Path, words: list[str], parts: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert launch.main(["multi", "log", *words]) == 1
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert all(part in said.err for part in parts)
 
 
 @pytest.mark.slow
-def test_train_eval_and_infer_one_after_the_other(tmp_path: Path) -> None:
+def test_several_processes_train(tmp_path: Path) -> None:
+    """GPUs that are hidden leave the processes on the CPU."""
     folder = tmp_path / "with space"
     folder.mkdir()
     write_tiny_config(folder)
-    trained = bash("run_train_multi.sh", "-c", "tiny.yaml", "-o", "train.epochs=1", cwd=folder)
-    assert trained.returncode == 0, trained.stdout + trained.stderr
-    assert "total batch 4 x 2 = 8" in trained.stdout
+    done = bash(
+        REPOSITORY / "run_train_multi.sh", "-c", "tiny.yaml", "-o", "train.epochs=1", cwd=folder,
+        python=Path(sys.executable), CUDA_VISIBLE_DEVICES="",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "total batch 4 x 2 = 8" in done.stdout and "END epoch:1 val" in done.stdout
     assert (folder / "log_slowfast" / "workerlog.1").exists()
-    best = "out/SlowFast_best.pdparams"
-    flags = ("-w", best, "-o", "test.num_clips=1")
-    # GPUs that are hidden leave the processes on the CPU.
-    tested = bash("run_eval_multi.sh", *flags, cwd=folder, CUDA_VISIBLE_DEVICES="")
-    assert tested.returncode == 0
-    assert "over 7 videos, 1 x 3 views each" in tested.stdout, tested.stdout + tested.stderr
-    video = tiny_data() / "val" / "000000.mp4"
-    inferred = bash("run_infer_multi.sh", video, *flags, cwd=folder)
-    assert inferred.returncode == 0, inferred.stdout + inferred.stderr
-    assert (folder / "data" / "results" / "result.json").exists()
+    assert (folder / "out" / "SlowFast_best.pdparams").exists()
 
 
-def test_single_wrappers_run_one_process(tmp_path: Path) -> None:
+def test_a_single_process_has_the_runs_status(tmp_path: Path) -> None:
     weights = save_tiny_model(tiny_config(tmp_path, "test.num_clips=1"))
-    tested = bash("run_eval_single.sh", "-w", weights, cwd=tmp_path)
-    assert "over 7 videos" in tested.stdout, tested.stderr
     video = tiny_data() / "val" / "000000.mp4"
-    inferred = bash("run_infer_single.sh", video, "nowhere.mp4", "-w", weights, cwd=tmp_path)
-    assert inferred.returncode == 1
-    assert "not read: nowhere.mp4" in inferred.stdout
-    overrides = ["output_dir=new", "train.epochs=1"]
-    trained = bash("run_train_single.sh", "-c", "tiny.yaml", "-o", *overrides, cwd=tmp_path)
-    assert trained.returncode == 0, trained.stderr
-    assert "total batch 4 x 1 = 4" in trained.stdout and "END epoch:1 val" in trained.stdout
-
-
-def test_eval_without_weights_takes_those_of_the_output_folder_or_says_so(tmp_path: Path) -> None:
-    """Through a link, and from elsewhere."""
-    (tmp_path / "link.sh").symlink_to(REPOSITORY / "run_eval_single.sh")
-    done = bash(str(tmp_path / "link.sh"), cwd=tmp_path)
+    done = bash(
+        REPOSITORY / "run_infer_single.sh", video, "nowhere.mp4", "-w", weights, cwd=tmp_path,
+        python=Path(sys.executable),
+    )  # fmt: skip
     assert done.returncode == 1
-    assert "there is no output/SlowFast/SlowFast_best.pdparams" in done.stderr
+    assert "not read: nowhere.mp4" in done.stdout
+    assert (tmp_path / "data" / "results" / "result.json").exists()
 
 
 @pytest.mark.parametrize("text", ["0", "two", "-1"])

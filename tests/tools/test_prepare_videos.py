@@ -2,24 +2,13 @@
 
 import importlib.util
 import json
-import os
 import re
 import signal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from support.video_tools import (
-    is_running,
-    lines,
-    num_lines,
-    reader_at,
-    start,
-    wait_until,
-    write_hanging,
-    write_list,
-)
+from support import video_tools
 from support.videos import (
     moving,
     numbered_picture,
@@ -34,9 +23,10 @@ from slowfast.data.video.open import open_video
 from slowfast.tools.prepare_videos import main
 
 av = pytest.importorskip("av", reason="PyAV encodes")
-NUM_FRAMES = 45
 
 pytestmark = pytest.mark.usefixtures("no_hang")
+
+Capsys = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -50,44 +40,39 @@ def prepare(source: Path, *args: object, dst: str = "new", name: str = "train.li
     return main([str(path), str(source.parent / dst), "--workers", "2", *map(str, args)])
 
 
-def error_of(capsys: pytest.CaptureFixture[str], source: Path, *args: object, **names: str) -> str:
-    """The one line of a run that fails."""
-    assert prepare(source, *args, **names) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1
-    return error
+def error(capsys: Capsys, source: Path, *args: object, **names: str) -> str:
+    return video_tools.error_line(capsys, prepare(source, *args, **names))
 
 
-def journal(source: Path) -> dict[str, dict[str, Any]]:
-    text = (source.parent / "new/prepared.jsonl").read_text()
-    return {entry["key"]: entry for entry in map(json.loads, text.splitlines())}
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 def test_frame_folders_become_videos(source: Path) -> None:
     write_frames(source / "frames", [numbered_picture(n) for n in range(12)])
-    write_list(source, "frames 9 5")
+    video_tools.write_list(source, "frames 9 5")
     assert prepare(source, "--frame-fps", 15) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["frames.mp4 5"]
+    assert video_tools.lines(new / "train.list") == ["frames.mp4 5"]
     assert numbers_of(new / "frames.mp4") == [*range(9)]
     assert open_video(Sample(str(new / "frames.mp4")), "", 0).fps == 15
 
 
-def test_what_is_told(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_told(source: Path, capsys: Capsys) -> None:
     """The PSNR is that of the frames compared, and falls with the quality."""
     for name in ("a.mp4", "b.mp4"):
         write_h264(source / name, moving(), pixels="yuv420p")
     rng = np.random.default_rng(0)
     write_h264(source / "noise.mp4", (rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in "0123"))
-    write_list(source, "a.mp4 0", "noise.mp4 0", "b.mp4 0")
+    video_tools.write_list(source, "a.mp4 0", "noise.mp4 0", "b.mp4 0")
     psnr = {}
     for crf in (10, 45):
         assert prepare(source, "--crf", crf, dst=f"crf{crf}") == 0
         said = capsys.readouterr().out
         found = re.search(r"PSNR +([\d.]+) dB on average, ([\d.]+) dB at worst \((.*)\)", said)
         assert found and found[3] == "noise.mp4"
-        text = (source.parent / f"crf{crf}/prepared.jsonl").read_text()
-        entries = {entry["key"]: entry for entry in map(json.loads, text.splitlines())}
+        rows = map(json.loads, video_tools.lines(source.parent / f"crf{crf}/prepared.jsonl"))
+        entries = {row["key"]: row for row in rows}
         values = [entry["psnr"] for entry in entries.values()]
         assert float(found[1]) == pytest.approx(np.mean(values), abs=0.06)
         assert float(found[2]) == pytest.approx(min(values), abs=0.06)
@@ -106,81 +91,76 @@ def test_what_is_told(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert psnr[45] == pytest.approx(10 * np.log10(255**2 / np.mean((was - now) ** 2)), abs=0.02)
 
 
-def test_only_what_has_changed_is_made_again(
-    source: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_what_has_changed_is_made_again(source: Path, capsys: Capsys) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         write_numbered_video(source / name, 10)
-    write_list(source, "a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0")
+    video_tools.write_list(source, "a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0")
     assert prepare(source) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0"]
-    before = {name: (new / name).stat().st_mtime_ns for name in ("a.mp4", "b.mp4", "c.mp4")}
+    assert video_tools.lines(new / "train.list") == ["a.mp4 0", "b.mp4 1", "c.mp4 0", "a.mp4 0"]
+    before = (new / "a.mp4").stat().st_mtime_ns
     write_numbered_video(source / "b.mp4", 12)
     (new / "c.mp4").unlink()
     capsys.readouterr()
     assert prepare(source) == 0
     assert "1 of 3 videos are prepared already\n" in capsys.readouterr().out
-    assert (new / "a.mp4").stat().st_mtime_ns == before["a.mp4"]
     assert numbers_of(new / "b.mp4") == [*range(12)]
     assert numbers_of(new / "c.mp4") == [*range(10)]
-    write_list(source, "c.mp4,4", name="val.csv")
+    video_tools.write_list(source, "c.mp4,4", name="val.csv")
     assert prepare(source, name="val.csv") == 0
     assert "1 of 1 videos are prepared already\n" in capsys.readouterr().out
-    assert lines(new / "val.csv") == ["c.mp4,4"]
-    assert "--short-side 256" in error_of(capsys, source, "--short-side", 320)
-    assert (new / "a.mp4").stat().st_mtime_ns == before["a.mp4"]
+    assert video_tools.lines(new / "val.csv") == ["c.mp4,4"]
+    assert "--short-side 256" in error(capsys, source, "--short-side", 320)
+    assert (new / "a.mp4").stat().st_mtime_ns == before
 
 
-def test_a_bad_video_is_left_out(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_video_is_left_out(source: Path, capsys: Capsys) -> None:
     write_numbered_video(source / "a.mp4", 10)
     (source / "bad.mp4").write_text("not a video")
-    write_hanging(source / "hang.mp4")
-    write_list(source, "bad.mp4 0", "a.mp4 1", "gone.mp4 0", "hang.mp4 0")
+    video_tools.write_hanging(source / "hang.mp4")
+    video_tools.write_list(source, "bad.mp4 0", "a.mp4 1", "gone.mp4 0", "hang.mp4 0")
     new = source.parent / "new"
     reasons = new / "train.list.failed"
-    error = error_of(capsys, source, "--seconds", 1)
-    assert error == f"error: 3 of 4 videos failed, see {reasons}\n"
-    assert lines(new / "train.list") == ["a.mp4 1"]
-    assert sorted(lines(reasons)) == [
+    message = error(capsys, source, "--seconds", 1)
+    assert message == f"error: 3 of 4 videos failed, see {reasons}\n"
+    assert video_tools.lines(new / "train.list") == ["a.mp4 1"]
+    assert sorted(video_tools.lines(reasons)) == [
         f"{source}/bad.mp4: not a video that OpenCV can open",
         f"{source}/gone.mp4: No such file or directory",
         f"{source}/hang.mp4: not read within 1 s",
     ]
-    assert {path.name for path in new.iterdir()} == {
-        "a.mp4", "prepared.jsonl", "train.list", "train.list.failed",
-    }  # fmt: skip
-    write_list(source, "a.mp4 1")
+    assert names_in(new) == {"a.mp4", "prepared.jsonl", "train.list", "train.list.failed"}
+    video_tools.write_list(source, "a.mp4 1")
     assert prepare(source) == 0
     assert not reasons.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_is_ended_within_a_video_goes_on(
-    source: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_ended_within_a_video_goes_on(
+    source: Path, number: signal.Signals, capsys: Capsys
 ) -> None:
     write_numbered_video(source / "first.mp4", 10)
     long = source / "long.mp4"
     long.write_text("ffconcat version 1.0\n" + 1000 * "file first.mp4\n")
-    path = write_list(source, "first.mp4 0", "long.mp4 1")
+    path = video_tools.write_list(source, "first.mp4 0", "long.mp4 1")
     new = source.parent / "new"
-    with start("prepare_videos", path, new, "--workers", 1) as process:
-        child = reader_at(process, new / f".partial/{reader_at(process, long)}.mp4")
+    with video_tools.start("prepare_videos", path, new, "--workers", 1) as process:
+        child = video_tools.reader_at(
+            process, new / f".partial/{video_tools.reader_at(process, long)}.mp4"
+        )
         process.send_signal(number)
-        _, error = process.communicate()
-    wait_until(lambda: not is_running(child))
-    assert num_lines(new / "prepared.jsonl") == 1
+        _, said = process.communicate()
+    video_tools.wait_until(lambda: not video_tools.is_running(child))
+    assert len(video_tools.lines(new / "prepared.jsonl")) == 1
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number
-        assert error == "interrupted (the same command goes on from here)\n"
-        assert {path.name for path in new.iterdir()} == {"first.mp4", "prepared.jsonl"}
+        assert said == "interrupted (the same command goes on from here)\n"
+        assert names_in(new) == {"first.mp4", "prepared.jsonl"}
     write_numbered_video(long, 10)
     assert prepare(source) == 0
-    assert lines(new / "train.list") == ["first.mp4 0", "long.mp4 1"]
+    assert video_tools.lines(new / "train.list") == ["first.mp4 0", "long.mp4 1"]
     assert "1 of 2 videos are prepared already\n" in capsys.readouterr().out
-    assert {path.name for path in new.iterdir()} == {
-        "first.mp4", "long.mp4", "prepared.jsonl", "train.list",
-    }  # fmt: skip
+    assert names_in(new) == {"first.mp4", "long.mp4", "prepared.jsonl", "train.list"}
 
 
 def test_full_disk_leaves_no_part_of_a_video(source: Path) -> None:
@@ -188,63 +168,64 @@ def test_full_disk_leaves_no_part_of_a_video(source: Path) -> None:
     rng = np.random.default_rng(0)
     noise = (rng.integers(0, 256, (128, 128, 3), np.uint8) for _ in range(20))
     write_h264(source / "large.mp4", noise)
-    path = write_list(source, "small.mp4 0", "large.mp4 0")
+    path = video_tools.write_list(source, "small.mp4 0", "large.mp4 0")
     new = source.parent / "new"
-    with start("prepare_videos", path, new, "--workers", 1, most_bytes=50_000) as process:
-        _, error = process.communicate()
+    with video_tools.start(
+        "prepare_videos", path, new, "--workers", 1, most_bytes=50_000
+    ) as process:
+        _, said = process.communicate()
     assert process.returncode == 1
-    assert error.startswith("error: ") and "File too large" in error and error.count("\n") == 1
-    assert str(new) in error
-    assert {path.name for path in new.iterdir()} == {"small.mp4", "prepared.jsonl"}
+    assert said.startswith("error: ") and "File too large" in said and said.count("\n") == 1
+    assert str(new) in said
+    assert names_in(new) == {"small.mp4", "prepared.jsonl"}
     assert prepare(source) == 0
-    assert lines(new / "train.list") == ["small.mp4 0", "large.mp4 0"]
+    assert video_tools.lines(new / "train.list") == ["small.mp4 0", "large.mp4 0"]
 
 
-def test_names_never_meet(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_never_meet(source: Path, capsys: Capsys) -> None:
     for name in ("a.avi", "a.mp4", "B.MP4"):
         write_numbered_video(source / name, 4 if name == "a.avi" else 5)
-    write_list(source, "a.avi 0", "a.mp4 1", "B.MP4 2")
+    video_tools.write_list(source, "a.avi 0", "a.mp4 1", "B.MP4 2")
     assert prepare(source) == 0
     new = source.parent / "new"
-    assert lines(new / "train.list") == ["a.avi.mp4 0", "a.mp4 1", "B.MP4 2"]
+    assert video_tools.lines(new / "train.list") == ["a.avi.mp4 0", "a.mp4 1", "B.MP4 2"]
     assert (numbers_of(new / "a.avi.mp4"), numbers_of(new / "a.mp4")) == ([*range(4)], [*range(5)])
     write_numbered_video(source / "a.avi.mp4", 6)
-    write_list(source, "a.avi 0", "a.avi.mp4 1")
-    assert "would both become a.avi.mp4" in error_of(capsys, source)
+    video_tools.write_list(source, "a.avi 0", "a.avi.mp4 1")
+    assert "would both become a.avi.mp4" in error(capsys, source)
     other = source.parent / "other"
     other.mkdir()
     write_numbered_video(other / "a.mp4", 7)
-    write_list(other, "a.mp4 0", name="val.list")
-    assert "is made of" in error_of(capsys, other, name="val.list")
+    video_tools.write_list(other, "a.mp4 0", name="val.list")
+    assert "is made of" in error(capsys, other, name="val.list")
     assert numbers_of(new / "a.mp4") == [*range(5)]
 
 
-def test_sources_are_never_overwritten(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_are_never_overwritten(source: Path, capsys: Capsys) -> None:
     path = write_numbered_video(source / "a.mp4", 5)
     (source / "new").mkdir()
     below = write_numbered_video(source / "new/a.mp4", 6)
     before = [file.read_bytes() for file in (path, below)]
-    write_list(source, "a.mp4 0", "new/a.mp4 0")
+    video_tools.write_list(source, "a.mp4 0", "new/a.mp4 0")
     (source.parent / "link").symlink_to(source)
     for dst in ("source", "link"):
-        assert "where the sources are" in error_of(capsys, source, dst=dst)
-    assert "would overwrite a source" in error_of(capsys, source, dst="source/new")
+        assert "where the sources are" in error(capsys, source, dst=dst)
+    assert "would overwrite a source" in error(capsys, source, dst="source/new")
     listed = source / "train.list"
-    assert "would be overwritten" in error_of(capsys, source, "--list-out", listed)
-    write_list(source, "../a.mp4 0", name="out.list")
-    assert "is not below --root" in error_of(capsys, source, name="out.list")
+    assert "would be overwritten" in error(capsys, source, "--list-out", listed)
+    video_tools.write_list(source, "../a.mp4 0", name="out.list")
+    assert "is not below --root" in error(capsys, source, name="out.list")
     assert [file.read_bytes() for file in (path, below)] == before
-    assert {file.name for file in source.iterdir()} == {"a.mp4", "new", "train.list", "out.list"}
+    assert names_in(source) == {"a.mp4", "new", "train.list", "out.list"}
 
 
-def test_what_is_missing_is_named(
-    source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_missing_parts_are_named(
+    source: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_numbered_video(source / "a.mp4", 5)
-    write_list(source, "a.mp4 0")
+    video_tools.write_list(source, "a.mp4 0")
     (source.parent / "file").touch()
-    assert "file" in error_of(capsys, source, dst="file")
-    with monkeypatch.context() as patch:
-        patch.setattr(importlib.util, "find_spec", lambda name: None)
-        assert "pip install av" in error_of(capsys, source)
-    assert not os.path.exists(source.parent / "new")
+    assert "file" in error(capsys, source, dst="file")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "pip install av" in error(capsys, source)
+    assert not (source.parent / "new").exists()

@@ -55,15 +55,18 @@ def test_flags_choose_the_views(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--clips", "4"], "--clips 4: its clips would start elsewhere than the file's 10"),
-        (["--average-clips", "score"], "--average-clips score: the file has the views' prob"),
+        (
+            ["a.npz", "--clips", "4"],
+            "--clips 4: its clips would start elsewhere than the file's 10",
+        ),
+        (["nowhere.npz"], "nowhere.npz: No such file or directory"),
     ],
 )
-def test_views_that_the_file_does_not_have_are_one_line(
-    tmp_path: Path, flags: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+def test_what_cannot_be_is_one_line(
+    own_folder: Path, flags: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_file(tmp_path / "a.npz")
-    assert score.main([str(tmp_path / "a.npz"), *flags]) == 1
+    write_file(Path("a.npz"))
+    assert score.main(flags) == 1
     printed, errors = capsys.readouterr()
     assert printed == ""
     assert errors.startswith(f"error: {complaint}") and errors.count("\n") == 1
@@ -99,11 +102,6 @@ def test_wrong_flags(flags: list[str], complaint: str, capsys: pytest.CaptureFix
         score.main(["a.npz", *flags])
     assert caught.value.code == 2
     assert complaint in capsys.readouterr().err
-
-
-def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert score.main(["nowhere.npz"]) == 1
-    assert capsys.readouterr().err == "error: nowhere.npz: No such file or directory\n"
 
 
 def test_it_runs_where_there_is_no_paddle(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import paddle
 import pytest
 from support.tiny_run import fresh_state, tiny_config
 
+from slowfast.config import Config
 from slowfast.train import checkpoint, folder
+from slowfast.train.recipe.ema import Ema
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.formats.read import read_pickle
 from slowfast.weights.load import read_weights
@@ -21,14 +23,27 @@ def take_a_step(run: checkpoint.TrainState) -> None:
     run.optimizer.clear_grad()
 
 
+def saved(tmp_path: Path, *epochs: int) -> tuple[Config, checkpoint.TrainState]:
+    """A run that has written its checkpoints after these epochs, of a step each."""
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    for run.epoch in epochs:
+        take_a_step(run)
+        checkpoint.save_checkpoint(run, cfg)
+    return cfg, run
+
+
 def test_restore_gives_back_weights_momentum_place_and_best(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path)
     run = fresh_state(cfg)
     take_a_step(run)
     run.epoch, run.step, run.best_top1 = 3, 5, 0.25
     checkpoint.save_checkpoint(run, cfg)
+    (path,) = folder.checkpoints(cfg.output_dir)
+    missing, unexpected = fresh_state(cfg).model.set_state_dict(paddle.load(str(path)))
+    assert not missing and not unexpected  # Paddle reads it, too
     again = fresh_state(cfg)
-    message = checkpoint.restore(again, folder.checkpoints(cfg.output_dir)[0])
+    message = checkpoint.restore(again, path)
     assert (again.epoch, again.step, again.best_top1) == (3, 5, 0.25)
     assert "192 of 192 tensors" in message and "epoch 4, step 5" in message
     paddle.seed(1)
@@ -50,13 +65,8 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     assert not list(Path(cfg.output_dir).glob("*"))
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    run.epoch = 1
-    checkpoint.save_checkpoint(run, cfg)
+def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg, run = saved(tmp_path, 1)
 
     def no_space(handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -68,28 +78,6 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(
     assert caught.value.filename.endswith("SlowFast_epoch_000002.pdparams")
     names = sorted(path.name for path in Path(cfg.output_dir).iterdir())
     assert names == ["SlowFast_epoch_000001.pdopt", "SlowFast_epoch_000001.pdparams"]
-
-
-def test_a_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    run.epoch = 1
-    take_a_step(run)
-    checkpoint.save_checkpoint(run, cfg)
-    pdopt = tmp_path / "out" / "SlowFast_epoch_000001.pdopt"
-    pdopt.write_bytes(pdopt.read_bytes().replace(b"head.projection", b"tail.projection"))
-    with pytest.raises(WeightsError, match=r"000001\.pdopt does not fit"):
-        checkpoint.restore(fresh_state(cfg), pdopt.with_suffix(".pdparams"))
-
-
-def test_paddle_reads_our_checkpoints(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    run.epoch = 1
-    checkpoint.save_checkpoint(run, cfg)
-    path = str(folder.checkpoints(cfg.output_dir)[0])
-    missing, unexpected = fresh_state(cfg).model.set_state_dict(paddle.load(path))
-    assert not missing and not unexpected
 
 
 def test_a_run_goes_on_within_an_epoch_only_as_it_began(tmp_path: Path) -> None:
@@ -107,11 +95,23 @@ def test_a_run_goes_on_within_an_epoch_only_as_it_began(tmp_path: Path) -> None:
     assert (other.epoch, other.step) == (1, 0)
 
 
-def test_checkpoints_that_are_all_damaged_end_it(tmp_path: Path) -> None:
+def test_an_average_begins_with_the_weights_of_a_run_that_had_none(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path)
+    checkpoint.save_checkpoint(fresh_state(cfg), cfg)
     run = fresh_state(cfg)
-    for run.epoch in (1, 2):
-        checkpoint.save_checkpoint(run, cfg)
+    bias = run.model.head.projection.bias
+    bias.set_value(paddle.ones([24]))
+    run.ema = Ema(run.model, 0.5)
+    checkpoint.restore(run, folder.checkpoints(cfg.output_dir)[0])
+    bias.set_value(paddle.full([24], 11.0))
+    run.ema.update()
+    start = fresh_state(cfg).model.head.projection.bias.numpy()
+    expected = 2 / 11 * start + 9 / 11 * 11
+    np.testing.assert_allclose(run.ema.weights()["head.projection.bias"], expected, rtol=1e-5)
+
+
+def test_checkpoints_that_are_all_damaged_end_it(tmp_path: Path) -> None:
+    cfg, _ = saved(tmp_path, 1, 2)
     for path in (tmp_path / "out").glob("*.pdopt"):
         path.write_bytes(b"")
     for _ in range(2):  # the second time, too: they are still there
@@ -120,10 +120,7 @@ def test_checkpoints_that_are_all_damaged_end_it(tmp_path: Path) -> None:
 
 
 def test_a_whole_checkpoint_of_another_network_is_not_moved_aside(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    for run.epoch in (1, 2):
-        checkpoint.save_checkpoint(run, cfg)
+    cfg, _ = saved(tmp_path, 1, 2)
     other = fresh_state(tiny_config(tmp_path, "model.num_classes=9"))
     with pytest.raises(WeightsError, match="do not fit the network"):
         checkpoint.restore_furthest(other, cfg.output_dir)
@@ -131,14 +128,8 @@ def test_a_whole_checkpoint_of_another_network_is_not_moved_aside(tmp_path: Path
 
 
 @pytest.mark.parametrize("suffix", [".pdparams", ".pdopt"])
-def test_a_damaged_last_checkpoint_is_moved_aside_for_the_one_before(
-    tmp_path: Path, suffix: str
-) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    for run.epoch in (1, 2):
-        take_a_step(run)
-        checkpoint.save_checkpoint(run, cfg)
+def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(tmp_path: Path, suffix: str) -> None:
+    cfg, _ = saved(tmp_path, 1, 2)
     damaged = (tmp_path / "out" / "SlowFast_epoch_000002.pdparams").with_suffix(suffix)
     damaged.write_bytes(damaged.read_bytes()[:1000])
     again = fresh_state(cfg)
@@ -161,9 +152,7 @@ def test_a_folder_without_a_checkpoint_is_the_start(tmp_path: Path) -> None:
 
 
 def test_weights_alone_are_not_gone_on_from(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    checkpoint.save_checkpoint(run, cfg)
+    cfg, run = saved(tmp_path, 1)
     (path,) = folder.checkpoints(cfg.output_dir)
     path.with_suffix(".pdopt").unlink()
     with pytest.raises(WeightsError) as caught:
@@ -173,19 +162,18 @@ def test_weights_alone_are_not_gone_on_from(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("part", [None, {}, [], {"epoch": 1}, "some"])
-def test_a_damaged_training_state_is_refused(tmp_path: Path, part: object) -> None:
-    cfg = tiny_config(tmp_path)
-    run = fresh_state(cfg)
-    run.epoch = 1
-    take_a_step(run)
-    checkpoint.save_checkpoint(run, cfg)
-    pdopt = tmp_path / "out" / "SlowFast_epoch_000001.pdopt"
-    content = read_pickle(pdopt)
+@pytest.mark.parametrize("part", [None, {}, [], {"epoch": 1}, "some", "of another network"])
+def test_a_training_state_that_does_not_fit_is_refused(tmp_path: Path, part: object) -> None:
+    cfg, _ = saved(tmp_path, 1)
+    path = folder.checkpoints(cfg.output_dir)[0]
+    content = read_pickle(path.with_suffix(".pdopt"))
+    velocities = content["velocities"]
     if part == "some":
-        content["velocities"].popitem()
+        velocities.popitem()
+    elif part == "of another network":
+        velocities["tail.projection.bias"] = velocities.pop("head.projection.bias")
     else:
         content = part
-    pdopt.write_bytes(pickle.dumps(content))
+    path.with_suffix(".pdopt").write_bytes(pickle.dumps(content))
     with pytest.raises(WeightsError, match=r"000001\.pdopt does not fit"):
-        checkpoint.restore(fresh_state(cfg), pdopt.with_suffix(".pdparams"))
+        checkpoint.restore(fresh_state(cfg), path)

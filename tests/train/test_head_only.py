@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import paddle
 import pytest
-from support.tiny_run import main_here, main_py, save_tiny_model, tiny_config
+from support.tiny_run import assert_same_weights, main_here, main_py, save_tiny_model, tiny_config
 from support.videos import Picture, write_mpeg4
 
 from slowfast.config import Config, ConfigError, load_config
@@ -111,7 +111,7 @@ def test_a_test_of_the_same_views_comes_to_the_same(trained: Path) -> None:
         assert (result["top1"], result["num_videos"]) == (top1, NUM_VAL)
 
 
-def test_the_best_is_the_epoch_that_validated_best(
+def test_the_best_validated_best(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     top1 = iter([0.5, 0.75, 0.75])
@@ -132,7 +132,7 @@ def test_the_best_is_the_epoch_that_validated_best(
     assert not np.array_equal(best, last)
 
 
-def test_what_is_kept_is_not_computed_again(
+def test_what_is_kept_is_not_redone(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal in the middle; the same command goes on; then a longer run with --resume."""
@@ -161,7 +161,7 @@ def test_what_is_kept_is_not_computed_again(
     assert again.returncode == 0 and "nothing left to do: 3 of 3 epochs" in again.stdout
 
 
-def test_an_interruption_is_told_in_one_line(
+def test_an_interruption_is_told(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -181,9 +181,7 @@ def test_a_resumed_run_comes_to_the_same(videos: Path, trained: Path, tmp_path: 
     (tmp_path / "whole").mkdir()
     assert train(videos, tmp_path / "whole", *more).returncode == 0
     name = "head/SlowFast_epoch_000008.pdparams"
-    one, other = (read_weights(path / name) for path in (tmp_path, tmp_path / "whole"))
-    for key, value in one.items():
-        np.testing.assert_array_equal(value, other[key], err_msg=key)
+    assert_same_weights(tmp_path / name, tmp_path / "whole" / name)
 
 
 def test_videos_that_cannot_be_read(videos: Path, tmp_path: Path) -> None:
@@ -204,7 +202,6 @@ def test_videos_that_cannot_be_read(videos: Path, tmp_path: Path) -> None:
     ("more", "flags", "line"),
     [
         ("model.pretrained=", (), "needs weights: -o model.pretrained=FILE"),
-        ("train.ema=0.9", ("--amp",), "leave out train.ema, train.amp"),
         ("seed=0", ("--max_iters", "3"), "no use for --max_iters"),
         ("train.batch_size=64", (), "36 samples do not fill one batch of 64 x 1 processes"),
     ],
@@ -218,23 +215,17 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_all_that_is_useless_to_a_head_is_named() -> None:
-    wrong = ["train.mixup=0.2", "train.cutmix=1", "train.multigrid=true", "train.sync_bn=true"]
-    with pytest.raises(ConfigError, match="mixup, train.cutmix, train.multigrid, train.sync_bn"):
-        load_config(None, ["train.head_only=true", *wrong])
+    wrong = ["mixup=0.2", "cutmix=1", "multigrid=true", "ema=0.9", "amp=O1", "sync_bn=true"]
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, ["train.head_only=true", *(f"train.{word}" for word in wrong)])
+    assert all(f"train.{word.partition('=')[0]}" in str(caught.value) for word in wrong)
 
 
 @pytest.mark.slow
 def test_two_processes_come_to_what_one_does(videos: Path, trained: Path, tmp_path: Path) -> None:
     """Each computes half of the features; the head is trained by the first."""
-    flags: list[str | Path] = [
-        "--validate",
-        "-c",
-        videos / "tiny.yaml",
-        "-o",
-        *settings(videos, tmp_path),
-    ]
+    flags = ["--validate", "-c", str(videos / "tiny.yaml"), "-o", *settings(videos, tmp_path)]
     done = main_py(*flags, "train.batch_size=2", cwd=tmp_path, processes=2)
     assert done.returncode == 0, done.stderr
-    one, two = (read_weights(f / "head" / "SlowFast_best.pdparams") for f in (trained, tmp_path))
-    for key, value in one.items():
-        np.testing.assert_allclose(two[key], value, rtol=1e-4, atol=1e-6, err_msg=key)
+    best = "head/SlowFast_best.pdparams"
+    assert_same_weights(trained / best, tmp_path / best, 1e-4)

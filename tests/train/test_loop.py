@@ -3,21 +3,25 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import paddle
 import pytest
-from support.tiny_run import fresh_state, main_here, tiny_config, tiny_data, write_tiny_config
+from support.tiny_run import (
+    assert_same_weights,
+    fresh_state,
+    main_here,
+    tiny_config,
+    tiny_data,
+    write_tiny_config,
+)
 
 from slowfast.config import Config
 from slowfast.data.lists import read_list
 from slowfast.data.video.reader import VideoError
-from slowfast.log import logger
 from slowfast.train import loop
 from slowfast.train.checkpoint import NonFiniteError, TrainState
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.schedule import Schedule
-from slowfast.weights.load import read_weights
 
 
 def train(state: TrainState, cfg: Config, *, max_iters: int | None = None) -> dict[str, float]:
@@ -73,16 +77,12 @@ def test_it_ends_after_so_many_steps_and_saves_on_the_way(tmp_path: Path) -> Non
     assert names(tmp_path / "out") == ["epoch_000001"] and validations(tmp_path / "out") == [1]
 
 
-def test_a_finished_run_has_nothing_left_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(logger, "info", said.append)
+def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path, lines: list[str]) -> None:
     cfg = tiny_config(tmp_path)
     state = fresh_state(cfg)
     state.epoch = 2
     assert train(state, cfg) == {}
-    assert said[1:] == ["nothing left to do: 2 of 2 epochs are done"]
+    assert lines[1:] == ["nothing left to do: 2 of 2 epochs are done"]
 
 
 def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: Path) -> None:
@@ -95,18 +95,6 @@ def test_a_loss_that_is_not_finite_names_the_files_and_saves_nothing(tmp_path: P
     assert message.startswith("the loss of epoch 1, step 0 is nan, training on: ")
     assert message.count(".mp4") == 4 and str(tiny_data()) in message
     assert not list((tmp_path / "out").glob("*.pdparams"))
-
-
-@pytest.mark.parametrize("fault", ["missing", "empty"])
-def test_a_video_that_cannot_be_read_stops_training_by_name(tmp_path: Path, fault: str) -> None:
-    broken = tmp_path / "sp ace" / "köpfe.mp4"
-    broken.parent.mkdir()
-    if fault == "empty":
-        broken.touch()
-    (tmp_path / "train.list").write_text(f"{broken} 1\n" * 4, encoding="utf-8")
-    cfg = tiny_config(tmp_path, f"data.train_list={tmp_path / 'train.list'}")
-    with pytest.raises(VideoError, match="sp ace/köpfe.mp4"):
-        train(fresh_state(cfg), cfg)
 
 
 def test_a_validation_that_fails_does_not_cost_the_epoch(tmp_path: Path) -> None:
@@ -134,8 +122,8 @@ def test_a_validation_that_was_interrupted_is_done_again(tmp_path: Path) -> None
     again = main_here(*flags, "--resume", "auto", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "END epoch:1 val loss" in again.stdout
-    best = [read_weights(folder / "out" / "SlowFast_best.pdparams") for folder in (tmp_path, whole)]
-    assert all(np.array_equal(best[0][name], best[1][name]) for name in best[0])
+    best = "out/SlowFast_best.pdparams"
+    assert_same_weights(tmp_path / best, whole / best)
 
 
 def test_the_average_is_validated_too_and_may_be_the_best(tmp_path: Path) -> None:
@@ -150,9 +138,3 @@ def test_the_average_is_validated_too_and_may_be_the_best(tmp_path: Path) -> Non
     kinds = {row["kind"]: row for row in rows}
     assert state.best_top1 == kinds["val_ema"]["top1"]
     assert kinds["val_ema"]["loss"] != kinds["val"]["loss"]
-    best, average, last = (
-        read_weights(tmp_path / "out" / f"SlowFast_{name}.pdparams")["head.projection.weight"]
-        for name in ("best", "epoch_000001_ema", "epoch_000001")
-    )
-    np.testing.assert_array_equal(best, average)
-    assert not np.array_equal(best, last)

@@ -8,6 +8,7 @@ import numpy as np
 import paddle
 import pytest
 from numpy.typing import NDArray
+from support.small_nets import tensors_of
 from support.tiny_run import fresh_state, run_script, tiny_config, write_tiny_config
 
 from slowfast import distributed
@@ -54,7 +55,7 @@ def after_step(cfg: Config, share: Share) -> Weights:
     state, learner = begin(cfg)
     outcome = step(learner, share)
     assert outcome.clips == 7 and outcome.is_taken and not outcome.stop
-    return {name: value.numpy() for name, value in state.model.state_dict().items()}
+    return tensors_of(state.model)
 
 
 PLAIN: Share = ([[0, 1, 2, 3, 4, 5, 6]], 7)
@@ -86,13 +87,14 @@ here.ends_in_all(cfg)
 
 
 def ends_in_all(cfg: Config) -> None:
-    """In a process of two: an error that the second has, and a signal that it gets."""
-    is_second = distributed.rank() == 1
+    """In a process of two: an error that one has, and a signal that the second gets."""
     _, learner = begin(cfg)
-    learner.stop.signal = 15 if is_second else 0
+    learner.stop.signal = 15 if distributed.rank() == 1 else 0
     assert step(learner, ([[0, 1]], 2)).stop
-    with pytest.raises(VideoError, match="a.mp4: cut off"):
-        step(learner, ([[0]], 1), VideoError("a.mp4: cut off") if is_second else None)
+    for rank in range(2):
+        error = VideoError("a.mp4: cut off") if distributed.rank() == rank else None
+        with pytest.raises(VideoError, match="a.mp4: cut off"):
+            step(learner, ([[0]], 1), error)
     print(json.dumps("all ended"))
 
 
@@ -130,7 +132,7 @@ def test_an_error_or_a_signal_of_one_process_counts_in_all(of_two: Any) -> None:
 
 def test_a_step_without_any_clip_is_none(tmp_path: Path) -> None:
     state, learner = begin(tiny_config(tmp_path, *OVERRIDES))
-    before = {name: value.numpy() for name, value in state.model.state_dict().items()}
+    before = tensors_of(state.model)
     outcome = step(learner, ([[], []], 4))
     assert outcome == Outcome(0.0, 0.0, 0.0, 0, False, 0.0, False)
     for name, value in state.model.state_dict().items():

@@ -10,19 +10,16 @@ from slowfast.errors import UserError
 from slowfast.weights.damage import DamagedError, WeightsError, one_line, reported, shown
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "message"),
-    [
-        (FileNotFoundError(errno.ENOENT, "No such file"), WeightsError, "cannot be read: No such"),
-        (OSError("a pipe"), WeightsError, "cannot be read: a pipe"),
-        (OSError(errno.EIO, "Input/output error"), DamagedError, "cannot be read: Input/output"),
-        (pickle.UnpicklingError("it names\nos"), DamagedError, "refused: it names os"),
-        (MemoryError(), WeightsError, "does not fit into memory"),
-        (KeyError("a"), DamagedError, "is damaged or not a weights file: 'a'"),
-        (RecursionError(), DamagedError, "is damaged or not a weights file: RecursionError"),
-        (WeightsError("as it is"), WeightsError, "as it is"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("error", "kind", "message"), [
+    (FileNotFoundError(errno.ENOENT, "No such file"), WeightsError, "cannot be read: No such"),
+    (OSError("a pipe"), WeightsError, "cannot be read: a pipe"),
+    (OSError(errno.EIO, "Input/output error"), DamagedError, "cannot be read: Input/output"),
+    (pickle.UnpicklingError("it names\nos"), DamagedError, "refused: it names os"),
+    (MemoryError(), WeightsError, "does not fit into memory"),
+    (KeyError("a"), DamagedError, "is damaged or not a weights file: 'a'"),
+    (RecursionError(), DamagedError, "is damaged or not a weights file: RecursionError"),
+    (WeightsError("as it is"), WeightsError, "as it is"),
+])  # fmt: skip
 def test_every_error_is_a_line(error: Exception, kind: type[Exception], message: str) -> None:
     with pytest.raises(UserError) as caught, reported(Path("a.pth"), "state"):
         raise error

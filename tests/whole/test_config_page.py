@@ -30,21 +30,19 @@ def settings(section: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def test_the_page_in_docs_is_up_to_date() -> None:
+def test_the_page_in_docs_is_what_the_command_on_it_prints() -> None:
+    assert HOW in page()
     stored = (REPOSITORY / "docs" / "config.md").read_text(encoding="utf-8")
     assert stored == page(), f"make it anew: {HOW}"
-
-
-def test_the_command_on_the_page_prints_it() -> None:
-    assert HOW in page()
     command = [sys.executable, *HOW.split(" > ")[0].split()[1:]]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert done.stdout == page()
+    assert done.stdout == stored
 
 
 def test_every_setting_has_a_row_with_its_default() -> None:
     found = rows()
     assert found.keys() == settings(Config()).keys()
+    assert all(len(row) == 5 and row[4].endswith(".") for row in found.values())
     for key, value in settings(Config()).items():
         default = found[key][2].strip("`")
         cfg: Any = load_config(None, [f"{key}={yaml.safe_load(default)}"])
@@ -53,25 +51,16 @@ def test_every_setting_has_a_row_with_its_default() -> None:
         assert cfg == pytest.approx(value, abs=1e-5) if isinstance(value, tuple) else cfg == value
 
 
-@pytest.mark.parametrize(
-    ("key", "kind", "allowed"),
-    [
-        ("train.batch_size", "whole number", "1 to 1,000,000"),
-        ("train.ema", "number", "0 or more; below 1"),
-        ("model.name", "choice", "`slowfast`, `slow_only`, `fast_only`"),
-        ("data.std", "list of numbers", "3 numbers; each above 0"),
-        ("data.crop_area", "list of numbers",
-         "2 rising numbers, or none; each above 0 and 0 to 1"),
-        ("train.freeze", "list of names", "any of stem, res2, res3, res4, res5"),
-        ("optim.nesterov", "true or false", ""),
-        ("data.root", "text", ""),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("key", "kind", "allowed"), [
+    ("train.batch_size", "whole number", "1 to 1,000,000"),
+    ("train.ema", "number", "0 or more; below 1"),
+    ("model.name", "choice", "`slowfast`, `slow_only`, `fast_only`"),
+    ("data.std", "list of numbers", "3 numbers; each above 0"),
+    ("data.crop_area", "list of numbers", "2 rising numbers, or none; each above 0 and 0 to 1"),
+    ("train.freeze", "list of names", "any of stem, res2, res3, res4, res5"),
+    ("optim.nesterov", "true or false", ""),
+    ("data.root", "text", ""),
+])  # fmt: skip
 def test_the_type_and_the_range_of_a_setting(key: str, kind: str, allowed: str) -> None:
     row = rows()[key]
     assert (row[1], row[3]) == (kind, allowed)
-
-
-def test_all_rows_have_five_cells_in_one_line() -> None:
-    assert {len(row) for row in rows().values()} == {5}
-    assert all(row[4].endswith(".") for row in rows().values())

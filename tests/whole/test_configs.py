@@ -176,14 +176,6 @@ def test_the_batches_of_8_gpus_need_no_other_learning_rate() -> None:
             assert cfg.optim.base_batch_size == 8 * cfg.train.batch_size, name
 
 
-@pytest.mark.parametrize("name", ["slowfast_multigrid", "slowfast_multigrid_r50_8x8x1_358e"])
-def test_multigrid_trains_for_358_epochs(name: str) -> None:
-    cfg = expand(config(name))
-    assert cfg.train.epochs == 358
-    for epoch, rate in [(73, 0.4), (110, 0.2), (142, 0.1), (158, 0.08), (343, 1e-4)]:
-        assert learning_rate(epoch, cfg.optim, 358) == pytest.approx(rate)
-
-
 TINY = {"width": 8, "slow_depth": 14, "fast_depth": 14}
 """The networks at their full size are compared above."""
 

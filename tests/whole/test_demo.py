@@ -57,9 +57,7 @@ def demo_done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.mark.slow
-def test_run_demo_reaches_90_percent_and_reuses_what_is_there(
-    demo_done: tuple[Path, dict[str, Any]],
-) -> None:
+def test_run_demo_reaches_90_percent_and_is_reused(demo_done: tuple[Path, dict[str, Any]]) -> None:
     folder, first = demo_done
     assert first["top1"] >= 0.9 and first["how_top1"] >= 0.9 and first["what_top1"] >= 0.9
     for name in ("checkpoint", "vdl", "result", "learning_curve", "confusion_matrix", "frames"):
@@ -73,7 +71,7 @@ def test_run_demo_reaches_90_percent_and_reuses_what_is_there(
 
 
 @pytest.mark.slow
-def test_three_commands_from_a_folder_per_class_to_a_prediction(
+def test_three_commands_from_folders_to_a_prediction(
     demo_done: tuple[Path, dict[str, Any]],
 ) -> None:
     """Motions, whatever moves, by a network that has learned 24 classes of other videos."""

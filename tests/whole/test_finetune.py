@@ -102,24 +102,25 @@ def test_weights_without_a_config_of_ours_bring_nothing() -> None:
                      "model.pretrained=run/best.pdparams").model.width == 64  # fmt: skip
 
 
-def test_a_config_beside_the_weights_that_is_wrong_is_named() -> None:
+@pytest.mark.parametrize(
+    ("config", "overrides", "message"),
+    [
+        ("model: {alfa: 4}\n", [],
+         "run/config.yaml: unknown config key 'model.alfa' (did you mean 'model.alpha'?)"),
+        ("", ["data.num_frames=10"],
+         "data.num_frames=10 is not divisible by model.alpha=4 (network, clips and test of "
+         "run/config.yaml, but for -c and -o)"),
+    ],
+)  # fmt: skip
+def test_a_config_beside_the_weights_that_is_wrong_or_does_not_go_with_the_rest_is_named(
+    config: str, overrides: list[str], message: str
+) -> None:
     write_pretrained("run/best.pdparams")
-    Path("run/config.yaml").write_text("model: {alfa: 4}\n")
+    if config:
+        Path("run/config.yaml").write_text(config)
     with pytest.raises(ConfigError) as caught:
-        started_from("run/best.pdparams")
-    assert str(caught.value) == (
-        "run/config.yaml: unknown config key 'model.alfa' (did you mean 'model.alpha'?)"
-    )
-
-
-def test_a_config_beside_the_weights_that_does_not_go_with_the_rest_is_named() -> None:
-    write_pretrained("run/best.pdparams")
-    with pytest.raises(ConfigError) as caught:
-        started_from("run/best.pdparams", "data.num_frames=10")
-    assert str(caught.value) == (
-        "data.num_frames=10 is not divisible by model.alpha=4 (network, clips and test of "
-        "run/config.yaml, but for -c and -o)"
-    )
+        started_from("run/best.pdparams", *overrides)
+    assert str(caught.value) == message
 
 
 # ------------------------------------------------------------------------- number of classes
@@ -135,33 +136,30 @@ def test_as_many_classes_as_labels() -> None:
         config_of("-o", *flips)
 
 
-def test_a_summary_of_a_network_that_its_labels_do_not_fit(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--summary", "-o", "data.labels=ucf101"],
+         "ucf101.txt: 101 class names for model.num_classes=400"),
+        (["-c", FINETUNE],
+         "error: data.labels=labels.txt: there is no labels.txt or data/mine/labels.txt, and built "
+         "in are kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101\n"),
+        (["-c", FINETUNE, "-o", "data.labels="],
+         "error: model.num_classes=0 takes the number of class names in data.labels, which names "
+         "no file\n"),
+    ],
+)  # fmt: skip
+def test_labels_that_do_not_fit_or_cannot_be_counted(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(["--summary", "-o", "data.labels=ucf101"]) == 1
-    said = capsys.readouterr().err
-    assert "ucf101.txt: 101 class names for model.num_classes=400" in said
-
-
-def test_classes_that_cannot_be_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["-c", FINETUNE]) == 1
-    assert capsys.readouterr().err == (
-        "error: data.labels=labels.txt: there is no labels.txt or data/mine/labels.txt, and built "
-        "in are kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101\n"
-    )
-    assert main.main(["-c", FINETUNE, "-o", "data.labels="]) == 1
-    assert capsys.readouterr().err == (
-        "error: model.num_classes=0 takes the number of class names in data.labels, which names "
-        "no file\n"
-    )
+    assert main.main(flags) == 1
+    assert message in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------------------ whole runs
 
 
-def test_a_step_from_a_tiny_network_and_what_it_leaves(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_step_from_a_tiny_network_and_what_it_leaves(capsys: pytest.CaptureFixture[str]) -> None:
     write_pretrained("run/best.pdparams")
     data = tiny_data()
     flags = [

@@ -12,23 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.videos import (
-    SIZE,
-    numbered_picture,
-    read_numbers,
-    rewrite,
-    shown_at,
-    storage,
-    turn_clockwise,
-    write_h264,
-)
+from support import videos
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.opencv import JUMPS_RIGHT
 from slowfast.data.video.reader import Reader
 
-NUM_FRAMES = 150
+NUM_FRAMES = 100
 SHIFT = 4000
 """A time, in units of the container, that is no multiple of a frame's."""
 
@@ -47,57 +38,63 @@ def shapes(path: Path) -> set[tuple[int, ...]]:
     return {opened(path, decoder).frames(np.arange(2)).shape for decoder in DECODERS}
 
 
-def check_identity(path: Path, shown: list[int]) -> None:
+def check_identity(path: Path, first: int = 0) -> None:
     """All frames; spans as clips have them, by a new reader each and by one that goes on."""
+    shown = [*range(first, NUM_FRAMES)]
     for decoder in DECODERS:
         open_again = functools.partial(opened, path, decoder)
 
         def numbers(video: Reader, indices: Any) -> list[int]:
-            return read_numbers(video.frames(np.array(indices, np.int64)))
+            return videos.read_numbers(video.frames(np.array(indices, np.int64)))
 
         assert numbers(open_again(), range(len(shown))) == shown, decoder
         rng = np.random.default_rng(3)
         one = open_again()
-        for start in (0, 1, 29, 30, 31, 45, 59, 60, 61, 90, 119, 140):
+        for start in (0, 1, 29, 30, 31, 45, 59, 60, 61, 89):
             wanted = np.arange(start, min(start + 40, len(shown)), 2)
             if len(wanted):
-                expected = [shown[i] for i in wanted]
+                expected = (wanted + first).tolist()
                 assert numbers(open_again(), wanted) == expected, (decoder, start)
                 assert numbers(one, wanted) == expected, (decoder, start)
         for size in (1, 2, 3, 7):
             wanted = np.sort(rng.choice(len(shown), size, replace=False))
-            assert numbers(open_again(), wanted) == [shown[i] for i in wanted], (decoder, wanted)
+            assert numbers(open_again(), wanted) == (wanted + first).tolist(), (decoder, wanted)
         last = len(shown) - 1
         assert numbers(open_again(), [last, last + 1, last + 500]) == [shown[last]] * 3, decoder
 
 
 def write(path: Path, **options: Any) -> Path:
-    pictures = (numbered_picture(number) for number in range(NUM_FRAMES))
-    return write_h264(path, pictures, **options)
+    pictures = (videos.numbered_picture(number) for number in range(NUM_FRAMES))
+    return videos.write_h264(path, pictures, **options)
 
 
-@pytest.mark.parametrize("b_frames", [0, 3])
-@pytest.mark.parametrize("gop", [1, 8, 30, 250])
-def test_keyframe_spacing(tmp_path: Path, gop: int, b_frames: int) -> None:
-    path = write(tmp_path / "video.mp4", gop=gop, b_frames=b_frames if gop > 1 else 0)
-    check_identity(path, [*range(NUM_FRAMES)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gop": 1},
+        *({"gop": gop, "b_frames": b_frames} for gop in (8, 30, 250) for b_frames in (0, 3)),
+        {"gop": 30, "x264": "intra-refresh=1"},  # without keyframes
+        *(
+            {"gop": 10, "b_frames": 2, "pixels": pixels}
+            for pixels in ("yuv420p10le", "yuv422p10le", "yuvj420p", "gray")
+        ),
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_spacing_of_keyframes_and_pixel_formats(tmp_path: Path, options: dict[str, Any]) -> None:
+    check_identity(write(tmp_path / "video.mp4", **options))
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 def test_open_gop(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path / f"v{ending}", gop=30, b_frames=3, x264="open-gop=1:b-pyramid=normal")
-    stored = storage(path)
+    stored = videos.storage(path)
     keyframes = [time for time, is_keyframe in stored if is_keyframe]
-    assert len(keyframes) == 5
+    assert len(keyframes) == 4
     assert any(  # a frame that is stored after a keyframe and shown before it
         time < keyframes[1] for time, _ in stored[stored.index((keyframes[1], True)) :]
     )
-    check_identity(path, [*range(NUM_FRAMES)])
-
-
-def test_refresh_without_keyframes(tmp_path: Path) -> None:
-    path = write(tmp_path / "video.mp4", gop=30, x264="intra-refresh=1")
-    check_identity(path, [*range(NUM_FRAMES)])
+    check_identity(path)
 
 
 @pytest.mark.parametrize("first", [1, 7, 30, 45])
@@ -105,12 +102,12 @@ def test_refresh_without_keyframes(tmp_path: Path) -> None:
 def test_edit_list(tmp_path: Path, first: int, gop: int) -> None:
     """The first frames are in the file, and by its edit list not in the video."""
     whole = write(tmp_path / "whole.mp4", gop=gop, b_frames=2)
-    ticks = storage(whole)[-1][0] // (NUM_FRAMES - 1)
-    path = rewrite(
+    ticks = videos.storage(whole)[-1][0] // (NUM_FRAMES - 1)
+    path = videos.rewrite(
         whole, tmp_path / "cut.mp4", lambda time: time - first * ticks, avoid_negative_ts="disabled"
     )
     assert b"elst" in path.read_bytes()
-    check_identity(path, [*range(first, NUM_FRAMES)])
+    check_identity(path, first)
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
@@ -118,31 +115,32 @@ def test_edit_list(tmp_path: Path, first: int, gop: int) -> None:
 def test_variable_frame_rate(tmp_path: Path, ending: str, b_frames: int) -> None:
     """Thirty frames at half the rate, the next thirty at full rate, and so on."""
     whole = write(tmp_path / "whole.mp4", gop=10, b_frames=b_frames)
-    ticks = storage(whole)[-1][0] // (NUM_FRAMES - 1)
+    ticks = videos.storage(whole)[-1][0] // (NUM_FRAMES - 1)
 
     def later(time: int) -> int:
         rounds, left = divmod(time, 60 * ticks)
         return rounds * 90 * ticks + left + min(left, 30 * ticks)
 
-    path = rewrite(whole, tmp_path / f"variable{ending}", later)
-    gaps = {round(1000 * gap) for gap in np.diff(shown_at(path))}
+    path = videos.rewrite(whole, tmp_path / f"variable{ending}", later)
+    gaps = {round(1000 * gap) for gap in np.diff(videos.shown_at(path))}
     assert {33, 67} <= gaps
-    check_identity(path, [*range(NUM_FRAMES)])
+    check_identity(path)
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".ts"])
 def test_first_timestamp_is_not_zero(tmp_path: Path, ending: str) -> None:
     whole = write(tmp_path / "whole.mp4", gop=10, b_frames=2)
-    path = rewrite(whole, tmp_path / f"late{ending}", lambda time: time + SHIFT)
-    check_identity(path, [*range(NUM_FRAMES)])
+    path = videos.rewrite(whole, tmp_path / f"late{ending}", lambda time: time + SHIFT)
+    check_identity(path)
 
 
 @pytest.mark.parametrize("ending", [".avi", ".h264", ".ts"])
 def test_containers_that_do_not_say_when_a_frame_is_shown(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path / f"video{ending}", gop=10, b_frames=2)
-    check_identity(path, [*range(NUM_FRAMES)])
-    renamed = path.rename(tmp_path / "renamed.mp4")
-    check_identity(renamed, [*range(NUM_FRAMES)])
+    for decoder in DECODERS:  # the bare stream is counted
+        assert ending == ".ts" or opened(path, decoder).num_frames == NUM_FRAMES
+    check_identity(path)
+    check_identity(path.rename(tmp_path / "renamed.mp4"))
 
 
 CODECS = [
@@ -158,61 +156,47 @@ CODECS = [
 
 
 @pytest.mark.parametrize(("codec", "ending", "options"), CODECS)
-def test_other_codecs(
-    tmp_path: Path,
-    codec: str,
-    ending: str,
-    options: dict[str, str],
-) -> None:
+def test_other_codecs(tmp_path: Path, codec: str, ending: str, options: dict[str, str]) -> None:
     av = pytest.importorskip("av")
     if codec not in av.codecs_available:
         pytest.skip(f"this PyAV has no {codec}")
     path = tmp_path / f"video{ending}"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30, options=options | {"g": "40"})
-        stream.width, stream.height = SIZE
+        stream.width, stream.height = videos.SIZE
         stream.pix_fmt, stream.bit_rate = "yuv420p", 500_000
         for number in range(NUM_FRAMES):
-            picture = av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")
+            picture = av.VideoFrame.from_ndarray(videos.numbered_picture(number), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
-    check_identity(path, [*range(NUM_FRAMES)])
+    check_identity(path)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation(tmp_path: Path, degrees: int) -> None:
     """A phone's video: stored lying, with a note of how to turn it."""
     turns = degrees // 90
-    pictures = (np.rot90(numbered_picture(n), turns).copy() for n in range(NUM_FRAMES))
-    path = write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
-    turn_clockwise(path, degrees)
+    pictures = (np.rot90(videos.numbered_picture(n), turns).copy() for n in range(NUM_FRAMES))
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
+    videos.turn_clockwise(path, degrees)
     assert shapes(path) == {(2, 48, 64, 3)}
-    check_identity(path, [*range(NUM_FRAMES)])
+    check_identity(path)
 
 
 @pytest.mark.parametrize(
-    ("pixels", "size"),
-    [("yuv420p", (66, 50)), *(("yuv444p", size) for size in ((65, 49), (66, 49), (65, 50)))],
+    ("size", "options"),
+    [
+        ((66, 50), {}),
+        *((size, {"pixels": "yuv444p"}) for size in ((65, 49), (66, 49), (65, 50))),
+        ((64, 48), {"pixel_aspect": Fraction(2, 1)}),
+    ],
 )
-def test_odd_sizes(tmp_path: Path, pixels: str, size: tuple[int, int]) -> None:
-    """x264 writes no odd sides with halved colours."""
-    pictures = (numbered_picture(number, size) for number in range(NUM_FRAMES))
-    path = write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2, pixels=pixels)
+def test_pictures_come_as_they_are_stored(tmp_path: Path, size: Any, options: Any) -> None:
+    """Also where pixels are not square: that is what the peers do, too."""
+    pictures = (videos.numbered_picture(number, size) for number in range(NUM_FRAMES))
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2, **options)
     assert shapes(path) == {(2, size[1], size[0], 3)}
-    check_identity(path, [*range(NUM_FRAMES)])
-
-
-@pytest.mark.parametrize("pixels", ["yuv420p10le", "yuv422p10le", "yuvj420p", "gray"])
-def test_pixel_formats(tmp_path: Path, pixels: str) -> None:
-    path = write(tmp_path / "video.mp4", gop=10, b_frames=2, pixels=pixels)
-    check_identity(path, [*range(NUM_FRAMES)])
-
-
-def test_pixels_that_are_not_square(tmp_path: Path) -> None:
-    """Pictures come as they are stored: that is what the peers do, too."""
-    path = write(tmp_path / "video.mp4", gop=10, b_frames=2, pixel_aspect=Fraction(2, 1))
-    assert shapes(path) == {(2, 48, 64, 3)}
-    check_identity(path, [*range(NUM_FRAMES)])
+    check_identity(path)
 
 
 def test_a_frame_in_the_middle_that_cannot_be_decoded(tmp_path: Path) -> None:
@@ -225,18 +209,18 @@ def test_a_frame_in_the_middle_that_cannot_be_decoded(tmp_path: Path) -> None:
     for decoder in DECODERS:
         frames = opened(path, decoder).frames(np.arange(NUM_FRAMES))
         assert frames.shape == (NUM_FRAMES, 48, 64, 3)
-        sound = sum(
-            bool(np.abs(picture.astype(int) - numbered_picture(number)).mean() < 20)
-            for number, picture in enumerate(frames)
+        right = np.stack([videos.numbered_picture(number) for number in range(NUM_FRAMES)]).astype(
+            int
         )
-        assert sound > NUM_FRAMES // 3
+        is_sound = np.abs(frames - right).mean(axis=(1, 2, 3)) < 20
+        assert is_sound.sum() > NUM_FRAMES // 3
 
 
 def test_the_decoders_give_equal_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (40, 24, 32, 3), np.uint8)
     pictures = (cv2.resize(picture, (128, 96)) for picture in noise)
-    path = write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
+    path = videos.write_h264(tmp_path / "video.mp4", pictures, gop=10, b_frames=2)
     opencv, pyav = (opened(path, decoder).frames(np.arange(40)) for decoder in DECODERS)
     np.testing.assert_array_equal(opencv, pyav)
 
@@ -255,20 +239,13 @@ def test_containers_and_rates_are_understood_alike(tmp_path: Path) -> None:
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     """A title in Latin-1, as old programs wrote it."""
-    av = pytest.importorskip("av")
     path = tmp_path / "video.mp4"
     whole = write(tmp_path / "whole.mp4", gop=10)
-    with av.open(str(whole)) as old, av.open(str(path), "w") as new:
-        new.metadata["title"] = "KOEPFE"
-        stream = new.add_stream_from_template(old.streams.video[0])
-        for packet in old.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                new.mux(packet)
+    videos.rewrite(whole, path, lambda time: time, title="KOEPFE")
     content = path.read_bytes()
     assert b"KOEPFE" in content
     path.write_bytes(content.replace(b"KOEPFE", b"K\xf6PFE."))
-    check_identity(path, [*range(NUM_FRAMES)])
+    check_identity(path)
 
 
 @pytest.mark.skipif(not JUMPS_RIGHT, reason="OpenCV 4 stops where the size changes")
@@ -276,11 +253,11 @@ def test_a_size_that_changes_within_the_file(tmp_path: Path) -> None:
     """The pictures keep the first one's size."""
     parts = []
     for number, size in enumerate([(64, 48), (96, 80)]):
-        pictures = (numbered_picture(75 * number + i, size) for i in range(75))
-        parts.append(write_h264(tmp_path / f"{number}.h264", pictures).read_bytes())
+        pictures = (videos.numbered_picture(50 * number + i, size) for i in range(50))
+        parts.append(videos.write_h264(tmp_path / f"{number}.h264", pictures).read_bytes())
     path = tmp_path / "both.h264"
     path.write_bytes(b"".join(parts))
     for decoder in DECODERS:
         frames = opened(path, decoder).frames(np.arange(NUM_FRAMES))
         assert frames.shape == (NUM_FRAMES, 48, 64, 3)
-        assert read_numbers(frames) == [*range(NUM_FRAMES)]
+        assert videos.read_numbers(frames) == [*range(NUM_FRAMES)]

@@ -118,7 +118,7 @@ def probabilities(row: dict[str, Any]) -> list[float]:
     return [value for _, value in sorted(zip(row["top5_indices"], row["top5_values"], strict=True))]
 
 
-def test_every_form_is_tested_alike(
+def test_all_forms_are_tested_alike(
     tmp_path: Path, forms: dict[str, Sample], weights: Path
 ) -> None:
     lines = [
@@ -138,9 +138,7 @@ def test_every_form_is_tested_alike(
     check_predictions(rows)
 
 
-def test_every_form_is_predicted_alike(
-    tmp_path: Path, forms: dict[str, Sample], weights: Path
-) -> None:
+def test_all_forms_are_predicted(tmp_path: Path, forms: dict[str, Sample], weights: Path) -> None:
     paths = [sample.path for sample in forms.values()]
     done = main_here("--infer", *paths, "-w", weights, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,17 +1,15 @@
 """Whole training runs of several processes, and of one that is killed."""
 
 import json
-import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.paths import REPOSITORY
 from support.tiny_run import (
+    assert_same_weights,
     environment,
     fresh_state,
     main_here,
@@ -20,6 +18,7 @@ from support.tiny_run import (
     tiny_data,
     write_tiny_config,
 )
+from support.video_tools import children, is_running, wait_until
 
 from slowfast.config import load_config
 from slowfast.data.lists import read_list
@@ -29,15 +28,6 @@ from slowfast.train.folder import checkpoints
 from slowfast.train.validate import validate
 from slowfast.weights.formats.read import read_pickle
 from slowfast.weights.load import load_weights, read_weights
-
-
-def assert_same_files(name: str, one: Path, other: Path) -> None:
-    """Two runs have left the same weights."""
-    a, b = read_weights(one / "out" / name), read_weights(other / "out" / name)
-    assert a.keys() == b.keys()
-    for tensor in a:
-        np.testing.assert_array_equal(a[tensor], b[tensor], err_msg=f"{name}: {tensor}")
-
 
 OF_TWO = [
     "--validate", "-c", "tiny.yaml", "-o", "train.batch_size=2", "train.log_interval=1",
@@ -87,7 +77,7 @@ def test_frozen_stages_stay_and_the_others_learn(of_two: tuple[Path, str], tmp_p
 
 
 @pytest.mark.slow
-def test_two_processes_resumed_equal_two_uninterrupted(
+def test_two_processes_resumed_equal_uninterrupted(
     of_two: tuple[Path, str], tmp_path: Path
 ) -> None:
     """Stopped within an epoch, where the processes' batch norm statistics differ."""
@@ -96,12 +86,13 @@ def test_two_processes_resumed_equal_two_uninterrupted(
         done = main_py(*flags, *OF_TWO, cwd=tmp_path, processes=2)
         assert done.returncode == 0, done.stdout
     assert "going on with epoch 1, step 4" in done.stdout
-    assert_same_files("SlowFast_epoch_000002.pdparams", of_two[0], tmp_path)
+    name = "out/SlowFast_epoch_000002.pdparams"
+    assert_same_weights(of_two[0] / name, tmp_path / name)
 
 
-def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, no_hang: None) -> None:
     """SIGKILL between two saves in mid-epoch, then --resume auto."""
-    flags = ["--validate", "-o", "train.save_steps=2", "train.epochs=8", "train.keep_last=8"]
+    flags = ["--validate", "-o", "train.save_steps=2", "train.epochs=5", "train.keep_last=5"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()
@@ -116,14 +107,14 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
         first = killed / "out" / "SlowFast_epoch_000001.pdopt"
         wait_until(lambda: first.exists() or process.poll() is not None)
         process.kill()
-    assert first.exists() and not (killed / "out" / "SlowFast_epoch_000008.pdopt").exists()
+    assert first.exists() and not (killed / "out" / "SlowFast_epoch_000005.pdopt").exists()
     resumed = main_here("-c", "tiny.yaml", *flags, "--resume", "auto", cwd=killed)
     assert resumed.returncode == 0, resumed.stderr
     assert "going on with epoch" in resumed.stdout
 
-    for name in ("SlowFast_epoch_000008.pdparams", "SlowFast_best.pdparams"):
-        assert_same_files(name, whole, killed)
-    ends = [read_pickle(f / "out" / "SlowFast_epoch_000008.pdopt") for f in (whole, killed)]
+    for name in ("out/SlowFast_epoch_000005.pdparams", "out/SlowFast_best.pdparams"):
+        assert_same_weights(whole / name, killed / name)
+    ends = [read_pickle(f / "out" / "SlowFast_epoch_000005.pdopt") for f in (whole, killed)]
     assert ends[0]["best_top1"] == ends[1]["best_top1"]
     for tensor, value in ends[0]["velocities"].items():
         np.testing.assert_array_equal(value, ends[1]["velocities"][tensor], err_msg=tensor)
@@ -135,9 +126,7 @@ def test_a_loss_that_is_not_finite_ends_all_processes_with_one_line(tmp_path: Pa
     done = main_py("-c", "tiny.yaml", "-o", *flags, cwd=tmp_path, processes=2)
     assert done.returncode != 0
     said = done.stdout + done.stderr
-    assert re.search(r"error: the loss of epoch 1, step \d is nan, training on: .*\.mp4", said), (
-        said
-    )
+    assert "error: the loss of epoch 1, step " in said and " is nan, training on: " in said, said
     assert "Traceback" not in said and "gloo::" not in said
     assert not list((tmp_path / "out").glob("*.pdparams"))
 
@@ -156,38 +145,22 @@ def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_processes_end_with_their_launcher(tmp_path: Path) -> None:
+def test_processes_end_with_their_launcher(tmp_path: Path, no_hang: None) -> None:
     write_tiny_config(tmp_path)
     script = str(REPOSITORY / "main.py")
     command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node=2", script]
     flags = ["-c", "tiny.yaml", "-o", "train.batch_size=2", "train.epochs=500"]
     with subprocess.Popen(
-        [*command, *flags, "train.keep_last=500"], cwd=tmp_path, env=environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*command, *flags], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, text=True,
     ) as launcher:  # fmt: skip
         wait_until(lambda: (tmp_path / "out" / "SlowFast_epoch_000001.pdopt").exists())
-        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+        workers = children(launcher)
         launcher.kill()
-    assert len(children) == 2
-    wait_until(lambda: not any(map(is_running, children)))
+    assert len(workers) == 2
+    wait_until(lambda: not any(map(is_running, workers)))
     again = main_here("-c", "tiny.yaml", "--resume", "auto", "--max_iters", "1", cwd=tmp_path)
     assert "another run is training" not in again.stderr  # the lock is free
-
-
-def is_running(pid: str) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("waited in vain")
 
 
 def test_training_and_validation_from_tar_shards(tmp_path: Path) -> None:

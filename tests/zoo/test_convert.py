@@ -1,38 +1,28 @@
 """Another system's file becomes ours with its config, and scores as at home."""
 
-import logging
 import pickle
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.numpy
-from support import torch_bytes as tb
 from support.checkpoints import shapes_of, tiny
 from support.foreign_files import CONFIG_OF_MMACTION2, converted, tensors, write_torch
-from support.foreign_names import (
-    caffe2,
-    mmaction2,
-    older_paddle,
-    paddlevideo,
-    pyslowfast,
-    pytorchvideo,
-)
+from support.foreign_names import FILES, paddlevideo
 from support.videos import numbered_picture, write_mpeg4
 
-from slowfast.cli import main as command
+from slowfast.cli import main
 from slowfast.config import Config, dump_changes, load_config
 from slowfast.data.lists import ListError
 from slowfast.evaluate.scores import read_scores
 from slowfast.weights.damage import WeightsError
-from slowfast.weights.load import read_weights
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.catalogue import CATALOGUE
 from slowfast.zoo.convert import convert
 from slowfast.zoo.download import cached_path
 
 ASKED: Settings = {"model.alpha": 4, "data.num_frames": 8}
+
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def run(
@@ -42,60 +32,24 @@ def run(
     return convert(src, Path(dst), ASKED | (given or {}), force=force)
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs in ``tmp_path``, and leaves logging as it was."""
-    monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("slowfast")
-    before = logger.handlers, logger.level, logger.propagate
-    yield
-    logger.handlers, logger.level, logger.propagate = before
+PROTOCOLS = {"mmaction2": ("mmaction2", "strided"), "PyTorchVideo": ("pytorchvideo", "linspace")}
 
 
-WRITERS: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "PaddleVideo": (
-        "PaddleVideo's", lambda: pickle.dumps(paddlevideo(tensors()), 2)
-    ),
-    "older Paddle": (
-        "PaddleVideo's", lambda: pickle.dumps(older_paddle(tensors()), 2)
-    ),
-    "PySlowFast": (
-        "PySlowFast's",
-        lambda: tb.save(pyslowfast(tensors()), legacy=False, inside="model_state"),
-    ),
-    "PySlowFast, legacy": (
-        "PySlowFast's",
-        lambda: tb.save(pyslowfast(tensors()), legacy=True, inside="model_state"),
-    ),
-    "PyTorchVideo, safetensors": (
-        "PyTorchVideo's", lambda: safetensors.numpy.save(pytorchvideo(tensors()))
-    ),
-    "mmaction2": (
-        "mmaction2's", lambda: tb.save(mmaction2(tensors()), legacy=False, inside="state_dict")
-    ),
-    "caffe2": (
-        "PySlowFast (caffe2)'s", lambda: pickle.dumps({"blobs": caffe2(tensors())}, 2)
-    ),
-    "ours": ("", lambda: pickle.dumps(tensors(), 4)),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("system", WRITERS)
+@pytest.mark.parametrize("system", [*FILES, "ours"])
 def test_every_system_is_converted(system: str) -> None:
-    origin, write = WRITERS[system]
-    Path("a.weights").write_bytes(write())
-    *_, loaded, written, _ = run("a.weights", "sub/new.pdparams")
-    count = len(tensors())
-    expected = f"{count} of {count} tensors loaded from a.weights"
-    assert loaded.startswith(f"{expected} ({origin}") if origin else loaded == expected
-    assert written == "written: sub/new.pdparams, sub/new.yaml"
-    cfg = converted("sub/new.pdparams")
+    data = FILES[system][0](tensors()) if system in FILES else pickle.dumps(tensors())
+    Path("a.weights").write_bytes(data)
+    *_, loaded, written, command = run("a.weights", "a folder/new.pdparams")
+    expected = f"{len(tensors())} of {len(tensors())} tensors loaded from a.weights"
+    assert loaded.partition(" (")[0] == expected
+    assert written == "written: a folder/new.pdparams, a folder/new.yaml"
+    assert "main.py --test -w 'a folder/new.pdparams' -o" in command
+    cfg = converted("a folder/new.pdparams")
     assert (cfg.model.alpha, cfg.data.num_frames, cfg.model.width) == (4, 8, 8)
-    assert (cfg.test.protocol, cfg.model.slow_frames) == {
-        "mmaction2": ("mmaction2", "strided"),
-        "PyTorchVideo, safetensors": ("pytorchvideo", "linspace"),
-    }.get(system, ("pyslowfast", "linspace"))
-    assert {path.name for path in Path("sub").iterdir()} == {"new.pdparams", "new.yaml"}
+    name = system.partition(",")[0]
+    found = cfg.test.protocol, cfg.model.slow_frames
+    assert found == PROTOCOLS.get(name, ("pyslowfast", "linspace"))
+    assert {path.name for path in Path("a folder").iterdir()} == {"new.pdparams", "new.yaml"}
 
 
 def test_the_converted_weights_score_as_the_foreign_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +61,7 @@ def test_the_converted_weights_score_as_the_foreign_ones(monkeypatch: pytest.Mon
     write_torch("a.pth", inside="state_dict", config=CONFIG_OF_MMACTION2)
     convert("a.pth", Path("new.pdparams"), {}, force=False)
     here = ["-o", "data.root=.", "data.test_list=val.list", "data.num_workers=0"]
-    assert command.main(["--test", "-w", "new.pdparams", "--out", "new.npz", *here]) == 0
+    assert main.main(["--test", "-w", "new.pdparams", "--out", "new.npz", *here]) == 0
     Path("by_hand.yaml").write_text(
         "model: {slow_depth: 14, fast_depth: 14, width: 8, num_classes: 5, alpha: 4, lateral_norm: "
         "false, slow_frames: strided, head_pooling: global}\n"
@@ -117,7 +71,7 @@ def test_the_converted_weights_score_as_the_foreign_ones(monkeypatch: pytest.Mon
         encoding="utf-8",
     )
     by_hand = ["--test", "-c", "by_hand.yaml", "-w", "a.pth", "--out", "direct.npz", *here]
-    assert command.main(by_hand) == 0
+    assert main.main(by_hand) == 0
     new, direct = (read_scores(Path(f"{name}.npz")).scores for name in ("new", "direct"))
     assert new.shape == (2, 6, 5)
     np.testing.assert_array_equal(new, direct)
@@ -138,20 +92,32 @@ def test_labels_belong_to_the_config() -> None:
     assert not Path("other.pdparams").exists()
 
 
-def test_what_is_there_is_overwritten_only_by_force() -> None:
+@pytest.mark.parametrize(("dst", "force", "message"), [
+    ("new.pth", False, "new.pth does not end with .pdparams"),
+    ("one.pdparams", False, "one.pdparams is there already: name another file, or say --force"),
+    ("two.pdparams", False, "two.yaml is there already: name another file, or say --force"),
+    ("link.pdparams", True, "link.pdparams is what is to be converted: name another file"),
+    ("folder.pdparams", True, "folder.pdparams is a folder: name another file"),
+    ("other.pdparams", True, "other.yaml is a folder: name another file"),
+])  # fmt: skip
+def test_where_nothing_is_written(dst: str, force: bool, message: str) -> None:
     write_torch("a.pyth")
-    run("a.pyth")
-    with pytest.raises(WeightsError, match="^new.pdparams is there already: name another file, or"):
-        run("a.pyth", given={"model.alpha": 2})
-    assert converted().model.alpha == 4
-    run("a.pyth", force=True, given={"model.alpha": 2})
-    assert converted().model.alpha == 2
+    for name in ("one.pdparams", "two.yaml"):
+        Path(name).write_text("mine", encoding="utf-8")
+    for name in ("folder.pdparams", "other.yaml"):
+        Path(name).mkdir()
+    Path("link.pdparams").symlink_to("a.pyth")
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    with pytest.raises(WeightsError, match=f"^{message}$"):
+        run("a.pyth", dst, force=force)
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
 
 
-def test_a_converted_file_is_read_as_ours() -> None:
+def test_what_is_there_is_overwritten_by_force() -> None:
     write_torch("a.pyth")
-    run("a.pyth")
-    assert {*read_weights("new.pdparams")} == {*tensors()}
+    for alpha in (4, 2):
+        run("a.pyth", given={"model.alpha": alpha}, force=True)
+        assert converted().model.alpha == alpha
 
 
 def test_published_weights_are_converted_by_name(

@@ -1,6 +1,5 @@
 """Each system's own preprocessing and test, and what only the user can know."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,28 +17,20 @@ from support.foreign_names import (
 from slowfast.config import ConfigError, ModelConfig, config_of
 from slowfast.models.published import VARIANTS
 from slowfast.weights.damage import WeightsError
-from slowfast.weights.load import Checkpoint
-from slowfast.weights.names import translate
 from slowfast.zoo.architecture import Settings, model_settings
 from slowfast.zoo.origin import home_config, home_settings, published_like
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
-@pytest.mark.parametrize(
-    ("system", "differs"),
-    [
-        (paddlevideo, {}),
-        (older_paddle, {}),
-        (pyslowfast, {}),
-        (caffe2, {}),
-        (pytorchvideo, {"model": {"average_positions": "score"},
-                        "test": {"protocol": "pytorchvideo"}}),
-        (pytorchvideo_trained, {"test": {"protocol": "pytorchvideo"}}),
-        (mmaction2, {"model": {"slow_frames": "strided", "head_pooling": "global"},
-                     "data": IMAGENET, "test": {"protocol": "mmaction2"}}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("system", "differs"), [
+    *((system, {}) for system in (paddlevideo, older_paddle, pyslowfast, caffe2)),
+    (pytorchvideo, {"model": {"average_positions": "score"},
+                    "test": {"protocol": "pytorchvideo"}}),
+    (pytorchvideo_trained, {"test": {"protocol": "pytorchvideo"}}),
+    (mmaction2, {"model": {"slow_frames": "strided", "head_pooling": "global"},
+                 "data": IMAGENET, "test": {"protocol": "mmaction2"}}),
+])  # fmt: skip
 def test_each_systems_habits(system: Any, differs: dict[str, Any]) -> None:
     model = tiny(alpha=4)
     home = home_settings(checkpoint(system(shapes_of(model))), ALPHA_AND_FRAMES)
@@ -52,20 +43,17 @@ def test_each_systems_habits(system: Any, differs: dict[str, Any]) -> None:
 def test_what_lightning_has_trained_is_pytorchvideos_own() -> None:
     """It calls tensors as PySlowFast does, which averages probabilities."""
     state = pytorchvideo_trained(shapes_of(tiny(alpha=4)))
-    content = {"state_dict": state, "pytorch-lightning_version": "1.9.0"}
-    home = home_settings(Checkpoint(Path("a"), content, translate(state)), ALPHA_AND_FRAMES)
+    file = checkpoint(state, **{"pytorch-lightning_version": "1.9.0"})
+    home = home_settings(file, ALPHA_AND_FRAMES)
     assert home.settings["model.average_positions"] == "score"
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({}, "it does not tell its --alpha and --num_frames: name them; published ones like it: "
-             "--alpha 8 --num_frames 32 (slowfast_r50_4x16)"),
-        ({"model.alpha": 8}, "it does not tell its --num_frames: name them; "),
-        ({"data.num_frames": 32}, "it does not tell its --alpha: name them; "),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("given", "message"), [
+    ({}, "it does not tell its --alpha and --num_frames: name them; published ones like it: "
+         "--alpha 8 --num_frames 32 (slowfast_r50_4x16)"),
+    ({"model.alpha": 8}, "it does not tell its --num_frames: name them; "),
+    ({"data.num_frames": 32}, "it does not tell its --alpha: name them; "),
+])  # fmt: skip
 def test_alpha_and_frames_are_asked_for(given: Settings, message: str) -> None:
     tensors = shapes_of(ModelConfig(width=8))
     with pytest.raises(WeightsError) as caught:
@@ -77,14 +65,8 @@ def like(name: str, **given: Any) -> ModelConfig:
     """The network of a constructor, of few channels."""
     variant = VARIANTS[name]
     slow, fast = variant.depths
-    arguments = {
-        "slow_depth": slow,
-        "fast_depth": fast,
-        "width": 8,
-        "beta_inv": 4,
-        "num_classes": 3,
-    }
-    return ModelConfig(**arguments | variant.arguments | given)
+    few = {"slow_depth": slow, "fast_depth": fast, "width": 8, "beta_inv": 4, "num_classes": 3}
+    return ModelConfig(**few | variant.arguments | given)
 
 
 NETWORKS = {

@@ -33,13 +33,12 @@ def test_literals_and_names_of_earlier_ones_are_read() -> None:
     assert assigned.keys() == {"numbers", "again", "merged", "pattern", "called", "summed", "odd"}
 
 
-def test_the_last_value_that_says_it_counts() -> None:
-    assigned = read_assignments(TEXT)
-    assert last_with(assigned, "numbers", "two") == 2
-    assert last_with(assigned, "numbers", "one") == 1
-    assert last_with(assigned, "numbers", "four", "5") is None
-    assert last_with(assigned, "numbers", "one", "deeper") is None
-    assert last_with(assigned, "nobody") is None
+@pytest.mark.parametrize(("names", "value"), [
+    (["numbers", "two"], 2), (["numbers", "one"], 1), (["numbers", "four", "5"], None),
+    (["numbers", "one", "deeper"], None), (["nobody"], None),
+])  # fmt: skip
+def test_the_last_value_that_says_it_counts(names: list[str], value: object) -> None:
+    assert last_with(read_assignments(TEXT), *names) == value
 
 
 def test_a_large_dictionary_is_not_merged() -> None:

@@ -10,16 +10,13 @@ from slowfast.weights.systems import Tensors
 
 
 class Ema:
-    """``average = decay * average + (1 - decay) * weight`` after every step.
+    """The moving average of the trained weights.
 
-    In the first steps the decay is lower, ``(1 + n) / (10 + n)`` after n steps, so that the
-    random start is soon forgotten (TensorFlow's ``ExponentialMovingAverage``). Batch norm's
-    statistics are running averages already. They are taken from the model, or from precise batch
-    norm if it has computed them for the averaged weights.
-
-    Args:
-        model: its trained parameters are averaged.
-        decay: below 1.
+    After every step ``average = decay * average + (1 - decay) * weight``. In the first steps the
+    decay, below 1, is lower, ``(1 + n) / (10 + n)`` after n steps, so that the random start is soon
+    forgotten (TensorFlow's ``ExponentialMovingAverage``). Batch norm's statistics are running
+    averages already. They are taken from the model, or from precise batch norm if it has computed
+    them for the averaged weights.
     """
 
     def __init__(self, model: nn.Layer, decay: float) -> None:
@@ -50,11 +47,8 @@ class Ema:
         try:
             yield
             if keep_statistics:
-                self._statistics = {
-                    name: value.clone()
-                    for name, value in self._model.state_dict().items()
-                    if name not in self._trained()
-                }
+                now = self._model.state_dict()
+                self._statistics = {n: now[n].clone() for n in now if n not in self._averages}
         finally:
             self._set(own)
 

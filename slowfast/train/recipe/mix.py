@@ -15,14 +15,9 @@ from paddle import Tensor
 
 
 def mix(
-    clip_NCTHW: Tensor,
-    labels: NDArray[Any],
-    *,
-    num_classes: int,
-    mixup: float,
-    cutmix: float,
+    clip_NCTHW: Tensor, labels: NDArray[Any], *, num_classes: int, mixup: float, cutmix: float,
     rng: np.random.Generator,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The mixed clips, and their targets ``[N, K]`` float32, whose rows sum to 1.
 
     Mixup (Zhang et al. 2018) blends each clip with a partner; its own share is lambda, drawn from
@@ -52,7 +47,11 @@ def mix(
             is_cut = box_mask(height, width, share, (y, x))
             share = 1.0 - float(is_cut.mean())
             clip_NCTHW = paddle.where(paddle.to_tensor(is_cut), partner_NCTHW, clip_NCTHW)
-    return clip_NCTHW, mixed_targets(labels, partners, share, num_classes)
+    targets = np.zeros((len(labels), num_classes), np.float32)
+    rows = np.arange(len(labels))
+    targets[rows, labels] = share
+    targets[rows, labels[partners]] += 1.0 - share
+    return clip_NCTHW, paddle.to_tensor(targets)
 
 
 def box_mask(height: int, width: int, share: float, centre: tuple[int, int]) -> NDArray[np.bool_]:
@@ -62,14 +61,3 @@ def box_mask(height: int, width: int, share: float, centre: tuple[int, int]) -> 
     mask = np.zeros((height, width), bool)
     mask[max(y - half_height, 0) : y + half_height, max(x - half_width, 0) : x + half_width] = True
     return mask
-
-
-def mixed_targets(
-    labels: NDArray[Any], partners: NDArray[np.int64], share: float, num_classes: int
-) -> Tensor:
-    """``share`` of each clip's label and the rest of its partner's, ``[N, K]`` float32."""
-    targets = np.zeros((len(labels), num_classes), np.float32)
-    rows = np.arange(len(labels))
-    targets[rows, labels] = share
-    targets[rows, labels[partners]] += 1.0 - share
-    return paddle.to_tensor(targets)

@@ -58,7 +58,10 @@ def phases(cfg: Config) -> list[Phase]:
     _check(cfg)
     *starts, last = cfg.optim.steps
     lengths = [end - start for start, end in zip(starts, cfg.optim.steps[1:], strict=True)]
-    cycle = [_grid(full, share) for share in LONG_CYCLE]
+    cycle = [
+        Grid(round(full.num_frames * frames), round(full.crop_size * side))
+        for frames, side in LONG_CYCLE
+    ]
     batches = [_mean_factor(full, grid) for grid in cycle]
     parts = [
         (length * batch / sum(batches), grid, step)
@@ -72,7 +75,7 @@ def phases(cfg: Config) -> list[Phase]:
     found, done = [], 0.0
     for epochs, grid, step in parts:
         done += epochs * stretch
-        found.append(Phase(round(done), _factor(full, grid), grid, step))
+        found.append(Phase(round(done), _factor(full, *grid), grid, step))
     return found
 
 
@@ -108,30 +111,23 @@ def batches_in_turn(cfg: Config, phase: Phase) -> list[Batch]:
     if not cfg.train.multigrid:
         return [last]
     side = cfg.data.crop_size
+    frames, crop = phase.grid
     short = [
-        Batch(
-            phase.factor * round((phase.grid.crop_size / (share * side)) ** 2),
-            Grid(phase.grid.num_frames, round(share * side)),
-        )
+        Batch(phase.factor * round((crop / (share * side)) ** 2), Grid(frames, round(share * side)))
         for share in SHORT_CYCLE
     ]
     return [*short, last]
 
 
-def _grid(full: Grid, shares: tuple[float, float]) -> Grid:
-    return Grid(round(full.num_frames * shares[0]), round(full.crop_size * shares[1]))
-
-
-def _factor(full: Grid, grid: Grid, side: float | None = None) -> int:
-    """How many clips of ``grid`` (or crops of ``side``) have as many pixels as a full clip."""
-    side = grid.crop_size if side is None else side
-    return round(full.num_frames * full.crop_size**2 / (grid.num_frames * side**2))
+def _factor(full: Grid, frames: int, side: float) -> int:
+    """How many clips of this size have as many pixels as a full clip."""
+    return round(full.num_frames * full.crop_size**2 / (frames * side**2))
 
 
 def _mean_factor(full: Grid, grid: Grid) -> float:
     """The short cycle's mean batch in multiples of the base; sets the phases' lengths."""
     sides = [*(share * full.crop_size for share in SHORT_CYCLE), float(grid.crop_size)]
-    return sum(_factor(full, grid, side) for side in sides) / len(sides)
+    return sum(_factor(full, grid.num_frames, side) for side in sides) / len(sides)
 
 
 def _check(cfg: Config) -> None:

@@ -41,15 +41,13 @@ SCHEDULES = {"cosine": half_cosine, "step": stepwise}
 
 def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
     """SGD with momentum; batch norm's scale and shift have their own weight decay."""
-    norms: list[Tensor] = []
     others: list[Tensor] = []
+    norms: list[Tensor] = []
     for layer in model.sublayers(include_self=True):
         group = norms if isinstance(layer, nn.BatchNorm3D) else others
         group += [p for p in layer.parameters(include_sublayers=False) if not p.stop_gradient]
-    groups = [
-        {"params": others, "weight_decay": regularizer.L2Decay(optim.weight_decay)},
-        {"params": norms, "weight_decay": regularizer.L2Decay(optim.bn_weight_decay)},
-    ]
+    decays = ((others, optim.weight_decay), (norms, optim.bn_weight_decay))
+    groups = [{"params": p, "weight_decay": regularizer.L2Decay(decay)} for p, decay in decays]
     return optimizer.Momentum(
         learning_rate=optim.base_lr,
         momentum=optim.momentum,
@@ -61,10 +59,8 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
 def clip_gradients(model: nn.Layer, largest: float) -> float:
     """Scales all gradients so that their joint L2 norm is at most ``largest``; 0 does nothing.
 
-    Paddle's ``grad_clip`` would clip each parameter group by itself.
-
-    Returns:
-        The norm before; 0 if ``largest`` is 0.
+    Paddle's ``grad_clip`` would clip each parameter group by itself. Returns the norm before; 0 if
+    ``largest`` is 0.
     """
     if not largest:
         return 0.0

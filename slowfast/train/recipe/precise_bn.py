@@ -35,11 +35,11 @@ def precise_bn(model: nn.Layer, clips: Iterable[Tensor]) -> None:
     with _summing(model, norms) as sums:
         for clip_NCTHW in clips:
             model(clip_NCTHW)
-    flat = paddle.concat([total.flatten() for total in sums])
-    numbers = iter(distributed.all_reduce_sum(*flat.tolist()))
-    for norm, total in zip(norms, sums, strict=True):
-        counted = np.array([next(numbers) for _ in range(total.size)]).reshape(total.shape)
-        count, elements, squares = counted
+    flat = paddle.concat(sums, axis=1)
+    totals = np.reshape(distributed.all_reduce_sum(*flat.flatten().tolist()), flat.shape)
+    ends = np.cumsum([norm._num_features for norm in norms])[:-1]
+    for norm, total_3C in zip(norms, np.split(totals, ends, axis=1), strict=True):
+        count, elements, squares = total_3C
         if count[0] == 0:
             continue
         mean = elements / count

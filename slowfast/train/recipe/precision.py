@@ -117,9 +117,7 @@ class Precision:
         In float16 the step is skipped if gradients have overflowed. All processes decide alike:
         the gradients are sums over the processes, and a sum with inf or nan is never finite. In
         other types gradients are not checked: the next loss shows if they were not finite.
-
-        Returns:
-            Whether the weights have changed.
+        Returns whether the weights have changed.
 
         Raises:
             LossScaleError: gradients overflow even with the smallest loss scale.
@@ -137,10 +135,8 @@ class Precision:
         is_finite = loss_scale.unscale([p.grad for p in trained])
         loss_scale.update(is_finite)
         if not is_finite:
-            logger.info(
-                "gradients overflow float16: a step is left out, the loss scale is now %g",
-                loss_scale.scale,
-            )
+            overflow = "gradients overflow float16: a step is left out, the loss scale is now %g"
+            logger.info(overflow, loss_scale.scale)
         return is_finite
 
     def state(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The schedule of a training run: the clips, their size and the learning rate of each step."""
 
-import functools
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,16 +41,24 @@ class Schedule:
     def __init__(self, num_samples: int, shards: Sequence[int] | None, cfg: Config) -> None:
         self._num_samples, self._shards, self._cfg = num_samples, shards, cfg
         self.phases = phases(cfg)
-        self.accumulate = _accumulated_batches(cfg)
-        self.total_batch = cfg.train.batch_size * distributed.world_size() * self.accumulate
+        size, world = cfg.train.batch_size, distributed.world_size()
+        self.total_batch = cfg.train.global_batch_size or size * world
         """Clips of all processes in a step, in a phase of full-size clips."""
+        if self.total_batch % (size * world):
+            raise ConfigError(
+                f"train.global_batch_size={self.total_batch} is not a multiple of train.batch_size "
+                f"x processes = {size} x {world} = {size * world}"
+            )
+        self.accumulate = self.total_batch // (size * world)
+        """Batches whose gradients are added up in a step."""
         self._expanded = expand(cfg)
         self._lengths = [self._num_steps(phase) for phase in self.phases]
-
-    @property
-    def epochs(self) -> int:
+        self.epochs = self.phases[-1].end
         """Epochs of the run."""
-        return self.phases[-1].end
+        lengths = map(self.length, range(self.epochs))
+        self._starts = list(itertools.accumulate(lengths, initial=0))
+        self.total = self._starts[-1]
+        """Steps of the run."""
 
     def phase(self, epoch: int) -> Phase:
         """The phase of an epoch, from 0."""
@@ -60,21 +68,9 @@ class Schedule:
         """Steps of an epoch, from 0."""
         return self._lengths[self.phases.index(self.phase(epoch))]
 
-    @functools.cached_property
-    def _starts(self) -> list[int]:
-        starts = [0]
-        for epoch in range(self.epochs):
-            starts.append(starts[-1] + self.length(epoch))
-        return starts
-
     def done(self, epoch: int, step: int) -> int:
         """Steps of the run that are done after ``epoch`` epochs and ``step`` steps of the next."""
         return self._starts[epoch] + step
-
-    @property
-    def total(self) -> int:
-        """Steps of the run."""
-        return self._starts[-1]
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """The rate of a step for the run's total batch; epoch and step count from 0."""
@@ -84,19 +80,14 @@ class Schedule:
 
     def steps(self, epoch: int) -> list[Step]:
         """This process's steps of an epoch, from 0."""
-        turn = self._turn(self.phase(epoch))
-        batches = self._batches(epoch, [batch.factor for batch in turn])
-        each = self.accumulate
-        return [
-            Step(batches[i : i + each], turn[i % len(turn)].grid)
-            for i in range(0, each * self.length(epoch), each)
-        ]
+        turn, each = self._turn(self.phase(epoch)), self.accumulate
+        batches = self.batches(epoch, [batch.factor for batch in turn])
+        starts = range(0, each * self.length(epoch), each)
+        return [Step(batches[i : i + each], turn[i % len(turn)].grid) for i in starts]
 
-    def full_batches(self, epoch: int) -> list[list[int]]:
-        """This process's batches of an epoch as without multigrid."""
-        return self._batches(epoch, [1])
-
-    def _batches(self, epoch: int, factors: list[int]) -> list[list[int]]:
+    def batches(self, epoch: int, factors: Sequence[int] = (1,)) -> list[list[int]]:
+        """This process's batches of an epoch, whose sizes in turn are ``train.batch_size`` times
+        the factors; by default as without multigrid."""
         cfg = self._cfg
         return train_batches(
             self._num_samples,
@@ -123,19 +114,3 @@ class Schedule:
                 f"{sizes[0]} x {world} processes (lower train.global_batch_size)"
             )
         return steps
-
-
-def _accumulated_batches(cfg: Config) -> int:
-    """Number of batches whose gradients are added up in a step, see ``train.global_batch_size``.
-
-    Raises:
-        ConfigError: it is not a multiple of batch size x processes.
-    """
-    at_once = cfg.train.batch_size * distributed.world_size()
-    total = cfg.train.global_batch_size or at_once
-    if total % at_once:
-        raise ConfigError(
-            f"train.global_batch_size={total} is not a multiple of train.batch_size x processes = "
-            f"{cfg.train.batch_size} x {distributed.world_size()} = {at_once}"
-        )
-    return total // at_once

@@ -8,18 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.videos import (
-    moving,
-    numbered_picture,
-    numbers_of,
-    read_numbers,
-    rewrite,
-    shown_at,
-    turn_clockwise,
-    write_frames,
-    write_h264,
-    write_numbered_video,
-)
+from support import videos
 
 from slowfast.data.lists import Sample
 from slowfast.data.video import encode
@@ -45,11 +34,13 @@ def encoded(sample: Sample, **settings: Any) -> tuple[Path, dict[str, Any]]:
 def test_frames_and_form(tmp_path: Path, name: str, fps: Fraction) -> None:
     codec: Any = "mpeg4" if name.endswith(".avi") else "h264"
     options: dict[str, int] = {} if codec == "mpeg4" else {"b_frames": 2, "gop": 30}
-    old = write_numbered_video(tmp_path / name, NUM_FRAMES, fps, codec, size=(160, 120), **options)
+    old = videos.write_numbered_video(
+        tmp_path / name, NUM_FRAMES, fps, codec, size=(160, 120), **options
+    )
     new, entry = encoded(Sample(str(old)), short_side=64)
     assert entry["frames"] == NUM_FRAMES
     assert (entry["source_bytes"], entry["bytes"]) == (old.stat().st_size, new.stat().st_size)
-    assert numbers_of(new) == [*range(NUM_FRAMES)] == numbers_of(old)
+    assert videos.numbers_of(new) == [*range(NUM_FRAMES)] == videos.numbers_of(old)
     was, now = (open_video(Sample(str(path)), "", 0) for path in (old, new))
     assert now.fps == pytest.approx(was.fps, rel=1e-9)
     with av.open(str(new)) as container:
@@ -69,25 +60,25 @@ def test_frames_and_form(tmp_path: Path, name: str, fps: Fraction) -> None:
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 def test_variable_frame_rate(tmp_path: Path, ending: str) -> None:
-    pictures = (numbered_picture(number) for number in range(NUM_FRAMES))
-    whole = write_h264(tmp_path / "whole.mp4", pictures, b_frames=2)
-    path = rewrite(
+    pictures = (videos.numbered_picture(number) for number in range(NUM_FRAMES))
+    whole = videos.write_h264(tmp_path / "whole.mp4", pictures, b_frames=2)
+    path = videos.rewrite(
         whole, tmp_path / f"video{ending}", lambda time: time + 2000 + max(time - 9000, 0)
     )
     new, _ = encoded(Sample(str(path)))
-    was, now = np.array(shown_at(path)), np.array(shown_at(new))
+    was, now = np.array(videos.shown_at(path)), np.array(videos.shown_at(new))
     assert len({round(gap, 3) for gap in np.diff(was)}) > 1, "the rate is meant to vary"
     assert now == pytest.approx(was - was[0], abs=1e-3)
-    assert numbers_of(new) == [*range(NUM_FRAMES)]
+    assert videos.numbers_of(new) == [*range(NUM_FRAMES)]
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotated_videos_become_upright(tmp_path: Path, degrees: int) -> None:
     turns = degrees // 90
-    pictures = (np.rot90(numbered_picture(n, (96, 64)), turns).copy() for n in range(20))
-    turn_clockwise(write_h264(tmp_path / "video.mp4", pictures), degrees)
+    pictures = (np.rot90(videos.numbered_picture(n, (96, 64)), turns).copy() for n in range(20))
+    videos.turn_clockwise(videos.write_h264(tmp_path / "video.mp4", pictures), degrees)
     new, _ = encoded(Sample(str(tmp_path / "video.mp4")), short_side=32)
-    assert numbers_of(new) == [*range(20)]
+    assert videos.numbers_of(new) == [*range(20)]
     with av.open(str(new)) as container:
         frame = next(container.decode(video=0))
         assert (frame.width, frame.height, frame.rotation) == (48, 32, 0)
@@ -103,21 +94,21 @@ def test_rotated_videos_become_upright(tmp_path: Path, degrees: int) -> None:
         ((65, 49), 256, (64, 48)),
     ],
 )
-def test_sizes(
-    tmp_path: Path, size: tuple[int, int], short_side: int, expected: tuple[int, int]
-) -> None:
-    write_h264(tmp_path / "v.mp4", (numbered_picture(n, size) for n in range(3)), pixels="yuv444p")
+def test_sizes(tmp_path: Path, size: tuple[int, int], short_side: int, expected: Any) -> None:
+    videos.write_h264(
+        tmp_path / "v.mp4", (videos.numbered_picture(n, size) for n in range(3)), pixels="yuv444p"
+    )
     assert new_size(*size, short_side) == expected
     new, _ = encoded(Sample(str(tmp_path / "v.mp4")), short_side=short_side)
     frames = open_video(Sample(str(new)), "", 0).frames(np.arange(3))
     assert frames.shape == (3, expected[1], expected[0], 3)
-    assert read_numbers(frames) == [0, 1, 2]
+    assert videos.read_numbers(frames) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuvj420p", "yuv444p", "gray", "yuv420p10le"])
 @pytest.mark.parametrize("short_side", [128, 64])
 def test_colours_stay(tmp_path: Path, pixels: str, short_side: int) -> None:
-    old = write_h264(tmp_path / "video.mp4", moving(), pixels=pixels)
+    old = videos.write_h264(tmp_path / "video.mp4", videos.moving(), pixels=pixels)
     new, entry = encoded(Sample(str(old)), short_side=short_side, crf=4)
     was, now = (
         open_video(Sample(str(path)), "", 0).frames(np.arange(20), to_size(short_side))
@@ -138,12 +129,12 @@ def to_size(short_side: int) -> Any:
 
 
 def test_a_frame_folder_is_as_bright_as_before(tmp_path: Path) -> None:
-    write_frames(tmp_path / "frames", moving(count=20))
+    videos.write_frames(tmp_path / "frames", videos.moving(count=20))
     new, entry = encoded(Sample(str(tmp_path / "frames"), 0, 20), frame_fps=15.0, crf=4)
     reader = open_video(Sample(str(new)), "", 0)
     assert (reader.num_frames, reader.fps) == (20, 15)
     shown = reader.frames(np.arange(20)).astype(float)
-    assert abs(np.mean(shown - np.stack([*moving(count=20)]))) < 1.5, "brighter or darker"
+    assert abs(np.mean(shown - np.stack([*videos.moving(count=20)]))) < 1.5, "brighter or darker"
     assert entry["psnr"] > 33
     files = (tmp_path / "frames").iterdir()
     assert entry["source_bytes"] == sum(file.stat().st_size for file in files)
@@ -154,7 +145,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text.write_text("not a video")
     with pytest.raises(VideoError, match=f"{text}: not a video"):
         encoded(Sample(str(text)))
-    video = write_numbered_video(tmp_path / "a.mp4", 5)
+    video = videos.write_numbered_video(tmp_path / "a.mp4", 5)
     with pytest.raises(OSError, match="No such file or directory: '.*nowhere/partial.mp4'"):
         prepare_video(
             Sample(str(video)), tmp_path / "new.mp4", tmp_path / "nowhere/partial.mp4", Settings()

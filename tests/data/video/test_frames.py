@@ -12,10 +12,8 @@ from slowfast.data.video.reader import VideoError
 NUM_FRAMES = 40
 
 
-def reader(
-    folder: Path, num_frames: int | None = None, pattern: str = "img_{:05d}.jpg"
-) -> FrameFolderReader:
-    return FrameFolderReader(str(folder), num_frames, pattern, 30.0)
+def reader(path: Path, num: int | None = None, names: str = "img_{:05d}.jpg") -> FrameFolderReader:
+    return FrameFolderReader(str(path), num, names, 30.0)
 
 
 def numbers(video: FrameFolderReader, indices: list[int]) -> list[int]:
@@ -31,12 +29,8 @@ def test_folder_frames_are_those_asked_for(tmp_path: Path, pattern: str) -> None
     assert numbers(video, [*range(NUM_FRAMES)]) == [*range(NUM_FRAMES)]
     for index in (NUM_FRAMES - 1, 10, 9, 0, 0, NUM_FRAMES - 1):
         assert numbers(video, [index]) == [index]
+    assert numbers(video, [38, 39, 40, 99]) == [38, 39, 39, 39]
     assert read_numbers(np.stack(video.onward(np.array([3, 5])))) == [3, 5]
-
-
-def test_folder_ends_with_its_last_frame(tmp_path: Path) -> None:
-    write_frames(tmp_path / "f", map(numbered_picture, range(5)))
-    assert numbers(reader(tmp_path / "f", 5), [3, 4, 5, 99]) == [3, 4, 4, 4]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a picture"])
@@ -54,12 +48,9 @@ def test_unreadable_frame_is_one_line_that_names_it(tmp_path: Path, content: byt
     assert "\n" not in str(caught.value)
 
 
-def test_missing_folder_of_a_list_line_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_and_a_frame_of_another_size_are_named(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="gone: no such folder"):
         reader(tmp_path / "gone", 30)
-
-
-def test_a_frame_of_another_size_is_named(tmp_path: Path) -> None:
     write_frames(tmp_path / "f", [numbered_picture(n) for n in range(3)])
     write_frames(tmp_path / "other", [numbered_picture(3, (32, 24))])
     (tmp_path / "other/img_00001.jpg").rename(tmp_path / "f/img_00004.jpg")

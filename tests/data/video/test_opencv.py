@@ -9,7 +9,6 @@ from support.videos import read_numbers, write_numbered_video
 
 from slowfast.data.video import opencv
 from slowfast.data.video.opencv import LEAD, WORTH, OpenCVReader
-from slowfast.data.video.reader import VideoError
 
 
 @pytest.mark.skipif(not opencv.JUMPS_RIGHT, reason="OpenCV 4 says the wrong time after a jump")
@@ -35,10 +34,3 @@ def test_frames_are_counted_where_a_jump_is_of_no_use(
     path = write_numbered_video(tmp_path / name, 200, codec="h264", gop=gop)
     assert read_numbers(OpenCVReader(str(path)).frames(np.array([wanted]))) == [wanted]
     assert counts["decoded"] == wanted + 1
-
-
-def test_what_is_no_video_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    path.write_text("no video")
-    with pytest.raises(VideoError, match=f"{path}: not a video that OpenCV can open"):
-        OpenCVReader(str(path))

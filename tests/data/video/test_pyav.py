@@ -24,9 +24,7 @@ def test_what_frames_need_is_decoded_and_nothing_else(
     assert counts["decoded"] == 4 + 5 + 1  # from the keyframes 0, 60 and 190
 
 
-def test_frames_are_counted_where_a_container_says_no_times(
-    tmp_path: Path, counts: Counter[str]
-) -> None:
+def test_frames_are_counted_where_there_are_no_times(tmp_path: Path, counts: Counter[str]) -> None:
     path = write_numbered_video(tmp_path / "a.avi", 100, codec="h264", gop=10)
     assert read_numbers(pyav.PyAVReader(str(path)).frames(np.array([63]))) == [63]
     assert counts["decoded"] >= 64

@@ -2,23 +2,15 @@
 
 import contextlib
 import struct
-import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.videos import (
-    numbered_picture,
-    read_numbers,
-    write_frames,
-    write_h264,
-    write_mpeg4,
-    write_numbered_video,
-)
+from support import videos
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
@@ -26,62 +18,42 @@ from slowfast.data.video.reader import Reader, Timeline, VideoError, require_fil
 
 NUM_FRAMES = 300
 NTSC = Fraction(30000, 1001)
-RATES = [pytest.param(fps, id=f"{float(fps):.5g}fps") for fps in (25, NTSC, 30)]
 
-pytestmark = pytest.mark.usefixtures("no_hang", "decoder")
+pytestmark = pytest.mark.usefixtures("no_hang")
 
-
-@pytest.fixture(params=["opencv", "pyav"])
-def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every test of video files runs with each decoder."""
-    name: str = request.param
-    monkeypatch.setattr(sys.modules[__name__], "DECODER", name)
-    return name
+Open = Callable[[Path], Reader]
 
 
-DECODER = "opencv"
-
-
-def reader(path: Path) -> Reader:
-    return open_video(Sample(str(path)), "img_{:05d}.jpg", 30.0, DECODER)
+@pytest.fixture
+def reader(decoder: str) -> Open:
+    """Opens a file anew, by the decoder whose turn it is."""
+    return lambda path: open_video(Sample(str(path)), "img_{:05d}.jpg", 30.0, decoder)
 
 
 def numbers(video: Reader, indices: Sequence[int] | NDArray[np.int64]) -> list[int]:
-    return read_numbers(video.frames(np.array(indices, np.int64)))
+    return videos.read_numbers(video.frames(np.array(indices, np.int64)))
 
 
-def check_identity(open_again: Callable[[], Reader]) -> None:
-    """All frames; random subsets by one reader, so that it goes back and forth; first and last."""
-    assert numbers(open_again(), range(NUM_FRAMES)) == [*range(NUM_FRAMES)]
+@pytest.mark.parametrize("fps", [25, NTSC, 30])
+@pytest.mark.parametrize("name", ["mpeg4.mp4", "mpeg4.avi", "h264.mp4", "h264.mkv"])
+def test_frames_are_those_asked_for(tmp_path: Path, reader: Open, name: str, fps: Fraction) -> None:
+    """All; random subsets by one reader, so that it goes back and forth; first and last."""
+    codec: Any = name.partition(".")[0]
+    options: dict[str, Any] = {"b_frames": 3, "gop": 250} if codec == "h264" else {}
+    path = videos.write_numbered_video(tmp_path / name, NUM_FRAMES, fps, codec, **options)
+    if codec == "h264":
+        assert picture_types(path)[:9] == "IBBBPBBBP"
+        assert picture_types(path).count("I") == 2
+    video = reader(path)
+    assert video.num_frames == NUM_FRAMES
+    assert video.fps == pytest.approx(float(fps), abs=1e-3)
+    assert numbers(reader(path), range(NUM_FRAMES)) == [*range(NUM_FRAMES)]
     rng = np.random.default_rng(7)
-    video = open_again()
     for size in (1, 5, 32, 150, 2, 64):
         wanted = np.sort(rng.choice(NUM_FRAMES, size, replace=False))
-        assert numbers(video, wanted) == wanted.tolist()
-        assert numbers(open_again(), wanted) == wanted.tolist()
+        assert numbers(video, wanted) == numbers(reader(path), wanted) == wanted.tolist()
     for index in (NUM_FRAMES - 1, 100, 99, 0, 0, NUM_FRAMES - 1):
         assert numbers(video, [index]) == [index]
-
-
-@pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("ending", [".mp4", ".avi"])
-def test_mpeg4_frames_are_those_asked_for(tmp_path: Path, ending: str, fps: Fraction) -> None:
-    path = write_numbered_video(tmp_path / f"video{ending}", NUM_FRAMES, fps)
-    assert reader(path).num_frames == NUM_FRAMES
-    assert reader(path).fps == pytest.approx(float(fps), abs=1e-3)
-    check_identity(lambda: reader(path))
-
-
-@pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
-def test_h264_frames_are_those_asked_for(tmp_path: Path, ending: str, fps: Fraction) -> None:
-    path = tmp_path / f"video{ending}"
-    write_numbered_video(path, NUM_FRAMES, fps, "h264", b_frames=3, gop=250)
-    assert picture_types(path)[:9] == "IBBBPBBBP"
-    assert picture_types(path).count("I") == 2
-    assert reader(path).num_frames == NUM_FRAMES
-    assert reader(path).fps == pytest.approx(float(fps), abs=1e-3)
-    check_identity(lambda: reader(path))
 
 
 def picture_types(path: Path) -> str:
@@ -92,53 +64,37 @@ def picture_types(path: Path) -> str:
         return "".join("?IPB"[int(frame.pict_type)] for frame in container.decode(video=0))
 
 
-def test_file_without_a_container_is_counted(tmp_path: Path) -> None:
-    path = tmp_path / "bare.h264"
-    write_numbered_video(path, 100, 25, "h264", b_frames=3, gop=250)
-    video = reader(path)
-    assert video.num_frames == 100
-    assert numbers(video, [0, 50, 99]) == [0, 50, 99]
-
-
-def check_padding(path: Path, least: int, most: int) -> None:
+def check_padding(open_again: Callable[[], Reader], least: int, most: int) -> None:
     """The file holds the first frames only: the last of them stands for all that are missing."""
-    shown = numbers(reader(path), range(NUM_FRAMES))
+    assert open_again().num_frames == NUM_FRAMES
+    shown = numbers(open_again(), range(NUM_FRAMES))
     held = len(set(shown))
     assert least <= held <= most
     assert shown == [*range(held), *[held - 1] * (NUM_FRAMES - held)]
-    video = reader(path)
+    video = open_again()
     assert numbers(video, [NUM_FRAMES - 2, NUM_FRAMES - 1]) == [held - 1] * 2
     assert numbers(video, [10**6]) == [held - 1]
     assert numbers(video, [3, held, 10**6]) == [3, held - 1, held - 1]
 
 
-def test_cut_off_avi_is_padded(tmp_path: Path) -> None:
-    path = write_numbered_video(tmp_path / "cut.avi", NUM_FRAMES)
-    cut_to(path, 0.6)
-    check_padding(path, 100, 250)
+def test_what_is_cut_off_is_padded(tmp_path: Path, reader: Open) -> None:
+    avi = videos.write_numbered_video(tmp_path / "cut.avi", NUM_FRAMES)
+    videos.cut_to(avi, 0.6)
+    check_padding(lambda: reader(avi), 100, 250)
+    pictures = map(videos.numbered_picture, range(NUM_FRAMES))
+    mp4 = videos.write_h264(
+        tmp_path / "cut.mp4", pictures, b_frames=3, gop=250, movflags="faststart"
+    )
+    videos.cut_to(mp4, 0.8)  # its index is first
+    check_padding(lambda: reader(mp4), 100, 290)
 
 
-def test_cut_off_mp4_with_its_index_first_is_padded(tmp_path: Path) -> None:
-    path = tmp_path / "cut.mp4"
-    pictures = map(numbered_picture, range(NUM_FRAMES))
-    write_h264(path, pictures, b_frames=3, gop=250, movflags="faststart")
-    cut_to(path, 0.8)
-    assert reader(path).num_frames == NUM_FRAMES
-    check_padding(path, 100, 290)
-
-
-def test_frame_count_of_the_container_is_a_hint(tmp_path: Path) -> None:
-    path = write_numbered_video(tmp_path / "lies.avi", 200)
+def test_frame_count_of_the_container_is_a_hint(tmp_path: Path, reader: Open) -> None:
+    path = videos.write_numbered_video(tmp_path / "lies.avi", 200)
     lie_about_length(path, NUM_FRAMES)
-    assert reader(path).num_frames == NUM_FRAMES
-    check_padding(path, 200, 200)
+    check_padding(lambda: reader(path), 200, 200)
     lie_about_length(path, 20)
     assert numbers(reader(path), [0, 19]) == [0, 19]
-
-
-def cut_to(path: Path, share: float) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
 
 
 def lie_about_length(path: Path, num_frames: int) -> None:
@@ -150,10 +106,8 @@ def lie_about_length(path: Path, num_frames: int) -> None:
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "h264"])
-def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
-    tmp_path: Path, codec: Literal["mpeg4", "h264"]
-) -> None:
-    whole = write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
+def test_what_is_damaged_is_padded_or_refused(tmp_path: Path, reader: Open, codec: Any) -> None:
+    whole = videos.write_numbered_video(tmp_path / "whole.avi", 60, codec=codec).read_bytes()
     noise = np.random.default_rng(5).bytes(len(whole) // 50)
     path = tmp_path / "damaged.avi"
     read = 0
@@ -166,51 +120,47 @@ def test_damaged_or_cut_off_anywhere_is_padded_or_refused(
     assert read >= 20
 
 
-RED = np.full((48, 64, 3), (255, 0, 0), np.uint8)
-
-
-def test_red_is_red(tmp_path: Path) -> None:
-    write_mpeg4(tmp_path / "red.mp4", [RED] * 5)
-    write_frames(tmp_path / "red", [RED] * 5)
+def test_red_is_red(tmp_path: Path, reader: Open) -> None:
+    red = np.full((48, 64, 3), (255, 0, 0), np.uint8)
+    videos.write_mpeg4(tmp_path / "red.mp4", [red] * 5)
+    videos.write_frames(tmp_path / "red", [red] * 5)
     for path in (tmp_path / "red.mp4", tmp_path / "red"):
         pictures = reader(path).frames(np.arange(5))
         assert pictures.dtype == np.uint8
-        np.testing.assert_allclose(pictures, np.stack([RED] * 5), atol=4)
+        np.testing.assert_allclose(pictures, np.stack([red] * 5), atol=4)
 
 
-@pytest.mark.parametrize("size", [(48, 64), (66, 50)], ids=["portrait", "sides-not-of-16"])
-def test_mpeg4_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
-    path = write_numbered_video(tmp_path / "video.mp4", 20, size=size)
-    assert reader(path).frames(np.arange(3)).shape == (3, size[1], size[0], 3)
-    assert numbers(reader(path), [0, 7, 19]) == [0, 7, 19]
-
-
-def test_odd_sizes(tmp_path: Path) -> None:
-    pictures = [numbered_picture(number, (65, 49)) for number in range(20)]
-    write_frames(tmp_path / "frames", pictures)
-    write_h264(tmp_path / "video.mp4", pictures, pixels="yuv444p")
-    for path in (tmp_path / "frames", tmp_path / "video.mp4"):
-        assert reader(path).frames(np.arange(3)).shape == (3, 49, 65, 3)
+def test_sizes(tmp_path: Path, reader: Open) -> None:
+    """Portrait; sides that are no multiples of 16; odd ones."""
+    odd = [videos.numbered_picture(number, (65, 49)) for number in range(20)]
+    videos.write_frames(tmp_path / "frames", odd)
+    for path, (width, height) in (
+        (videos.write_numbered_video(tmp_path / "portrait.mp4", 20, size=(48, 64)), (48, 64)),
+        (videos.write_numbered_video(tmp_path / "66x50.mp4", 20, size=(66, 50)), (66, 50)),
+        (videos.write_h264(tmp_path / "odd.mp4", odd, pixels="yuv444p"), (65, 49)),
+        (tmp_path / "frames", (65, 49)),
+    ):
+        assert reader(path).frames(np.arange(3)).shape == (3, height, width, 3)
         assert numbers(reader(path), [0, 7, 19]) == [0, 7, 19]
 
 
-def test_onward_goes_through_a_file_once_and_learns_its_end(tmp_path: Path) -> None:
-    path = write_numbered_video(tmp_path / "lies.avi", 50)
+def test_onward_goes_through_a_file_once_and_learns_its_end(tmp_path: Path, reader: Open) -> None:
+    path = videos.write_numbered_video(tmp_path / "lies.avi", 50)
     lie_about_length(path, NUM_FRAMES)
     video = reader(path)
-    assert read_numbers(np.stack(video.onward(np.array([0, 7, 8])))) == [0, 7, 8]
-    assert read_numbers(np.stack(video.onward(np.array([20, 49])))) == [20, 49]
+    assert videos.read_numbers(np.stack(video.onward(np.array([0, 7, 8])))) == [0, 7, 8]
+    assert videos.read_numbers(np.stack(video.onward(np.array([20, 49])))) == [20, 49]
     assert video.num_frames == NUM_FRAMES
     assert video.onward(np.array([55, 60])) == []
     assert video.num_frames == 50
     video.close()
 
 
-def test_each_picture_is_changed_as_it_is_decoded(tmp_path: Path) -> None:
-    path = write_numbered_video(tmp_path / "a.mp4", 10)
+def test_each_picture_is_changed_as_it_is_decoded(tmp_path: Path, reader: Open) -> None:
+    path = videos.write_numbered_video(tmp_path / "a.mp4", 10)
     shown = reader(path).frames(np.array([3, 9]), lambda picture: picture[::2, ::2])
     assert shown.shape == (2, 24, 32, 3)
-    assert read_numbers(shown) == [3, 9]
+    assert videos.read_numbers(shown) == [3, 9]
 
 
 # ---------------------------------------------------------------------------- which packets
@@ -224,7 +174,7 @@ def drawn(is_shown: Sequence[bool] | None = None) -> Timeline:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "needed", "positions"),
+    ("wanted", "needed", "places"),
     [
         ([0], [0], [0]),
         ([1], [0, 1, 2], [2]),
@@ -235,12 +185,10 @@ def drawn(is_shown: Sequence[bool] | None = None) -> Timeline:
         ([5, 6], [0, 1, 2, 3, 4, 5, 6], [4, 6]),
     ],
 )
-def test_packets_that_frames_need(
-    wanted: list[int], needed: list[int], positions: list[int]
-) -> None:
+def test_packets_that_frames_need(wanted: list[int], needed: list[int], places: list[int]) -> None:
     all_needed, are_wanted = drawn().needed(np.array(wanted))
     assert np.flatnonzero(all_needed).tolist() == needed
-    assert np.flatnonzero(are_wanted).tolist() == positions
+    assert np.flatnonzero(are_wanted).tolist() == places
 
 
 def test_frames_are_known_by_their_times() -> None:

@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.readers import BATCHES, crash_at_seven, describe, picture
+from support.readers import (
+    BATCHES,
+    all_items,
+    check_pictures,
+    crash_at_seven,
+    describe,
+    picture,
+    read_all,
+)
 from support.video_tools import is_running, wait_until
 
 from slowfast.data.video.reader import VideoError
@@ -23,22 +31,15 @@ from slowfast.data.workers.worker import KilledError
 from slowfast.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("no_hang", "shared_memory")
+HERE_OR_NOT = pytest.mark.parametrize("num_workers", [0, 2])
 
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2, 3])
 def test_items_come_in_order(num_workers: int) -> None:
     with Loader(picture, num_workers=num_workers) as batches:
         for _ in range(2):
-            found = list(batches.run(BATCHES))
-            assert len(found) == len(BATCHES)
-            for keys, items in zip(BATCHES, found, strict=True):
-                for key, item in zip(keys, items, strict=True):
-                    np.testing.assert_array_equal(item, picture(key))
-
-
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_empty_run_and_batches_of_one(num_workers: int) -> None:
-    with Loader(picture, num_workers=num_workers) as batches:
+            assert [len(items) for items in batches.run(BATCHES)] == [3] * 10
+            check_pictures(all_items(batches))
         assert list(batches.run([])) == []
         assert [len(items) for items in batches.run([[1], [], [2, 3]])] == [1, 0, 2]
 
@@ -49,8 +50,7 @@ def slow_to_start(key: int) -> int:
 
 
 def test_slow_reader_is_waited_for() -> None:
-    with Loader(slow_to_start, num_workers=2) as batches:
-        assert list(batches.run(BATCHES)) == BATCHES
+    assert read_all(slow_to_start) == [*range(30)]
 
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
@@ -59,8 +59,7 @@ def test_run_after_one_left_early(num_workers: int, shared_memory: Path) -> None
         for seen, _ in enumerate(batches.run(BATCHES)):
             if seen == 2:
                 break
-        for keys, items in zip(BATCHES[4:], batches.run(BATCHES[4:]), strict=True):
-            np.testing.assert_array_equal(items[2], picture(keys[2]))
+        check_pictures(all_items(batches))
         assert not list(shared_memory.iterdir())
 
 
@@ -70,17 +69,12 @@ def odd_is_broken(key: int) -> int:
     return key
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@HERE_OR_NOT
 def test_video_error_is_yielded_in_its_place(num_workers: int) -> None:
-    with Loader(odd_is_broken, num_workers=num_workers) as batches:
-        items = [item for batch in batches.run(BATCHES) for item in batch]
-    for key, item in enumerate(items):
-        if key % 2:
-            assert isinstance(item, VideoError)
-            assert str(item) == f"video{key}.mp4: broken"
-        else:
-            assert item == key
-    assert len(items) == 30
+    items = read_all(odd_is_broken, num_workers)
+    assert [item for item in items if not isinstance(item, VideoError)] == items[::2]
+    assert items[::2] == [*range(0, 30, 2)]
+    assert [*map(str, items[1::2])] == [f"video{key}.mp4: broken" for key in range(1, 30, 2)]
 
 
 def seven_fails(key: int) -> NDArray[np.uint8]:
@@ -89,7 +83,7 @@ def seven_fails(key: int) -> NDArray[np.uint8]:
     return picture(key)
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@HERE_OR_NOT
 def test_other_exceptions_are_raised_here(num_workers: int, shared_memory: Path) -> None:
     with Loader(seven_fails, num_workers=num_workers) as batches:
         with pytest.raises(ZeroDivisionError, match="seven"):
@@ -98,46 +92,46 @@ def test_other_exceptions_are_raised_here(num_workers: int, shared_memory: Path)
     assert not list(shared_memory.iterdir())
 
 
-def has_a_bad_disk(key: int) -> int:
+def fails_in_other_ways(key: int) -> object:
     if key == 7:
         raise OSError(errno.EIO, "Input/output error")
     if key == 8:
         raise MemoryError("cannot allocate 1 TiB")
-    return key
+    return cv2.resize(np.zeros((0, 4, 3), np.uint8), (2, 2)) if key == 9 else key
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
+@HERE_OR_NOT
 def test_faults_of_a_file_that_no_decoder_names(num_workers: int) -> None:
-    with Loader(has_a_bad_disk, num_workers=num_workers, describe=describe) as batches:
-        items = [item for items in batches.run(BATCHES) for item in items]
+    items = read_all(fails_in_other_ways, num_workers)
     assert str(items[7]) == "video7.mp4: OSError: [Errno 5] Input/output error"
     assert str(items[8]) == "video8.mp4: MemoryError: cannot allocate 1 TiB"
-    assert [*items[:7], *items[9:]] == [*range(7), *range(9, 30)]
+    assert str(items[9]).startswith("video9.mp4: OpenCV fails on it: ")
+    assert "\n" not in str(items[9])
+    assert all(isinstance(item, VideoError) for item in items[7:10])
+    assert [*items[:7], *items[10:]] == [*range(7), *range(10, 30)]
 
 
 def next_but_one(key: int, attempt: int) -> int:
     return key + attempt
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@HERE_OR_NOT
 def test_another_is_read_in_place_of_what_cannot_be(num_workers: int) -> None:
     with Loader(odd_is_broken, num_workers=num_workers, substitute=next_but_one) as batches:
-        items = [item for items in batches.run(BATCHES) for item in items]
-        replaced = batches.replaced
-    assert items == [key + key % 2 for key in range(30)]
-    assert [(key, str(error)) for key, error in replaced] == [
-        (key, f"video{key}.mp4: broken") for key in range(1, 30, 2)
-    ]
+        assert all_items(batches) == [key + key % 2 for key in range(30)]
+        replaced = [(key, str(error)) for key, error in batches.replaced]
+    assert replaced == [(key, f"video{key}.mp4: broken") for key in range(1, 30, 2)]
 
 
 def test_another_is_read_in_place_of_what_a_reader_dies_at() -> None:
-    with Loader(
-        crash_at_seven, num_workers=2, describe=describe, substitute=next_but_one
-    ) as batches:
-        items = [item for items in batches.run(BATCHES) for item in items]
-        np.testing.assert_array_equal(items[7], picture(8))
+    with Loader(crash_at_seven, num_workers=2, substitute=next_but_one) as batches:
+        np.testing.assert_array_equal(all_items(batches)[7], picture(8))
         ((key, error),) = batches.replaced
     assert key == 7 and "SIGSEGV" in str(error)
+
+
+def all_broken(key: int) -> int:
+    raise VideoError(f"{describe(key)}: broken")
 
 
 def test_attempts_at_substitution_end() -> None:
@@ -147,59 +141,32 @@ def test_attempts_at_substitution_end() -> None:
     assert isinstance(item, VideoError) and str(item) == "video3.mp4: broken"
 
 
-def all_broken(key: int) -> int:
-    raise VideoError(f"{describe(key)}: broken")
-
-
 def process_id(key: int) -> int:
     return os.getpid()
 
 
 def test_readers_live_as_long_as_the_loader() -> None:
     with Loader(process_id, num_workers=2) as batches:
-        first = {pid for items in batches.run(BATCHES) for pid in items}
-        second = {pid for items in batches.run(BATCHES) for pid in items}
+        first, second = ({*all_items(batches)} for _ in range(2))
         assert len(first) == 2
         assert first == second
         assert os.getpid() not in first
-    assert not any(is_running(int(str(pid))) for pid in first)
+    assert not any(map(is_running, first))
     batches.close()
     batches.close()
+    assert {*read_all(process_id, num_workers=0)} == {os.getpid()}
 
 
-def test_without_readers_the_caller_reads() -> None:
-    with Loader(process_id, num_workers=0) as batches:
-        assert list(batches.run([[1]])) == [[os.getpid()]]
-
-
-def test_nothing_is_left_when_the_caller_fails(shared_memory: Path) -> None:
-    """The batches under way are still in the shared memory when the loader is closed."""
+@pytest.mark.parametrize("fails", [True, False])
+def test_nothing_is_left_of_a_run_under_way(shared_memory: Path, fails: bool) -> None:
+    """Its batches are still in the shared memory when the loader is closed."""
     with contextlib.suppress(ZeroDivisionError), Loader(picture, num_workers=2) as batches:
-        for _ in batches.run(BATCHES):
-            wait_until(lambda: len(list(shared_memory.iterdir())) == 3)
+        run = batches.run(BATCHES)
+        next(run)
+        wait_until(lambda: len(list(shared_memory.iterdir())) == 3)
+        if fails:
             raise ZeroDivisionError
     assert not list(shared_memory.iterdir())
-
-
-def test_nothing_is_left_of_a_run_that_is_still_under_way(shared_memory: Path) -> None:
-    batches = Loader(picture, num_workers=2)
-    run = batches.run(BATCHES)
-    next(run)
-    wait_until(lambda: len(list(shared_memory.iterdir())) == 3)
-    batches.close()
-    assert not list(shared_memory.iterdir())
-
-
-def fails_in_opencv(key: int) -> NDArray[np.uint8]:
-    return cv2.resize(np.zeros((0, 4, 3), np.uint8), (2, 2))
-
-
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_what_opencv_refuses_is_an_error_of_the_video(num_workers: int) -> None:
-    with Loader(fails_in_opencv, num_workers=num_workers, describe=lambda k: f"{k}.mp4") as batches:
-        ((item,),) = batches.run([[7]])
-    assert isinstance(item, VideoError)
-    assert str(item).startswith("7.mp4: OpenCV fails on it: ") and "\n" not in str(item)
 
 
 # ---------------------------------------------------------------------------- as they are ready
@@ -223,7 +190,7 @@ def test_a_slow_item_does_not_hold_up_the_others() -> None:
     assert keys == [*range(1, 10), 0]
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@HERE_OR_NOT
 def test_whatever_an_item_leads_to_is_its_fault_alone(num_workers: int) -> None:
     with Loader(seven_fails, num_workers=num_workers, describe=describe) as loader:
         items = dict(loader.as_ready(range(20)))
@@ -245,7 +212,7 @@ def seven_ends_it(key: int) -> int:
     return key
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@HERE_OR_NOT
 def test_what_a_user_must_mend_ends_the_run(num_workers: int) -> None:
     loader = Loader(seven_ends_it, num_workers=num_workers)
     readers = [worker._process.pid or 0 for worker in loader._workers]
@@ -280,23 +247,15 @@ def test_readers_that_fit(monkeypatch: pytest.MonkeyPatch, shared_memory: Path) 
     workers, reason = workers_that_fit(5, 2**23, 1)
     assert workers == 0
     assert f"{shared_memory} has 64 MiB free and 5 readers need 80" in reason
-    assert "--shm-size=2g" in reason
-    assert "data.num_workers" in reason
+    assert "--shm-size=2g" in reason and "data.num_workers" in reason
     assert workers_that_fit(2, 2**23, 2) == (2, "")
     assert "6 readers need 96" in workers_that_fit(3, 2**23, 2)[1]  # of both processes
-
-
-def test_size_to_ask_for_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    free(monkeypatch, 2**26)
-    _, reason = workers_that_fit(8, 300 * 2**20, 1)
-    match = re.search(r"--shm-size=(\d+)g", reason)
-    assert match
-    free(monkeypatch, int(match[1]) * 2**30)
+    (size,) = re.findall(r"--shm-size=(\d+)g", workers_that_fit(8, 300 * 2**20, 1)[1])
+    free(monkeypatch, int(size) * 2**30)  # which is enough
     assert workers_that_fit(8, 300 * 2**20, 1) == (8, "")
 
 
 def test_machine_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "SHARED_MEMORY", "/no/such/folder")
     workers, reason = workers_that_fit(4, 1, 1)
-    assert workers == 0
-    assert "there is no /no/such/folder here" in reason
+    assert workers == 0 and "there is no /no/such/folder here" in reason

@@ -14,7 +14,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.paths import REPOSITORY
-from support.readers import BATCHES, crash, crash_at_seven, describe, picture, write_at_most
+from support.readers import (
+    BATCHES,
+    all_items,
+    check_pictures,
+    crash,
+    crash_at_seven,
+    describe,
+    picture,
+    read_all,
+    write_at_most,
+)
 from support.tiny_run import environment
 from support.video_tools import is_running, wait_until
 
@@ -32,11 +42,6 @@ class UnpicklableError(Exception):
 
 def fail_unpicklably(key: int) -> int:
     raise UnpicklableError
-
-
-def test_exception_that_cannot_travel_does_not_hang() -> None:
-    with Loader(fail_unpicklably, num_workers=1) as batches, pytest.raises(ReaderDiedError):
-        list(batches.run(BATCHES))
 
 
 def exit_at_seven(key: int) -> NDArray[np.uint8]:
@@ -73,14 +78,11 @@ def test_what_a_reader_dies_at_is_an_error_and_all_else_is_read(
 ) -> None:
     with Loader(read, num_workers=num_workers, describe=describe, seconds=0.5) as batches:
         for _ in range(2):  # the second time without a death
-            items = [item for items in batches.run(BATCHES) for item in items]
-            for key, item in enumerate(items):
-                if key == 7:
-                    assert isinstance(item, VideoError)
-                    assert str(item) == f"video7.mp4: {fate}"
-                else:
-                    np.testing.assert_array_equal(item, picture(key))
+            items = all_items(batches)
+            assert isinstance(items[7], VideoError)
+            assert str(items[7]) == f"video7.mp4: {fate}"
             assert len(items) == 30
+            check_pictures(items, but=7)
     assert not list(shared_memory.iterdir())
 
 
@@ -91,20 +93,19 @@ def dies_often(key: int) -> NDArray[np.uint8]:
 
 
 def test_many_deaths(shared_memory: Path) -> None:
-    with Loader(dies_often, num_workers=2, describe=describe) as batches:
-        items = [item for items in batches.run(BATCHES) for item in items]
+    items = read_all(dies_often)
     assert [isinstance(item, VideoError) for item in items] == [key % 3 == 1 for key in range(30)]
     assert not list(shared_memory.iterdir())
-
-
-def test_a_limit_is_for_each_file_and_not_for_all() -> None:
-    with Loader(a_tenth, num_workers=1, seconds=0.4) as batches:
-        assert list(batches.run([[*range(6)]])) == [[*range(6)]]
 
 
 def a_tenth(key: int) -> int:
     time.sleep(0.1)
     return key
+
+
+def test_a_limit_is_for_each_file_and_not_for_all() -> None:
+    with Loader(a_tenth, num_workers=1, seconds=0.4) as batches:
+        assert list(batches.run([[*range(6)]])) == [[*range(6)]]
 
 
 def test_a_reader_that_somebody_ends_is_replaced(shared_memory: Path) -> None:
@@ -117,9 +118,8 @@ def test_a_reader_that_somebody_ends_is_replaced(shared_memory: Path) -> None:
                 time.sleep(0.3)  # it has read ahead
                 os.kill(batches._workers[0]._process.pid or 0, signal.SIGTERM)
                 time.sleep(0.1)
-    for key, item in enumerate(items):
-        np.testing.assert_array_equal(item, picture(key))
-    assert not list(shared_memory.iterdir())
+    check_pictures(items)
+    assert len(items) == 30 and not list(shared_memory.iterdir())
 
 
 def stop_at_seven(key: int) -> NDArray[np.uint8]:
@@ -134,10 +134,8 @@ def test_a_reader_that_gets_no_alarm_is_ended_from_outside(
     monkeypatch.setattr(Worker, "patience", 0.3)
     for runs in ("in order", "as ready"):
         with Loader(stop_at_seven, num_workers=1, describe=describe, seconds=0.2) as loader:
-            if runs == "in order":
-                items = [item for items in loader.run(BATCHES) for item in items]
-            else:
-                items = [item for _, item in loader.as_ready(range(30))]
+            in_order = runs == "in order"
+            items = all_items(loader) if in_order else [i for _, i in loader.as_ready(range(30))]
         assert str(items[7]) == "video7.mp4: not read within 0.2 s"
         assert len(items) == 30 and sum(isinstance(item, VideoError) for item in items) == 1
     assert not list(shared_memory.iterdir())
@@ -149,8 +147,7 @@ def interrupted(key: int) -> int:
 
 
 def test_ctrl_c_is_left_to_the_caller() -> None:
-    with Loader(interrupted, num_workers=2) as batches:
-        assert list(batches.run(BATCHES)) == BATCHES
+    assert read_all(interrupted) == [*range(30)]
 
 
 def killed_while_writing(key: int) -> NDArray[np.uint8]:
@@ -160,10 +157,14 @@ def killed_while_writing(key: int) -> NDArray[np.uint8]:
 
 
 def test_reader_killed_while_writing_leaves_nothing(shared_memory: Path) -> None:
-    dies = pytest.raises(ReaderDiedError, match="SIGXFSZ")
-    with dies, Loader(killed_while_writing, num_workers=1) as batches:
-        list(batches.run(BATCHES))
+    with pytest.raises(ReaderDiedError, match="SIGXFSZ"):
+        read_all(killed_while_writing, num_workers=1)
     assert not list(shared_memory.iterdir())
+
+
+def test_exception_that_cannot_travel_does_not_hang() -> None:
+    with pytest.raises(ReaderDiedError):
+        read_all(fail_unpicklably)
 
 
 PARENT = """
@@ -198,13 +199,10 @@ for items in batches.run([[key] for key in range(100)]):
 @pytest.mark.parametrize(
     ("number", "to_all", "hangs"),
     [
-        ("SIGKILL", False, False),
-        ("SIGKILL", False, True),
-        ("SIGTERM", False, False),
-        ("SIGTERM", True, False),
-        ("SIGINT", True, False),
+        ("SIGKILL", False, False), ("SIGKILL", False, True), ("SIGTERM", False, False),
+        ("SIGTERM", True, False), ("SIGINT", True, False),
     ],
-)
+)  # fmt: skip
 def test_readers_end_with_their_parent_and_leave_nothing(
     shared_memory: Path, number: str, to_all: bool, hangs: bool
 ) -> None:
@@ -214,10 +212,7 @@ def test_readers_end_with_their_parent_and_leave_nothing(
         assert len(readers) == 3
         assert parent.stdout.readline() == "ready\n"
         wait_until(lambda: len(list(shared_memory.iterdir())) == 5)  # two a reader, less the one
-        if to_all:
-            os.killpg(parent.pid, signal.Signals[number])
-        else:
-            parent.send_signal(signal.Signals[number])
+        (os.killpg if to_all else os.kill)(parent.pid, signal.Signals[number])
         parent.wait()
         wait_until(lambda: not any(map(is_running, readers)))
         assert not list(shared_memory.iterdir())
@@ -228,13 +223,9 @@ def running_parent(shared_memory: Path, *flags: str) -> Iterator[subprocess.Pope
     """PARENT in a process group of its own, which is gone at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(shared_memory), *flags],
-        cwd=REPOSITORY,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as parent:
+        cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, start_new_session=True,
+    ) as parent:  # fmt: skip
         try:
             yield parent
         finally:

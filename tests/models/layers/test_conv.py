@@ -3,18 +3,14 @@
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
 from paddle import Tensor, nn
+from support.small_nets import assert_equal_sums, outcome, random_clip, small
 
-from slowfast.config import ModelConfig
-from slowfast.models import build_model
 from slowfast.models.layers.conv import SMALL_FRAME, Conv3D
 
-TOLERANCE = 2e-6
-"""Of the largest value: float32 sums in another order."""
 # Channels in and out, kernel, stride, and shapes [N, C, T, H, W] with odd and very small sizes.
 STEMS = [
     (3, 8, (5, 7, 7), (1, 2, 2), (2, 3, 8, 32, 32)),
@@ -57,73 +53,38 @@ def ours_and_paddles(
     return ours, paddles
 
 
-def random(shape: Any) -> Tensor:
-    return paddle.to_tensor(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+TRAINED: list[tuple[str, Any]] = [("weight", case) for case in STEMS]
+TRAINED += [(trains, case) for case in OTHERS for trains in ("both", "weight", "input")]
+TRAINED += [("both", (3, 8, (5, 7, 7), (1, 2, 2), (1, 3, 4, 20, 20)))]
 
 
-def run(conv: nn.Conv3D, x: Tensor) -> list[Tensor]:
-    """The output, and the gradients of what has one."""
-    y = conv(x)
-    wanted = [tensor for tensor in (conv.weight, x) if not tensor.stop_gradient]
-    return [y, *paddle.grad(y, wanted, random(y.shape))]
-
-
-def assert_same(ours: list[Tensor], paddles: list[Tensor]) -> None:
-    for mine, theirs in zip(ours, paddles, strict=True):
-        assert mine.shape == theirs.shape
-        assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())
-
-
-@pytest.mark.parametrize(("inputs", "outputs", "kernel", "stride", "shape"), STEMS)
-def test_a_stem_is_conv3d(
-    inputs: int, outputs: int, kernel: tuple[int, ...], stride: Any, shape: tuple[int, ...]
-) -> None:
-    ours, paddles = ours_and_paddles(inputs, outputs, kernel, stride)
-    x = random(shape)
-    assert_same(run(ours, x), run(paddles, x))
-
-
-@pytest.mark.parametrize(("inputs", "outputs", "kernel", "stride", "shape"), OTHERS)
-@pytest.mark.parametrize("trains", ["both", "weight", "input"])
-def test_any_other_is_conv3d(
-    inputs: int,
-    outputs: int,
-    kernel: tuple[int, ...],
-    stride: Any,
-    shape: tuple[int, ...],
-    trains: str,
-) -> None:
-    ours, paddles = ours_and_paddles(inputs, outputs, kernel, stride)
+@pytest.mark.parametrize(("trains", "case"), TRAINED)
+def test_it_is_conv3d_and_so_are_the_gradients_of_what_is_trained(trains: str, case: Any) -> None:
+    *given, shape = case
+    ours, paddles = ours_and_paddles(*given)
     ours.weight.stop_gradient = paddles.weight.stop_gradient = trains == "input"
-    x = random(shape)
+    x = random_clip(*shape)
     x.stop_gradient = trains == "weight"
-    assert_same(run(ours, x), run(paddles, x))
-
-
-def test_a_clip_that_wants_a_gradient_gets_one() -> None:
-    ours, paddles = ours_and_paddles(3, 8, (5, 7, 7), (1, 2, 2))
-    x = random((1, 3, 4, 20, 20))
-    x.stop_gradient = False
-    assert_same(run(ours, x), run(paddles, x))
+    mine, theirs = (outcome(conv(x), conv.weight, x) for conv in (ours, paddles))
+    assert_equal_sums(mine, theirs)
 
 
 def test_what_slowfast_does_not_use_is_conv3d() -> None:
-    x = random((1, 4, 6, 16, 17))
+    x = random_clip(1, 4, 6, 16, 17)
     for given in (dict(bias_attr=None), dict(groups=2), dict(dilation=2), dict(padding="same")):
         ours = Conv3D(4, 4, (1, 3, 3), **given)
         paddles = nn.Conv3D(4, 4, (1, 3, 3), **given)
         paddles.set_state_dict(ours.state_dict())
-        assert_same([ours(x)], [paddles(x)])
+        assert_equal_sums([ours(x)], [paddles(x)])
 
 
 @pytest.mark.parametrize("stem_kernel", [3, 7])
 def test_gradients_of_a_network_are_those_with_conv3d(
     stem_kernel: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = dict(slow_depth=14, fast_depth=14, width=16, alpha=4, num_classes=6, dropout=0.0)
     paddle.seed(0)
-    net = build_model(ModelConfig(**config, stem_kernel=stem_kernel), 64)  # type: ignore[arg-type]
-    clip, labels = random((2, 3, 16, 64, 64)), paddle.to_tensor([1, 4])
+    net = small(stem_kernel=stem_kernel, dropout=0.0)
+    clip, labels = random_clip(2, 3, 16, 64, 64), paddle.to_tensor([1, 4])
     for name, parameter in net.named_parameters():
         if name.endswith("c_bn.weight"):  # starts at 0, which cuts its branch off
             parameter.set_value(paddle.full_like(parameter, 0.5))
@@ -151,9 +112,9 @@ def test_the_faster_forms_are_taken() -> None:
     side = int(SMALL_FRAME**0.5) + 1
     with mock.patch.object(nn.Conv3D, "forward", side_effect=AssertionError("conv3d")):
         for inputs, outputs, kernel, stride, _ in STEMS:
-            ours_and_paddles(inputs, outputs, kernel, stride)[0](random((1, 3, 2, side, side)))
-        Conv3D(4, 4, (3, 1, 1), 1, (1, 0, 0), bias_attr=False)(random((1, 4, 2, 2, 2)))
-        Conv3D(4, 4, (1, 3, 3), 1, (0, 1, 1), bias_attr=False)(random((1, 4, 2, side, side)))
+            ours_and_paddles(inputs, outputs, kernel, stride)[0](random_clip(1, 3, 2, side, side))
+        Conv3D(4, 4, (3, 1, 1), 1, (1, 0, 0), bias_attr=False)(random_clip(1, 4, 2, 2, 2))
+        Conv3D(4, 4, (1, 3, 3), 1, (0, 1, 1), bias_attr=False)(random_clip(1, 4, 2, side, side))
 
 
 def test_a_traced_network_keeps_conv3d() -> None:

@@ -7,17 +7,15 @@ import paddle
 import pytest
 from numpy.typing import NDArray
 from paddle import Tensor, nn
+from support.small_nets import small
 
 from slowfast import distributed
-from slowfast.config import ModelConfig, OptimConfig
 from slowfast.models.freeze import freeze_batch_norm
 from slowfast.models.layers.norm import BatchNorm3D, batch_norms, set_splits, sync_batch_norm
-from slowfast.models.variants import build_model
-from slowfast.train.recipe.optim import build_optimizer
 
-TINY = ModelConfig(
-    slow_depth=14, fast_depth=14, width=8, alpha=4, stem_kernel=3, num_classes=3, dropout=0.0
-)
+
+def tiny() -> Any:
+    return small(train_crop=32, width=8, stem_kernel=3, num_classes=3, dropout=0.0)
 
 
 def batch(*shape: int, seed: int = 0) -> Tensor:
@@ -28,11 +26,11 @@ def batch(*shape: int, seed: int = 0) -> Tensor:
     return paddle.to_tensor(values.astype(np.float32))
 
 
-def layer(channels: int = 3, splits: int = 1, kind: type[nn.Layer] = BatchNorm3D) -> Any:
-    """A batch norm in training, whose scale and shift are not 1 and 0."""
-    norm = kind(channels)
-    norm.weight.set_value(paddle.linspace(0.5, 2.0, channels))
-    norm.bias.set_value(paddle.linspace(-1.0, 1.0, channels))
+def layer(splits: int = 1) -> Any:
+    """A batch norm of 3 channels in training, whose scale and shift are not 1 and 0."""
+    norm = BatchNorm3D(3)
+    norm.weight.set_value(paddle.linspace(0.5, 2.0, 3))
+    norm.bias.set_value(paddle.linspace(-1.0, 1.0, 3))
     if splits > 1:
         set_splits(norm, splits)
     return norm
@@ -48,6 +46,10 @@ def outcome(norm: nn.Layer, x: Tensor, slope: Tensor) -> dict[str, NDArray[np.fl
     return {name: value.numpy() for name, value in found.items()}
 
 
+def assert_close(found: Any, expected: Any, rtol: float, atol: float = 0.0) -> None:
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol, atol)
+
+
 def per_channel(x: Tensor) -> NDArray[np.float64]:
     """``[C, N * T * H * W]``."""
     return x.numpy().astype(np.float64).swapaxes(0, 1).reshape(x.shape[1], -1)
@@ -58,8 +60,8 @@ def test_what_paddle_tracks_on_a_cpu() -> None:
     norm, x = layer(), batch(2, 3, 2, 2, 2)
     norm(x)
     values = per_channel(x)
-    np.testing.assert_allclose(norm._mean.numpy(), 0.1 * values.mean(axis=1), rtol=1e-5)
-    np.testing.assert_allclose(norm._variance.numpy(), 0.9 + 0.1 * values.var(axis=1), rtol=1e-5)
+    assert_close(norm._mean, 0.1 * values.mean(axis=1), rtol=1e-5)
+    assert_close(norm._variance, 0.9 + 0.1 * values.var(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +76,10 @@ def test_parts_are_normalised_each_by_itself(num_clips: int, splits: int, parts:
         expected = np.empty_like(found[name])
         for p, part in enumerate(singly):
             expected[p::parts] = part[name]
-        np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
+        assert_close(found[name], expected, rtol=1e-4, atol=1e-5)
     for name in ("dweight", "dbias"):
         expected = np.sum([part[name] for part in singly], axis=0)
-        np.testing.assert_allclose(found[name], expected, rtol=1e-4, err_msg=name)
+        assert_close(found[name], expected, rtol=1e-4)
     if parts > 1:
         assert np.abs(found["y"] - outcome(layer(), x, slope)["y"]).max() > 0.1
 
@@ -89,19 +91,15 @@ def test_parts_track_what_the_whole_batch_would(splits: int) -> None:
         x = batch(6, 3, 2, 3, 3, seed=number)
         plain(x)
         parted(x)
-    np.testing.assert_allclose(parted._mean.numpy(), plain._mean.numpy(), rtol=2e-6)
-    np.testing.assert_allclose(parted._variance.numpy(), plain._variance.numpy(), rtol=2e-6)
+    assert_close(parted._mean, plain._mean, rtol=2e-6)
+    assert_close(parted._variance, plain._variance, rtol=2e-6)
 
 
-def test_parts_track_the_unbiased_variance_where_the_device_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_parts_track_the_unbiased_variance_as_gpus_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a kernel in cuDNN's place that tracks what cuDNN does: 1/11 of the whole batch."""
     plain_kernel = paddle.nn.functional.batch_norm
 
-    def unbiased_kernel(
-        x: Tensor, mean: Tensor, variance: Tensor, *others: Any, **more: Any
-    ) -> Any:
+    def unbiased_kernel(x: Any, mean: Tensor, variance: Tensor, *others: Any, **more: Any) -> Any:
         y = plain_kernel(x, mean, variance, *others, **more)
         count = int(x.size) // x.shape[1]
         variance.set_value(variance * (count / (count - 1)))
@@ -112,14 +110,14 @@ def test_parts_track_the_unbiased_variance_where_the_device_does(
     norm, x = layer(splits=3), batch(6, 3, 1, 2, 1)
     norm(x)
     expected = 0.9 + 0.1 * per_channel(x).var(axis=1, ddof=1)
-    np.testing.assert_allclose(norm._variance.numpy(), expected, rtol=1e-5)
+    assert_close(norm._variance.numpy(), expected, rtol=1e-5)
 
 
 def test_a_part_of_one_element_is_no_part() -> None:
     """Paddle leaves a single element as it is: with 2 elements a channel there is the batch."""
     plain, parted, x = layer(), layer(splits=2), batch(2, 3, 1, 1, 1)
-    assert np.array_equal(parted(x).numpy(), plain(x).numpy())
-    assert np.array_equal(parted._mean.numpy(), plain._mean.numpy())
+    np.testing.assert_array_equal(parted(x), plain(x))
+    np.testing.assert_array_equal(parted._mean, plain._mean)
 
 
 def test_parts_are_of_training_alone() -> None:
@@ -127,13 +125,13 @@ def test_parts_are_of_training_alone() -> None:
     norm.eval()
     fresh = norm(x).numpy()  # mean 0 and variance 1, but for epsilon
     scale, shift = (v.numpy().reshape(1, 3, 1, 1, 1) for v in (norm.weight, norm.bias))
-    np.testing.assert_allclose(fresh, x.numpy() * scale + shift, rtol=1e-4, atol=1e-4)
+    assert_close(fresh, x.numpy() * scale + shift, rtol=1e-4, atol=1e-4)
 
 
 def test_a_network_is_trained_in_parts() -> None:
     """Nothing crosses the border of a part: its logits are those of the part alone."""
     paddle.seed(0)
-    net = build_model(TINY, 32)
+    net = tiny()
     clips = batch(4, 3, 8, 32, 32)
     names = {name: value.shape for name, value in net.state_dict().items()}
     net.train()
@@ -141,12 +139,12 @@ def test_a_network_is_trained_in_parts() -> None:
     set_splits(net, 2)
     logits = net(clips).numpy()
     for p in range(2):
-        np.testing.assert_allclose(logits[p::2], parts[p], rtol=1e-4, atol=1e-6)
+        assert_close(logits[p::2], parts[p], rtol=1e-4, atol=1e-6)
     assert {name: value.shape for name, value in net.state_dict().items()} == names
 
 
 def test_batch_norms_finds_all() -> None:
-    net = build_model(TINY, 32)
+    net = tiny()
     count = sum(name.endswith("_mean") for name in net.state_dict())
     assert len(batch_norms(net)) == count == 2 + 2 * 4 * 4 + 4
     assert batch_norms(net.s1.pathway0_stem.bn) == [net.s1.pathway0_stem.bn]
@@ -163,22 +161,17 @@ def test_frozen_statistics_are_used_and_kept() -> None:
     mean, weight = norm._mean.numpy().reshape(shape), norm.weight.numpy().reshape(shape)
     deviation = np.sqrt(norm._variance.numpy() + 1e-5).reshape(shape)
     normalised = (x.numpy() - mean) / deviation
-    axes = (0, 2, 3, 4)
+    above, axes = slope.numpy(), (0, 2, 3, 4)
     expected = {
         "y": normalised * weight + norm.bias.numpy().reshape(shape),
-        "dx": slope.numpy() * weight / deviation,
-        "dweight": (slope.numpy() * normalised).sum(axes),
-        "dbias": slope.numpy().sum(axes),
+        "dx": above * weight / deviation,
+        "dweight": (above * normalised).sum(axes),
+        "dbias": above.sum(axes),
     }
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
+        assert_close(found[name], value, rtol=1e-4, atol=1e-4)
     assert norm._mean.tolist() == [1.0, -2.0, 3.0]
     assert norm._variance.tolist() == [4.0, 0.25, 9.0]
-
-
-def test_synchronised_batch_norm_needs_a_gpu() -> None:
-    with pytest.raises(distributed.DeviceError, match=r"^train\.sync_bn needs GPUs: "):
-        sync_batch_norm(layer())
 
 
 def gpus(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -195,7 +188,7 @@ def test_synchronised_batch_norm_goes_to_paddles_kernel(monkeypatch: pytest.Monk
     with pytest.raises(RuntimeError, match=r"`sync_batch_norm` is not registered"):
         norm(x)
     with pytest.raises(RuntimeError, match=r"`sync_batch_norm` is not registered"):
-        layer(kind=nn.SyncBatchNorm)(x)
+        nn.SyncBatchNorm(3)(x)
     norm.eval()
     assert np.isfinite(norm(x).numpy()).all()
     norm.train()
@@ -203,47 +196,26 @@ def test_synchronised_batch_norm_goes_to_paddles_kernel(monkeypatch: pytest.Monk
     assert np.isfinite(norm(x).numpy()).all()
 
 
-def test_synchronised_batch_norm_is_called_as_paddle_calls_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_synchronised_one_is_called_as_paddle_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """With plain batch norm in the kernel's place: one process's share of the work."""
     gpus(monkeypatch, 2)
     norm, plain, x = layer(), layer(), batch(4, 3, 2, 4, 4)
-    ours, theirs = build_model(TINY, 32), build_model(TINY, 32)
+    ours, theirs = tiny(), tiny()
     sync_batch_norm(norm)
     sync_batch_norm(ours)
-    plain_kernel = paddle._C_ops.batch_norm
-    monkeypatch.setattr(
-        "paddle._C_ops.sync_batch_norm_", lambda *arguments: plain_kernel(*arguments)
-    )
-    assert np.array_equal(norm(x).numpy(), plain(x).numpy())
-    assert np.array_equal(norm._mean.numpy(), plain._mean.numpy())
-    assert np.array_equal(norm._variance.numpy(), plain._variance.numpy())
+    monkeypatch.setattr("paddle._C_ops.sync_batch_norm_", paddle._C_ops.batch_norm)
+    np.testing.assert_array_equal(norm(x), plain(x))
+    np.testing.assert_array_equal(norm._mean, plain._mean)
+    np.testing.assert_array_equal(norm._variance, plain._variance)
     assert list(ours.state_dict()) == list(theirs.state_dict())
+    # By their class the optimizer knows them, whose weight decay is their own.
+    assert len(batch_norms(ours)) == len(batch_norms(theirs))
 
 
-def test_a_single_process_has_nothing_to_synchronise(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpus(monkeypatch, 1)
+def test_only_several_processes_with_gpus_synchronise(monkeypatch: pytest.MonkeyPatch) -> None:
     norm = layer()
+    with pytest.raises(distributed.DeviceError, match=r"^train\.sync_bn needs GPUs: "):
+        sync_batch_norm(norm)
+    gpus(monkeypatch, 1)
     sync_batch_norm(norm)
     assert not norm.synchronised
-
-
-def test_the_optimizer_knows_synchronised_norms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their scale and shift have batch norm's weight decay, not that of the others."""
-    gpus(monkeypatch, 2)
-    net = build_model(TINY, 32)
-    sync_batch_norm(net)
-    for parameter in net.parameters():
-        parameter.set_value(paddle.full_like(parameter, 2.0))
-    build = OptimConfig(weight_decay=0.5, bn_weight_decay=0.25, momentum=0.0, nesterov=False)
-    optimizer = build_optimizer(net, build)
-    trained = [p for p in net.parameters() if not p.stop_gradient]
-    paddle.add_n([p.sum() for p in trained]).backward()
-    optimizer.set_lr(0.1)
-    optimizer.step()
-    of_norms = {id(p) for norm in batch_norms(net) for p in (norm.weight, norm.bias)}
-    for parameter in trained:
-        decay = 0.25 if id(parameter) in of_norms else 0.5
-        expected = 2.0 - 0.1 * (1 + decay * 2.0)
-        np.testing.assert_allclose(parameter.numpy(), expected, rtol=1e-6)

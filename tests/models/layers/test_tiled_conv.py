@@ -2,23 +2,11 @@
 
 from typing import Any
 
-import paddle
 import paddle.nn.functional as F
 import pytest
-from paddle import Tensor
-from support.small_nets import random_clip
+from support.small_nets import assert_equal_sums, outcome, random_clip
 
 from slowfast.models.layers.tiled_conv import TiledConv
-
-TOLERANCE = 2e-6
-"""Of the largest value: float32 sums in another order."""
-
-
-def outcome(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """The output, and the gradients of the inputs that have one."""
-    wanted = [x for x in inputs if not x.stop_gradient]
-    return [y, *paddle.grad(y, wanted, random_clip(*y.shape))]
-
 
 # Shapes of weight and input with odd and very small sizes, and the stride.
 CASES = [
@@ -39,9 +27,7 @@ def test_it_is_conv3d(weight_shape: Any, shape: Any, stride: int, tile: int) -> 
     ours = TiledConv.apply(x, weight, tile, stride, padding)
     strides, around = (1, stride, stride), (padding[0], padding[1], padding[1])
     paddles = F.conv3d(x, weight, stride=strides, padding=around)
-    for mine, theirs in zip(outcome(ours, [weight, x]), outcome(paddles, [weight, x]), strict=True):
-        assert mine.shape == theirs.shape
-        assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())
+    assert_equal_sums(outcome(ours, weight, x), outcome(paddles, weight, x))
 
 
 def test_a_weight_that_is_frozen_has_no_gradient() -> None:
@@ -49,5 +35,4 @@ def test_a_weight_that_is_frozen_has_no_gradient() -> None:
     x.stop_gradient = False
     y = TiledConv.apply(x, weight, 2, 1, (0, 1))
     expected = F.conv3d(x, weight, padding=(0, 1, 1))
-    (mine,), (theirs,) = outcome(y, [x])[1:], outcome(expected, [x])[1:]
-    assert float((mine - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())
+    assert_equal_sums(outcome(y, x), outcome(expected, x))

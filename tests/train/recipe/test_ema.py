@@ -2,50 +2,42 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import pytest
-from support.tiny_run import tiny_config
+from support.small_nets import tensors_of
+from support.tiny_run import fresh_state, tiny_config
 
-from slowfast.models import build_model
 from slowfast.train import checkpoint, folder
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.optim import build_optimizer
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.load import read_weights
 
-STATISTICS = ("_mean", "_variance")
 NAME = "head.projection.weight"
 
 
-def network(folder: Path) -> tuple[paddle.nn.Layer, Ema]:
-    cfg = tiny_config(folder)
-    paddle.seed(0)
-    model = build_model(cfg.model, cfg.data.crop_size)
-    return model, Ema(model, 0.9)
-
-
-def values(model: paddle.nn.Layer) -> dict[str, np.ndarray]:
-    return {name: value.numpy().copy() for name, value in model.state_dict().items()}
+def network(folder: Path, decay: float = 0.9) -> tuple[Any, Ema]:
+    model = fresh_state(tiny_config(folder)).model
+    return model, Ema(model, decay)
 
 
 def test_it_is_the_average_of_the_weights_after_each_step(tmp_path: Path) -> None:
-    model, ema = network(tmp_path)
+    model, ema = network(tmp_path, 0.5)
     rng = np.random.default_rng(0)
-    expected = values(model)[NAME].astype(np.float64)
-    for step in range(1, 120):
-        weight = rng.normal(size=expected.shape).astype(np.float32)
+    expected = tensors_of(model)[NAME].astype(np.float64)
+    for step in range(1, 20):
+        weight = rng.standard_normal(expected.shape, np.float32)
         model.head.projection.weight.set_value(weight)
         ema.update()
-        decay = min(0.9, (1 + step) / (10 + step))
+        decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * weight
     np.testing.assert_allclose(ema.weights()[NAME], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_statistics_are_the_models_unless_they_were_computed_for_the_average(
-    tmp_path: Path,
-) -> None:
+def test_statistics_are_the_models_unless_computed_for_the_average(tmp_path: Path) -> None:
     model, ema = network(tmp_path)
     mean = "s1.pathway0_stem.bn._mean"
     norm = model.s1.pathway0_stem.bn
@@ -64,16 +56,16 @@ def test_statistics_are_the_models_unless_they_were_computed_for_the_average(
 
 def test_the_model_has_the_average_for_a_while_and_then_its_own_back(tmp_path: Path) -> None:
     model, ema = network(tmp_path)
-    start = values(model)
+    start = tensors_of(model)
     for parameter in model.parameters():
         parameter.set_value(parameter + 1.0)
-    own = values(model)
+    own = tensors_of(model)
     with ema.applied():
-        inside = values(model)
+        inside = tensors_of(model)
     assert all(
         np.array_equal(inside[n], start[n]) for n in start if not n.endswith(("_mean", "ance"))
     )
-    after = values(model)
+    after = tensors_of(model)
     assert all(np.array_equal(after[name], own[name]) for name in own)
 
 
@@ -83,7 +75,7 @@ def test_frozen_weights_are_in_the_file_too(tmp_path: Path) -> None:
         parameter.stop_gradient = True
     ema = Ema(model, 0.9)
     ema.update()
-    own = values(model)
+    own = tensors_of(model)
     assert set(ema.weights()) == set(own)
     np.testing.assert_array_equal(
         ema.weights()["s1.pathway0_stem.conv.weight"], own["s1.pathway0_stem.conv.weight"]
@@ -119,7 +111,7 @@ def test_it_is_saved_beside_and_may_be_the_best(tmp_path: Path) -> None:
     }  # fmt: skip
     average = read_weights(out / "SlowFast_epoch_000002_ema.pdparams")
     np.testing.assert_array_equal(average[NAME], ema.weights()[NAME])
-    assert not np.array_equal(average[NAME], values(model)[NAME])
+    assert not np.array_equal(average[NAME], tensors_of(model)[NAME])
     np.testing.assert_array_equal(read_weights(out / "SlowFast_best.pdparams")[NAME], average[NAME])
 
     again, other = network(tmp_path)

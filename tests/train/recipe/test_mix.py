@@ -139,9 +139,7 @@ def test_lambda_is_from_the_beta_distribution() -> None:
         (1.0, (5, 10), range(0), range(0)),
     ],
 )
-def test_the_box_by_hand(
-    share: float, centre: tuple[int, int], rows: range, columns: range
-) -> None:
+def test_a_box_by_hand(share: float, centre: tuple[int, int], rows: range, columns: range) -> None:
     wanted = np.zeros((10, 20), bool)
     wanted[rows.start : rows.stop, columns.start : columns.stop] = True
     np.testing.assert_array_equal(box_mask(10, 20, share, centre), wanted)

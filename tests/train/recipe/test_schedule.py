@@ -86,7 +86,7 @@ def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPa
     assert len(seen) == len(set(seen)) == 48
 
 
-def test_full_batches_are_those_without_multigrid() -> None:
+def test_batches_are_by_default_those_without_multigrid() -> None:
     schedule = Schedule(103, None, config("train.batch_size=2"))
     plain = Schedule(103, None, config("train.batch_size=2", "train.multigrid=false"))
-    assert schedule.full_batches(3) == [sum(step.batches, []) for step in plain.steps(3)]
+    assert schedule.batches(3) == [sum(step.batches, []) for step in plain.steps(3)]

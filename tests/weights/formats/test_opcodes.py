@@ -14,19 +14,12 @@ from slowfast.weights.formats.read import read_content
 TWICE = b")q\x000" + b"".join(
     b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86q" + bytes([i + 1]) + b"0" for i in range(60)
 ) + b"h\x3c"  # fmt: skip
-
-
 SIXTY = "it is not a whole pickle (a tuple of more than 1,000,000 things)"
 
 
 @pytest.mark.parametrize(
-    "opcodes",
-    [
-        b"}" + TWICE + b"K\1s.",
-        b"})" + b"2\x86" * 60 + b"K\1s.",
-        TWICE + b".",
-    ],
-)  # fmt: skip
+    "opcodes", [b"}" + TWICE + b"K\1s.", b"})" + b"2\x86" * 60 + b"K\1s.", TWICE + b"."]
+)
 def test_tuples_twice_in_tuples_twice_in_tuples(path: Path, opcodes: bytes) -> None:
     """60 of them, of a few bytes each, are 2^60 things to whoever looks at all."""
     data = b"\x80\4" + opcodes
@@ -48,15 +41,12 @@ def test_a_tuple_in_many_places_is_read(path: Path) -> None:
     assert read_content(path) == [{"betas": betas, betas: i} for i in range(99)]
 
 
-@pytest.mark.parametrize(
-    ("opcodes", "complaint"),
-    [
-        (b"Nr\xff\xff\xff\x3f.", "its step 3 is numbered 1073741823"),
-        (b"h\5.", "its step 2 takes what is not there"),
-        (b"s.", "its step 2 takes what is not there"),
-        (b"N", "pickle exhausted before seeing STOP"),
-    ],
-)
+@pytest.mark.parametrize(("opcodes", "complaint"), [
+    (b"Nr\xff\xff\xff\x3f.", "its step 3 is numbered 1073741823"),
+    (b"h\5.", "its step 2 takes what is not there"),
+    (b"s.", "its step 2 takes what is not there"),
+    (b"N", "pickle exhausted before seeing STOP"),
+])  # fmt: skip
 def test_steps_that_cannot_be(opcodes: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         check_steps(io.BytesIO(b"\x80\2" + opcodes))

@@ -73,33 +73,32 @@ def test_a_command_named_safetensors_is_refused(tmp_path: Path) -> None:
 
 
 ZIP, LEGACY = (GOLDEN / "torch_zip.pyth").read_bytes(), tb.legacy_file(b"N", {})
+PICKLE = pickle.dumps({"a": np.ones(9)})
 NOT_WHOLE = "it is not a whole pickle ("
 
 
-@pytest.mark.parametrize(
-    ("data", "complaint"),
-    [
-        (b"", "it is empty"),
-        (b"\0", NOT_WHOLE),
-        (b"epoch,loss\n1,5.99\n", NOT_WHOLE),
-        (b"<!DOCTYPE html>", NOT_WHOLE),
-        (b"{}", NOT_WHOLE),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50), NOT_WHOLE),
-        (bytes(1000), NOT_WHOLE),
-        (pickle.dumps({"a": np.ones(9)})[:-1], NOT_WHOLE),
-        (pickle.dumps({"a": np.ones(9)})[:90], NOT_WHOLE),
-        (LEGACY[:20], NOT_WHOLE),
-        (LEGACY.replace(b"M\xe9\x03", b"M\xea\x03", 1), "version 1002 of torch's format, not 1001"),
-        (ZIP[:-300], "a zip archive whose end is missing"),
-        # A thing numbered beyond all that there are, for which Python would set 16 GB aside.
-        (b"\x80\x02Nr\xff\xff\xff\x3f.", NOT_WHOLE + "its step 3 is numbered 1073741823)"),
-        (b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b".", "recursion"),
-    ],
-)
+@pytest.mark.parametrize(("data", "complaint"), [
+    (b"", "it is empty"),
+    *((data, NOT_WHOLE) for data in (
+        b"\0", b"epoch,loss\n1,5.99\n", b"<!DOCTYPE html>", b"{}", bytes(1000),
+        b"\x89PNG\r\n\x1a\n" + bytes(50), PICKLE[:-1], PICKLE[:90], LEGACY[:20])),
+    (LEGACY.replace(b"M\xe9\x03", b"M\xea\x03", 1), "version 1002 of torch's format, not 1001"),
+    (ZIP[:-300], "a zip archive whose end is missing"),
+    # A thing numbered beyond all that there are, for which Python would set 16 GB aside.
+    (b"\x80\x02Nr\xff\xff\xff\x3f.", NOT_WHOLE + "its step 3 is numbered 1073741823)"),
+    (b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b".", "recursion"),
+])  # fmt: skip
 def test_what_is_no_checkpoint(path: Path, data: bytes, complaint: str) -> None:
     message = refusal(data, path)
     assert message.startswith("is damaged or not a weights file: ")
     assert complaint in message
+
+
+def test_what_is_not_there_or_a_folder(path: Path, tmp_path: Path) -> None:
+    for place, reason in ((path, "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(WeightsError) as caught:
+            read_content(place)
+        assert str(caught.value) == f"weights {place} cannot be read: {reason}"
 
 
 def test_what_has_no_end_is_not_read(path: Path) -> None:
@@ -107,9 +106,8 @@ def test_what_has_no_end_is_not_read(path: Path) -> None:
     for endless in (path, Path("/dev/zero")):
         with pytest.raises(WeightsError) as caught:
             read_content(endless)
-        assert str(caught.value) == (
-            f"weights {endless} cannot be read: a pipe or a device, not a file"
-        )
+        reason = "cannot be read: a pipe or a device, not a file"
+        assert str(caught.value) == f"weights {endless} {reason}"
 
 
 def test_a_file_larger_than_memory(path: Path) -> None:

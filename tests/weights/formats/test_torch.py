@@ -95,37 +95,27 @@ def test_a_legacy_storage_that_claims_what_is_not_there(path: Path) -> None:
     assert message.endswith(f"storage 0 has {len(ROW)} bytes, not {1 << 52}")
 
 
-def rows(*items: bytes) -> bytes:
-    return b"](" + b"".join(items) + b"e"
-
-
 FLOAT = tb.storage("0", "Float", 6)
+LEGACY_FLOAT = tb.storage("0", "Float", 6, b"N")
+TEXT = FLOAT.replace(b"ctorch\nFloatStorage\n", tb.text("O"))
+TWICE = b"](" + FLOAT + tb.storage("0", "Double", 3) + b"e"
+PLACE = "a tensor of shape [7], strides [1] and offset 0 "
+HELD = {"0": ROW}
 
 
-ODD_ZIPS: dict[str, tuple[bytes, str]] = {
-    "no entry of a storage": (tb.zip_file(tb.tensor(FLOAT, (1,), (1,)), {}), "net/data/0"),
-    "one storage as two": (
-        tb.zip_file(rows(FLOAT, tb.storage("0", "Double", 3)), {"0": ROW}), "in two ways",
-    ),
-    "a storage that is none": (
-        tb.zip_file(tb.tensor(FLOAT.replace(b"ctorch\nFloatStorage\n", tb.text("O")), (1,), (1,)),
-                    {"0": ROW}), "a storage of 6 'O'",
-    ),
-    "a tensor of no storage": (tb.zip_file(tb.tensor(b"K\5", (1,), (1,)), {}), "damaged"),
-    "big-endian": (tb.zip_file(b"N", {}, byteorder=b"big"), "big-endian machine"),
-    "a tensor that is changed": (
-        tb.zip_file(tb.tensor(FLOAT, (1,), (1,)) + b"}b", {"0": ROW}), "it changes its data",
-    ),
-    "a storage that is changed": (
-        tb.zip_file(tb.tensor(FLOAT + b"}b", (1,), (1,)), {"0": ROW}), "it changes a storage",
-    ),
-    "a storage alone": (tb.zip_file(FLOAT, {"0": ROW}), "it holds a Storage, which is no data"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ODD_ZIPS)
-def test_an_odd_zip(path: Path, name: str) -> None:
-    data, complaint = ODD_ZIPS[name]
+@pytest.mark.parametrize(("data", "complaint"), [
+    (tb.zip_file(tb.tensor(FLOAT, (7,), (1,)), HELD), PLACE),
+    (tb.legacy_file(tb.tensor(LEGACY_FLOAT, (7,), (1,)), HELD), PLACE),
+    (tb.zip_file(tb.tensor(FLOAT, (1,), (1,)), {}), "net/data/0"),
+    (tb.zip_file(TWICE, HELD), "in two ways"),
+    (tb.zip_file(tb.tensor(TEXT, (1,), (1,)), HELD), "a storage of 6 'O'"),
+    (tb.zip_file(tb.tensor(b"K\5", (1,), (1,)), {}), "damaged"),
+    (tb.zip_file(b"N", {}, byteorder=b"big"), "big-endian machine"),
+    (tb.zip_file(tb.tensor(FLOAT, (1,), (1,)) + b"}b", HELD), "it changes its data"),
+    (tb.zip_file(tb.tensor(FLOAT + b"}b", (1,), (1,)), HELD), "it changes a storage"),
+    (tb.zip_file(FLOAT, HELD), "it holds a Storage, which is no data"),
+])  # fmt: skip
+def test_an_odd_file(path: Path, data: bytes, complaint: str) -> None:
     assert complaint in refusal(data, path)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the formats' tests."""
+"""Fixtures of the tests of weights files."""
 
 from pathlib import Path
 
