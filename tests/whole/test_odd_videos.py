@@ -50,7 +50,7 @@ def check_identity(path: Path, first: int = 0) -> None:
         assert numbers(open_again(), range(len(shown))) == shown, decoder
         rng = np.random.default_rng(3)
         one = open_again()
-        for start in (0, 1, 29, 30, 31, 45, 59, 60, 61, 89):
+        for start in (0, 1, 29, 30, 31, 45, 60, 89):
             wanted = np.arange(start, min(start + 40, len(shown)), 2)
             if len(wanted):
                 expected = (wanted + first).tolist()
