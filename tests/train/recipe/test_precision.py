@@ -217,40 +217,23 @@ def test_gradients_that_are_never_finite_end_training(gpu: None) -> None:
         step_with(how, net, optimizer, float("nan"))
 
 
-def test_a_resumed_run_is_the_same(
+def test_a_run_goes_on_with_its_scale_or_in_another_precision(
     gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(LossScale, "GROW_AFTER", 4)
-    losses = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]
-
-    def run(how: Precision, part: list[int]) -> list[dict[str, float]]:
-        states = []
-        for bad in part:
-            net = nn.Linear(2, 1)
-            optimizer = build_optimizer(net, OptimConfig())
-            step_with(how, net, optimizer, float("inf") if bad else 1.0)
-            states.append(how.state())
-        return states
-
-    whole = run(Precision("O1", "float16"), losses)
-    assert len({state["loss_scale"] for state in whole}) > 2
-    for stop in range(1, len(losses)):
-        first, second = Precision("O1", "float16"), Precision("O1", "float16")
-        run(first, losses[:stop])
-        (tmp_path / "state").write_bytes(pickle.dumps(first.state()))
-        second.set_state(read_pickle(tmp_path / "state"))
-        assert run(second, losses[stop:]) == whole[stop:]
-
-
-def test_a_run_goes_on_in_another_precision(gpu: None) -> None:
-    scaled = Precision("O1", "float16")
-    scaled.set_state({"loss_scale": 8.0, "good_steps": 5})
-    assert scaled.state() == {"loss_scale": 8.0, "good_steps": 5}
-    plain = Precision("off", "float16")
+    monkeypatch.setattr(LossScale, "GROW_AFTER", 7)
+    scaled, plain = Precision("O1", "float16"), Precision("off", "float16")
+    for state in (scaled.state(), {"loss_scale": 8.0, "good_steps": 5}):
+        scaled.set_state(state)
+        (tmp_path / "state").write_bytes(pickle.dumps(scaled.state()))
+        assert read_pickle(tmp_path / "state") == scaled.state() == state
     plain.set_state(scaled.state())
     assert plain.state() == {}
     scaled.set_state(plain.state())
-    assert scaled.state() == {"loss_scale": 8.0, "good_steps": 5}
+    assert scaled.state() == state
+    net = nn.Linear(2, 1)
+    optimizer = build_optimizer(net, OptimConfig())
+    assert step_with(scaled, net, optimizer, 1.0) and step_with(scaled, net, optimizer, 1.0)
+    assert scaled.state() == {"loss_scale": 16.0, "good_steps": 0}
 
 
 @pytest.mark.parametrize(
