@@ -63,7 +63,6 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
 
     if deterministic and paddle.is_compiled_with_cuda():
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
-    paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
     if world_size() > 1:
         end_with_parent()
         _log_sizes.update({log.name: log.stat().st_size for log in _logs()})

@@ -1,7 +1,7 @@
 """Runs a command, main.py or a tool: starts logging, reports errors, sets the exit status.
 
 The status is 0; 1, with one line on stderr, for an error that the user can fix; 130 or 143 after
-Ctrl-C or SIGTERM. Nothing here imports Paddle: a command imports it as it runs, after
+Ctrl-C or SIGTERM. Paddle is imported only for a command that needs it, after
 ``quiet_libraries``.
 """
 
@@ -38,12 +38,13 @@ def new_parser(module: str, about: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=program(module), description=about, formatter_class=lines)
 
 
-def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
+def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: bool = False) -> int:
     """Runs the work of a command; returns its exit status.
 
     Args:
         work: returns a status, or None for 0; raises a UserError for what a user can fix.
         hint: what to do after an interruption; empty if nothing is kept.
+        with_paddle: the work needs Paddle.
     """
     quiet_libraries()
     start_logging(distributed.rank())
@@ -55,11 +56,18 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
 
     with handled_by(interrupt):
         try:
-            return work() or 0
+            if with_paddle:
+                import paddle
+
+                paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
+            with handled_by(interrupt):  # once more: Paddle has taken SIGTERM away
+                return work() or 0
         except (UserError, OSError) as error:
             line, status = error_line(error), 1
-        except MemoryError:
-            line, status = "error: there is too little memory for this", 1
+        except MemoryError as error:
+            summary = str(error).rpartition("Error Message Summary:")[2]  # of Paddle, below dashes
+            text = " ".join(summary.split()).lstrip("- ")
+            line, status = f"error: out of memory{f': {text[:300]}' if text else ''}", 1
         except ModuleNotFoundError as error:
             if error.name != "paddle":
                 raise
@@ -70,7 +78,8 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON) -> int:
             line, status = reason, 1
         except KeyboardInterrupt as stopped:
             what = f": {stopped}" if str(stopped) else ""
-            line = f"interrupted{what}{f' ({hint})' if hint else ''}"
+            below_bar = "\n" if sys.stdout.isatty() else ""
+            line = f"{below_bar}interrupted{what}{f' ({hint})' if hint else ''}"
             status = 143 if isinstance(stopped, Terminated) else 130
         print(line, file=sys.stderr, flush=True)
         return status

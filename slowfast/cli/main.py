@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
         mode, hint = _infer, ""
-    return run(lambda: mode(args), hint=hint)
+    return run(lambda: mode(args), hint=hint, with_paddle=True)
 
 
 def _train(args: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ FLAGS = {
 def main(argv: list[str] | None = None) -> int:
     """0; 1 with one line on stderr, or 130, and then nothing is written."""
     args = parse_args(argv)
-    return run(lambda: convert_weights(args), hint="")
+    return run(lambda: convert_weights(args), hint="", with_paddle=True)
 
 
 def convert_weights(args: argparse.Namespace) -> None:

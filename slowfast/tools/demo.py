@@ -59,7 +59,7 @@ def main() -> int:
         if args.compare:
             compare_pathways()
 
-    return run(work, hint="run it again, finished steps and epochs stay")
+    return run(work, hint="run it again, finished steps and epochs stay", with_paddle=True)
 
 
 def run_demo() -> None:

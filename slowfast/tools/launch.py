@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             read_inputs(flags)  # what is wrong with them is said once, not by each process
         return start(args.how, args.log_dir, args.flags)
 
-    return run(launch, hint="")
+    return run(launch, hint="", with_paddle=True)
 
 
 def start(how: str, log_dir: str, flags: list[str]) -> int:

@@ -4,9 +4,12 @@ import argparse
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from support.tiny_run import run_script
 
 from slowfast import distributed
 from slowfast.cli.command import GOES_ON, NO_PADDLE, number_between, program, run, whole_number
@@ -29,7 +32,9 @@ def test_the_status_is_that_of_the_work(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(("error", "status", "line"), [
     (UserError("a.list: no label"), 1, "error: a.list: no label"),
     (OSError(28, "No space left on device", "out/a"), 1, "error: out/a: No space left on device"),
-    (MemoryError(), 1, "error: there is too little memory for this"),
+    (MemoryError(), 1, "error: out of memory"),
+    (MemoryError("C++ ...\n---\nError Message Summary:\n---\nGPU 0: no 4 GB"), 1,
+     "error: out of memory: GPU 0: no 4 GB"),
     (ModuleNotFoundError("No module", name="paddle"), 1, NO_PADDLE),
     (KeyboardInterrupt(), 130, f"interrupted ({GOES_ON})"),
     (KeyboardInterrupt("x is saved"), 130, f"interrupted: x is saved ({GOES_ON})"),
@@ -137,3 +142,23 @@ def test_numbers_of_flags() -> None:
     message = refusal(number_between(0, sys.float_info.max, below=1), "1")
     assert message == "'1' is not a number above 0 and below 1"
     assert refusal(number_between(0, float("inf")), "0") == "'0' is not a number above 0"
+
+
+def test_a_signal_ends_work_with_paddle_though_paddle_takes_signals_itself(tmp_path: Path) -> None:
+    text = textwrap.dedent(
+        """
+        import os, signal
+        from slowfast import distributed
+        from slowfast.cli.command import run
+
+        def work():
+            import paddle
+            distributed.start("cpu", seed=0)
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise SystemExit("it goes on")
+
+        print(run(work, with_paddle=True))
+        """
+    )
+    (said,) = run_script(text, cwd=tmp_path)
+    assert said == f"143\ninterrupted ({GOES_ON})\n"
