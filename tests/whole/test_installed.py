@@ -49,7 +49,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pip(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "pip", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    # On PYTHONPATH may be the clone, whose .egg-info says that the project is installed already.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
