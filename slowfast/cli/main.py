@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from slowfast import distributed
 from slowfast.cli.command import run
-from slowfast.cli.flags import parse_args
+from slowfast.cli.flags import is_training, parse_args
 from slowfast.log import logger
 
 if TYPE_CHECKING:
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
-    mode = _train
-    hint = "go on with --resume auto"
-    if args.summary:
-        mode, hint = _summarize, ""
-    elif args.test:
-        mode, hint = _test, "the same command goes on" if args.out else ""
-    elif args.infer is not None:
-        mode, hint = _infer, ""
-    return run(lambda: mode(args), hint=hint)
+    modes = [  # whether it is asked for, its work, what to do after an interruption
+        (args.summary, _summarize, ""),
+        (args.test, _test, "the same command goes on" if args.out else ""),
+        (args.infer is not None, _infer, ""),
+        (is_training(args), _train, "go on with --resume auto"),
+    ]
+    work, hint = next((work, hint) for is_asked_for, work, hint in modes if is_asked_for)
+    return run(lambda: work(args), hint=hint)
 
 
 def _train(args: argparse.Namespace) -> None:
