@@ -107,18 +107,14 @@ def score(results: Results, chosen: ChosenViews, *, times: int, seed: int) -> di
         **found,
         "calibration_error": accuracy.calibration_error(confidence, places == 0),
         "intervals": accuracy.bootstrap(table, times, seed) if times else {},
-        "bootstrap": times,
-        "seed": seed,
-        "num_videos": num_videos,
-        "num_listed": results.num_listed,
+        "bootstrap": times, "seed": seed,
+        "num_videos": num_videos, "num_listed": results.num_listed,
         "coverage": num_videos / results.num_listed,
-        "clips": chosen.clips,
-        "of_clips": results.num_clips,
-        "crops": chosen.crops,
-        "of_crops": results.num_crops,
+        "clips": chosen.clips, "of_clips": results.num_clips,
+        "crops": chosen.crops, "of_crops": results.num_crops,
         "average_clips": chosen.average_clips,
         "classes": _classes(table, results.class_names),
-    }
+    }  # fmt: skip
 
 
 def _classes(table_K3: NDArray[np.int64], names: list[str]) -> list[dict[str, Any]]:
