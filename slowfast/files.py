@@ -20,7 +20,7 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
     Args:
         durable: wait until the file is on the disk, so that it is whole even if the machine goes
-            down. Without, this is faster, but a reader must notice a file that was cut off.
+            down. Without, this is faster, but after a crash of the machine the file may be damaged.
 
     Raises:
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.

@@ -145,7 +145,8 @@ def _with_data(cfg: Config, key: str, path: str) -> Config:
 
 
 def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
-    """Reads a list, of which not all videos may be missing, or with ``all_of_them`` none."""
+    """Reads a list. Raises a ListError if all its videos are missing, or with ``all_of_them`` if
+    one is."""
     samples = read_list(path, cfg.data.root, cfg.model.num_classes)
     missing = missing_files(samples)
     files = {shard_of(sample.path) or sample.path for sample in samples}

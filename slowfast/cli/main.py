@@ -37,12 +37,9 @@ def _train(args: argparse.Namespace) -> None:
     from slowfast.train.run import train_run
 
     train_run(
-        train_inputs(args),
-        resume=args.resume,
-        max_iters=args.max_iters,
-        device=args.device,
+        train_inputs(args), resume=args.resume, max_iters=args.max_iters, device=args.device,
         deterministic=args.deterministic,
-    )
+    )  # fmt: skip
 
 
 def _test(args: argparse.Namespace) -> None:
@@ -52,13 +49,9 @@ def _test(args: argparse.Namespace) -> None:
 
     inputs = test_inputs(args)
     multi_view_test(
-        _network(args, inputs),
-        inputs.samples,
-        inputs.cfg,
-        metrics=args.eval or ("top_k_accuracy",),
-        out=args.out,
-        class_names=inputs.class_names,
-    )
+        _network(args, inputs), inputs.samples, inputs.cfg,
+        metrics=args.eval or ("top_k_accuracy",), out=args.out, class_names=inputs.class_names,
+    )  # fmt: skip
 
 
 def _infer(args: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from slowfast.data.labels import find_labels, read_labels
 from slowfast.data.lists import ListError
 from slowfast.train.folder import checkpoints
 from slowfast.weights.damage import WeightsError
-from slowfast.weights.save import CONFIG, LABELS, config_beside, own_config
+from slowfast.weights.save import CLASS_NAMES, CONFIG, config_beside, own_config
 
 NO_CONFIG = (
     "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
@@ -94,7 +94,7 @@ def class_names(cfg: Config, weights: str | None) -> list[str] | None:
         return None
     path = find_labels(cfg.data.labels, cfg.data.root)
     if path is None and weights is not None:
-        beside = Path(weights).parent / LABELS
+        beside = Path(weights).parent / CLASS_NAMES
         path = str(beside) if beside.is_file() else None
     return read_class_names(path, cfg) if path else None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -60,19 +61,10 @@ def multi_view_test(
             labels = np.array([samples[index].label])
             table += class_table(rank_of_label(scores[None], labels), labels, len(table))
             own.append(report.prediction(index, samples[index], scores))
-        counts = np.array(distributed.all_reduce_sum(*table.ravel().tolist()))
-        predictions = [row for part in distributed.gather(own) for row in part]
-        missing = in_order(distributed.gather(unreadable.videos))
-        if not predictions:
-            raise VideoError(
-                f"none of the {len(samples):,} videos could be read (first: {missing[0].line()})"
-            )
-        result = report.summary(counts.reshape(table.shape), predictions, missing, cfg)
-        is_allowed = not missing or cfg.data.on_error != "raise"
-        if distributed.rank() == 0:
-            report.write_report(result, missing, cfg, metrics)
-            if kept:
-                kept.finish(result, class_names or [], cfg, is_complete=is_allowed)
+        result = _report(table, own, unreadable, cfg, metrics)
+        is_allowed = not result["unreadable"] or cfg.data.on_error != "raise"
+        if kept and distributed.rank() == 0:
+            kept.finish(result, class_names or [], cfg, is_complete=is_allowed)
         distributed.barrier()  # the launcher ends all as soon as one exits with an error
     if not is_allowed:
         raise VideoError(report.unreadable_line(result, cfg))
@@ -98,6 +90,25 @@ def _scored(
         if kept:
             kept.write(index, row)
         yield index, row
+
+
+def _report(
+    own_table_K3: NDArray[np.int64], own_predictions: list[dict[str, Any]], unreadable: Unreadable,
+    cfg: Config, metrics: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """Returns the result of all processes; rank 0 also writes it. Raises a VideoError if no video
+    could be read."""
+    counts = np.array(distributed.all_reduce_sum(*own_table_K3.ravel().tolist()))
+    predictions = [row for part in distributed.gather(own_predictions) for row in part]
+    missing = in_order(distributed.gather(unreadable.videos))
+    if not predictions:
+        raise VideoError(
+            f"none of the {len(missing):,} videos could be read (first: {missing[0].line()})"
+        )
+    result = report.summary(counts.reshape(own_table_K3.shape), predictions, missing, cfg)
+    if distributed.rank() == 0:
+        report.write_report(result, missing, cfg, metrics)
+    return result
 
 
 class KeptScores(contextlib.ExitStack):

@@ -77,9 +77,7 @@ def write_scores_of(
     """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
     write_scores(
-        path,
-        rows,
-        (len(predictions), result["num_views"], cfg.model.num_classes),
+        path, rows, (len(predictions), result["num_views"], cfg.model.num_classes),
         labels=[row["label"] for row in predictions],
         indices=[row["index"] for row in predictions],
         paths=[row["path"] for row in predictions],
@@ -87,10 +85,8 @@ def write_scores_of(
         unreadable_indices=[video["index"] for video in missing],
         unreadable_paths=[video["path"] for video in missing],
         unreadable_errors=[video["error"] for video in missing],
-        num_clips=cfg.test.num_clips,
-        num_crops=cfg.test.num_crops,
+        num_clips=cfg.test.num_clips, num_crops=cfg.test.num_crops,
         average_clips=cfg.test.average_clips,
-        class_names=class_names,
-        config=dump_config(cfg),
-    )
+        class_names=class_names, config=dump_config(cfg),
+    )  # fmt: skip
     logger.info(f"each view's scores: {path} (python -m slowfast.tools.score {path})")

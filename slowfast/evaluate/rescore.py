@@ -24,7 +24,7 @@ MIDDLE = Fraction(1, 2)
 """The middle of a clip's possible starts in a video."""
 
 
-class Protocol(NamedTuple):
+class ChosenViews(NamedTuple):
     """Which of a file's views are averaged, and how."""
 
     clips: list[int]
@@ -38,7 +38,7 @@ class Protocol(NamedTuple):
 
 def choose(
     results: Results, clips: str | None, crops: int | None, average_clips: str | None
-) -> Protocol:
+) -> ChosenViews:
     """The views of a smaller protocol.
 
     The file's test.protocol sets where each of n clips starts, as a fraction of the possible
@@ -75,7 +75,7 @@ def choose(
             f"{MEANING[average_clips]} do not follow from them exactly (each is a mean over "
             f"positions): test again with main.py --test --average-clips {average_clips} --out"
         )
-    return Protocol(chosen, crop, own)
+    return ChosenViews(chosen, crop, own)
 
 
 def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
@@ -87,10 +87,10 @@ def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
     return PROTOCOLS[name].starts
 
 
-def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dict[str, Any]:
+def score(results: Results, chosen: ChosenViews, *, times: int, seed: int) -> dict[str, Any]:
     """All metrics of a file, as shares of 1; with intervals if ``times`` is not 0."""
     num_videos, _, num_classes = results.scores.shape
-    views = protocol.views(results.num_crops)
+    views = chosen.views(results.num_crops)
     places = np.empty(num_videos, np.int64)
     confidence = np.empty(num_videos)
     for i, (scores_VK, label) in enumerate(zip(results.scores, results.labels, strict=True)):
@@ -98,7 +98,7 @@ def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dic
             raise ResultsError(
                 f"the scores of {results.paths[i]} are not finite: the network's weights are broken"
             )
-        scores = accuracy.average_views(scores_VK[views], protocol.average_clips)
+        scores = accuracy.average_views(scores_VK[views], chosen.average_clips)
         places[i] = accuracy.rank_of_label(scores[None], np.array([label]))[0]
         confidence[i] = np.nan_to_num(scores.max())
     table = accuracy.class_table(places, results.labels, num_classes)
@@ -107,18 +107,14 @@ def score(results: Results, protocol: Protocol, *, times: int, seed: int) -> dic
         **found,
         "calibration_error": accuracy.calibration_error(confidence, places == 0),
         "intervals": accuracy.bootstrap(table, times, seed) if times else {},
-        "bootstrap": times,
-        "seed": seed,
-        "num_videos": num_videos,
-        "num_listed": results.num_listed,
+        "bootstrap": times, "seed": seed,
+        "num_videos": num_videos, "num_listed": results.num_listed,
         "coverage": num_videos / results.num_listed,
-        "clips": protocol.clips,
-        "of_clips": results.num_clips,
-        "crops": protocol.crops,
-        "of_crops": results.num_crops,
-        "average_clips": protocol.average_clips,
+        "clips": chosen.clips, "of_clips": results.num_clips,
+        "crops": chosen.crops, "of_crops": results.num_crops,
+        "average_clips": chosen.average_clips,
         "classes": _classes(table, results.class_names),
-    }
+    }  # fmt: skip
 
 
 def _classes(table_K3: NDArray[np.int64], names: list[str]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ numpy only, no Paddle. Legend: N videos, V views, K classes.
 
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,10 +50,12 @@ class Results:
     config: str
 
 
-_KINDS: dict[Any, tuple[str, int]] = {
-    NDArray[np.int64]: ("i", 1), list[str]: ("U", 1), int: ("i", 0), str: ("U", 0)
+_MEMBERS = {
+    "labels": ("i", 1), "indices": ("i", 1), "paths": ("U", 1), "num_listed": ("i", 0),
+    "unreadable_indices": ("i", 1), "unreadable_paths": ("U", 1), "unreadable_errors": ("U", 1),
+    "num_clips": ("i", 0), "num_crops": ("i", 0), "average_clips": ("U", 0),
+    "class_names": ("U", 1), "config": ("U", 0),
 }  # fmt: skip
-_MEMBERS = {field.name: _KINDS[field.type] for field in fields(Results)[1:]}
 """Dtype kind and number of dimensions of each member except ``scores``."""
 
 

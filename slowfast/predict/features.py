@@ -69,13 +69,12 @@ def extract(
         todo = distributed.on_first(begin)
         if len(todo) < len(videos):
             logger.info(f"{len(videos) - len(todo):,} of {len(videos):,} videos are there already")
-        own, *others = distributed.gather(_extract_own(model, todo, kept, cfg, every))
-        faults = list(chain(own, *others))
+        faults = distributed.gather(_extract_own(model, todo, kept, cfg, every))
         if distributed.rank() == 0:
-            for line in faults[len(own) :]:  # its own are already logged
+            for line in chain(*faults[1:]):  # its own, the first, are already logged
                 logger.warning(f"unreadable: {line}")
         distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
-    return faults
+    return list(chain(*faults))
 
 
 def _extract_own(
@@ -164,8 +163,10 @@ def video_features(
         """The names of all rows, and the indices of the videos without features; a video listed
         twice counts once."""
         names = [key_of(sample) for sample in samples]
-        first = {name: index for index, name in reversed([*enumerate(names)])}
-        return names, sorted(first[name] for name in first if find(name) is None)
+        first: dict[str, int] = {}
+        for index, name in enumerate(names):
+            first.setdefault(name, index)
+        return names, [index for name, index in first.items() if find(name) is None]
 
     # Names of the first process: on other machines the videos' files may have other times.
     names, todo = distributed.on_first(begin)

@@ -1,7 +1,6 @@
 """Predicts the classes of videos: a table on the screen, and result.json."""
 
 import json
-from collections import ChainMap
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def infer(
             if labels is not None:
                 row |= {"top1_label": labels[best[0]], "top5_labels": [labels[i] for i in best]}
         rows[index] = row
-    all_rows = ChainMap(*distributed.gather(rows))
+    all_rows = {index: row for part in distributed.gather(rows) for index, row in part.items()}
     results = [all_rows[index] for index in range(len(samples))]
     if distributed.rank() == 0:
         print(table(results), flush=True)

@@ -73,8 +73,8 @@ def key_of(sample: Sample) -> str:
 
 
 class Kept:
-    """A folder of rows, by name. If ``durable``, rows survive a crash of the machine, see
-    ``atomic``; else a row that was cut off counts as missing."""
+    """A folder of rows, by name. A process that is killed never leaves half a row. After a crash of
+    the machine this holds only if ``durable``, see ``atomic``: else check or delete the folder."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder, self._durable = folder, durable

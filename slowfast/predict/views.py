@@ -104,13 +104,10 @@ def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]
 def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:
     """Indices of this process's share of the samples; each sample is in exactly one share."""
     return shard_batches(
-        len(samples),
-        batch_size=batch_size,
-        rank=distributed.rank(),
-        world_size=distributed.world_size(),
-        shards=shard_numbers(samples),
-        num_workers=cfg.data.num_workers,
-    )
+        len(samples), batch_size=batch_size,
+        rank=distributed.rank(), world_size=distributed.world_size(),
+        shards=shard_numbers(samples), num_workers=cfg.data.num_workers,
+    )  # fmt: skip
 
 
 def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, VideoViews]:

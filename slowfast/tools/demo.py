@@ -6,7 +6,6 @@ Everything goes through the same commands, list files and readers as a run on Ki
 is there already, from an earlier run with the same config, is used again.
 """
 
-import argparse
 import json
 import re
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.cli.command import program, run
+from slowfast.cli.command import new_parser, run
 from slowfast.config import Config, dump_config, load_config
 from slowfast.config.built_in import CONFIGS
 from slowfast.data import moving_shapes
@@ -44,15 +43,13 @@ class StepFailedError(UserError):
     """A command of the demo ended with an error; the message has its last lines."""
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Runs the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.demo"), description=__doc__.split("\n")[0]
-    )
+    parser = new_parser("slowfast.tools.demo", __doc__)
     parser.add_argument(
         "--compare", action="store_true", help="also train each pathway alone in the same way"
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     def work() -> None:
         run_demo()

@@ -1,10 +1,10 @@
-"""Writes the features of clips that slide over each video: what the classifier sees of them.
+"""Writes the features of clips that slide over each video: the input of the classifier.
 
     python -m slowfast.tools.extract_features VIDEO|FOLDER|LIST... -w ckpt.pdparams --out DIR
 
-One .npy a video, named and placed below DIR as the video below its FOLDER or LIST's folder. In it a
-row a clip: start and end (seconds) and features (float32), see docs/features.md. A run that was
-interrupted goes on: files that are there are kept.
+One .npy a video, named and placed below DIR as the video below its FOLDER or LIST's folder. Each
+row is one clip: start and end (seconds) and features (float32), see docs/features.md. A run that
+was interrupted goes on: files that are there are kept.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Starts slowfast well: every GPU or 2 CPU processes, with the threads and flags that fit.
+"""Starts slowfast on every GPU, or with 2 CPU processes, and sets the threads.
 
     python -m slowfast.tools.launch multi  LOG_DIR  [slowfast's flags]
     python -m slowfast.tools.launch single LOG_DIR  [slowfast's flags]
 
-``multi`` goes through paddle.distributed.launch, whose workers log to LOG_DIR; ``single`` is one
-process. A process is ``python -m slowfast``, which does what main.py does and needs no clone. What
-the user has set in the environment stays: CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS,
-MKL_DEBUG_CPU_TYPE, and PROCESSES for the number of CPU processes.
+multi goes through paddle.distributed.launch, whose workers log to LOG_DIR; single is one process.
+A process is python -m slowfast, which does what main.py does and needs no clone. What the user has
+set in the environment stays: CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and
+PROCESSES for the number of CPU processes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
-from slowfast.cli.command import program, run
+from slowfast.cli.command import new_parser, run
 from slowfast.cli.flags import parse_args
 from slowfast.config import ConfigError
 from slowfast.log import logger
@@ -29,12 +29,11 @@ from slowfast.signals import end_with_parent
 
 def main(argv: list[str] | None = None) -> int:
     """Starts the run; returns its exit status, 1 if it cannot start."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.launch"), description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("how", choices=("multi", "single"))
-    parser.add_argument("log_dir")
-    parser.add_argument("flags", nargs=argparse.REMAINDER, help="see python -m slowfast --help")
+    parser = new_parser("slowfast.tools.launch", __doc__)
+    add = parser.add_argument
+    add("how", choices=("multi", "single"), help="multi: as above; single: one process")
+    add("log_dir", metavar="LOG_DIR", help="folder for the processes' logs; single writes none")
+    add("flags", nargs=argparse.REMAINDER, help="see python -m slowfast --help")
     args = parser.parse_args(argv)
 
     def launch() -> int:

@@ -1,4 +1,4 @@
-"""Scores a test again from the file that ``main.py --test --out FILE.npz`` wrote.
+"""Scores a test again from the file that main.py --test --out FILE.npz wrote.
 
     python -m slowfast.tools.score scores.npz --per-class
     python -m slowfast.tools.score scores.npz --clips 5 --crops 1
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from slowfast.cli.command import program, run, whole_number
+from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import write_whole
@@ -32,8 +32,8 @@ def rescore(args: argparse.Namespace) -> None:
         if path and (path.is_dir() or (path.exists() and path.samefile(args.file))):
             raise ResultsError(f"{path} is a folder or the file of scores: name another")
     results = read_scores(args.file)
-    protocol = choose(results, args.clips, args.crops, args.average_clips)
-    found = score(results, protocol, times=args.bootstrap, seed=args.seed)
+    chosen = choose(results, args.clips, args.crops, args.average_clips)
+    found = score(results, chosen, times=args.bootstrap, seed=args.seed)
     if args.csv:
         write_whole(args.csv, _csv(found["classes"]))
     if args.json:
@@ -81,25 +81,22 @@ def _csv(classes: list[dict[str, Any]]) -> str:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(
-        prog=program("slowfast.tools.score"),
-        description="Scores a test again from the file that main.py --test --out FILE.npz wrote.",
-    )
+    parser = new_parser("slowfast.tools.score", __doc__)
     add = parser.add_argument
-    add("file", metavar="FILE.npz", type=Path)
+    add("file", metavar="FILE.npz", type=Path, help="the file that --test --out wrote")
     add("--eval", choices=tuple(NUMBERS), metavar="METRIC", nargs="+",
         help=f"what is printed (default: all): {', '.join(NUMBERS)}")  # fmt: skip
     add("--clips", type=_clips, metavar="N|middle",
-        help="average fewer clips; N divides the file's number; 1 is the one at the video's "
-        "start, middle the one half way")  # fmt: skip
+        help="use fewer clips: N must divide the file's number (1: the clip at the start); "
+        "middle: the middle clip")  # fmt: skip
     add("--crops", type=int, choices=(1, 3), help="1: the centre crop of 3")
-    add("--average-clips", choices=tuple(MEANING), help="refused unless the file has these")
+    add("--average-clips", choices=tuple(MEANING), help="must be what the file has")
     add("--per-class", action="store_true", help="a table, lowest accuracy first")
     add("--csv", type=Path, metavar="FILE", help="write the classes to a file")
     add("--json", type=Path, metavar="FILE", help="write all numbers to a file")
     add("--bootstrap", type=whole_number(0, 10**6), default=1000, metavar="N",
-        help="draws of videos for the 95 %% intervals (default 1000; 0: no intervals)")  # fmt: skip
-    add("--seed", type=whole_number(0), default=0, help="of the draws")
+        help="number of draws for the 95 %% intervals (default 1000; 0: no intervals)")  # fmt: skip
+    add("--seed", type=whole_number(0), default=0, help="seed of the draws")
     return parser.parse_args(argv)
 
 

@@ -105,22 +105,23 @@ def restore_furthest(state: TrainState, folder: str) -> list[str]:
     Raises:
         WeightsError: no checkpoint can be read, or an intact one does not fit this run.
     """
-    faults: list[str] = []
-    found = distributed.gather(checkpoints(folder))[0]
-    for path in found:
+    damaged: dict[Path, str] = {}  # and what is wrong with each, furthest first
+    for path in distributed.gather(checkpoints(folder))[0]:
+        line = own_fault = ""
         try:
-            line, fault = restore(state, path), ""
+            line = restore(state, path)
         except DamagedError as error:
-            line, fault = "", str(error)
-        fault = next(filter(None, distributed.gather(fault)), "")
-        if not fault:
+            own_fault = str(error)
+        faults = [fault for fault in distributed.gather(own_fault) if fault]
+        if not faults:
             if distributed.rank() == 0:
-                move_aside(found[: len(faults)])
-            aside = ": moved aside, going back to the checkpoint before"
-            return [*(f"{fault}{aside}" for fault in faults), line]
-        faults.append(fault)
-    if faults:
-        raise WeightsError(f"none of the checkpoints in {folder} can be read: {faults[0]}")
+                move_aside(list(damaged))
+            aside = "moved aside, going back to the checkpoint before"
+            return [*(f"{fault}: {aside}" for fault in damaged.values()), line]
+        damaged[path] = faults[0]
+    if damaged:
+        fault = next(iter(damaged.values()))
+        raise WeightsError(f"none of the checkpoints in {folder} can be read: {fault}")
     return [f"no checkpoint in {folder} yet: training from the start"]
 
 

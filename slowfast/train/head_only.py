@@ -144,8 +144,9 @@ def _train_epoch(
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
         state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
-        mean, top1, top5, _ = Meter.result(meter.sums()).values()
-        outcome = Outcome(mean, top1, top5, len(batch), stop=False, own_loss=mean, is_taken=True)
+        mean = Meter.result(meter.sums())
+        own_loss, top1, top5 = mean["loss"], mean["top1"], mean["top5"]
+        outcome = Outcome(own_loss, top1, top5, len(batch), False, own_loss, is_taken=True)
         pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
 

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,13 +141,15 @@ def _precise_bn(run: Run, state: TrainState) -> None:
                 yield batch_of(found, run.cfg)[0]
         run.loader.replaced.clear()
 
-    set_splits(state.model, 1)
-    weights: list[AbstractContextManager[None]] = [contextlib.nullcontext()]
-    if state.ema:
-        weights.append(state.ema.applied(keep_statistics=True))
-    for applied in weights:
-        with applied, state.precision.autocast():
+    def recompute() -> None:
+        with state.precision.autocast():
             precise_bn(state.model, clips())
+
+    set_splits(state.model, 1)
+    recompute()
+    if state.ema:
+        with state.ema.applied(keep_statistics=True):
+            recompute()
     seconds = time.perf_counter() - began
     logger.info(f"batch norm's statistics over up to {most} batches a process: {duration(seconds)}")
 

@@ -120,6 +120,7 @@ def tell_batch(schedule: Schedule, cfg: Config) -> None:
 def log_validation(
     writer: MetricWriter, kind: str, epoch: int, result: dict[str, float], best_top1: float
 ) -> None:
+    """Logs a validation and writes its point of each curve; ``kind`` is ``val`` or ``val_ema``."""
     logger.info(
         f"END epoch:{epoch} {kind} loss: {result['loss']:.5f} top1: {result['top1']:.5f} "
         f"top5: {result['top5']:.5f} best top1: {best_top1:.5f}"

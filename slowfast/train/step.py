@@ -98,8 +98,8 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         _take_part(learner, work.grid)
     own = meter.sums()
     *sums, stops = distributed.all_reduce_sum(*own, learner.stop.signal != 0)
-    loss, top1, top5, seen = Meter.result(sums).values()
-    wanted = work.clips * distributed.world_size()
+    mean = Meter.result(sums)
+    loss, seen, wanted = mean["loss"], mean["seen"], work.clips * distributed.world_size()
     is_taken = False
     if not seen or not np.isfinite(loss):
         learner.optimizer.clear_grad()
@@ -107,7 +107,8 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         if seen != wanted:
             _scale_gradients(learner.model, wanted / seen)
         is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
-    return Outcome(loss, top1, top5, int(seen), stops > 0, Meter.result(own)["loss"], is_taken)
+    top1, top5, own_loss = mean["top1"], mean["top5"], Meter.result(own)["loss"]
+    return Outcome(loss, top1, top5, int(seen), stops > 0, own_loss, is_taken)
 
 
 def batch_of(clips: list[Clip], cfg: Config) -> tuple[paddle.Tensor, NDArray[np.int64]]:

@@ -10,14 +10,15 @@ from slowfast.files import atomic, write_whole
 
 CONFIG = "config.yaml"
 
-LABELS = "labels.txt"
+CLASS_NAMES = "labels.txt"
 
 
 def write_config(cfg: Config, class_names: list[str] | None = None) -> None:
     """Writes the resolved config, and the class names, where the checkpoints go."""
     write_whole(Path(cfg.output_dir) / CONFIG, dump_config(cfg))
     if class_names:
-        write_whole(Path(cfg.output_dir) / LABELS, "".join(f"{name}\n" for name in class_names))
+        lines = "".join(f"{name}\n" for name in class_names)
+        write_whole(Path(cfg.output_dir) / CLASS_NAMES, lines)
 
 
 def config_beside(weights: str | Path) -> Path:

@@ -189,7 +189,7 @@ def test_a_step_from_a_tiny_network_and_what_it_leaves(capsys: pytest.CaptureFix
     (row,) = json.loads(Path("data/results/result.json").read_text())
     assert row["top1_label"] == CLASS_NAMES[row["top1_indices"]]
 
-    (moved.parent / save.LABELS).unlink()
+    (moved.parent / save.CLASS_NAMES).unlink()
     assert main.main(["--infer", video, "-w", str(moved), "--device", "cpu", "-o", *gone]) == 0
     assert "no class names: there is no data.labels=gone.txt here" in capsys.readouterr().out
     (row,) = json.loads(Path("data/results/result.json").read_text())

@@ -92,13 +92,10 @@ class Schedule:
         return train_batches(
             self._num_samples,
             sizes=[cfg.train.batch_size * factor for factor in factors],
-            seed=cfg.seed,
-            epoch=epoch,
-            rank=distributed.rank(),
-            world_size=distributed.world_size(),
-            shards=self._shards,
-            num_workers=cfg.data.num_workers,
-        )
+            seed=cfg.seed, epoch=epoch,
+            rank=distributed.rank(), world_size=distributed.world_size(),
+            shards=self._shards, num_workers=cfg.data.num_workers,
+        )  # fmt: skip
 
     def _turn(self, phase: Phase) -> list[Batch]:
         """The batches used in turn, each repeated as often as a step accumulates."""
