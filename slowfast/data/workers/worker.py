@@ -20,7 +20,7 @@ import cv2
 
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.shared_memory import put_shared, remove_shared, take_shared
-from slowfast.errors import UserError
+from slowfast.errors import UserError, one_line
 from slowfast.signals import end_with_parent, held_back
 
 DEATHS = 3
@@ -38,6 +38,10 @@ class KilledError(VideoError):
     """A video whose reader process crashed, or was ended as it took too long."""
 
 
+class ReadError(RuntimeError):
+    """An exception of a reader process, as ``Type: message``: itself it may not be picklable."""
+
+
 class Worker:
     """A reader process, its successors where it dies, and the connection to them."""
 
@@ -48,6 +52,7 @@ class Worker:
         self._start()
 
     def send(self, keys: Sequence[Any]) -> None:
+        """Asks for the items of ``keys``; ``receive`` returns the answers in the same order."""
         self._sent.append(keys)
         # A reader that has died is noticed, with its reason, when its answer is missing.
         with contextlib.suppress(OSError):
@@ -77,6 +82,7 @@ class Worker:
         return [self._connection, self._process.sentinel]
 
     def close(self) -> None:
+        """Ends the process, and removes what it has put into the shared memory."""
         self._connection.close()
         self._process.kill()
         self._process.join(timeout=5)  # one in a system call that never returns is left behind
@@ -110,11 +116,13 @@ class Worker:
         try:
             header, sizes, name = self._connection.recv()
             return take_shared(header, sizes, name)
-        except OSError as error:  # it died while it sent, or took back what it had put there
+        except (EOFError, OSError) as error:  # it died while it sent, or took back what it had put
             raise EOFError from error
+        except Exception as error:  # an answer that cannot be unpickled is an answer
+            return _as_sent(error)
 
     def _bury(self) -> None:
-        """Takes down at which file the process died."""
+        """Records the file at which the process died."""
         self._process.join(timeout=5)
         code = -signal.SIGALRM if self._is_late else self._process.exitcode
         fate = fate_of(code, self._seconds)
@@ -213,10 +221,16 @@ def _serve(
                     answer: Any = [read(key, place.announce) for key in keys]
                     message = put_shared(answer, prefix)
                 except Exception as error:
-                    message = put_shared(error, prefix)
+                    message = put_shared(_as_sent(error), prefix)
                 theirs.send(message)
     finally:  # the main process may have been killed: then nobody else removes the files
         remove_shared(prefix)
+
+
+def _as_sent(error: Exception) -> Exception:
+    if isinstance(error, (UserError, OSError, MemoryError)):
+        return error
+    return ReadError(f"{type(error).__name__}: {one_line(error)}")
 
 
 def _end_after(parent: int, prefix: str) -> None:
