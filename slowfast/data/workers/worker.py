@@ -1,4 +1,4 @@
-"""A reader process: keys in, items out; another one in its place if it dies at a file."""
+"""A reader process: keys in, items out; if it dies at a file, another one replaces it."""
 
 import contextlib
 import gc
@@ -24,14 +24,14 @@ from slowfast.errors import UserError, one_line
 from slowfast.signals import end_with_parent, held_back
 
 DEATHS = 3
-"""How often a reader process may die between two files, as one that somebody ends does."""
+"""How often a reader process may die between two files, as when somebody kills it."""
 FATAL = (
     signal.SIGALRM, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT,
 )  # fmt: skip
 
 
 class ReaderDiedError(UserError):
-    """A reader process ended, and not at a video that could be left out."""
+    """Reader processes died again and again, and not at a video that could be left out."""
 
 
 class KilledError(VideoError):
@@ -43,7 +43,7 @@ class ReadError(RuntimeError):
 
 
 class Worker:
-    """A reader process, its successors where it dies, and the connection to them."""
+    """A reader process, those that replace it if it dies, and the connection to them."""
 
     def __init__(self, read: Callable[..., Any], fatal: dict[str, str], seconds: float) -> None:
         self._read, self._fatal, self._seconds = read, fatal, seconds
@@ -59,8 +59,8 @@ class Worker:
             self._connection.send(keys)
 
     def receive(self) -> Any:
-        """The next answer, from another process if this one dies. Raises ReaderDiedError if it died
-        again and again, and not while it was reading a file."""
+        """The next answer, from another process if this one dies. Raises ReaderDiedError if
+        processes die again and again while they read no file."""
         while True:
             try:
                 answer = self._answer()
@@ -77,8 +77,7 @@ class Worker:
 
     @property
     def watched(self) -> list[Connection | int]:
-        """What ``multiprocessing.connection.wait`` finds ready once an answer is there, or will not
-        come."""
+        """What ``multiprocessing.connection.wait`` waits for: an answer, or the process's end."""
         return [self._connection, self._process.sentinel]
 
     def close(self) -> None:
@@ -136,15 +135,15 @@ class Worker:
 
     @property
     def patience(self) -> float | None:
-        """How long an answer is waited for before a look at what the process is doing, seconds."""
+        """Seconds to wait for an answer before checking whether the process is stuck."""
         return self._seconds + 5 if math.isfinite(self._seconds) else None
 
 
 def ready(workers: Collection[Worker]) -> list[Worker]:
-    """Those of some workers, one at least, whose ``receive`` need not wait for long.
+    """The workers, at least one, whose ``receive`` need not wait for long.
 
-    All of them, where there was nothing from any for as long as one file may take: ``receive`` then
-    finds out which process is stuck.
+    All of them if none answers for as long as one file may take: ``receive`` then finds out which
+    process is stuck.
     """
     patience = next(iter(workers)).patience
     found = wait([end for worker in workers for end in worker.watched], patience)
@@ -162,7 +161,7 @@ def fate_of(code: int | None, seconds: float) -> str:
 
 
 class _Place:
-    """Which file a reader process is at, in memory that outlives it; and its time limit."""
+    """The file that a reader process is reading, in memory that outlives it; and its time limit."""
 
     SIZE = 8192
 
@@ -171,7 +170,7 @@ class _Place:
         self._memory = mmap.mmap(-1, self.SIZE)
 
     def announce(self, file: str) -> None:
-        """Called by the reader: it begins to read ``file``, or has ended it if empty."""
+        """Called by the reader: it begins ``file``, or has finished it if empty."""
         is_timed = math.isfinite(self._seconds)  # by SIGALRM, which ends it whatever it is in
         if is_timed and not file:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -195,7 +194,7 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
 
     def leave(number: int, frame: FrameType | None) -> None:
-        """SIGTERM is the main process's, too: it may need what it has asked for, if it is there."""
+        """SIGTERM, too: the main process, if it still runs, may need what it has asked for."""
         leaving.append(number)
         if os.getppid() != parent:
             remove_shared(prefix)
