@@ -216,14 +216,9 @@ def is_complete(root: Path, params: dict[str, int]) -> bool:
 
 
 def write_dataset(
-    root: str | os.PathLike[str],
-    *,
-    num_train: int,
-    num_val: int,
-    seed: int,
-    num_processes: int,
+    root: str | os.PathLike[str], *, num_train: int, num_val: int, seed: int, num_processes: int,
     report: Callable[[int, int], None] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Writes train/*.mp4, val/*.mp4, train.list, val.list and labels.txt below `root`.
 
     An earlier data set is kept if it is complete and has the same parameters, else written anew.

@@ -11,7 +11,7 @@ A shard at a border is read by both sides.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -95,9 +95,7 @@ def _reader_starts(sizes: Sequence[int], num_workers: int) -> NDArray[np.int64]:
     return starts
 
 
-def _cut(
-    order: NDArray[np.int64], starts: NDArray[np.int64], sizes: Sequence[int]
-) -> list[list[int]]:
+def _cut(order: NDArray[np.int64], starts: Iterable[int], sizes: list[int]) -> list[list[int]]:
     parts = zip(starts, sizes, strict=True)
     return [order[start : start + size].tolist() for start, size in parts]
 

@@ -310,15 +310,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         return added
 
     folder = kind("folder", build_folder, "data/my --out data/my")
-    named = "NAME=SUBFOLDER"
-    folder.add_argument("--split", metavar=named, type=_split, action="append", default=[],
-                        help="a list NAME of SUBFOLDER's classes; repeatable")  # fmt: skip
+    folder.add_argument("--split", metavar="NAME=SUBFOLDER", type=_split, action="append",
+                        default=[], help="a list of SUBFOLDER's classes; repeatable")  # fmt: skip
     folder.add_argument("--val-share", metavar="SHARE", type=number_between(0, 1, below=1),
                         help="share of each class for val.list, such as 0.2")  # fmt: skip
     ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
-    ucf101.add_argument(
-        "split_dir", metavar="SPLIT_DIR", type=Path, help="the folder of the split files"
-    )
+    ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path, help="folder of split files")
     ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True, help="which split")
     kinetics = kind("kinetics", build_kinetics, "k400/val k400/val.csv --out k400/val.list")
     kinetics.add_argument("csv", metavar="CSV", type=Path, help="the official csv")
@@ -327,9 +324,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     sthv.add_argument("labels_json", metavar="LABELS_JSON", type=Path, help="the classes' file")
     sthv.add_argument("split_json", metavar="SPLIT_JSON", type=Path, help="the split's file")
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
-    shards.add_argument(
-        "--pattern", metavar="GLOB", default="*.tar", help="names of the tars (%(default)s)"
-    )
+    shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="tars (%(default)s)")
     return parser.parse_args(argv)
 
 

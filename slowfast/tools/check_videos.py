@@ -119,8 +119,7 @@ def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) 
 
 
 def check_video(sample: Sample, decoder: str, frame_pattern: str, frame_fps: float) -> Video:
-    """Decodes all of one video. Raises VideoError if it cannot be opened or has no frame that can
-    be decoded."""
+    """Decodes all of one video. Raises VideoError if it cannot be opened, or no frame decoded."""
     reader = open_video(sample, frame_pattern, frame_fps, decoder)
     if isinstance(reader, FrameFolderReader):
         return _check_folder(reader)
@@ -253,14 +252,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="number of processes (%(default)s)")  # fmt: skip
     add("--seconds", type=times, default=300.0,
         help="time limit per video; a slower one counts as bad (%(default)s)")  # fmt: skip
-    add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="(%(default)s)")
+    add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="default: %(default)s")
     add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
-    add(
-        "--frame-fps",
-        type=times,
-        default=data.frame_fps,
-        help="rate of frame folders (%(default)s)",
-    )
+    add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent

@@ -90,8 +90,7 @@ def require_encoder() -> None:
 
 
 def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
-    """The job of each video, by path. Raises UserError if a source would be overwritten, or two
-    videos would get one name."""
+    """The job of each video, by path. UserError if one would overwrite a source or a new file."""
     root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
     if os.path.realpath(root) == os.path.realpath(dst):
         raise UserError(f"{args.dst} is --root, where the sources are: give another DST")
@@ -212,12 +211,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--seconds", type=times, default=1800.0,
         help="time limit per video; a slower one counts as failed (%(default)s)")  # fmt: skip
     add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
-    add(
-        "--frame-fps",
-        type=times,
-        default=data.frame_fps,
-        help="rate of frame folders (%(default)s)",
-    )
+    add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.list_out = args.list_out or args.dst / args.list.name

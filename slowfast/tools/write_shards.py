@@ -131,7 +131,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("list", metavar="LIST", type=Path, help="the list of videos, with labels")
     add("dst", metavar="DST", type=Path, help="the folder to write to")
     add("--root", type=Path, required=True, help="where LIST's paths start from")
-    add("--megabytes", type=whole_number(1), default=1000, help="largest shard (%(default)s)")
+    add("--megabytes", type=whole_number(1), default=1000, help="size of a shard (%(default)s)")
     add("--seed", type=whole_number(0), default=0, help="seed of the shuffle (%(default)s)")
     return parser.parse_args(argv)
 

@@ -122,9 +122,7 @@ class Loader(Generic[Key, Item]):
             if busy:  # left early: what is under way may take long
                 self.close()
 
-    def _alone(
-        self, key: Key, read: Callable[[Sequence[Key]], list[Item | VideoError]]
-    ) -> Item | VideoError:
+    def _alone(self, key: Key, read: Callable[[list[Key]], list[Any]]) -> Item | VideoError:
         """The item that ``read`` gives for a key, or what a damaged file leads to."""
         try:
             return read([key])[0]
