@@ -6,7 +6,7 @@ from slowfast.config import ConfigError
 from slowfast.data.lists import ListError
 from slowfast.data.video.reader import VideoError
 from slowfast.distributed import DeviceError
-from slowfast.errors import UserError, error_line
+from slowfast.errors import UserError, error_line, one_line
 from slowfast.files import FolderError
 from slowfast.train.checkpoint import NonFiniteError
 from slowfast.weights.damage import WeightsError
@@ -21,6 +21,10 @@ from slowfast.weights.damage import WeightsError
 ])  # fmt: skip
 def test_an_error_is_one_line(error: Exception, line: str) -> None:
     assert error_line(error) == line
+
+
+def test_line_breaks_become_spaces_and_a_paths_own_spaces_stay() -> None:
+    assert one_line(ValueError("a  b.mp4: cut\n  off\n")) == "a  b.mp4: cut off"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the paths on a command line and in a config name, and whether it is there.
+"""The videos and files that paths on a command line and in a config name, and which are missing.
 
 A path on the command line may name a video, a folder of videos, a folder of frames, or a list. A
 relative path in a config starts from here, or else from ``data.root``.
@@ -17,7 +17,7 @@ from slowfast.data.shards import shard_of
 
 
 class Named(NamedTuple):
-    """A video that a path names, and what it is called among all of them."""
+    """A video that a path names, and its name among all of them."""
 
     sample: Sample
     name: str
@@ -26,8 +26,8 @@ class Named(NamedTuple):
 def find_videos(paths: Sequence[str], frame_pattern: str, root: Path | None = None) -> list[Named]:
     """The videos that the paths name: files, folders of videos, folders of frames, lists.
 
-    A video is called by its file's name; one found in a folder, at any depth, by its path below
-    that; one of a list by its path below ``root``, or if it is elsewhere by its whole path.
+    A video's name is its file's name; of one found in a folder, at any depth, its path below that;
+    of one in a list its path below ``root``, or its whole path if it is elsewhere.
 
     Args:
         root: where a list's paths start from; None: its folder.
@@ -93,10 +93,9 @@ def listed_places(path: str, root: str) -> list[str]:
 
 
 def missing_files(samples: Iterable[Sample]) -> list[str]:
-    """What is not there of the samples' files, frame folders and tar shards, in their order.
+    """The files, frame folders and shards that are missing, in the samples' order.
 
-    Folders are listed, each once, rather than each file looked at: on a network disk that is what
-    takes time.
+    Each folder is listed once: to look at each file takes long on a network disk.
     """
     listing = functools.cache(_names_in)
     missing: dict[str, None] = {}

@@ -36,19 +36,19 @@ def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
 
 
 def find_labels(labels: str, root: str) -> str | None:
-    """Where the class names of ``data.labels`` are: in a file here, below root, or built in. Raises
-    ListError if there is a file here and one below root, and they differ."""
+    """Where the class names of ``data.labels`` are: in a file here, in one below root, or built in.
+    Raises ListError if there are both files, and they differ."""
     built_in = str(LABELS / f"{labels}.txt") if labels in built_in_labels() else None
     return find_listed(labels, root, Path.is_file) or built_in
 
 
 def built_in_labels() -> list[str]:
-    """The names that ``data.labels`` may have without a file of the user's."""
+    """The values of ``data.labels`` for which the user needs no file."""
     return sorted(path.stem for path in LABELS.glob("*.txt"))
 
 
 def flipped_labels(pairs: Sequence[int], names: Sequence[str] = ()) -> dict[int, int]:
-    """What a horizontal flip makes of the classes that it changes.
+    """The classes that a horizontal flip changes, and what they become.
 
     Args:
         pairs: classes that become each other, two by two.

@@ -1,6 +1,6 @@
 """Which videos there are, and their classes: from a list file, or from folders.
 
-A list has one sample a line, split at the last separator (space, or comma for ``.csv``), so that
+Each line of a list is a sample, split at the last separator (space, or comma for ``.csv``), so that
 paths may hold spaces::
 
     path label                a video file
@@ -8,12 +8,12 @@ paths may hold spaces::
     path                      for inference
     x.tar/member label        a video in a tar shard, see ``shards``
 
-Relative paths start from ``root``. Blank lines are ignored. In place of a list there may be a
-folder that holds a folder of videos for each class; classes are numbered in the order of their
-names.
+Relative paths start from ``root``. Blank lines are ignored. Instead of a list there may be a
+folder with a folder of videos for each class; classes are numbered in the order of their names.
 """
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from slowfast.log import logger
 LIST_ENDINGS = (".txt", ".list", ".csv")
 VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 ANY_CLASS = 10**9
-"""As many classes as there may be."""
+"""The most classes that there can be, for a list read without a config."""
 
 
 class ListError(UserError):
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A line of a list as it stands there, and the video it names."""
+    """A line of a list, unchanged, and the video it names."""
 
     line: str
     sample: Sample
@@ -54,8 +54,8 @@ def read_list(list_path: str | Path, root: str | Path, num_classes: int) -> list
 
     Raises:
         ListError: the list is missing or empty, a line is not understood, or its label is not in
-            ``0 .. num_classes-1``; the message is ``file:line: reason``. Or a folder does not hold
-            one folder for each class, or no video.
+            ``0 .. num_classes-1``; the message is ``file:line: reason``. Or a folder has not one
+            folder for each class, or no video.
     """
     if Path(list_path).is_dir():
         return _class_samples(Path(list_path), num_classes)
@@ -64,13 +64,20 @@ def read_list(list_path: str | Path, root: str | Path, num_classes: int) -> list
 
 
 def read_entries(list_path: str | Path, root: str | Path) -> list[Entry]:
-    """The lines of a list with labels, or of one of bare paths: one where no line has a label.
-    Raises ListError as ``read_list`` does."""
+    """The lines of a list with labels, or of one of bare paths: there some line does not end with
+    a number, and all that do are paths that exist. Raises ListError as ``read_list`` does."""
     lines, separator = lines_of(list_path), separator_of(list_path)
-    if any(line.rpartition(separator)[2].isdecimal() for _, line in lines):
-        samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS) for n, line in lines]
-    else:
+    numbered = {n: line for n, line in lines if line.rpartition(separator)[2].isdecimal()}
+    others = [(n, line) for n, line in lines if n not in numbered]
+    if others and all(Path(resolve(line, root)).exists() for line in numbered.values()):
         samples = [Sample(resolve(line, root)) for _, line in lines]
+    elif others:
+        raise ListError(
+            f"{list_path}:{others[0][0]}: no label in {others[0][1]!r} (the list is read as one "
+            f"with labels because line {next(iter(numbered))} ends with a number)"
+        )
+    else:
+        samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS) for n, line in lines]
     return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
 
 
@@ -97,7 +104,7 @@ def _labelled(line: str, where: str, root: str | Path, num_classes: int) -> Samp
 
 
 def separator_of(list_path: str | Path) -> str:
-    """What stands between the fields of a line."""
+    """The character between the fields of a line."""
     return "," if str(list_path).endswith(".csv") else " "
 
 
@@ -150,7 +157,7 @@ def _class_samples(root: Path, num_classes: int) -> list[Sample]:
 
 def class_folders(root: Path) -> dict[str, list[str]]:
     """The videos of each folder in ``root``, both in the order of their names; hidden folders are
-    not classes. Says once what is left out."""
+    not classes. Logs once what is left out."""
     found, left_out = {}, []
     for path in sorted(root.iterdir()):
         if path.is_dir() and path.name[0] != ".":
@@ -163,7 +170,7 @@ def class_folders(root: Path) -> dict[str, list[str]]:
 
 
 def videos_below(folder: str | Path) -> list[str]:
-    """The videos in a folder and in those below it, by their paths from there, in order. Says once
+    """The videos in a folder and in those below it, by their paths from there, in order. Logs once
     what is left out."""
     found, left_out = list_videos(folder, deep=True)
     tell_left_out(folder, left_out)
@@ -182,8 +189,11 @@ def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]
     Raises:
         OSError: a folder cannot be listed.
     """
-    found, left_out, waiting, walked = list[str](), list[str](), [""], set[str]()
-    for below in waiting:  # which grows meanwhile
+    found: list[str] = []
+    left_out: list[str] = []
+    waiting, walked = deque([""]), set()
+    while waiting:
+        below = waiting.popleft()
         place = os.path.join(folder, below)
         if os.path.realpath(place) in walked:  # a link to where we have been
             continue
@@ -195,9 +205,10 @@ def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]
                     waiting.append(path)
                 elif entry.is_dir():
                     left_out.append(f"{path}/")
+                elif path.lower().endswith(VIDEO_ENDINGS) and entry.is_file() and not is_hidden:
+                    found.append(path)
                 else:
-                    is_video = entry.name.lower().endswith(VIDEO_ENDINGS) and entry.is_file()
-                    (found if is_video and not is_hidden else left_out).append(path)
+                    left_out.append(path)
     return sorted(found), sorted(left_out)
 
 

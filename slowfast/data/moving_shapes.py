@@ -188,12 +188,12 @@ def write_video(path: Path, clip: Pictures) -> None:
 
 
 def label_of(index: int) -> int:
-    """Clips go round the classes in turn: any number of them is as balanced as it can be."""
+    """Clips take the classes in turn, so that any number of clips is balanced."""
     return index % len(CLASS_NAMES)
 
 
 def write_clip(clip_id: tuple[str, int], root: Path, seed: int) -> None:
-    """Writes clip number `index` of a split; it depends on (seed, split, index) and no other."""
+    """Writes clip number `index` of a split; it depends on (seed, split, index) only."""
     split, index = clip_id
     what, how = divmod(label_of(index), len(HOWS))
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
@@ -216,18 +216,13 @@ def is_complete(root: Path, params: dict[str, int]) -> bool:
 
 
 def write_dataset(
-    root: str | os.PathLike[str],
-    *,
-    num_train: int,
-    num_val: int,
-    seed: int,
-    num_processes: int,
+    root: str | os.PathLike[str], *, num_train: int, num_val: int, seed: int, num_processes: int,
     report: Callable[[int, int], None] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Writes train/*.mp4, val/*.mp4, train.list, val.list and labels.txt below `root`.
 
-    What is there already is kept if it is complete and of the same parameters, and written anew
-    otherwise. `report(done, total)` is called after every clip.
+    An earlier data set is kept if it is complete and has the same parameters, else written anew.
+    `report(done, total)` is called after every clip.
 
     Raises:
         UserError, OSError: a file cannot be written, or its process was killed; names the file.

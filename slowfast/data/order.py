@@ -11,7 +11,7 @@ A shard at a border is read by both sides.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
-
-Numbers = NDArray[np.int64]
 
 
 class Stream(IntEnum):
@@ -46,9 +44,13 @@ def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:
 def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list[int]:
     """Clips in each of a process's batches of one epoch: ``sizes`` in turn, while samples last.
     Raises ListError if the first batches of all processes take more samples than there are."""
-    taken = itertools.accumulate(size * world_size for size in itertools.cycle(sizes))
-    full = itertools.takewhile(lambda total: total <= num_samples, taken)
-    found = [size for _, size in zip(full, itertools.cycle(sizes), strict=False)]
+    found: list[int] = []
+    left = num_samples
+    for size in itertools.cycle(sizes):
+        left -= size * world_size
+        if left < 0:
+            break
+        found.append(size)
     if not found:
         raise ListError(
             f"{num_samples} samples do not fill one batch of {sizes[0]} x {world_size} processes"
@@ -85,7 +87,7 @@ def train_batches(
     return _cut(own_run, _reader_starts(own_sizes, num_workers), own_sizes)
 
 
-def _reader_starts(sizes: Sequence[int], num_workers: int) -> Numbers:
+def _reader_starts(sizes: Sequence[int], num_workers: int) -> NDArray[np.int64]:
     """Where each batch of ``sizes`` starts, if the readers that take turns each have a run."""
     by_reader = np.argsort(np.arange(len(sizes)) % max(num_workers, 1), kind="stable")
     starts = np.empty(len(sizes), np.int64)
@@ -93,7 +95,7 @@ def _reader_starts(sizes: Sequence[int], num_workers: int) -> Numbers:
     return starts
 
 
-def _cut(order: Numbers, starts: Numbers, sizes: Sequence[int]) -> list[list[int]]:
+def _cut(order: NDArray[np.int64], starts: Iterable[int], sizes: list[int]) -> list[list[int]]:
     parts = zip(starts, sizes, strict=True)
     return [order[start : start + size].tolist() for start, size in parts]
 

@@ -42,7 +42,7 @@ class Member(NamedTuple):
 
 
 class ShardVideo(NamedTuple):
-    """A video in a tar, by its member name, with its size in bytes and its class."""
+    """A video in a tar: its member name, its size in bytes and its class."""
 
     name: str
     size: int
@@ -50,7 +50,7 @@ class ShardVideo(NamedTuple):
 
 
 def shard_of(path: str) -> str | None:
-    """The shard that a path goes through, by the text alone: up to the last ``.tar/``."""
+    """The shard of a path, from its text alone: up to the last ``.tar/``; None if there is none."""
     before, found, _ = path.rpartition(".tar/")
     return f"{before}.tar" if found else None
 
@@ -86,8 +86,8 @@ def video_size(path: str) -> int:
 
 
 def video_url(path: str) -> str:
-    """What FFmpeg, and so OpenCV and PyAV, opens for a video: a file, or its bytes in a shard, for
-    which it raises OSError as ``video_size`` does."""
+    """What FFmpeg, and so OpenCV and PyAV, opens for a video: a file, or its bytes in a shard.
+    Raises OSError as ``video_size`` does."""
     member = split_member(path)
     if member is None:
         return os.path.abspath(path)  # FFmpeg takes the start of "12:30.mp4" for a protocol

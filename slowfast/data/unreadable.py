@@ -1,4 +1,4 @@
-"""Videos that could not be read: they are counted, there may be so many, and a file lists them."""
+"""Videos that could not be read: they are counted, limited in number, and listed in a file."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slowfast.data.video.reader import VideoError
+from slowfast.errors import one_line
 from slowfast.files import write_lines
 
 LIST = "unreadable.txt"
@@ -27,13 +28,12 @@ class UnreadableVideo:
 
 def reason_of(path: str, error: VideoError | str) -> str:
     """Why a video cannot be read: one line, which begins with its path."""
-    line = " ".join(str(error).split())
+    line = one_line(error)
     return line if line.startswith(path) else f"{path}: {line}"
 
 
 class Unreadable:
-    """What one process could not read, of an epoch or a test; ``limit`` videos may be unreadable,
-    0 for none."""
+    """The videos that one process could not read in an epoch or a test: ``limit`` at most."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -41,9 +41,9 @@ class Unreadable:
         """By place in the list."""
 
     def note(self, index: int, path: str, error: VideoError) -> UnreadableVideo:
-        """Counts the list's video ``index``; twice the same is one. Raises VideoError if there are
-        more than the limit allows, with the message of the last one."""
-        video = UnreadableVideo(index, path, " ".join(str(error).splitlines()))
+        """Counts the list's video ``index``, each once. Raises VideoError if there are more than
+        the limit allows, with the message of the last one."""
+        video = UnreadableVideo(index, path, one_line(error))
         self.videos[index] = video
         count = len(self.videos)
         if count > self._limit:
@@ -59,8 +59,8 @@ def in_order(parts: Iterable[Mapping[int, UnreadableVideo]]) -> list[UnreadableV
 
 
 def write_unreadable(folder: str, reasons: list[str], name: str = LIST) -> str:
-    """Writes the list, a line a video, or removes an earlier one if all were read. Returns its
-    path."""
+    """Writes the list, a line for each video, or removes an earlier one if all were read. Returns
+    its path."""
     path = Path(folder) / name
     write_lines(path, reasons)
     return str(path)

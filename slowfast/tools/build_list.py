@@ -7,7 +7,7 @@
     python -m slowfast.tools.build_list shards   ROOT --pattern 'train-*.tar' --out LIST
 
 ``slowfast.data.lists`` says what a list is; its paths start from ROOT, which is data.root.
-Videos that a data set names and that are not there are counted, and named in LIST.missing.
+Missing videos of a data set are counted, and named in LIST.missing.
 """
 
 import argparse
@@ -204,9 +204,9 @@ def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
 
 
 def _by_stem(root: Path, left_out: list[str], folder: str = "") -> dict[str, str]:
-    """The videos right in ROOT/FOLDER: paths from ROOT by the file's name without its ending.
+    """The videos directly in ROOT/FOLDER: paths from ROOT by the file's name without its ending.
 
-    Adds to ``left_out`` what is no video; folders are not, as a data set's file names them.
+    Adds to ``left_out`` files that are no videos, and hidden folders.
     """
     names, others = lists.list_videos(root / folder, deep=False)
     meant = [name for name in others if name[0] == "." or not name.endswith("/")]
@@ -221,9 +221,9 @@ def _num_pictures(folder: Path) -> int:
 
 
 def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
-    """The videos of each class for training and for validation, as the digest of a name has it.
+    """The videos of each class for training and for validation, drawn by a hash of the name.
 
-    Both have one at least of a class that has two; of one video training has it.
+    A class of two videos or more has at least one in each; a single video is for training.
     """
     train, val = {}, {}
     for label, names in by_class.items():
@@ -263,7 +263,7 @@ def _label(name: str, classes: dict[str, int], where: str) -> int:
 
 
 def _some(rows: Rows, source: Path, root: Path) -> Rows:
-    """The rows as they are; ListError if no video is there."""
+    """The rows, unchanged. Raises ListError if no video is there."""
     if not any(sample for _, sample in rows):
         example = f", such as {rows[0][0]}" if rows else ""
         raise ListError(f"{root}: none of the {len(rows):,} videos of {source}{example}")
@@ -291,7 +291,7 @@ def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    """``build``, the function of the kind, and what that reads."""
+    """``build``, the function of the kind, and that function's arguments."""
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
     parser = new_parser("slowfast.tools.build_list", about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
@@ -310,21 +310,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         return added
 
     folder = kind("folder", build_folder, "data/my --out data/my")
-    named = "NAME=SUBFOLDER"
-    folder.add_argument("--split", metavar=named, type=_split, action="append", default=[])
+    folder.add_argument("--split", metavar="NAME=SUBFOLDER", type=_split, action="append",
+                        default=[], help="a list of SUBFOLDER's classes; repeatable")  # fmt: skip
     folder.add_argument("--val-share", metavar="SHARE", type=number_between(0, 1, below=1),
-                        help="of each class for val.list, such as 0.2")  # fmt: skip
+                        help="share of each class for val.list, such as 0.2")  # fmt: skip
     ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
-    ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path)
-    ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True)
+    ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path, help="folder of split files")
+    ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True, help="which split")
     kinetics = kind("kinetics", build_kinetics, "k400/val k400/val.csv --out k400/val.list")
-    kinetics.add_argument("csv", metavar="CSV", type=Path)
-    kinetics.add_argument("--labels", type=Path, help="class names in index order, one a line")
+    kinetics.add_argument("csv", metavar="CSV", type=Path, help="the official csv")
+    kinetics.add_argument("--labels", type=Path, help="file of class names, in order, one per line")
     sthv = kind("sthv", build_sthv, "videos labels.json train.json --out train.list")
-    sthv.add_argument("labels_json", metavar="LABELS_JSON", type=Path)
-    sthv.add_argument("split_json", metavar="SPLIT_JSON", type=Path)
+    sthv.add_argument("labels_json", metavar="LABELS_JSON", type=Path, help="the classes' file")
+    sthv.add_argument("split_json", metavar="SPLIT_JSON", type=Path, help="the split's file")
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
-    shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="default: *.tar")
+    shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="tars (%(default)s)")
     return parser.parse_args(argv)
 
 

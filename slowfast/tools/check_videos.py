@@ -1,10 +1,10 @@
-"""Decodes every video of a list, and says which cannot be used and what the others are like.
+"""Decodes every video of a list, says which cannot be used, and describes the others.
 
     python -m slowfast.tools.check_videos data/k400/train.list
 
 Writes beside the list, or into --out: train.good.list and train.bad.list with the list's own lines,
-train.videos.csv with a row for each video, and train.checked.jsonl, by which a run that was
-interrupted goes on, and a later one only decodes what has changed.
+train.videos.csv with a row for each video, and train.checked.jsonl: with it, an interrupted run
+continues, and a later one only decodes what has changed.
 """
 
 import argparse
@@ -36,9 +36,9 @@ from slowfast.journal import Journal
 from slowfast.log import Progress
 
 FEW_FRAMES = 3
-"""A container that promises so many frames too many is usual."""
+"""It is usual that a container promises up to this many frames too many."""
 FAR_APART = 16
-"""Mean keyframe spacing, in frames, from which prepare_videos is worth a hint."""
+"""From this mean distance between keyframes, in frames, prepare_videos is recommended."""
 SHOWN = 10
 """Bad videos named on the screen; the csv names all."""
 
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def check_list(args: argparse.Namespace) -> None:
-    """Checks what is not in the journal, writes the lists and the csv, says what was found."""
+    """Checks what is not in the journal, writes the lists and the csv, prints a summary."""
     decoder_version(args.decoder)
     entries = read_entries(args.list, args.root)
     out, stem, ending = args.out, args.list.stem, args.list.suffix
@@ -91,7 +91,7 @@ def check_list(args: argparse.Namespace) -> None:
 
 
 def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) -> None:
-    """Fills the journal with what these entries' files are like now."""
+    """Brings the journal up to date with these entries' files."""
     samples = {_key(entry.sample, args): entry.sample for entry in entries}
     states = {key: state_of(sample.path) for key, sample in samples.items()}
     todo = [key for key in samples if not _is_done(journal.done.get(key), states[key])]
@@ -119,8 +119,7 @@ def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) 
 
 
 def check_video(sample: Sample, decoder: str, frame_pattern: str, frame_fps: float) -> Video:
-    """Decodes all of one video. Raises VideoError if it cannot be opened, or not one frame of it
-    decoded."""
+    """Decodes all of one video. Raises VideoError if it cannot be opened, or no frame decoded."""
     reader = open_video(sample, frame_pattern, frame_fps, decoder)
     if isinstance(reader, FrameFolderReader):
         return _check_folder(reader)
@@ -189,7 +188,7 @@ def _check_folder(reader: FrameFolderReader) -> Video:
 
 
 def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str]:
-    """What to tell about the videos of a list."""
+    """The lines of the summary."""
     usable = [v for v in videos if v.status != "bad"]
     unusable = [v for v in videos if v.status == "bad"]
     num_short = sum(v.status == "short" for v in videos)
@@ -232,7 +231,7 @@ def _csv(videos: list[Video]) -> str:
 
 
 def _key(sample: Sample, args: argparse.Namespace) -> str:
-    """What a result in the journal is of, besides the file's state."""
+    """The key of a result in the journal; its entry has the file's state, too."""
     frames = "" if sample.num_frames is None else f" {sample.num_frames}"
     return f"{args.decoder} {os.path.abspath(sample.path)}{frames}"
 
@@ -250,11 +249,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
     add("--workers", metavar="N", type=whole_number(1), default=os.cpu_count(),
-        help="processes (%(default)s)")  # fmt: skip
-    add("--seconds", type=times, default=300.0, help="longer at one video: bad (%(default)s)")
-    add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="%(default)s")
-    add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
-    add("--frame-fps", type=times, default=data.frame_fps, help="frame folders: %(default)s")
+        help="number of processes (%(default)s)")  # fmt: skip
+    add("--seconds", type=times, default=300.0,
+        help="time limit per video; a slower one counts as bad (%(default)s)")  # fmt: skip
+    add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="default: %(default)s")
+    add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
+    add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent

@@ -22,9 +22,9 @@ from slowfast.config import Config, dump_config, load_config
 from slowfast.config.built_in import CONFIGS
 from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling
+from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import read_list
-from slowfast.data.video.open import open_video
 from slowfast.errors import UserError
 from slowfast.files import write_whole
 from slowfast.log import Progress
@@ -211,8 +211,7 @@ def draw(
     sample = read_list(data.val_list, data.root, len(names))[1]
     launch("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
-    reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
-    span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
+    reader, span = open_sample(sample, data)
     wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
     frame_strip(
         reader.frames(wanted),

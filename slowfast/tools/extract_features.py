@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run
-from slowfast.data.find import find_videos, require_own_names
+from slowfast.data.find import find_videos
 from slowfast.data.video.open import decoder_version
 from slowfast.errors import UserError
 from slowfast.log import logger
@@ -38,7 +38,6 @@ def extract_features(args: argparse.Namespace) -> None:
     version = decoder_version(cfg.data.decoder)
     named = find_videos(args.paths, cfg.data.frame_pattern, args.root)
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
-    require_own_names(videos)
     distributed.start(args.device, seed=cfg.seed)
     model = build_model(cfg.model, cfg.data.crop_size)
     logger.info(load_pretrained(model, args.weights))

@@ -2,11 +2,11 @@
 
     python -m slowfast.tools.prepare_videos data/k400/train.good.list data/k400_256
 
-H.264 in mp4 with the short side as said (a smaller video keeps its size), a keyframe every 8
-frames, no B-frames, made for fast decoding, no sound. Frame i of a new file is frame i of the
+H.264 in mp4 with a short side of --short-side (a smaller video keeps its size), a keyframe every 8
+frames, no B-frames, no sound, tuned for fast decoding. Frame i of a new file is frame i of the
 source, at the same time. Writes DST/PATH.mp4 for each video, the new list DST/LIST, whose paths
-start from DST, and DST/prepared.jsonl, by which a run that was interrupted goes on and a later one
-makes only what has changed. A video that fails is left out and named in DST/LIST.failed.
+start from DST, and DST/prepared.jsonl: with it, an interrupted run continues, and a later one makes
+only what has changed. A video that fails is left out and named in DST/LIST.failed.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from slowfast.log import Progress
 PATH_OF = operator.attrgetter("sample.path")
 """The file that a job reads."""
 TIMED = 20
-"""Videos of which a training clip is timed."""
+"""Number of videos for which reading a training clip is timed."""
 
 
 class Job(NamedTuple):
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def prepare_list(args: argparse.Namespace) -> None:
-    """Makes what is not in the journal, writes the new list, says what it brought."""
+    """Makes what is not in the journal, writes the new list, prints sizes, PSNR and times."""
     require_encoder()
     entries = read_entries(args.list, args.root)
     jobs = plan(entries, args)
@@ -80,7 +80,7 @@ def prepare_list(args: argparse.Namespace) -> None:
 
 
 def require_encoder() -> None:
-    """Raises UserError where there is no PyAV with libx264."""
+    """Raises UserError unless PyAV is installed and has libx264."""
     if importlib.util.find_spec("av") is None:
         raise UserError("prepare_videos encodes with PyAV: pip install av")
     import av
@@ -90,7 +90,7 @@ def require_encoder() -> None:
 
 
 def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
-    """By path, the job of each video of the list; no source is overwritten, no file made twice."""
+    """The job of each video, by path. UserError if one would overwrite a source or a new file."""
     root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
     if os.path.realpath(root) == os.path.realpath(dst):
         raise UserError(f"{args.dst} is --root, where the sources are: give another DST")
@@ -114,7 +114,7 @@ def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
 
 
 def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -> dict[str, str]:
-    """Makes the files that are not there yet; returns why which failed, by name."""
+    """Makes the files that are missing; returns the reasons of those that failed, by name."""
     from slowfast.data.video.encode import Settings, prepare_video  # needs PyAV, an extra
 
     settings = Settings(**{name: getattr(args, name) for name in Settings.__annotations__})
@@ -164,7 +164,7 @@ def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
 
 
 def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namespace) -> None:
-    """Prints sizes, likeness, and the time that a training clip takes."""
+    """Prints sizes, PSNR, and the time to read a training clip."""
     before, after = (sum(row[key] for row in made.values()) for key in ("source_bytes", "bytes"))
     worst = min(made, key=lambda name: made[name]["psnr"])
     psnr = float(np.mean([entry["psnr"] for entry in made.values()]))
@@ -201,16 +201,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
     add("--short-side", metavar="N", type=whole_number(16), default=256,
-        help="pixels (%(default)s)")  # fmt: skip
+        help="short side in pixels (%(default)s)")  # fmt: skip
     add("--keyframe-every", metavar="N", type=whole_number(1), default=8,
-        help="frames (%(default)s)")  # fmt: skip
+        help="frames from one keyframe to the next (%(default)s)")  # fmt: skip
     add("--crf", type=whole_number(0, 51), default=21,
-        help="0 to 51, less is better and larger (%(default)s)")  # fmt: skip
+        help="0 to 51; lower is better quality and larger files (%(default)s)")  # fmt: skip
     add("--workers", metavar="N", type=whole_number(1), default=os.cpu_count(),
-        help="processes (%(default)s)")  # fmt: skip
-    add("--seconds", type=times, default=1800.0, help="longer at a video: failed (%(default)s)")
-    add("--frame-pattern", default=data.frame_pattern, help="frame folders: %(default)s")
-    add("--frame-fps", type=times, default=data.frame_fps, help="frame folders: %(default)s")
+        help="number of processes (%(default)s)")  # fmt: skip
+    add("--seconds", type=times, default=1800.0,
+        help="time limit per video; a slower one counts as failed (%(default)s)")  # fmt: skip
+    add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
+    add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.list_out = args.list_out or args.dst / args.list.name

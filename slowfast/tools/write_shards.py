@@ -2,11 +2,11 @@
 
     python -m slowfast.tools.write_shards LIST DST --root ROOT
 
-Writes DST/NAME-000000.tar and on, NAME being that of LIST, each with KEY.mp4 and KEY.cls for each
+Writes DST/NAME-000000.tar and so on, where NAME is that of LIST, with KEY.mp4 and KEY.cls for each
 video, as WebDataset reads them; and DST/NAME.list, whose paths start from DST. The list is shuffled
-first: what is read together comes from the same shard, so each shard must be a mixture.
+first: videos of one shard are read together, so each shard must be a mixture.
 
-A shard appears once it is whole. Run again, the same command goes on where it was stopped.
+A shard appears once it is complete. The same command, run again, continues where it was stopped.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from slowfast.cli.command import new_parser, run, whole_number
-from slowfast.data.lists import VIDEO_ENDINGS, ListError, read_list
+from slowfast.data.lists import ANY_CLASS, VIDEO_ENDINGS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
 from slowfast.files import atomic, sole_writer, write_lines
 from slowfast.log import Progress
 
 
 class Packed(NamedTuple):
-    """A video and what it becomes in its shard."""
+    """A video, and its name, size and label in the shard."""
 
     path: str
     video: ShardVideo
@@ -41,11 +41,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int) -> None:
-    """Writes the shards that are not there yet, and the list.
+    """Writes the shards that are missing, and the list.
 
     Raises:
         ListError: a line cannot be packed; DST holds other shards of this name, or the list itself.
-        OSError: a video is missing, and then nothing is written; or a shard cannot be written.
+        OSError: a video is missing, and nothing is written; or a shard cannot be written.
     """
     listed = dst / f"{source.stem}.list"
     if listed.exists() and listed.samefile(source):
@@ -75,7 +75,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
 def _pack(source: Path, root: Path) -> list[Packed]:
     """The videos of the list, in its order, each under a name of its own."""
     packed: dict[str, Packed] = {}
-    for path, label, num_frames in read_list(str(source), str(root), sys.maxsize):
+    for path, label, num_frames in read_list(str(source), str(root), ANY_CLASS):
         if num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
         status = os.stat(path)
@@ -128,11 +128,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = new_parser("slowfast.tools.write_shards", __doc__)
     add = parser.add_argument
-    add("list", metavar="LIST", type=Path, help="the list of the videos")
-    add("dst", metavar="DST", type=Path, help="the folder of the shards")
-    add("--root", type=Path, required=True, help="where the paths of LIST start")
+    add("list", metavar="LIST", type=Path, help="the list of videos, with labels")
+    add("dst", metavar="DST", type=Path, help="the folder to write to")
+    add("--root", type=Path, required=True, help="where LIST's paths start from")
     add("--megabytes", type=whole_number(1), default=1000, help="size of a shard (%(default)s)")
-    add("--seed", type=whole_number(0), default=0, help="of the shuffling (%(default)s)")
+    add("--seed", type=whole_number(0), default=0, help="seed of the shuffle (%(default)s)")
     return parser.parse_args(argv)
 
 

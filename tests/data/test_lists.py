@@ -134,9 +134,22 @@ def test_one_label_makes_it_a_list_with_labels(tmp_path: Path) -> None:
     ]
     path = write(tmp_path, "a.mp4,3\nb.mp4,4\n", "train.csv")
     assert [entry.sample.label for entry in read_entries(path, ROOT)] == [3, 4]
-    path = write(tmp_path, "a.mp4\nb.mp4 0\n")
-    with pytest.raises(ListError, match=f"^{path}:1: no label in 'a.mp4'"):
-        read_entries(path, ROOT)
+
+
+def test_a_path_that_ends_with_a_number_needs_no_label_if_it_is_there(tmp_path: Path) -> None:
+    path = write(tmp_path, "clips/walk\nclips/seq 1\n")
+    with pytest.raises(ListError) as caught:
+        read_entries(path, tmp_path)
+    assert str(caught.value) == (
+        f"{path}:1: no label in 'clips/walk' (the list is read as one with labels because line 2 "
+        "ends with a number)"
+    )
+    (tmp_path / "clips/seq 1").mkdir(parents=True)
+    samples = [Sample(f"{tmp_path}/clips/{name}") for name in ("walk", "seq 1")]
+    assert [entry.sample for entry in read_entries(path, tmp_path)] == samples
+    path = write(tmp_path, "clips/walk 0\nclips/seq 1\n")  # each line ends with a number: labels
+    samples = [Sample(f"{tmp_path}/clips/walk", 0), Sample(f"{tmp_path}/clips/seq", 1)]
+    assert [entry.sample for entry in read_entries(path, tmp_path)] == samples
 
 
 # ---------------------------------------------------------------------------- folders

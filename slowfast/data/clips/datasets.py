@@ -14,11 +14,11 @@ import numpy as np
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
-from slowfast.data.clips.sampling import Frames, Grid
+from slowfast.data.clips.sampling import Grid
 from slowfast.data.lists import Sample
 from slowfast.data.order import Stream
 from slowfast.data.video.open import open_video
-from slowfast.data.video.reader import Each, Pictures, Reader
+from slowfast.data.video.reader import Each, Indices, Pictures, Reader
 
 
 class TrainKey(NamedTuple):
@@ -50,7 +50,7 @@ class VideoViews:
 
     frames: Pictures
     """The distinct frames that the views need ``[F, H, W, 3]``, resized."""
-    clips: Frames
+    clips: Indices
     """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
     crops: list[tuple[int, int]]
     """Top left corner ``(y, x)`` of each crop."""
@@ -82,7 +82,7 @@ class TrainClips:
         data, sample = self.data, self.samples[key.sample]
         grid = key.grid or Grid(data.num_frames, data.crop_size)
         rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
-        reader, span = _open(sample, data)
+        reader, span = open_sample(sample, data)
         wanted = sampling.random_clip(reader.num_frames, span, grid.num_frames, rng)
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
         frames = _read(reader, wanted, each)
@@ -99,7 +99,7 @@ class ValClips:
 
     def __call__(self, index: int) -> Clip:
         data, sample = self.data, self.samples[index]
-        reader, span = _open(sample, data)
+        reader, span = open_sample(sample, data)
         wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
         each = functools.partial(
             transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
@@ -138,7 +138,7 @@ class MultiViewVideos:
 
     def __call__(self, index: int) -> VideoViews:
         data, test, sample = self.data, self.test, self.samples[index]
-        reader, _ = _open(sample, data)
+        reader, _ = open_sample(sample, data)
         protocol = PROTOCOLS[test.protocol]
         grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
         wanted = protocol.clips(reader.num_frames, reader.fps, grid)
@@ -177,14 +177,14 @@ def _augment_clip(frames: Pictures, data: DataConfig, rng: np.random.Generator) 
         transforms.erase(frames, box, rng)
 
 
-def _open(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
+def open_sample(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
     """The video, and how many of its frames a clip spans."""
     reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
     span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
     return reader, span
 
 
-def _read(reader: Reader, wanted: Frames, each: Each) -> Pictures:
+def _read(reader: Reader, wanted: Indices, each: Each) -> Pictures:
     """The frames of a clip; those that it repeats are decoded once."""
     unique, inverse = np.unique(wanted, return_inverse=True)
     frames = reader.frames(unique, each)

@@ -28,7 +28,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.data.clips.sampling import Frames, clip_span, scaled_size, view_clips, view_crops
+from slowfast.data.clips.sampling import clip_span, scaled_size, view_clips, view_crops
+from slowfast.data.video.reader import Indices
 
 Starts = Callable[[int], list[Fraction]]
 """Of n clips, where in the room each begins: 0 with the video, 1 so that it ends with it."""
@@ -48,7 +49,7 @@ class ClipGrid(NamedTuple):
 class Protocol(NamedTuple):
     """One system's test."""
 
-    clips: Callable[[int, float, ClipGrid], Frames]
+    clips: Callable[[int, float, ClipGrid], Indices]
     """From a video's number of frames and frame rate: the frames ``[num_clips, T]``."""
     size: Callable[[int, int, int], tuple[int, int]]
     """From height, width and the short side: height and width that a picture is resized to."""
@@ -59,13 +60,13 @@ class Protocol(NamedTuple):
     """Whether pictures are resized as floats, not as bytes, see ``transforms.py``."""
 
 
-def pyslowfast_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+def pyslowfast_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
     """``sampling.view_clips``: PySlowFast's and PaddleVideo's clips."""
     span = clip_span(grid.num_frames, grid.stride, fps, grid.target_fps)
     return view_clips(video_frames, span, grid.num_frames, grid.num_clips)
 
 
-def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: Starts) -> Frames:
+def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: Starts) -> Indices:
     """PyTorchVideo's clips, which begin at these parts of the room, in seconds.
 
     ``ConstantClipsPerVideoSampler`` counts in fractions, but a clip's seconds are a float before;
@@ -88,7 +89,7 @@ def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: St
     return np.stack(clips)
 
 
-def _evenly(count: int, num_frames: int) -> Frames:
+def _evenly(count: int, num_frames: int) -> Indices:
     """``torch.linspace(0, count - 1, num_frames)``, truncated.
 
     In float32 and from both ends to the middle, as torch counts: with 64 frames that is not always
@@ -102,7 +103,7 @@ def _evenly(count: int, num_frames: int) -> Frames:
     return np.clip(values, 0, count - 1).astype(np.int64)
 
 
-def mmaction2_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+def mmaction2_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
     """``SampleFrames(test_mode=True)`` of mmaction2 0.x: clips in the middles of equal parts."""
     span = grid.num_frames * grid.stride
     part = (video_frames - span + 1) / grid.num_clips
@@ -112,7 +113,7 @@ def mmaction2_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
     return _strided(starts, video_frames, grid)
 
 
-def mmaction2_12_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
+def mmaction2_12_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
     """``SampleFrames(test_mode=True)`` of mmaction2 1.2.0: from the first frame to the last."""
     room = max(video_frames - (grid.num_frames - 1) * grid.stride - 1, 0)
     if grid.num_clips == 1:
@@ -121,7 +122,7 @@ def mmaction2_12_clips(video_frames: int, fps: float, grid: ClipGrid) -> Frames:
     return _strided(starts.astype(np.int64), video_frames, grid)
 
 
-def _strided(starts: Frames, video_frames: int, grid: ClipGrid) -> Frames:
+def _strided(starts: Indices, video_frames: int, grid: ClipGrid) -> Indices:
     """Every stride-th frame; after the video's last one comes its first."""
     return (starts[:, None] + np.arange(grid.num_frames) * grid.stride) % video_frames
 
@@ -172,7 +173,7 @@ def _pytorchvideo(starts: Starts) -> Protocol:
     return Protocol(clips, scaled_size, view_crops, starts, in_float=True)
 
 
-def _mmaction2(clips: Callable[[int, float, ClipGrid], Frames], starts: Starts) -> Protocol:
+def _mmaction2(clips: Callable[[int, float, ClipGrid], Indices], starts: Starts) -> Protocol:
     return Protocol(clips, mmaction2_size, mmaction2_crops, starts, in_float=False)
 
 

@@ -13,9 +13,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Frames = NDArray[np.int64]
+from slowfast.data.video.reader import Indices
 
 
 class Grid(NamedTuple):
@@ -30,7 +29,7 @@ def clip_span(num_frames: int, stride: int, fps: float, target_fps: float) -> fl
     return num_frames * stride * fps / target_fps
 
 
-def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -> Frames:
+def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -> Indices:
     """The frame indices ``[T]`` of the clip that begins at ``start``."""
     index = np.linspace(start, start + span - 1, num_frames)
     return np.clip(index, 0, video_frames - 1).astype(np.int64)
@@ -38,18 +37,18 @@ def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -
 
 def random_clip(
     video_frames: int, span: float, num_frames: int, rng: np.random.Generator
-) -> Frames:
+) -> Indices:
     """A clip for training: its start is uniform over what fits."""
     start = rng.uniform(0, max(video_frames - span, 0))
     return clip_frames(start, span, num_frames, video_frames)
 
 
-def centre_clip(video_frames: int, span: float, num_frames: int) -> Frames:
+def centre_clip(video_frames: int, span: float, num_frames: int) -> Indices:
     """The clip for validation: in the middle of the video."""
     return clip_frames(max(video_frames - span, 0) / 2, span, num_frames, video_frames)
 
 
-def view_clips(video_frames: int, span: float, num_frames: int, num_clips: int) -> Frames:
+def view_clips(video_frames: int, span: float, num_frames: int, num_clips: int) -> Indices:
     """``num_clips`` clips for the test, ``[num_clips, T]``: clip i starts at ``delta * i / n``.
 
     delta is what the video is longer than a clip (PySlowFast, PaddleVideo).

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import transforms
+from slowfast.data.clips.datasets import open_sample
 from slowfast.data.clips.protocols import PROTOCOLS, Protocol
-from slowfast.data.clips.sampling import Frames, clip_frames, clip_span
+from slowfast.data.clips.sampling import clip_frames
 from slowfast.data.lists import Sample
-from slowfast.data.video.open import open_video
-from slowfast.data.video.reader import Each, Picture, Pictures, Reader, no_frame
+from slowfast.data.video.reader import Each, Indices, Picture, Pictures, no_frame
 
 
 class ChunkKey(NamedTuple):
@@ -43,7 +43,7 @@ class ClipChunk:
 
     frames: Pictures
     """The distinct frames of these clips ``[F, S, S, 3]``."""
-    clips: Frames
+    clips: Indices
     """For each clip, the positions of its T frames in ``frames``: ``[n, T]``."""
     seconds: NDArray[np.float64]
     """Start and end of each clip in the video ``[n, 2]``: numbers of frames over the frame rate."""
@@ -55,9 +55,9 @@ class ClipChunk:
 class SlidingClips:
     """The chunks of each video, asked for in order: 0, 1, 2, ...
 
-    An object goes on in the file that it has open, so each reader process is to be given all
-    chunks of a video. A first one from the middle, as where another process has died, is right,
-    too, and slow. Behind the last chunk, and behind one that cannot be read, there is None.
+    An object keeps the current file open, so one reader process must get all chunks of a video.
+    To begin in the middle, as after another process has died, is correct but slow. After the last
+    chunk, and after one that cannot be read, the result is None.
 
     Args:
         every: seconds from the start of one clip to that of the next.
@@ -97,7 +97,7 @@ class SlidingClips:
         return chunk
 
     def close(self) -> None:
-        """Lets go of the video that is open."""
+        """Closes the video that is open."""
         if self._video is not None:
             self._video.close()
         self._video = None
@@ -108,9 +108,8 @@ class _Video:
 
     def __init__(self, sample: Sample, data: DataConfig, each: Each, every: float) -> None:
         self._sample, self._data, self._each = sample, data, each
-        self._reader = self._open()
+        self._reader, self._span = open_sample(sample, data)
         self._fps = self._reader.fps
-        self._span = clip_span(data.num_frames, data.sampling_stride, self._fps, data.target_fps)
         self._step = every * self._fps
         self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
         self._held: dict[int, Picture] = {}
@@ -131,7 +130,7 @@ class _Video:
             return None
         unique, positions = np.unique(clips, return_inverse=True)
         if has_ended_early:
-            again = self._open()
+            again, _ = open_sample(self._sample, self._data)
             frames = again.frames(unique, self._each)
             again.close()
         else:
@@ -150,11 +149,7 @@ class _Video:
     def close(self) -> None:
         self._reader.close()
 
-    def _open(self) -> Reader:
-        data = self._data
-        return open_video(self._sample, data.frame_pattern, data.frame_fps, data.decoder)
-
-    def _clips(self, first: int, end: int) -> Frames:
+    def _clips(self, first: int, end: int) -> Indices:
         """The frames of some clips ``[n, T]``."""
         length, video = self._data.num_frames, self._reader.num_frames
         clips = [clip_frames(start, self._span, length, video) for start in self._starts[first:end]]
@@ -175,7 +170,7 @@ class _Video:
         return len(found) == len(wanted)
 
 
-def sliding_starts(video_frames: int, span: float, step: float) -> Frames:
+def sliding_starts(video_frames: int, span: float, step: float) -> Indices:
     """The first frame of each clip: every ``step`` frames, rounded, as long as the clip fits.
 
     Where one would begin in the video and reach beyond its end, and the clips before leave frames

@@ -1,6 +1,6 @@
 """Pictures to pictures: resize, crop, flip, erase, on uint8 pictures ``[H, W, 3]``.
 
-Pixel values become numbers only on the device, see ``normalize``'s users in the engine.
+Pixel values become numbers only on the device, see ``models/pathways.py``.
 """
 
 from collections.abc import Callable

@@ -71,7 +71,7 @@ def prepare_video(
 
 
 def new_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Width and height of the new video: even, the short side as said if it was longer."""
+    """Width and height of the new video: even; the short side at most ``short_side``."""
     scale = min(1.0, short_side / min(width, height))
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 

@@ -15,8 +15,8 @@ from slowfast.data.video.reader import Reader, require_file
 def open_video(
     sample: Sample, frame_pattern: str, frame_fps: float, decoder: str = "opencv"
 ) -> Reader:
-    """The reader for a sample: of a frame folder where it is one, else of a video file by
-    ``decoder``, which is ``opencv`` or ``pyav``.
+    """The reader for a sample: a frame folder, or a video file that ``decoder`` (``opencv`` or
+    ``pyav``) decodes.
 
     Raises:
         VideoError: the file is missing, empty, or not a video.

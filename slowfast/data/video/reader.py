@@ -1,4 +1,4 @@
-"""What every reader of videos has in common, and which frames of a file need decoding.
+"""What all readers of videos share, and which frames of a file need decoding.
 
 Legend: F frames, H x W pixels. Frames are numbered from 0 in the order of showing.
 """
@@ -19,9 +19,9 @@ Picture = NDArray[np.uint8]
 Pictures = NDArray[np.uint8]
 """RGB frames ``[F, H, W, 3]``."""
 Indices = NDArray[np.int64]
-"""Numbers of frames, from 0."""
+"""Numbers of frames, from 0, of any shape."""
 Each = Callable[[Picture], Picture]
-"""What is done to each picture as soon as it is decoded: spatial, the same for each colour."""
+"""Called with each picture as soon as it is decoded: spatial, the same for each colour."""
 Decode = Callable[[Indices], Iterable[Picture]]
 """From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
 REORDERING = 32
@@ -42,7 +42,7 @@ class Reader(Protocol):
     def frames(self, indices: Indices, each: Each = ...) -> Pictures:
         """The frames at ``indices`` (sorted, unique, from 0), each passed through ``each``.
 
-        Indices beyond what the file really holds give its last frame.
+        Indices beyond the real end of the file give its last frame.
 
         Raises:
             VideoError: nothing could be decoded.
@@ -51,12 +51,12 @@ class Reader(Protocol):
     def onward(self, indices: Indices, each: Each = ...) -> list[Picture]:
         """The frames at ``indices``, as far as the file holds them, in one pass over the file.
 
-        All are beyond those of the calls before: for a video too long to be read at once. Where
-        the file ends early, ``num_frames`` is from then on what there really is.
+        All come after those of earlier calls: for a video too long to be read at once. If the
+        file ends early, ``num_frames`` becomes the real number.
         """
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
 
 
 def unchanged(picture: Picture) -> Picture:
@@ -65,7 +65,7 @@ def unchanged(picture: Picture) -> Picture:
 
 
 def require_file(path: str) -> None:
-    """Raises VideoError where there is no such file or member of a shard, or an empty one."""
+    """Raises VideoError if the file or member of a shard is missing or empty, or not readable."""
     try:
         size = video_size(path)
     except OSError as error:  # of a shard: strerror is None, and the message names what it is about
@@ -77,7 +77,7 @@ def require_file(path: str) -> None:
 
 
 def no_frame(path: str) -> VideoError:
-    """The error of a file that opens and shows nothing."""
+    """The error of a file that opens but has no picture."""
     return VideoError(f"{path}: no frame could be decoded (a damaged or cut-off file?)")
 
 

@@ -1,11 +1,12 @@
-"""Files in reader processes: batches in order, ahead of their use, or each as it is ready.
+"""Reads files in reader processes: batches in order and in advance, or items as they are ready.
 
-The main process hands out keys; readers send back what they made of them, arrays through shared
-memory. The processes live as long as the loader, over all epochs. All that goes through a list of
-files goes through here: a file that crashes a decoder, or hangs it, costs that file alone.
+The main process hands out keys; the readers send back the items, with arrays in shared memory. The
+processes live as long as the loader, over all epochs. Whatever reads a list of files uses this
+module: a file that crashes a decoder, or hangs it, costs that file alone.
 """
 
 import contextlib
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -17,8 +18,8 @@ import cv2
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers import shared_memory
 from slowfast.data.workers.shared_memory import SharedMemoryError
-from slowfast.data.workers.worker import KilledError, ReaderDiedError, Worker, ready
-from slowfast.errors import UserError
+from slowfast.data.workers.worker import KilledError, ReaderDiedError, ReadError, Worker, ready
+from slowfast.errors import UserError, one_line
 from slowfast.log import logger
 
 BATCHES_AHEAD = 2
@@ -32,7 +33,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class _Substituted:
-    """An item read in another's place, and what could not be read before it."""
+    """An item read in place of another, and what could not be read before it."""
 
     item: Any
     errors: list[tuple[Any, VideoError]]
@@ -46,16 +47,17 @@ class Loader(Generic[Key, Item]):
         num_workers: reader processes.
         describe: how a key is named in messages (its file).
         seconds: a reader process that needs longer for one item is ended.
-        substitute: the key that is read in place of one that cannot be, at the n-th attempt; or
-            None for none.
+        substitute: gives, for a key that cannot be read and the n-th attempt, the key to read in
+            its place, or None for none.
 
     ``run`` and ``as_ready`` may be called again and again; ``close`` ends the processes. A
-    ``VideoError`` that ``read`` raises is yielded in the item's place: what to do about it is the
-    caller's decision. So is a ``KilledError`` for an item at which a reader process crashed or took
-    too long; another process goes on in its place. Any other ``UserError`` ends the run: it is
-    raised here. With ``num_workers=0`` there is no such protection.
+    ``VideoError`` that ``read`` raises is yielded in the item's place: the caller decides what to
+    do about it. So is a ``KilledError`` for an item at which a reader process crashed or took too
+    long; another process then takes over. Any other ``UserError`` ends the run: it is raised here.
+    ``run`` also raises any other exception, that of a reader process as a ``ReadError``. With
+    ``num_workers=0`` a crash or a hang is not caught.
 
-    ``replaced`` has what could not be read and was substituted, for the caller to take out.
+    ``replaced`` has what could not be read and was substituted; the caller empties it.
     """
 
     def __init__(
@@ -98,13 +100,14 @@ class Loader(Generic[Key, Item]):
         """Each key with its item, in the order in which they become ready: for items that take very
         different times. Leaving early ends the reader processes.
 
-        An exception that is no ``UserError`` is the item's fault, too: a ``VideoError`` says so.
+        An exception that is no ``UserError`` is yielded as a ``VideoError``.
         """
-        waiting, busy = deque(keys), dict[Worker, Key]()
-        idle = list(self._workers)
-        while waiting and not self._workers:
-            key = waiting.popleft()
-            yield key, self._alone(key, None)
+        if not self._workers:
+            for key in keys:
+                yield key, self._alone(key, self._read_here)
+            return
+        waiting, idle = deque(keys), list(self._workers)
+        busy: dict[Worker, Key] = {}
         try:
             while waiting or busy:
                 while waiting and idle:
@@ -112,22 +115,22 @@ class Loader(Generic[Key, Item]):
                     worker.send([waiting[0]])
                     busy[worker] = waiting.popleft()
                 for worker in ready(busy):
-                    item = self._alone(busy[worker], worker)
+                    item = self._alone(busy[worker], functools.partial(self._receive, worker))
                     idle.append(worker)
                     yield busy.pop(worker), item
         finally:
             if busy:  # left early: what is under way may take long
                 self.close()
 
-    def _alone(self, key: Key, worker: Worker | None) -> Item | VideoError:
-        """The item of a key that ``worker`` was sent; None: it is read in this process."""
+    def _alone(self, key: Key, read: Callable[[list[Key]], list[Any]]) -> Item | VideoError:
+        """The item that ``read`` gives for a key, or what a damaged file leads to."""
         try:
-            return (self._receive(worker, [key]) if worker else self._read_here([key]))[0]
+            return read([key])[0]
         except UserError:
             raise
-        except Exception as error:  # whatever a damaged file leads to
-            reason = " ".join(str(error).split())
-            return VideoError(f"{self._describe(key)}: {type(error).__name__}: {reason}")
+        except Exception as error:
+            kind = "" if isinstance(error, ReadError) else f"{type(error).__name__}: "
+            return VideoError(f"{self._describe(key)}: {kind}{one_line(error)}")
 
     def close(self) -> None:
         """Ends the reader processes."""
@@ -145,7 +148,7 @@ class Loader(Generic[Key, Item]):
         answer = worker.receive()
         if isinstance(answer, SharedMemoryError):
             full, names = f"{answer.filename}: {answer.strerror}", map(self._describe, keys)
-            logger.warning(f"{full}: read by the training process itself: {', '.join(names)}")
+            logger.warning(f"{full}: read by the main process: {', '.join(names)}")
             return self._read_here(keys)
         if isinstance(answer, BaseException):
             raise answer
@@ -165,7 +168,7 @@ class Loader(Generic[Key, Item]):
         return items
 
     def _read_one(self, key: Key, announce: Callable[[str], None]) -> Any:
-        """The item, or one in its place, or why there is none; ``announce`` gets each file."""
+        """The item, one in its place, or why there is none; ``announce`` gets each file."""
         item = self._attempt(key, announce)
         if self._substitute is None or not isinstance(item, VideoError):
             return item
@@ -202,7 +205,7 @@ def workers_that_fit(num_workers: int, batch_bytes: int, processes: int) -> tupl
 
     Each of the readers of each of the run's ``processes`` on this machine may have
     ``BATCHES_AHEAD`` batches of ``batch_bytes`` under way. Returns ``(0, reason)`` where they do
-    not fit: then the training process reads by itself, slowly but surely.
+    not fit: then the main process reads the videos itself, more slowly.
     """
     if num_workers == 0:
         return 0, ""

@@ -1,6 +1,6 @@
 """Arrays from one process to another, through files in memory that both map.
 
-Who puts them there names them with a prefix of its own, so that what nobody takes can be removed.
+Each sender's files have a prefix of their own, so that those that nobody takes can be removed.
 """
 
 import itertools
@@ -14,15 +14,15 @@ from typing import Any
 
 SHARED_MEMORY = "/dev/shm"
 ALIGNMENT = 64
-"""Arrays begin at multiples of so many bytes."""
+"""Arrays begin at multiples of this many bytes."""
 
 
 class SharedMemoryError(OSError):
-    """Arrays that do not fit into the shared memory."""
+    """The arrays do not fit into the shared memory."""
 
 
 def free_bytes() -> int:
-    """Room that is left. Raises OSError if there is no shared memory here."""
+    """The free bytes. Raises OSError if there is no shared memory here."""
     return shutil.disk_usage(SHARED_MEMORY).free
 
 
@@ -50,7 +50,7 @@ def put_shared(answer: Any, prefix: str) -> tuple[bytes, list[int], str]:
 
 
 def take_shared(header: bytes, sizes: list[int], name: str) -> Any:
-    """What ``put_shared`` was given; its arrays lie in the shared memory as long as they live."""
+    """What ``put_shared`` was given; its arrays stay in the shared memory while they are in use."""
     if not name:
         return pickle.loads(header, buffers=[bytearray() for _ in sizes])
     with open(name, "r+b") as file:
@@ -67,6 +67,6 @@ def _offsets(sizes: list[int]) -> list[int]:
 
 
 def remove_shared(prefix: str) -> None:
-    """Removes what one reader has put into the shared memory and nobody has taken."""
+    """Removes the files of one reader that nobody has taken."""
     for path in Path(SHARED_MEMORY).glob(f"{prefix}*"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A reader process: keys in, items out; another one in its place if it dies at a file."""
+"""A reader process: keys in, items out; if it dies at a file, another one replaces it."""
 
 import contextlib
 import gc
@@ -20,26 +20,30 @@ import cv2
 
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.shared_memory import put_shared, remove_shared, take_shared
-from slowfast.errors import UserError
+from slowfast.errors import UserError, one_line
 from slowfast.signals import end_with_parent, held_back
 
 DEATHS = 3
-"""How often a reader process may die between two files, as one that somebody ends does."""
+"""How often a reader process may die between two files, as when somebody kills it."""
 FATAL = (
     signal.SIGALRM, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT,
 )  # fmt: skip
 
 
 class ReaderDiedError(UserError):
-    """A reader process ended, and not at a video that could be left out."""
+    """Reader processes died again and again, and not at a video that could be left out."""
 
 
 class KilledError(VideoError):
     """A video whose reader process crashed, or was ended as it took too long."""
 
 
+class ReadError(RuntimeError):
+    """An exception of a reader process, as ``Type: message``: itself it may not be picklable."""
+
+
 class Worker:
-    """A reader process, its successors where it dies, and the connection to them."""
+    """A reader process, those that replace it if it dies, and the connection to them."""
 
     def __init__(self, read: Callable[..., Any], fatal: dict[str, str], seconds: float) -> None:
         self._read, self._fatal, self._seconds = read, fatal, seconds
@@ -48,14 +52,15 @@ class Worker:
         self._start()
 
     def send(self, keys: Sequence[Any]) -> None:
+        """Asks for the items of ``keys``; ``receive`` returns the answers in the same order."""
         self._sent.append(keys)
         # A reader that has died is noticed, with its reason, when its answer is missing.
         with contextlib.suppress(OSError):
             self._connection.send(keys)
 
     def receive(self) -> Any:
-        """The next answer, from another process if this one dies. Raises ReaderDiedError if it died
-        again and again, and not while it was reading a file."""
+        """The next answer, from another process if this one dies. Raises ReaderDiedError if
+        processes die again and again while they read no file."""
         while True:
             try:
                 answer = self._answer()
@@ -72,11 +77,11 @@ class Worker:
 
     @property
     def watched(self) -> list[Connection | int]:
-        """What ``multiprocessing.connection.wait`` finds ready once an answer is there, or will not
-        come."""
+        """What ``multiprocessing.connection.wait`` waits for: an answer, or the process's end."""
         return [self._connection, self._process.sentinel]
 
     def close(self) -> None:
+        """Ends the process, and removes what it has put into the shared memory."""
         self._connection.close()
         self._process.kill()
         self._process.join(timeout=5)  # one in a system call that never returns is left behind
@@ -110,11 +115,13 @@ class Worker:
         try:
             header, sizes, name = self._connection.recv()
             return take_shared(header, sizes, name)
-        except OSError as error:  # it died while it sent, or took back what it had put there
+        except (EOFError, OSError) as error:  # it died while it sent, or took back what it had put
             raise EOFError from error
+        except Exception as error:  # an answer that cannot be unpickled is an answer
+            return _as_sent(error)
 
     def _bury(self) -> None:
-        """Takes down at which file the process died."""
+        """Records the file at which the process died."""
         self._process.join(timeout=5)
         code = -signal.SIGALRM if self._is_late else self._process.exitcode
         fate = fate_of(code, self._seconds)
@@ -128,15 +135,15 @@ class Worker:
 
     @property
     def patience(self) -> float | None:
-        """How long an answer is waited for before a look at what the process is doing, seconds."""
+        """Seconds to wait for an answer before checking whether the process is stuck."""
         return self._seconds + 5 if math.isfinite(self._seconds) else None
 
 
 def ready(workers: Collection[Worker]) -> list[Worker]:
-    """Those of some workers, one at least, whose ``receive`` need not wait for long.
+    """The workers, at least one, whose ``receive`` need not wait for long.
 
-    All of them, where there was nothing from any for as long as one file may take: ``receive`` then
-    finds out which process is stuck.
+    All of them if none answers for as long as one file may take: ``receive`` then finds out which
+    process is stuck.
     """
     patience = next(iter(workers)).patience
     found = wait([end for worker in workers for end in worker.watched], patience)
@@ -154,7 +161,7 @@ def fate_of(code: int | None, seconds: float) -> str:
 
 
 class _Place:
-    """Which file a reader process is at, in memory that outlives it; and its time limit."""
+    """The file that a reader process is reading, in memory that outlives it; and its time limit."""
 
     SIZE = 8192
 
@@ -163,7 +170,7 @@ class _Place:
         self._memory = mmap.mmap(-1, self.SIZE)
 
     def announce(self, file: str) -> None:
-        """Called by the reader: it begins to read ``file``, or has ended it if empty."""
+        """Called by the reader: it begins ``file``, or has finished it if empty."""
         is_timed = math.isfinite(self._seconds)  # by SIGALRM, which ends it whatever it is in
         if is_timed and not file:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -187,7 +194,7 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
 
     def leave(number: int, frame: FrameType | None) -> None:
-        """SIGTERM is the main process's, too: it may need what it has asked for, if it is there."""
+        """SIGTERM, too: the main process, if it still runs, may need what it has asked for."""
         leaving.append(number)
         if os.getppid() != parent:
             remove_shared(prefix)
@@ -213,10 +220,16 @@ def _serve(
                     answer: Any = [read(key, place.announce) for key in keys]
                     message = put_shared(answer, prefix)
                 except Exception as error:
-                    message = put_shared(error, prefix)
+                    message = put_shared(_as_sent(error), prefix)
                 theirs.send(message)
     finally:  # the main process may have been killed: then nobody else removes the files
         remove_shared(prefix)
+
+
+def _as_sent(error: Exception) -> Exception:
+    if isinstance(error, (UserError, OSError, MemoryError)):
+        return error
+    return ReadError(f"{type(error).__name__}: {one_line(error)}")
 
 
 def _end_after(parent: int, prefix: str) -> None:

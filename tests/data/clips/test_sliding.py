@@ -10,7 +10,7 @@ from support.videos import numbered_picture, read_numbers, write_frames, write_n
 
 from slowfast.config import DataConfig
 from slowfast.config import TestConfig as ViewsConfig
-from slowfast.data.clips import sliding
+from slowfast.data.clips import datasets, sliding
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.data.clips.sampling import clip_frames
 from slowfast.data.lists import Sample
@@ -117,7 +117,7 @@ def test_a_video_that_ends_before_its_container_says(
         reader.num_frames += promised
         return reader
 
-    monkeypatch.setattr(sliding, "open_video", promising)
+    monkeypatch.setattr(datasets, "open_video", promising)
     clips = sliding.SlidingClips([Sample(str(path))], data, VIEWS, every=0.5, clips_at_once=at_once)
     found = chunks(clips)
     shown = [read_numbers(chunk.frames[clip]) for chunk in found for clip in chunk.clips]

@@ -27,7 +27,7 @@ from support.video_tools import is_running, wait_until
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers import shared_memory as memory
 from slowfast.data.workers.loader import Loader, workers_that_fit
-from slowfast.data.workers.worker import KilledError
+from slowfast.data.workers.worker import KilledError, ReadError
 from slowfast.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("no_hang", "shared_memory")
@@ -86,8 +86,9 @@ def seven_fails(key: int) -> NDArray[np.uint8]:
 @HERE_OR_NOT
 def test_other_exceptions_are_raised_here(num_workers: int, shared_memory: Path) -> None:
     with Loader(seven_fails, num_workers=num_workers) as batches:
-        with pytest.raises(ZeroDivisionError, match="seven"):
+        with pytest.raises((ZeroDivisionError, ReadError), match="seven") as caught:
             list(batches.run(BATCHES))
+        assert (caught.type is ReadError) == (num_workers > 0)
         assert [len(items) for items in batches.run(BATCHES[5:])] == [3] * 5
     assert not list(shared_memory.iterdir())
 

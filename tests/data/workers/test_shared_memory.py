@@ -95,7 +95,7 @@ def test_what_does_not_fit_into_shared_memory_is_read_without(
 ) -> None:
     check_pictures(read_all(FullDisk(), num_workers=1))
     assert not list(shared_memory.iterdir())
-    assert f"{shared_memory}: File too large: read by the training process itself" in caplog.text
+    assert f"{shared_memory}: File too large: read by the main process" in caplog.text
     assert "video0.mp4, video1.mp4, video2.mp4" in caplog.text
 
 

@@ -30,7 +30,8 @@ from support.video_tools import is_running, wait_until
 
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
-from slowfast.data.workers.worker import ReaderDiedError, Worker
+from slowfast.data.workers.worker import ReaderDiedError, ReadError, Worker
+from slowfast.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("no_hang", "shared_memory")
 
@@ -162,9 +163,34 @@ def test_reader_killed_while_writing_leaves_nothing(shared_memory: Path) -> None
     assert not list(shared_memory.iterdir())
 
 
-def test_exception_that_cannot_travel_does_not_hang() -> None:
-    with pytest.raises(ReaderDiedError):
+def test_an_exception_that_cannot_be_pickled_is_told_in_a_line() -> None:
+    with pytest.raises(ReadError, match="^UnpicklableError: $"):
         read_all(fail_unpicklably)
+
+
+class TwoArgumentsError(UserError):
+    """It can be pickled, and not unpickled."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} {where}")
+
+
+def unpicklable_then_killed(key: int) -> Any:
+    if key in (0, 2):
+        raise (TwoArgumentsError if key else UnpicklableError)("here", "there")
+    if key in (1, 3):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"answer of {key}"
+
+
+def test_no_item_gets_the_answer_of_another() -> None:
+    """Where an answer cannot be unpickled here, or is an exception that cannot travel."""
+    with Loader(unpicklable_then_killed, num_workers=1, describe=describe) as loader:
+        items = dict(loader.as_ready(range(6)))
+    assert str(items[0]) == "video0.mp4: UnpicklableError: ('here', 'there')"
+    assert str(items[2]).startswith("video2.mp4: TypeError: ")
+    assert all("killed by SIGKILL" in str(items[key]) for key in (1, 3))
+    assert [items[4], items[5]] == ["answer of 4", "answer of 5"]
 
 
 PARENT = """
