@@ -1,7 +1,8 @@
 """Entry points of paddle.hub: ``paddle.hub.load(REPO, "slowfast_r50", source="local")``.
 
-REPO is this folder. paddle.hub lists what can be called here and does not begin with an underscore;
-it looks for ``dependencies`` before it calls one.
+REPO is this folder. The entry points are the functions here without a leading underscore.
+paddle.hub checks ``dependencies`` before it calls one, so importing this file must need none of
+them but Paddle.
 """
 
 import pathlib
@@ -46,7 +47,7 @@ _HELP = """{about}
             $SLOWFAST_HOME, else $XDG_CACHE_HOME/slowfast, else ~/.cache/slowfast; or the name of
             published ones (docs/zoo.md), a URL, or the path of a file of PaddleVideo, PySlowFast,
             PyTorchVideo, mmaction2 or this project (.pdparams, .pth, .pyth, .pkl, .safetensors).
-            Nothing in a file is run. If the file's config lies beside it, NAME.yaml for
+            No code in a file is run. If the file's config lies beside it, NAME.yaml for
             NAME.pdparams, that describes the network.
         num_classes: as many as the weights have; with another number the classifier stays fresh,
             which is printed. {classes} with fresh weights.
@@ -64,7 +65,7 @@ def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing
     def load(
         pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
     ) -> typing.Any:
-        from slowfast.zoo.hub import network  # here: paddle.hub has looked for dependencies by now
+        from slowfast.zoo.hub import network  # here: paddle.hub has checked the dependencies by now
 
         return network(name, pretrained, num_classes, **given)
 
