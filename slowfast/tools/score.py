@@ -1,4 +1,4 @@
-"""Scores a test again from the file that ``main.py --test --out FILE.npz`` wrote.
+"""Scores a test again from the file that ``python -m slowfast --test --out FILE.npz`` wrote.
 
     python -m slowfast.tools.score scores.npz --per-class
     python -m slowfast.tools.score scores.npz --clips 5 --crops 1
@@ -83,7 +83,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(
         prog=program("slowfast.tools.score"),
-        description="Scores a test again from the file that main.py --test --out FILE.npz wrote.",
+        description="Scores a test again from the file that --test --out FILE.npz wrote.",
     )
     add = parser.add_argument
     add("file", metavar="FILE.npz", type=Path)
