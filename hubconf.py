@@ -34,13 +34,13 @@ _HELP = """{about}
     Its official weights are {system}'s, {data}, top-1 {top1:.2f}.
 
     The network takes clips [N, 3, T, H, W], float32: T frames, every second one of a video at 30
-    per second, RGB in [0, 1], less a mean, divided by a deviation; crops of 256 x 256 pixels from a
-    short side of 256 score as published. net(clips) gives logits [N, classes], net.predict(clips)
-    probabilities. It comes in training mode: net.eval() for predictions.
+    per second, RGB in [0, 1], less a mean, divided by a deviation. Crops of 256 x 256 pixels from a
+    short side of 256 give the published accuracy. net(clips) gives logits [N, classes],
+    net.predict(clips) probabilities. It comes in training mode: net.eval() for predictions.
 
     The mean is 0.45 and the deviation 0.225 for each colour; for weights of mmaction2 they are
-    [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225]. Loading published weights prints them. Whatever
-    else is particular to them (slow frames, pooling, lateral batch norm) is set along with them.
+    [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225]. Loading published weights prints them. The
+    other settings of the weights (slow frames, pooling, lateral batch norm) are set with them.
 
     Args:
         pretrained: False: fresh weights; True: the official ones, downloaded once to
@@ -49,13 +49,13 @@ _HELP = """{about}
             PyTorchVideo, mmaction2 or this project (.pdparams, .pth, .pyth, .pkl, .safetensors).
             No code in a file is run. If the file's config lies beside it, NAME.yaml for
             NAME.pdparams, that describes the network.
-        num_classes: as many as the weights have; with another number the classifier stays fresh,
-            which is printed. {classes} with fresh weights.
+        num_classes: by default as many as the weights have. With another number the classifier
+            stays fresh, which is printed. {classes} with fresh weights.
         given: further arguments of slowfast.models.SlowFast, such as dropout=0.8.
 
     Raises:
-        slowfast.weights.damage.WeightsError: the weights cannot be had, or are not of this network;
-            one line says why.
+        slowfast.weights.damage.WeightsError: the weights cannot be read or downloaded, or are not
+            of this network; one line says why.
     """
 
 

@@ -38,7 +38,7 @@ MEGA = 1e6
 
 
 class DownloadError(WeightsError):
-    """A file that cannot be had; the message names the URL, why, and what can be done."""
+    """A file that cannot be downloaded; the message names the URL, why, and what can be done."""
 
 
 def cache_folder() -> Path:
@@ -73,7 +73,7 @@ def download(url: str, *, sha256: str = "", folder: str | Path | None = None) ->
         folder: in place of ``cache_folder()``.
 
     Raises:
-        DownloadError: it cannot be had, or is not what was published. What has arrived of a broken
+        DownloadError: it cannot be downloaded, or is not what was published. The part of a broken
             download stays, and the next call goes on with it.
     """
     url = _checked(url)
@@ -138,7 +138,7 @@ def _fetch(url: str, path: Path, note: IO[bytes], sha256: str, new: str) -> None
 
 
 def _receive(url: str, part: Path, note: IO[bytes]) -> None:
-    """Asks for what the part lacks, and adds it.
+    """Requests the bytes that the part lacks, and adds them.
 
     A RequestException: the connection broke, or the answer is not the file.
     """
@@ -179,7 +179,7 @@ def _receive(url: str, part: Path, note: IO[bytes]) -> None:
 
 def _add(answer: requests.Response, file: IO[bytes], have: int, length: int) -> None:
     """Adds an answer's bytes to the ``have`` that are there, ``length`` in all (0: unknown)."""
-    # The rest alone, as the time left is reckoned from how long its beginning took.
+    # Only new bytes count, as the time left is estimated from their speed.
     name, done = urlsplit(answer.url).path.rpartition("/")[2], have
     progress = Progress(name, (length - have) / MEGA, show=length > 0)
     for data in answer.iter_content(CHUNK):
