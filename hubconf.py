@@ -1,7 +1,8 @@
 """Entry points of paddle.hub: ``paddle.hub.load(REPO, "slowfast_r50", source="local")``.
 
-REPO is this folder. paddle.hub lists what can be called here and does not begin with an underscore;
-it looks for ``dependencies`` before it calls one.
+REPO is this folder. The entry points are the functions here without a leading underscore.
+paddle.hub checks ``dependencies`` before it calls one, so importing this file must need none of
+them but Paddle.
 """
 
 import pathlib
@@ -33,28 +34,28 @@ _HELP = """{about}
     Its official weights are {system}'s, {data}, top-1 {top1:.2f}.
 
     The network takes clips [N, 3, T, H, W], float32: T frames, every second one of a video at 30
-    per second, RGB in [0, 1], less a mean, divided by a deviation; crops of 256 x 256 pixels from a
-    short side of 256 score as published. net(clips) gives logits [N, classes], net.predict(clips)
-    probabilities. It comes in training mode: net.eval() for predictions.
+    per second, RGB in [0, 1], less a mean, divided by a deviation. Crops of 256 x 256 pixels from a
+    short side of 256 give the published accuracy. net(clips) gives logits [N, classes],
+    net.predict(clips) probabilities. It comes in training mode: net.eval() for predictions.
 
     The mean is 0.45 and the deviation 0.225 for each colour; for weights of mmaction2 they are
-    [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225]. Loading published weights prints them. Whatever
-    else is particular to them (slow frames, pooling, lateral batch norm) is set along with them.
+    [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225]. Loading published weights prints them. The
+    other settings of the weights (slow frames, pooling, lateral batch norm) are set with them.
 
     Args:
         pretrained: False: fresh weights; True: the official ones, downloaded once to
             $SLOWFAST_HOME, else $XDG_CACHE_HOME/slowfast, else ~/.cache/slowfast; or the name of
             published ones (docs/zoo.md), a URL, or the path of a file of PaddleVideo, PySlowFast,
             PyTorchVideo, mmaction2 or this project (.pdparams, .pth, .pyth, .pkl, .safetensors).
-            Nothing in a file is run. If the file's config lies beside it, NAME.yaml for
+            No code in a file is run. If the file's config lies beside it, NAME.yaml for
             NAME.pdparams, that describes the network.
-        num_classes: as many as the weights have; with another number the classifier stays fresh,
-            which is printed. {classes} with fresh weights.
+        num_classes: by default as many as the weights have. With another number the classifier
+            stays fresh, which is printed. {classes} with fresh weights.
         given: further arguments of slowfast.models.SlowFast, such as dropout=0.8.
 
     Raises:
-        slowfast.weights.damage.WeightsError: the weights cannot be had, or are not of this network;
-            one line says why.
+        slowfast.weights.damage.WeightsError: the weights cannot be read or downloaded, or are not
+            of this network; one line says why.
     """
 
 
@@ -64,7 +65,7 @@ def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing
     def load(
         pretrained: bool | str = False, num_classes: int | None = None, **given: typing.Any
     ) -> typing.Any:
-        from slowfast.zoo.hub import network  # here: paddle.hub has looked for dependencies by now
+        from slowfast.zoo.hub import network  # here: paddle.hub has checked the dependencies by now
 
         return network(name, pretrained, num_classes, **given)
 

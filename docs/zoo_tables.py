@@ -32,10 +32,8 @@ def weights() -> str:
         network = VARIANTS[constructor]
         bold = "**" if name == network.weights[0].name else ""
         cost = [f"{number:.2f}" for number in file.cost or network.cost]
-        scores, source = (
-            (str(file.top1), str(file.top5)),
-            f"[file]({file.url}), [page]({file.page})",
-        )
+        scores = str(file.top1), str(file.top5)
+        source = f"[file]({file.url}), [page]({file.page})"
         rows.append((f"{bold}`{name}`{bold}", f"`{constructor}`", *cost, *scores, source))
     return _table(rows)
 

@@ -70,7 +70,7 @@ def some_of(names: tuple[str, ...]) -> Rule:
 
 
 def rules_of(kind: Any) -> tuple[Rule, ...]:
-    """The rules in an annotated type; those of a tuple's elements are in ``element_of`` it."""
+    """The rules in an annotated type, without those of a tuple's elements (``element_of``)."""
     return get_args(kind)[1:] if get_origin(kind) is Annotated else ()
 
 

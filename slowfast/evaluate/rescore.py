@@ -73,7 +73,7 @@ def choose(
         raise ResultsError(
             f"--average-clips {average_clips}: the file has the views' {MEANING[own]}, and "
             f"{MEANING[average_clips]} do not follow from them exactly (each is a mean over "
-            f"positions): test again with main.py --test --average-clips {average_clips} --out"
+            f"positions): run --test again with --average-clips {average_clips} --out"
         )
     return ChosenViews(chosen, crop, own)
 

@@ -103,9 +103,7 @@ def read_scores(path: Path) -> Results:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
             missing = [name for name in ("scores", *_MEMBERS) if name not in names]
             if missing:
-                raise ResultsError(
-                    f"it has no {missing[0]}, so main.py --test --out did not write it"
-                )
+                raise ResultsError(f"it has no {missing[0]}, so --test --out did not write it")
             found = {name: _read(archive, name) for name in _MEMBERS}
             if archive.testzip():  # reads all and checks the CRCs
                 raise zipfile.BadZipFile

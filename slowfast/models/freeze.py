@@ -1,4 +1,4 @@
-"""What is not trained: stages, and batch norm's statistics."""
+"""Freezes stages, and batch norm's statistics."""
 
 from collections.abc import Iterable
 
@@ -29,7 +29,7 @@ def freeze(model: VideoClassifier, stages: Iterable[str]) -> None:
 def freeze_batch_norm(model: nn.Layer) -> None:
     """Makes training use batch norm's running statistics, and leave them as they are.
 
-    Scale and shift are still trained, as far as they were.
+    Scale and shift are still trained if they were before.
     """
     for norm in batch_norms(model):
         norm.freeze_statistics()

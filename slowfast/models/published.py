@@ -22,13 +22,11 @@ class Weights(NamedTuple):
     top1: float
     top5: float
     arguments: dict[str, Any] = {}
-    """Of the constructor, over the network's own; what else it needs is the system's, see
-    ``zoo/origin.py``."""
+    """Of the constructor, over the network's own; a system's are in ``zoo/origin.py``."""
     cost: Cost | None = None
-    """If these arguments make it another one."""
+    """The network's with these arguments, if they change it."""
     test: dict[str, int] = {}
-    """By the config's keys, what its accuracies were measured with, other than 10 x 3 views of 256
-    pixels."""
+    """The config's settings of its test, as far as they are not 10 x 3 views of 256 pixels."""
     sha256: str = ""
     """First digits of its SHA-256, as far as they are published."""
 
@@ -41,7 +39,7 @@ class Variant(NamedTuple):
     depths: tuple[int, int]
     """Of the ResNets of the slow and the fast pathway."""
     alpha: int
-    """Fast frames per slow frame; no tensor tells."""
+    """Fast frames per slow frame; the tensors do not tell it."""
     arguments: dict[str, Any]
     """Further ones of ``SlowFast``."""
     cost: Cost
@@ -98,12 +96,12 @@ def _pyslowfast(name: str, top1: float, top5: float, **rest: Any) -> Weights:
 
 
 def _mmaction2(name: str, file: str, top1: float, top5: float, **rest: Any) -> Weights:
-    """``file``: its name, with ``..`` for ``name``.
+    """``file``: its name, with ``{name}`` for ``name``.
 
     At its end are the first 8 digits of its SHA-256 (tools/deployment/publish_model.py). It lies in
     a folder of the same name, less these digits and the date.
     """
-    file = file.replace("..", name)
+    file = file.format(name=name)
     stem, _, sha256 = file.rpartition("-")
     head, _, date = stem.rpartition("_")
     folder = head if date.isdecimal() else stem
@@ -118,13 +116,13 @@ VARIANTS = {
             _paddlevideo("SlowFast", "SlowFast", 74.35, 91.33),
             _pytorchvideo("SLOWFAST_4x16_R50", 75.34, 91.89, is_on_hub=False),
             _pyslowfast("SLOWFAST_4x16_R50", 75.6, 92.0),
-            _mmaction2("slowfast_r50_256p_4x16x1_256e", ".._kinetics400_rgb_20200728-145f1097",
+            _mmaction2("slowfast_r50_256p_4x16x1_256e", "{name}_kinetics400_rgb_20200728-145f1097",
                        74.75, 91.73, arguments=NO_NORM),
-            _mmaction2("slowfast_r50_video_4x16x1_256e", ".._kinetics400_rgb_20200826-f85b90c5",
+            _mmaction2("slowfast_r50_video_4x16x1_256e", "{name}_kinetics400_rgb_20200826-f85b90c5",
                        73.95, 91.50, arguments=NO_NORM),
-            _mmaction2("slowfast_r50_4x16x1_256e", ".._kinetics400_rgb_20210722-04e43ed4",
+            _mmaction2("slowfast_r50_4x16x1_256e", "{name}_kinetics400_rgb_20210722-04e43ed4",
                        76.0, 92.54, arguments=NO_NORM),
-            _mmaction2("slowfast_prebn_r50_4x16x1_256e", ".._kinetics400_rgb_20210722-bb725050",
+            _mmaction2("slowfast_prebn_r50_4x16x1_256e", "{name}_kinetics400_rgb_20210722-bb725050",
                        76.34, 92.67, arguments=NO_NORM),
         ],
     ),
@@ -136,11 +134,11 @@ VARIANTS = {
             _pyslowfast("SLOWFAST_8x8_R50", 77.0, 92.6),
             _pyslowfast("SLOWFAST_8x8_R50_stepwise", 76.8, 92.7),
             _pyslowfast("SLOWFAST_8x8_R50_stepwise_multigrid", 76.6, 92.7, test=AT_224),
-            _mmaction2("slowfast_r50_8x8x1_256e", ".._kinetics400_rgb_20200716-73547d2b",
+            _mmaction2("slowfast_r50_8x8x1_256e", "{name}_kinetics400_rgb_20200716-73547d2b",
                        76.94, 92.8, arguments=NO_NORM),
             _mmaction2("slowfast_r50_8x8x1_256e_steplr",
                        "slowfast_r50_8x8x1_256e_kinetics400_rgb_steplr-43988bac", 76.34, 92.61),
-            _mmaction2("slowfast_multigrid_r50_8x8x1_358e", ".._kinetics400_rgb-f82bd304",
+            _mmaction2("slowfast_multigrid_r50_8x8x1_358e", "{name}_kinetics400_rgb-f82bd304",
                        76.07, 92.21),
             _mmaction2("slowfast_prebn_r50_8x8x1_256e_steplr",
                        "slowfast_prebn_r50_8x8x1_256e_kinetics400_rgb_steplr-28474e54",
@@ -151,7 +149,7 @@ VARIANTS = {
         "SlowFast 8x8, R101", (101, 101), 4, {"fusion_kernel": 5}, (62.83, 125.91),
         [
             _pytorchvideo("SLOWFAST_8x8_R101", 77.90, 93.27),
-            _mmaction2("slowfast_r101_8x8x1_256e", ".._kinetics400_rgb_20210218-0dd54025",
+            _mmaction2("slowfast_r101_8x8x1_256e", "{name}_kinetics400_rgb_20210218-0dd54025",
                        77.90, 93.51, arguments=NO_NORM | {"fusion_kernel": 7},
                        cost=(62.91, 126.32)),
         ],
@@ -176,7 +174,7 @@ VARIANTS = {
     ),
     "slowfast_r50_16x8_sthv1": Variant(
         "SlowFast 16x8, R50", (50, 50), 4, NO_NORM | {"fusion_kernel": 7}, (34.04, 131.42),
-        [_mmaction2("slowfast_r50_16x8x1_22e_sthv1", ".._rgb_20211202-aaaf9279", 49.67, 79.00,
+        [_mmaction2("slowfast_r50_16x8x1_22e_sthv1", "{name}_rgb_20211202-aaaf9279", 49.67, 79.00,
                     test={"test.num_clips": 1, "test.num_crops": 1})],
         num_frames=64, num_classes=174, labels="sthv1",
     ),

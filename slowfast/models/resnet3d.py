@@ -20,7 +20,7 @@ EXPANSION = 4
 def relu_(x: Tensor) -> Tensor:
     """ReLU, which overwrites ``x`` unless a graph is traced.
 
-    For outputs of a batch norm, whose gradient needs its input alone, and for sums.
+    For outputs of a batch norm, whose gradient needs only its input, and for sums.
     """
     return F.relu_(x) if paddle.in_dynamic_mode() else F.relu(x)
 

@@ -1,13 +1,14 @@
-"""Turns another system's weights into ours, with the config that makes them score as at home.
+"""Converts another system's weights, with the config that reproduces their published accuracy.
 
     python -m slowfast.tools.convert_weights SLOWFAST_8x8_R50.pyth k400/r50_8x8.pdparams
-    python main.py --test -w k400/r50_8x8.pdparams
+    python -m slowfast --test -w k400/r50_8x8.pdparams
 
 SRC is a file of PaddleVideo, the older Paddle entry, PySlowFast (.pyth, .pkl), PyTorchVideo or
 mmaction2, in any of their formats or .safetensors; or the name of published weights (docs/zoo.md),
-or a URL. Beside DST.pdparams goes DST.yaml, which main.py then finds: the network, told from the
-tensors, and the system's preprocessing and test. What no tensor tells is taken from the config in
-the file, or asked for; of published weights it is known.
+or a URL. DST.yaml beside DST.pdparams describes the network, which the tensors tell, and the
+system's preprocessing and test; --test finds it there. The tensors do not tell alpha and the number
+of frames. They come from the file's config, from the table of published weights, or from --alpha
+and --num_frames.
 """
 
 import argparse

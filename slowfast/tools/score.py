@@ -1,4 +1,4 @@
-"""Scores a test again from the file that main.py --test --out FILE.npz wrote.
+"""Scores a test again from the file that --test --out FILE.npz wrote.
 
     python -m slowfast.tools.score scores.npz --per-class
     python -m slowfast.tools.score scores.npz --clips 5 --crops 1

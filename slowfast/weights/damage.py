@@ -20,9 +20,9 @@ class DamagedError(WeightsError):
 
 @contextlib.contextmanager
 def reported(path: str | Path, what: str) -> Iterator[None]:
-    """Whatever goes wrong in reading ``path``, as a WeightsError of one line.
+    """Turns any error in reading ``path`` into a WeightsError of one line.
 
-    ``what`` the file is named in messages. An UnpicklingError says why a file is refused.
+    Messages call the file ``what``. An UnpicklingError says why a file is refused.
     """
     try:
         yield
@@ -41,12 +41,12 @@ def reported(path: str | Path, what: str) -> Iterator[None]:
 
 
 def shown(value: object) -> str:
-    """A value out of a file: short, however often it has itself in it."""
+    """A value from a file as a short text, even if it contains itself."""
     return one_line(reprlib.repr(value))
 
 
 def one_line(text: object) -> str:
-    """A text, perhaps out of a file, as it can be shown: one short line of visible characters."""
+    """A text, perhaps from a file, as one short line of visible characters."""
     line = " ".join(str(text).split())
     if not line.isprintable():
         line = ascii(line)[1:-1]

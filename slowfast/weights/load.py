@@ -25,7 +25,8 @@ class Checkpoint(NamedTuple):
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """
+    """Reads a weights file of any system and format.
+
     Raises:
         WeightsError: see ``read_content``; or there are no tensors in it.
     """
@@ -41,11 +42,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def read_weights(path: str | Path) -> Tensors:
-    """The tensors of a weights file by our names, whatever system and format it is of.
-
-    Raises:
-        WeightsError: see ``read_content``; or there are no tensors in it.
-    """
+    """The tensors of any system's weights file by our names; raises as ``read_checkpoint``."""
     return read_checkpoint(path).found.tensors
 
 
@@ -53,7 +50,7 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     """Fills ``model`` from a file, or from one that has been read: every tensor or none.
 
     Returns:
-        ``552 of 552 tensors loaded from PATH``; of another system's file also whose it is and what
+        ``552 of 552 tensors loaded from PATH``; for another system's file also its system and what
         was left out, ``(PyTorchVideo's; 110 num_batches_tracked left out)``.
 
     Raises:
@@ -69,7 +66,7 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
         for name in own
         if name in tensors and list(tensors[name].shape) != list(own[name].shape)
     ]
-    with np.errstate(over="ignore"):  # a double may be beyond a single's range
+    with np.errstate(over="ignore"):  # a float64 may be too large for a float32
         singles = {name: value.astype(np.float32) for name, value in tensors.items()}
     faults += [
         f"{one_line(name)} holds numbers that are not finite"
@@ -84,7 +81,7 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
 
 
 def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
-    """``load_weights`` for training on; the classifier stays if the file's has other classes.
+    """``load_weights`` for fine-tuning; keeps the classifier if the number of classes differs.
 
     Returns:
         ``550 of 552 tensors loaded from PATH; head.projection.weight, head.projection.bias left as
@@ -94,15 +91,14 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
         WeightsError: anything else does not fit, as in ``load_weights``.
     """
     checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
-    path, found = checkpoint.path, checkpoint.found
-    own = model.state_dict()
+    path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
     features, classes = own[CLASSIFIER[0]].shape
     weight, bias = (found.tensors.get(name) for name in CLASSIFIER)
     if (
         weight is None
         or bias is None
         or bias.size == classes
-        or weight.shape != (features, bias.size)  # not a matter of classes
+        or weight.shape != (features, bias.size)  # another fault, which load_weights reports
     ):
         return load_weights(model, checkpoint)
     kept = {name: own[name].numpy() for name in CLASSIFIER}
@@ -115,7 +111,7 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
 
 
 def _origin(found: Translated) -> str:
-    """Whose names a file had, and what of it is not in our networks; empty for our own."""
+    """A file's system, and what was left out of it; empty for a file of ours."""
     if not found.system:
         return ""
     unused = ", ".join(f"{count} {kind}" for kind, count in found.unused.items())

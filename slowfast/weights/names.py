@@ -1,8 +1,8 @@
-"""From other systems' names of SlowFast's tensors to ours.
+"""Renames other systems' tensors of SlowFast to our names.
 
-A system is known by a tensor that it alone names so. Its tensors are renamed by its tables
-(``systems``), what inference has no use for is left out, and the classifier is turned our way.
-What no row of a table knows keeps its name, so that loading says that it is not in the network.
+A system is recognised by a name that only it uses. Its tables (``systems``) rename its tensors.
+Tensors that inference does not need are left out, and the classifier gets our layout. A tensor
+that is in no table keeps its name, so that loading says that it is not in the network.
 """
 
 import re
@@ -14,12 +14,11 @@ import numpy as np
 from slowfast.weights.systems import SYSTEMS, WORDS, System, Tensors
 
 PLACES = ("model_state", "state_dict", "model_state_dict", "model", "blobs")
-"""Where checkpoints have their tensors: PySlowFast's; mmaction2's and Lightning's; those of torch's
-tutorial and of torchvision's training; caffe2's."""
+"""The keys under which checkpoints keep their tensors: PySlowFast's; mmaction2's and Lightning's;
+those of torch's tutorial and of torchvision's training; caffe2's."""
 
 WRAPPERS = re.compile(r"(module\.|_orig_mod\.)+")
-"""What torch puts in front of every name if a network that is wrapped is saved: DataParallel (alone
-or distributed), torch.compile."""
+"""Prefixes of all names if torch has saved a wrapped network: DataParallel's, torch.compile's."""
 
 
 class Translated(NamedTuple):
@@ -27,13 +26,13 @@ class Translated(NamedTuple):
 
     tensors: Tensors
     system: str = ""
-    """Whose names the file has; empty: ours, or nobody's that is known."""
+    """The system whose names the file has; empty: ours, or an unknown one's."""
     unused: dict[str, int] = {}
-    """What was left out, by the last part of its name, and how many of each."""
+    """How many tensors were left out, by the last part of their names."""
 
 
 def find_tensors(content: object) -> Tensors:
-    """The tensors by name of a checkpoint, be they all of it or beside other things.
+    """A checkpoint's tensors by name, whether they are the whole file or one part of it.
 
     Empty: there are none. The names are without ``WRAPPERS``.
     """
@@ -51,16 +50,16 @@ def find_tensors(content: object) -> Tensors:
 
 
 def recognise(names: set[str]) -> System | None:
-    """The system that names tensors so; None: we do, or nobody that is known."""
+    """The system that uses these names; None: they are ours, or an unknown system's."""
     known = (s for s in SYSTEMS if any(re.fullmatch(s.mark, name) for name in names))
     return next(known, None)
 
 
 def translate(tensors: Tensors) -> Translated:
-    """Tensors by our names, and as our network has them, from any system's.
+    """Any system's tensors by our names, in our layout.
 
     Raises:
-        ValueError: two of them are the same one of ours.
+        ValueError: two of them have the same name of ours.
     """
     system = recognise(set(tensors))
     if system is None:
@@ -83,7 +82,7 @@ def translate(tensors: Tensors) -> Translated:
 
 
 def our_name(name: str, system: System) -> str:
-    """Our name of a system's tensor; its own if no row of the table knows it."""
+    """Our name of a system's tensor; its own if no row of the table fits it."""
     layer, _, kind = name.rpartition(system.separator)
     for pattern, ours in system.layers:
         match = re.fullmatch(pattern, layer)

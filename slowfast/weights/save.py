@@ -1,4 +1,4 @@
-"""Weights to a file; the config and class names that lie beside one."""
+"""Writes weights, and the config and class names beside them; finds that config."""
 
 import contextlib
 import pickle
@@ -9,7 +9,6 @@ from slowfast.config import Config, dump_config
 from slowfast.files import atomic, write_whole
 
 CONFIG = "config.yaml"
-
 CLASS_NAMES = "labels.txt"
 
 
@@ -22,10 +21,7 @@ def write_config(cfg: Config, class_names: list[str] | None = None) -> None:
 
 
 def config_beside(weights: str | Path) -> Path:
-    """Where the config of weights is: ``NAME.yaml``, of these very ones, else that of the folder.
-
-    The latter need not be there.
-    """
+    """The config of weights: ``NAME.yaml``, else the folder's, which may be missing."""
     own = Path(weights).with_suffix(".yaml")
     return own if own.is_file() else own.with_name(CONFIG)
 
@@ -33,7 +29,7 @@ def config_beside(weights: str | Path) -> Path:
 def own_config(weights: str | Path) -> Path | None:
     """The config that a training or a conversion has written beside weights of ours, if any.
 
-    Beside weights of other endings may lie a YAML of another system.
+    A YAML beside weights of another ending may be another system's.
     """
     config = config_beside(weights)
     return config if Path(weights).suffix == ".pdparams" and config.is_file() else None

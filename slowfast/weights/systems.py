@@ -21,11 +21,10 @@ WORDS = {
              "norm": "bn", "_bn": "bn"},
     "bn": {"conv": "", "norm": "_bn", "bn": "_bn"},
 }  # fmt: skip
-"""What the systems say for our words, by group; all others they share."""
+"""The systems' words and ours, by group; other words are the same in all."""
 
 FEATURES = "s5.pathway1_res0.branch2.c.weight"
 """Its first axis: the features of the fast pathway."""
-
 
 PADDLE_KINDS = {kind: kind for kind in ("weight", "bias", "_mean", "_variance")}
 TORCH_KINDS = {"weight": "weight", "bias": "bias", "running_mean": "_mean",
@@ -41,15 +40,15 @@ class System(NamedTuple):
     layers: tuple[tuple[str, str], ...]
     """Pattern of a layer's name, and ours."""
     classifier: Callable[[np.ndarray[Any, Any], Tensors], np.ndarray[Any, Any]]
-    """Our classifier ``[features, classes]`` from its, and the other tensors by our names."""
+    """Our classifier ``[features, classes]`` from its own and the other tensors by our names."""
     kinds: dict[str, str] = TORCH_KINDS
-    """Its last part of a tensor's name, and ours."""
+    """The last part of its tensors' names, and of ours."""
     unused: tuple[str, ...] = ("num_batches_tracked",)
-    """Last parts of the names of what is left out."""
+    """Last parts of the names of tensors that are left out."""
     separator: str = "."
     """What comes before the last part of a name."""
     stage: int = 0
-    """Our number of a stage less its."""
+    """Our number of a stage minus its number."""
 
 
 def _transposed(weight: np.ndarray[Any, Any], tensors: Tensors) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""The network that a file's tensors are of, told from their names and shapes.
+"""Recognises the network of a file's tensors by their names and shapes.
 
 Shapes of convolutions are ``[out, in, time, height, width]``.
 """
@@ -15,19 +15,19 @@ Settings = dict[str, Any]
 """Values by the config's keys, such as ``model.alpha``."""
 
 PATHWAYS = {"slow": slow_pathway(50), "fast": fast_pathway(50)}
-"""Their temporal kernels tell them apart; a block that looks at its own moment alone has 1."""
+"""Their temporal kernels tell them apart; a block without a temporal kernel has 1."""
 BETA_INV = 8
-"""Slow channels per fast channel, which a fast pathway alone does not tell."""
+"""Slow channels per fast channel. A fast pathway alone does not tell it."""
 
 
 def model_settings(tensors: Tensors) -> Settings:
-    """The model's settings, all but alpha, which no tensor tells.
+    """The model's settings, except alpha, which the tensors do not tell.
 
     Args:
         tensors: by our names.
 
     Raises:
-        WeightsError: it is no network of ours; the message says what of it is not.
+        WeightsError: this project has no such network; the message says why.
     """
     stems = [_shape(tensors, f"s1.pathway{p}_stem.conv.weight") for p in (0, 1)]
     slow = stems[0]
@@ -69,7 +69,7 @@ def model_settings(tensors: Tensors) -> Settings:
 
 
 def _shape(tensors: Tensors, name: str) -> tuple[int, ...]:
-    """A convolution's; empty if there is none."""
+    """The shape of a convolution's kernel; empty if there is none."""
     if name not in tensors:
         return ()
     shape = tensors[name].shape
@@ -91,9 +91,9 @@ def _pathways(first: tuple[int, ...], second: tuple[int, ...]) -> list[str]:
 
 
 def _check_sizes(tensors: Tensors, pathways: list[str]) -> None:
-    """Raises a WeightsError if tensors that the network's size is told from are not all there.
+    """Raises a WeightsError unless all tensors are there that tell the network's size.
 
-    Their shapes are compared whole: a small file could claim a network larger than memory.
+    Whole shapes are compared: otherwise a small file could claim a network larger than memory.
     """
     features = 0
     for p in range(len(pathways)):
@@ -142,21 +142,22 @@ def _temporal_blocks(tensors: Tensors, pathways: list[str], depths: list[int]) -
             for p, name in enumerate(pathways)
             if PATHWAYS[name].temporal_kernels[stage] > 1
         }
-        has_all.append(all(counts[name] == blocks[name] for name in counts))
-        number = max((blocks if has_all[-1] else counts).values())
+        is_whole = all(counts[name] == blocks[name] for name in counts)
+        number = max(blocks.values()) if is_whole else max(counts.values())
         if any(count != min(number, blocks[name]) for name, count in counts.items()):
             raise WeightsError(
                 f"res{stage + 2} has temporal kernels in {counts['slow']} blocks of the slow "
                 f"pathway and {counts['fast']} of the fast one; here both have as many"
             )
         found.append(number)
+        has_all.append(is_whole)
     if not any(found[2:]):
         raise WeightsError("it has no temporal kernels in res4 and res5: a 2D network")
     return () if all(has_all) else tuple(found)
 
 
 def _temporal_count(tensors: Tensors, stage: int, pathway: int, name: str) -> int:
-    """How many blocks of a stage begin with the temporal kernel that is SlowFast's."""
+    """How many blocks of a stage have SlowFast's temporal kernel; they must be its first ones."""
     kernel = PATHWAYS[name].temporal_kernels[stage]
     layer = f"s{stage + 2}.pathway{pathway}_res"
     kernels: list[int] = []

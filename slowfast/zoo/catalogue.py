@@ -10,7 +10,7 @@ from slowfast.zoo.download import download
 
 
 class Published(NamedTuple):
-    """Published weights, and whose they are."""
+    """Published weights, and their network."""
 
     constructor: str
     """The function of ``slowfast.models`` that builds the network."""
@@ -18,7 +18,7 @@ class Published(NamedTuple):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """By the config's keys, what the file itself may not tell."""
+        """Settings, by the config's keys, that the file itself may not tell."""
         network = VARIANTS[self.constructor]
         own = {"model.alpha": network.alpha, "data.num_frames": network.num_frames}
         return own | {"data.labels": network.labels, **self.weights.test}
@@ -32,7 +32,7 @@ CATALOGUE = {
 
 
 def find(source: str | Path) -> Published | None:
-    """What is published by this name, or at this URL."""
+    """The published weights of this name or URL; None if there are none."""
     rows = CATALOGUE.items()
     return next((row for name, row in rows if str(source) in (name, row.weights.url)), None)
 

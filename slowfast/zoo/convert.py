@@ -1,7 +1,7 @@
-"""Another system's weights as ours, with the config that makes them score as at home."""
+"""Another system's weights as ours, with the config that reproduces their published accuracy."""
 
-import shlex
 from pathlib import Path
+from shlex import quote
 
 import pooch
 
@@ -23,16 +23,16 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     Args:
         src: weights of any system and format: a file, a name of ``CATALOGUE``, or a URL.
         dst: a ``.pdparams`` file; its folder is made.
-        given: by the config's keys, what wins over the file.
+        given: settings by the config's keys, which win over the file's.
         force: overwrite both.
 
     Returns:
         Lines that say what was recognised, loaded and written.
 
     Raises:
-        ConfigError: what is recognised or given does not fit together.
-        ListError: the class names cannot be read, or are not as many as the classes.
-        WeightsError: the file is damaged or no SlowFast network, or does not tell all it needs; or
+        ConfigError: the settings, recognised or given, do not fit together.
+        ListError: the class names cannot be read, or there is not one for each class.
+        WeightsError: the file is damaged, no SlowFast network, or lacks a needed setting; or
             (DownloadError) it cannot be downloaded.
         OSError: one of the files cannot be written.
     """
@@ -52,12 +52,12 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
         file.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
         file.flush()
         write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
-    run = f"python main.py --test -w {shlex.quote(str(dst))} -o data.root=... data.test_list=..."
+    run = f"python -m slowfast --test -w {quote(str(dst))} -o data.root=... data.test_list=..."
     return [*rows, loaded, f"written: {dst}, {config}", f"next: {run}"]
 
 
 def _check_places(src: Path, dst: Path, force: bool) -> None:
-    """Raises a WeightsError where a file must not be written."""
+    """Raises a WeightsError if one of the files must not be written."""
     if dst.suffix != ".pdparams":
         raise WeightsError(f"{dst} does not end with .pdparams")
     for path in (dst, dst.with_suffix(".yaml")):
@@ -70,7 +70,7 @@ def _check_places(src: Path, dst: Path, force: bool) -> None:
 
 
 def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -> list[str]:
-    """What was recognised, a row each, and what of it comes from the config in the file."""
+    """Lines that say what was recognised, and what was taken from the config in the file."""
     model, data, test = cfg.model, cfg.data, cfg.test
     pathways = {
         "slow": f"R{model.slow_depth}, {model.width} channels",
@@ -107,7 +107,7 @@ _AVERAGED = {"prob": "probabilities", "score": "logits"}
 
 
 def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:
-    """The config, with where it comes from."""
+    """The config's text; its comments say where it comes from."""
     made = one_line(f"{dst.name}, by python -m slowfast.tools.convert_weights")
     source = f"source      {one_line(src.name)}, SHA-256 {pooch.file_hash(str(src))}"
     return "".join(f"# {line}\n" for line in (made, source, *rows)) + dump_changes(cfg)

@@ -4,7 +4,8 @@ pooch keeps them. Its downloader here goes on where a broken download stopped, i
 that and still has the same version of the file (RFC 9110, sections 13.1.5 and 14).
 
 A file ``NAME`` of a URL lies in the cache folder under the URL's host and path. While it arrives it
-is ``NAME.part``. One process at a time holds ``.NAME.lock``, which says what the part is part of.
+is ``NAME.part``. One process at a time holds ``.NAME.lock``, which has the size (0: unknown) and
+the version of the whole file, and which stays.
 """
 
 import contextlib
@@ -37,7 +38,7 @@ MEGA = 1e6
 
 
 class DownloadError(WeightsError):
-    """A file that cannot be had; the message names the URL, why, and what can be done."""
+    """A file that cannot be downloaded; the message names the URL, why, and what can be done."""
 
 
 def cache_folder() -> Path:
@@ -72,7 +73,7 @@ def download(url: str, *, sha256: str = "", folder: str | Path | None = None) ->
         folder: in place of ``cache_folder()``.
 
     Raises:
-        DownloadError: it cannot be had, or is not what was published. What has arrived of a broken
+        DownloadError: it cannot be downloaded, or is not what was published. The part of a broken
             download stays, and the next call goes on with it.
     """
     url = _checked(url)
@@ -137,7 +138,7 @@ def _fetch(url: str, path: Path, note: IO[bytes], sha256: str, new: str) -> None
 
 
 def _receive(url: str, part: Path, note: IO[bytes]) -> None:
-    """Asks for what the part lacks, and adds it.
+    """Requests the bytes that the part lacks, and adds them.
 
     A RequestException: the connection broke, or the answer is not the file.
     """
@@ -149,7 +150,7 @@ def _receive(url: str, part: Path, note: IO[bytes]) -> None:
         have = file.tell()
         if have and have == length:
             return
-        if 0 < have < length:
+        if have and version and (have < length or not length):
             headers |= {"Range": f"bytes={have}-", "If-Range": version}
         if url.startswith("https:"):
             del session.adapters["http://"]  # so that no redirection leads there
@@ -162,23 +163,23 @@ def _receive(url: str, part: Path, note: IO[bytes]) -> None:
                 raise InvalidHeader("the server sends a web page, not the file")
             tag = said.get("ETag", "")  # a weak one does not say that the bytes are the same
             found = tag if tag.startswith('"') else said.get("Last-Modified", "")
+            rest = re.fullmatch(rf"bytes {have}-\d+/(\d+|\*)", said.get("Content-Range", ""))
+            total = int(rest[1]) if rest and rest[1] != "*" else length
             if answer.status_code != 206:
                 size = said.get("Content-Length", "")
-                have, length = 0, int(size) if size.isdecimal() else 0
+                have, total = 0, int(size) if size.isdecimal() else 0
                 file.truncate(0)
                 note.truncate(0)
-                note.write(f"{length} {found}".encode("latin1"))
-            elif said.get("Content-Range") != f"bytes {have}-{length - 1}/{length}" or (
-                found not in ("", version)
-            ):
+                note.write(f"{total} {found}".encode("latin1"))
+            elif not rest or length not in (0, total) or found not in ("", version):
                 file.truncate(0)
                 raise requests.RequestException("the server sends another part than asked for")
-            _add(answer, file, have, length)
+            _add(answer, file, have, total)
 
 
 def _add(answer: requests.Response, file: IO[bytes], have: int, length: int) -> None:
     """Adds an answer's bytes to the ``have`` that are there, ``length`` in all (0: unknown)."""
-    # The rest alone, as the time left is reckoned from how long its beginning took.
+    # Only new bytes count, as the time left is estimated from their speed.
     name, done = urlsplit(answer.url).path.rpartition("/")[2], have
     progress = Progress(name, (length - have) / MEGA, show=length > 0)
     for data in answer.iter_content(CHUNK):

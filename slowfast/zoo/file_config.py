@@ -1,4 +1,4 @@
-"""What a checkpoint's own config says of clips, preprocessing and test, by our keys.
+"""Reads a checkpoint's own config: its clips, preprocessing and test, by our keys.
 
 PySlowFast keeps its config beside the weights as YAML text (``cfg``), mmaction2 as the Python text
 of an mmcv config (``meta``: ``config`` in 0.x, ``cfg`` in 1.x). The Python text is parsed, and its
@@ -19,14 +19,13 @@ about 120,000 brackets or dots in a row."""
 
 FAULTS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError,
           SyntaxError, TypeError, ValueError)  # fmt: skip
-"""What a text that is no config can raise in its parser."""
+"""Errors of the parsers for a text that is no config."""
 
 FROM_IMAGES = ("ssv2", "charades", "ava", "ptvssv2", "ptvcharades")
-"""PySlowFast's data sets that are read as pictures through OpenCV, thus as BGR."""
-
+"""PySlowFast's data sets that OpenCV reads as pictures, in BGR."""
 
 MMACTION2_TESTS = {"config": None, "cfg": "mmaction2-1.2"}
-"""Where the config of 0.x and of 1.x is, and its test.protocol if it is not the system's usual."""
+"""The keys of 0.x's and 1.x's config, and its test.protocol; None: the system's usual one."""
 
 
 class Embedded(NamedTuple):
@@ -34,7 +33,7 @@ class Embedded(NamedTuple):
 
     settings: Settings
     notes: tuple[str, ...] = ()
-    """What of its home's test is not among our settings, a sentence each."""
+    """What its system's test does that our settings cannot express, a sentence each."""
 
 
 def embedded_settings(content: Any) -> Embedded:
@@ -44,7 +43,7 @@ def embedded_settings(content: Any) -> Embedded:
         content: as ``read_content`` gives it.
 
     Raises:
-        WeightsError: it is of a network that is none of ours.
+        WeightsError: it describes a network that this project does not have.
     """
     content = _as(dict, content)
     texts, cfg = _as(dict, content.get("meta")), content.get("cfg")
@@ -62,7 +61,7 @@ def embedded_settings(content: Any) -> Embedded:
 
 
 class _Loader(yaml.SafeLoader):
-    """Without merge keys, with which a small text can become a large mapping."""
+    """Knows no merge keys: with them a small text can become a large mapping."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         pass
@@ -80,12 +79,12 @@ def _short(text: str) -> str:
 
 
 def _known(settings: Settings) -> Settings:
-    """What is said, not left out; a value that cannot be one is a text."""
+    """The settings that have a value, each made ``_simple``."""
     return {key: _simple(value) for key, value in settings.items() if value is not None}
 
 
 def _simple(value: Any) -> Any:
-    """Texts and numbers, or a list of them; of all else, and of numbers of many digits, a text."""
+    """A text, a number below 64 bits or a list of them unchanged; anything else as a text."""
     items = value if isinstance(value, list) else [value]
     is_simple = all(
         item.bit_length() < 64 if isinstance(item, int) else isinstance(item, float | str)
@@ -144,7 +143,7 @@ def _dataset(name: Any) -> str:
 
 
 def _refuse_pyslowfast(get: Any) -> None:
-    """Raises a WeightsError for what the tensors' shapes do not tell, and ours does not do."""
+    """Raises a WeightsError for what our network cannot do and the tensors' shapes do not tell."""
     if get("DETECTION", "ENABLE") is True:
         raise WeightsError("its config has DETECTION.ENABLE: it detects, and does not classify")
     usual: dict[str, list[Any]] = {
@@ -155,9 +154,9 @@ def _refuse_pyslowfast(get: Any) -> None:
     for key, values in usual.items():
         value = get("RESNET", key)
         if value not in (None, *values):
-            fault = f"its config has RESNET.{key}={shown(value)}, which SlowFast's has not"
+            fault = f"its config has RESNET.{key}={shown(value)}, which SlowFast does not have"
             raise WeightsError(fault)
-    # Pictures that OpenCV reads are turned to RGB by it, and videos, which are RGB, away from that.
+    # It turns OpenCV's BGR pictures into RGB, but videos, which are RGB already, into BGR.
     reverse = get("DATA", "REVERSE_INPUT_CHANNEL")
     dataset = _dataset(get("TRAIN", "DATASET"))
     if reverse is not None and bool(reverse) != (dataset in FROM_IMAGES):
@@ -221,7 +220,7 @@ def _step(pipeline: list[Any], kind: str) -> dict[Any, Any]:
 
 
 def _of_one(values: Any) -> Any:
-    """Three colours' values of 0..255, as of 0..1."""
+    """The three colours' values, from 0..255 to 0..1."""
     if isinstance(values, list) and all(isinstance(value, int | float) for value in values):
         return [round(value / 255, 6) for value in values]
     return values

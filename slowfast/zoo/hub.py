@@ -16,7 +16,7 @@ from slowfast.zoo.origin import home_config, published_like
 
 SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "average_positions",
               "stem_kernel")  # fmt: skip
-"""Arguments of the constructors that are called as the config's settings are."""
+"""Arguments of the constructors with the same names as the config's settings."""
 
 
 def network(
@@ -25,7 +25,7 @@ def network(
     num_classes: int | None = None,
     **given: Any,
 ) -> VideoClassifier:
-    """A network in training mode, with fresh weights or a file's; says which on the screen.
+    """A network in training mode, with fresh weights or a file's; prints which.
 
     Args:
         constructor: a function of ``slowfast.models``.
@@ -70,7 +70,7 @@ def network(
 
 
 def clip_line(data: DataConfig) -> str:
-    """What clips weights were trained on."""
+    """A line about the clips that weights were trained on."""
     return (
         f"its clips: {data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
         f"per second, RGB / 255, less {[*data.mean]}, divided by {[*data.std]}"
@@ -80,10 +80,10 @@ def clip_line(data: DataConfig) -> str:
 def _recognised(
     checkpoint: Checkpoint, constructor: str, given: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The constructor's arguments for a file of any system, and lines to say.
+    """The constructor's arguments for a file of any system, and lines to print.
 
-    A file that does not tell its alpha has the constructor's, unless all published networks with
-    such tensors have another one: then ``given`` must say its lateral kernel.
+    A file that does not tell its alpha gets the constructor's. If all published networks with such
+    tensors have another alpha, ``given`` must have the lateral kernel, too.
     """
     path, alpha = checkpoint.path, VARIANTS[constructor].alpha
     own = {"model.alpha": alpha, "data.num_frames": VARIANTS[constructor].num_frames}

@@ -1,7 +1,7 @@
-"""What a checkpoint's home does with it: the settings with which it scores there as published.
+"""How the system that trained a checkpoint tests it: the settings for its published accuracy.
 
 Later ones win: the architecture (from the tensors), the system's habits, the config in the file,
-what the user has said.
+the user's settings.
 """
 
 from typing import NamedTuple
@@ -24,31 +24,32 @@ HABITS: dict[str, Settings] = {
     },
     "PyTorchVideo": {"model.average_positions": "score", "test.protocol": "pytorchvideo"},
 }
-"""By system; those that are not here have the defaults, which are PySlowFast's and PaddleVideo's.
-The colours of mmaction2 are ImageNet's, and all networks have seen RGB."""
+"""By system. PySlowFast and PaddleVideo have the defaults. The mean and the deviation of mmaction2
+are ImageNet's. All systems train on RGB."""
 
 TRAINED_BY_PYSLOWFAST = "model.blocks."
-"""How PyTorchVideo's tensors are called in a network that PySlowFast has trained. It tests them on
+"""What the names of PyTorchVideo's tensors begin with if PySlowFast has trained them. It tests on
 PyTorchVideo's clips (its data set ptvkinetics), and averages probabilities over positions
 (PTVSlowFast in slowfast/models/ptv_model_builder.py)."""
 
 BY_LIGHTNING = "pytorch-lightning_version"
-"""In a checkpoint of Lightning, which PyTorchVideo is trained with: there ``model.`` is what a user
-calls the network, and PySlowFast has no part in it."""
+"""A key of Lightning's checkpoints. PyTorchVideo is trained with Lightning, without PySlowFast;
+there ``model.`` is the user's own name for the network."""
 
 FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
-"""What nobody but the user may know."""
+"""Settings that only the user can know, and their flags."""
 
-OTHERS = {("8x8", 4, 32): (101, 101, 5, (3, 4, 6, 3))}
-"""Networks that ``published_like`` knows beside our table: PySlowFast begins AVA with this one."""
+OTHERS = [((101, 101, 5, (3, 4, 6, 3)), ("8x8", 4, 32))]
+"""Further networks for ``published_like``: depths, lateral kernel and temporal blocks; its result.
+PySlowFast's training on AVA starts from this one."""
 
 
 class Home(NamedTuple):
-    """Where a checkpoint comes from, and what it needs to score as there."""
+    """The settings that reproduce a checkpoint's accuracy, and where they come from."""
 
     settings: Settings
     embedded: Settings
-    """Those of them that the config in the file says."""
+    """Those that are from the config in the file."""
     notes: list[str]
     """What the user should know, a sentence each."""
 
@@ -57,12 +58,12 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
     """The settings that a checkpoint needs, by the config's keys.
 
     Args:
-        given: what the user says, which wins.
-        default: what is taken where the config in the file does not say it.
+        given: the user's, which win.
+        default: those to use where the config in the file has none.
 
     Raises:
-        WeightsError: it is no network of ours; or alpha or the number of frames is neither in the
-            file nor given. The message does not name the file.
+        WeightsError: this project has no such network; or alpha or the number of frames is
+            neither in the file nor given. The message does not name the file.
     """
     found = checkpoint.found
     settings = model_settings(found.tensors) | dict(HABITS.get(found.system, {}))
@@ -101,7 +102,7 @@ def home_config(
 
 
 def _ask(settings: Settings) -> None:
-    """Raises a WeightsError if what nobody but the user knows is not there."""
+    """Raises a WeightsError if a setting that only the user can know is missing."""
     missing = [flag for key, flag in FLAGS.items() if key not in settings]
     if not missing:
         return
@@ -114,10 +115,10 @@ def _ask(settings: Settings) -> None:
 
 
 def published_like(settings: Settings) -> list[tuple[str, int, int]]:
-    """Of the published networks with these tensors: constructor, alpha and frames of a clip."""
+    """The constructor, alpha and frames of a clip of each published network with such tensors."""
     keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
     kind = tuple(settings.get(key) for key in keys)
-    found = [place for place, other in OTHERS.items() if other == kind]
+    found = [row for other, row in OTHERS if other == kind]
     for name, network in VARIANTS.items():
         for given in ({}, *(weights.arguments for weights in network.weights)):
             own = network.arguments | given

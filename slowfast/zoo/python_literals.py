@@ -1,4 +1,4 @@
-"""Values that a Python text assigns, as far as they are literals; nothing in it is run."""
+"""Reads the literal values that a Python text assigns; no code in it is run."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ Assigned = dict[str, list[Any]]
 """By name, all values in order."""
 
 MOST_MERGED = 100
-"""Entries of a dictionary that goes into another: a small text cannot claim much memory."""
+"""Most entries of a dictionary that is merged, so that a small text cannot claim much memory."""
 
 
 def read_assignments(text: str) -> Assigned:
@@ -35,9 +35,9 @@ def read_assignments(text: str) -> Assigned:
 
 
 def last_with(assigned: Assigned, name: str, *keys: str) -> Any:
-    """What the last value of a name that has it says at ``keys``: a config's bases come first.
+    """The entry at ``keys`` in the last value of a name that has it: a config's bases come first.
 
-    None: none says it.
+    None: no value has it.
     """
     for value in reversed(assigned.get(name, [])):
         for key in keys:
@@ -67,7 +67,7 @@ def _literal(node: ast.expr, assigned: Assigned) -> Any:
 
 
 def _dict(items: list[tuple[Any, ast.expr]], assigned: Assigned) -> dict[Any, Any]:
-    """A dictionary; what has no key is another one that goes into it."""
+    """A dictionary; an item without a key is a dictionary to merge into it."""
     result: dict[Any, Any] = {}
     for key, node in items:
         value = _literal(node, assigned)

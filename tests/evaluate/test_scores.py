@@ -94,7 +94,7 @@ NONE = "is cut off or damaged, or not an .npz file"
     ("content", "complaint"),
     [
         (b"", NONE), (b"these are no scores", NONE), (pickle.dumps(PAYLOAD), NONE),
-        (np.save, NONE), (np.savez, "has no scores, so main.py --test --out did not write it"),
+        (np.save, NONE), (np.savez, "has no scores, so --test --out did not write it"),
         (("scores", ROWS, np.savez_compressed), "its scores are compressed"),
         (("scores", ROWS.astype(np.float64)),
          "its scores are float64 [4, 6, 5], not float32 [N, V, K]"),

@@ -49,7 +49,7 @@ def test_what_is_said_and_written(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[: len(rows)] == rows
     assert lines[-1] == (
-        "next: python main.py --test -w new.pdparams -o data.root=... data.test_list=..."
+        "next: python -m slowfast --test -w new.pdparams -o data.root=... data.test_list=..."
     )
     header = [
         "new.pdparams, by python -m slowfast.tools.convert_weights",

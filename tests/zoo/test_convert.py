@@ -43,7 +43,7 @@ def test_every_system_is_converted(system: str) -> None:
     expected = f"{len(tensors())} of {len(tensors())} tensors loaded from a.weights"
     assert loaded.partition(" (")[0] == expected
     assert written == "written: a folder/new.pdparams, a folder/new.yaml"
-    assert "main.py --test -w 'a folder/new.pdparams' -o" in command
+    assert "python -m slowfast --test -w 'a folder/new.pdparams' -o" in command
     cfg = converted("a folder/new.pdparams")
     assert (cfg.model.alpha, cfg.data.num_frames, cfg.model.width) == (4, 8, 8)
     name = system.partition(",")[0]

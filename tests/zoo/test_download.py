@@ -245,6 +245,18 @@ def test_a_finished_part_needs_no_more_bytes(server: Server) -> None:
     assert server.requests == []
 
 
+@pytest.mark.parametrize("noted", [0, SIZE])
+@pytest.mark.parametrize(("end", "total"), [(SIZE, SIZE), (SIZE, "*"), (SIZE - CHUNK, SIZE)])
+def test_a_size_that_the_server_does_not_always_say(
+    server: Server, noted: int, end: int, total: Any
+) -> None:
+    put(server.place, CONTENT[:CUT], f'{noted} "one"'.encode())
+    sent = f"bytes {CUT}-{end - 1}/{total}"
+    server.faults = [says(206, CONTENT[CUT:end], Content_Range=sent)]
+    assert server.get() == CONTENT
+    assert server.ranges == [REST, f"bytes={end}-"][: 1 + (end < SIZE)]
+
+
 @pytest.mark.parametrize("note", ["", "[1, 2]", "700000", '"one"', "9" * 5000, '9 "\x07"', "\xff"])
 def test_a_damaged_note_is_none(server: Server, note: str) -> None:
     put(server.place, OTHER[:CUT], note.encode("latin1"))

@@ -37,9 +37,9 @@ class BatchNorm3D(nn.BatchNorm3D):
         if self.is_frozen or not self.training:
             return super().forward(x_NCTHW)
         if self.synchronised:
-            # The layer nn.SyncBatchNorm itself would be another kind for all who look for batch
-            # norms; it also goes to its GPU kernel in evaluation, which has no gradient there
-            # (Paddle #70900), and knows no frozen statistics.
+            # An nn.SyncBatchNorm in its place would not be found as a BatchNorm3D. It also uses
+            # its GPU kernel in evaluation, without a gradient (Paddle #70900), and cannot freeze
+            # its statistics.
             return nn.SyncBatchNorm.forward(self, x_NCTHW)
         num_clips, _, *size = x_NCTHW.shape
         parts = math.gcd(num_clips, self.splits)  # 1, too, if videos were left out of a batch
@@ -68,8 +68,8 @@ class BatchNorm3D(nn.BatchNorm3D):
         return y.reshape(x_NCTHW.shape)
 
     def _track(self, means_PC: Tensor, variances_PC: Tensor, count: int, total: int) -> None:
-        """Moves the running statistics towards those of a batch of ``total`` elements a channel,
-        by the law of total variance from those of its parts of ``count`` elements."""
+        """Moves the running statistics towards the batch's, by the law of total variance; a channel
+        has ``count`` elements in each part, and ``total`` in the batch."""
         mean = means_PC.mean(axis=0)
         within = variances_PC.mean(axis=0) / tracked_per_biased(means_PC, count)
         between = (means_PC - mean).square().mean(axis=0)

@@ -1,9 +1,9 @@
 """A convolution of few channels, fast on a CPU: a square of outputs shares a window of the input.
 
-A window of each output has a pixel of the input k k times in a buffer, and the matrix product with
-so few channels has too little to do with it. A window of 2 x 2 outputs of the fast pathway's stem
-(7 x 7, stride 2) takes 2.4 times fewer copies. Its matrix has the kernel for each output, at its
-place in the window, and zeros elsewhere: 1.7 times the multiply-adds, of which there is no want.
+With a window for each output, the buffer has each pixel of the input k k times, and copying takes
+longer than the matrix product of so few channels. One window for 2 x 2 outputs of the fast
+pathway's stem (7 x 7, stride 2) needs 2.4 times fewer copies. Its matrix has the kernel for each
+output, at its place in the window, and zeros elsewhere: 1.7 times the cheap multiply-adds.
 
 Legend: N clips, C channels in, O channels out, T frames, H x W pixels, K taps along time, S x S
 outputs in a tile, L tiles in a frame.

@@ -1,15 +1,15 @@
-"""What a pickle would do to Python, seen from its steps before any of them is taken.
+"""Checks the steps of a pickle before any of them is run.
 
-Some harm needs no code: a number at which Python sets all memory aside, or a tuple that has another
-one twice, which has another one twice ...: as a key, 60 of those take longer than anyone lives, and
-Ctrl-C does not end it.
+A pickle can do harm without code: with a number for which Python reserves all memory, or with a
+tuple that has another one twice, which has another one twice, and so on. As a key, 60 of those take
+longer than a lifetime, and Ctrl-C does not end it.
 """
 
 import pickletools
 from typing import IO, Any
 
 LARGEST = 1_000_000
-"""Things in a tuple, those in its tuples counted, each as often as it is there."""
+"""Most things in a tuple and in the tuples in it, each counted as often as it occurs."""
 
 _NUMBERED = ("PUT", "BINPUT", "LONG_BINPUT")
 _KEPT = (*_NUMBERED, "MEMOIZE")
@@ -21,7 +21,7 @@ _MARK = pickletools.markobject
 
 
 def check_steps(file: IO[bytes]) -> None:
-    """Reads the next pickle of a file to its end, and takes no step of it.
+    """Reads the next pickle of a file to its end, and runs none of its steps.
 
     Raises:
         ValueError: it is cut off, no pickle, or would take all memory or time.

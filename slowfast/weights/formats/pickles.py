@@ -1,9 +1,9 @@
-"""Pickles, read without running anything in them.
+"""Reads pickles without running any code in them.
 
-A pickle is a program: it names functions, calls them, and sets what they return up. Here it can
-name stand-ins alone, which keep what they are called with; NumPy's own functions stay out of its
-reach, as they trust a pickle too much (it may set an array type's flags). ``plain`` then makes
-containers and arrays of what it left behind.
+A pickle is a program: it names functions, calls them, and changes what they return. Here it can
+only name stand-ins, which keep their arguments. It cannot name NumPy's own functions, which trust
+a pickle too much (it may set an array type's flags). ``plain`` then makes containers and arrays of
+the stand-ins.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""A weights file's content, whatever it is written in; its first bytes tell, not its name."""
+"""Reads weights files of all formats. The first bytes tell a file's format, not its name."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from slowfast.weights.formats.safetensors import is_safetensors, read_safetensor
 from slowfast.weights.formats.torch import is_legacy, is_zip, read_legacy, read_zip
 
 FORMATS = ((is_zip, read_zip), (is_legacy, read_legacy), (is_safetensors, read_safetensors))
-"""How to know a file's bytes, and how to read them; all else is a pickle."""
+"""How to recognise each format, and how to read it; any other file is a pickle."""
 
 
 def read_content(path: str | Path) -> Any:
@@ -33,7 +33,7 @@ def read_content(path: str | Path) -> Any:
 def read_pickle(path: str | Path, what: str = "weights") -> Any:
     """The numpy data of a pickle, such as a ``.pdparams`` file; code in it is never run.
 
-    ``what`` it is named in messages.
+    Messages call the file ``what``.
 
     Raises:
         WeightsError: the file is missing; or (DamagedError) cut off, not a pickle, or holds

@@ -44,6 +44,7 @@ class Storage:
 
     @property
     def num_bytes(self) -> int:
+        """How many bytes its numbers need."""
         return self.numel * itemsize(self.code)
 
     def fill(self, key: str, raw: bytes) -> None:
@@ -82,7 +83,7 @@ class Logged(Pending):
 
 
 def _method(owner: object, name: str) -> None:
-    """``getattr`` is named by mmengine's logs, for their own methods; anybody else is refused."""
+    """mmengine's logs name ``getattr`` for their own methods; any other use is refused."""
     if owner is not Logged:
         raise pickle.UnpicklingError("it names getattr, which is not tensor data")
 
@@ -124,6 +125,7 @@ class TorchUnpickler(PlainUnpickler):
 
 
 def is_zip(data: bytes) -> bool:
+    """Whether a file is a zip archive, as ``torch.save`` writes since 1.6."""
     return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
@@ -155,6 +157,7 @@ def read_zip(data: bytes) -> Any:
 
 
 def is_legacy(data: bytes) -> bool:
+    """Whether a file has torch's format before 1.6."""
     return pickle.dumps(MAGIC, protocol=2)[2:-1] in data[:32]
 
 
