@@ -1,11 +1,13 @@
 """Writes files whole or not at all, and locks folders and files that only one run may write."""
 
 import contextlib
+import csv
 import fcntl
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from slowfast.errors import UserError
 
@@ -55,6 +57,15 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
         write_whole(path, "".join(f"{line}\n" for line in lines))
     else:
         path.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows, at least one, of the same columns below a line of the columns' names."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())
 
 
 @contextlib.contextmanager

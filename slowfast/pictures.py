@@ -69,12 +69,9 @@ def confusion_matrix(
 
 
 def frame_strip(
-    frames: NDArray[np.uint8],
-    slow: list[int],
-    best: list[tuple[str, float]],
-    truth: str,
+    frames: NDArray[np.uint8], slow: list[int], best: list[tuple[str, float]], truth: str,
     picture: Path,
-) -> None:
+) -> None:  # fmt: skip
     """Draws a clip's frames ``[T, H, W, 3]`` in a row, those of the slow pathway also enlarged.
 
     Args:

@@ -16,12 +16,8 @@ from slowfast.errors import UserError
 STAGES = ("stem", "res2", "res3", "res4", "res5")
 
 DEPTHS = {
-    14: (1, 1, 1, 1),
-    26: (2, 2, 2, 2),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
+    14: (1, 1, 1, 1), 26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3),
+}  # fmt: skip
 """Blocks of res2..res5 by depth (He et al. 2016; 14 and 26 are ours)."""
 
 

@@ -131,13 +131,9 @@ def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 
 
 def render_clip(
-    what: str,
-    how: str,
-    rng: np.random.Generator,
-    num_frames: int = 60,
-    size: tuple[int, int] = (64, 80),
-    noise: float = 4.0,
-) -> Pictures:
+    what: str, how: str, rng: np.random.Generator, num_frames: int = 60,
+    size: tuple[int, int] = (64, 80), noise: float = 4.0,
+) -> Pictures:  # fmt: skip
     """One clip of class (`what`, `how`), uint8 RGB [T, H, W, 3] for `size` (H, W).
 
     `noise` is the standard deviation, in grey levels, of a fresh sensor noise in every frame: with

@@ -73,9 +73,8 @@ AT_224 = {"test.short_side": 224, "test.crop_size": 224}
 def _paddlevideo(name: str, file: str, top1: float, top5: float, **rest: Any) -> Weights:
     url = f"https://videotag.bj.bcebos.com/PaddleVideo/SlowFast/{file}.pdparams"
     docs = "https://github.com/PaddlePaddle/PaddleVideo/blob/develop/docs/en/model_zoo"
-    return Weights(
-        f"paddlevideo/{name}", url, f"{docs}/recognition/slowfast.md", top1, top5, **rest
-    )
+    page = f"{docs}/recognition/slowfast.md"
+    return Weights(f"paddlevideo/{name}", url, page, top1, top5, **rest)
 
 
 def _pytorchvideo(name: str, top1: float, top5: float, is_on_hub: bool = True) -> Weights:

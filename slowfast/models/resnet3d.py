@@ -82,14 +82,12 @@ class Bottleneck(nn.Layer):
 
 
 class Stems(nn.Layer):
-    """One stem per pathway, named ``pathway{p}_stem``."""
+    """One stem per pathway, named ``pathway{p}_stem``; ``kernels`` are those over time."""
 
-    def __init__(
-        self, channels: Sequence[int], temporal_kernels: Sequence[int], spatial_kernel: int
-    ) -> None:
+    def __init__(self, channels: Sequence[int], kernels: Sequence[int], spatial: int) -> None:
         super().__init__()
-        for p, (width, kernel) in enumerate(zip(channels, temporal_kernels, strict=True)):
-            self.add_sublayer(f"pathway{p}_stem", Stem(width, kernel, spatial_kernel))
+        for p, (width, kernel) in enumerate(zip(channels, kernels, strict=True)):
+            self.add_sublayer(f"pathway{p}_stem", Stem(width, kernel, spatial))
 
     def forward(self, pathways: list[Tensor]) -> list[Tensor]:
         return [getattr(self, f"pathway{p}_stem")(x) for p, x in enumerate(pathways)]
@@ -108,15 +106,9 @@ class Stage(nn.Layer):
     """
 
     def __init__(
-        self,
-        *,
-        inputs: Sequence[int],
-        widths: Sequence[int],
-        depths: Sequence[int],
-        temporal_kernels: Sequence[int],
-        temporal_blocks: int | None,
-        stride: int,
-    ) -> None:
+        self, *, inputs: Sequence[int], widths: Sequence[int], depths: Sequence[int],
+        temporal_kernels: Sequence[int], temporal_blocks: int | None, stride: int,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.depths = tuple(depths)
         for p, depth in enumerate(depths):
@@ -124,9 +116,8 @@ class Stage(nn.Layer):
                 is_temporal = temporal_blocks is None or i < temporal_blocks
                 kernel = temporal_kernels[p] if is_temporal else 1
                 entering, step = (inputs[p], stride) if i == 0 else (EXPANSION * widths[p], 1)
-                self.add_sublayer(
-                    f"pathway{p}_res{i}", Bottleneck(entering, widths[p], kernel, step)
-                )
+                bottleneck = Bottleneck(entering, widths[p], kernel, step)
+                self.add_sublayer(f"pathway{p}_res{i}", bottleneck)
 
     def forward(self, pathways: list[Tensor]) -> list[Tensor]:
         outputs = []

@@ -144,15 +144,9 @@ class SlowFast(VideoClassifier):
     """
 
     def __init__(
-        self,
-        slow: Pathway,
-        fast: Pathway,
-        *,
-        alpha: int,
-        fusion_kernel: int,
-        lateral_norm: bool = True,
-        **given: Any,
-    ) -> None:
+        self, slow: Pathway, fast: Pathway, *, alpha: int, fusion_kernel: int,
+        lateral_norm: bool = True, **given: Any,
+    ) -> None:  # fmt: skip
         def fuse(fast_channels: int) -> Fusion:
             return Fusion(fast_channels, alpha, fusion_kernel, lateral_norm)
 

@@ -61,7 +61,5 @@ def build_model(model: ModelConfig, train_crop: int) -> VideoClassifier:
         return SinglePathway(slow, alpha=model.alpha, **common)
     if model.name == "fast_only":
         return SinglePathway(fast, alpha=1, **common)
-    kernel, norm = model.fusion_kernel, model.lateral_norm
-    return SlowFast(
-        slow, fast, alpha=model.alpha, fusion_kernel=kernel, lateral_norm=norm, **common
-    )
+    common |= dict(alpha=model.alpha, fusion_kernel=model.fusion_kernel)
+    return SlowFast(slow, fast, lateral_norm=model.lateral_norm, **common)

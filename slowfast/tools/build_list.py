@@ -227,9 +227,7 @@ def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
     """
     train, val = {}, {}
     for label, names in by_class.items():
-        drawn = sorted(
-            names, key=lambda name: hashlib.sha256(name.encode(errors="replace")).digest()
-        )
+        drawn = sorted(names, key=lambda s: hashlib.sha256(s.encode(errors="replace")).digest())
         count = max(min(max(round(val_share * len(names)), 1), len(names) - 1), 0)
         val[label], train[label] = sorted(drawn[:count]), sorted(drawn[count:])
     if not any(val.values()):

@@ -8,14 +8,12 @@ continues, and a later one only decodes what has changed.
 """
 
 import argparse
-import csv
-import io
 import os
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -31,7 +29,7 @@ from slowfast.data.video.open import decoder_version, open_video
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
 from slowfast.data.workers.worker import KilledError
-from slowfast.files import write_lines, write_whole
+from slowfast.files import write_csv, write_lines
 from slowfast.journal import Journal
 from slowfast.log import Progress
 
@@ -86,7 +84,7 @@ def check_list(args: argparse.Namespace) -> None:
         chosen = zip(entries, videos, strict=True)
         write_lines(path, [e.line for e, v in chosen if (v.status == "bad") == are_bad])
     table = out / f"{stem}.videos.csv"
-    write_whole(table, _csv(videos))
+    write_csv(table, [asdict(video) for video in videos])
     print("\n".join(summary(videos, good, bad, table)))
 
 
@@ -220,14 +218,6 @@ def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str
 
 def _range(values: Sequence[float]) -> str:
     return f"{min(values):g} to {max(values):g} (median {statistics.median(values):g})"
-
-
-def _csv(videos: list[Video]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Video))
-    writer.writerows(astuple(video) for video in videos)
-    return text.getvalue()
 
 
 def _key(sample: Sample, args: argparse.Namespace) -> str:

@@ -37,6 +37,7 @@ CONFIG = CONFIGS / "recognition/slowfast/moving_shapes.yaml"
 NUM_TRAIN, NUM_VAL = 1920, 240
 DATA_SEED = 0
 TOTAL_BATCH = 32  # of all processes
+Rows = list[dict[str, Any]]
 
 
 class StepFailedError(UserError):
@@ -46,9 +47,8 @@ class StepFailedError(UserError):
 def main(argv: list[str] | None = None) -> int:
     """Runs the demo; returns the exit status."""
     parser = new_parser("slowfast.tools.demo", __doc__)
-    parser.add_argument(
-        "--compare", action="store_true", help="also train each pathway alone in the same way"
-    )
+    about = "also train each pathway alone in the same way"
+    parser.add_argument("--compare", action="store_true", help=about)
     args = parser.parse_args(argv)
 
     def work() -> None:
@@ -145,12 +145,8 @@ def launch(what: str, flags: list[str]) -> None:
     command = [sys.executable, "-m", "slowfast.tools.launch", *flags]
     progress = Progress(what, 100)
     lines = []
-    with (
-        open(log, "w", encoding="utf-8") as file,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
-    ):
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with open(log, "w", encoding="utf-8") as file, subprocess.Popen(command, **piped) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -178,12 +174,12 @@ def progress_of(line: str) -> tuple[float, str] | None:
     return (100 * int(bar[1]) / int(bar[2]), "") if bar else None
 
 
-def labels_of(predictions: list[dict[str, Any]]) -> NDArray[np.int64]:
+def labels_of(predictions: Rows) -> NDArray[np.int64]:
     """True and predicted labels of all videos, ``[2, N]``."""
     return np.array([(row["label"], row["top5_indices"][0]) for row in predictions]).T
 
 
-def halves(predictions: list[dict[str, Any]]) -> tuple[float, float]:
+def halves(predictions: Rows) -> tuple[float, float]:
     """Shares of videos where WHAT it is, and HOW it moves, were right."""
     motions = len(moving_shapes.HOWS)
     labels, predicted = labels_of(predictions)
@@ -191,9 +187,7 @@ def halves(predictions: list[dict[str, Any]]) -> tuple[float, float]:
     return what, float(np.mean(labels % motions == predicted % motions))
 
 
-def draw(
-    cfg: Config, weights: Path, predictions: list[dict[str, Any]], names: list[str]
-) -> dict[str, str]:
+def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dict[str, str]:
     """Predicts one unseen clip, and draws the three pictures; returns their paths by name."""
     from slowfast.models.pathways import SLOW_FRAMES
     from slowfast.predict.infer import RESULT
@@ -213,13 +207,9 @@ def draw(
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader, span = open_sample(sample, data)
     wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
-    frame_strip(
-        reader.frames(wanted),
-        SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha),
-        list(zip(row["top5_labels"], row["top5_values"], strict=True)),
-        names[sample.label],
-        paths["frames"],
-    )
+    slow = SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha)
+    best = list(zip(row["top5_labels"], row["top5_values"], strict=True))
+    frame_strip(reader.frames(wanted), slow, best, names[sample.label], paths["frames"])
     return {name: str(path) for name, path in paths.items()}
 
 

@@ -81,16 +81,14 @@ def run_launcher(command: list[str], env: Mapping[str, str], logs: list[Path]) -
 
     def forward(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        launcher.send_signal(number)
+        process.send_signal(number)
 
     # A session of its own: else a terminal's Ctrl-C would reach it twice, and it would hurry.
-    launcher = subprocess.Popen(
-        command, env=env, start_new_session=True, preexec_fn=end_with_parent
-    )
+    process = subprocess.Popen(command, env=env, start_new_session=True, preexec_fn=end_with_parent)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, forward)
-    status = launcher.wait()
+    status = process.wait()
     if status or asked:
         said = [_read(log, size) for log, size in zip(logs, sizes, strict=True)]
         if words := last_words(said, is_asked=bool(asked)):

@@ -7,8 +7,6 @@ Without the network: other metrics, fewer views, confidence intervals. Needs no 
 """
 
 import argparse
-import csv
-import io
 import json
 import sys
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
-from slowfast.files import write_whole
+from slowfast.files import write_csv, write_whole
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +33,7 @@ def rescore(args: argparse.Namespace) -> None:
     chosen = choose(results, args.clips, args.crops, args.average_clips)
     found = score(results, chosen, times=args.bootstrap, seed=args.seed)
     if args.csv:
-        write_whole(args.csv, _csv(found["classes"]))
+        write_csv(args.csv, found["classes"])
     if args.json:
         write_whole(args.json, json.dumps(found, indent=1, ensure_ascii=False))
     print("\n".join(lines(found, args.eval or list(NUMBERS))))
@@ -69,14 +67,6 @@ def class_lines(classes: list[dict[str, Any]]) -> list[str]:
         f"{row['right']} of {row['videos']}"
         for row in ordered
     ]
-
-
-def _csv(classes: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(classes[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(classes)
-    return text.getvalue()
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -163,14 +163,10 @@ def _training_state(state: TrainState) -> dict[str, Any]:
         if key.endswith(_VELOCITY)
     }
     return {
-        "epoch": state.epoch,
-        "step": state.step,
-        "best_top1": state.best_top1,
-        "plan": state.plan,
-        "precision": state.precision.state(),
-        "ema_steps": state.ema.steps if state.ema else 0,
+        "epoch": state.epoch, "step": state.step, "best_top1": state.best_top1, "plan": state.plan,
+        "precision": state.precision.state(), "ema_steps": state.ema.steps if state.ema else 0,
         "velocities": velocities,
-    }
+    }  # fmt: skip
 
 
 _VELOCITY = "_velocity_0"  # what Paddle's Momentum appends to a parameter's name

@@ -203,6 +203,5 @@ def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> No
 
 
 def _is_over(run: Run, state: TrainState) -> bool:
-    return (
-        run.stop_after is not None and run.schedule.done(state.epoch, state.step) >= run.stop_after
-    )
+    last = run.stop_after
+    return last is not None and run.schedule.done(state.epoch, state.step) >= last

@@ -122,14 +122,12 @@ def _depth(tensors: Tensors, pathway: int, name: str) -> int:
     """Depth of a pathway's ResNet, from the blocks of its stages."""
     pattern = re.compile(rf"s([2-5])\.pathway{pathway}_res\d+\.branch2\.a\.weight")
     stages = [match[1] for match in map(pattern.fullmatch, tensors) if match]
-    counts = tuple(stages.count(stage) for stage in "2345")
+    found = tuple(stages.count(stage) for stage in "2345")
     for depth, blocks in DEPTHS.items():
-        if counts == blocks:
+        if found == blocks:
             return depth
     known = ", ".join(f"R{depth} {list(blocks)}" for depth, blocks in DEPTHS.items())
-    raise WeightsError(
-        f"its {name} pathway has {list(counts)} blocks in res2..res5; known: {known}"
-    )
+    raise WeightsError(f"its {name} pathway has {list(found)} blocks in res2..res5; known: {known}")
 
 
 def _temporal_blocks(tensors: Tensors, pathways: list[str], depths: list[int]) -> tuple[int, ...]:

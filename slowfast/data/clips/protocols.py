@@ -133,15 +133,13 @@ def mmaction2_size(height: int, width: int, short_side: int) -> tuple[int, int]:
     return int(height * scale + 0.5), int(width * scale + 0.5)
 
 
-def mmaction2_crops(
-    height: int, width: int, crop_size: int, num_crops: int
-) -> list[tuple[int, int]]:
+def mmaction2_crops(height: int, width: int, crop_size: int, crops: int) -> list[tuple[int, int]]:
     """``ThreeCrop``, in our order, or ``CenterCrop``: middles are rounded down.
 
     The third of three is twice as far as the middle one, so an odd width's last column is in none.
     """
     y, x = (height - crop_size) // 2, (width - crop_size) // 2
-    if num_crops == 1:
+    if crops == 1:
         return [(y, x)]
     if height > width:
         return [(0, x), (y, x), (2 * y, x)]

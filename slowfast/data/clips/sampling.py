@@ -13,6 +13,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from slowfast.data.video.reader import Indices
 
@@ -35,9 +36,7 @@ def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -
     return np.clip(index, 0, video_frames - 1).astype(np.int64)
 
 
-def random_clip(
-    video_frames: int, span: float, num_frames: int, rng: np.random.Generator
-) -> Indices:
+def random_clip(video_frames: int, span: float, num_frames: int, rng: Generator) -> Indices:
     """A clip for training: its start is uniform over what fits."""
     start = rng.uniform(0, max(video_frames - span, 0))
     return clip_frames(start, span, num_frames, video_frames)

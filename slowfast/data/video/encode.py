@@ -43,10 +43,8 @@ class Settings:
     frame_fps: float = 30.0
 
 
-def prepare_video(
-    sample: Sample, output: Path, partial: Path, settings: Settings
-) -> dict[str, Any]:
-    """Encodes one video into ``partial``, compares it, and moves it to ``output``.
+def prepare_video(sample: Sample, output: Path, beside: Path, settings: Settings) -> dict[str, Any]:
+    """Encodes one video into ``beside``, compares it, and moves it to ``output``.
 
     Returns:
         Its frames, the bytes before and after, and the PSNR (dB, at most 100) of ``COMPARED``
@@ -58,14 +56,14 @@ def prepare_video(
     """
     reader = open_video(sample, settings.frame_pattern, settings.frame_fps)
     try:
-        count = _encode(sample, reader, partial, settings)
-        psnr = _compare(sample, reader, partial, count)
-        with open(partial, "rb") as file:
+        count = _encode(sample, reader, beside, settings)
+        psnr = _compare(sample, reader, beside, count)
+        with open(beside, "rb") as file:
             os.fsync(file.fileno())
         output.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(partial, output)
+        os.replace(beside, output)
     finally:
-        partial.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
     sizes = {"source_bytes": _num_bytes(sample), "bytes": os.path.getsize(output)}
     return {"frames": count, **sizes, "psnr": psnr}
 

@@ -12,17 +12,15 @@ from slowfast.data.video.opencv import OpenCVReader
 from slowfast.data.video.reader import Reader, require_file
 
 
-def open_video(
-    sample: Sample, frame_pattern: str, frame_fps: float, decoder: str = "opencv"
-) -> Reader:
+def open_video(sample: Sample, pattern: str, fps: float, decoder: str = "opencv") -> Reader:
     """The reader for a sample: a frame folder, or a video file that ``decoder`` (``opencv`` or
-    ``pyav``) decodes.
+    ``pyav``) decodes. ``pattern`` and ``fps`` are those of a frame folder.
 
     Raises:
         VideoError: the file is missing, empty, or not a video.
     """
     if sample.num_frames is not None or os.path.isdir(sample.path):
-        return FrameFolderReader(sample.path, sample.num_frames, frame_pattern, frame_fps)
+        return FrameFolderReader(sample.path, sample.num_frames, pattern, fps)
     require_file(sample.path)
     if decoder == "pyav":
         from slowfast.data.video.pyav import PyAVReader  # an extra, which need not be there

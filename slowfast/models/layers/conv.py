@@ -71,14 +71,12 @@ def _is_simple(conv: nn.Conv3D) -> bool:
     )
 
 
-def _by_frame(
-    x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
-) -> Tensor:
+def _by_frame(x: Tensor, weight: Tensor, stride: tuple[int, int], pad: tuple[int, int]) -> Tensor:
     """A (1, k, k) convolution: ``[N, C, T, H, W] -> [N, O, T, H', W']``."""
     n, _, t, _, _ = x.shape
     # einsum copies; the view of a transpose would be copied 20 times more slowly by its reader.
     frames = paddle.einsum("ncthw->ntchw", x).flatten(0, 1)
-    y = F.conv2d(frames, weight.squeeze(2), stride=stride, padding=padding)
+    y = F.conv2d(frames, weight.squeeze(2), stride=stride, padding=pad)
     return paddle.einsum("ntohw->nothw", y.reshape([n, t, *y.shape[1:]]))
 
 

@@ -48,12 +48,8 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
         group += [p for p in layer.parameters(include_sublayers=False) if not p.stop_gradient]
     decays = ((others, optim.weight_decay), (norms, optim.bn_weight_decay))
     groups = [{"params": p, "weight_decay": regularizer.L2Decay(decay)} for p, decay in decays]
-    return optimizer.Momentum(
-        learning_rate=optim.base_lr,
-        momentum=optim.momentum,
-        parameters=groups,
-        use_nesterov=optim.nesterov,
-    )
+    given = dict(momentum=optim.momentum, use_nesterov=optim.nesterov)
+    return optimizer.Momentum(learning_rate=optim.base_lr, parameters=groups, **given)
 
 
 def clip_gradients(model: nn.Layer, largest: float) -> float:

@@ -12,6 +12,7 @@ import operator
 import pickle
 import re
 from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Maker:
         return self._function(*arguments)
 
     def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError("it changes what makes its data")
+        raise UnpicklingError("it changes what makes its data")
 
 
 class Mapping(dict[Any, Any]):
@@ -52,7 +53,7 @@ class Pending:
     """What becomes a value when the whole pickle has been read."""
 
     def __setstate__(self, state: Any) -> None:
-        raise pickle.UnpicklingError("it changes its data afterwards")
+        raise UnpicklingError("it changes its data afterwards")
 
     def value(self, latin1: Callable[[str], bytes]) -> Any:
         """The value; ``latin1`` gives the bytes of a text, of each text once."""
@@ -64,7 +65,7 @@ class Encoded(Pending):
 
     def __init__(self, text: str = "", encoding: str = "latin1") -> None:
         if encoding != "latin1":
-            raise pickle.UnpicklingError(f"it holds bytes as {shown(encoding)}")
+            raise UnpicklingError(f"it holds bytes as {shown(encoding)}")
         self._text = text
 
     def value(self, latin1: Callable[[str], bytes]) -> bytes:
@@ -87,9 +88,7 @@ class Dtype:
             UnpicklingError: it is no type of numbers or text.
         """
         if not re.fullmatch(r"[biufcSU][0-9]{1,6}", self._code):
-            raise pickle.UnpicklingError(
-                f"it holds an array of {shown(self._code)}, not of numbers"
-            )
+            raise UnpicklingError(f"it holds an array of {shown(self._code)}, not of numbers")
         dtype = np.dtype(self._code)
         return dtype.newbyteorder(">") if self._order == ">" else dtype
 
@@ -117,7 +116,7 @@ class PickledScalar(Pending):
     def value(self, latin1: Callable[[str], bytes]) -> Any:
         kind = self._dtype.numpy()
         if kind.itemsize > LONGEST_SCALAR:
-            raise pickle.UnpicklingError(f"it holds a number of {kind}")
+            raise UnpicklingError(f"it holds a number of {kind}")
         return _array(_bytes(self._raw, latin1), self._dtype, (), "C")[()]
 
 
@@ -190,9 +189,7 @@ class PlainUnpickler(pickle.Unpickler):
         """
         if (module, name) in self.named:
             return self.named[module, name]
-        raise pickle.UnpicklingError(
-            f"it names {one_line(f'{module}.{name}')}, which is not {self.kind}"
-        )
+        raise UnpicklingError(f"it names {one_line(f'{module}.{name}')}, which is not {self.kind}")
 
 
 def unpickle(data: bytes) -> Any:
@@ -224,7 +221,7 @@ def plain(content: Any) -> Any:
             return thing
         key = id(thing)
         if done.get(key) is _UNFINISHED:
-            raise pickle.UnpicklingError("it holds something that holds itself")
+            raise UnpicklingError("it holds something that holds itself")
         if key not in done:
             done[key] = _UNFINISHED
             if isinstance(thing, Pending):
@@ -235,7 +232,7 @@ def plain(content: Any) -> Any:
                 items = [convert(item) for item in thing]
                 done[key] = tuple(items) if isinstance(thing, tuple) else items
             else:
-                raise pickle.UnpicklingError(f"it holds a {type(thing).__name__}, which is no data")
+                raise UnpicklingError(f"it holds a {type(thing).__name__}, which is no data")
         return done[key]
 
     return convert(content)

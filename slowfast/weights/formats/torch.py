@@ -10,6 +10,7 @@ import io
 import pickle
 import struct
 import zipfile
+from pickle import UnpicklingError
 from typing import Any
 
 from slowfast.weights.damage import shown
@@ -40,7 +41,7 @@ class Storage:
         self.row: Array | None = None
 
     def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError("it changes a storage")
+        raise UnpicklingError("it changes a storage")
 
     @property
     def num_bytes(self) -> int:
@@ -61,9 +62,7 @@ class Storage:
 class Tensor(Pending):
     """A tensor's place in a storage; ``rest``: whether it needs gradients, hooks, metadata."""
 
-    def __init__(
-        self, storage: Storage, offset: int, shape: Any, strides: Any, *rest: object
-    ) -> None:
+    def __init__(self, storage: Storage, offset: int, shape: Any, strides: Any, *_: object) -> None:
         self._storage, self._place = storage, (offset, shape, strides)
 
     def value(self, latin1: object) -> Array:
@@ -85,7 +84,7 @@ class Logged(Pending):
 def _method(owner: object, name: str) -> None:
     """mmengine's logs name ``getattr`` for their own methods; any other use is refused."""
     if owner is not Logged:
-        raise pickle.UnpicklingError("it names getattr, which is not tensor data")
+        raise UnpicklingError("it names getattr, which is not tensor data")
 
 
 _TORCH: pickles.Named = {
@@ -117,7 +116,7 @@ class TorchUnpickler(PlainUnpickler):
         if type(key) is not str:
             raise ValueError(f"a storage by the name of {shown(key)}")
         if kind != "storage" or any(view):
-            raise pickle.UnpicklingError("it holds tensors in a way that torch no longer does")
+            raise UnpicklingError("it holds tensors in a way that torch no longer does")
         storage = self.storages.setdefault(key, Storage(code, numel))
         if (storage.code, storage.numel) != (code, numel):
             raise ValueError(f"storage {key} is described in two ways")
