@@ -35,11 +35,9 @@ def read_config(args: argparse.Namespace, weights: str | None) -> Config:
 
 
 def config_for(
-    path: str | None,
-    overrides: list[str],
-    weights: str | None,
+    path: str | None, overrides: list[str], weights: str | None,
     below: Callable[[Config], Path | None] | None = None,
-) -> Config:
+) -> Config:  # fmt: skip
     """The config of a file, else the one beside the weights, else the default one; with overrides.
 
     Args:

@@ -71,10 +71,9 @@ def _schedule(cfg: Config) -> list[str]:
         "half way": epochs / 2,
         "last epoch": epochs - 1.0,
     }
+    batch = optim.base_batch_size
     scaled = "scaled by the real one" if optim.scale_lr else "not scaled"
-    lines = [
-        f"learning rate for a total batch of {optim.base_batch_size} ({scaled}), {epochs} epochs"
-    ]
+    lines = [f"learning rate for a total batch of {batch} ({scaled}), {epochs} epochs"]
     for name, epoch in places.items():
         lr = learning_rate(epoch, optim, epochs)
         digits = 6 if lr == 0 else max(6, 3 - math.floor(math.log10(lr)))

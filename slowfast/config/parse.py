@@ -80,9 +80,8 @@ def load_config(
     try:
         validate(cfg)
     except ConfigError as error:
-        raise ConfigError(
-            f"{error} (network, clips and test of {own}, but for -c and -o)"
-        ) from error
+        where = f"network, clips and test of {own}, but for -c and -o"
+        raise ConfigError(f"{error} ({where})") from error
     return cfg
 
 

@@ -102,9 +102,8 @@ def _report(
     predictions = [row for part in distributed.gather(own_predictions) for row in part]
     missing = in_order(distributed.gather(unreadable.videos))
     if not predictions:
-        raise VideoError(
-            f"none of the {len(missing):,} videos could be read (first: {missing[0].line()})"
-        )
+        first = missing[0].line()
+        raise VideoError(f"none of the {len(missing):,} videos could be read (first: {first})")
     result = report.summary(counts.reshape(own_table_K3.shape), predictions, missing, cfg)
     if distributed.rank() == 0:
         report.write_report(result, missing, cfg, metrics)
@@ -129,9 +128,8 @@ class KeptScores(contextlib.ExitStack):
         def begin() -> tuple[list[str], list[int]]:
             check_new(out)
             if kept.folder.is_file():
-                raise FolderError(
-                    f"{kept.folder} is of an earlier version of this program: delete it"
-                )
+                fault = "is of an earlier version of this program: delete it"
+                raise FolderError(f"{kept.folder} {fault}")
             self.enter_context(sole_writer(kept.folder, "writing"))
             kept.claim(plan)
             names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(samples)]

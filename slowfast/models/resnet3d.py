@@ -31,9 +31,8 @@ class Stem(nn.Layer):
     def __init__(self, channels: int, temporal_kernel: int, spatial_kernel: int) -> None:
         super().__init__()
         t, s = temporal_kernel, spatial_kernel
-        self.conv = Conv3D(
-            3, channels, (t, s, s), (1, 2, 2), (t // 2, s // 2, s // 2), bias_attr=False
-        )
+        padding = (t // 2, s // 2, s // 2)
+        self.conv = Conv3D(3, channels, (t, s, s), (1, 2, 2), padding, bias_attr=False)
         self.bn = BatchNorm3D(channels)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import num_readers
 
+ChunkLoader = Loader[ChunkKey, ClipChunk | None]
+
 USUAL_SECONDS = 10.0
 """Seconds of video that ``data.read_seconds`` is meant for; longer chunks get more time."""
 LONGEST = 10.0**6
@@ -78,9 +80,7 @@ def chunk_features(model: VideoClassifier, chunk: ClipChunk, cfg: Config) -> NDA
     return features
 
 
-def sliding_loader(
-    samples: list[Sample], cfg: Config, every: float
-) -> Loader[ChunkKey, ClipChunk | None]:
+def sliding_loader(samples: list[Sample], cfg: Config, every: float) -> ChunkLoader:
     """The loader of the videos' chunks."""
     clips = cfg.test.views_per_chunk
     chunk_bytes = clips * cfg.data.num_frames * cfg.test.crop_size**2 * 3
@@ -93,7 +93,7 @@ def sliding_loader(
 
 
 def chunks_in_turn(
-    loader: Loader[ChunkKey, ClipChunk | None], num_videos: int, num_readers: int
+    loader: ChunkLoader, num_videos: int, num_readers: int
 ) -> Iterator[tuple[int, ClipChunk | VideoError | None]]:
     """Yields all chunks of all videos with the video's index; each video's chunks in order.
 

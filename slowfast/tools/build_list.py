@@ -51,10 +51,8 @@ def build_folder(args: argparse.Namespace) -> None:
     the folders training and validation, or train and val; else all.list, or with --val-share 0.2
     train.list and, of each class, a fifth in val.list. And DIR/labels.txt.
     """
-    splits = dict(args.split) or next(
-        (s for s in SPLIT_FOLDERS if all((args.root / sub).is_dir() for sub in s.values())),
-        {"all": ""},
-    )
+    found = (s for s in SPLIT_FOLDERS if all((args.root / sub).is_dir() for sub in s.values()))
+    splits = dict(args.split) or next(found, {"all": ""})
     if len(splits) < len(args.split):
         raise ListError("--split: the same NAME twice")
     videos = {name: lists.class_folders(args.root / sub) for name, sub in splits.items()}

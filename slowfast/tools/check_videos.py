@@ -180,9 +180,8 @@ def _check_folder(reader: FrameFolderReader) -> Video:
         reader.require_size(index, picture, shape)
     count, fps = reader.num_frames, reader.fps
     height, width, _ = shape
-    return Video(
-        reader.folder, "good", "", count, count, count / fps, fps, width, height, codec="frames"
-    )
+    size, codec = (width, height), "frames"
+    return Video(reader.folder, "good", "", count, count, count / fps, fps, *size, codec)
 
 
 def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str]:

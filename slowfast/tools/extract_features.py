@@ -46,9 +46,8 @@ def extract_features(args: argparse.Namespace) -> None:
     logger.info(f"clips of {clip:g} s, one every {every:g} s, read through {version}")
     faults = extract(model, videos, args.out, cfg, every)
     if faults:
-        raise UserError(
-            f"{len(faults):,} of {len(videos):,} videos could not be read (first: {faults[0]})"
-        )
+        count = f"{len(faults):,} of {len(videos):,} videos"
+        raise UserError(f"{count} could not be read (first: {faults[0]})")
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -121,13 +121,12 @@ def _train_epoch(
     writer: MetricWriter,
 ) -> None:  # fmt: skip
     """One epoch over all clips, shuffled, in batches of the total size of all processes."""
-    head, (videos, clips, _) = state.model.head, train.rows.shape
-    sizes = [schedule.total_batch]
+    head, clips = state.model.head, train.rows.shape[1]
+    rows, labels = train.rows.reshape(-1, train.rows.shape[2]), train.labels.repeat(clips)
     batches = train_batches(
-        videos * clips, sizes=sizes, seed=cfg.seed, epoch=epoch, rank=0, world_size=1
+        len(rows), sizes=[schedule.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
     )
     seed_dropout(cfg.seed, epoch)
-    rows, labels = train.rows.reshape(videos * clips, -1), train.labels.repeat(clips)
     pace = Pace(cfg, writer, epoch, schedule)
     head.train()
     for step, batch in enumerate(batches):

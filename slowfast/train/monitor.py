@@ -91,10 +91,9 @@ class Pace:
             f"eta: {duration(left)}"
         )
         scalars = {"loss": outcome.loss, "lr": lr, "top1": outcome.top1, "top5": outcome.top5}
+        scalars["ips"] = ips
         costs = {"batch_cost": batch_cost, "reader_cost": reader_cost, "eta": left}
-        self._writer.write(
-            "train", done, scalars | {"ips": ips}, epoch=self._epoch + 1, of=total, **costs
-        )
+        self._writer.write("train", done, scalars, epoch=self._epoch + 1, of=total, **costs)
 
     def log_end(self) -> None:
         """Logs the epoch's means."""

@@ -127,9 +127,8 @@ def _add_gradients(
     targets = paddle.to_tensor(labels)
     if cfg.train.mixup or cfg.train.cutmix:
         alphas = {"mixup": cfg.train.mixup, "cutmix": cfg.train.cutmix}
-        clip_NCTHW, targets = mix(
-            clip_NCTHW, labels, num_classes=cfg.model.num_classes, rng=rng, **alphas
-        )
+        classes = cfg.model.num_classes
+        clip_NCTHW, targets = mix(clip_NCTHW, labels, num_classes=classes, rng=rng, **alphas)
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW)
     loss = cross_entropy(logits, targets, cfg.train.label_smoothing)

@@ -53,10 +53,8 @@ def validate(
     result = Meter.result(distributed.all_reduce_sum(*meter.sums()))
     missing = in_order(distributed.gather(unreadable.videos))
     if not result["seen"]:
-        raise VideoError(
-            f"none of the {len(samples):,} validation videos could be read "
-            f"(first: {missing[0].line()})"
-        )
+        none = f"none of the {len(samples):,} validation videos could be read"
+        raise VideoError(f"{none} (first: {missing[0].line()})")
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")

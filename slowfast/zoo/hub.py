@@ -20,11 +20,9 @@ SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "av
 
 
 def network(
-    constructor: str,
-    pretrained: bool | str | Path = False,
-    num_classes: int | None = None,
+    constructor: str, pretrained: bool | str | Path = False, num_classes: int | None = None,
     **given: Any,
-) -> VideoClassifier:
+) -> VideoClassifier:  # fmt: skip
     """A network in training mode, with fresh weights or a file's; prints which.
 
     Args:

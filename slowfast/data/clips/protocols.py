@@ -56,7 +56,7 @@ class Protocol(NamedTuple):
     crops: Callable[[int, int, int, int], list[tuple[int, int]]]
     """From height, width, crop size and number of crops: top left corners ``(y, x)``."""
     starts: Starts
-    in_float: bool
+    in_float: bool = False
     """Whether pictures are resized as floats, not as bytes, see ``transforms.py``."""
 
 
@@ -172,13 +172,11 @@ def _pytorchvideo(starts: Starts) -> Protocol:
 
 
 def _mmaction2(clips: Callable[[int, float, ClipGrid], Indices], starts: Starts) -> Protocol:
-    return Protocol(clips, mmaction2_size, mmaction2_crops, starts, in_float=False)
+    return Protocol(clips, mmaction2_size, mmaction2_crops, starts)
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "pyslowfast": Protocol(
-        pyslowfast_clips, scaled_size, view_crops, starts_before_end, in_float=False
-    ),
+    "pyslowfast": Protocol(pyslowfast_clips, scaled_size, view_crops, starts_before_end),
     "pytorchvideo": _pytorchvideo(starts_to_end),  # its clips since April 2022
     "mmaction2": _mmaction2(mmaction2_clips, starts_in_middles),
     "pytorchvideo-0.1": _pytorchvideo(starts_before_end),  # up to its last release, 0.1.5

@@ -101,9 +101,8 @@ class Precision:
         follows the forward pass by itself."""
         if self._level == "off":
             return contextlib.nullcontext()
-        return paddle.amp.auto_cast(
-            level=self._level, dtype=self._dtype, custom_white_list=LOW_PRECISION_OPS
-        )
+        low = LOW_PRECISION_OPS
+        return paddle.amp.auto_cast(level=self._level, dtype=self._dtype, custom_white_list=low)
 
     def backward(self, loss: Tensor) -> None:
         """Backpropagates the loss, scaled if the type is float16."""
