@@ -2,9 +2,11 @@
 
 import contextlib
 import csv
+import errno
 import fcntl
 import io
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +45,15 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def require_place(path: Path) -> None:
+    """Raises an OSError that names it if no file can be written at ``path``; its folder is made."""
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from types import FrameType
 from slowfast import distributed
 from slowfast.errors import UserError, error_line
 from slowfast.log import quiet_libraries, start_logging
-from slowfast.signals import INTERRUPTS, Terminated, handled_by
+from slowfast.signals import INTERRUPTS, Terminated, handled_by, held_back
 
 GOES_ON = "the same command goes on from here"
 NO_PADDLE = (
@@ -57,11 +57,11 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
     with handled_by(interrupt):
         try:
             if with_paddle:
-                import paddle
+                with held_back():  # else an import error; and at its end Paddle gives SIGTERM back
+                    import paddle
 
-                paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
-            with handled_by(interrupt):  # once more: Paddle has taken SIGTERM away
-                return work() or 0
+                    paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
+            return work() or 0
         except (UserError, OSError) as error:
             line, status = error_line(error), 1
         except MemoryError as error:

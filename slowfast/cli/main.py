@@ -70,7 +70,10 @@ def _summarize(args: argparse.Namespace) -> None:
     cfg = read_config(args, None)
     class_names(cfg, None)  # raises a ListError if they do not fit
     print(summary_text(cfg))
-    print(f"learning rate, drawn: {draw_schedule(cfg)}")
+    try:
+        print(f"learning rate, drawn: {draw_schedule(cfg)}")
+    except ImportError as error:
+        print(f"learning rate, not drawn: matplotlib cannot be imported ({error})")
 
 
 def _network(args: argparse.Namespace, inputs: "Inputs") -> "VideoClassifier":

@@ -140,7 +140,7 @@ def read_text(path: str | Path) -> str:
 
 def _class_samples(root: Path, num_classes: int) -> list[Sample]:
     by_class = class_folders(root)
-    if len(by_class) != num_classes:
+    if num_classes not in (len(by_class), ANY_CLASS):
         raise ListError(
             f"{root}: {len(by_class)} class folders for model.num_classes={num_classes} "
             "(python -m slowfast.tools.build_list folder makes lists where they differ)"

@@ -18,7 +18,7 @@ from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import ResultsError, check_new
-from slowfast.files import FolderError, sole_writer
+from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views, class_table, rank_of_label
 from slowfast.models.slowfast import VideoClassifier
@@ -50,7 +50,8 @@ def multi_view_test(
         ResultsError: ``out`` exists already.
         FolderError: ``OUT.partial`` is of another test, or another run is writing there.
     """
-    Path(cfg.output_dir).mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+    if distributed.rank() == 0:  # now, not after hours of work
+        require_place(Path(cfg.output_dir) / report.RESULT)
     model.eval()
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, model, samples, cfg)) if out else None
@@ -171,6 +172,7 @@ class KeptScores(contextlib.ExitStack):
     ) -> None:
         """Writes the file and deletes the folder; unless ``is_complete`` the folder stays, so that
         the same command later computes only the missing videos."""
+        check_new(self._out)
         rows = (self.read(row["index"]) for row in result["predictions"])
         report.write_scores_of(self._out, rows, result, class_names, cfg)
         if is_complete:

@@ -112,11 +112,12 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
                 f"{target} is there, and no {kept.folder / META} that says which weights it is "
                 "from: name another folder"
             )
-        then = sources.done.get(video.name, now)
-        is_gone = now["state"] is None  # then its features stay
-        if target.exists() and (is_gone or now["state"] == then["state"]):
+        then = sources.done.get(video.name, {})
+        is_known = kept.has(video.name) and {*now} <= {*then}
+        # Where the video is gone its features stay.
+        if is_known and now["state"] in (None, then["state"]):
             continue
-        if target.exists() and now["video"] != then["video"]:
+        if is_known and now["video"] != then["video"]:
             raise FolderError(
                 f"{target} is of {then['video']}, not of {now['video']}: write to another folder"
             )
@@ -199,4 +200,4 @@ def _extract_views(
             kept.write(names[index], row)
     missing = in_order(distributed.gather(unreadable.videos))  # also waits until all are written
     if distributed.rank() == 0 and missing:
-        logger.warning(f"{len(missing):,} of {len(samples):,} {what} videos are left out")
+        logger.warning(f"{len(missing):,} of {len(set(names)):,} {what} videos are left out")

@@ -8,7 +8,7 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.files import write_whole
+from slowfast.files import require_place, write_whole
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import rows_of_videos, scorer
@@ -27,6 +27,8 @@ def infer(
     Raises:
         VideoError: at the end, if videos could not be read.
     """
+    if distributed.rank() == 0:
+        require_place(RESULT)
     model.eval()
     rows = {}
     for index, found in rows_of_videos(scorer(model, cfg), samples, cfg, what="infer"):

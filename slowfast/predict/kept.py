@@ -7,6 +7,7 @@ must see the folder, because each writes into it. Rows may differ in length.
 
 import dataclasses
 import hashlib
+import io
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from slowfast.config import Config
@@ -114,16 +116,27 @@ class Kept:
             OSError: the disk is full, or similar; earlier rows stay.
         """
         with atomic(self.path(name), durable=self._durable) as file:
-            np.save(file, row, allow_pickle=False)
+            content = io.BytesIO()  # numpy's own writing to a file misses that a disk is full
+            np.save(content, row, allow_pickle=False)
+            file.write(content.getbuffer())
 
     def read(self, name: str, *shape: int) -> NDArray[np.float32] | None:
         """A row; None if it is missing, damaged, or not float32 with a shape that begins so."""
         try:
-            row: NDArray[np.float32] = np.load(self.path(name), allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with open(self.path(name), "rb") as file:
+                row: NDArray[np.float32] = npy.read_array(file, allow_pickle=False)
+        except Exception:  # a damaged file can fail in any way
             return None
         fits = row.dtype == np.float32 and row.shape[: len(shape)] == shape
         return row if fits else None
+
+    def has(self, name: str) -> bool:
+        """Whether a row is there, whole, of whatever kind."""
+        try:
+            np.load(self.path(name), mmap_mode="r", allow_pickle=False)
+        except Exception:  # see read
+            return False
+        return True
 
     def remove(self) -> None:
         """Deletes the folder with its rows."""

@@ -226,7 +226,7 @@ def _key(sample: Sample, args: argparse.Namespace) -> str:
 
 
 def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
-    return bool(entry and state and entry["state"] == state and not entry["again"])
+    return bool(entry and state and entry.get("state") == state and not entry.get("again"))
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

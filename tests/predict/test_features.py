@@ -120,6 +120,10 @@ def test_a_changed_video_and_one_of_its_name(
     assert first != kept.read_bytes() == (tmp_path / "other" / kept.name).read_bytes()
     assert write(named(one), out) == []
     assert lines == ["1 of 1 videos are there already"]
+    for damaged in (kept, out / SOURCES):  # what is cut off, or of an unknown video, is made anew
+        damaged.write_bytes(b"")
+        assert write(named(one), out) == []
+        assert lines == [] and kept.read_bytes() != b""
 
 
 def test_an_unreadable_video_stops_no_other(

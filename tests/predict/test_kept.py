@@ -1,12 +1,14 @@
 """Rows on disk: what is there stays, what is not whole counts as not there."""
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.full_disk import largest_file
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
@@ -36,9 +38,33 @@ def test_a_row_that_is_not_whole_is_not_there(tmp_path: Path, length: int, more:
     kept = Kept(tmp_path)
     kept.write("a", ROW)
     kept.path("a").write_bytes(kept.path("a").read_bytes()[:length] + more)
-    assert kept.read("a") is None
+    assert kept.read("a") is None and not kept.has("a")
     kept.write("a", ROW)
+    assert kept.has("a")
     np.testing.assert_array_equal(kept.read("a"), ROW)
+
+
+@pytest.mark.parametrize(("place", "byte"), [(10, 0xD7), (11, 0x28), (8, 0xFF), (6, 9)])
+def test_a_row_with_a_damaged_header_is_not_there(tmp_path: Path, place: int, byte: int) -> None:
+    kept = Kept(tmp_path)
+    kept.write("a", ROW)
+    content = bytearray(kept.path("a").read_bytes())
+    content[place] = byte
+    kept.path("a").write_bytes(content)
+    assert kept.read("a") is None and not kept.has("a")
+    kept.path("a").write_bytes(b"PK\5\6" + bytes(18))  # an empty zip
+    assert kept.read("a") is None
+
+
+@pytest.mark.parametrize("room", [2048, 8192, 8192 + 100])
+def test_a_disk_that_is_full_within_a_row_is_noticed(tmp_path: Path, room: int) -> None:
+    kept, before = Kept(tmp_path, durable=False), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with largest_file(room), pytest.raises(OSError, match="a.npy") as caught:
+            kept.write("a", np.zeros((1000, 4), np.float32))
+    finally:
+        signal.signal(signal.SIGXFSZ, before)
+    assert caught.value.errno and not kept.has("a")
 
 
 def test_nothing_in_a_row_is_unpickled(tmp_path: Path) -> None:

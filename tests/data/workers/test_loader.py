@@ -5,6 +5,8 @@ import errno
 import os
 import re
 import shutil
+import signal
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -260,3 +262,10 @@ def test_machine_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "SHARED_MEMORY", "/no/such/folder")
     workers, reason = workers_that_fit(4, 1, 1)
     assert workers == 0 and "there is no /no/such/folder here" in reason
+
+
+def test_ctrl_c_does_not_wait_for_the_readers(no_hang: None) -> None:
+    with Loader(lambda key: time.sleep(600), num_workers=2) as loader:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(loader.run([[key] for key in range(8)]))
