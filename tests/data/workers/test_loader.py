@@ -265,7 +265,10 @@ def test_machine_without_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ctrl_c_does_not_wait_for_the_readers(no_hang: None) -> None:
-    with Loader(lambda key: time.sleep(600), num_workers=2) as loader:
+    def read(key: int) -> None:
+        time.sleep(600)
+
+    with Loader(read, num_workers=2) as loader:
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             list(loader.run([[key] for key in range(8)]))
