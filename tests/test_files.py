@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 from support.tiny_run import environment
 
-from slowfast.files import FolderError, atomic, locked, sole_writer, write_lines, write_whole
+from slowfast.files import (
+    FolderError,
+    atomic,
+    locked,
+    require_place,
+    sole_writer,
+    write_csv,
+    write_lines,
+    write_whole,
+)
 
 OTHER = """
 import sys
@@ -117,3 +126,19 @@ def test_without_lines_the_file_of_an_earlier_run_goes(tmp_path: Path) -> None:
     write_lines(path, [])
     write_lines(path, [])
     assert not path.exists()
+
+
+def test_a_place_is_one_where_a_file_can_be(tmp_path: Path) -> None:
+    require_place(tmp_path / "new" / "a.txt")
+    assert os.listdir(tmp_path / "new") == []
+    with pytest.raises(IsADirectoryError) as folder:
+        require_place(tmp_path)
+    assert folder.value.filename == str(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=str(tmp_path / "file")):
+        require_place(tmp_path / "file" / "a.txt")
+
+
+def test_a_csv_has_its_columns_names(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [{"path": "a, b.mp4", "fps": 29.97}, {"path": "c", "fps": 25}])
+    assert (tmp_path / "a.csv").read_text() == 'path,fps\n"a, b.mp4",29.97\nc,25\n'

@@ -50,8 +50,8 @@ def multi_view_test(
         ResultsError: ``out`` exists already.
         FolderError: ``OUT.partial`` is of another test, or another run is writing there.
     """
-    if distributed.rank() == 0:  # now, not after hours of work
-        require_place(Path(cfg.output_dir) / report.RESULT)
+    place = Path(cfg.output_dir) / report.RESULT
+    distributed.on_first(lambda: require_place(place))  # now, not after hours of work
     model.eval()
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, model, samples, cfg)) if out else None

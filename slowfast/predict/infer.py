@@ -27,8 +27,7 @@ def infer(
     Raises:
         VideoError: at the end, if videos could not be read.
     """
-    if distributed.rank() == 0:
-        require_place(RESULT)
+    distributed.on_first(lambda: require_place(RESULT))
     model.eval()
     rows = {}
     for index, found in rows_of_videos(scorer(model, cfg), samples, cfg, what="infer"):

@@ -1,6 +1,7 @@
 """--summary: the network's stages and the schedule."""
 
 import re
+import sys
 from pathlib import Path
 
 import cv2
@@ -53,3 +54,14 @@ def test_summary_of_a_single_pathway(name: str, capsys: pytest.CaptureFixture[st
     assert main.main(["--summary", "-c", "small.yaml", "-o", f"model.name={name}"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"{name}: 8 frames") and "fuse" not in printed
+
+
+def test_without_matplotlib_the_rest_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "slowfast.pictures", raising=False)
+    assert main.main(["--summary", "-c", "small.yaml"]) == 0
+    printed, complaints = capsys.readouterr()
+    assert "total" in printed and "learning rate, not drawn: matplotlib cannot be" in printed
+    assert complaints == ""

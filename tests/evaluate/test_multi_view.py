@@ -29,6 +29,7 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
 from slowfast.data.lists import read_list
 from slowfast.data.video.reader import VideoError
+from slowfast.evaluate import report
 from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import FolderError
@@ -251,6 +252,30 @@ def test_what_stands_in_the_way_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"a\.npz is there already: name another file"):
         run_test(cfg, out)
     assert not partial.exists()
+
+
+def test_a_file_that_appears_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: list[tuple[int, ...]]
+) -> None:
+    cfg, out = config(tmp_path), tmp_path / "a.npz"
+    with monkeypatch.context() as patch, pytest.raises(ResultsError, match="is there already"):
+        patch.setattr(report, "write_report", lambda *_: out.write_text("precious"))
+        run_test(cfg, out)
+    assert out.read_text() == "precious"
+    out.unlink()
+    batches.clear()
+    run_test(cfg, out)
+    assert batches == [] and out.exists()  # all rows were kept
+
+
+def test_where_results_cannot_be_written_nothing_is_computed(
+    tmp_path: Path, batches: list[tuple[int, ...]]
+) -> None:
+    cfg = config(tmp_path)
+    (Path(cfg.output_dir) / report.RESULT).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        run_test(cfg)
+    assert batches == []
 
 
 def test_two_runs_do_not_write_the_same_rows(tmp_path: Path) -> None:

@@ -170,3 +170,12 @@ def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path, capsys: Capsys
         message = error(capsys, source, dst, "--root", source.parent)
     assert message == f"error: another run is writing shards into {dst}\n"
     assert write(source, dst, "--root", source.parent) == 0
+
+
+def test_class_folders_stand_for_a_list(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "x.mp4").write_bytes(b"video")
+    assert write(tmp_path / "in", tmp_path / "out", "--root", tmp_path / "in") == 0
+    lines = sorted((tmp_path / "out" / "in.list").read_text().splitlines())
+    assert lines == ["in-000000.tar/a/x.mp4 0", "in-000000.tar/b/x.mp4 1"]
