@@ -7,11 +7,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.video.reader import Each, Picture, Pictures, VideoError, require_file, unchanged
+from slowfast.data.video.reader import (
+    Each,
+    Indices,
+    Picture,
+    Pictures,
+    VideoError,
+    require_file,
+    unchanged,
+)
 
 
 class FrameFolderReader:
     """A folder of numbered pictures, from 1 on."""
+
+    codec = "frames"
 
     def __init__(self, folder: str, num_frames: int | None, pattern: str, fps: float) -> None:
         if not os.path.isdir(folder):
@@ -23,14 +33,32 @@ class FrameFolderReader:
         if self.num_frames < 1:
             raise VideoError(f"{folder}: no frame named like {pattern.format(1)}")
 
-    def frames(self, indices: NDArray[np.int64], each: Each = unchanged) -> Pictures:
+    def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
         pictures = [each(self._picture(min(int(i), self.num_frames - 1))) for i in indices]
         for index, picture in zip(indices, pictures, strict=True):
             self.require_size(int(index), picture, pictures[0].shape)
         return np.stack(pictures)
 
-    def onward(self, indices: NDArray[np.int64], each: Each = unchanged) -> list[Picture]:
+    def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
         return [each(self._picture(int(index))) for index in indices]
+
+    def seconds(self, numbers: Indices) -> NDArray[np.float64]:
+        return numbers / self.fps
+
+    def clocked(self, indices: Indices) -> Indices:
+        return indices
+
+    def decode_all(self) -> tuple[int, tuple[int, int]]:
+        shape: tuple[int, ...] = ()
+        for index in range(self.num_frames):  # one in memory at a time
+            picture = self._picture(index)
+            shape = shape or picture.shape
+            self.require_size(index, picture, shape)
+        height, width, _ = shape
+        return self.num_frames, (width, height)
+
+    def keyframes(self) -> tuple[int, Indices]:
+        return 0, np.empty(0, np.int64)
 
     def close(self) -> None:
         pass

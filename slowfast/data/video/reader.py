@@ -3,16 +3,18 @@
 Legend: F frames, H x W pixels. Frames are numbered from 0 in the order of showing.
 """
 
+import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.shards import split_member, video_size
-from slowfast.errors import UserError
+from slowfast.errors import UserError, one_line
 
 Picture = NDArray[np.uint8]
 """One picture ``[H, W, 3]``."""
@@ -24,8 +26,16 @@ Each = Callable[[Picture], Picture]
 """Called with each picture as soon as it is decoded: spatial, the same for each colour."""
 Decode = Callable[[Indices], Iterable[Picture]]
 """From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
+ROUNDING = 1e-3
+"""Matroska's unit of time, the coarsest in use, seconds."""
 REORDERING = 32
 """Packets that a frame may be stored after its place in the order of showing; H.264 allows 16."""
+
+
+class Pulse:
+    """Told by readers that they get on, packet by packet: what tells a long file from a hang."""
+
+    beat: Callable[[], None] = staticmethod(lambda: None)
 
 
 class VideoError(UserError):
@@ -36,13 +46,24 @@ class Reader(Protocol):
     """An opened video."""
 
     num_frames: int
-    """What the container says: a hint."""
+    """Frames that are shown, counted from the packets; lowered if fewer come out of the decoder."""
     fps: float
+    """The mean over the file, see ``mean_rate``."""
+    codec: str
+    """As the decoder names it."""
+
+    def seconds(self, numbers: Indices) -> NDArray[np.float64]:
+        """When frames are shown, from the first one on."""
+
+    def clocked(self, indices: Indices) -> Indices:
+        """The frames shown at the times ``indices / fps``: the indices themselves, unless the frame
+        rate varies."""
 
     def frames(self, indices: Indices, each: Each = ...) -> Pictures:
         """The frames at ``indices`` (sorted, unique, from 0), each passed through ``each``.
 
-        Indices beyond the real end of the file give its last frame.
+        A damaged frame is the one before it; indices beyond the real end of the file give its last
+        frame.
 
         Raises:
             VideoError: nothing could be decoded.
@@ -54,6 +75,12 @@ class Reader(Protocol):
         All come after those of earlier calls: for a video too long to be read at once. If the
         file ends early, ``num_frames`` becomes the real number.
         """
+
+    def decode_all(self) -> tuple[int, tuple[int, int]]:
+        """Decodes the whole file: how many frames gave a picture, and its width and height."""
+
+    def keyframes(self) -> tuple[int, Indices]:
+        """The number of packets, and which of them are keyframes, in the order of storing."""
 
     def close(self) -> None:
         """Closes the file."""
@@ -163,3 +190,44 @@ class Timeline:
         is_leading = self._times[self._keyframes[np.maximum(last, 0)]] > self._times[positions]
         last = last - is_leading
         return np.where(last < 0, 0, self._keyframes[np.maximum(last, 0)])
+
+
+def mean_rate(times: NDArray[np.float64], said: float) -> float:
+    """The frame rate of frames shown at ``times`` (seconds, in order): the mean over the file.
+
+    Matroska rounds times to ``ROUNDING``; a whole rate, half of one, or one of NTSC's, so near to
+    the mean that only this rounding can tell them apart, is meant. Of a single frame, and where the
+    file has no times, the rate is what the container has ``said``, or else 30.
+    """
+    seconds = float(times[-1] - times[0]) if len(times) > 1 else 0.0
+    if seconds <= 0:
+        return said if 0 < said < 1000 else 30.0
+    rate = (len(times) - 1) / seconds
+    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
+    meant = [float(near) for near in (Fraction(round(rate * 2), 2), ntsc)]
+    nearest = min(meant, key=lambda near: abs(near - rate))
+    return nearest if abs(nearest - rate) * seconds <= ROUNDING * rate else rate
+
+
+def clocked(seconds: NDArray[np.float64], fps: float, indices: Indices) -> Indices:
+    """Of frames shown at ``seconds``, those shown at ``indices / fps``, see ``Reader.clocked``.
+
+    Where no frame is half a frame's time away from an even rate, all are where they should be.
+    """
+    late = seconds * fps - np.arange(len(seconds))
+    if np.all(np.abs(late) < 0.5):
+        return indices
+    shown = np.searchsorted(seconds, indices / fps + ROUNDING, side="right") - 1
+    return np.clip(shown, 0, len(seconds) - 1)
+
+
+@contextlib.contextmanager
+def decoder_errors(path: str) -> Iterator[None]:
+    """Whatever a decoder raises at a file becomes a VideoError that names it."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        what = getattr(error, "strerror", None) or one_line(error)
+        raise VideoError(f"{path}: {type(error).__name__}: {what}") from error
