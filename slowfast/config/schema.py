@@ -128,11 +128,11 @@ class DataConfig:
     """Standard deviation of red, green and blue, by which the difference is divided."""
     num_workers: Natural = 8
     """Reader processes per process of the run; 0: it reads by itself."""
-    decoder: Literal["opencv", "pyav"] = "opencv"
-    """Library that opens video files; PyAV is an extra (pip install av)."""
+    decoder: Literal["auto", "pyav", "opencv"] = "auto"
+    """Library that reads video files; auto: PyAV, or OpenCV where PyAV is not installed."""
     read_seconds: Annotated[AboveZero, ranges.UP_TO_A_MILLION] = 60.0
-    """Seconds that a reader process may take for one video. After that it is ended, and the video
-    counts as unreadable."""
+    """Seconds that a reader process may go without getting on with a video. After that it is ended,
+    and the video counts as unreadable."""
     on_error: Literal["raise", "skip", "substitute"] = "raise"
     """What happens at an unreadable video: the run ends, or its place in the batch stays empty, or
     another video of the list is read instead. A test never substitutes one."""

@@ -124,15 +124,14 @@ def _frames(sample: Sample, reader: Reader, short_side: int) -> Iterator[tuple[A
             yield av.VideoFrame.from_ndarray(planes, format="yuv420p"), number / reader.fps
         return
     reformatter = VideoReformatter()
-    size, first = None, None
-    for number, frame in enumerate(PyAVReader(sample.path).every_frame()):
+    source, size = PyAVReader(sample.path), None
+    for number, frame in enumerate(source.every_frame()):
         turns = frame.rotation // 90
-        seconds = number / reader.fps if frame.pts is None else float(frame.pts * frame.time_base)
-        first = seconds if first is None else first
+        seconds = float(source.seconds(np.array(number)))
         # A size that changes within the file stays the first one's, as the reader has it.
         size = size or new_size(frame.width, frame.height, short_side)
         small = reformatter.reformat(frame, *size, format="yuv420p", interpolation="AREA")
-        yield _turned(small, turns) if turns else small, seconds - first
+        yield _turned(small, turns) if turns else small, seconds
 
 
 def _turned(frame: Any, turns: int) -> Any:

@@ -12,9 +12,9 @@ from slowfast.data.video.opencv import OpenCVReader
 from slowfast.data.video.reader import Reader, require_file
 
 
-def open_video(sample: Sample, pattern: str, fps: float, decoder: str = "opencv") -> Reader:
-    """The reader for a sample: a frame folder, or a video file that ``decoder`` (``opencv`` or
-    ``pyav``) decodes. ``pattern`` and ``fps`` are those of a frame folder.
+def open_video(sample: Sample, pattern: str, fps: float, decoder: str = "auto") -> Reader:
+    """The reader for a sample: a frame folder, or a video file that ``decoder`` decodes, see
+    ``chosen_decoder``. ``pattern`` and ``fps`` are those of a frame folder.
 
     Raises:
         VideoError: the file is missing, empty, or not a video.
@@ -22,16 +22,23 @@ def open_video(sample: Sample, pattern: str, fps: float, decoder: str = "opencv"
     if sample.num_frames is not None or os.path.isdir(sample.path):
         return FrameFolderReader(sample.path, sample.num_frames, pattern, fps)
     require_file(sample.path)
-    if decoder == "pyav":
-        from slowfast.data.video.pyav import PyAVReader  # an extra, which need not be there
+    if chosen_decoder(decoder) == "pyav":
+        from slowfast.data.video.pyav import PyAVReader  # which need not be there
 
         return PyAVReader(sample.path)
     return OpenCVReader(sample.path)
 
 
+def chosen_decoder(decoder: str) -> str:
+    """``pyav`` or ``opencv``; ``auto`` is PyAV, or OpenCV where PyAV is not installed."""
+    if decoder != "auto":
+        return decoder
+    return "pyav" if importlib.util.find_spec("av") else "opencv"
+
+
 def decoder_version(decoder: str) -> str:
     """The decoder's name and version, for the log. Raises ConfigError if it is not installed."""
-    if decoder == "opencv":
+    if chosen_decoder(decoder) == "opencv":
         return f"OpenCV {cv2.__version__}"
     if importlib.util.find_spec("av") is None:
         raise ConfigError("data.decoder=pyav: PyAV is not installed here (pip install av)")

@@ -1,9 +1,11 @@
-"""Video files through PyAV, an extra.
+"""Video files through PyAV, the default.
 
-Packets are looked at first, which costs no decoding, for the times of all frames; then decoded from
-the keyframe before what is wanted, exactly to its end. Where times say nothing, frames are counted.
+The packets of a file are looked at first, which costs no decoding: they tell how many frames there
+are, and when each is shown. Then frames are decoded from the keyframe before what is wanted, exactly
+to its end. Where times say nothing, frames are counted.
 """
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Iterator
@@ -11,18 +13,31 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from slowfast.data.shards import video_url
 from slowfast.data.video import reader
-from slowfast.data.video.reader import Each, Indices, Picture, Pictures, Timeline, unchanged
+from slowfast.data.video.reader import (
+    Clock,
+    Each,
+    Indices,
+    Picture,
+    Pictures,
+    Pulse,
+    Timeline,
+    VideoError,
+    decoder_errors,
+    unchanged,
+)
 
 SKIPS_EXACTLY = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 """Codecs in which a frame marked as no reference is one. In HEVC others may still refer to it."""
-TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts"}
+TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv", "gif"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
-HIDES_FRAMES = {"vp8"}
-"""Codecs with frames that are stored, perhaps with a time, and never shown."""
+PICTURES = ("_pipe", "image2", "gif", "apng")
+"""What the names of formats end with that may hold a single picture."""
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 """What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
 HELD_BYTES = 64 * 2**20
@@ -36,84 +51,106 @@ class PyAVReader:
         self.path = path
         self._url = video_url(path)
         self._reformatter = VideoReformatter()
-        self._container = self._open()
-        self._is_new = True
-        self._held: list[Any] | None = None
         self._size: tuple[int, int] | None = None
-        self._sequence: Iterator[tuple[int, Any]] | None = None
-        stream = self._container.streams.video[0]
-        self.fps = float(stream.guessed_rate or stream.average_rate or 0)
-        if not 0 < self.fps < 1000:
-            self.fps = 30.0
-        self._is_timed = (
-            self._container.format.name in TIMED and stream.codec_context.name not in HIDES_FRAMES
-        )
-        seconds = (self._container.duration or 0) / av.time_base
-        self.num_frames = stream.frames or int(seconds * self.fps + 0.5)
-        if not 0 < self.num_frames < 10**8:
-            self.num_frames = len(self._timeline(10**8)) or sum(1 for _ in self.every_frame())
-        if not self.num_frames:
-            raise reader.no_frame(path)
+        self._walk: _Walk | None = None
+        self._held: list[Any] | None = None
+        with decoder_errors(path):
+            self._open()
+            self.codec = str(self._stream.codec_context.name)
+            self._look()
+
+    def seconds(self, numbers: Indices) -> NDArray[np.float64]:
+        return self._clock.seconds(numbers)
+
+    def clocked(self, indices: Indices) -> Indices:
+        return self._clock.clocked(indices)
 
     def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
-        timeline = self._timeline(int(indices[-1]) + 1 + reader.REORDERING)
-        decode = functools.partial(self._by_time, timeline, each)
         try:
-            pictures = timeline.pictures(indices, decode) if timeline.is_exact else None
-            return self._by_counting(indices, each) if pictures is None else pictures
-        except av.FFmpegError as error:
-            raise reader.VideoError(f"{self.path}: {error.strerror}") from error
+            with decoder_errors(self.path):
+                decode = functools.partial(self._by_time, each)
+                pictures = self._timeline.pictures(indices, decode) if self._is_timed else None
+                return self._passing_all(indices, each) if pictures is None else pictures
         finally:  # not left to the garbage collector: it comes late, and memory grew
             self._held = None
             self._container.close()
 
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
-        if self._sequence is None:
-            self._sequence, self._passed = enumerate(self.every_frame(), 1), 0
-        found: list[Picture] = []
-        while len(found) < len(indices):
-            number, frame = next(self._sequence, (0, None))
-            if frame is None:
-                self.num_frames = self._passed
-                break
-            self._passed = number
-            if number == indices[len(found)] + 1:
-                found.append(each(self._picture(frame)))
-        return found
+        with decoder_errors(self.path):
+            self._walk = self._walk or _Walk(self._all())
+            found = list(itertools.takewhile(bool, map(self._walk.at, indices)))
+            if len(found) < len(indices):
+                self.num_frames = self._walk.passed
+            return [each(self._picture(frame)) for frame in found]
+
+    def every_frame(self) -> Iterator[Any]:
+        """PyAV's own frames by their numbers; a damaged one is the one before it."""
+        walk = _Walk(self._all())
+        with decoder_errors(self.path):
+            yield from itertools.takewhile(bool, map(walk.at, range(self.num_frames)))
+
+    def decode_all(self) -> tuple[int, tuple[int, int]]:
+        count, size = 0, (0, 0)
+        with decoder_errors(self.path):
+            for _, frame in self._all():
+                count += 1
+                if count == 1:
+                    height, width, _ = self._picture(frame).shape
+                    size = width, height
+        if not count:
+            raise reader.no_frame(self.path)
+        return count, size
+
+    def keyframes(self) -> tuple[int, Indices]:
+        return self._timeline.keyframes()
 
     def close(self) -> None:
-        self._sequence = None
+        self._walk = self._held = None
         self._container.close()
 
-    def _timeline(self, num_packets: int) -> Timeline:
-        """The first packets of the file; none where they have no times."""
-        rows, held, num_bytes = [], [], 0
-        packets = _packets(self._from_start()) if self._is_timed else iter(())
-        for packet in itertools.islice(packets, num_packets):
-            rows.append((packet.pts, packet.is_keyframe, not packet.is_discard))
+    def _look(self) -> None:
+        """Takes from the packets, all of them, how many frames there are, and their times."""
+        stream, rows, num_bytes = self._stream, [], 0
+        held: list[Any] = []
+        for packet in _packets(self._container, stream):
+            is_shown = not packet.is_discard and not (self.codec == "vp8" and _is_hidden(packet))
+            rows.append((packet.pts, packet.dts, packet.is_keyframe, is_shown))
             num_bytes += packet.size
             if num_bytes <= HELD_BYTES:
                 held.append(packet)
-            if packet.pts is None:
-                rows = []
-                break
-        self._held = held if num_bytes <= HELD_BYTES else None
-        table = np.array(rows, np.float64).reshape(-1, 3)
-        return Timeline(table[:, 0], table[:, 1] > 0, table[:, 2] > 0)
+        self._is_new, self._held = True, held if num_bytes <= HELD_BYTES else None
+        table = np.array(rows, np.float64).reshape(-1, 4)  # None becomes NaN
+        name, unit = self._container.format.name, float(stream.time_base or 0)
+        column = 0 if name in TIMED else 1
+        self._timeline = Timeline(table[:, column] * unit, table[:, 2] > 0, table[:, 3] > 0)
+        self._is_timed = name in TIMED and self._timeline.is_exact
+        self._unit = unit
+        self.num_frames = len(self._timeline)
+        if self.num_frames < 2 and name.endswith(PICTURES):
+            raise VideoError(f"{self.path}: a single picture, not a video")
+        if not self.num_frames:
+            raise reader.no_frame(self.path)
+        said = stream.average_rate or stream.guessed_rate
+        self._clock = Clock(self._timeline.times(), float(said or 0))
+        self.fps = self._clock.fps
 
-    def _by_time(self, timeline: Timeline, each: Each, numbers: Indices) -> Iterator[Picture]:
+    def _by_time(self, each: Each, numbers: Indices) -> Iterator[Picture]:
         """The frames, each known by its time, as far as they come out of the decoder."""
-        is_wanted = np.zeros(len(timeline) + 1, bool)  # the last for -1, a frame that has no number
+        is_wanted = np.zeros(self.num_frames + 1, bool)  # the last for -1, a frame without number
         is_wanted[numbers] = True
-        for frame in self._decode(timeline, numbers):
-            if frame.pts is not None and is_wanted[timeline.number(frame.pts)]:
+        for frame in self._decode(numbers):
+            if is_wanted[self._number(frame)]:
                 yield each(self._picture(frame))
 
-    def _decode(self, timeline: Timeline, numbers: Indices) -> Iterator[Any]:
+    def _number(self, frame: Any) -> int:
+        """The number of a frame by its time; -1 if there is none."""
+        return -1 if frame.pts is None else self._timeline.number(frame.pts * self._unit)
+
+    def _decode(self, numbers: Indices) -> Iterator[Any]:
         """Decodes these frames, what they depend on, and nothing else."""
-        needed, wanted = timeline.needed(numbers)
-        packets = self._held or _packets(self._from_start())
-        codec = self._container.streams.video[0].codec_context
+        needed, wanted = self._timeline.needed(numbers)
+        packets = self._from_start()
+        codec = self._stream.codec_context
         skips = codec.name in SKIPS_EXACTLY
         last = int(np.flatnonzero(needed)[-1])
         for position, packet in enumerate(packets):
@@ -128,50 +165,56 @@ class PyAVReader:
                 break
         yield from _decoded(codec, None)
 
-    def _by_counting(self, indices: Indices, each: Each) -> Pictures:
-        """The frames, counted from the first one on, of a file whose times say nothing."""
-        pictures: list[Picture] = []
-        last = None
-        for number, frame in enumerate(self.every_frame()):
-            last = frame
-            if number == indices[len(pictures)]:
-                pictures.append(each(self._picture(frame)))
-                if len(pictures) == len(indices):
-                    break
-        if last is None:
+    def _passing_all(self, indices: Indices, each: Each) -> Pictures:
+        """The frames, found by going through all from the first one on: of a file whose times say
+        nothing, or where one that is wanted is damaged."""
+        walk = _Walk(self._all())
+        found = [each(self._picture(f)) for f in itertools.takewhile(bool, map(walk.at, indices))]
+        if not found:
             raise reader.no_frame(self.path)
-        missing = len(indices) - len(pictures)
-        return np.stack(pictures + [each(self._picture(last))] * missing)
+        if missing := len(indices) - len(found):
+            self.num_frames = walk.passed
+        return np.stack(found + found[-1:] * missing)
 
-    def every_frame(self) -> Iterator[Any]:
-        """PyAV's own frames, in the order of showing; what is damaged is passed over."""
-        container = self._from_start()
-        stream = container.streams.video[0]
-        for packet in itertools.chain(_packets(container), [None]):
-            for frame in _decoded(stream.codec_context, packet):
-                frame.time_base = stream.time_base
-                yield frame
+    def _all(self) -> Iterator[tuple[int, Any]]:
+        """The frames with their numbers, in the order of showing, as far as they are not damaged."""
+        packets = self._from_start()
+        codec, count = self._stream.codec_context, itertools.count()
+        for packet in itertools.chain(packets, [None]):
+            for frame in _decoded(codec, packet):
+                number = self._number(frame) if self._is_timed else next(count)
+                if number >= 0:
+                    yield number, frame
 
-    def _from_start(self) -> Any:
-        """The file at its first packet."""
-        if not self._is_new:
-            self._container.close()
-            self._container = self._open()
-        self._is_new = False
-        return self._container
+    def _from_start(self) -> Iterator[Any]:
+        """The packets of the file, for a decoder that has seen none."""
+        if self._is_new and self._held is not None:
+            self._is_new = False
+            return iter(self._held)
+        self._container.close()
+        self._open()
+        return _packets(self._container, self._stream)
 
-    def _open(self) -> Any:
+    def _open(self) -> None:
         try:
-            container = av.open(self._url, **LENIENT)
+            self._container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
-            raise reader.VideoError(f"{self.path}: not a video that PyAV can open") from error
-        if not container.streams.video:
-            container.close()
-            raise reader.VideoError(f"{self.path}: not a video that PyAV can open")
+            raise VideoError(f"{self.path}: not a video that PyAV can open") from error
+        stream: Any = self._container.streams.best("video")
+        what = ""
+        if stream is None:
+            what = "no video in it"
+        elif stream.disposition & Disposition.attached_pic:
+            what = "no video in it, only a cover picture"
+        elif stream.codec_context is None:
+            what = "PyAV has no decoder for its codec"
+        if what:
+            self._container.close()
+            raise VideoError(f"{self.path}: {what}")
         # One thread: the readers themselves run in parallel.
-        container.streams.video[0].codec_context.thread_count = 1
-        container.streams.video[0].codec_context.thread_type = "NONE"
-        return container
+        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_type = "NONE"
+        self._stream = stream
 
     def _picture(self, frame: Any) -> Picture:
         """RGB ``[H, W, 3]``, upright."""
@@ -184,18 +227,42 @@ class PyAVReader:
         return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
-def _packets(container: Any) -> Iterator[Any]:
-    """The packets of the first video stream as far as they can be read."""
-    try:
-        for packet in container.demux(container.streams.video[0]):
-            if packet.size:  # an empty one marks the end
+class _Walk:
+    """Goes through the frames of a file, once, in the order of showing."""
+
+    def __init__(self, frames: Iterator[tuple[int, Any]]) -> None:
+        self._frames = frames
+        self._coming = next(frames, None)
+        self._shown: Any = None
+        self.passed = 0
+        """The number of frames up to the one that was decoded last."""
+
+    def at(self, number: int) -> Any:
+        """Frame ``number``, or if it is damaged the one before it, or else the first one; None if
+        the file ends before. Numbers grow from call to call."""
+        while self._coming and (self._coming[0] <= number or not self._shown):
+            self.passed, self._shown = self._coming[0] + 1, self._coming[1]
+            self._coming = next(self._frames, None)
+        return self._shown if self._coming or number < self.passed else None
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets of a stream as far as they can be read."""
+    with contextlib.suppress(av.FFmpegError):  # cut off
+        for packet in container.demux(stream):
+            Pulse.beat()
+            if packet.size:  # an empty one marks the end, or repeats a frame in AVI
                 yield packet
-    except av.FFmpegError:  # cut off
-        return
+
+
+def _is_hidden(packet: Any) -> bool:
+    """Whether a frame of VP8 is never shown: RFC 6386, section 9.1."""
+    return not memoryview(packet)[0] & 0x10
 
 
 def _decoded(codec: Any, packet: Any) -> list[Any]:
     """What a packet, or None for the end, brings out of the decoder; nothing if it is damaged."""
+    Pulse.beat()
     try:
         return list(codec.decode(packet))
     except av.FFmpegError:

@@ -160,6 +160,14 @@ class Timeline:
         near = int(np.searchsorted(self._shown, time - tolerance))
         return near if near < len(self) and self._shown[near] <= time + tolerance else -1
 
+    def times(self) -> NDArray[np.float64]:
+        """When the frames are shown, in order; none if that is not known of each."""
+        return self._shown if np.all(np.isfinite(self._shown)) else self._shown[:0]
+
+    def keyframes(self) -> tuple[int, Indices]:
+        """See ``Reader.keyframes``."""
+        return len(self._times), self._keyframes
+
     def time(self, number: int) -> float:
         """When frame ``number`` is shown."""
         return float(self._shown[number])
@@ -209,16 +217,26 @@ def mean_rate(times: NDArray[np.float64], said: float) -> float:
     return nearest if abs(nearest - rate) * seconds <= ROUNDING * rate else rate
 
 
-def clocked(seconds: NDArray[np.float64], fps: float, indices: Indices) -> Indices:
-    """Of frames shown at ``seconds``, those shown at ``indices / fps``, see ``Reader.clocked``.
+class Clock:
+    """When the frames of a file are shown, at ``times`` (seconds; none if unknown)."""
 
-    Where no frame is half a frame's time away from an even rate, all are where they should be.
-    """
-    late = seconds * fps - np.arange(len(seconds))
-    if np.all(np.abs(late) < 0.5):
-        return indices
-    shown = np.searchsorted(seconds, indices / fps + ROUNDING, side="right") - 1
-    return np.clip(shown, 0, len(seconds) - 1)
+    def __init__(self, times: NDArray[np.float64], said: float) -> None:
+        self.fps = mean_rate(times, said)
+        self._times = times - times[0] if len(times) else times
+        late = self._times * self.fps - np.arange(len(times))
+        self._is_even = bool(np.all(np.abs(late) < 0.5))
+        """Whether no frame is half a frame's time away from an even rate."""
+
+    def seconds(self, numbers: Indices) -> NDArray[np.float64]:
+        """See ``Reader.seconds``."""
+        return numbers / self.fps if self._is_even else self._times[numbers]
+
+    def clocked(self, indices: Indices) -> Indices:
+        """See ``Reader.clocked``."""
+        if self._is_even:
+            return indices
+        shown = np.searchsorted(self._times, indices / self.fps + ROUNDING, side="right") - 1
+        return np.clip(shown, 0, len(self._times) - 1)
 
 
 @contextlib.contextmanager
