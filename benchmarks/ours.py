@@ -14,6 +14,7 @@ from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey
 from slowfast.data.lists import Sample
+from slowfast.data.video.reader import Indices
 
 DECODERS = ("opencv", "pyav")
 NUM_FRAMES = DataConfig().num_frames
@@ -47,7 +48,7 @@ def clip(path: Path, start: int, decoder: str, augment: bool = True) -> NDArray[
             flip=0.0,
         )
     read = TrainClips([Sample(str(path), 0)], data, seed=0)
-    with mock.patch.object(sampling, "random_clip", _clip_from(start)):
+    with mock.patch.object(sampling, "clip_at", _clip_from(start)):
         return read(TrainKey(start, 0)).frames  # the epoch: another crop and size for each start
 
 
@@ -79,12 +80,10 @@ def _videos(path: Path, decoder: str) -> MultiViewVideos:
     return MultiViewVideos([Sample(str(path), 0)], data, TestConfig())
 
 
-def _clip_from(start: int) -> Callable[..., sampling.Frames]:
-    """``sampling.random_clip`` without the draw."""
+def _clip_from(start: int) -> Callable[..., Indices]:
+    """``sampling.clip_at`` without the draw."""
 
-    def fixed(
-        video_frames: int, span: float, num_frames: int, rng: np.random.Generator
-    ) -> sampling.Frames:
+    def fixed(where: float, video_frames: int, span: float, num_frames: int) -> Indices:
         return sampling.clip_frames(start, span, num_frames, video_frames)
 
     return fixed

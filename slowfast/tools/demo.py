@@ -206,7 +206,7 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     launch("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader, span = open_sample(sample, data)
-    wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
+    wanted = sampling.clip_at(0.5, reader.num_frames, span, data.num_frames)
     slow = SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha)
     best = list(zip(row["top5_labels"], row["top5_values"], strict=True))
     frame_strip(reader.frames(wanted), slow, best, names[sample.label], paths["frames"])

@@ -5,7 +5,7 @@ runs in reader processes.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,9 +83,11 @@ class TrainClips:
         grid = key.grid or Grid(data.num_frames, data.crop_size)
         rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
         reader, span = open_sample(sample, data)
-        wanted = sampling.random_clip(reader.num_frames, span, grid.num_frames, rng)
+        clip = functools.partial(
+            sampling.clip_at, rng.random(), span=span, num_frames=grid.num_frames
+        )
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
-        frames = _read(reader, wanted, each)
+        frames = _read(reader, clip, each)
         _augment_clip(frames, data, rng)
         label = self.flipped.get(sample.label, sample.label) if is_flipped else sample.label
         return Clip(frames, label, key.sample)
@@ -100,11 +102,11 @@ class ValClips:
     def __call__(self, index: int) -> Clip:
         data, sample = self.data, self.samples[index]
         reader, span = open_sample(sample, data)
-        wanted = sampling.centre_clip(reader.num_frames, span, data.num_frames)
+        clip = functools.partial(sampling.clip_at, 0.5, span=span, num_frames=data.num_frames)
         each = functools.partial(
             transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
         )
-        return Clip(_read(reader, wanted, each), sample.label, index)
+        return Clip(_read(reader, clip, each), sample.label, index)
 
 
 class Clips:
@@ -141,17 +143,16 @@ class MultiViewVideos:
         reader, _ = open_sample(sample, data)
         protocol = PROTOCOLS[test.protocol]
         grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
-        wanted = protocol.clips(reader.num_frames, reader.fps, grid)
-        unique, inverse = np.unique(wanted, return_inverse=True)
         # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
         each = functools.partial(
             transforms.resize_short_side,
             short_side=test.short_side, scaled=protocol.size, in_float=protocol.in_float,
         )  # fmt: skip
-        frames = reader.frames(unique, each)
+        clips = functools.partial(protocol.clips, fps=reader.fps, grid=grid)
+        frames, places = _distinct(reader, clips, each, protocol.counts_frames)
         _, height, width, _ = frames.shape
         crops = protocol.crops(height, width, test.crop_size, test.num_crops)
-        return VideoViews(frames, inverse.reshape(wanted.shape), crops, sample.label, index)
+        return VideoViews(frames, places, crops, sample.label, index)
 
 
 def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
@@ -184,8 +185,26 @@ def open_sample(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
     return reader, span
 
 
-def _read(reader: Reader, wanted: Indices, each: Each) -> Pictures:
-    """The frames of a clip; those that it repeats are decoded once."""
+def _read(reader: Reader, clip: Callable[[int], Indices], each: Each) -> Pictures:
+    """The frames of a clip; ``clip`` gives their numbers from the video's number of frames."""
+    frames, places = _distinct(reader, clip, each)
+    return frames if len(frames) == len(places) else frames[places]
+
+
+def _distinct(
+    reader: Reader, clips: Callable[[int], Indices], each: Each, counts_frames: bool = False
+) -> tuple[Pictures, Indices]:
+    """The distinct frames of some clips, each decoded once, and where the clips' frames lie in
+    them. Should the file turn out to end early, the clips are laid out anew.
+
+    Args:
+        clips: from the video's number of frames to those of the clips, at an even frame rate.
+        counts_frames: take the frames of these numbers, whenever they are shown.
+    """
+    said = reader.num_frames
+    wanted = clips(said) if counts_frames else reader.clocked(clips(said))
     unique, inverse = np.unique(wanted, return_inverse=True)
     frames = reader.frames(unique, each)
-    return frames if len(unique) == len(wanted) else frames[inverse]
+    if reader.num_frames < said:
+        return _distinct(reader, clips, each, counts_frames)
+    return frames, inverse.reshape(wanted.shape)

@@ -56,6 +56,8 @@ class Protocol(NamedTuple):
     crops: Callable[[int, int, int, int], list[tuple[int, int]]]
     """From height, width, crop size and number of crops: top left corners ``(y, x)``."""
     starts: Starts
+    counts_frames: bool = False
+    """Whether frames are counted whatever their times, where the frame rate varies."""
     in_float: bool = False
     """Whether pictures are resized as floats, not as bytes, see ``transforms.py``."""
 
@@ -74,9 +76,10 @@ def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: St
     ``EncodedVideo.get_clip`` then takes the frames whose time is in [start, end), and
     ``UniformTemporalSubsample`` T of them.
 
-    Times are k / fps here: right wherever the frame rate is constant and a file's unit of time
-    expresses it, as in MP4, AVI and folders of frames. Sound that is longer than the picture counts
-    for nothing (``decode_audio=False``, as PySlowFast reads with PyTorchVideo).
+    Times are k / fps here: right wherever a file's unit of time expresses its frame rate, as in
+    MP4, AVI and folders of frames; where the rate varies, see ``Reader.clocked``. Sound
+    that is longer than the picture counts for nothing (``decode_audio=False``, as PySlowFast reads
+    with PyTorchVideo).
     """
     rate = Fraction(fps).limit_denominator(100_000)  # 30000/1001 was a fraction before, too
     seconds = Fraction(grid.num_frames * grid.stride / grid.target_fps)
@@ -172,7 +175,7 @@ def _pytorchvideo(starts: Starts) -> Protocol:
 
 
 def _mmaction2(clips: Callable[[int, float, ClipGrid], Indices], starts: Starts) -> Protocol:
-    return Protocol(clips, mmaction2_size, mmaction2_crops, starts)
+    return Protocol(clips, mmaction2_size, mmaction2_crops, starts, counts_frames=True)
 
 
 PROTOCOLS: dict[str, Protocol] = {

@@ -13,7 +13,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 
 from slowfast.data.video.reader import Indices
 
@@ -36,15 +35,11 @@ def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -
     return np.clip(index, 0, video_frames - 1).astype(np.int64)
 
 
-def random_clip(video_frames: int, span: float, num_frames: int, rng: Generator) -> Indices:
-    """A clip for training: its start is uniform over what fits."""
-    start = rng.uniform(0, max(video_frames - span, 0))
+def clip_at(where: float, video_frames: int, span: float, num_frames: int) -> Indices:
+    """One clip, ``where`` of what is free before it and behind: 0 at the start of the video, 0.5 in
+    its middle (validation), uniform in [0, 1) for training."""
+    start = where * max(video_frames - span, 0)
     return clip_frames(start, span, num_frames, video_frames)
-
-
-def centre_clip(video_frames: int, span: float, num_frames: int) -> Indices:
-    """The clip for validation: in the middle of the video."""
-    return clip_frames(max(video_frames - span, 0) / 2, span, num_frames, video_frames)
 
 
 def view_clips(video_frames: int, span: float, num_frames: int, num_clips: int) -> Indices:

@@ -46,7 +46,7 @@ class ClipChunk:
     clips: Indices
     """For each clip, the positions of its T frames in ``frames``: ``[n, T]``."""
     seconds: NDArray[np.float64]
-    """Start and end of each clip in the video ``[n, 2]``: numbers of frames over the frame rate."""
+    """Start and end of each clip in the video ``[n, 2]``."""
     share: float
     """How much of the video's clips are read with these, up to 1."""
     is_last: bool
@@ -111,7 +111,7 @@ class _Video:
         self._reader, self._span = open_sample(sample, data)
         self._fps = self._reader.fps
         self._step = every * self._fps
-        self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
+        self._lay_out()
         self._held: dict[int, Picture] = {}
         self._passed = -1  # the frame that was read last
 
@@ -123,7 +123,7 @@ class _Video:
         if has_ended_early:
             if not self._reader.num_frames:
                 raise no_frame(self._sample.path)
-            self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
+            self._lay_out()
             count = len(self._starts)
             clips = self._clips(first, count)
         if not len(clips):
@@ -138,22 +138,28 @@ class _Video:
         done = min(first + count, len(self._starts))
         is_last = done == len(self._starts)
         if not is_last:
-            needed = self._starts[done]
+            needed = self._firsts[done]
             self._held = {i: picture for i, picture in self._held.items() if i >= needed}
         starts = self._starts[first:done]
-        ends = np.minimum(starts + self._span, self._reader.num_frames)
-        seconds = np.stack([starts, ends], axis=1) / self._fps
+        ends = np.minimum(starts + self._span, self._reader.num_frames) / self._fps
+        begins = self._reader.seconds(self._firsts[first:done])
+        seconds = np.stack([begins, ends], axis=1)
         share = done / len(self._starts)
         return ClipChunk(frames, positions.reshape(clips.shape), seconds, share, is_last)
 
     def close(self) -> None:
         self._reader.close()
 
+    def _lay_out(self) -> None:
+        """Where the clips start, at an even frame rate, and the frames shown there."""
+        self._starts = sliding_starts(self._reader.num_frames, self._span, self._step)
+        self._firsts = self._reader.clocked(self._starts)
+
     def _clips(self, first: int, end: int) -> Indices:
         """The frames of some clips ``[n, T]``."""
         length, video = self._data.num_frames, self._reader.num_frames
         clips = [clip_frames(start, self._span, length, video) for start in self._starts[first:end]]
-        return np.array(clips, np.int64).reshape(-1, length)
+        return self._reader.clocked(np.array(clips, np.int64).reshape(-1, length))
 
     def _read_to(self, first: int, last: int) -> bool:
         """Reads, up to frame ``last``, all that clip ``first`` and those behind it need.
@@ -161,7 +167,7 @@ class _Video:
         Returns:
             Whether the file holds them.
         """
-        end = int(np.searchsorted(self._starts, last, side="right"))
+        end = int(np.searchsorted(self._firsts, last, side="right"))
         wanted = np.unique(self._clips(first, end))
         wanted = wanted[(wanted > self._passed) & (wanted <= last)]
         found = self._reader.onward(wanted, self._each)

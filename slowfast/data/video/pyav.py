@@ -1,8 +1,8 @@
 """Video files through PyAV, the default.
 
 The packets of a file are looked at first, which costs no decoding: they tell how many frames there
-are, and when each is shown. Then frames are decoded from the keyframe before what is wanted, exactly
-to its end. Where times say nothing, frames are counted.
+are, and when each is shown. Then frames are decoded from the keyframe before what is wanted,
+exactly to its end. Where times say nothing, frames are counted.
 """
 
 import contextlib
@@ -177,7 +177,7 @@ class PyAVReader:
         return np.stack(found + found[-1:] * missing)
 
     def _all(self) -> Iterator[tuple[int, Any]]:
-        """The frames with their numbers, in the order of showing, as far as they are not damaged."""
+        """The frames that are not damaged, with their numbers, in the order of showing."""
         packets = self._from_start()
         codec, count = self._stream.codec_context, itertools.count()
         for packet in itertools.chain(packets, [None]):

@@ -46,7 +46,8 @@ class Loader(Generic[Key, Item]):
         read: turns a key into an item; called in the reader processes.
         num_workers: reader processes.
         describe: how a key is named in messages (its file).
-        seconds: a reader process that needs longer for one item is ended.
+        seconds: a reader process that does not get on for longer with one item is ended.
+        limit: the setting that gives these seconds, for messages.
         substitute: gives, for a key that cannot be read and the n-th attempt, the key to read in
             its place, or None for none.
 
@@ -63,12 +64,15 @@ class Loader(Generic[Key, Item]):
     def __init__(
         self, read: Callable[[Key], Item], *, num_workers: int,
         describe: Callable[[Key], str] = str, seconds: float = math.inf,
+        limit: str = "data.read_seconds",
         substitute: Callable[[Key, int], Key | None] | None = None,
     ) -> None:  # fmt: skip
         self._read, self._describe, self._substitute = read, describe, substitute
         self.replaced: list[tuple[Key, VideoError]] = []
         self._fatal: dict[str, str] = {}  # what reader processes died at, and how
-        self._workers = [Worker(self._read_one, self._fatal, seconds) for _ in range(num_workers)]
+        self._workers = [
+            Worker(self._read_one, self._fatal, seconds, limit) for _ in range(num_workers)
+        ]
         self.num_workers = num_workers
 
     def run(self, batches: Iterable[Sequence[Key]]) -> Iterator[list[Item | VideoError]]:

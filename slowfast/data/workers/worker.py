@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import secrets
 import signal
+import struct
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from typing import Any
 
 import cv2
 
-from slowfast.data.video.reader import VideoError
+from slowfast.data.video.reader import Pulse, VideoError
 from slowfast.data.workers.shared_memory import put_shared, remove_shared, take_shared
 from slowfast.errors import UserError, one_line
 from slowfast.signals import end_with_parent, held_back
@@ -45,8 +46,10 @@ class ReadError(RuntimeError):
 class Worker:
     """A reader process, those that replace it if it dies, and the connection to them."""
 
-    def __init__(self, read: Callable[..., Any], fatal: dict[str, str], seconds: float) -> None:
-        self._read, self._fatal, self._seconds = read, fatal, seconds
+    def __init__(
+        self, read: Callable[..., Any], fatal: dict[str, str], seconds: float, limit: str
+    ) -> None:
+        self._read, self._fatal, self._seconds, self._limit = read, fatal, seconds, limit
         self._sent: deque[Sequence[Any]] = deque()  # what has not been answered
         self._deaths = 0  # since the last answer, and not at a file
         self._start()
@@ -103,13 +106,13 @@ class Worker:
         """The process's next answer; EOFError if it has ended."""
         last = None
         while not (ready := wait(self.watched, self.patience)):
-            file = self._place.file()
-            if file and file == last:  # stopped, or in a system call: it never gets its own alarm
+            now = self._place.file(), self._place.beats()
+            if now[0] and now == last:  # stopped, or in a system call: it never gets its own alarm
                 self._is_late = True
                 self._process.kill()
                 self._process.join(timeout=5)
                 raise EOFError
-            last = file
+            last = now
         if self._connection not in ready:
             raise EOFError
         try:
@@ -124,7 +127,7 @@ class Worker:
         """Records the file at which the process died."""
         self._process.join(timeout=5)
         code = -signal.SIGALRM if self._is_late else self._process.exitcode
-        fate = fate_of(code, self._seconds)
+        fate = fate_of(code, f"no progress for {self._seconds:g} s ({self._limit})")
         self.close()
         if file := self._place.file():
             self._fatal[file] = f"{file}: {fate}"
@@ -150,10 +153,10 @@ def ready(workers: Collection[Worker]) -> list[Worker]:
     return [worker for worker in workers if not found or {*worker.watched} & {*found}]
 
 
-def fate_of(code: int | None, seconds: float) -> str:
-    """What ended a process that was at a file, by its exit code; ``seconds`` was its limit."""
+def fate_of(code: int | None, late: str) -> str:
+    """What ended a process that was at a file, by its exit code; ``late`` if it was its alarm."""
     if code == -signal.SIGALRM:
-        return f"not read within {seconds:g} s"
+        return late
     if code is not None and code < 0:
         hint = "; out of memory?" if code == -signal.SIGKILL else ""
         return f"its reader process was killed by {signal.Signals(-code).name}{hint}"
@@ -161,27 +164,44 @@ def fate_of(code: int | None, seconds: float) -> str:
 
 
 class _Place:
-    """The file that a reader process is reading, in memory that outlives it; and its time limit."""
+    """The file that a reader process is reading, and how often it has got on, in memory that
+    outlives it; and its alarm, SIGALRM, which ends it whatever it is in."""
 
     SIZE = 8192
+    COUNT = struct.Struct("q")
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._memory = mmap.mmap(-1, self.SIZE)
+        self._seconds, self._beaten = seconds, 0.0
+        self._memory = mmap.mmap(-1, self.COUNT.size + self.SIZE)
 
     def announce(self, file: str) -> None:
         """Called by the reader: it begins ``file``, or has finished it if empty."""
-        is_timed = math.isfinite(self._seconds)  # by SIGALRM, which ends it whatever it is in
-        if is_timed and not file:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        if not file:
+            self._set_alarm(0)
         text = file.encode(errors="surrogateescape")[: self.SIZE]
-        self._memory[:] = text.ljust(self.SIZE, b"\0")
-        if is_timed and file:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        self._memory[self.COUNT.size :] = text.ljust(self.SIZE, b"\0")
+        if file:
+            self._set_alarm(self._seconds)
+
+    def beat(self) -> None:
+        """Called by the reader: it gets on with its file. Often, so little is done mostly."""
+        now = time.monotonic()
+        if now - self._beaten > self._seconds / 10:
+            self._beaten = now
+            self.COUNT.pack_into(self._memory, 0, self.beats() + 1)
+            self._set_alarm(self._seconds)
+
+    def beats(self) -> int:
+        """How often it was seen to get on."""
+        return int(self.COUNT.unpack_from(self._memory)[0])
+
+    def _set_alarm(self, seconds: float) -> None:
+        if math.isfinite(self._seconds):
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def file(self) -> str:
         """Called by the main process when the reader has died."""
-        return bytes(self._memory).rstrip(b"\0").decode(errors="surrogateescape")
+        return self._memory[self.COUNT.size :].rstrip(b"\0").decode(errors="surrogateescape")
 
 
 def _serve(
@@ -207,6 +227,7 @@ def _serve(
     for number in FATAL:  # without the reports that Paddle makes of them
         signal.signal(number, signal.SIG_DFL)
     cv2.setNumThreads(0)
+    Pulse.beat = place.beat
     gc.freeze()  # what came with the fork, GPU tensors too, is not this process's to free
     try:
         with contextlib.suppress(EOFError, OSError):

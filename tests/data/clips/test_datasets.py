@@ -68,7 +68,7 @@ def test_train_clip_has_the_frames_drawn(samples: list[Sample]) -> None:
         ):
             clip = read(key)
             rng = np.random.default_rng([Stream.CLIP, SEED, epoch, index])
-            wanted = sampling.random_clip(length, span, num_frames, rng)
+            wanted = sampling.clip_at(rng.random(), length, span, num_frames)
             assert read_numbers(clip.frames) == wanted.tolist()
             assert clip.frames.shape == (num_frames, SIDE, SIDE, 3)
             assert clip.frames.dtype == np.uint8
@@ -79,7 +79,7 @@ def test_val_clip_has_the_middle_frames(samples: list[Sample]) -> None:
     read = ValClips(samples, WHOLE)
     for index, (length, span) in enumerate(lengths_and_spans()):
         clip = read(index)
-        wanted = sampling.centre_clip(length, span, 32)
+        wanted = sampling.clip_at(0.5, length, span, 32)
         assert read_numbers(clip.frames) == wanted.tolist()
         assert (clip.label, clip.index) == (index, index)
     assert read_numbers(read(0).frames)[0] == 118

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from slowfast.data.clips.sampling import (
-    centre_clip,
+    clip_at,
     clip_frames,
     clip_span,
-    random_clip,
     view_clips,
     view_crops,
 )
@@ -25,8 +24,8 @@ def test_clips_of_every_frame_rate_span_the_same_seconds(fps: float) -> None:
     video_frames = round(10 * fps)
     clips = [
         *view_clips(video_frames, span, 32, 10),
-        centre_clip(video_frames, span, 32),
-        random_clip(video_frames, span, 32, np.random.default_rng(0)),
+        clip_at(0.5, video_frames, span, 32),
+        clip_at(0.3, video_frames, span, 32),
     ]
     for clip in clips:
         # From the first frame's beginning to the last one's end: truncation costs up to a frame.
@@ -44,8 +43,8 @@ def test_clips_in_full() -> None:
     assert clip.dtype == np.int64
     assert clip_frames(2, 8, 4, 20).tolist() == [2, 4, 6, 9]
     assert view_clips(20, 8, 4, 3).tolist() == [[0, 2, 4, 7], [4, 6, 8, 11], [8, 10, 12, 15]]
-    assert centre_clip(20, 8, 4).tolist() == [6, 8, 10, 13]
-    assert centre_clip(21, 8, 4).tolist() == [6, 8, 11, 13]  # from 6.5
+    assert clip_at(0.5, 20, 8, 4).tolist() == [6, 8, 10, 13]
+    assert clip_at(0.5, 21, 8, 4).tolist() == [6, 8, 11, 13]  # from 6.5
 
 
 def test_the_views_of_ten_seconds() -> None:
@@ -67,14 +66,14 @@ def test_the_views_of_ten_seconds() -> None:
 )
 def test_short_videos_repeat_their_last_frame(video_frames: int, expected: list[int]) -> None:
     rng = np.random.default_rng(0)
-    assert centre_clip(video_frames, 64, 32).tolist() == expected
-    assert random_clip(video_frames, 64, 32, rng).tolist() == expected
+    assert clip_at(0.5, video_frames, 64, 32).tolist() == expected
+    assert clip_at(rng.random(), video_frames, 64, 32).tolist() == expected
     assert view_clips(video_frames, 64, 32, 10).tolist() == [expected] * 10
 
 
 def test_random_clips_start_anywhere_that_fits_equally_often() -> None:
     rng = np.random.default_rng(1)
-    clips = np.stack([random_clip(100, 10, 10, rng) for _ in range(9000)])
+    clips = np.stack([clip_at(rng.random(), 100, 10, 10) for _ in range(9000)])
     assert clips.min() >= 0 and clips.max() <= 99
     assert (np.diff(clips, axis=1) >= 0).all()
     counts = np.bincount(clips[:, 0], minlength=90)

@@ -28,7 +28,7 @@ from support.readers import (
 from support.tiny_run import environment
 from support.video_tools import is_running, wait_until
 
-from slowfast.data.video.reader import VideoError
+from slowfast.data.video.reader import Pulse, VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.data.workers.worker import ReaderDiedError, ReadError, Worker
 from slowfast.errors import UserError
@@ -70,7 +70,7 @@ def killed_at_seven(key: int) -> NDArray[np.uint8]:
         (exit_at_seven, "its reader process ended with status 3"),
         (killed_at_seven, "its reader process was killed by SIGKILL; out of memory?"),
         (crash_at_seven, "its reader process was killed by SIGSEGV"),
-        (hang_at_seven, "not read within 0.5 s"),
+        (hang_at_seven, "no progress for 0.5 s (data.read_seconds)"),
     ],
 )
 @pytest.mark.parametrize("num_workers", [1, 2])
@@ -109,6 +109,21 @@ def test_a_limit_is_for_each_file_and_not_for_all() -> None:
         assert list(batches.run([[*range(6)]])) == [[*range(6)]]
 
 
+def gets_on_slowly(key: int) -> int:
+    for _ in range(8):
+        time.sleep(0.1)
+        Pulse.beat()
+    return key
+
+
+def test_who_gets_on_has_all_the_time_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own alarm, and as the main process sees it."""
+    monkeypatch.setattr(Worker, "patience", 0.3)
+    with Loader(gets_on_slowly, num_workers=1, seconds=0.3) as batches:
+        assert list(batches.run([[7]])) == [[7]]
+    assert Pulse.beat() is None  # this process has no alarm
+
+
 def test_a_reader_that_somebody_ends_is_replaced(shared_memory: Path) -> None:
     """Between two files: nothing is lost, also of what it takes back from the shared memory."""
     with Loader(picture, num_workers=1, describe=describe) as batches:
@@ -137,7 +152,7 @@ def test_a_reader_that_gets_no_alarm_is_ended_from_outside(
         with Loader(stop_at_seven, num_workers=1, describe=describe, seconds=0.2) as loader:
             in_order = runs == "in order"
             items = all_items(loader) if in_order else [i for _, i in loader.as_ready(range(30))]
-        assert str(items[7]) == "video7.mp4: not read within 0.2 s"
+        assert str(items[7]) == "video7.mp4: no progress for 0.2 s (data.read_seconds)"
         assert len(items) == 30 and sum(isinstance(item, VideoError) for item in items) == 1
     assert not list(shared_memory.iterdir())
 
