@@ -36,8 +36,6 @@ SKIPS_EXACTLY = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 """Codecs in which a frame marked as no reference is one. In HEVC others may still refer to it."""
 TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv", "gif"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
-PICTURES = ("_pipe", "image2", "gif", "apng")
-"""What the names of formats end with that may hold a single picture."""
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 """What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
 HELD_BYTES = 64 * 2**20
@@ -126,10 +124,8 @@ class PyAVReader:
         self._is_timed = name in TIMED and self._timeline.is_exact
         self._unit = unit
         self.num_frames = len(self._timeline)
-        if self.num_frames < 2 and name.endswith(PICTURES):
-            raise VideoError(f"{self.path}: a single picture, not a video")
-        if not self.num_frames:
-            raise reader.no_frame(self.path)
+        if self.num_frames < 2:
+            raise reader.too_short(self.path, self.num_frames)
         said = stream.average_rate or stream.guessed_rate
         self._clock = Clock(self._timeline.times(), float(said or 0))
         self.fps = self._clock.fps
@@ -170,11 +166,12 @@ class PyAVReader:
         nothing, or where one that is wanted is damaged."""
         walk = _Walk(self._all())
         found = [each(self._picture(f)) for f in itertools.takewhile(bool, map(walk.at, indices))]
-        if not found:
-            raise reader.no_frame(self.path)
         if missing := len(indices) - len(found):
+            if not walk.passed:
+                raise reader.no_frame(self.path)
             self.num_frames = walk.passed
-        return np.stack(found + found[-1:] * missing)
+            found += [each(self._picture(walk.shown))] * missing
+        return np.stack(found)
 
     def _all(self) -> Iterator[tuple[int, Any]]:
         """The frames that are not damaged, with their numbers, in the order of showing."""
@@ -200,12 +197,13 @@ class PyAVReader:
             self._container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
-        stream: Any = self._container.streams.best("video")
+        # FFmpeg's choice, unless that is a cover picture.
+        best: Any = self._container.streams.best("video")
+        films = sorted(filter(_is_film, self._container.streams.video), key=lambda s: s != best)
+        stream: Any = films[0] if films else None
         what = ""
         if stream is None:
-            what = "no video in it"
-        elif stream.disposition & Disposition.attached_pic:
-            what = "no video in it, only a cover picture"
+            what = f"no video in it{', only a cover picture' if best else ''}"
         elif stream.codec_context is None:
             what = "PyAV has no decoder for its codec"
         if what:
@@ -233,17 +231,21 @@ class _Walk:
     def __init__(self, frames: Iterator[tuple[int, Any]]) -> None:
         self._frames = frames
         self._coming = next(frames, None)
-        self._shown: Any = None
+        self.shown: Any = None
         self.passed = 0
         """The number of frames up to the one that was decoded last."""
 
     def at(self, number: int) -> Any:
         """Frame ``number``, or if it is damaged the one before it, or else the first one; None if
         the file ends before. Numbers grow from call to call."""
-        while self._coming and (self._coming[0] <= number or not self._shown):
-            self.passed, self._shown = self._coming[0] + 1, self._coming[1]
+        while self._coming and (self._coming[0] <= number or not self.shown):
+            self.passed, self.shown = self._coming[0] + 1, self._coming[1]
             self._coming = next(self._frames, None)
-        return self._shown if self._coming or number < self.passed else None
+        return self.shown if self._coming or number < self.passed else None
+
+
+def _is_film(stream: Any) -> bool:
+    return stream.frames != 1 and not stream.disposition & Disposition.attached_pic
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:

@@ -103,6 +103,11 @@ def require_file(path: str) -> None:
         raise VideoError(f"{path}: Permission denied")
 
 
+def too_short(path: str, num_frames: int) -> VideoError:
+    """The error of a file of fewer than two frames."""
+    return VideoError(f"{path}: a single picture, not a video") if num_frames else no_frame(path)
+
+
 def no_frame(path: str) -> VideoError:
     """The error of a file that opens but has no picture."""
     return VideoError(f"{path}: no frame could be decoded (a damaged or cut-off file?)")
