@@ -30,6 +30,7 @@ class FrameFolderReader:
         if num_frames is None:
             num_frames = next(i for i in itertools.count() if not os.path.isfile(self._path(i)))
         self.num_frames = num_frames
+        self.seconds_said = self.num_frames / fps
         if self.num_frames < 1:
             raise VideoError(f"{folder}: no frame named like {pattern.format(1)}")
 

@@ -108,19 +108,20 @@ class PyAVReader:
 
     def _look(self) -> None:
         """Takes from the packets, all of them, how many frames there are, and their times."""
-        stream, rows, num_bytes = self._stream, [], 0
-        held: list[Any] = []
+        stream, name = self._stream, self._container.format.name
+        hides = self.codec == "vp8"
+        rows, held, num_bytes = [], [], 0
         for packet in _packets(self._container, stream):
-            is_shown = not packet.is_discard and not (self.codec == "vp8" and _is_hidden(packet))
-            rows.append((packet.pts, packet.dts, packet.is_keyframe, is_shown))
+            is_shown = not (packet.is_discard or hides and _is_hidden(packet))
+            time = packet.pts if name in TIMED else packet.dts
+            rows.append((time, packet.is_keyframe, is_shown))
             num_bytes += packet.size
             if num_bytes <= HELD_BYTES:
                 held.append(packet)
         self._is_new, self._held = True, held if num_bytes <= HELD_BYTES else None
-        table = np.array(rows, np.float64).reshape(-1, 4)  # None becomes NaN
-        name, unit = self._container.format.name, float(stream.time_base or 0)
-        column = 0 if name in TIMED else 1
-        self._timeline = Timeline(table[:, column] * unit, table[:, 2] > 0, table[:, 3] > 0)
+        unit = float(stream.time_base or 0)
+        times, keys, shown = np.array(rows, np.float64).reshape(-1, 3).T  # None becomes NaN
+        self._timeline = Timeline(times * unit, keys > 0, shown > 0)
         self._is_timed = name in TIMED and self._timeline.is_exact
         self._unit = unit
         self.num_frames = len(self._timeline)
@@ -129,6 +130,8 @@ class PyAVReader:
         said = stream.average_rate or stream.guessed_rate
         self._clock = Clock(self._timeline.times(), float(said or 0))
         self.fps = self._clock.fps
+        of_all = self._container.duration or 0
+        self.seconds_said = (stream.duration or 0) * unit or of_all / av.time_base
 
     def _by_time(self, each: Each, numbers: Indices) -> Iterator[Picture]:
         """The frames, each known by its time, as far as they come out of the decoder."""

@@ -49,6 +49,8 @@ class Reader(Protocol):
     """Frames that are shown, counted from the packets; lowered if fewer come out of the decoder."""
     fps: float
     """The mean over the file, see ``mean_rate``."""
+    seconds_said: float
+    """How long the container says that the video is; 0 if it does not."""
     codec: str
     """As the decoder names it."""
 
