@@ -1,7 +1,7 @@
 """Files as people have them: each kind of codec, container, timing, orientation and damage, small.
 
-The frames of each show numbers, see ``videos.py``; ``CASES`` says which, and at what rate. The table
-of docs/data.md is made from them.
+The frames of each show numbers, see ``videos.py``; ``CASES`` says which, and at what rate. The
+table of docs/data.md is made from them.
 """
 
 import functools

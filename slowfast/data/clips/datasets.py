@@ -148,7 +148,10 @@ class MultiViewVideos:
             transforms.resize_short_side,
             short_side=test.short_side, scaled=protocol.size, in_float=protocol.in_float,
         )  # fmt: skip
-        clips = functools.partial(protocol.clips, fps=reader.fps, grid=grid)
+
+        def clips(count: int) -> Indices:
+            return protocol.clips(count, reader.fps, grid)
+
         frames, places = _distinct(reader, clips, each, protocol.counts_frames)
         _, height, width, _ = frames.shape
         crops = protocol.crops(height, width, test.crop_size, test.num_crops)

@@ -76,15 +76,16 @@ class PyAVReader:
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
         with decoder_errors(self.path):
             self._walk = self._walk or _Walk(self._all())
-            found = list(itertools.takewhile(bool, map(self._walk.at, indices)))
+            shown = itertools.takewhile(bool, map(self._walk.at, indices))
+            found = [each(self._picture(frame)) for frame in shown]
             if len(found) < len(indices):
                 self.num_frames = self._walk.passed
-            return [each(self._picture(frame)) for frame in found]
+            return found
 
     def every_frame(self) -> Iterator[Any]:
         """PyAV's own frames by their numbers; a damaged one is the one before it."""
-        walk = _Walk(self._all())
         with decoder_errors(self.path):
+            walk = _Walk(self._all())
             yield from itertools.takewhile(bool, map(walk.at, range(self.num_frames)))
 
     def decode_all(self) -> tuple[int, tuple[int, int]]:
@@ -168,7 +169,8 @@ class PyAVReader:
         """The frames, found by going through all from the first one on: of a file whose times say
         nothing, or where one that is wanted is damaged."""
         walk = _Walk(self._all())
-        found = [each(self._picture(f)) for f in itertools.takewhile(bool, map(walk.at, indices))]
+        shown = itertools.takewhile(bool, map(walk.at, indices))
+        found = [each(self._picture(frame)) for frame in shown]
         if missing := len(indices) - len(found):
             if not walk.passed:
                 raise reader.no_frame(self.path)
