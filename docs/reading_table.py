@@ -42,7 +42,7 @@ def outcome(case: Case, decoder: str) -> str:
 def table() -> str:
     """The table, as Markdown."""
     head = ("", f"PyAV {av.__version__}", f"OpenCV {cv2.__version__}")
-    rows = [head, ("---",) * 3]
+    rows: list[tuple[str, ...]] = [head, ("---",) * 3]
     for group, cases in itertools.groupby(CASES, lambda case: case.group):
         rows.append((f"**{group}**", "", ""))
         rows += [
