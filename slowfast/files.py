@@ -5,6 +5,7 @@ import csv
 import errno
 import fcntl
 import io
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,10 +57,18 @@ def require_place(path: Path) -> None:
         pass
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file, see ``atomic``."""
+def write_whole(path: Path, text: str, errors: str = "surrogateescape") -> None:
+    """Writes a text file, see ``atomic``. By default it gets the bytes that file names in it have,
+    also such as are not UTF-8 (PEP 383)."""
     with atomic(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode(errors=errors))
+
+
+def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+    """Writes a JSON file, always UTF-8: a byte of a file name that is not becomes JSON's escape
+    ``\\udcXX``, which Python reads back to that name."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    write_whole(path, text, errors="backslashreplace")
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Log lines and the progress bar. Standard library only."""
 
+import io
 import logging
 import os
 import sys
@@ -13,8 +14,12 @@ logger = logging.getLogger("slowfast")
 def start_logging(rank: int, output_dir: str | None = None) -> None:
     """Sends log lines to the screen, and on rank 0 also to ``output_dir/log.txt``.
 
-    Other ranks only show warnings.
+    Other ranks only show warnings. What the screen cannot show, as where it is ASCII, is shown
+    escaped from now on, and is so in the log: ``\\xe9``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logger.setLevel(logging.INFO if rank == 0 else logging.WARNING)
     logger.propagate = False
     for handler in logger.handlers:
@@ -22,7 +27,8 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
     logger.handlers = [logging.StreamHandler(sys.stdout)]
     if output_dir is not None and rank == 0:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(Path(output_dir) / "log.txt", encoding="utf-8")
+        log = Path(output_dir) / "log.txt"
+        handler = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
         logger.addHandler(handler)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from slowfast.files import (
     require_place,
     sole_writer,
     write_csv,
+    write_json,
     write_lines,
     write_whole,
 )
@@ -61,6 +63,18 @@ def test_a_file_appears_once_it_is_whole(
         assert not path.exists() and not synced
     assert (path.read_bytes(), len(synced)) == (b"whole", durable)
     assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    """Text files have their bytes; JSON, which must be UTF-8, escapes that read back the same."""
+    path, name = tmp_path / "a", os.fsdecode(b"caf\xe9 \xc3\xa9.mp4")
+    write_lines(path, [name])
+    assert path.read_bytes() == os.fsencode(name) + b"\n"
+    write_csv(path, [{"path": name}])
+    assert path.read_bytes() == b"path\n" + os.fsencode(name) + b"\n"
+    write_json(path, [name, {"é": 1}])
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(text) == [name, {"é": 1}] and r"caf\udce9 é.mp4" in text
 
 
 def test_what_was_there_stays_if_writing_fails(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What a run tells: lines and the bar."""
 
+import io
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,3 +96,26 @@ def test_libraries_are_quiet_unless_the_user_wants_it(monkeypatch: pytest.Monkey
     assert [str(warning.message) for warning in heard] == ["anything else"]
     names = ("OPENCV_FFMPEG_LOGLEVEL", "GLOG_minloglevel", "OPENCV_LOG_LEVEL")
     assert [os.environ[name] for name in names] == ["-8", "0", "DEBUG"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", rb"\xe9\udce9"), ("utf-8", "é".encode() + rb"\udce9")]
+)
+def test_any_name_can_be_shown(
+    encoding: str, shown: bytes, tmp_path: Path, logging_as_it_was: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """On any screen; log.txt is UTF-8."""
+    shown_on = {name: io.BytesIO() for name in ("stdout", "stderr")}
+    for name, screen in shown_on.items():
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(screen, encoding))
+    log.start_logging(0, str(tmp_path))
+    log.logger.info("é\udce9")
+    progress = log.Progress("é\udce9", 1)
+    progress.finish()
+    print("é\udce9", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    first, second = shown_on["stdout"].getvalue().splitlines()
+    assert (first, second) == (shown, shown + b": done in 0:00:00")
+    assert shown_on["stderr"].getvalue() == shown + b"\n"
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8").endswith("] é\\udce9\n")

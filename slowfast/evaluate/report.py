@@ -1,7 +1,6 @@
 """Writes a multi-view test's results: log line, test_result.json, unreadable.txt, scores."""
 
 import dataclasses
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from slowfast.config import Config, dump_config
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
-from slowfast.files import write_whole
+from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.metrics.accuracy import METRICS, accuracies, best_classes
 from slowfast.predict.views import Row
@@ -51,7 +50,7 @@ def write_report(
     """Writes test_result.json and unreadable.txt, and logs the numbers of ``metrics``."""
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
-    write_whole(path, json.dumps(result, ensure_ascii=False))
+    write_json(path, result, indent=None)
     numbers = [f"{key}: {result[key]:.5f}" for name in metrics for key in METRICS[name]]
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""

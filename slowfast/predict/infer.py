@@ -1,6 +1,5 @@
 """Predicts the classes of videos: a table on the screen, and result.json."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.files import require_place, write_whole
+from slowfast.files import require_place, write_json
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import rows_of_videos, scorer
@@ -44,8 +43,8 @@ def infer(
     all_rows = {index: row for part in distributed.gather(rows) for index, row in part.items()}
     results = [all_rows[index] for index in range(len(samples))]
     if distributed.rank() == 0:
+        write_json(RESULT, results)
         print(table(results), flush=True)
-        write_whole(RESULT, json.dumps(results, indent=1, ensure_ascii=False))
         print(RESULT, flush=True)
     distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
     unread = sum("error" in row for row in results)

@@ -7,7 +7,6 @@ Without the network: other metrics, fewer views, confidence intervals. Needs no 
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
-from slowfast.files import write_csv, write_whole
+from slowfast.files import write_csv, write_json
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +34,7 @@ def rescore(args: argparse.Namespace) -> None:
     if args.csv:
         write_csv(args.csv, found["classes"])
     if args.json:
-        write_whole(args.json, json.dumps(found, indent=1, ensure_ascii=False))
+        write_json(args.json, found)
     print("\n".join(lines(found, args.eval or list(NUMBERS))))
     if args.per_class:
         print("\n".join(class_lines(found["classes"])))

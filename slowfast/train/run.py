@@ -1,6 +1,7 @@
 """Sets up a training run: network, optimizer, and the checkpoint to resume from."""
 
 import contextlib
+import os
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -114,7 +115,7 @@ def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     cfg, samples = inputs.cfg, inputs.samples
     plan = {
         "samples": len(samples),
-        "list": zlib.crc32("\n".join(sample.path for sample in samples).encode()),
+        "list": zlib.crc32(b"\n".join(os.fsencode(sample.path) for sample in samples)),
         "total batch": schedule.total_batch,
         "seed": cfg.seed,
     }

@@ -1,6 +1,7 @@
 """Inference: a table, result.json, and broken files that do not stop the others."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from support.tiny_run import (
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
 from slowfast.metrics.accuracy import average_views
+from slowfast.predict import infer
 from slowfast.predict.infer import table
 from slowfast.predict.views import rows_of_views
 
@@ -42,7 +45,7 @@ def alone(cfg: Config, path: Path) -> NDArray[np.float64]:
 def test_broken_videos_are_reported(own_folder: Path, processes: int, batch_size: int) -> None:
     cfg = tiny_config(own_folder, "test.num_clips=2")
     weights = save_tiny_model(cfg)
-    good = own_folder / "höhe 1.mp4"
+    good = own_folder / os.fsdecode("höhe ".encode() + b"\xe9.mp4")  # partly UTF-8
     shutil.copy(tiny_data() / "val" / "000000.mp4", good)
     Path("zero.mp4").touch()
     Path("cut.mp4").write_bytes(good.read_bytes()[:400])
@@ -84,3 +87,17 @@ def test_without_class_names_the_table_shows_numbers() -> None:
         "  class 3   75.0 %  ######################",
         "  class 0   25.0 %  ########",
     ]
+
+
+def test_rows_are_saved_before_they_are_printed(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(results: object) -> str:
+        raise OSError("the screen is gone")
+
+    monkeypatch.setattr(infer, "table", fails)
+    monkeypatch.setattr(infer, "rows_of_videos", lambda *args, **rest: [(0, VideoError("a: b"))])
+    cfg = Config()
+    with pytest.raises(OSError, match="the screen is gone"):
+        infer.infer(fresh_state(tiny_config(own_folder)).model, [Sample("a")], None, cfg)
+    assert json.loads(infer.RESULT.read_text()) == [{"video_id": "a", "error": "a: b"}]

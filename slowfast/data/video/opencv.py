@@ -6,7 +6,9 @@ account it may be another, as in videos of variable frame rate.
 """
 
 import functools
+import os
 from collections.abc import Iterator
+from typing import cast
 
 import cv2
 import numpy as np
@@ -35,7 +37,8 @@ class OpenCVReader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._url = video_url(path)
+        # As bytes: given a name that is not UTF-8 as text, OpenCV ends the process.
+        self._url = cast(str, os.fsencode(video_url(path)))
         self._position = 0  # how many frames have been grabbed
         self._open()
         if not self._capture.isOpened():

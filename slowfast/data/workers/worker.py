@@ -129,7 +129,7 @@ class Worker:
         code = -signal.SIGALRM if self._is_late else self._process.exitcode
         fate = fate_of(code, f"no progress for {self._seconds:g} s ({self._limit})")
         self.close()
-        if file := self._place.file():
+        if (file := self._place.file()) and file not in self._fatal:  # else it is not known again
             self._fatal[file] = f"{file}: {fate}"
             return
         self._deaths += 1
@@ -167,7 +167,7 @@ class _Place:
     """The file that a reader process is reading, and how often it has got on, in memory that
     outlives it; and its alarm, SIGALRM, which ends it whatever it is in."""
 
-    SIZE = 8192
+    SIZE = 16384  # for the longest path, 4096 bytes, whatever they are
     COUNT = struct.Struct("q")
 
     def __init__(self, seconds: float) -> None:
@@ -178,7 +178,7 @@ class _Place:
         """Called by the reader: it begins ``file``, or has finished it if empty."""
         if not file:
             self._set_alarm(0)
-        text = file.encode(errors="surrogateescape")[: self.SIZE]
+        text = file[: self.SIZE // 4].encode(errors="surrogatepass")  # comes back the same
         self._memory[self.COUNT.size :] = text.ljust(self.SIZE, b"\0")
         if file:
             self._set_alarm(self._seconds)
@@ -201,7 +201,7 @@ class _Place:
 
     def file(self) -> str:
         """Called by the main process when the reader has died."""
-        return self._memory[self.COUNT.size :].rstrip(b"\0").decode(errors="surrogateescape")
+        return self._memory[self.COUNT.size :].rstrip(b"\0").decode(errors="surrogatepass")
 
 
 def _serve(

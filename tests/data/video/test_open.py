@@ -1,6 +1,7 @@
 """Opening: the reader for a path; what cannot be read is one clear error, never a hang."""
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from support.videos import (
     read_numbers,
     write_frames,
     write_numbered_video,
+    write_tar,
 )
 
 from slowfast.config import ConfigError
@@ -38,6 +40,20 @@ def test_each_kind_of_path_has_its_reader(tmp_path: Path) -> None:
         assert isinstance(reader(tmp_path / "frames", decoder), FrameFolderReader)
         with pytest.raises(VideoError, match="no such folder of frames"):
             reader(tmp_path / "a.mp4", decoder, 5)
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_names_that_are_not_utf8(tmp_path: Path, decoder: str) -> None:
+    """OpenCV ends the process, were it given such a name as text."""
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    write_numbered_video(tmp_path / "a.mp4", 5).rename(path)
+    assert read_numbers(reader(path, decoder).frames(np.array([0, 4]))) == [0, 4]
+    tar = write_tar(tmp_path / os.fsdecode(b"\xff.tar"), {path.name: path.read_bytes()})
+    member = Path(tar) / path.name
+    assert read_numbers(reader(member, decoder).frames(np.array([0, 4]))) == [0, 4]
+    path.write_bytes(b"no video")
+    with pytest.raises(VideoError, match="caf\udce9.mp4"):
+        reader(path, decoder)
 
 
 def test_versions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

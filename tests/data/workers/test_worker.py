@@ -99,6 +99,31 @@ def test_many_deaths(shared_memory: Path) -> None:
     assert not list(shared_memory.iterdir())
 
 
+ODD_NAMES = [
+    "é.mp4", "caf\udce9.mp4", "\udcc3\udca9.mp4", "\ud800", 4096 * "\udcff",
+]  # fmt: skip
+"""Bytes that are not UTF-8, in any locale; the third are those of é in an ASCII one."""
+
+
+def dies_always(key: int) -> None:
+    crash()
+
+
+def test_a_file_of_any_name_costs_one_reader() -> None:
+    with Loader(dies_always, num_workers=1, describe=ODD_NAMES.__getitem__) as batches:
+        (items,) = batches.run([[*range(len(ODD_NAMES))]])
+    fate = "its reader process was killed by SIGSEGV"
+    assert [str(item) for item in items] == [f"{name}: {fate}" for name in ODD_NAMES]
+
+
+def test_a_file_that_is_not_known_again_does_not_cost_readers_for_ever() -> None:
+    with (
+        Loader(dies_always, num_workers=1, describe=lambda key: 9999 * "x") as batches,
+        pytest.raises(ReaderDiedError, match="again and again"),
+    ):
+        list(batches.run([[0]]))
+
+
 def a_tenth(key: int) -> int:
     time.sleep(0.1)
     return key
