@@ -7,11 +7,13 @@ Ctrl-C or SIGTERM. Paddle is imported only for a command that needs it, after
 
 import argparse
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from slowfast import distributed
 from slowfast.errors import UserError, error_line
@@ -32,10 +34,22 @@ def program(module: str) -> str:
     return typed if typed in ("main.py", script) else f"python -m {module}"
 
 
-def new_parser(module: str, about: str | None) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser of flags, where ``~`` begins a path in the home folder also if the shell left it:
+    in flags of ``type=Path``, and of ``type=in_home`` for paths as text."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("type", Path, lambda text: Path(in_home(text)))
+
+
+in_home = os.path.expanduser
+
+
+def new_parser(module: str, about: str | None) -> Parser:
     """A parser of the flags of ``module``, whose help shows ``about`` with its line breaks."""
     lines = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(prog=program(module), description=about, formatter_class=lines)
+    return Parser(prog=program(module), description=about, formatter_class=lines)
 
 
 def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: bool = False) -> int:

@@ -3,20 +3,20 @@
 import argparse
 from pathlib import Path
 
-from slowfast.cli.command import program, whole_number
+from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
 from slowfast.metrics.accuracy import METRICS
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parses the flags, and checks that they go together."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=program("slowfast"),
         description="Train, test and use SlowFast. Without --test, --infer or --summary it trains.",
         epilog=f"built-in configs: {', '.join(built_in_configs())}",
     )
     add = parser.add_argument
-    add("-c", "--config", metavar="CFG",
+    add("-c", "--config", metavar="CFG", type=in_home,
         help="YAML file that replaces defaults, or a built-in config: slowfast_8x8")  # fmt: skip
     add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
         help="values that replace the config's: optim.base_lr=0.05 seed=1")  # fmt: skip
@@ -24,15 +24,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--test", action="store_true", help="multi-view test of the weights")
     mode.add_argument(
-        "--infer", metavar="PATH", nargs="*",
+        "--infer", metavar="PATH", nargs="*", type=in_home,
         help="predict videos, folders of videos, folders of frames, or lists"
     )  # fmt: skip
     mode.add_argument(
         "--summary", action="store_true", help="print the network's stages and the learning rates"
     )
-    add("paths", metavar="PATH", nargs="*", help="more paths for --infer")
-    add("-w", "--weights", metavar="FILE", help="weights to use, or to start training from")
-    add("--resume", metavar="auto|FILE", nargs="?", const="auto",
+    add("paths", metavar="PATH", nargs="*", type=in_home, help="more paths for --infer")
+    add("-w", "--weights", metavar="FILE", type=in_home,
+        help="weights to use, or to start training from")  # fmt: skip
+    add("--resume", metavar="auto|FILE", nargs="?", const="auto", type=in_home,
         help="continue from FILE, or from the furthest checkpoint in output_dir")  # fmt: skip
     add("--seed", type=int, help="replaces the config's seed")
     add("--deterministic", action="store_true",
@@ -82,7 +83,7 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
 def _npz(text: str) -> Path:
     if not text.endswith(".npz"):
         raise argparse.ArgumentTypeError(f"{text} does not end with .npz")
-    return Path(text)
+    return Path(in_home(text))
 
 
 def is_training(args: argparse.Namespace) -> bool:

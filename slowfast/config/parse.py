@@ -1,9 +1,10 @@
 """A config from YAML and the command line, and back to YAML.
 
 Precedence: the schema's defaults < what the weights that training starts from were trained with <
-a YAML file < ``-o section.key=value``. Unknown keys and values of the wrong type are refused with
-the place and what is allowed. The resolved config is written next to every checkpoint and read back
-from there.
+a YAML file < ``-o section.key=value``. There, the value of a setting that is text is taken as it
+stands, but for quotes around all of it; any other is YAML. Unknown keys and values of the wrong
+type are refused with the place and what is allowed. The resolved config is written next to every
+checkpoint and read back from there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import dataclasses
 import difflib
 import math
+import os
 import re
 import reprlib
 import typing
@@ -48,6 +50,12 @@ _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What its parser raises: also of ``!!int x``, and of 1,000 brackets."""
 
 
+_QUOTED = re.compile(r"""\s*(['"]).*\1\s*""")
+_PATHS = (
+    "model.pretrained", "data.root", "data.train_list", "data.val_list", "data.test_list",
+    "data.labels", "output_dir",
+)  # fmt: skip
+"""The settings that are paths, where ``~`` is the home folder."""
 _OWN_HEAD = ("num_classes", "dropout", "pretrained")
 _CLIPS = (
     "num_frames", "sampling_stride", "target_fps", "min_short_side", "max_short_side", "crop_size",
@@ -107,12 +115,10 @@ def _over(cfg: Config, path: str | Path | None, overrides: Sequence[str] = ()) -
         if not equals or not key:
             raise ConfigError(f"override '{item}' is not of the form section.key=value")
         try:
-            value = yaml.load(text, _Loader)
+            is_text = _settings().get(key) is str and not _QUOTED.fullmatch(text)
+            value = text.strip() if is_text else yaml.load(text, _Loader)
         except _NO_YAML as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
-        is_text = _settings().get(key) is str
-        if is_text and type(value) in (str, int, float) and text[:1] not in ("'", '"'):
-            value = text.strip()  # 2024_05 is no number here, and "videos #1" does not end at "#"
         cfg = _with(cfg, key, "" if value is None else value, where="-o ")
     return cfg
 
@@ -217,6 +223,8 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
             return tuple(_cast(item, element, name, where) for item in value)
         raise ConfigError(f"{where}{name}={_shown(value)} is not a list")
     if isinstance(value, bool) == (kind is bool) and isinstance(value, bool | int | float | str):
+        if kind is str and name in _PATHS:
+            return os.path.expanduser(str(value))
         if kind in (bool, str) or (kind is int and isinstance(value, int)):
             return kind(value)
         with contextlib.suppress(ValueError, OverflowError):

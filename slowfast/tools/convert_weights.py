@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from slowfast.cli.command import new_parser, run, whole_number
+from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import UserError
 
 FLAGS = {
@@ -54,13 +54,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = new_parser("slowfast.tools.convert_weights", __doc__)
     add, number = parser.add_argument, whole_number(1)
-    add("src", metavar="SRC", help="a file, a published name (docs/zoo.md), or a URL")
+    add("src", metavar="SRC", type=in_home, help="a file, a published name (docs/zoo.md), or a URL")
     add("dst", metavar="DST.pdparams", type=Path, help="the file to write")
     add("--alpha", type=number, metavar="N", help="fast frames per slow frame")
     add("--num_frames", type=number, metavar="N", help="frames of a clip")
     add("--sampling_stride", type=number, metavar="N",
         help="frames of the video per frame of the clip (default: the file's, or 2)")  # fmt: skip
-    add("--labels", metavar="FILE", help="kinetics400, ..., or a file of class names")
+    add("--labels", metavar="FILE", type=in_home, help="kinetics400, ..., or a file of class names")
     add("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
     return parser.parse_args(argv)
 

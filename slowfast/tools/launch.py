@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from slowfast import distributed
-from slowfast.cli.command import new_parser, run
+from slowfast.cli.command import in_home, new_parser, run
 from slowfast.cli.flags import parse_args
 from slowfast.config import ConfigError
 from slowfast.log import logger
@@ -32,7 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = new_parser("slowfast.tools.launch", __doc__)
     add = parser.add_argument
     add("how", choices=("multi", "single"), help="multi: as above; single: one process")
-    add("log_dir", metavar="LOG_DIR", help="folder for the processes' logs; single writes none")
+    add(
+        "log_dir",
+        metavar="LOG_DIR",
+        type=in_home,
+        help="folder for the processes' logs; single writes none",
+    )
     add("flags", nargs=argparse.REMAINDER, help="see python -m slowfast --help")
     args = parser.parse_args(argv)
 

@@ -12,7 +12,16 @@ import pytest
 from support.tiny_run import run_script
 
 from slowfast import distributed
-from slowfast.cli.command import GOES_ON, NO_PADDLE, number_between, program, run, whole_number
+from slowfast.cli.command import (
+    GOES_ON,
+    NO_PADDLE,
+    in_home,
+    new_parser,
+    number_between,
+    program,
+    run,
+    whole_number,
+)
 from slowfast.errors import UserError
 from slowfast.signals import INTERRUPTS, Terminated
 
@@ -51,6 +60,16 @@ def test_what_to_do_after_an_interruption(capsys: pytest.CaptureFixture[str]) ->
     assert run(raising(KeyboardInterrupt()), hint="go on so") == 130
     assert run(raising(KeyboardInterrupt()), hint="") == 130
     assert capsys.readouterr().err == "interrupted (go on so)\ninterrupted\n"
+
+
+def test_paths_of_flags_may_begin_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    parser = new_parser("slowfast.tools.score", "about")
+    kind = parser.add_subparsers().add_parser("kind")
+    kind.add_argument("--out", type=Path, default="~/none")
+    kind.add_argument("file", type=in_home)
+    found = parser.parse_args(["kind", "~/a b", "--out=~/x/~"])
+    assert (found.file, found.out) == ("/home/me/a b", Path("/home/me/x/~"))
 
 
 @pytest.mark.parametrize(("typed", "module", "name"), [

@@ -113,3 +113,12 @@ def test_what_flags_say_of_the_config(flags: list[str], expected: list[str]) -> 
 )  # fmt: skip
 def test_it_trains_unless_told_otherwise(flags: list[str], trains: bool) -> None:
     assert is_training(parse_args(flags)) == trains
+
+
+def test_paths_may_begin_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    found = parse("--infer", "~/a", "b", "-w=~/w", "-c=~/c")
+    assert found["infer"] == ["/home/me/a", "b"]
+    assert (found["weights"], found["config"]) == ("/home/me/w", "/home/me/c")
+    assert parse("--test", "--out=~/x.npz")["out"] == Path("/home/me/x.npz")
+    assert parse("--resume=~/r")["resume"] == "/home/me/r"

@@ -10,6 +10,7 @@ import yaml
 from support.paths import REPOSITORY
 
 from slowfast.config import Config, ConfigError, dump_config, load_config
+from slowfast.config.parse import _settings, config_of
 
 CONFIGS = sorted((REPOSITORY / "configs").rglob("*.yaml"))
 
@@ -45,7 +46,7 @@ def other_value(value: Any, name: str) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):
-        return f"{value}, ünlike: 'the default' #"
+        return f"{value}, ünl\udcefke: 'the default' #"  # a byte that is not UTF-8
     if isinstance(value, tuple):
         return tuple(item + 0.015625 for item in value)
     return value + 1
@@ -136,8 +137,6 @@ def test_values_are_cast_by_annotation(override: str, expected: object) -> None:
     ("optim.nesterov=1", "optim.nesterov=1 is not true or false"),
     ("optim.nesterov=0", "optim.nesterov=0 is not true or false"),
     ("optim.nesterov='true'", "optim.nesterov='true' is not true or false"),
-    ("data.root=[a]", "data.root=['a'] is not text"),
-    ("data.root=yes", "data.root=True is not text"),
     ("data.mean=0.45", "data.mean=0.45 is not a list"),
     ("data.mean=[1, x, 1]", "data.mean='x' is not a number"),
     ("model.temporal_blocks=[1, 2, 3, true]", "model.temporal_blocks=True is not a whole"),
@@ -157,10 +156,35 @@ def test_values_of_a_wrong_type_are_refused(override: str, complaint: str) -> No
     *((text, text) for text in ("2024", "2024_05", "2026_05_01", "2026-05-01", "007", "1e3",
                                 "0x10", "0x_", "1.50", "12:30", "")),
     *((text, text) for text in ("videos #1", "my videos 视频", "it's", "a=b", "/a b=c")),
+    *((text, text) for text in ("[x]", "[x", "{:06d}.jpg", "a: b", "@x", "null", "#x", "yes", "!x",
+                                "- x", "*x", "'x' y", "caf\udce9")),
     ("'a: b # c'", "a: b # c"), ('"a #1"', "a #1"), (" a ", "a"),
 ])  # fmt: skip
 def test_text_on_the_command_line_is_taken_as_it_stands(text: str, root: str) -> None:
     assert load_config(overrides=[f"data.root={text}"]).data.root == root
+
+
+def test_a_pattern_of_frames_needs_no_quotes() -> None:
+    for text in ("{:06d}.jpg", "~{}", "@{}.png", "[{:d}]: #"):
+        found = load_config(overrides=[f"data.frame_pattern={text}"]).data.frame_pattern
+        assert found == text
+
+
+def test_paths_may_begin_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every setting that is text, but for the pattern of file names; from a file, too."""
+    monkeypatch.setenv("HOME", "/home/me")
+    keys = [key for key, kind in _settings().items() if kind is str]
+    keys.remove("data.frame_pattern")
+    given = config_of(dict.fromkeys(keys, "~/a"))
+    assert given == load_config(overrides=[f"{key}=~/a" for key in keys])
+    assert given.output_dir == given.data.labels == "/home/me/a"
+    assert dump_config(given).count(": /home/me/a\n") == len(keys)
+    path = write(tmp_path, "output_dir: ~/a\ndata: {root: a/~/b, labels: ~none/x}\n")
+    cfg = load_config(path, ["data.train_list=~"])
+    assert (cfg.output_dir, cfg.data.train_list) == ("/home/me/a", "/home/me")
+    assert (cfg.data.root, cfg.data.labels) == ("a/~/b", "~none/x")
 
 
 def test_a_number_too_large_for_any_type_is_refused() -> None:
