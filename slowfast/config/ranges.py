@@ -30,6 +30,7 @@ def _rises(pair: tuple[float, ...]) -> bool:
 
 COUNT = Rule("1 to 1,000,000", "{} must be between 1 and 1,000,000", lambda x: 1 <= x <= 10**6)
 ABOVE_ZERO = Rule("above 0", "{} must be above 0", lambda x: x > 0)
+MINUS_ONE_ON = Rule("-1 or more", "{} must be -1 or more", lambda x: x >= -1)
 NOT_NEGATIVE = Rule("0 or more", "{} must not be negative", lambda x: x >= 0)
 SHARE = Rule("0 to 1", "{} must be between 0 and 1", lambda x: 0 <= x <= 1)
 BELOW_ONE = Rule("below 1", "{:g} is not below 1", lambda x: x < 1)

@@ -84,7 +84,9 @@ class DataConfig:
     """File of class names, one per line in index order, or a name from slowfast/labels, such as
     kinetics400; empty: classes are shown by number."""
     frame_pattern: Annotated[str, ranges.NUMBERS_FRAMES] = "img_{:05d}.jpg"
-    """File name of frame i (from 1) in a frame folder."""
+    """File name of frame i in a frame folder."""
+    frame_start: Annotated[int, ranges.MINUS_ONE_ON] = -1
+    """Number of the first frame in a frame folder. -1: 0 or 1, as each folder shows."""
     frame_fps: AboveZero = 30.0
     """Frame rate of frame folders, frames per second."""
     num_frames: Count = 32

@@ -183,7 +183,7 @@ def _augment_clip(frames: Pictures, data: DataConfig, rng: np.random.Generator) 
 
 def open_sample(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
     """The video, and how many of its frames a clip spans."""
-    reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder)
+    reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start)
     span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
     return reader, span
 

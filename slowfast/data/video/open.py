@@ -12,15 +12,17 @@ from slowfast.data.video.opencv import OpenCVReader
 from slowfast.data.video.reader import Reader, require_file
 
 
-def open_video(sample: Sample, pattern: str, fps: float, decoder: str = "auto") -> Reader:
+def open_video(
+    sample: Sample, pattern: str, fps: float, decoder: str = "auto", start: int = -1
+) -> Reader:
     """The reader for a sample: a frame folder, or a video file that ``decoder`` decodes, see
-    ``chosen_decoder``. ``pattern`` and ``fps`` are those of a frame folder.
+    ``chosen_decoder``. ``pattern``, ``fps`` and ``start`` are those of a frame folder.
 
     Raises:
         VideoError: the file is missing, empty, or not a video.
     """
     if sample.num_frames is not None or os.path.isdir(sample.path):
-        return FrameFolderReader(sample.path, sample.num_frames, pattern, fps)
+        return FrameFolderReader(sample.path, sample.num_frames, pattern, fps, start)
     require_file(sample.path)
     if chosen_decoder(decoder) == "pyav":
         from slowfast.data.video.pyav import PyAVReader  # which need not be there

@@ -91,15 +91,17 @@ def test_chunks_hold_the_frames_of_their_clips(
 
 
 def test_a_folder_of_frames_and_what_it_lacks(tmp_path: Path) -> None:
-    write_frames(tmp_path / "f", (numbered_picture(i, SQUARE) for i in range(20)))
+    for name in ("f", "damaged"):
+        write_frames(tmp_path / name, (numbered_picture(i, SQUARE) for i in range(20)))
+    (tmp_path / "damaged/img_00017.jpg").write_bytes(b"")
     data = DataConfig(num_frames=4, sampling_stride=2)
-    samples = [Sample(str(tmp_path / "f")), Sample(str(tmp_path / "f"), 0, 30)]
+    samples = [Sample(str(tmp_path / "f")), Sample(str(tmp_path / "damaged"), 0, 20)]
     clips = sliding.SlidingClips(samples, data, VIEWS, every=8 / 30, clips_at_once=2)
     found = chunks(clips)
     shown = [read_numbers(chunk.frames[clip])[0] for chunk in found for clip in chunk.clips]
     assert shown == [0, 8, 12]
     assert clips(sliding.ChunkKey(1, 0)) is not None
-    with pytest.raises(VideoError, match="img_00021.jpg"):
+    with pytest.raises(VideoError, match="img_00017.jpg"):
         clips(sliding.ChunkKey(1, 1))
     assert clips(sliding.ChunkKey(1, 2)) is None  # it is not tried again
 
