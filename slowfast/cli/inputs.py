@@ -8,12 +8,21 @@ from typing import Any, NamedTuple
 from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
-from slowfast.data.find import find_listed, find_videos, listed_places, missing_files
+from slowfast.data.find import (
+    GO_ON,
+    are_all,
+    find_listed,
+    find_videos,
+    listed_places,
+    look_into_folders,
+    missing_fault,
+    missing_files,
+)
 from slowfast.data.labels import LABELS, find_labels
 from slowfast.data.lists import ListError, Sample, read_list
-from slowfast.data.shards import shard_of
 from slowfast.data.video.open import decoder_version
 from slowfast.evaluate.scores import check_new
+from slowfast.log import logger
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.train.run import TrainInputs
@@ -100,7 +109,7 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         UserError: an input is missing or does not fit.
     """
     cfg, weights, names = _of_weights(args)
-    videos = find_videos(args.infer, cfg.data.frame_pattern)
+    videos = find_videos(args.infer, cfg.data)
     return Inputs(cfg, weights, [video.sample for video in videos], names)
 
 
@@ -146,19 +155,18 @@ def _with_data(cfg: Config, key: str, path: str) -> Config:
 
 def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
     """Reads a list. Raises a ListError if all its videos are missing, or with ``all_of_them`` if
-    one is."""
-    samples = read_list(path, cfg.data.root, cfg.model.num_classes)
-    missing = missing_files(samples)
-    files = {shard_of(sample.path) or sample.path for sample in samples}
-    if not missing or not (all_of_them or len(missing) == len(files)):
-        return samples
+    one is; warns of fewer. The same of frame folders that cannot be used."""
     root = cfg.data.root
-    hint = f"data.root={root}"
-    if missing[0].startswith(root) and not Path(root).is_dir():
-        hint = f"there is no folder {hint}"
-    elif len(missing) < len(files):
-        hint = "data.on_error=skip goes on without them"
-    raise ListError(
-        f"{path}: {len(missing):,} of {len(files):,} files are not there, the first is "
-        f"{missing[0]} ({hint})"
-    )
+    samples = read_list(path, root, cfg.model.num_classes)
+    missing = missing_files(samples)
+    if fault := missing_fault(samples, missing):
+        hint, is_all = GO_ON, are_all(samples, missing)
+        if missing[0].startswith(root) and not Path(root).is_dir():
+            hint = f"there is no folder data.root={root}"
+        elif is_all:
+            hint = f"data.root={root}"
+        if all_of_them or is_all:
+            raise ListError(f"{path}: {fault} ({hint})")
+        logger.warning(f"{path}: {fault}")
+    look_into_folders(path, samples, cfg.data, all_of_them)
+    return samples

@@ -5,15 +5,22 @@ relative path in a config starts from here, or else from ``data.root``.
 """
 
 import filecmp
-import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from slowfast.config import DataConfig
 from slowfast.data import lists
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
+from slowfast.data.video.frames import find_frames, frame_numbers, likely_names, names_in
+from slowfast.data.video.reader import VideoError
+from slowfast.log import logger
+
+GO_ON = "data.on_error=skip goes on without them"
+FOLDERS_SEEN = 1000
+"""Frame folders of a list that are looked into before a run, at most: to list one takes time."""
 
 
 class Named(NamedTuple):
@@ -23,35 +30,66 @@ class Named(NamedTuple):
     name: str
 
 
-def find_videos(paths: Sequence[str], frame_pattern: str, root: Path | None = None) -> list[Named]:
+def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None) -> list[Named]:
     """The videos that the paths name: files, folders of videos, folders of frames, lists.
 
     A video's name is its file's name; of one found in a folder, at any depth, its path below that;
     of one in a list its path below ``root``, or its whole path if it is elsewhere.
 
     Args:
-        root: where a list's paths start from; None: its folder.
+        root: where a list's paths start from; None: its folder, or ``data.root`` if more of its
+            videos are there.
 
     Raises:
-        ListError: a list cannot be read, a folder holds no video, or a path is a tar.
+        ListError: a list cannot be read, or none of its videos is there, a folder holds no video,
+            or a path is a tar.
     """
     found: list[Named] = []
     for path in paths:
-        if os.path.isdir(path) and not os.path.exists(os.path.join(path, frame_pattern.format(1))):
-            names = lists.videos_below(path)
-            if not names:
-                endings = ", ".join(lists.VIDEO_ENDINGS)
-                raise ListError(f"{path}: no video in this folder ({endings})")
-            found += [Named(Sample(os.path.join(path, name)), name) for name in names]
+        itself = Named(Sample(path), os.path.basename(os.path.abspath(path)))
+        if os.path.isdir(path):
+            names = _videos_in(path, data.frame_pattern)
+            below = [Named(Sample(os.path.join(path, name)), name) for name in names]
+            found += below or [itself]
         elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
         elif path.lower().endswith(lists.LIST_ENDINGS):
-            start = root or Path(path).parent
-            samples = [sample for _, sample in lists.read_entries(path, start)]
-            found += [Named(sample, _name_below(sample.path, start)) for sample in samples]
+            found += _listed(path, [root] if root else [Path(path).parent, Path(data.root)])
         else:
-            found.append(Named(Sample(path), os.path.basename(os.path.abspath(path))))
+            found.append(itself)
     return found
+
+
+def _videos_in(folder: str, frame_pattern: str) -> list[str]:
+    """The videos in a folder, by their paths from there; none if the folder is one of frames, with
+    no video beside them."""
+    names = names_in(folder, frame_pattern)
+    if frame_numbers(names, frame_pattern) and not lists.list_videos(folder, deep=False)[0]:
+        return []
+    if found := lists.videos_below(folder):
+        return found
+    endings = ", ".join(lists.VIDEO_ENDINGS)
+    raise ListError(f"{folder}: no video in this folder ({endings}){likely_names(names)}")
+
+
+def _listed(path: str, roots: list[Path]) -> list[Named]:
+    """The videos of a list, with the root below which most are there, the first of them."""
+    found: list[tuple[Path, list[Sample], list[str]]] = []
+    for root in roots:
+        samples = [sample for _, sample in lists.read_entries(path, root)]
+        found.append((root, samples, missing_files(samples)))
+        if not found[-1][-1]:
+            break
+    start, samples, missing = min(found, key=lambda one: len(one[-1]))
+    if fault := missing_fault(samples, missing):
+        where = " or ".join(f"{root}/" for root in roots)
+        fault = f"{path}: {fault} (relative paths start from {where})"
+        if are_all(samples, missing):
+            raise ListError(fault)
+        logger.warning(fault)
+    elif start != roots[0]:
+        logger.info(f"{path}: its paths start from data.root={start}")
+    return [Named(sample, _name_below(sample.path, start)) for sample in samples]
 
 
 def _name_below(path: str, root: Path) -> str:
@@ -93,23 +131,85 @@ def listed_places(path: str, root: str) -> list[str]:
 
 
 def missing_files(samples: Iterable[Sample]) -> list[str]:
-    """The files, frame folders and shards that are missing, in the samples' order.
-
-    Each folder is listed once: to look at each file takes long on a network disk.
-    """
-    listing = functools.cache(_names_in)
+    """The files, frame folders and shards that are missing, in the samples' order."""
+    look = lists.looker()
     missing: dict[str, None] = {}
-    for sample in samples:
-        path = shard_of(sample.path) or sample.path
-        folder, name = os.path.split(path.rstrip("/"))
-        # The second look is for folders that cannot be listed, and for other spellings of a name.
-        if path not in missing and name not in listing(folder) and not os.path.exists(path):
+    for path in map(_file_of, samples):
+        if path not in missing and not look(path):
             missing[path] = None
     return list(missing)
 
 
-def _names_in(folder: str) -> set[str]:
-    try:
-        return set(os.listdir(folder or "."))
-    except OSError:
-        return set()
+def are_all(samples: Iterable[Sample], missing: Sequence[str]) -> bool:
+    """Whether the missing files are all that the samples have."""
+    return len({*map(_file_of, samples)}) == len(missing)
+
+
+def missing_fault(samples: Sequence[Sample], missing: Sequence[str]) -> str:
+    """How many of the samples' files are missing, the first of them, and, where what is there shows
+    it, why; empty if none is missing."""
+    if not missing:
+        return ""
+    first = next(sample for sample in samples if _file_of(sample) == missing[0])
+    count = len({*map(_file_of, samples)})
+    reason = _reason(first)
+    return (
+        f"{len(missing):,} of {count:,} files are not there, the first is {missing[0]}"
+        f"{reason and f': {reason}'}"
+    )
+
+
+def _file_of(sample: Sample) -> str:
+    return shard_of(sample.path) or sample.path
+
+
+def _reason(sample: Sample) -> str:
+    """Why a list's line names nothing, if a part of it, or more of it, names what is there."""
+    path, form = sample.path, "a line is 'path label' or 'folder num_frames label'"
+    for separator in " ,\t":
+        before, _, after = path.rpartition(separator)
+        if before.strip() and os.path.exists(before.rstrip()):
+            return f"{before.rstrip()} is there, and {after!r} is one field too many ({form})"
+        fields = [path, *(str(n) for n in (sample.num_frames, sample.label) if n is not None)]
+        if os.path.exists(whole := separator.join(fields)):
+            return f"{whole} is there, and has no label in the list ({form})"
+    if os.path.exists(path.replace('"', "")):
+        return "a list has no quotes"
+    for ending in lists.VIDEO_ENDINGS:
+        if os.path.exists(f"{path}{ending}"):
+            return f"{path}{ending} is there: a list has whole names"
+    if os.fsencode(path) != os.fsencode(path).decode(errors="ignore").encode():
+        return "the list has bytes there that are not UTF-8"
+    return ""
+
+
+def look_into_folders(path: str, samples: Sequence[Sample], data: DataConfig, every: bool) -> None:
+    """Looks into the frame folders of the list at ``path``, or into ``FOLDERS_SEEN`` of them, and
+    logs how many these are, and how many of them number their frames from 0.
+
+    Raises:
+        ListError: none of these folders can be used, or with ``every`` one of them cannot.
+    """
+    named = [s for s in samples if s.num_frames or not s.path.lower().endswith(lists.VIDEO_ENDINGS)]
+    chosen = named[:: -(-len(named) // FOLDERS_SEEN) or 1]
+    seen = [sample for sample in chosen if os.path.isdir(sample.path)]
+    faults, from_zero = [], 0
+    for folder, _, count in seen:
+        try:
+            first, _ = find_frames(folder, data.frame_pattern, data.frame_start, count)
+            from_zero += first == 0
+        except VideoError as error:
+            faults.append(error)
+    if not seen:
+        return
+    sampled = f" of {len(named):,}" if len(chosen) < len(named) else ""
+    looked = f"{path}: looked into {len(seen):,}{sampled} frame folders"
+    if faults:
+        fault = f"{looked}: {len(faults):,} cannot be used, the first is {faults[0]}"
+        if len(faults) == len(seen):
+            raise ListError(fault)
+        if every:
+            raise ListError(f"{fault} ({GO_ON})")
+        logger.warning(fault)
+    else:
+        logger.info(f"{looked}; {from_zero:,} number their frames from 0")

@@ -8,13 +8,16 @@ paths may hold spaces::
     path                      for inference
     x.tar/member label        a video in a tar shard, see ``shards``
 
-Relative paths start from ``root``. Blank lines are ignored. Instead of a list there may be a
-folder with a folder of videos for each class; classes are numbered in the order of their names.
+Relative paths start from ``root``; ``~`` is the home folder. Blank lines are ignored. A list is
+UTF-8, but a path may hold other bytes, as file names may: they are kept (PEP 383). Instead of a
+list there may be a folder with a folder of videos for each class; classes are numbered in the order
+of their names.
 """
 
+import functools
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +26,19 @@ from slowfast.errors import UserError
 from slowfast.log import logger
 
 LIST_ENDINGS = (".txt", ".list", ".csv")
-VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
+VIDEO_ENDINGS = (
+    ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
+    ".3g2", ".asf", ".f4v", ".gif", ".m2ts", ".mts", ".mxf", ".ogv", ".ts", ".vob",
+)  # fmt: skip
+SOURCE_TOO = (".ts", ".mts")
+"""Endings of MPEG-TS and of TypeScript, which is text."""
 ANY_CLASS = 10**9
 """The most classes that there can be, for a list read without a config."""
+
+
+PATHS = "surrogateescape"
+"""How bytes of a path that are not UTF-8 are kept in text, as Python keeps them in file names."""
+Look = Callable[[str], os.DirEntry[str] | Path | None]
 
 
 class ListError(UserError):
@@ -59,17 +72,17 @@ def read_list(list_path: str | Path, root: str | Path, num_classes: int) -> list
     """
     if Path(list_path).is_dir():
         return _class_samples(Path(list_path), num_classes)
-    lines = lines_of(list_path)
-    return [_labelled(line, f"{list_path}:{n}", root, num_classes) for n, line in lines]
+    lines, look = lines_of(list_path, PATHS), looker()
+    return [_labelled(line, f"{list_path}:{n}", root, num_classes, look) for n, line in lines]
 
 
 def read_entries(list_path: str | Path, root: str | Path) -> list[Entry]:
-    """The lines of a list with labels, or of one of bare paths: there some line does not end with
-    a number, and all that do are paths that exist. Raises ListError as ``read_list`` does."""
-    lines, separator = lines_of(list_path), separator_of(list_path)
+    """The lines of a list with labels, or of one of bare paths: there all lines that end with a
+    number are paths that exist. Raises ListError as ``read_list`` does."""
+    lines, separator = lines_of(list_path, PATHS), separator_of(list_path)
     numbered = {n: line for n, line in lines if line.rpartition(separator)[2].isdecimal()}
     others = [(n, line) for n, line in lines if n not in numbered]
-    if others and all(Path(resolve(line, root)).exists() for line in numbered.values()):
+    if all(os.path.exists(resolve(line, root)) for line in numbered.values()):
         samples = [Sample(resolve(line, root)) for _, line in lines]
     elif others:
         raise ListError(
@@ -77,12 +90,14 @@ def read_entries(list_path: str | Path, root: str | Path) -> list[Entry]:
             f"with labels because line {next(iter(numbered))} ends with a number)"
         )
     else:
-        samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS) for n, line in lines]
+        look = looker()
+        samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS, look) for n, line in lines]
     return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
 
 
-def _labelled(line: str, where: str, root: str | Path, num_classes: int) -> Sample:
-    """The sample of a line ``path label``; ``where`` is ``file:line``."""
+def _labelled(line: str, where: str, root: str | Path, num_classes: int, look: Look) -> Sample:
+    """The sample of a line ``path label``; ``where`` is ``file:line``. The form of the line must be
+    that of what is there."""
     separator = separator_of(where.rpartition(":")[0])
     path, _, text = line.rpartition(separator)
     path = path.rstrip()
@@ -96,8 +111,22 @@ def _labelled(line: str, where: str, root: str | Path, num_classes: int) -> Samp
     folder, _, count = path.rpartition(separator)
     folder, whole = folder.rstrip(), resolve(path, root)
     # A frame folder, unless a file of that whole name exists. What is in a tar is a file.
-    if not folder or not count.isdecimal() or Path(whole).exists() or split_member(whole):
+    if not folder or not count.isdecimal() or look(whole) or split_member(whole):
         return Sample(whole, label)
+    there = look(resolve(folder, root))
+    form = separator.join(("folder", "num_frames", "label"))
+    if there and not there.is_dir():
+        raise ListError(
+            f"{where}: {line!r} is of the form '{form}', and {folder} is a file (a video's line is "
+            f"'path{separator}label')"
+        )
+    before, _, offset = folder.rpartition(separator)
+    before = before.rstrip()
+    if not there and before and offset.isdecimal() and look(resolve(before, root)):
+        raise ListError(
+            f"{where}: {line!r} has one number more than '{form}', and {before} is there: lists "
+            "with offsets, as mmaction2 has them, are not read"
+        )
     if int(count) == 0:
         raise ListError(f"{where}: the folder {folder} has 0 frames")
     return Sample(resolve(folder, root), label, int(count))
@@ -109,15 +138,42 @@ def separator_of(list_path: str | Path) -> str:
 
 
 def resolve(path: str, root: str | Path) -> str:
-    """A path of a list, relative ones from ``root``."""
-    return str(Path(root) / path)
+    """A path of a list, relative ones from ``root``, as the system's functions take it."""
+    own = os.fsdecode(path.encode(errors=PATHS))  # the same, unless the locale is not UTF-8
+    return str(Path(root) / os.path.expanduser(own))
 
 
-def lines_of(path: str | Path) -> list[tuple[int, str]]:
+def looker() -> Look:
+    """A function that says what is at a path, if anything is.
+
+    It lists each folder once: to look at each file takes long on a network disk.
+    """
+
+    @functools.cache
+    def listed(folder: str) -> dict[str, os.DirEntry[str]]:
+        try:
+            with os.scandir(folder or ".") as entries:
+                return {entry.name: entry for entry in entries}
+        except OSError:
+            return {}
+
+    def look(path: str) -> os.DirEntry[str] | Path | None:
+        folder, name = os.path.split(path.rstrip("/"))
+        # The second look is for folders that cannot be listed, and for other spellings of a name.
+        return listed(folder).get(name) or (Path(path) if os.path.exists(path) else None)
+
+    return look
+
+
+def lines_of(path: str | Path, errors: str = "strict") -> list[tuple[int, str]]:
     """The non-blank lines, stripped, with their numbers from 1. Raises ListError if the file cannot
-    be read, is not text, or has no such line."""
+    be read, is not text, or has no such line.
+
+    Args:
+        errors: what happens to bytes that are not UTF-8: an error, or ``PATHS`` keeps them.
+    """
     try:
-        rows = enumerate(read_text(path).splitlines(), 1)
+        rows = enumerate(read_text(path, errors).splitlines(), 1)
     except OSError as error:
         raise ListError(f"list {path} cannot be read: {error.strerror}") from error
     lines = [(number, line.strip()) for number, line in rows if line.strip()]
@@ -126,11 +182,11 @@ def lines_of(path: str | Path) -> list[tuple[int, str]]:
     return lines
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, errors: str = "strict") -> str:
     """The text of a list, or of a data set's own file. Raises ListError if it is not text, and
     OSError if it cannot be read."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8-sig", errors=errors)
     except UnicodeDecodeError as error:
         raise ListError(f"{path} is not UTF-8 text") from error
     if "\0" in text:
@@ -180,8 +236,8 @@ def videos_below(folder: str | Path) -> list[str]:
 def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]]:
     """The videos in a folder, by their paths from there, and what is left out, both in order.
 
-    A video is a file, not hidden, whose name has one of ``VIDEO_ENDINGS``; links are followed. What
-    is left out ends with ``/`` if it is a folder.
+    A video is a file that ``is_video`` takes for one; links are followed. What is left out ends
+    with ``/`` if it is a folder.
 
     Args:
         deep: also look in the folders below, except hidden ones; else all folders are left out.
@@ -200,16 +256,38 @@ def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]
         walked.add(os.path.realpath(place))
         with os.scandir(place) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                path, is_hidden = os.path.join(below, entry.name), entry.name[0] == "."
-                if entry.is_dir() and deep and not is_hidden:
+                path = os.path.join(below, entry.name)
+                if entry.is_dir() and deep and entry.name[0] != ".":
                     waiting.append(path)
                 elif entry.is_dir():
                     left_out.append(f"{path}/")
-                elif path.lower().endswith(VIDEO_ENDINGS) and entry.is_file() and not is_hidden:
+                elif entry.is_file() and is_video(path, functools.partial(first_bytes, entry.path)):
                     found.append(path)
                 else:
                     left_out.append(path)
     return sorted(found), sorted(left_out)
+
+
+def is_video(path: str, begin: Callable[[], bytes]) -> bool:
+    """Whether a file is taken for a video where a folder or a tar is looked through: its name has
+    one of ``VIDEO_ENDINGS``, neither it nor a folder of ``path`` is hidden (as ``._x.mp4`` of macOS
+    is), and it is not TypeScript.
+
+    Args:
+        path: from the folder or in the tar.
+        begin: gives the file's first bytes.
+    """
+    named = path.lower().endswith(VIDEO_ENDINGS) and "/." not in f"/{path}"
+    return named and (not path.lower().endswith(SOURCE_TOO) or b"\0" in begin())
+
+
+def first_bytes(path: str) -> bytes:
+    """How a file begins, for ``is_video``; one that cannot be read is left to whoever reads it."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(1024)
+    except OSError:
+        return b"\0"
 
 
 def tell_left_out(folder: str | Path, names: Sequence[str]) -> None:

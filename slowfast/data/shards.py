@@ -15,9 +15,9 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from slowfast.errors import UserError
 
@@ -113,11 +113,14 @@ def members(tar: str) -> Iterator[Member]:
             raise ShardError(f"{tar}: {NOT_WHOLE} (no file and no end at byte {end:,})")
 
 
-def labelled_videos(tar: str, endings: tuple[str, ...]) -> list[ShardVideo]:
+def labelled_videos(
+    tar: str, is_video: Callable[[str, Callable[[], bytes]], bool], left_out: list[str]
+) -> list[ShardVideo]:
     """The videos of a tar, in order, with the labels beside them.
 
-    A video is what has one of the ``endings``; its KEY is what is before the ending or, as in
-    WebDataset, before the first dot.
+    A video is what ``is_video`` takes for one, see ``lists``; its KEY is what is before the ending
+    or, as in WebDataset, before the first dot. What is neither a video nor a label is added to
+    ``left_out``.
 
     Raises:
         ShardError: see ``members``; a video has no label, or one that is not understood; a name
@@ -130,9 +133,10 @@ def labelled_videos(tar: str, endings: tuple[str, ...]) -> list[ShardVideo]:
         files[member.name] = member
     with open(tar, "rb") as file:
         videos = []
-        for name, _, size in files.values():
+        for name, offset, size in files.values():
             path = PurePosixPath(name)
-            if path.name.startswith(".") or not name.lower().endswith(endings):
+            if not is_video(name, functools.partial(_begin, file, offset, size)):
+                left_out += [] if name.endswith((".cls", ".json")) else [f"{tar}/{name}"]
                 continue
             keys = (path.with_suffix(""), path.with_name(path.name.partition(".")[0]))
             beside = [f"{key}{ending}" for key in keys for ending in (".cls", ".json")]
@@ -143,6 +147,11 @@ def labelled_videos(tar: str, endings: tuple[str, ...]) -> list[ShardVideo]:
             file.seek(found.offset)
             videos.append(ShardVideo(name, size, _label(file.read(found.size), found.name, tar)))
     return videos
+
+
+def _begin(file: IO[bytes], offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(min(size, 1024))
 
 
 @functools.lru_cache(maxsize=SHARDS_KEPT)

@@ -171,11 +171,13 @@ def build_shards(args: argparse.Namespace) -> None:
     """
     named = (p for p in args.root.rglob("*") if fnmatch.fnmatchcase(p.name, args.pattern))
     tars = sorted(path for path in named if path.is_file())
+    left_out: list[str] = []
     rows: Rows = [
         (video.name, Sample(f"{tar.relative_to(args.root).as_posix()}/{video.name}", video.label))
         for tar in tars
-        for video in labelled_videos(str(tar), VIDEO_ENDINGS)
+        for video in labelled_videos(str(tar), lists.is_video, left_out)
     ]
+    lists.tell_left_out(args.root, left_out)
     if not rows:
         raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
     _write({args.out: rows}, None, [])
@@ -278,9 +280,11 @@ def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -
         note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
         said.append(f"{path}: {len(samples):,} of {len(rows):,} videos found{note}")
     for line in itertools.chain.from_iterable(texts.values()):
-        if line.splitlines() != [line.strip()] or line.encode(errors="ignore").decode() != line:
-            what = "a line break, an outer space or bytes that are not UTF-8"
-            raise ListError(f"{line!r} has {what}")
+        if line.splitlines() != [line.strip()]:
+            raise ListError(f"{line!r} has a line break or an outer space")
+    for name in classes:
+        if name.encode(errors="replace") != name.encode(errors=lists.PATHS):
+            raise ListError(f"{name!r} has bytes that are not UTF-8: no name for a class")
     for path, lines in texts.items():
         write_lines(path, lines)
     print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))

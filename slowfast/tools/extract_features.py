@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from slowfast import distributed
-from slowfast.cli.command import new_parser, number_between, run
+from slowfast.cli.command import in_home, new_parser, number_between, run
 from slowfast.data.find import find_videos
 from slowfast.data.video.open import decoder_version
 from slowfast.errors import UserError
@@ -36,7 +36,7 @@ def extract_features(args: argparse.Namespace) -> None:
 
     cfg = config_for(args.config, args.override, args.weights)
     version = decoder_version(cfg.data.decoder)
-    named = find_videos(args.paths, cfg.data.frame_pattern, args.root)
+    named = find_videos(args.paths, cfg.data, args.root)
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
     distributed.start(args.device, seed=cfg.seed)
     model = build_model(cfg.model, cfg.data.crop_size)
@@ -54,10 +54,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = new_parser("slowfast.tools.extract_features", __doc__)
     add = parser.add_argument
-    add("paths", metavar="PATH", nargs="+", help="videos, folders (all in them), frames, lists")
-    add("-w", "--weights", metavar="FILE", required=True, help="weights to use")
+    add("paths", metavar="PATH", nargs="+", type=in_home,
+        help="videos, folders (all in them), frames, lists")  # fmt: skip
+    add("-w", "--weights", metavar="FILE", type=in_home, required=True, help="weights to use")
     add("--out", metavar="DIR", type=Path, required=True, help="where to write")
-    add("-c", "--config", metavar="CFG",
+    add("-c", "--config", metavar="CFG", type=in_home,
         help="YAML file or built-in config; default: the one with the weights")  # fmt: skip
     add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
         help="config values over the file's")  # fmt: skip

@@ -10,6 +10,7 @@ A shard appears once it is complete. The same command, run again, continues wher
 """
 
 import argparse
+import functools
 import io
 import os
 import stat
@@ -21,7 +22,8 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from slowfast.cli.command import new_parser, run, whole_number
-from slowfast.data.lists import ANY_CLASS, VIDEO_ENDINGS, ListError, read_list
+from slowfast.data import lists
+from slowfast.data.lists import ANY_CLASS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
 from slowfast.files import atomic, sole_writer, write_lines
 from slowfast.log import Progress
@@ -63,7 +65,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
         for path, shard in zip(paths, shards, strict=True):
             if not path.exists():
                 _write_shard(path, shard)
-            elif labelled_videos(str(path), VIDEO_ENDINGS) != [one.video for one in shard]:
+            elif labelled_videos(str(path), lists.is_video, []) != [one.video for one in shard]:
                 raise ListError(f"{path} is of another list, seed or size: remove it")
             rows += [f"{path.name}/{one.video.name} {one.video.label}" for one in shard]
             done += sum(one.video.size for one in shard)
@@ -83,8 +85,9 @@ def _pack(source: Path, root: Path) -> list[Packed]:
             raise ListError(f"{path}: not a file, or empty: no video for a shard")
         below = (part for part in Path(os.path.relpath(path, root)).parts if part != "..")
         key, ending = os.path.splitext(os.path.join(*below))
-        if ending.lower() not in VIDEO_ENDINGS:
-            raise ListError(f"{path}: not named like a video ({', '.join(VIDEO_ENDINGS)})")
+        if not lists.is_video(key + ending, functools.partial(lists.first_bytes, path)):
+            endings = ", ".join(lists.VIDEO_ENDINGS)
+            raise ListError(f"{path}: not named like a video ({endings}), or hidden")
         folder, name = os.path.split(key)
         key = os.path.join(folder, name.replace(".", "_"))  # WebDataset ends keys at the first dot
         if key in packed:

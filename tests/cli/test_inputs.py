@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.small_run import refusal, touch_videos
+from support.videos import touch
 
 from slowfast.cli import inputs
 from slowfast.cli.flags import parse_args
@@ -23,16 +24,41 @@ from slowfast.cli.inputs import test_inputs as inputs_of_a_test
     ("a.mp4 1\nb.mp4 1\n" * 2, ["-o", "data.root=elsewhere", "data.on_error=skip"],
      "train.list: 2 of 2 files are not there, the first is elsewhere/a.mp4 "
      "(there is no folder data.root=elsewhere)"),
+    ("a.mp4 1\nb.mp4 cat 1\n" * 2, [],
+     "train.list: 1 of 2 files are not there, the first is videos/b.mp4 cat: videos/b.mp4 is "
+     "there, and 'cat' is one field too many (a line is 'path label' or 'folder num_frames label') "
+     "(data.on_error=skip goes on without them)"),
+    ("a.mp4 1\nb.mp4 0 1\n", ["-o", "data.on_error=skip"],
+     "train.list:2: 'b.mp4 0 1' is of the form 'folder num_frames label', and b.mp4 is a file (a "
+     "video's line is 'path label')"),
+    ("a.mp4 1\nframes 2 1\n", [],
+     "train.list: looked into 1 frame folders: 1 cannot be used, the first is videos/frames: no "
+     "frame named like img_00001.jpg; 1 are like {}.png: set data.frame_pattern={}.png"),
     ("gone.mp4 1\n" * 4, ["-o", "data.on_error=substitute"],
      "train.list: 1 of 1 files are not there, the first is videos/gone.mp4 "
      "(data.root=videos)"),
 ])  # fmt: skip
 def test_a_wrong_training_list(text: str | None, flags: list[str], complaint: str) -> None:
     touch_videos()
+    touch(Path("videos/frames"), "1.png")
     if text is not None:
         Path("train.list").write_text(text, encoding="utf-8")
     assert refusal("-c", "small.yaml", *flags) == complaint
     assert not Path("out").exists()
+
+
+def test_what_is_not_there_or_unusable_is_told_where_the_run_goes_on(lines: list[str]) -> None:
+    touch_videos()
+    touch(Path("videos"), "good/img_00000.jpg", "bad/img_00002.jpg")
+    text = "a.mp4 1\ngone.mp4 1\ngood 1 1\nbad 1 1\n"
+    Path("train.list").write_text(text, encoding="utf-8")
+    train_inputs(parse_args(["-c", "small.yaml", "-o", "data.on_error=skip"]))
+    first, second = lines
+    assert first == "train.list: 1 of 4 files are not there, the first is videos/gone.mp4"
+    assert second == (
+        "train.list: looked into 2 frame folders: 1 cannot be used, the first is videos/bad: its "
+        "frames are numbered from 2, not from 1: set data.frame_start=2"
+    )
 
 
 def test_a_decoder_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

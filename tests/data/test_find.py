@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
-from support.videos import numbered_picture, touch, write_frames
+from support.videos import touch
 
+from slowfast.config import DataConfig
 from slowfast.data.find import (
+    FOLDERS_SEEN,
+    Named,
     find_listed,
     find_videos,
     listed_places,
+    look_into_folders,
+    missing_fault,
     missing_files,
     require_own_names,
 )
@@ -16,12 +21,12 @@ from slowfast.data.labels import find_labels
 from slowfast.data.lists import ListError, Sample
 from slowfast.log import logger
 
-PATTERN = "img_{:05d}.jpg"
+DATA = DataConfig(root="elsewhere")
 
 
 def found(*paths: object, root: Path | None = None) -> list[tuple[str, str]]:
     """Path and name of each video."""
-    videos = find_videos([str(path) for path in paths], PATTERN, root)
+    videos = find_videos([str(path) for path in paths], DATA, root)
     return [(video.sample.path, video.name) for video in videos]
 
 
@@ -38,19 +43,88 @@ def test_videos_of_folders_at_any_depth(tmp_path: Path, monkeypatch: pytest.Monk
         found(touch(tmp_path / "empty", "notes.txt"))
 
 
-def test_a_folder_of_frames_is_one_video(tmp_path: Path) -> None:
-    write_frames(tmp_path / "v 1", [numbered_picture(0)])
-    assert found(f"{tmp_path}/v 1/") == [(f"{tmp_path}/v 1/", "v 1")]
+@pytest.mark.parametrize("name", ["img_00000.jpg", "img_00001.jpg", "img_00017.jpg"])
+def test_a_folder_of_frames_is_one_video(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, f"v 1.mp4/{name}")
+    assert found(f"{tmp_path}/v 1.mp4/") == [(f"{tmp_path}/v 1.mp4/", "v 1.mp4")]
+    touch(tmp_path, "v 1.mp4/x.mp4")  # beside a video it is a thumbnail
+    assert found(f"{tmp_path}/v 1.mp4") == [(f"{tmp_path}/v 1.mp4/x.mp4", "x.mp4")]
 
 
-def test_videos_of_lists(tmp_path: Path) -> None:
-    text = "a/1.mp4 3\n/elsewhere/2.mp4 4\n"
-    (tmp_path / "x.LIST").write_text(text)
-    whole = ("/elsewhere/2.mp4", "elsewhere/2.mp4")
-    assert found(tmp_path / "x.LIST") == [(f"{tmp_path}/a/1.mp4", "a/1.mp4"), whole]
-    assert found(tmp_path / "x.LIST", root=Path("/r")) == [("/r/a/1.mp4", "a/1.mp4"), whole]
+def test_frames_below_the_folder(tmp_path: Path) -> None:
+    data = DataConfig(frame_pattern="rgb/{}.png")
+    touch(tmp_path, "v/rgb/1.png", "w/a.mp4")
+    paths = [f"{tmp_path}/{name}" for name in ("v", "w")]
+    names = [video.name for video in find_videos(paths, data)]
+    assert names == ["v", "a.mp4"]
+
+
+def test_frames_of_another_pattern_are_shown(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"v/frame{number:06d}.png" for number in range(3)))
+    with pytest.raises(ListError) as caught:
+        found(tmp_path / "v")
+    message = "; 3 are like frame{:06d}.png: set data.frame_pattern=frame{:06d}.png"
+    assert str(caught.value).endswith(message)
+
+
+def test_videos_of_lists(tmp_path: Path, lines: list[str]) -> None:
+    far = touch(tmp_path, "a/1.mp4", "far/2.mp4", "root/a/1.mp4") / "far"
+    here, root = tmp_path / "lists", tmp_path / "root"
+    here.mkdir()
+    (tmp_path / "x.LIST").write_text(f"a/1.mp4 3\n{far}/2.mp4 4\n")
+    assert found(tmp_path / "x.LIST")[0] == (f"{tmp_path}/a/1.mp4", "a/1.mp4")
+    whole = (f"{far}/2.mp4", f"{far}/2.mp4"[1:])
+    assert found(tmp_path / "x.LIST", root=root) == [(f"{root}/a/1.mp4", "a/1.mp4"), whole]
     (tmp_path / "bare.txt").write_text("a/1.mp4\n")
     assert found(tmp_path / "bare.txt") == [(f"{tmp_path}/a/1.mp4", "a/1.mp4")]
+    assert lines == []
+
+
+def test_a_list_that_starts_from_data_root(tmp_path: Path, lines: list[str]) -> None:
+    root = touch(tmp_path / "root", "a/1.mp4", "gone/2.mp4")
+    path = tmp_path / "x.list"
+    path.write_text("a/1.mp4 3\ngone/2.mp4 4\n")
+    data = DataConfig(root=str(root))
+    names = ["a/1.mp4", "gone/2.mp4"]
+    assert find_videos([str(path)], data) == [
+        Named(Sample(f"{root}/{name}", 3 + i), name) for i, name in enumerate(names)
+    ]
+    (root / "gone/2.mp4").unlink()
+    assert [video.name for video in find_videos([str(path)], data)] == names
+    where = f"(relative paths start from {tmp_path}/ or {root}/)"
+    first = f"of 2 files are not there, the first is {root}/gone/2.mp4 {where}"
+    assert lines == [f"{path}: its paths start from data.root={root}", f"{path}: 1 {first}"]
+    (root / "a/1.mp4").unlink()
+    with pytest.raises(ListError) as caught:
+        find_videos([str(path)], data)
+    gone = f"2 of 2 files are not there, the first is {tmp_path}/a/1.mp4"
+    assert str(caught.value) == f"{path}: {gone} {where}"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("a.mp4 cat", "ROOT/a.mp4 is there, and 'cat' is one field too many (FORM)"),
+        ("a.mp4\tcat", "ROOT/a.mp4 is there, and 'cat' is one field too many (FORM)"),
+        ("a.mp4,cat", "ROOT/a.mp4 is there, and 'cat' is one field too many (FORM)"),
+        ("seq", "ROOT/seq 1 is there, and has no label in the list (FORM)"),
+        ("a", "ROOT/a.mp4 is there: a list has whole names"),
+        ('"a.mp4"', "a list has no quotes"),
+        ("caf\udce9.mp4", "the list has bytes there that are not UTF-8"),
+        ("nothing.mp4", ""),
+    ],
+)
+def test_why_a_line_names_nothing(tmp_path: Path, line: str, reason: str) -> None:
+    touch(tmp_path, "a.mp4", "seq 1")
+    sample = Sample(f"{tmp_path}/{line}") if line != "seq" else Sample(f"{tmp_path}/seq", 1)
+    fault = missing_fault([sample], missing_files([sample]))
+    form = "a line is 'path label' or 'folder num_frames label'"
+    reason = reason.replace("ROOT", str(tmp_path)).replace("FORM", form)
+    said = f"1 of 1 files are not there, the first is {sample.path}"
+    assert fault == (f"{said}: {reason}" if reason else said)
+
+
+def test_a_tar_and_a_list_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="name a list of what is in it"):
         found(touch(tmp_path, "x.tar") / "x.tar")
     with pytest.raises(ListError, match="gone.list cannot be read"):
@@ -59,8 +133,8 @@ def test_videos_of_lists(tmp_path: Path) -> None:
 
 def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
     root = touch(tmp_path, "a/1.mp4", "b/1.mp4")
-    require_own_names(find_videos([str(root), str(root)], PATTERN))  # twice the same
-    both = find_videos([f"{root}/a", f"{root}/b"], PATTERN)
+    require_own_names(find_videos([str(root), str(root)], DATA))  # twice the same
+    both = find_videos([f"{root}/a", f"{root}/b"], DATA)
     message = f"^{root}/a/1.mp4 and {root}/b/1.mp4 would both be written to 1.mp4.npy"
     with pytest.raises(ListError, match=message):
         require_own_names(both)
@@ -76,6 +150,39 @@ def test_missing_files_are_found_without_looking_at_each(own_folder: Path) -> No
     expected = ["gone.mp4", "sp ace/gone.mp4", "no folder/x.mp4", "lost.tar"]
     assert missing_files(samples) == [str(own_folder / name) for name in expected]
     assert missing_files([Sample("a.mp4"), Sample("b.mp4")]) == ["b.mp4"]
+
+
+def frame_folders(root: Path, *counts: int, start: int = 1) -> list[Sample]:
+    """Folders of so many frames, by a list that says 3 of each."""
+    for number, count in enumerate(counts):
+        touch(root, *(f"{number}/img_{start + i:05d}.jpg" for i in range(count)))
+    return [Sample(str(root / str(number)), 0, 3) for number in range(len(counts))]
+
+
+def test_frame_folders_are_looked_into_before_a_run(tmp_path: Path, lines: list[str]) -> None:
+    samples = frame_folders(tmp_path / "a", 3, 3) + frame_folders(tmp_path / "b", 3, start=0)
+    others = [Sample("gone", 0, 3), Sample(f"{tmp_path}/v.mp4", 0)]
+    look_into_folders("x.list", samples + others, DataConfig(), every=True)
+    assert lines == ["x.list: looked into 3 frame folders; 1 number their frames from 0"]
+    look_into_folders("x.list", others, DataConfig(), every=True)
+    bad = frame_folders(tmp_path / "c", 2)
+    look_into_folders("x.list", samples + bad, DataConfig(), every=False)
+    reason = (
+        f"{tmp_path}/c/0: 2 frames without a gap, img_00001.jpg to img_00002.jpg; the list says"
+    )
+    first = f"1 cannot be used, the first is {reason} 3: correct it, or extract the frames again"
+    assert lines[1:] == [f"x.list: looked into 4 frame folders: {first}"]
+    with pytest.raises(ListError) as caught:
+        look_into_folders("x.list", samples + bad, DataConfig(), every=True)
+    assert str(caught.value) == f"{lines[1]} (data.on_error=skip goes on without them)"
+    with pytest.raises(ListError, match="looked into 1 frame folders: 1 cannot be used"):
+        look_into_folders("x.list", bad, DataConfig(), every=False)  # all are bad
+
+
+def test_of_many_frame_folders_some_are_looked_into(tmp_path: Path, lines: list[str]) -> None:
+    (sample,) = frame_folders(tmp_path, 3)
+    look_into_folders("x.list", [sample] * (2 * FOLDERS_SEEN + 1), DataConfig(), every=True)
+    assert lines == ["x.list: looked into 667 of 2,001 frame folders; 0 number their frames from 0"]
 
 
 def test_two_files_that_differ_are_not_chosen_between(own_folder: Path) -> None:

@@ -8,6 +8,7 @@ from support.videos import touch
 
 from slowfast.data import lists
 from slowfast.data.lists import Entry, ListError, Sample, read_entries, read_list
+from slowfast.files import write_lines
 from slowfast.log import logger
 
 ROOT = "/videos"
@@ -103,7 +104,6 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, complaint: str) -> Non
         (b"", "PATH: the list is empty"),
         (b"\n  \n\n", "PATH: the list is empty"),
         (None, "list PATH cannot be read: No such file or directory"),
-        ("Größe.mp4 1\n".encode("latin-1"), "PATH is not UTF-8 text"),
         (b"a\0b.mp4 0\n", "it has a NUL byte"),
     ],
 )
@@ -147,9 +147,57 @@ def test_a_path_that_ends_with_a_number_needs_no_label_if_it_is_there(tmp_path: 
     (tmp_path / "clips/seq 1").mkdir(parents=True)
     samples = [Sample(f"{tmp_path}/clips/{name}") for name in ("walk", "seq 1")]
     assert [entry.sample for entry in read_entries(path, tmp_path)] == samples
-    path = write(tmp_path, "clips/walk 0\nclips/seq 1\n")  # each line ends with a number: labels
+    path = write(tmp_path, "clips/seq 1\n")
+    assert read_entries(path, tmp_path) == [Entry("clips/seq 1", samples[1])]
+    path = write(
+        tmp_path, "clips/walk 0\nclips/seq 1\n"
+    )  # not each is there, and each ends with a number: labels
     samples = [Sample(f"{tmp_path}/clips/walk", 0), Sample(f"{tmp_path}/clips/seq", 1)]
     assert [entry.sample for entry in read_entries(path, tmp_path)] == samples
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("v.mp4 0 1", "'v.mp4 0 1' is of the form 'folder num_frames label', and v.mp4 is a file "
+         "(a video's line is 'path label')"),
+        ("v.mp4 9 1", "'v.mp4 9 1' is of the form 'folder num_frames label', and v.mp4 is a file "
+         "(a video's line is 'path label')"),
+        ("my frames 0 9 1", "'my frames 0 9 1' has one number more than 'folder num_frames label', "
+         "and my frames is there: lists with offsets, as mmaction2 has them, are not read"),
+        ("my frames 0 1", "the folder my frames has 0 frames"),
+        ("csv: v.mp4,0,1", "'v.mp4,0,1' is of the form 'folder,num_frames,label', and v.mp4 is a "
+         "file (a video's line is 'path,label')"),
+    ],
+)  # fmt: skip
+def test_the_form_of_a_line_is_that_of_what_is_there(
+    tmp_path: Path, line: str, complaint: str
+) -> None:
+    touch(tmp_path, "v.mp4", "my frames/1.jpg")
+    path = write(tmp_path, line.removeprefix("csv: "), "x.csv" if "csv" in line else "x.list")
+    for read in (lambda: read_list(path, tmp_path, 10), lambda: read_entries(path, tmp_path)):
+        with pytest.raises(ListError) as caught:
+            read()
+        assert str(caught.value) == f"{path}:1: {complaint}"
+
+
+def test_names_that_are_not_utf8_keep_their_bytes(tmp_path: Path) -> None:
+    path = write(tmp_path, "")
+    Path(path).write_bytes(b"caf\xe9.mp4 1\n\xc3\xa9.mp4 2\n")
+    (first, second) = read_list(path, tmp_path, 3)
+    assert os.fsencode(first.path) == os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    assert second.path == f"{tmp_path}/é.mp4"
+    write_lines(tmp_path / "again.list", [entry.line for entry in read_entries(path, "")])
+    assert (tmp_path / "again.list").read_bytes() == Path(path).read_bytes()
+
+
+def test_paths_may_begin_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    path = write(tmp_path, "~/a.mp4 1\nsub/~/a.mp4 1\n~x.mp4 1\n")
+    names = ["/home/me/a.mp4", "/videos/sub/~/a.mp4", "/videos/~x.mp4"]
+    assert [sample.path for sample in read_list(path, ROOT, 2)] == names
 
 
 # ---------------------------------------------------------------------------- folders
@@ -164,10 +212,14 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_every_ending_of_a_video_is_known(tmp_path: Path) -> None:
-    videos = [f"{i}{ending}" for i, ending in enumerate(lists.VIDEO_ENDINGS)]
-    touch(tmp_path, *videos, "A.MP4", "mp4", "x.mp4.txt", "y.mp3")
-    found = [*videos, "A.MP4"], ["mp4", "x.mp4.txt", "y.mp3"]
-    assert lists.list_videos(tmp_path, deep=False) == found
+    videos = [f"{i:02d}{ending}" for i, ending in enumerate(lists.VIDEO_ENDINGS)]
+    touch(tmp_path, *videos, "A.MP4", "mp4", "x.mp4.txt", "y.mp3", "._x.mp4", "empty.ts")
+    for name in videos:
+        (tmp_path / name).write_bytes(b"G@\0")
+    (tmp_path / "source.MTS").write_text("export const x: number = 1\n")
+    (tmp_path / "folder.mp4").mkdir()
+    others = ["._x.mp4", "empty.ts", "folder.mp4/", "mp4", "source.MTS", "x.mp4.txt", "y.mp3"]
+    assert lists.list_videos(tmp_path, deep=False) == ([*videos, "A.MP4"], others)
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.videos import read_numbers, write_numbered_video, write_tar
 
-from slowfast.data.lists import VIDEO_ENDINGS, Sample
+from slowfast.data.lists import Sample, is_video
 from slowfast.data.order import shard_numbers, train_batches
 from slowfast.data.shards import (
     ShardError,
@@ -189,7 +189,7 @@ def test_labels_lie_beside_the_videos(tmp_path: Path) -> None:
             "v 1.2.mkv": b"", "v 1.2.cls": b"0", "v 1.2.json": b"not looked at", "notes.txt": b"",
         },
     )  # fmt: skip
-    assert labelled_videos(tar, VIDEO_ENDINGS) == [
+    assert labelled_videos(tar, is_video, []) == [
         ShardVideo("a/x.MP4", 2, 7), ShardVideo("b.mp4", 3, 3), ShardVideo("c.left.avi", 1, 12),
         ShardVideo("c.right.avi", 1, 12), ShardVideo("v 1.2.mkv", 0, 0),
     ]  # fmt: skip
@@ -216,5 +216,5 @@ def test_labels_lie_beside_the_videos(tmp_path: Path) -> None:
 def test_labels_that_are_wrong(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     tar = write_tar(tmp_path / "x.tar", files)
     with pytest.raises(ShardError) as caught:
-        labelled_videos(tar, VIDEO_ENDINGS)
+        labelled_videos(tar, is_video, [])
     assert str(caught.value) == f"{tar}: {message}"

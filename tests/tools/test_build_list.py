@@ -117,7 +117,7 @@ def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: Capsys) -> None:
     few = message("e", "A/1.avi", "B/2.avi", flags=share)
     assert few == "error: --val-share: no class has two videos\n"
     with contextlib.suppress(OSError, UnicodeError):  # some file systems take no such name
-        assert "not UTF-8" in message("f", "A/\udcff.avi")
+        assert "no name for a class" in message("f", "\udcff/1.avi")
     assert not (tmp_path / "out").exists()
 
 
@@ -326,9 +326,19 @@ def test_shards_that_are_wrong(tmp_path: Path, capsys: Capsys) -> None:
     assert f"no video in 1 files {tmp_path}/**/*.tar" in error(capsys, *args)
     write_tar(tmp_path / "x.tar", {"a.mp4": b"x"})
     assert f"{path}: a.mp4 has no label beside it, a.cls or a.json" in error(capsys, *args)
-    write_tar(tmp_path / "x.tar", {"\udcff.mp4": b"x", "\udcff.cls": b"1"})
-    assert "bytes that are not UTF-8" in error(capsys, *args)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_of_a_shard_is_a_video(tmp_path: Path, capsys: Capsys) -> None:
+    names = ["\udcff.mp4", "stream.ts", "source.ts", "._x.mp4", ".d/y.mp4"]
+    members = {name: b"GIF\0" if name != "source.ts" else b"let x = 1" for name in names}
+    labels = {name.rpartition(".")[0] + ".cls": b"1" for name in names}
+    write_tar(tmp_path / "x.tar", members | labels)
+    assert build("shards", tmp_path, "--out", tmp_path / "out.list") == 0
+    found = read_list(tmp_path / "out.list", "", 2)
+    assert found == [Sample("x.tar/\udcff.mp4", 1), Sample("x.tar/stream.ts", 1)]
+    told = f"{tmp_path}: 3 left out ({tmp_path}/x.tar/source.ts, ...): hidden, not named"
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["folder", "ucf101", "kinetics", "sthv", "shards"])
