@@ -16,6 +16,7 @@ from slowfast.data.video.reader import (
     Indices,
     Picture,
     Pictures,
+    Pulse,
     VideoError,
     require_file,
     unchanged,
@@ -73,6 +74,7 @@ class FrameFolderReader:
             raise VideoError(f"{name}: its size differs from that of the frames before it")
 
     def _picture(self, index: int) -> Picture:
+        Pulse.beat()
         path = self._path(index)
         require_file(path)
         picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
