@@ -86,11 +86,11 @@ def copy(
 
 def copied(
     path: Path, at: Callable[[int], float] = lambda frame: frame, b_frames: int = 2,
-    gop: int = 12, **mux: str,
+    gop: int = 12, size: tuple[int, int] = videos.SIZE, **mux: str,
 ) -> None:  # fmt: skip
     """A copy, see ``copy``, of a film with so many B-frames and a keyframe every ``gop``."""
     whole = path.with_name(f"whole-{path.name}").with_suffix(".mp4")
-    encode(whole, options=X264 | {"bf": str(b_frames), "g": str(gop)})
+    encode(whole, options=X264 | {"bf": str(b_frames), "g": str(gop)}, size=size)
     copy(whole, path, at, **mux)
 
 

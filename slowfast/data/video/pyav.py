@@ -89,14 +89,14 @@ class PyAVReader:
             yield from itertools.takewhile(bool, map(walk.at, range(self.num_frames)))
 
     def decode_all(self) -> tuple[int, tuple[int, int]]:
-        count, size = 0, (0, 0)
+        count, size = 0, None
         with decoder_errors(self.path):
             for _, frame in self._all():
-                count += 1
-                if count == 1:
+                count += not frame.is_corrupt
+                if size is None:
                     height, width, _ = self._picture(frame).shape
                     size = width, height
-        if not count:
+        if size is None:
             raise reader.no_frame(self.path)
         return count, size
 
@@ -128,11 +128,13 @@ class PyAVReader:
         self.num_frames = len(self._timeline)
         if self.num_frames < 2:
             raise reader.too_short(self.path, self.num_frames)
-        said = stream.average_rate or stream.guessed_rate
-        self._clock = Clock(self._timeline.times(), float(said or 0))
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        self._clock = Clock(self._timeline.times(), rate)
         self.fps = self._clock.fps
         of_all = self._container.duration or 0
         self.seconds_said = (stream.duration or 0) * unit or of_all / av.time_base
+        if name == "avi" and rate:  # of a file that is cut off FFmpeg corrects the duration
+            self.seconds_said = stream.frames / rate
 
     def _by_time(self, each: Each, numbers: Indices) -> Iterator[Picture]:
         """The frames, each known by its time, as far as they come out of the decoder."""

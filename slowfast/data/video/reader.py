@@ -79,7 +79,7 @@ class Reader(Protocol):
         """
 
     def decode_all(self) -> tuple[int, tuple[int, int]]:
-        """Decodes the whole file: how many frames gave a picture, and its width and height."""
+        """Decodes the whole file: how many frames are sound, and a picture's width and height."""
 
     def keyframes(self) -> tuple[int, Indices]:
         """The number of packets, and which of them are keyframes, in the order of storing."""

@@ -11,6 +11,7 @@ from unittest import mock
 import cv2
 import numpy as np
 import pytest
+from support.odd_videos import copied, much_slower
 from support.videos import (
     numbered_picture,
     read_numbers,
@@ -21,12 +22,14 @@ from support.videos import (
 
 from slowfast import config
 from slowfast.config import DataConfig
-from slowfast.data.clips import rand_augment, sampling, transforms
+from slowfast.data.clips import datasets, rand_augment, sampling, transforms
 from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.clips.transforms import Augmentation
 from slowfast.data.lists import Sample
 from slowfast.data.order import Stream, train_batches
+from slowfast.data.video.open import open_video
 from slowfast.data.video.opencv import JUMPS_RIGHT
 from slowfast.data.video.reader import Pictures
 
@@ -36,6 +39,7 @@ LENGTHS = (300, 40, 200)
 RATES = (Fraction(30), Fraction(25), Fraction(2997, 100))
 WHOLE = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0)
 """No augmentation but the choice of frames: pictures of 48 x 48 stay as they are."""
+SQUARE = config.TestConfig(short_side=SIDE, crop_size=SIDE, num_crops=1)
 
 
 @pytest.fixture(scope="module")
@@ -313,3 +317,58 @@ def test_a_smaller_crop_comes_from_a_smaller_picture(samples: list[Sample]) -> N
     assert halved.shape == (8, SIDE // 2, SIDE // 2, 3)
     wanted = [transforms.resize_short_side(picture, SIDE // 2) for picture in whole]
     assert np.abs(halved.astype(int) - np.stack(wanted)).max() <= 8
+
+
+def test_a_file_that_turns_out_to_end_early_is_laid_out_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: Any
+) -> None:
+    """The middle and the views are those of a file that says what it holds; no clip is a still."""
+    path = write_numbered_video(tmp_path / "a.avi", 75, size=(SIDE, SIDE))
+    data = dataclasses.replace(WHOLE, num_frames=8, decoder=decoder)
+    found = []
+    for promised in (0, 500):
+
+        def promising(*args: Any, promised: int = promised) -> Any:
+            reader = open_video(*args)
+            reader.num_frames += promised
+            return reader
+
+        monkeypatch.setattr(datasets, "open_video", promising)
+        train = [TrainClips([Sample(str(path))], data, SEED)(TrainKey(e, 0)) for e in range(4)]
+        val = ValClips([Sample(str(path))], data)(0)
+        views = MultiViewVideos([Sample(str(path))], data, SQUARE)(0)
+        assert [len(set(read_numbers(clip.frames))) for clip in train] == [8] * 4
+        numbers = read_numbers(views.frames)
+        clips = [[numbers[i] for i in clip] for clip in views.clips]
+        found.append([read_numbers(val.frames), *clips])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("protocol", ["pyslowfast", "pytorchvideo", "mmaction2"])
+def test_where_the_frame_rate_varies_clips_span_true_seconds(
+    tmp_path: Path, decoder: Any, protocol: Any
+) -> None:
+    """Thirty frames in a second, then thirty in four: a clip of half a second shows what a player
+    shows then; mmaction2's test counts frames."""
+    path = tmp_path / "a.mkv"
+    copied(path, much_slower, size=(SIDE, SIDE))
+    data = dataclasses.replace(WHOLE, num_frames=8, decoder=decoder)
+    at = np.round(np.array([much_slower(frame) for frame in range(60)]) / 30, 3)
+    fps = 59 / at[-1]
+    span, samples = 16 / 30 * fps, [Sample(str(path))]
+
+    def shown_at(times: Any) -> Any:
+        return np.searchsorted(at, np.asarray(times) + 1e-3, side="right") - 1
+
+    start = (60 - span) / 2
+    val = ValClips(samples, data)(0)
+    expected = shown_at(np.floor(np.linspace(start, start + span - 1, 8)) / fps)
+    assert read_numbers(val.frames) == expected.tolist()
+    test = dataclasses.replace(SQUARE, protocol=protocol, num_clips=3)
+    views = MultiViewVideos(samples, data, test)(0)
+    numbers = read_numbers(views.frames)
+    grid = ClipGrid(3, 8, 2, 30.0)
+    wanted = PROTOCOLS[protocol].clips(60, fps, grid)
+    if protocol != "mmaction2":
+        wanted = shown_at(wanted / fps)
+    assert [[numbers[i] for i in clip] for clip in views.clips] == wanted.tolist()

@@ -14,7 +14,16 @@ from support import videos
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
-from slowfast.data.video.reader import Reader, Timeline, VideoError, require_file, stack
+from slowfast.data.video.reader import (
+    Clock,
+    Reader,
+    Timeline,
+    VideoError,
+    decoder_errors,
+    mean_rate,
+    require_file,
+    stack,
+)
 
 NUM_FRAMES = 150
 NTSC = Fraction(30000, 1001)
@@ -64,37 +73,37 @@ def picture_types(path: Path) -> str:
         return "".join("?IPB"[int(frame.pict_type)] for frame in container.decode(video=0))
 
 
-def check_padding(open_again: Callable[[], Reader], least: int, most: int) -> None:
-    """The file holds the first frames only: the last of them stands for all that are missing."""
-    assert open_again().num_frames == NUM_FRAMES
-    shown = numbers(open_again(), range(NUM_FRAMES))
-    held = len(set(shown))
+def check_held(open_again: Callable[[], Reader], least: int, most: int) -> None:
+    """The file holds the first frames only, and says so; the last of them may be incomplete, and is
+    then the one before. Indices beyond give the last."""
+    held = open_again().num_frames
     assert least <= held <= most
-    assert shown == [*range(held), *[held - 1] * (NUM_FRAMES - held)]
+    shown = numbers(open_again(), range(held))
+    assert shown[:-1] == [*range(held - 1)] and shown[-1] in (held - 1, held - 2)
     video = open_again()
-    assert numbers(video, [NUM_FRAMES - 2, NUM_FRAMES - 1]) == [held - 1] * 2
-    assert numbers(video, [10**6]) == [held - 1]
-    assert numbers(video, [3, held, 10**6]) == [3, held - 1, held - 1]
+    assert numbers(video, [held + 5, 10**6]) == [shown[-1]] * 2
+    assert numbers(video, [3, held, 10**6]) == [3, shown[-1], shown[-1]]
 
 
-def test_what_is_cut_off_is_padded(tmp_path: Path, reader: Open) -> None:
+def test_what_is_cut_off_ends_there(tmp_path: Path, reader: Open) -> None:
     avi = videos.write_numbered_video(tmp_path / "cut.avi", NUM_FRAMES)
     videos.cut_to(avi, 0.6)
-    check_padding(lambda: reader(avi), 50, 125)
+    check_held(lambda: reader(avi), 50, 125)
     pictures = map(videos.numbered_picture, range(NUM_FRAMES))
     mp4 = videos.write_h264(
         tmp_path / "cut.mp4", pictures, b_frames=3, gop=125, movflags="faststart"
     )
     videos.cut_to(mp4, 0.8)  # its index is first
-    check_padding(lambda: reader(mp4), 50, 145)
+    check_held(lambda: reader(mp4), 50, 145)
+    for path in (avi, mp4):
+        assert reader(path).seconds_said == pytest.approx(NUM_FRAMES / 30, abs=0.04)
 
 
-def test_frame_count_of_the_container_is_a_hint(tmp_path: Path, reader: Open) -> None:
+def test_frame_count_of_the_container_is_not_believed(tmp_path: Path, reader: Open) -> None:
     path = videos.write_numbered_video(tmp_path / "lies.avi", 100)
-    lie_about_length(path, NUM_FRAMES)
-    check_padding(lambda: reader(path), 100, 100)
-    lie_about_length(path, 20)
-    assert numbers(reader(path), [0, 19]) == [0, 19]
+    for said in (NUM_FRAMES, 20):
+        lie_about_length(path, said)
+        check_held(lambda: reader(path), 100, 100)
 
 
 def lie_about_length(path: Path, num_frames: int) -> None:
@@ -145,9 +154,9 @@ def test_sizes(tmp_path: Path, reader: Open) -> None:
 
 
 def test_onward_goes_through_a_file_once_and_learns_its_end(tmp_path: Path, reader: Open) -> None:
-    path = videos.write_numbered_video(tmp_path / "lies.avi", 50)
-    lie_about_length(path, NUM_FRAMES)
+    path = videos.write_numbered_video(tmp_path / "a.avi", 50)
     video = reader(path)
+    video.num_frames = NUM_FRAMES  # as if more packets were there than come out of the decoder
     assert videos.read_numbers(np.stack(video.onward(np.array([0, 7, 8])))) == [0, 7, 8]
     assert videos.read_numbers(np.stack(video.onward(np.array([20, 49])))) == [20, 49]
     assert video.num_frames == NUM_FRAMES
@@ -227,3 +236,49 @@ def test_a_file_must_be_there_and_hold_something(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"no tar")
     with pytest.raises(VideoError, match="x.tar: not a whole, uncompressed tar file"):
         require_file(f"{tmp_path}/x.tar/a.mp4")
+
+
+# ---------------------------------------------------------------------------- when
+
+
+@pytest.mark.parametrize("fps", [10, 12.5, 15, 24000 / 1001, 25, 30000 / 1001, 30, 60000 / 1001])
+@pytest.mark.parametrize("digits", [3, 12])
+def test_the_rate_is_the_mean_and_rounding_does_not_show(fps: float, digits: int) -> None:
+    """Times rounded to milliseconds, as in Matroska, give the same rate as exact ones."""
+    for count in (40, 300, 10_000):
+        times = np.round(7 + np.arange(count) / fps, digits)
+        assert mean_rate(times, 1000) == pytest.approx(fps, rel=1e-12)
+
+
+def test_rates_of_their_own() -> None:
+    times = np.cumsum([1 / 30 if number % 20 else 1 / 24 for number in range(300)])
+    assert mean_rate(times, 120) == pytest.approx(299 / (times[-1] - times[0]))
+    assert mean_rate(np.array([0.5]), 24) == 24
+    assert mean_rate(np.zeros(0), 0) == mean_rate(np.zeros(0), 90_000) == 30
+
+
+def test_a_clock() -> None:
+    even, indices = Clock(3 + np.arange(60) / 25, 0), np.arange(60)
+    assert even.fps == 25
+    np.testing.assert_array_equal(even.clocked(indices), indices)
+    np.testing.assert_array_equal(even.seconds(indices), indices / 25)
+    jittered = Clock(np.arange(60) / 25 + 0.4 / 25 * (indices % 2), 0)
+    np.testing.assert_array_equal(jittered.clocked(indices), indices)
+    slower = Clock(np.array([0, 1, 2, 3, 5, 7, 9.0]), 0)
+    assert slower.fps == 6 / 9
+    assert slower.clocked(np.arange(7)).tolist() == [0, 1, 3, 3, 4, 5, 6]
+    assert slower.seconds(np.array([0, 4, 6])).tolist() == [0, 5, 9]
+    unknown = Clock(np.zeros(0), 24)
+    assert unknown.clocked(indices) is indices and unknown.seconds(np.array([48]))[0] == 2
+
+
+def test_what_a_decoder_raises_is_an_error_of_its_file() -> None:
+    for error in (AttributeError("no codec"), IndexError("1\n2"), OSError(5, "Input/output error")):
+        what = f"^a.mp4: {type(error).__name__}: "
+        with pytest.raises(VideoError, match=what) as caught, decoder_errors("a.mp4"):
+            raise error
+        assert "\n" not in str(caught.value)
+    with pytest.raises(VideoError, match="^mine$"), decoder_errors("a.mp4"):
+        raise VideoError("mine")
+    with pytest.raises(KeyboardInterrupt), decoder_errors("a.mp4"):
+        raise KeyboardInterrupt
