@@ -7,8 +7,9 @@ import numpy as np
 from paddle import nn
 
 from slowfast.weights.damage import WeightsError, one_line, reported
+from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.formats.read import read_content
-from slowfast.weights.names import Translated, find_tensors, translate
+from slowfast.weights.names import Translated, translate
 from slowfast.weights.systems import Tensors
 
 CLASSIFIER = ("head.projection.weight", "head.projection.bias")
@@ -28,16 +29,17 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Reads a weights file of any system and format.
 
     Raises:
-        WeightsError: see ``read_content``; or there are no tensors in it.
+        WeightsError: see ``read_content`` and ``translate``; or there are no tensors in it.
     """
     content = read_content(path)
-    with reported(path, "weights"):
-        found = translate(find_tensors(content))
-    if not found.system:  # a file of ours may hold counters
-        floats = {name: x for name, x in found.tensors.items() if x.dtype.kind == "f"}
-        found = found._replace(tensors=floats)
+    try:
+        with reported(path, "weights"):
+            found = translate(content)
+    except WeightsError as error:
+        raise WeightsError(f"weights {path} refused: {error}") from error
     if not found.tensors:
-        raise WeightsError(f"weights {path} holds no tensors by name")
+        what = f": it is {content.what}" if isinstance(content, LeftOut) else ""
+        raise WeightsError(f"weights {path} holds no tensors by name{what}")
     return Checkpoint(Path(path), content, found)
 
 
@@ -111,8 +113,9 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
 
 
 def _origin(found: Translated) -> str:
-    """A file's system, and what was left out of it; empty for a file of ours."""
-    if not found.system:
-        return ""
-    unused = ", ".join(f"{count} {kind}" for kind, count in found.unused.items())
-    return f" ({found.system}'s{f'; {unused} left out' if unused else ''})"
+    """A file's system, and what was left out of it; empty for a file of ours alone."""
+    left_out = [f"{count} {kind}" for kind, count in found.unused.items()]
+    left_out += [f"another network, {place}," for place in found.others]
+    says = [f"{found.system}'s"] if found.system else []
+    says += [f"{', '.join(left_out)} left out"] if left_out else []
+    return f" ({'; '.join(says)})" if says else ""

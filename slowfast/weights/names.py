@@ -1,24 +1,48 @@
-"""Renames other systems' tensors of SlowFast to our names.
+"""Finds the network in a checkpoint, and renames other systems' tensors to our names.
 
-A system is recognised by a name that only it uses. Its tables (``systems``) rename its tensors.
-Tensors that inference does not need are left out, and the classifier gets our layout. A tensor
-that is in no table keeps its name, so that loading says that it is not in the network.
+A network is where a name ends with one that only its system uses (``System.mark``): in any mapping
+of the file, at any depth, behind any prefix, such as ``module.`` or ``student.``. The system's
+tables (``systems``) rename its tensors. What inference does not need is left out, and the
+classifier gets our layout. A tensor that is in no table keeps its name, so that loading says that
+it is not in the network.
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.weights.systems import SYSTEMS, WORDS, System, Tensors
+from slowfast.weights.damage import WeightsError, one_line, shown
+from slowfast.weights.formats.pickles import LeftOut
+from slowfast.weights.systems import OURS, SYSTEMS, WORDS, System, Tensors
 
 PLACES = ("model_state", "state_dict", "model_state_dict", "model", "blobs")
-"""The keys under which checkpoints keep their tensors: PySlowFast's; mmaction2's and Lightning's;
-those of torch's tutorial and of torchvision's training; caffe2's."""
+"""The keys under which checkpoints keep the network itself, and not its average: PySlowFast's;
+mmaction2's and Lightning's; those of torch's tutorial and of torchvision's training; caffe2's."""
 
 WRAPPERS = re.compile(r"(module\.|_orig_mod\.)+")
-"""Prefixes of all names if torch has saved a wrapped network: DataParallel's, torch.compile's."""
+"""What torch puts in front of a wrapped network's names: DataParallel, torch.compile."""
+
+LEAST, MOST = 1e-20, 1e20
+"""The largest number of a tensor of weights lies between, unless all are 0. Whole numbers up to
+15,000 that are taken for the bits of a bfloat16 lie below."""
+
+
+class Network(NamedTuple):
+    """Where a network is in a checkpoint."""
+
+    place: tuple[Any, ...]
+    """The keys that lead to the mapping of its tensors."""
+    prefix: str
+    """What its names have in front: ``model.module.``."""
+    system: System
+    mapping: dict[str, Any]
+
+    def __str__(self) -> str:
+        """Both, as messages have it."""
+        return one_line("/".join([*map(str, self.place), self.prefix]).rstrip("/.")) or "the file"
 
 
 class Translated(NamedTuple):
@@ -29,56 +53,104 @@ class Translated(NamedTuple):
     """The system whose names the file has; empty: ours, or an unknown one's."""
     unused: dict[str, int] = {}
     """How many tensors were left out, by the last part of their names."""
+    prefix: str = ""
+    """What the names had in front of the system's, less torch's ``WRAPPERS``."""
+    others: list[str] = []
+    """Where the other networks of the file are, which were left out."""
 
 
-def find_tensors(content: object) -> Tensors:
-    """A checkpoint's tensors by name, whether they are the whole file or one part of it.
+def translate(content: object) -> Translated:
+    """The tensors of a checkpoint's network by our names, in our layout.
 
-    Empty: there are none. The names are without ``WRAPPERS``.
-    """
-    tensors: Any = content if isinstance(content, dict) else {}
-    tensors = next((tensors[key] for key in PLACES if isinstance(tensors.get(key), dict)), tensors)
-    found = {
-        name: value
-        for name, value in tensors.items()
-        if isinstance(name, str) and isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
-    }
-    wrapped = WRAPPERS.match(next(iter(found), ""))
-    if wrapped and all(name.startswith(wrapped[0]) for name in found):
-        found = {name.removeprefix(wrapped[0]): value for name, value in found.items()}
-    return found
-
-
-def recognise(names: set[str]) -> System | None:
-    """The system that uses these names; None: they are ours, or an unknown system's."""
-    known = (s for s in SYSTEMS if any(re.fullmatch(s.mark, name) for name in names))
-    return next(known, None)
-
-
-def translate(tensors: Tensors) -> Translated:
-    """Any system's tensors by our names, in our layout.
+    Where no system is recognised: the floats of the mapping that has most of them.
 
     Raises:
-        ValueError: two of them have the same name of ours.
+        ValueError: two tensors have the same name of ours.
+        WeightsError: it has several networks, and none is the main one; or a weight is no tensor
+            of floats. The message does not name the file.
     """
-    system = recognise(set(tensors))
-    if system is None:
-        return Translated(tensors)
+    mappings = list(_mappings(content))
+    networks = [network for place, found in mappings for network in _networks(place, found)]
+    if not networks:
+        floats = [{n: x for n, x in found.items() if _is_float(x)} for _, found in mappings]
+        return Translated(max(floats, key=len, default={}))
+    chosen = _main(networks)
+    prefix = WRAPPERS.sub("", chosen.prefix)
+    others = [str(network) for network in networks if network is not chosen]
+    return _renamed(chosen)._replace(prefix=prefix, others=others)
+
+
+def _mappings(content: object) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """What has a text as key in each mapping of a checkpoint, outer ones first, with its place."""
+    seen: set[int] = set()  # a mapping that is in many places is in the first
+    waiting: deque[tuple[tuple[Any, ...], Any]] = deque([((), content)])
+    while waiting:
+        place, thing = waiting.popleft()
+        if id(thing) in seen or not isinstance(thing, dict | list | tuple):
+            continue
+        seen.add(id(thing))
+        pairs = list(thing.items() if isinstance(thing, dict) else enumerate(thing))
+        named = {key: _tensor_of(value) for key, value in pairs if isinstance(key, str)}
+        if named:
+            yield place, named
+        waiting.extend(((*place, key), value) for key, value in pairs)
+
+
+def _tensor_of(value: Any) -> Any:
+    """The array of ``(name, array)``, which is what Paddle saves of a tensor within a mapping."""
+    match value:
+        case (str(), np.ndarray() as array):
+            return array
+    return value
+
+
+def _networks(place: tuple[Any, ...], mapping: dict[str, Any]) -> Iterator[Network]:
+    """The networks of a mapping: one for each prefix of a system's mark."""
+    for system in (OURS, *SYSTEMS):
+        mark = re.compile(rf"(?:^|(?<=\.))(?:{system.mark})\Z")
+        found = (match for name in mapping if (match := mark.search(name)))
+        for prefix in dict.fromkeys(match.string[: match.start()] for match in found):
+            yield Network(place, prefix, system, mapping)
+
+
+def _main(networks: list[Network]) -> Network:
+    """The only network; else the one at the first of ``PLACES``, the least deep one."""
+
+    def rank(network: Network) -> tuple[int, int]:
+        key = network.place[-1] if network.place else PLACES[0]
+        return PLACES.index(key) if key in PLACES else len(PLACES), len(network.place)
+
+    best = min(map(rank, networks))
+    main = [network for network in networks if rank(network) == best]
+    if len(networks) > 1 and (len(main) > 1 or best[0] == len(PLACES)):
+        raise WeightsError(
+            f"it holds {len(networks)} networks, {', '.join(map(str, networks[:4]))}: save the one "
+            "to use in a file of its own"
+        )
+    return main[0]
+
+
+def _renamed(network: Network) -> Translated:
+    """A network's tensors by our names."""
+    system = network.system
     ours: Tensors = {}
     origin: dict[str, str] = {}
     unused: Counter[str] = Counter()
-    for name, value in tensors.items():
+    for own, value in network.mapping.items():
+        name = own.removeprefix(network.prefix)
         kind = name.rpartition(system.separator)[2]
-        if kind in system.unused:
-            unused[kind] += 1
+        if not own.startswith(network.prefix):
+            continue
+        if kind in system.unused or (kind not in system.kinds and not _is_float(value)):
+            unused[kind] += isinstance(value, np.ndarray)
             continue
         new = our_name(name, system)
         if new in ours:
             raise ValueError(f"{origin[new]} and {name} are both {new}")
-        ours[new], origin[new] = value, name
+        ours[new], origin[new] = _weight(name, value), name
     if "head.projection.weight" in ours:
         ours["head.projection.weight"] = system.classifier(ours["head.projection.weight"], ours)
-    return Translated(ours, system.name, dict(unused))
+    return Translated(ours, system.name, dict(+unused))
 
 
 def our_name(name: str, system: System) -> str:
@@ -93,3 +165,27 @@ def our_name(name: str, system: System) -> str:
                 parts["n"] = str(int(parts["n"]) + system.stage)
             return f"{ours.format(**parts)}.{system.kinds[kind]}"
     return name
+
+
+def _is_float(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def _weight(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """A weight as floats. Whole numbers of 16 bits are the bits of bfloat16: NumPy has no such
+    type, and Paddle does not say so in the file.
+
+    Raises:
+        WeightsError: it is of another type, or these bits are no weights.
+    """
+    if not isinstance(value, np.ndarray):
+        what = value.what if isinstance(value, LeftOut) else f"{shown(value)}, no tensor"
+        raise WeightsError(f"{one_line(name)} is {what}")
+    if value.dtype.kind == "f":
+        return value
+    if value.dtype != np.uint16:
+        raise WeightsError(f"{one_line(name)} is of type {value.dtype}, and no weight is")
+    weight = (value.astype(np.uint32) << 16).view(np.float32)
+    if np.any(weight) and not LEAST < np.abs(weight).max() < MOST:
+        raise WeightsError(f"{one_line(name)} is of type uint16, and not the bits of bfloat16")
+    return weight

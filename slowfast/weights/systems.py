@@ -88,13 +88,21 @@ PYSLOWFAST = System(
     classifier=_transposed,
 )
 
+OURS = System(
+    name="",
+    mark=r"s1\.pathway0_stem\.bn\._mean",
+    layers=((r"(?P<same>.+)", "{same}"),),
+    classifier=lambda weight, tensors: weight,
+    kinds=PADDLE_KINDS,
+    unused=(),
+)
+
 _BLOCK = r"(?P<n>[1-4])\.multipathway_blocks\.(?P<p>[01])\.res_blocks\.(?P<i>\d+)"
 PYTORCHVIDEO = System(
-    # "model." is in front of what PySlowFast has trained.
     name="PyTorchVideo",
-    mark=r"(model\.)?blocks\.0\.multipathway_blocks\.0\.conv\.weight",
+    mark=r"blocks\.0\.multipathway_blocks\.0\.conv\.weight",
     layers=tuple(
-        (rf"(model\.)?blocks\.{theirs}", ours)
+        (rf"blocks\.{theirs}", ours)
         for theirs, ours in (
             (r"0\.multipathway_blocks\.(?P<p>[01])\.(?P<layer>conv|norm)",
              "s1.pathway{p}_stem.{layer}"),

@@ -10,7 +10,6 @@ from slowfast.config import Config, ConfigError, config_of
 from slowfast.models.published import VARIANTS
 from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint
-from slowfast.weights.names import find_tensors
 from slowfast.zoo.architecture import Settings, model_settings
 from slowfast.zoo.file_config import embedded_settings
 
@@ -27,9 +26,9 @@ HABITS: dict[str, Settings] = {
 """By system. PySlowFast and PaddleVideo have the defaults. The mean and the deviation of mmaction2
 are ImageNet's. All systems train on RGB."""
 
-TRAINED_BY_PYSLOWFAST = "model.blocks."
-"""What the names of PyTorchVideo's tensors begin with if PySlowFast has trained them. It tests on
-PyTorchVideo's clips (its data set ptvkinetics), and averages probabilities over positions
+TRAINED_BY_PYSLOWFAST = "model."
+"""What the names of PyTorchVideo's tensors have in front if PySlowFast has trained them. It tests
+on PyTorchVideo's clips (its data set ptvkinetics), and averages probabilities over positions
 (PTVSlowFast in slowfast/models/ptv_model_builder.py)."""
 
 BY_LIGHTNING = "pytorch-lightning_version"
@@ -67,10 +66,9 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
     """
     found = checkpoint.found
     settings = model_settings(found.tensors) | dict(HABITS.get(found.system, {}))
-    names = find_tensors(checkpoint.content)
-    by_pyslowfast = BY_LIGHTNING not in checkpoint.content
-    if by_pyslowfast and any(name.startswith(TRAINED_BY_PYSLOWFAST) for name in names):
-        del settings["model.average_positions"]
+    by_pyslowfast = found.prefix == TRAINED_BY_PYSLOWFAST
+    if by_pyslowfast and BY_LIGHTNING not in checkpoint.content:
+        settings.pop("model.average_positions", None)
     embedded, notes = embedded_settings(checkpoint.content)
     single = settings.get("model.name", "slowfast") != "slowfast"
     settings |= embedded | ({"model.alpha": 1} if single else {})

@@ -10,7 +10,7 @@ import paddle
 from slowfast.config import Config, ModelConfig, config_of
 from slowfast.models.variants import build_model
 from slowfast.weights.load import Checkpoint
-from slowfast.weights.names import find_tensors, translate
+from slowfast.weights.names import translate
 from slowfast.weights.systems import Tensors
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.origin import home_settings
@@ -34,7 +34,7 @@ def tiny(**given: Any) -> ModelConfig:
 def checkpoint(state: Tensors, **content: Any) -> Checkpoint:
     """A file of this state, with what is beside it."""
     content = {"state_dict": state, **content}
-    return Checkpoint(Path("a.pth"), content, translate(find_tensors(content)))
+    return Checkpoint(Path("a.pth"), content, translate(content))
 
 
 def home_of(system: Any, given: Settings | None = None, **content: Any) -> tuple[Config, list[str]]:

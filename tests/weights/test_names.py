@@ -8,7 +8,7 @@ import pytest
 from support.foreign_names import mmaction2, pyslowfast, pytorchvideo, pytorchvideo_trained
 from support.small_nets import scrambled, small
 
-from slowfast.weights.names import find_tensors, recognise, translate
+from slowfast.weights.names import translate
 from slowfast.weights.systems import SYSTEMS, Tensors
 
 

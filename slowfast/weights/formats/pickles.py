@@ -3,7 +3,8 @@
 A pickle is a program: it names functions, calls them, and changes what they return. Here it can
 only name stand-ins, which keep their arguments. It cannot name NumPy's own functions, which trust
 a pickle too much (it may set an array type's flags). ``plain`` then makes containers and arrays of
-the stand-ins.
+the stand-ins. Whatever else it names is an ``Unknown``, which does nothing: only what is put into
+it is kept. What is no data becomes ``LeftOut``; whether it is needed is for others to say.
 """
 
 import functools
@@ -12,6 +13,7 @@ import operator
 import pickle
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pickle import UnpicklingError
 from typing import Any
 
@@ -22,6 +24,62 @@ from slowfast.weights.formats.opcodes import check_steps
 
 LONGEST_SCALAR = 1024
 """Bytes; a scalar is a copy of its bytes, which a small file can name a thousand times."""
+
+MOST_UNKNOWN = 1000
+"""Different functions and types without a stand-in. Each costs 2 KB; checkpoints have some ten."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """In place of something in a file that is no data."""
+
+    what: str
+    """What it is: ``made by os.mkdir``."""
+
+
+class Unknown:
+    """An object of a type, or from a function, without a stand-in: nothing is called.
+
+    Each type or function is a subclass. The arguments are dropped. The items of a mapping and the
+    attributes of an object are kept, because tensors may be among them.
+    """
+
+    __slots__ = ("_attributes", "_items")
+    named = ""
+    """Module and name of the type or function."""
+
+    def __new__(cls, *arguments: object, **named: object) -> "Unknown":
+        new = super().__new__(cls)
+        new._items = new._attributes = None
+        return new
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        self._items: dict[Any, Any] | None
+        self._attributes: object
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self._items = self._items or {}
+        self._items[key] = value
+
+    def __setstate__(self, state: object) -> None:
+        self._attributes = state
+
+    def append(self, item: object) -> None:
+        """Drops an item, or several, of a list or a set."""
+
+    extend = add = append
+
+    def content(self) -> Any:
+        """Its items, else its attributes by name; LeftOut if it has none."""
+        found = self._items or self._attributes
+        return found if found and isinstance(found, dict) else LeftOut(f"made by {self.named}")
+
+
+class Evaluated(Unknown):
+    """What ``eval`` would give; it is not called."""
+
+    __slots__ = ()
+    named = "eval"
 
 
 class Maker:
@@ -40,13 +98,17 @@ class Maker:
 
 
 class Mapping(dict[Any, Any]):
-    """A dictionary of another type, made empty: an OrderedDict, or a config's node."""
+    """An OrderedDict, made empty."""
 
     def __init__(self) -> None:
         super().__init__()
 
     def __setstate__(self, state: object) -> None:
         """Leaves its attributes out, such as the versions of modules in torch's ``_metadata``."""
+
+
+class NoDataError(Exception):
+    """What a pickle describes is no data that can be read; says what it is."""
 
 
 class Pending:
@@ -56,7 +118,11 @@ class Pending:
         raise UnpicklingError("it changes its data afterwards")
 
     def value(self, latin1: Callable[[str], bytes]) -> Any:
-        """The value; ``latin1`` gives the bytes of a text, of each text once."""
+        """The value; ``latin1`` gives the bytes of a text, of each text once.
+
+        Raises:
+            NoDataError: it is no data.
+        """
         raise NotImplementedError
 
 
@@ -85,10 +151,11 @@ class Dtype:
         """NumPy's own.
 
         Raises:
-            UnpicklingError: it is no type of numbers or text.
+            NoDataError: it is no type of numbers or text.
         """
-        if not re.fullmatch(r"[biufcSU][0-9]{1,6}", self._code):
-            raise UnpicklingError(f"it holds an array of {shown(self._code)}, not of numbers")
+        if not re.fullmatch(r"[biufcSU][0-9]{1,6}", str(self._code)):
+            code = getattr(self._code, "named", None) or shown(self._code)
+            raise NoDataError(f"an array of {code}, not of numbers")
         dtype = np.dtype(self._code)
         return dtype.newbyteorder(">") if self._order == ">" else dtype
 
@@ -116,7 +183,7 @@ class PickledScalar(Pending):
     def value(self, latin1: Callable[[str], bytes]) -> Any:
         kind = self._dtype.numpy()
         if kind.itemsize > LONGEST_SCALAR:
-            raise UnpicklingError(f"it holds a number of {kind}")
+            raise NoDataError(f"a number of {kind}")
         return _array(_bytes(self._raw, latin1), self._dtype, (), "C")[()]
 
 
@@ -125,6 +192,11 @@ def _bytes(raw: Any, latin1: Callable[[str], bytes]) -> Any:
     if isinstance(raw, Encoded):
         return raw.value(latin1)
     return latin1(raw) if isinstance(raw, str) else raw
+
+
+def _evaluated(text: str, values: dict[str, Any]) -> Any:
+    """An array that Paddle saves as ``eval("data", {"data": array})``: the text is a key."""
+    return values[text] if type(values) is dict and text in values else Evaluated()
 
 
 def _array(raw: Any, dtype: Dtype, shape: Any, order: str, axes: Any = None) -> Any:
@@ -147,9 +219,11 @@ NUMPY: Named = {
     ("numpy", "dtype"): Dtype,
     ("collections", "OrderedDict"): Mapping,
     ("_codecs", "encode"): Encoded,
-    ("builtins", "bytes"): Encoded,  # none, in protocols 0 to 2
-    ("__builtin__", "bytes"): Encoded,
 }
+for _builtins in ("builtins", "__builtin__"):  # Python 3 and 2
+    NUMPY[_builtins, "bytes"] = Encoded  # none, in protocols 0 to 2
+    NUMPY[_builtins, "tuple"] = Maker(lambda parts: parts)  # Paddle's (name, array)
+    NUMPY[_builtins, "eval"] = Maker(_evaluated)
 for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
     NUMPY[f"{_core}.multiarray", "_reconstruct"] = PickledArray
     NUMPY[f"{_core}.multiarray", "scalar"] = PickledScalar
@@ -160,17 +234,17 @@ class PlainUnpickler(pickle.Unpickler):
     """Reads a pickle of NumPy data; ``load`` leaves stand-ins, which ``plain`` resolves."""
 
     named = NUMPY
-    kind = "numpy data"
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")  # of Python 2's texts, which may be bytes
         self._file = file
+        self._unknown: dict[tuple[str, str], type[Unknown]] = {}
 
     def load(self) -> Any:
         """The next pickle of the file, with stand-ins in it.
 
         Raises:
-            UnpicklingError: it names anything else.
+            UnpicklingError: it changes a stand-in.
             ValueError: it is cut off, or no pickle.
         """
         start = self._file.tell()
@@ -182,57 +256,69 @@ class PlainUnpickler(pickle.Unpickler):
         return super().load()
 
     def find_class(self, module: str, name: str) -> Any:
-        """A stand-in.
-
-        Raises:
-            UnpicklingError: there is none for this name.
-        """
-        if (module, name) in self.named:
-            return self.named[module, name]
-        raise UnpicklingError(f"it names {one_line(f'{module}.{name}')}, which is not {self.kind}")
+        """A stand-in; a type of ``Unknown`` if there is none for this name."""
+        key = module, name
+        if key in self.named:
+            return self.named[key]
+        if key not in self._unknown:
+            if len(self._unknown) == MOST_UNKNOWN:
+                raise UnpicklingError(f"it names more than {MOST_UNKNOWN:,} functions and types")
+            parts = {"named": one_line(f"{module}.{name}"), "__slots__": ()}
+            self._unknown[key] = type("Unknown", (Unknown,), parts)
+        return self._unknown[key]
 
 
 def unpickle(data: bytes) -> Any:
-    """The NumPy data of a pickle.
+    """The NumPy data of a pickle, see ``plain``.
 
     Raises:
-        UnpicklingError: it names or holds anything else. Damage can raise anything.
+        UnpicklingError: it changes a stand-in. Damage can raise anything.
     """
     if not data:
         raise ValueError("it is empty")
     return plain(PlainUnpickler(io.BytesIO(data)).load())
 
 
-_VALUES = (str, bytes, bytearray, int, float, complex, type(None), np.generic, np.ndarray)
+_KEYS = (str, bytes, int, float, complex, type(None), np.generic)
+_VALUES = (*_KEYS, bytearray, np.ndarray)
 _UNFINISHED = object()
 
 
 def plain(content: Any) -> Any:
     """What a pickle left behind, as dicts, lists, tuples, arrays, numbers and texts.
 
-    Raises:
-        UnpicklingError: something else is in it, or a container is in itself.
+    Anything else is LeftOut. A dict keeps what has a text or a number as key.
     """
     done: dict[int, Any] = {}  # by id: what is in many places is made once
     latin1 = functools.cache(operator.methodcaller("encode", "latin1"))
 
     def convert(thing: Any) -> Any:
-        if isinstance(thing, _VALUES):
+        if isinstance(thing, (*_VALUES, LeftOut)):
             return thing
         key = id(thing)
         if done.get(key) is _UNFINISHED:
-            raise UnpicklingError("it holds something that holds itself")
+            return LeftOut("part of itself")
         if key not in done:
             done[key] = _UNFINISHED
-            if isinstance(thing, Pending):
-                done[key] = thing.value(latin1)
-            elif isinstance(thing, dict):
-                done[key] = {convert(name): convert(value) for name, value in thing.items()}
-            elif isinstance(thing, list | tuple):
-                items = [convert(item) for item in thing]
-                done[key] = tuple(items) if isinstance(thing, tuple) else items
-            else:
-                raise UnpicklingError(f"it holds a {type(thing).__name__}, which is no data")
+            done[key] = made(thing)
         return done[key]
+
+    def made(thing: Any) -> Any:
+        if isinstance(thing, Unknown):
+            return convert(thing.content())
+        if isinstance(thing, Pending):
+            try:
+                return thing.value(latin1)
+            except NoDataError as error:
+                return LeftOut(str(error))
+        if isinstance(thing, dict):
+            items = [(convert(name), convert(value)) for name, value in thing.items()]
+            return {name: value for name, value in items if isinstance(name, _KEYS)}
+        if isinstance(thing, list | tuple):
+            parts = [convert(part) for part in thing]
+            return tuple(parts) if isinstance(thing, tuple) else parts
+        if isinstance(thing, type) and issubclass(thing, Unknown):
+            return LeftOut(thing.named)
+        return LeftOut(f"a {type(thing).__name__}")
 
     return convert(content)

@@ -16,11 +16,12 @@ def read_content(path: str | Path) -> Any:
     """What a weights file holds, as dicts, lists, tuples, arrays, numbers and texts.
 
     A pickle of NumPy data (``.pdparams``, caffe2's ``.pkl``), torch's zip or legacy format
-    (``.pth``, ``.pyth``) or ``.safetensors``. Code in it is never run.
+    (``.pth``, ``.pyth``) or ``.safetensors``. Code in it is never run; anything else that it
+    holds is LeftOut.
 
     Raises:
         WeightsError: the file is missing, or does not fit into memory; or (DamagedError) cut off,
-            of no such format, or holds anything else, which is named.
+            or of no such format.
     """
     with reported(path, "weights"):
         data = _read(Path(path))
@@ -31,13 +32,12 @@ def read_content(path: str | Path) -> Any:
 
 
 def read_pickle(path: str | Path, what: str = "weights") -> Any:
-    """The numpy data of a pickle, such as a ``.pdparams`` file; code in it is never run.
+    """The numpy data of a pickle, such as a ``.pdparams`` file, see ``read_content``.
 
     Messages call the file ``what``.
 
     Raises:
-        WeightsError: the file is missing; or (DamagedError) cut off, not a pickle, or holds
-            anything but numpy data.
+        WeightsError: the file is missing; or (DamagedError) cut off, or not a pickle.
     """
     with reported(path, what):
         return unpickle(_read(Path(path)))

@@ -7,6 +7,7 @@ and place; the tensors. The library checks all of that; its NumPy reader lacks b
 import safetensors
 
 from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode
+from slowfast.weights.formats.pickles import LeftOut
 
 CODES = {
     "F64": "f8", "F32": "f4", "F16": HALF, "BF16": BFLOAT16,
@@ -20,17 +21,17 @@ def is_safetensors(data: bytes) -> bool:
     return len(data) > 8 and data[4:9] == b"\0\0\0\0{"
 
 
-def read_safetensors(data: bytes) -> dict[str, Array]:
-    """The tensors by name.
+def read_safetensors(data: bytes) -> dict[str, Array | LeftOut]:
+    """The tensors by name; LeftOut: one of a type that weights are not.
 
     Raises:
         SafetensorError: the file is damaged.
-        ValueError: a tensor is of a type that weights are not.
     """
-    tensors = {}
+    tensors: dict[str, Array | LeftOut] = {}
     for name, tensor in safetensors.deserialize(data):  # type: ignore[no-untyped-call]
         code = CODES.get(tensor["dtype"])
         if code is None:
-            raise ValueError(f"{name} is of type {tensor['dtype']}, not one of {', '.join(CODES)}")
+            tensors[name] = LeftOut(f"of type {tensor['dtype']}, not one of {', '.join(CODES)}")
+            continue
         tensors[name] = decode(tensor["data"], code).reshape(tensor["shape"])
     return tensors

@@ -16,7 +16,14 @@ from typing import Any
 from slowfast.weights.damage import shown
 from slowfast.weights.formats import pickles
 from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode, itemsize, strided
-from slowfast.weights.formats.pickles import Maker, Mapping, Pending, PlainUnpickler, plain
+from slowfast.weights.formats.pickles import (
+    Maker,
+    NoDataError,
+    Pending,
+    PlainUnpickler,
+    Unknown,
+    plain,
+)
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of a legacy file."""
@@ -62,41 +69,36 @@ class Storage:
 class Tensor(Pending):
     """A tensor's place in a storage; ``rest``: whether it needs gradients, hooks, metadata."""
 
-    def __init__(self, storage: Storage, offset: int, shape: Any, strides: Any, *_: object) -> None:
+    def __init__(self, storage: Any, offset: int, shape: Any, strides: Any, *_: object) -> None:
         self._storage, self._place = storage, (offset, shape, strides)
 
     def value(self, latin1: object) -> Array:
+        if isinstance(self._storage, Unknown):
+            raise NoDataError(f"made of {self._storage.named}, not of {', '.join(CODES)}")
         if self._storage.row is None:
             raise ValueError("the numbers of a storage are missing")
         return strided(self._storage.row, *self._place)
 
 
-class Logged(Pending):
-    """What mmengine logged while it trained, and keeps beside the weights; it is left out."""
+class TypedTensor(Pending):
+    """A tensor of a type that has no storage of its own: ``torch.float8_e4m3fn``, ``uint16``."""
 
-    def __setstate__(self, state: object) -> None:
-        pass
+    def __init__(self, *parts: Any) -> None:
+        self._type = parts[6]
 
-    def value(self, latin1: object) -> None:
-        return None
-
-
-def _method(owner: object, name: str) -> None:
-    """mmengine's logs name ``getattr`` for their own methods; any other use is refused."""
-    if owner is not Logged:
-        raise UnpicklingError("it names getattr, which is not tensor data")
+    def value(self, latin1: object) -> Array:
+        raise NoDataError(f"of type {getattr(self._type, 'named', shown(self._type))}")
 
 
 _TORCH: pickles.Named = {
     ("torch._utils", "_rebuild_tensor"): Maker(Tensor),
     ("torch._utils", "_rebuild_tensor_v2"): Maker(Tensor),
+    ("torch._utils", "_rebuild_tensor_v3"): Maker(TypedTensor),
     ("torch._utils", "_rebuild_parameter"): Maker(lambda tensor, *rest: tensor),
+    ("torch._utils", "_rebuild_parameter_with_state"): Maker(lambda tensor, *rest: tensor),
+    # A tensor with attributes; what makes it is a stand-in, too.
+    ("torch._tensor", "_rebuild_from_type_v2"): Maker(lambda make, kind, parts, state: make(*parts)),
     ("torch", "Size"): Maker(lambda shape: shape),
-    ("fvcore.common.config", "CfgNode"): Mapping,
-    ("yacs.config", "CfgNode"): Mapping,
-    ("mmengine.logging.history_buffer", "HistoryBuffer"): Logged,
-    ("__builtin__", "getattr"): Maker(_method),
-    ("builtins", "getattr"): Maker(_method),
 } | {("torch", f"{name}Storage"): code for name, code in CODES.items()}
 
 
@@ -104,19 +106,20 @@ class TorchUnpickler(PlainUnpickler):
     """Reads a pickle of tensors and plain data; ``storages`` are those that it speaks of."""
 
     named = pickles.NUMPY | _TORCH
-    kind = "tensor data"
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.storages: dict[str, Storage] = {}
 
-    def persistent_load(self, saved_id: Any) -> Storage:
+    def persistent_load(self, saved_id: Any) -> Storage | Unknown:
         """The storage that ``("storage", type, key, device, numel, no view)`` describes."""
         kind, code, key, _, numel, *view = saved_id
         if type(key) is not str:
             raise ValueError(f"a storage by the name of {shown(key)}")
         if kind != "storage" or any(view):
             raise UnpicklingError("it holds tensors in a way that torch no longer does")
+        if isinstance(code, type) and issubclass(code, Unknown):
+            return code()  # of another type of numbers
         storage = self.storages.setdefault(key, Storage(code, numel))
         if (storage.code, storage.numel) != (code, numel):
             raise ValueError(f"storage {key} is described in two ways")
@@ -132,7 +135,7 @@ def read_zip(data: bytes) -> Any:
     """What a zip file of ``torch.save`` holds.
 
     Raises:
-        UnpicklingError: it names anything but tensors and plain data. Damage can raise anything.
+        UnpicklingError: it changes a stand-in. Damage can raise anything.
     """
     if not zipfile.is_zipfile(io.BytesIO(data)):
         raise ValueError("a zip archive whose end is missing")

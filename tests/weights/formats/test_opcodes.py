@@ -35,10 +35,10 @@ def test_a_function_that_gives_its_argument_back_does_not_hide_it(path: Path) ->
 
 
 def test_a_tuple_in_many_places_is_read(path: Path) -> None:
-    """As an optimizer's betas are."""
+    """As an optimizer's betas are. As a key it is left out."""
     betas = (0.9, (0.999,))
     path.write_bytes(pickle.dumps([{"betas": betas, betas: i} for i in range(99)]))
-    assert read_content(path) == [{"betas": betas, betas: i} for i in range(99)]
+    assert read_content(path) == [{"betas": betas}] * 99
 
 
 @pytest.mark.parametrize(("opcodes", "complaint"), [
