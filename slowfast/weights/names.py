@@ -27,7 +27,7 @@ WRAPPERS = re.compile(r"(module\.|_orig_mod\.)+")
 
 LEAST, MOST = 1e-20, 1e20
 """The largest number of a tensor of weights lies between, unless all are 0. Whole numbers up to
-15,000 that are taken for the bits of a bfloat16 lie below."""
+7,000 that are taken for the bits of a bfloat16 lie below."""
 
 
 class Network(NamedTuple):

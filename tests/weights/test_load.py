@@ -1,6 +1,9 @@
 """Weights of a file in a network: every tensor, or none and a line that says why."""
 
+import os
 import pickle
+from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +82,46 @@ def test_half_precision_is_loaded_as_single(path: Path) -> None:
     assert all(tensor.dtype == paddle.float32 for tensor in net.state_dict().values())
 
 
+def test_bfloat16_of_paddle_is_loaded(path: Path) -> None:
+    """Paddle saves it as uint16, within a mapping as ``(name, array)``."""
+    net, full = small_net(), small_net()
+    full.set_state_dict(FULL)
+    full.to(dtype="bfloat16")
+    expected = {name: x.astype("float32").numpy() for name, x in full.state_dict().items()}
+    for content in (full.state_dict(), {"model": full.state_dict(), "epoch": 3}):
+        paddle.save(content, str(path))
+        assert load_weights(net, path).startswith(f"{len(FULL)} of {len(FULL)} tensors loaded ")
+        assert_same(tensors_of(net), expected)
+
+
+class Payload:
+    """An object whose pickle, when loaded, makes a folder."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_what_is_beside_the_weights_is_never_run_and_no_obstacle(
+    path: Path, tmp_path: Path
+) -> None:
+    beside = {"milestones": Counter({30: 1}), "args": Namespace(lr=1, own=Payload(tmp_path / "a"))}
+    load_weights(net := small_net(), write(path, {"model": FULL, **beside}))
+    assert_same(tensors_of(net), FULL)
+    load_weights(net, write(path, FULL | {"_extra_state": Payload(tmp_path / "a")}))
+    message = refusal(write(path, FULL | {HEAD_BIAS: Payload(tmp_path / "a")}))
+    assert message == f"refused: {HEAD_BIAS} is made by {os.mkdir.__module__}.mkdir"
+    assert not (tmp_path / "a").exists()
+
+
+def test_other_networks_of_a_file_are_told(path: Path) -> None:
+    content = {"ema": {f"module.{name}": -x for name, x in FULL.items()}, "model": FULL}
+    said = load_weights(small_net(), write(path, content))
+    assert said.endswith(f" tensors loaded from {path} (another network, ema/module, left out)")
+
+
 def test_only_what_is_a_tensor_is_read(path: Path) -> None:
     content = {"a": np.ones(2, np.float32), "StructuredToParameterName@@": {"a": "conv_0.w_0"}}
     assert_same(read_weights(write(path, content)), {"a": np.ones(2, np.float32)})
@@ -102,7 +145,7 @@ def test_what_does_not_fit_is_named(path: Path, tensors: Tensors, faults: str) -
 
 
 def test_only_the_first_faults_are_named(path: Path) -> None:
-    message = refusal(write(path, {f"model.{name}": x for name, x in FULL.items()}))
+    message = refusal(write(path, {f"my{name}": x for name, x in FULL.items()}))
     assert "s1.pathway0_stem.conv.weight is missing; " in message
     assert message.endswith(f"; and {2 * len(FULL) - 3} more")
 
@@ -112,6 +155,11 @@ def test_only_the_first_faults_are_named(path: Path) -> None:
 )
 def test_a_pickle_without_tensors(path: Path, content: object) -> None:
     assert refusal(write(path, content)) == "holds no tensors by name"
+
+
+def test_a_file_of_one_object(path: Path) -> None:
+    message = refusal(write(path, Path("a")))
+    assert message == "holds no tensors by name: it is made by pathlib.PosixPath"
 
 
 @pytest.mark.parametrize("value", [np.float32("nan"), np.float32("inf"), np.float64(1e300)])

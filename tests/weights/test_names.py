@@ -1,14 +1,23 @@
-"""Where tensors are in a checkpoint, and whose names they have."""
+"""Where the network is in a checkpoint, and whose names it has."""
 
 import functools
 from typing import Any
 
 import numpy as np
 import pytest
-from support.foreign_names import mmaction2, pyslowfast, pytorchvideo, pytorchvideo_trained
+from support.foreign_names import (
+    caffe2,
+    mmaction2,
+    older_paddle,
+    paddlevideo,
+    pyslowfast,
+    pytorchvideo,
+)
 from support.small_nets import scrambled, small
 
-from slowfast.weights.names import translate
+from slowfast.weights.damage import WeightsError
+from slowfast.weights.formats.pickles import LeftOut
+from slowfast.weights.names import PLACES, translate
 from slowfast.weights.systems import SYSTEMS, Tensors
 
 
@@ -18,43 +27,158 @@ def ours() -> Tensors:
     return scrambled(small())
 
 
+def own(tensors: Tensors) -> Tensors:
+    return tensors
+
+
+NAMES = (own, older_paddle, paddlevideo, pyslowfast, pytorchvideo, mmaction2, caffe2)
+
+
+def assert_ours(found: Tensors) -> None:
+    assert found.keys() == ours().keys()
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, ours()[name], err_msg=name)
+
+
 def test_two_tensors_for_one_are_refused() -> None:
-    both = pytorchvideo(ours()) | pytorchvideo_trained(ours())
-    message = (
-        "^blocks.0.multipathway_blocks.0.conv.weight and "
-        "model.blocks.0.multipathway_blocks.0.conv.weight are both s1.pathway0_stem.conv.weight$"
-    )
-    with pytest.raises(ValueError, match=message):
-        translate(both)
+    message = "^s1.pathway0_stem._conv.weight and backbone.s1.pathway0_stem._conv.weight are both "
+    with pytest.raises(ValueError, match=f"{message}s1.pathway0_stem.conv.weight$"):
+        translate(older_paddle(ours()) | paddlevideo(ours()))
 
 
 def test_our_own_names_stay() -> None:
     found = translate(ours())
-    assert (found.system, found.unused) == ("", {})
-    assert found.tensors is ours()
+    assert (found.system, found.unused, found.prefix, found.others) == ("", {}, "", [])
+    assert_ours(found.tensors)
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_a_system_is_known_by_its_slow_stem_alone(system: Any) -> None:
-    name = system.mark.replace("(backbone\\.)?", "").replace("(model\\.)?", "").replace("\\", "")
-    assert recognise({"other", name}) is system
-    assert recognise({f"{name}s"}) is None
+    name = system.mark.replace("(backbone\\.)?", "").replace("\\", "")
+    weight = np.ones(2, np.float32)
+    assert translate({"other.weight": weight, name: weight}).system == system.name
+    assert translate({f"net.{name}": weight}).system == system.name
+    for other in (f"{name}s", f"my{name}"):
+        assert translate({other: weight}) == ({other: weight}, "", {}, "", [])
 
 
-@pytest.mark.parametrize("place", ["state_dict", "model_state_dict", "model", "model_state"])
-@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
-@pytest.mark.parametrize("names", [pyslowfast, pytorchvideo, pytorchvideo_trained, mmaction2])
-def test_wrapped_networks_are_known(names: Any, wrapper: str, place: str) -> None:
-    """DataParallel, DistributedDataParallel and torch.compile put a name in front of all others."""
-    state = {f"{wrapper}{name}": value for name, value in names(ours()).items()}
-    found = translate(find_tensors({place: state, "epoch": 3, "optimizer": {"state": {}}}))
-    assert found.tensors.keys() == ours().keys()
-    for name, value in found.tensors.items():
-        np.testing.assert_array_equal(value, ours()[name], err_msg=name)
+WRAPPED = ("", "module.", "_orig_mod.", "module._orig_mod.", "net.", "model._orig_mod.", "student.")
+CONTAINED: list[tuple[Any, ...]] = [
+    (), *((place,) for place in PLACES), ("ema",), ("epoch", "net"), ("a", "state_dict", 0, "x"),
+]  # fmt: skip
 
 
-def test_what_is_a_tensor_by_name() -> None:
-    wrapped_in_part = {"s1.weight": np.zeros(2), "module.head.projection.bias": np.zeros(5)}
-    assert list(find_tensors(wrapped_in_part)) == list(wrapped_in_part)
+@pytest.mark.parametrize(("place", "prefix"), [
+    *((("state_dict",), prefix) for prefix in WRAPPED), *((place, "net.") for place in CONTAINED)
+])  # fmt: skip
+@pytest.mark.parametrize("names", NAMES)
+def test_a_network_is_found_behind_any_prefix_at_any_depth(
+    names: Any, place: tuple[Any, ...], prefix: str
+) -> None:
+    """Whatever is beside it: torch's AveragedModel has a counter there."""
+    state = {f"{prefix}{name}": value for name, value in names(ours()).items()}
+    if prefix:
+        state |= {"n_averaged": np.array(7), "loss.weight": np.ones(2, np.float32)}
+    content: Any = state
+    for key in reversed(place):
+        content = [content] if key == 0 else {"epoch": 3, "optimizer": {0: state}, key: content}
+    assert_ours(translate(content).tensors)
+
+
+def test_what_paddle_saves_within_a_mapping() -> None:
+    assert_ours(translate({"model": {name: (name, x) for name, x in ours().items()}}).tensors)
+
+
+def test_the_prefix_is_told_without_torchs_wrappers() -> None:
+    for prefix, told in (("model.", "model."), ("module.model._orig_mod.", "model."), ("", "")):
+        state = {f"{prefix}{name}": x for name, x in pytorchvideo(ours()).items()}
+        assert translate({"model": state}).prefix == told
+
+
+OTHER = {name: -x for name, x in ours().items()}
+
+
+@pytest.mark.parametrize(("content", "others"), [
+    ({"ema": OTHER, "model": ours()}, ["ema"]),
+    ({"model_ema": OTHER, "state_dict": ours(), "teacher": {"net": {**OTHER}}},
+     ["model_ema", "teacher/net"]),
+    ({"hooks": {"state_dict": OTHER}, "state_dict": ours()}, ["hooks/state_dict"]),
+    (ours() | {"average": {f"module.{name}": x for name, x in OTHER.items()}},
+     ["average/module"]),
+])  # fmt: skip
+def test_the_main_network_is_chosen_and_the_others_are_told(
+    content: dict[str, Any], others: list[str]
+) -> None:
+    found = translate(content)
+    assert_ours(found.tensors)
+    assert found.others == others
+
+
+def prefixed(*prefixes: str) -> Tensors:
+    return {f"{prefix}{name}": x for prefix in prefixes for name, x in ours().items()}
+
+
+@pytest.mark.parametrize(("content", "where"), [
+    (prefixed("student.", "teacher."), "2 networks, student, teacher"),
+    ({"state_dict": prefixed("", "ema.")}, "2 networks, state_dict, state_dict/ema"),
+    ({"student": ours(), "teacher": OTHER}, "2 networks, student, teacher"),
+    ([ours(), OTHER], "2 networks, 0, 1"),
+    ({str(i): OTHER | {"n": i} for i in range(9)}, "9 networks, 0, 1, 2, 3"),
+])  # fmt: skip
+def test_which_of_several_networks_is_not_guessed(content: object, where: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        translate(content)
+    message = f"it holds {where}: save the one to use in a file of its own"
+    assert str(caught.value) == message
+
+
+def test_a_small_file_of_mappings_in_each_other_takes_no_time() -> None:
+    """2^60 paths lead to the network."""
+    content: object = {"net": ours()}
+    for _ in range(60):
+        content = {"a": content, "b": content}
+    assert_ours(translate(content).tensors)
+
+
+def test_the_floats_of_the_largest_mapping_where_nothing_is_known() -> None:
     content = {"a": np.array(["x"]), "b": np.ones(2, complex), "c": np.ones(2, np.float16), "d": 1}
-    assert list(find_tensors(content)) == ["c"]
+    content |= {"optimizer": {"state": np.array(1), "rate": 1.0}}
+    assert list(translate(content).tensors) == ["c"]
+
+
+FLOATS = np.array([1.5, -2.0, 0.0, 3e-9], np.float32)
+BITS = (FLOATS.view(np.uint32) >> 16).astype(np.uint16)
+AS_BFLOAT16 = (BITS.astype(np.uint32) << 16).view(np.float32)
+BIAS = "head.projection.bias"
+
+
+def test_bfloat16_of_paddle_is_read() -> None:
+    for bits, floats in ((BITS, AS_BFLOAT16), (BITS * 0, FLOATS * 0), (BITS[:0], FLOATS[:0])):
+        weight = translate(ours() | {BIAS: bits}).tensors[BIAS]
+        assert weight.dtype == np.float32
+        np.testing.assert_array_equal(weight, floats)
+
+
+@pytest.mark.parametrize(("value", "fault"), [
+    *((np.ones(3, kind), f"of type {np.dtype(kind)}, and no weight is")
+      for kind in ("i1", "u1", "i2", "i4", "u4", "i8", "?", "c8", "S1")),
+    # What is no weight as a bfloat16: small whole numbers, large ones, nan.
+    *((np.array(whole, np.uint16), "of type uint16, and not the bits of bfloat16")
+      for whole in ([0, 1, 255], [7000], [1, 0x7F00], [0x7FC0])),
+    (LeftOut("made by os.mkdir"), "made by os.mkdir"),
+    (3, "3, no tensor"),
+], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("names", [own, pyslowfast, mmaction2])
+def test_a_weight_of_another_type_is_refused_by_name(value: Any, fault: str, names: Any) -> None:
+    state = names(ours())
+    name = next(name for name in state if name.endswith("bias") and "fc" in name or name == BIAS)
+    with pytest.raises(WeightsError) as caught:
+        translate({"state_dict": state | {name: value}})
+    assert str(caught.value) == f"{name} is {fault}"
+
+
+def test_whole_numbers_that_are_no_weights_are_left_out() -> None:
+    counter = {"s1.num_batches_tracked": np.array(3), "step": np.array(1), "extra": LeftOut("a b")}
+    found = translate(ours() | counter)
+    assert_ours(found.tensors)
+    assert found.unused == {"num_batches_tracked": 1, "step": 1}

@@ -63,6 +63,7 @@ LEFT_OUT = {
     "zip, in a tensor": LeftOut(f"made of {MKDIR.what.split()[-1]}, not of {', '.join(CODES)}"),
     "legacy": {"model_state": MKDIR},
     "legacy, system": None,
+    "legacy, keys": None,
 }
 """What is read; the other carriers are refused."""
 
