@@ -149,7 +149,7 @@ def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
 
 
 def _check(results: Results) -> None:
-    """Raises ResultsError if the members do not fit each other."""
+    """Raises ResultsError if the members do not fit each other, or a score is not finite."""
     num_videos, num_views, num_classes = results.scores.shape
     lengths = {len(results.labels), len(results.indices), len(results.paths)}
     labels = results.labels
@@ -162,3 +162,6 @@ def _check(results: Results) -> None:
         or len(results.class_names) not in (0, num_classes)
     ):
         raise ResultsError("its members do not fit each other")
+    for path, scores_VK in zip(results.paths, results.scores, strict=True):
+        if not np.isfinite(scores_VK).all():
+            raise ResultsError(f"the scores of {path} are not finite: the weights were broken")

@@ -8,6 +8,14 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 
+def probabilities(logits: Tensor) -> Tensor:
+    """Softmax over the last axis; nan where a logit is not finite.
+
+    Paddle's own then gives 1 / K on CPU (from K = 8 on; seen in 3.3.1), as if it were an answer.
+    """
+    return F.softmax(logits, axis=-1) + (logits - logits)
+
+
 class Head(nn.Layer):
     """Average pool of each pathway, concatenation, dropout, linear classifier.
 

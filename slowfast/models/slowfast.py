@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import paddle
-import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from slowfast.models.head import Head
+from slowfast.models.head import Head, probabilities
 from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
@@ -128,8 +127,8 @@ class VideoClassifier(nn.Layer):
         With ``average_positions`` of ``score`` the softmax of the mean logits (PyTorchVideo).
         """
         if self.average_positions == "score":
-            return F.softmax(self(clip_NCTHW), axis=-1)
-        return F.softmax(self.head(self.features(clip_NCTHW)), axis=-1).mean(axis=1)
+            return probabilities(self(clip_NCTHW))
+        return probabilities(self.head(self.features(clip_NCTHW))).mean(axis=1)
 
 
 class SlowFast(VideoClassifier):

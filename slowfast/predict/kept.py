@@ -121,14 +121,15 @@ class Kept:
             file.write(content.getbuffer())
 
     def read(self, name: str, *shape: int) -> NDArray[np.float32] | None:
-        """A row; None if it is missing, damaged, or not float32 with a shape that begins so."""
+        """A row; None if it is missing, damaged, not finite, or not float32 with a shape that
+        begins so."""
         try:
             with open(self.path(name), "rb") as file:
                 row: NDArray[np.float32] = npy.read_array(file, allow_pickle=False)
         except Exception:  # a damaged file can fail in any way
             return None
         fits = row.dtype == np.float32 and row.shape[: len(shape)] == shape
-        return row if fits else None
+        return row if fits and np.isfinite(row).all() else None
 
     def has(self, name: str) -> bool:
         """Whether a row is there, whole, of whatever kind."""

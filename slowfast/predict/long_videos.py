@@ -19,7 +19,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict.views import num_readers
+from slowfast.predict.views import finite, num_readers
 
 ChunkLoader = Loader[ChunkKey, ClipChunk | None]
 
@@ -66,7 +66,9 @@ def sliding_features(
                     yield index, chunk
                 else:
                     seconds, features = zip(*found, strict=True)
-                    yield index, clip_rows(np.concatenate(seconds), np.concatenate(features))
+                    row = finite(np.concatenate(features))
+                    is_row = not isinstance(row, VideoError)
+                    yield index, clip_rows(np.concatenate(seconds), row) if is_row else row
             report(num_done + sum(shares.values()), num_clips)
 
 

@@ -57,7 +57,7 @@ def rows_of(
     loader: Loader[Any, Item], batches: Sequence[Sequence[int]],
     compute: Callable[[list[Item]], Iterable[Any]], what: str = "",
 ) -> Iterator[tuple[int, Any]]:  # fmt: skip
-    """Yields each index of the batches, in order, with its row or VideoError.
+    """Yields each index of the batches, in order, with its row (see ``finite``) or VideoError.
 
     Args:
         compute: gives a row for each readable item of a batch.
@@ -69,10 +69,17 @@ def rows_of(
         items = [answer for answer in answers if not isinstance(answer, VideoError)]
         rows = iter(compute(items) if items else ())
         for index, answer in zip(batch, answers, strict=True):
-            yield index, answer if isinstance(answer, VideoError) else next(rows)
+            yield index, answer if isinstance(answer, VideoError) else finite(next(rows))
         done += len(batch)
         progress.update(done)
     progress.finish()
+
+
+def finite(row: Any) -> Any:
+    """A row; a VideoError in its place if the network came to numbers that are not finite."""
+    if np.isfinite(row).all():
+        return row
+    return VideoError("the network's output for it is not finite: its weights are broken")
 
 
 @paddle.no_grad()

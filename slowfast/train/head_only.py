@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from numpy.typing import NDArray
 
 from slowfast import distributed
@@ -19,7 +18,7 @@ from slowfast.data.lists import Sample
 from slowfast.data.order import train_batches
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter, average_views
-from slowfast.models.head import Head
+from slowfast.models.head import Head, probabilities
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
@@ -109,6 +108,7 @@ def _fit(
             if val is None or not is_due:
                 continue
             result = validate_head(head, val, cfg)
+            _require_finite(result["loss"], f"the validation of epoch {epoch + 1}")
             if result["top1"] > state.best_top1:
                 state.best_top1 = result["top1"]
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
@@ -136,10 +136,7 @@ def _train_epoch(
         logits = head.projection(head.dropout(features_NC))
         loss = cross_entropy(logits, paddle.to_tensor(own), cfg.train.label_smoothing)
         meter.add(logits.detach().numpy(), own, float(loss))
-        if not np.isfinite(float(loss)):
-            raise NonFiniteError(
-                f"the loss of epoch {epoch + 1}, step {step} is {float(loss)} (lower optim.base_lr)"
-            )
+        _require_finite(float(loss), f"epoch {epoch + 1}, step {step}")
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
         state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
@@ -148,6 +145,11 @@ def _train_epoch(
         outcome = Outcome(own_loss, top1, top5, len(batch), False, own_loss, is_taken=True)
         pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
+
+
+def _require_finite(loss: float, what: str) -> None:
+    if not np.isfinite(loss):
+        raise NonFiniteError(f"the loss of {what} is {loss} (lower optim.base_lr)")
 
 
 @paddle.no_grad()
@@ -161,7 +163,7 @@ def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
         rows, labels = val.rows[first : first + at_once], val.labels[first : first + at_once]
         logits = head.projection(paddle.to_tensor(rows.reshape(-1, channels)))
         loss = cross_entropy(logits, paddle.to_tensor(labels.repeat(clips)))
-        views = F.softmax(logits, axis=-1) if cfg.test.average_clips == "prob" else logits
+        views = probabilities(logits) if cfg.test.average_clips == "prob" else logits
         scores = [
             average_views(scores_nK, cfg.test.average_clips)
             for scores_nK in views.numpy().reshape(len(labels), clips, -1)

@@ -40,15 +40,18 @@ def validate(
     def logits_of(clips: list[Clip]) -> NDArray[np.float32]:
         clip_NCTHW, labels = batch_of(clips, cfg)
         logits = model(clip_NCTHW)
-        loss = cross_entropy(logits, paddle.to_tensor(labels))
         logits_NK: NDArray[np.float32] = logits.numpy()
-        meter.add(logits_NK, labels, float(loss))
+        (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
+        if counted.size:
+            own = labels[counted]
+            loss = cross_entropy(logits[paddle.to_tensor(counted)], paddle.to_tensor(own))
+            meter.add(logits_NK[counted], own, float(loss))
         return logits_NK
 
     model.eval()
     for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), logits_of):
         if isinstance(row, VideoError):
-            unreadable.note(index, "", row)  # the message names the file
+            unreadable.note(index, samples[index].path, row)
     model.train()
     result = Meter.result(distributed.all_reduce_sum(*meter.sums()))
     missing = in_order(distributed.gather(unreadable.videos))

@@ -56,7 +56,8 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
         was left out, ``(PyTorchVideo's; 110 num_batches_tracked left out)``.
 
     Raises:
-        WeightsError: a tensor is missing, unexpected or of another shape; the first ones are named.
+        WeightsError: a tensor is missing, unexpected, of another shape, or holds numbers that no
+            weights are; the first ones are named.
     """
     checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
     path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
@@ -74,6 +75,11 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
         f"{one_line(name)} holds numbers that are not finite"
         for name, value in singles.items()
         if not np.isfinite(value).all()
+    ]
+    faults += [
+        f"{name} holds variances below 0"  # ReLU hides that they come to nan
+        for name, value in singles.items()
+        if name.endswith("._variance") and np.any(value < 0)
     ]
     if faults:
         first = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")

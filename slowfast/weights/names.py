@@ -89,11 +89,36 @@ def _mappings(content: object) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]
         if id(thing) in seen or not isinstance(thing, dict | list | tuple):
             continue
         seen.add(id(thing))
+        if isinstance(thing, dict) and {*_PARTS} <= thing.keys():
+            yield place, _state_of(thing)
+            continue
         pairs = list(thing.items() if isinstance(thing, dict) else enumerate(thing))
         named = {key: _tensor_of(value) for key, value in pairs if isinstance(key, str)}
         if named:
             yield place, named
         waiting.extend(((*place, key), value) for key, value in pairs)
+
+
+_PARTS = ("_parameters", "_buffers", "_modules")
+
+
+def _state_of(network: dict[str, Any]) -> dict[str, Any]:
+    """The tensors of a pickled network of torch's, by the names that its ``state_dict`` has."""
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    waiting = [("", network)]
+    while waiting:
+        prefix, module = waiting.pop()
+        parts = [part for name in _PARTS if isinstance(part := module.get(name), dict)]
+        if id(module) in seen or len(parts) < len(_PARTS):
+            continue
+        seen.add(id(module))
+        parameters, buffers, modules = parts
+        own = {**parameters, **buffers}
+        found |= {f"{prefix}{name}": x for name, x in own.items() if x is not None}
+        children = ((name, x) for name, x in modules.items() if isinstance(x, dict))
+        waiting += [(f"{prefix}{name}.", child) for name, child in children]
+    return found
 
 
 def _tensor_of(value: Any) -> Any:

@@ -124,12 +124,3 @@ def test_there_is_no_middle_of_an_odd_number(tmp_path: Path) -> None:
     write_scores(tmp_path / "a.npz", scores, scores.shape, **members(60, num_clips=3))
     with pytest.raises(ResultsError, match="none of 3 clips starts half way"):
         choose(read_scores(tmp_path / "a.npz"), "middle", None, None)
-
-
-def test_scores_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    scores = make_scores()
-    scores[7, 3, 2] = np.nan
-    facts = {"labels": labels_of(60), "num_clips": 10}
-    write_scores(tmp_path / "a.npz", scores, scores.shape, **members(60, **facts))
-    with pytest.raises(ResultsError, match="are not finite: the network's weights are broken"):
-        score(read_scores(tmp_path / "a.npz"), None, None, None)

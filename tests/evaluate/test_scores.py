@@ -147,3 +147,15 @@ def test_a_file_that_is_cut_off_anywhere(tmp_path: Path) -> None:
         path.write_bytes(content[:size])
         with pytest.raises(ResultsError, match="cut off"):
             read_scores(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    rows = ROWS.copy()
+    rows[2, 3, 1] = value
+    path = write(tmp_path / "a.npz", rows)
+    with pytest.raises(ResultsError) as caught:
+        read_scores(path)
+    video = members()["paths"][2]
+    fault = f"the scores of {video} are not finite: the weights were broken"
+    assert str(caught.value) == f"{path}: {fault}"

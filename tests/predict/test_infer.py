@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -78,6 +79,27 @@ def test_broken_videos_are_reported(own_folder: Path, processes: int, batch_size
         assert (row["top1_values"], row["top1_indices"]) == best
     assert "not read: nowhere.mp4: No such file or directory" in done.stdout
     assert rows[4]["top1_label"] in done.stdout
+
+
+def test_broken_weights_are_told_before_anything_is_written(own_folder: Path) -> None:
+    """Weights too large make inf of every clip; nan in the file is seen as it is loaded."""
+    cfg = tiny_config(own_folder)
+    weights, video = save_tiny_model(cfg), tiny_data() / "val" / "000000.mp4"
+    tensors = pickle.loads(weights.read_bytes())
+    name, shift = "head.projection.weight", "s5.pathway0_res0.branch2.c_bn.bias"
+    tensors[shift] = np.full_like(tensors[shift], 100)
+    reason = "the network's output for it is not finite: its weights are broken"
+    for value, fault in ((3e38, reason), (np.nan, f"{name} holds numbers that are not finite")):
+        tensors[name] = np.full_like(tensors[name], value)
+        weights.write_bytes(pickle.dumps(tensors))
+        done = main_here("--infer", video, "-w", weights, cwd=own_folder)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert fault in done.stdout + done.stderr
+        done = main_here("--test", "--out", "a.npz", "-w", weights, cwd=own_folder)
+        assert done.returncode == 1 and fault in done.stderr
+        assert not (own_folder / "a.npz").exists() and not [*own_folder.rglob("test_result.json")]
+    rows = json.loads(Path("data/results/result.json").read_text(encoding="utf-8"))
+    assert rows == [{"video_id": str(video), "error": reason}]  # of the first
 
 
 def test_without_class_names_the_table_shows_numbers() -> None:

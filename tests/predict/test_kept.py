@@ -67,6 +67,11 @@ def test_a_disk_that_is_full_within_a_row_is_noticed(tmp_path: Path, room: int) 
     assert caught.value.errno and not kept.has("a")
 
 
+def test_a_row_that_is_not_finite_is_not_there(tmp_path: Path) -> None:
+    Kept(tmp_path).write("a", np.array([[1, np.nan]], np.float32))
+    assert Kept(tmp_path).read("a") is None
+
+
 def test_nothing_in_a_row_is_unpickled(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     np.save(kept.path("a"), np.array([{"run": "me"}]), allow_pickle=True)

@@ -82,6 +82,23 @@ def test_rows_are_those_of_clips_cut_by_hand(tmp_path: Path) -> None:
             np.testing.assert_allclose(row["features"], expected[0], rtol=1e-4, atol=1e-5)
 
 
+def test_features_that_are_not_finite_are_an_error_of_the_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoiled(model: object, chunk: ClipChunk, cfg: Config) -> NDArray[np.float32]:
+        own = np.ones((len(chunk.clips), 2), np.float32)
+        own[-1] = np.nan if chunk.is_last else 1
+        return own
+
+    monkeypatch.setattr(long_videos, "chunk_features", spoiled)
+    cfg = tiny_config(tmp_path, "test.views_per_chunk=2")
+    model = fresh_state(cfg).model
+    found = sliding_features(model, [val_video(0)], cfg, every=0.4, report=lambda *told: None)
+    ((index, error),) = found
+    assert index == 0 and isinstance(error, VideoError)
+    assert "not finite" in str(error)
+
+
 def test_readers_and_chunks_change_nothing(tmp_path: Path) -> None:
     """One reader in this process, and three processes with chunks of a clip."""
     long = Sample(str(write_numbered_video(tmp_path / "long.mp4", 300)))

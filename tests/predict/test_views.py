@@ -103,6 +103,16 @@ def test_a_row_or_an_error_for_each_place_in_order() -> None:
     assert asked == [[40], [0]]  # nothing is computed of a batch that cannot be read
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_not_finite_is_an_error(value: float) -> None:
+    loader: Any = FakeLoader()
+    rows = [np.array([1, 2.0]), np.array([1, value])]
+    (_, first), (_, second) = rows_of(loader, [[4, 1]], lambda items: rows)
+    assert first is rows[0]
+    assert str(second) == "the network's output for it is not finite: its weights are broken"
+    assert isinstance(second, VideoError)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_change_no_row(
     tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch

@@ -64,9 +64,10 @@ def tensors_of(net: nn.Layer) -> Tensors:
 
 
 def scrambled(net: nn.Layer) -> Tensors:
-    """Random numbers in the shapes of a network's tensors."""
+    """Random numbers in the shapes of a network's tensors; variances are not below 0."""
     rng = np.random.default_rng(0)
-    return {
+    state = {
         name: np.asarray(rng.standard_normal(x.shape), np.float32)
         for name, x in net.state_dict().items()
     }
+    return {name: abs(x) if name.endswith("_variance") else x for name, x in state.items()}

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paddle
 import pytest
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.lists import Sample, read_list
 from slowfast.data.video.reader import VideoError
+from slowfast.models.slowfast import VideoClassifier
 from slowfast.train.batches import clip_loader
 from slowfast.train.validate import validate
 
@@ -31,11 +33,14 @@ class FakeLoader:
             ]
 
 
-def validate_without(folder: Path, *gone: int, on_error: str) -> dict[str, float]:
+def validate_without(
+    folder: Path, *gone: int, on_error: str, model: VideoClassifier | None = None
+) -> dict[str, float]:
     """The validation of six videos, of which these cannot be read."""
     cfg = tiny_config(folder, f"data.on_error={on_error}", "train.batch_size=2")
     loader: Any = FakeLoader(*gone)
-    return validate(fresh_state(cfg).model, loader, [Sample(f"{i}.mp4", 0) for i in range(6)], cfg)
+    samples = [Sample(f"{i}.mp4", 0) for i in range(6)]
+    return validate(model or fresh_state(cfg).model, loader, samples, cfg)
 
 
 @pytest.mark.parametrize("on_error", ["skip", "substitute"])
@@ -62,6 +67,26 @@ def test_one_that_cannot_be_read_ends_it_where_the_config_says_so(tmp_path: Path
     with pytest.raises(VideoError) as caught:
         validate_without(tmp_path, 2, 4, on_error="raise")
     assert str(caught.value) == "2.mp4: cut off"
+
+
+def test_scores_that_are_not_finite_are_an_error_of_the_video(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    """Of a network that comes to nan for dark clips: 0 and 1."""
+    state = fresh_state(tiny_config(tmp_path))
+
+    def spoil(layer: object, inputs: Any, logits: paddle.Tensor) -> paddle.Tensor:
+        dark = inputs[0].mean(axis=[1, 2, 3, 4]) < -1.4
+        return paddle.where(dark.unsqueeze(1), paddle.full_like(logits, np.nan), logits)
+
+    state.model.register_forward_post_hook(spoil)
+    result = validate_without(tmp_path, on_error="skip", model=state.model)
+    others = validate_without(tmp_path, 0, 1, on_error="skip")
+    assert result == pytest.approx(others, rel=1e-5) and result["seen"] == 4
+    reason = "the network's output for it is not finite: its weights are broken"
+    assert lines[:2] == [f"unreadable: {i}.mp4: {reason}" for i in (0, 1)]
+    with pytest.raises(VideoError, match=f"^0.mp4: {reason}"):
+        validate_without(tmp_path, on_error="raise", model=state.model)
 
 
 def test_batches_and_readers_change_nothing_and_it_trains_on(tmp_path: Path) -> None:

@@ -169,6 +169,13 @@ def test_numbers_that_are_not_finite_as_single_are_refused_by_name(path: Path, v
     assert refusal(write(path, state)) == expected
 
 
+def test_variances_below_0_are_refused(path: Path) -> None:
+    """The network would make nan of them, and ReLU 0 of that."""
+    name = "s1.pathway0_stem.bn._variance"
+    message = refusal(write(path, FULL | {name: -FULL[name]}))
+    assert message == f"do not fit the network: {name} holds variances below 0"
+
+
 def test_pretrained_weights_of_the_same_classes_are_all_loaded(path: Path) -> None:
     net, count = small_net(), len(FULL)
     said = load_pretrained(net, write(path, FULL))

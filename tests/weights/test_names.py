@@ -89,6 +89,30 @@ def test_what_paddle_saves_within_a_mapping() -> None:
     assert_ours(translate({"model": {name: (name, x) for name, x in ours().items()}}).tensors)
 
 
+def pickled(state: Tensors) -> dict[str, Any]:
+    """The parts of a torch network with these tensors, as its pickle holds them."""
+    root: dict[str, Any] = {"_parameters": {"bias": None}, "_buffers": {}, "_modules": {}}
+    for name, value in state.items():
+        *path, last = name.split(".")
+        module = root
+        for part in path:
+            empty = {"training": True, "_parameters": {}, "_buffers": {}, "_modules": {}}
+            module = module["_modules"].setdefault(part, empty)
+        module["_buffers" if "running" in last else "_parameters"][last] = value
+    return root
+
+
+@pytest.mark.parametrize("names", [pyslowfast, pytorchvideo, mmaction2])
+def test_a_whole_network_of_torch_is_found(names: Any) -> None:
+    whole = pickled({f"module.{name}": value for name, value in names(ours()).items()})
+    assert_ours(translate(whole).tensors)
+    whole["_modules"]["again"] = whole["_modules"]["module"]
+    whole["_modules"]["own"] = whole
+    assert_ours(translate({"net": whole}).tensors)
+    whole["_modules"]["odd"] = {"_parameters": 3}
+    assert_ours(translate([whole]).tensors)
+
+
 def test_the_prefix_is_told_without_torchs_wrappers() -> None:
     for prefix, told in (("model.", "model."), ("module.model._orig_mod.", "model."), ("", "")):
         state = {f"{prefix}{name}": x for name, x in pytorchvideo(ours()).items()}

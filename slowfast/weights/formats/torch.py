@@ -97,7 +97,7 @@ _TORCH: pickles.Named = {
     ("torch._utils", "_rebuild_parameter"): Maker(lambda tensor, *rest: tensor),
     ("torch._utils", "_rebuild_parameter_with_state"): Maker(lambda tensor, *rest: tensor),
     # A tensor with attributes; what makes it is a stand-in, too.
-    ("torch._tensor", "_rebuild_from_type_v2"): Maker(lambda make, kind, parts, state: make(*parts)),
+    ("torch._tensor", "_rebuild_from_type_v2"): Maker(lambda make, kind, parts, _: make(*parts)),
     ("torch", "Size"): Maker(lambda shape: shape),
 } | {("torch", f"{name}Storage"): code for name, code in CODES.items()}
 
@@ -172,6 +172,8 @@ def read_legacy(data: bytes) -> Any:
     unpickler = TorchUnpickler(file)
     content = unpickler.load()
     for key in PlainUnpickler(file).load():
+        if key not in unpickler.storages:
+            raise ValueError(f"storage {shown(key)} is not in the data, or of an unknown type")
         storage = unpickler.storages[key]
         count = file.read(8)
         if count != struct.pack("<q", storage.numel):
