@@ -11,7 +11,7 @@ from paddle import Tensor, nn
 def probabilities(logits: Tensor) -> Tensor:
     """Softmax over the last axis; nan where a logit is not finite.
 
-    Paddle's own then gives 1 / K on CPU (from K = 8 on; seen in 3.3.1), as if it were an answer.
+    Paddle's own then gives about 1 / K on CPU (K from 8 on; seen in 3.3.1): no check would see it.
     """
     return F.softmax(logits, axis=-1) + (logits - logits)
 

@@ -121,7 +121,7 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
 def _origin(found: Translated) -> str:
     """A file's system, and what was left out of it; empty for a file of ours alone."""
     left_out = [f"{count} {kind}" for kind, count in found.unused.items()]
-    left_out += [f"another network, {place}," for place in found.others]
+    left_out += [f"the network at {place}" for place in found.others]
     says = [f"{found.system}'s"] if found.system else []
     says += [f"{', '.join(left_out)} left out"] if left_out else []
     return f" ({'; '.join(says)})" if says else ""

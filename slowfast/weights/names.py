@@ -1,10 +1,10 @@
 """Finds the network in a checkpoint, and renames other systems' tensors to our names.
 
 A network is where a name ends with one that only its system uses (``System.mark``): in any mapping
-of the file, at any depth, behind any prefix, such as ``module.`` or ``student.``. The system's
-tables (``systems``) rename its tensors. What inference does not need is left out, and the
-classifier gets our layout. A tensor that is in no table keeps its name, so that loading says that
-it is not in the network.
+of the file, at any depth, behind any prefix, such as ``module.`` or ``student.``; or in a pickled
+torch network. The system's tables (``systems``) rename its tensors. What inference does not need is
+left out, and the classifier gets our layout. A tensor that is in no table keeps its name, so that
+loading says that it is not in the network.
 """
 
 import re

@@ -119,7 +119,7 @@ def test_what_is_beside_the_weights_is_never_run_and_no_obstacle(
 def test_other_networks_of_a_file_are_told(path: Path) -> None:
     content = {"ema": {f"module.{name}": -x for name, x in FULL.items()}, "model": FULL}
     said = load_weights(small_net(), write(path, content))
-    assert said.endswith(f" tensors loaded from {path} (another network, ema/module, left out)")
+    assert said.endswith(f" tensors loaded from {path} (the network at ema/module left out)")
 
 
 def test_only_what_is_a_tensor_is_read(path: Path) -> None:
