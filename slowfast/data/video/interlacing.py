@@ -33,9 +33,7 @@ def mpeg2(packet: bytes) -> bool:
 
 def mpeg4(packet: bytes) -> bool:
     """ISO 14496-2, 6.2.3 (interlaced)."""
-    layers = (
-        unit[1:] for unit in packet[:HEAD].split(b"\0\0\1")[1:] if unit and unit[0] >> 4 == 2
-    )
+    layers = (unit[1:] for unit in packet[:HEAD].split(b"\0\0\1")[1:] if unit and unit[0] >> 4 == 2)
     return any(_is_interlaced_layer(_Bits(layer)) for layer in layers)
 
 

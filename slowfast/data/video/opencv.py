@@ -7,7 +7,9 @@ it may be another. Of what OpenCV cannot show right, it shows nothing: such a fi
 """
 
 import functools
+import os
 from collections.abc import Iterator
+from typing import cast
 
 import cv2
 import numpy as np
@@ -55,8 +57,13 @@ class OpenCVReader:
         self.path = path
         self._held: Indices | None = None
         """The frames that are not damaged; None if that is not known."""
+        self._number = -1
+        """Of the frame that was decoded last."""
+        self._grabbed = self._failures = self._lost = 0
+        """Frames that were decoded since the file was opened; what failed; and did before these."""
         with decoder_errors(path):
-            self._url = video_url(path)
+            # As bytes: given a name that is not UTF-8 as text, OpenCV ends the process.
+            self._url = cast(str, os.fsencode(video_url(path)))
             self._look()
 
     def seconds(self, numbers: Indices) -> NDArray[np.float64]:
@@ -130,7 +137,7 @@ class OpenCVReader:
         self._clock = Clock(times / 1000, said)
         self.fps = self._clock.fps
         frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.seconds_said = frames / said if 0 < frames < 10**8 and 0 < said else 0.0
+        self.seconds_said = frames / said if 0 < frames < 10**8 and said > 0 else 0.0
         if track.is_cut:  # which that does not take into account
             self.seconds_said = self.num_frames / self.fps
 

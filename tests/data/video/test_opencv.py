@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from support.videos import read_numbers, write_numbered_video
 
-from slowfast.data.video import opencv
 from slowfast.data.video.opencv import LEAD, WORTH, OpenCVReader
 
 
-@pytest.mark.skipif(not opencv.JUMPS_RIGHT, reason="OpenCV 4 says the wrong time after a jump")
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_far_frames_are_jumped_to(tmp_path: Path, counts: Counter[str], name: str) -> None:
     path = write_numbered_video(tmp_path / name, 200, codec="h264", gop=10, b_frames=2)
