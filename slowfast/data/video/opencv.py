@@ -109,7 +109,7 @@ class OpenCVReader:
         self.codec = int(packets.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
         self.codec = self.codec.strip("\0 ").lower()
         if self.codec not in interlacing.BY_CODEC:
-            raise self._refused(f"OpenCV may not show its codec, {self.codec}, right")
+            raise self._refused(f"OpenCV may not show its codec right ({self.codec or 'unknown'})")
         self._packets = self._timeline_of(packets)
         self._num_packets, _ = self._packets.keyframes()
         self._open()
