@@ -18,7 +18,6 @@ from support.paths import REPOSITORY
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
-from slowfast.data.video.opencv import JUMPS_RIGHT
 from slowfast.data.video.reader import Reader, VideoError
 
 NUM_FRAMES = 100
@@ -249,7 +248,6 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     check_identity(path)
 
 
-@pytest.mark.skipif(not JUMPS_RIGHT, reason="OpenCV 4 stops where the size changes")
 def test_a_size_that_changes_within_the_file(tmp_path: Path) -> None:
     """The pictures keep the first one's size."""
     parts = []

@@ -30,7 +30,6 @@ from slowfast.data.clips.transforms import Augmentation
 from slowfast.data.lists import Sample
 from slowfast.data.order import Stream, train_batches
 from slowfast.data.video.open import open_video
-from slowfast.data.video.opencv import JUMPS_RIGHT
 from slowfast.data.video.reader import Pictures
 
 SEED = 3
@@ -303,7 +302,7 @@ def test_a_training_clip_is_decoded_from_the_keyframe_before_it_to_its_end(
         assert (counts["opens"], counts["converted"]) == (1, 32)
         # OpenCV's own jump begins 16 frames early (what it decodes then is not counted here), and
         # is made where it saves 24; OpenCV 4 makes none.
-        spare = 0 if decoder == "pyav" else 16 + 24 if JUMPS_RIGHT else first
+        spare = 0 if decoder == "pyav" else 16 + 24
         assert counts["decoded"] <= last - first + 1 + min(gop + spare, first)
         if decoder == "pyav":  # of the others no B-frame
             assert counts["decoded"] < last - first + 1 + first % gop // 2 + 4
