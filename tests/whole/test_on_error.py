@@ -44,7 +44,7 @@ def test_training_goes_on_naming_them(
     assert lines == [
         f"{tmp_path}/empty.mp4: the file is empty (0 bytes)",
         f"{tmp_path}/missing.mp4: No such file or directory",
-        f"{tmp_path}/text.mp4: not a video that OpenCV can open",
+        f"{tmp_path}/text.mp4: not a video that PyAV can open",
     ]
     log = (tmp_path / "out" / "log.txt").read_text()
     assert all(line in log for line in lines)
