@@ -4,10 +4,10 @@ Every decoder and every copy follows one rule, see docs/data.md: the tags of a f
 matrix and range its colours are computed, and wide gamuts and HDR become SDR's, as in OpenCV.
 """
 
+import contextlib
 import functools
 import math
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import av
@@ -41,23 +41,32 @@ class Converter:
             VideoError: FFmpeg has no conversion for the frame's colours.
         """
         size = self._size = self._size or (frame.width, frame.height)
-        try:
-            if is_sdr(frame):
-                # Bicubic, as with OpenCV. One thread: the readers themselves run in parallel.
-                rgb = self._reformatter.reformat(
-                    frame, *size, format="rgb24", interpolation="BICUBIC", threads=1
-                )
-            else:
+        if is_sdr(frame):
+            rgb = self.reformat(frame, size, "rgb24", "BICUBIC")  # bicubic, as with OpenCV
+        else:
+            with self._conversion(frame):
                 rgb = _mapped(frame, size)
-        except av.FFmpegError as error:
-            raise VideoError(
-                f"{self.path}: FFmpeg cannot convert its colours (matrix {int(frame.colorspace)} of "
-                "ITU-T H.273)"
-            ) from error
         plane: Any = rgb.planes[0]
         shape, strides = (rgb.height, rgb.width, 3), (plane.line_size, 3, 1)
         picture: Picture = np.ndarray(shape, np.uint8, plane, strides=strides)
         return turned(picture, *upright(display_matrix(frame)))
+
+    def reformat(self, frame: Any, size: tuple[int, int], form: str, interpolation: str) -> Any:
+        """A frame of SDR in another size and form. Raises VideoError as ``picture`` does."""
+        with self._conversion(frame):  # on one thread: the readers themselves run in parallel
+            return self._reformatter.reformat(
+                frame, *size, format=form, interpolation=interpolation, threads=1
+            )
+
+    @contextlib.contextmanager
+    def _conversion(self, frame: Any) -> Iterator[None]:
+        try:
+            yield
+        except av.FFmpegError as error:
+            raise VideoError(
+                f"{self.path}: FFmpeg cannot convert its colours (matrix {int(frame.colorspace)} "
+                "of ITU-T H.273)"
+            ) from error
 
 
 def is_sdr(frame: Any) -> bool:
@@ -81,11 +90,11 @@ def _mapped(frame: Any, size: tuple[int, int]) -> Any:
 def _graph(form: tuple[int, int, str], tags: tuple[int, ...], size: tuple[int, int]) -> Graph:
     """A filter graph for frames of a form and of these tags. Its table of colours takes 3 seconds
     to compute, so it is kept for the next file."""
-    width, height, name = form
     graph = Graph()
     graph.threads = 1
+    source = "width={}:height={}:pix_fmt={}:time_base=1/1000".format(*form)
     filters = [
-        graph.add_buffer(width=width, height=height, format=name, time_base=Fraction(1, 1000)),
+        graph.add("buffer", source),
         # The filter would take the place of chroma for the centre; OpenCV goes by the tag, which
         # PyAV does not tell, and which is nearly always left.
         graph.add(

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace
 
 from slowfast.data.lists import Sample
 from slowfast.data.shards import video_size
@@ -20,7 +20,7 @@ from slowfast.data.video.colour import Converter, display_matrix, is_sdr, turned
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.open import open_video
 from slowfast.data.video.pyav import PyAVReader
-from slowfast.data.video.reader import Picture, Reader, VideoError, decoder_errors, no_frame
+from slowfast.data.video.reader import Picture, Reader, VideoError, no_frame
 
 PRESET = "veryfast"
 """Of x264's presets: the slower ones take 2 to 3 times as long for files of the same size."""
@@ -121,19 +121,16 @@ def _frames(sample: Sample, reader: Reader, short_side: int) -> Iterator[tuple[A
             yield _coded(picture, short_side), number / reader.fps
         return
     assert isinstance(reader, PyAVReader)
-    converter, reformatter, size = Converter(reader.path), VideoReformatter(), None
-    with decoder_errors(reader.path):
-        for number, frame in enumerate(reader.every_frame()):
-            seconds = float(reader.seconds(np.array(number)))
-            if not is_sdr(frame):
-                yield _coded(converter.picture(frame), short_side), seconds
-                continue
-            # A size that changes within the file stays the first one's, as the reader has it.
-            size = size or new_size(frame.width, frame.height, short_side)
-            small = reformatter.reformat(
-                frame, *size, format="yuv420p", interpolation="AREA", threads=1
-            )
-            yield _turned(small, *upright(display_matrix(frame))), seconds
+    converter, size = Converter(reader.path), None
+    for number, frame in enumerate(reader.every_frame()):
+        seconds = float(reader.seconds(np.array(number)))
+        if not is_sdr(frame):
+            yield _coded(converter.picture(frame), short_side), seconds
+            continue
+        # A size that changes within the file stays the first one's, as the reader has it.
+        size = size or new_size(frame.width, frame.height, short_side)
+        small = converter.reformat(frame, size, "yuv420p", "AREA")
+        yield _turned(small, *upright(display_matrix(frame))), seconds
 
 
 def _coded(picture: Picture, short_side: int) -> Any:
