@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slowfast.data.video import opencv, pyav
+from slowfast.data.video import colour, opencv, pyav
 
 
 @pytest.fixture(params=["opencv", "pyav"])
@@ -37,5 +37,5 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count("decoded", opencv.OpenCVReader, "_grab", int)
     count("decoded", pyav, "_decoded", len)
     count("converted", opencv, "_rgb")
-    count("converted", pyav.PyAVReader, "_picture")
+    count("converted", colour.Converter, "picture")
     return found

@@ -12,10 +12,11 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace
 
 from slowfast.data.lists import Sample
 from slowfast.data.shards import video_size
+from slowfast.data.video.colour import Converter, display_matrix, is_sdr, turned, upright
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.open import open_video
 from slowfast.data.video.pyav import PyAVReader
@@ -54,7 +55,7 @@ def prepare_video(sample: Sample, output: Path, beside: Path, settings: Settings
         VideoError: the source cannot be read, or the new file is not the same frame by frame.
         OSError: the disk is full, or similar.
     """
-    reader = open_video(sample, settings.frame_pattern, settings.frame_fps)
+    reader = open_video(sample, settings.frame_pattern, settings.frame_fps, "pyav")
     try:
         count = _encode(sample, reader, beside, settings)
         psnr = _compare(sample, reader, beside, count)
@@ -117,31 +118,43 @@ def _frames(sample: Sample, reader: Reader, short_side: int) -> Iterator[tuple[A
     if isinstance(reader, FrameFolderReader):
         for number in range(reader.num_frames):
             (picture,) = reader.frames(np.array([number]))
-            height, width, _ = picture.shape
-            picture = _resize(picture, new_size(width, height, short_side))
-            # OpenCV rounds, where swscale rounds down: a level darker.
-            planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
-            yield av.VideoFrame.from_ndarray(planes, format="yuv420p"), number / reader.fps
+            yield _coded(picture, short_side), number / reader.fps
         return
-    reformatter = VideoReformatter()
-    source, size = PyAVReader(sample.path), None
-    for number, frame in enumerate(source.every_frame()):
-        turns = frame.rotation // 90
-        seconds = float(source.seconds(np.array(number)))
+    assert isinstance(reader, PyAVReader)
+    converter, size = Converter(reader.path), None
+    for number, frame in enumerate(reader.every_frame()):
+        seconds = float(reader.seconds(np.array(number)))
+        if not is_sdr(frame):
+            yield _coded(converter.picture(frame), short_side), seconds
+            continue
         # A size that changes within the file stays the first one's, as the reader has it.
         size = size or new_size(frame.width, frame.height, short_side)
-        small = reformatter.reformat(frame, *size, format="yuv420p", interpolation="AREA")
-        yield _turned(small, turns) if turns else small, seconds
+        small = converter.reformat(frame, size, "yuv420p", "AREA")
+        yield _turned(small, *upright(display_matrix(frame))), seconds
 
 
-def _turned(frame: Any, turns: int) -> Any:
-    """A yuv420p frame turned by 90 degrees ``turns`` times, against the clock."""
+def _coded(picture: Picture, short_side: int) -> Any:
+    """An upright picture in its new size, yuv420p."""
+    height, width, _ = picture.shape
+    # OpenCV rounds, where swscale rounds down: a level darker.
+    planes = cv2.cvtColor(
+        _resize(picture, new_size(width, height, short_side)), cv2.COLOR_RGB2YUV_I420
+    )
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    frame.colorspace, frame.color_range = Colorspace.ITU601, ColorRange.MPEG
+    return frame
+
+
+def _turned(frame: Any, turns: int, is_mirrored: bool) -> Any:
+    """A yuv420p frame, upright: see ``upright``."""
+    if not turns and not is_mirrored:
+        return frame
     width, height, flat = frame.width, frame.height, frame.to_ndarray().ravel()
     y, u, v = np.split(flat, [width * height, width * height * 5 // 4])
     planes = [y.reshape(height, width), *(x.reshape(height // 2, width // 2) for x in (u, v))]
-    turned = np.concatenate([np.rot90(plane, turns).ravel() for plane in planes])
+    shown = np.concatenate([turned(plane, turns, is_mirrored).ravel() for plane in planes])
     new_width = height if turns % 2 else width
-    new = av.VideoFrame.from_ndarray(turned.reshape(-1, new_width), format="yuv420p")
+    new = av.VideoFrame.from_ndarray(shown.reshape(-1, new_width), format="yuv420p")
     new.colorspace, new.color_range = frame.colorspace, frame.color_range
     return new
 
@@ -151,9 +164,9 @@ def _resize(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def _compare(sample: Sample, reader: Reader, made: Path, count: int) -> float:
-    """The PSNR of frames of the new file against the source's, both as the reader has them. Raises
+    """The PSNR of frames of the new file against the source's, both through PyAV. Raises
     VideoError if the new file has another number of frames."""
-    new = open_video(Sample(str(made)), "", 0)
+    new = PyAVReader(str(made))
     if new.num_frames != count:
         raise VideoError(f"{sample.path}: {count} frames have become {new.num_frames}")
     numbers = np.unique(np.linspace(0, count - 1, COMPARED).astype(np.int64))

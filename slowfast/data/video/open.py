@@ -39,11 +39,21 @@ def chosen_decoder(decoder: str) -> str:
 
 
 def decoder_version(decoder: str) -> str:
-    """The decoder's name and version, for the log. Raises ConfigError if it is not installed."""
+    """The decoder's name and version, for the log. Raises ConfigError if it is not installed, or so
+    old that it ignores what a file says about its colours."""
     if chosen_decoder(decoder) == "opencv":
-        return f"OpenCV {cv2.__version__}"
+        return _not_older("OpenCV", cv2.__version__, (4, 13), "opencv-python")
     if importlib.util.find_spec("av") is None:
         raise ConfigError("data.decoder=pyav: PyAV is not installed here (pip install av)")
     import av
 
-    return f"PyAV {av.__version__}"
+    return _not_older("PyAV", av.__version__, (17, 0), "av")
+
+
+def _not_older(name: str, version: str, least: tuple[int, int], package: str) -> str:
+    if tuple(map(int, version.split(".")[:2])) < least:
+        needed = ".".join(map(str, least))
+        raise ConfigError(
+            f"{name} {version} ignores the colour tags of videos: pip install '{package}>={needed}'"
+        )
+    return f"{name} {version}"

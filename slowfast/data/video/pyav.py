@@ -14,11 +14,11 @@ from typing import Any
 import av
 import numpy as np
 from av.stream import Disposition
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from slowfast.data.shards import video_url
 from slowfast.data.video import reader
+from slowfast.data.video.colour import Converter
 from slowfast.data.video.reader import (
     Clock,
     Each,
@@ -48,8 +48,7 @@ class PyAVReader:
     def __init__(self, path: str) -> None:
         self.path = path
         self._url = video_url(path)
-        self._reformatter = VideoReformatter()
-        self._size: tuple[int, int] | None = None
+        self._picture = Converter(path).picture
         self._walk: _Walk | None = None
         self._held: list[Any] | None = None
         with decoder_errors(path):
@@ -220,16 +219,6 @@ class PyAVReader:
         stream.codec_context.thread_count = 1
         stream.codec_context.thread_type = "NONE"
         self._stream = stream
-
-    def _picture(self, frame: Any) -> Picture:
-        """RGB ``[H, W, 3]``, upright."""
-        # A size that changes within the file stays the first one, as with OpenCV.
-        self._size = self._size or (frame.width, frame.height)
-        rgb = self._reformatter.reformat(frame, *self._size, format="rgb24")
-        plane: Any = rgb.planes[0]
-        shape, strides = (rgb.height, rgb.width, 3), (plane.line_size, 3, 1)
-        picture: Picture = np.ndarray(shape, np.uint8, plane, strides=strides)
-        return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
 class _Walk:

@@ -64,6 +64,28 @@ def test_versions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         decoder_version("pyav")
 
 
+@pytest.mark.parametrize(
+    ("decoder", "old", "new"),
+    [
+        ("pyav", ["9.2.0", "16.1.0"], ["17.0.0", "17.0.1rc1", "18.1.0"]),
+        ("opencv", ["3.4.18", "4.8.1", "4.12.0"], ["4.13.0", "4.14.0", "5.0.0"]),
+    ],
+)
+def test_versions_that_ignore_colour_tags_are_refused(
+    monkeypatch: pytest.MonkeyPatch, decoder: str, old: list[str], new: list[str]
+) -> None:
+    module = {"pyav": "av", "opencv": "cv2"}[decoder]
+    for version in new:
+        monkeypatch.setattr(f"{module}.__version__", version)
+        assert decoder_version(decoder).endswith(f" {version}")
+    for version in old:
+        monkeypatch.setattr(f"{module}.__version__", version)
+        with pytest.raises(ConfigError, match=f" {version} ignores .*pip install '.*>=.*'"):
+            decoder_version(decoder)
+        other = "opencv" if decoder == "pyav" else "pyav"
+        assert decoder_version(other), "only the one that is to read videos must be new"
+
+
 ODD_FOLDER = "mit Leerzeichen und Ümläuten 视频"
 UNREADABLE: dict[str, Callable[[Path], object]] = {
     "empty": Path.touch,
