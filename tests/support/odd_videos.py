@@ -275,6 +275,16 @@ CASES = [
     Case("count and rate", "the second half slower", ".mkv", functools.partial(
         copied, at=much_slower), fps=30 * 59 / 146),
     *(
+        Case("colour (how near: below)", name, ".mp4", functools.partial(
+            encode, options=X264 | {"x264-params": f"range={scale}:colorprim={primaries}:"
+                                                   f"transfer={transfer}:colormatrix={matrix}"}))
+        for name, scale, primaries, transfer, matrix in (
+            ("BT.709", "tv", "bt709", "bt709", "bt709"),
+            ("BT.601", "tv", "smpte170m", "smpte170m", "smpte170m"),
+            ("HLG in BT.2020", "tv", "bt2020", "arib-std-b67", "bt2020nc"),
+        )
+    ),
+    *(
         Case("orientation", name, ".mp4", functools.partial(encode, turn=turn, matrix=matrix))
         for name, (matrix, turn) in ORIENTATIONS.items()
     ),

@@ -86,19 +86,19 @@ def test_files_as_people_have_them(tmp_path: Path, case: Case, decoder: str) -> 
     assert case.shown is not None, f"{first.shape}"
     assert reader.fps == pytest.approx(case.fps, rel=1e-3)
     assert reader.num_frames == len(case.shown)
+    if case.group.startswith("colour"):  # whose tables take long to compute for each new reader
+        assert videos.read_numbers(reader.frames(np.arange(len(case.shown)))) == [*case.shown]
+        return
     check_frames(lambda: opened(path, decoder), list(case.shown), decoder)
 
 
-def test_the_table_in_the_docs_is_theirs() -> None:
-    """Its rows; and each cell where the versions are those that it was made with."""
+def test_the_table_in_the_docs_is_of_these_files() -> None:
     text = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
     _, _, rest = text.partition("<!-- what reads what")
-    rows = [
-        line.strip("| ").split(" | ") for line in rest.partition("<!-- end -->")[0].splitlines()
-    ]
-    cells = {row[0]: row[1:] for row in rows if len(row) == 3}
-    for case in CASES:
-        by_pyav, by_opencv = cells[f"{case.name} ({case.ending})"]
+    lines = rest.partition("<!-- end -->")[0].splitlines()[3:]
+    rows = [line.strip("| ").split(" | ") for line in lines if "**" not in line]
+    assert [name for name, *_ in rows] == [f"{case.name} ({case.ending})" for case in CASES]
+    for (_, by_pyav, by_opencv), case in zip(rows, CASES, strict=True):
         assert by_pyav == ("yes" if case.shown else "refused")
         assert by_opencv in (("yes", "refused") if case.shown else ("refused",))
 
