@@ -67,6 +67,7 @@ for matrix, (pyav, said, contents, grey) in seen.items():
         assert pyav == "OSError: [Errno 95] Operation not supported", "PyAV converts it by now"
 PY
 # Seen, for grey levels 60, 120, 180, 240:
-#   BT.709, SMPTE 240M, BT.2020  PyAV [60, 119, 180, 239]; OpenCV 4 pictures; decord [60, 119, 180, 239]
-#   YCgCo, BT.2020 cl, ICtCp     PyAV OSError: [Errno 95] Operation not supported; OpenCV 1 pictures;
+#   BT.709, SMPTE 240M, BT.2020  PyAV [60, 119, 180, 239]; OpenCV 4 pictures;
 #                                decord [60, 119, 180, 239]
+#   YCgCo, BT.2020 cl, ICtCp     PyAV OSError: [Errno 95] Operation not supported;
+#                                OpenCV 1 pictures; decord [60, 119, 180, 239]

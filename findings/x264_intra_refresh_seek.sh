@@ -7,8 +7,8 @@
 # Seen: with intra-refresh (live streams, low latency) only the first picture is whole. Every 60
 # frames a column of intra blocks begins to wander over the picture, and x264 and FFmpeg mark that
 # packet as a keyframe. After a seek to it the decoder is silent until the column has arrived: the
-# first frame is 38 later, so "seek to the keyframe before t, decode up to t" ends at a frame that is
-# not t, without an error, and is_corrupt is False. decord counts from the keyframe as if all had
+# first frame is 38 later, so "seek to the keyframe before t, decode up to t" ends at a frame that
+# is not t, without an error, and is_corrupt is False. decord counts from the keyframe as if all had
 # come: 38 too late. OpenCV 5 notices that it got beyond its target, and goes further back: right.
 set -euo pipefail
 folder=$(mktemp -d)
