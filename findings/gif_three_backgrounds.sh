@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A GIF whose frames are disposed of "to the background" (method 2) has three looks: white behind in
-# FFmpeg (PyAV 18.1.0, OpenCV's VideoCapture), what was there before in OpenCV 5's imreadanimation(),
-# black in Pillow 13.0.0. eva-decord 0.6.1 opens no GIF at all.
+# FFmpeg (PyAV 18.1.0, OpenCV's VideoCapture), what was there before in OpenCV 5's own
+# imreadanimation(), black in Pillow 13.0.0. eva-decord 0.6.1 opens no GIF at all.
 #
 # Guess: black in all of them, or all as the file's background colour says; decord reads GIF, since
 # FFmpeg does.

@@ -5,10 +5,9 @@
 # Guess: imread turns TIFF as it does JPEG, or leaves it; and what imdecode reads imread reads.
 #
 # Seen, the same 48 x 32 picture with orientation 6 in five formats: JPEG, PNG and WebP are turned
-# unless IMREAD_UNCHANGED is given. TIFF is turned by imdecode even then, and imread prints "Internal
-# imread issue: 'original_ptr == real_mat.data' must be 'true'" and gives None, with the flags
-# IMREAD_COLOR and IMREAD_UNCHANGED alike. AVIF is never turned. VideoCapture, which opens pictures
-# too, turns none.
+# unless IMREAD_UNCHANGED is given. TIFF is turned by imdecode even then; imread prints "Internal
+# imread issue: 'original_ptr == real_mat.data' must be 'true'" and gives None, with both flags.
+# AVIF is never turned. VideoCapture, which opens pictures too, turns none.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

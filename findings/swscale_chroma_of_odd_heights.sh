@@ -7,8 +7,8 @@
 # less changes the last row at most. An odd width rather than an odd height might take a slower way.
 #
 # Seen: with 64x48 each chroma sample is given to its 2x2 pixels, whatever `interpolation` says.
-# With 64x47 the general scaler runs and interpolates chroma between rows, as the flag says: on noise
-# values differ by up to 255 from those of the same pixels at 64x48, and BILINEAR (PyAV's own
+# With 64x47 the general scaler runs and interpolates chroma between rows, as the flag says: on
+# noise values differ by up to 255 from those of the same pixels at 64x48, and BILINEAR (PyAV's own
 # default) differs from BICUBIC (FFmpeg's and OpenCV's). Odd widths change nothing. At 10 bits it is
 # always the general scaler, so two tools agree to the bit on 8-bit files of even height only.
 set -euo pipefail
