@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OpenCV 5.0.0.93 (and 4.12, 4.14): in an MPEG-TS no frame before the second keyframe can be jumped
-# to; even set(CAP_PROP_POS_FRAMES, 0) does not lead back to the first frame. With x264's defaults (a
-# keyframe every 250 frames, and at cuts) that is easily ten seconds of the film.
+# to; even set(CAP_PROP_POS_FRAMES, 0) does not lead back to the first frame. With x264's defaults
+# (a keyframe every 250 frames, and at cuts) that is easily ten seconds of the film.
 #
 # Guess: 0 is the first frame in every container; in MPEG-TS, which has no index, a jump may take
 # longer or be inexact by a few frames.
