@@ -80,7 +80,7 @@ def label_lines(names: Sequence[str]) -> list[str]:
 
 def spelled(name: str) -> str:
     """What the spellings of a class name have in common: its letters and digits, in lower case."""
-    return "".join(filter(str.isalnum, name.casefold()))
+    return "".join(filter(str.isalnum, name.casefold())) or name
 
 
 def _names(path: str, lines: Sequence[str]) -> list[str]:

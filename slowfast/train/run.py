@@ -75,6 +75,7 @@ def train_run(
             precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
             ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
             plan=_plan(inputs, schedule),
+            samples=[*inputs.samples, *(inputs.val_samples or [])],
         )
         if resume == "auto":
             for line in restore_furthest(state, cfg.output_dir):
