@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
+from slowfast.data.agree import Classes, check_lists, check_same
 from slowfast.data.find import (
     GO_ON,
     are_all,
@@ -18,7 +19,7 @@ from slowfast.data.find import (
     missing_fault,
     missing_files,
 )
-from slowfast.data.labels import LABELS, find_labels
+from slowfast.data.labels import LABELS, find_labels, read_labels
 from slowfast.data.lists import ListError, Sample, read_list
 from slowfast.data.video.open import decoder_version
 from slowfast.evaluate.scores import check_new
@@ -27,6 +28,7 @@ from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.train.run import TrainInputs
 from slowfast.weights.damage import WeightsError
+from slowfast.weights.save import CLASS_NAMES
 
 NO_TRAINING_LIST = (
     "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
@@ -69,6 +71,7 @@ def train_inputs(args: argparse.Namespace) -> TrainInputs:
     if args.validate:
         cfg = _located(cfg, "val_list")
     cfg, names = _with_labels(cfg)
+    _compare_resumed(args, cfg, names)
     for weights in (args.weights, args.resume if args.resume != "auto" else None):
         if weights is not None:
             run_config.require_weights(weights)
@@ -83,6 +86,8 @@ def train_inputs(args: argparse.Namespace) -> TrainInputs:
     every = cfg.data.on_error == "raise"
     samples = _read_list(cfg, cfg.data.train_list, all_of_them=every)
     val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
+    read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
+    check_lists(cfg.data.labels, names, read)
     return TrainInputs(cfg, args.weights, pretrained, samples, val, names)
 
 
@@ -99,6 +104,7 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
     key = "test_list" if cfg.data.test_list else "val_list"
     cfg = _located(cfg, key)
     samples = _read_list(cfg, getattr(cfg.data, key), all_of_them=False)
+    check_lists(cfg.data.labels, names, [(getattr(cfg.data, key), samples)])
     return Inputs(cfg, weights, samples, names)
 
 
@@ -137,6 +143,14 @@ def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
     if found is not None and Path(found).parent != LABELS:
         cfg = _with_data(cfg, "labels", found)
     return cfg, names
+
+
+def _compare_resumed(args: argparse.Namespace, cfg: Config, names: list[str] | None) -> None:
+    """Raises a ListError if the run that is resumed has these class names in another order."""
+    folder = run_config.resumed_folder(args, cfg)
+    if names and folder and (before := folder / CLASS_NAMES).is_file():
+        own = Classes(f"data.labels={cfg.data.labels}", dict(enumerate(names)))
+        check_same(own, Classes(str(before), dict(enumerate(read_labels(str(before), 0)))))
 
 
 def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:

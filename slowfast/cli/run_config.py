@@ -69,11 +69,17 @@ def config_for(
 def _config_below(args: argparse.Namespace, cfg: Config) -> Path | None:
     """The config with the defaults for network, clips and test: that of the resumed run, else that
     of ``model.pretrained``."""
-    if args.resume and not starts_anew(args, cfg):
-        folder = cfg.output_dir if args.resume == "auto" else Path(args.resume).parent
-        if (Path(folder) / CONFIG).exists():
-            return Path(folder) / CONFIG
+    folder = resumed_folder(args, cfg)
+    if folder and (folder / CONFIG).exists():
+        return folder / CONFIG
     return own_config(cfg.model.pretrained)
+
+
+def resumed_folder(args: argparse.Namespace, cfg: Config) -> Path | None:
+    """The folder of the run that is resumed, if one is."""
+    if not args.resume or starts_anew(args, cfg):
+        return None
+    return Path(cfg.output_dir) if args.resume == "auto" else Path(args.resume).parent
 
 
 def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:

@@ -81,8 +81,8 @@ class DataConfig:
     test_list: str = ""
     """List for --test; empty: the same as val_list."""
     labels: str = ""
-    """File of class names, one per line in index order, or a name from slowfast/labels, such as
-    kinetics400; empty: classes are shown by number."""
+    """File of class names, such as one per line in index order, or a name from slowfast/labels,
+    such as kinetics400; empty: classes are shown by number."""
     frame_pattern: Annotated[str, ranges.NUMBERS_FRAMES] = "img_{:05d}.jpg"
     """File name of frame i in a frame folder."""
     frame_start: Annotated[int, ranges.MINUS_ONE_ON] = -1

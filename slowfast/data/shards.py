@@ -20,12 +20,14 @@ from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
 from slowfast.errors import UserError
+from slowfast.log import logger
 
 SHARDS_KEPT = 64
 """Shards whose index a process keeps; one of 1,000 videos takes about 0.3 MB."""
 BLOCK = 512
 """Bytes of a tar block; one of zeros ends the tar."""
 NOT_WHOLE = "not a whole, uncompressed tar file"
+SPARSE = "is sparse: its bytes do not lie together (write the tar without --sparse)"
 
 
 class ShardError(UserError, OSError):
@@ -72,10 +74,12 @@ def member_range(tar: str, name: str) -> tuple[int, int]:
         OSError: it cannot be read.
     """
     status = os.stat(tar)
-    place = _index(tar, status.st_mtime_ns, status.st_size).get(_normal(name))
-    if place is None:
+    places, left_out = _index(tar, status.st_mtime_ns, status.st_size)
+    if reason := left_out.get(_normal(name)):
+        raise ShardError(f"{tar}: {name} {reason}")
+    if _normal(name) not in places:
         raise ShardError(f"{tar}: has no file {name}")
-    return place
+    return places[_normal(name)]
 
 
 def video_size(path: str) -> int:
@@ -96,21 +100,78 @@ def video_url(path: str) -> str:
     return f"subfile,,start,{offset},end,{offset + size},,:{os.path.abspath(member[0])}"
 
 
-def members(tar: str) -> Iterator[Member]:
-    """The files in a tar, in order. Links and sparse files hold no video and are left out. Raises
-    ShardError if it is no plain tar, or cut off; some files may have been yielded by then."""
+def members(tar: str, left_out: dict[str, str] | None = None) -> Iterator[Member]:
+    """The files in a tar, in order, and then its links to files in it. More tars may follow in the
+    same file, as ``cat`` puts them together.
+
+    What cannot be read is added to ``left_out``, with the reason: sparse files, links to what is
+    no file in the tar, and what follows the tar and is none.
+
+    Raises:
+        ShardError: it is no plain tar, or cut off; some files may have been yielded by then.
+    """
+    found: dict[str, Member] = {}
+    links: dict[str, str] = {}
+    left_out = {} if left_out is None else left_out
     with open(tar, "rb") as file:
+        for info in _headers(tar, file, left_out):
+            name = _normal(info.name)
+            if info.issparse():
+                left_out[name] = SPARSE
+            elif info.isreg():
+                found[name] = Member(name, info.offset_data, info.size)
+                yield found[name]
+            elif info.islnk() or info.issym():
+                links[name] = _target(name, info)
+    for name in links:
+        target = name
+        for _ in links:  # a link to a link, but not in a circle
+            target = links.get(target, target)
+            if target in found:
+                yield found[target]._replace(name=name)
+                break
+        else:
+            left_out[name] = f"is a link to {links[name]}, which is no file in the tar"
+
+
+def _headers(tar: str, file: IO[bytes], left_out: dict[str, str]) -> Iterator[tarfile.TarInfo]:
+    start: int | None = 0
+    while start is not None:
+        empty = True
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for info in archive:
-                    if info.isreg() and not info.issparse():
-                        yield Member(_normal(info.name), info.offset_data, info.size)
-                end = archive.offset
+                    empty = False
+                    yield info
+                end = file.seek(archive.offset)
+            # tarfile takes anything else than a block of zeros for the end, too
+            fault = (
+                "" if file.read(BLOCK) == bytes(BLOCK) else f"no file and no end at byte {end:,}"
+            )
         except tarfile.TarError as error:
-            raise ShardError(f"{tar}: {NOT_WHOLE} ({error})") from error
-        file.seek(end)
-        if file.read(BLOCK) != bytes(BLOCK):  # tarfile takes anything else for the end, too
-            raise ShardError(f"{tar}: {NOT_WHOLE} (no file and no end at byte {end:,})")
+            fault = str(error)
+        if fault and empty and start:
+            left_out[f"byte {start:,}"] = "is behind the end of the tar, and begins no other"
+            return
+        if fault:
+            raise ShardError(f"{tar}: {NOT_WHOLE} ({fault})")
+        start = _next_tar(file)
+
+
+def _target(name: str, link: tarfile.TarInfo) -> str:
+    """What a link in a tar leads to: a hard link names a member, a symbolic one starts from its own
+    folder."""
+    folder = os.path.dirname(name) if link.issym() else ""
+    return _normal(os.path.normpath(os.path.join(folder, link.linkname)))
+
+
+def _next_tar(file: IO[bytes]) -> int | None:
+    """Goes on to the first block that is not zeros, and returns its first byte; None at the end."""
+    while blocks := file.read(2048 * BLOCK):
+        if rest := blocks.lstrip(b"\0"):
+            start = file.tell() - len(blocks) + (len(blocks) - len(rest)) // BLOCK * BLOCK
+            return file.seek(start)
+    return None
 
 
 def labelled_videos(
@@ -120,17 +181,21 @@ def labelled_videos(
 
     A video is what ``is_video`` takes for one, see ``lists``; its KEY is what is before the ending
     or, as in WebDataset, before the first dot. What is neither a video nor a label is added to
-    ``left_out``.
+    ``left_out``; what ``members`` leaves out is counted and logged.
 
     Raises:
         ShardError: see ``members``; a video has no label, or one that is not understood; a name
             is there twice. The message names the tar and the member.
     """
     files: dict[str, Member] = {}
-    for member in members(tar):
+    no_files: dict[str, str] = {}
+    for member in members(tar, no_files):
         if member.name in files:
             raise ShardError(f"{tar}: has {member.name} twice")
         files[member.name] = member
+    if no_files:
+        name, reason = next(iter(no_files.items()))
+        logger.warning(f"{tar}: {len(no_files):,} left out, the first: {name} {reason}")
     with open(tar, "rb") as file:
         videos = []
         for name, offset, size in files.values():
@@ -155,9 +220,12 @@ def _begin(file: IO[bytes], offset: int, size: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=SHARDS_KEPT)
-def _index(tar: str, mtime_ns: int, size: int) -> dict[str, tuple[int, int]]:
-    """Where each file of the tar lies, for the tar as it was then; of a name's files the last."""
-    return {name: (offset, size) for name, offset, size in members(tar)}
+def _index(tar: str, mtime_ns: int, size: int) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Where each file of the tar lies, for the tar as it was then, and what is left out; of a
+    name's files the last."""
+    left_out: dict[str, str] = {}
+    places = {name: (offset, size) for name, offset, size in members(tar, left_out)}
+    return places, left_out
 
 
 def _normal(name: str) -> str:

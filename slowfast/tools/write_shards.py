@@ -12,6 +12,7 @@ A shard appears once it is complete. The same command, run again, continues wher
 import argparse
 import functools
 import io
+import itertools
 import os
 import stat
 import sys
@@ -77,6 +78,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
 def _pack(source: Path, root: Path) -> list[Packed]:
     """The videos of the list, in its order, each under a name of its own."""
     packed: dict[str, Packed] = {}
+    seen: set[str] = set()
     for path, label, num_frames in read_list(str(source), str(root), ANY_CLASS):
         if num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
@@ -90,8 +92,11 @@ def _pack(source: Path, root: Path) -> list[Packed]:
             raise ListError(f"{path}: not named like a video ({endings}), or hidden")
         folder, name = os.path.split(key)
         key = os.path.join(folder, name.replace(".", "_"))  # WebDataset ends keys at the first dot
-        if key in packed:
-            raise ListError(f"{path} and {packed[key].path} would both be {key} in the shards")
+        if path in seen:
+            raise ListError(f"{path} is in the list twice")
+        seen.add(path)
+        names = itertools.chain([key], (f"{key}_{ending[1:]}{n or ''}" for n in itertools.count()))
+        key = next(name for name in names if name not in packed)  # x.avi beside x.mp4 is x_avi.avi
         video = ShardVideo(f"{key}{ending}", status.st_size, label)
         packed[key] = Packed(path, video)
     return list(packed.values())

@@ -6,7 +6,9 @@ written under another name, flushed to the disk and renamed; the ``.pdopt`` come
 with both files is complete.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from paddle import nn, optimizer
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.agree import check_labels, kept_labels
+from slowfast.data.lists import Sample
 from slowfast.errors import UserError
 from slowfast.train.folder import BEST, PREFIX, checkpoints, ema_path, move_aside, remove_old
 from slowfast.train.recipe.ema import Ema
@@ -51,6 +55,13 @@ class TrainState:
     """Best validation top-1 so far, a share of 1; -1 before the first."""
     plan: dict[str, int] = field(default_factory=dict)
     """What the order of an epoch depends on. A run resumes within an epoch only if it is equal."""
+    samples: Sequence[Sample] = ()
+    """The videos of all lists. A run resumes only if those that it knows have the same labels."""
+
+    @cached_property
+    def kept_labels(self) -> dict[str, Any]:
+        """What a checkpoint keeps of ``samples``."""
+        return kept_labels(self.samples)
 
     @property
     def name(self) -> str:
@@ -104,6 +115,7 @@ def restore_furthest(state: TrainState, folder: str) -> list[str]:
 
     Raises:
         WeightsError: no checkpoint can be read, or an intact one does not fit this run.
+        ListError: a video has another label than in the run so far.
     """
     damaged: dict[Path, str] = {}  # and what is wrong with each, furthest first
     for path in distributed.gather(checkpoints(folder))[0]:
@@ -131,11 +143,14 @@ def restore(state: TrainState, path: str | Path) -> str:
 
     Raises:
         WeightsError: a file is missing, damaged (DamagedError), or of another network.
+        ListError: a video has another label than in the run so far.
     """
     pdopt = Path(path).with_suffix(".pdopt")
     if Path(path).exists() and not pdopt.exists():
         raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
     content = read_pickle(pdopt, what="training state")
+    if isinstance(content, dict) and "kept_labels" in content:
+        check_labels(content["kept_labels"], state.samples)
     # A run without an average so far starts one from its weights.
     has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
     averages = read_weights(ema_path(Path(path))) if has_average else {}
@@ -165,7 +180,7 @@ def _training_state(state: TrainState) -> dict[str, Any]:
     return {
         "epoch": state.epoch, "step": state.step, "best_top1": state.best_top1, "plan": state.plan,
         "precision": state.precision.state(), "ema_steps": state.ema.steps if state.ema else 0,
-        "velocities": velocities,
+        "velocities": velocities, "kept_labels": state.kept_labels,
     }  # fmt: skip
 
 

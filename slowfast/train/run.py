@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from slowfast import distributed
 from slowfast.config import STAGES, Config
+from slowfast.data.labels import label_lines
 from slowfast.data.lists import Sample
 from slowfast.data.order import shard_numbers
 from slowfast.data.video.open import decoder_version
@@ -74,6 +75,7 @@ def train_run(
             precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
             ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
             plan=_plan(inputs, schedule),
+            samples=[*inputs.samples, *(inputs.val_samples or [])],
         )
         if resume == "auto":
             for line in restore_furthest(state, cfg.output_dir):
@@ -83,7 +85,8 @@ def train_run(
             if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
                 state.best_top1 = -1.0  # the other folder keeps its best one
         if is_writer:
-            write_config(cfg, inputs.class_names)
+            names = inputs.class_names
+            write_config(cfg, names and label_lines(names))
         if cfg.train.head_only:
             train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:

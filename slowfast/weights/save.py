@@ -13,7 +13,8 @@ CLASS_NAMES = "labels.txt"
 
 
 def write_config(cfg: Config, class_names: list[str] | None = None) -> None:
-    """Writes the resolved config, and the class names, where the checkpoints go."""
+    """Writes the resolved config, and the lines of a file of class names, where the checkpoints
+    go."""
     write_whole(Path(cfg.output_dir) / CONFIG, dump_config(cfg))
     if class_names:
         lines = "".join(f"{name}\n" for name in class_names)

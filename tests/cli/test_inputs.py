@@ -121,6 +121,40 @@ def test_what_training_reads() -> None:
     assert validated and [sample.path for sample in validated] == ["videos/c.mp4"]
 
 
+def test_lists_and_class_names_number_the_classes_alike() -> None:
+    touch(Path("train"), *(f"{name}/x.mp4" for name in "abcde"))
+    touch(Path("val"), *(f"{name}/x.mp4" for name in "abcdf"))
+    Path("names.txt").write_text("a\nc\nb\nd\ne\n")
+    Path("w.pdparams").touch()
+    flags = ["-c", "small.yaml", "-o", "data.train_list=train", "data.val_list=val"]
+    train_inputs(parse_args(flags))
+    message = refusal("--validate", *flags)
+    assert message.startswith("class 4 is 'f' in the folders of val, 'e' in the folders of train: ")
+    named = [*flags, "data.labels=names.txt"]
+    for mode, folder in ((), "train"), (("--test", "-w", "w.pdparams"), "val"):
+        message = refusal(*mode, *named)
+        assert message.startswith(
+            f"class 1 is 'b' in the folders of {folder}, 'c' in data.labels=names.txt: number both"
+        )
+
+
+@pytest.mark.parametrize("resume", ["auto", "out/SlowFast_epoch_000001.pdparams"])
+def test_a_run_resumes_with_its_class_names(resume: str, lines: list[str]) -> None:
+    touch_videos()
+    touch(Path("out"), *(f"SlowFast_epoch_000001.{ending}" for ending in ("pdparams", "pdopt")))
+    Path("train.list").write_text("a.mp4 1\n", encoding="utf-8")
+    Path("names.txt").write_text("a\nb\nc\nd\ne\n")
+    flags = ["--resume", resume, "-c", "small.yaml", "-o", "data.labels=names.txt"]
+    train_inputs(parse_args(flags))
+    Path("out/labels.txt").write_text("A\nb\nc\nd\nother\n")
+    train_inputs(parse_args(flags))
+    assert lines == ["class 4 is 'e' in data.labels=names.txt, 'other' in out/labels.txt (of 1 "
+                     "such names): taken for the same class"]  # fmt: skip
+    Path("out/labels.txt").write_text("a\nc\nb\nd\ne\n")
+    start = "class 1 is 'b' in data.labels=names.txt, 'c' in out/labels.txt: "
+    assert refusal(*flags).startswith(start)
+
+
 def test_weights_to_start_from_go_before_pretrained_ones() -> None:
     touch_videos()
     Path("w.pdparams").touch()

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.data.labels import LABELS, built_in_labels, find_labels, flipped_labels, read_labels
+from slowfast.data.labels import (
+    LABELS,
+    built_in_labels,
+    find_labels,
+    flipped_labels,
+    label_lines,
+    read_labels,
+    spelled,
+)
 from slowfast.data.lists import ListError
 
 COUNTS = {
@@ -85,6 +93,89 @@ def test_class_names_are_read_in_order(tmp_path: Path) -> None:
     path.write_text("riding a bike\nabseiling\n zumba é \n\n", encoding="utf-8")
     names = ["riding a bike", "abseiling", "zumba é"]
     assert read_labels(str(path), 3) == read_labels(str(path), 0) == names
+
+
+NAMES = ["riding a bike", "abseiling", "cooking, fast"]
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("numbered.txt", "2 cooking, fast\n0 riding a bike\n1 abseiling\n"),  # PaddleVideo's
+    ("from 1.txt", "1 riding a bike\r\n2 abseiling\r\n3 cooking, fast\r\n"),  # classInd.txt
+    ("last.txt", "riding a bike,0\nabseiling,1\ncooking, fast,2\n"),  # moments_categories.txt
+    ("last.csv", '"riding a bike",0\nabseiling,1\n"cooking, fast",2\n'),
+    ("tabs.tsv", "0\triding a bike\n1\tabseiling\n2\tcooking, fast\n"),
+    ("spaces.txt", "id name\n0 riding a bike\n1 abseiling\n2 cooking, fast\n"),
+    ("header.csv", 'id,name\n0,riding a bike\n2,"cooking, fast"\n1,abseiling\n'),
+    ("more.csv", 'Name;group;id\nriding a bike;a;0\ncooking, fast;b;2\nabseiling;a;1\n'),
+    ("label.csv", 'label,label_name\n0,riding a bike\n1,abseiling\n2,"cooking, fast"\n'),
+    ("order.csv", 'name,group\nriding a bike,a\nabseiling,a\n"cooking, fast",b\n'),
+    ("one.csv", 'name\nriding a bike\nabseiling\n"cooking, fast"\n'),
+    ("quoted.json", '{"\\"cooking, fast\\"": 2, "abseiling": 1, "\\"riding a bike\\"": 0}'),
+    ("text.json", '{"cooking, fast": "2", "abseiling": "1", "riding a bike": "0"}'),  # sthv2's
+    ("number.json", '{"2": "cooking, fast", "0": "riding a bike", "1": "abseiling"}'),
+    ("list.json", '["riding a bike", "abseiling", "cooking, fast"]'),
+    ("parts.json", '[["riding", "a", "bike"], ["abseiling"], ["cooking,", "fast"]]'),  # Diving48's
+    ("no ending", ' {"cooking, fast": 2,\n "abseiling": 1, "riding a bike": 0}'),
+    ("rows.json", '[{"id": 1, "name": "riding a bike"}, {"id": 2, "name": "abseiling"}, '
+                  '{"id": 3, "name": "cooking, fast"}]'),
+])  # fmt: skip
+def test_class_names_in_other_forms(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_labels(str(tmp_path / name), 3) == NAMES
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["2 hands", "1 hand"], ["1 a", "10 b", "2 c"], ["step 1", "step 2"], ["[a] b", "c"],
+     ["step 1", "step 2", "jump 1"], ["90 m", "100 m"], ["name", "a"], ["a, b", "c, d"], ["1", "2"],
+     ["{", "}"], ["1 a"], ["id", "walk 1", "run 2"]],
+)  # fmt: skip
+def test_names_that_look_like_numbered_ones_are_written_so_that_they_stay(
+    tmp_path: Path, names: list[str]
+) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text("\n".join(label_lines(names)))
+    assert read_labels(str(path), len(names)) == names
+    assert label_lines(NAMES) == NAMES
+
+
+@pytest.mark.parametrize(("name", "text", "fault"), [
+    ("a.txt", "walk\nrun\nwalk\n", "the class 'walk' is there twice"),
+    ("a.txt", "0 walk\n1 run\n2 walk\n", "the class 'walk' is there twice"),
+    ("a.txt", "walk 0\nrun 1\nwalk 2\n", "the class 'walk' is there twice"),
+    ("a.txt", "0 walk\n2 run\n", "its 2 classes do not have the numbers from 0, or from 1"),
+    ("a.txt", "walk 7\nrun 7\n", "its 2 classes do not have the numbers from 0, or from 1"),
+    ("a.csv", "id,name\n0,walk\n0,run\n", "its 2 classes do not have the numbers from 0"),
+    ("a.csv", "id,name\n0,walk\n1,run,fast\n", "not as many fields in each line as in the first"),
+    ("a.csv", "id,label,index\n0,0,1\n1,1,0\n", "no column of names in id,label,index"),
+    ("a.json", '{"walk": 0, "run": 0}', "its 2 classes do not have the numbers from 0"),
+    ("a.json", '{"walk": 0,\n "run"}', "2: not JSON: Expecting ':' delimiter"),
+    ("a.json", '{"classes": ["walk", "run"]}', "not a JSON file of class names"),
+    ("a.json", '["walk", 3]', "not a JSON file of class names"),
+    ("a.json", "[]", "not a JSON file of class names"),
+    ("a.json", '["walk", ""]', "'' is no class name"),
+    ("a.json", '["walk\\nrun", "jump"]', "'walk\\nrun' is no class name"),
+])  # fmt: skip
+def test_class_names_that_are_not_understood(
+    tmp_path: Path, name: str, text: str, fault: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ListError) as caught:
+        read_labels(str(tmp_path / name), 0)
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / name)) and message.count("\n") == 0
+    assert fault in message and "class names are read from lines 'name', '0 name' or" in message
+
+
+def test_spellings_of_a_name() -> None:
+    for one, other in (
+        ("passing American football (in game)", "passing_american_football_-in_game-"),
+        ("massaging person's head", "massaging_persons_head"),
+        ("HandstandPushups", "HandStandPushups"),
+        ("Été", "été"),
+    ):  # fmt: skip
+        assert spelled(one) == spelled(other)
+    assert spelled("跳") != spelled("跑") != spelled("walk")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -124,15 +125,84 @@ def test_a_name_may_be_written_in_several_ways(tmp_path: Path, name: str) -> Non
         assert str(caught.value) == f"{tar}: has no file b.mp4"
 
 
-def test_links_and_folders_are_no_videos(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_links_in_a_tar_are_followed_and_folders_are_no_videos(tmp_path: Path, kind: int) -> None:
     (tmp_path / "a.mp4").write_bytes(b"video")
     os.link(tmp_path / "a.mp4", tmp_path / "hard.mp4")
-    (tmp_path / "soft.mp4").symlink_to("a.mp4")
     (tmp_path / "folder.mp4").mkdir()
-    with tarfile.open(tmp_path / "x.tar", "w") as archive:
-        for name in ("a.mp4", "hard.mp4", "soft.mp4", "folder.mp4"):
+    links = {"first": "sub/a.mp4", "sub/soft": "a.mp4", "sub/up": "../first", "sub/hard2": "soft"}
+    broken = {"gone": "b.mp4", "outside": "/etc/hostname", "one": "two", "two": "one"}
+    for name, target in (links | broken).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(target)
+    with tarfile.open(tmp_path / "x.tar", "w", format=kind) as archive:
+        for name in ("first", "folder.mp4"):
             archive.add(tmp_path / name, name)
-    assert [member.name for member in members(str(tmp_path / "x.tar"))] == ["a.mp4"]
+        archive.add(tmp_path / "a.mp4", "sub/a.mp4")
+        archive.add(tmp_path / "hard.mp4", "./hard.mp4")
+        for name in [*list(links)[1:], *broken]:
+            archive.add(tmp_path / name, name)
+    tar, left_out = str(tmp_path / "x.tar"), dict[str, str]()
+    names = [member.name for member in members(tar, left_out)]
+    assert names == ["sub/a.mp4", "first", "hard.mp4", *list(links)[1:]]
+    assert len({member_range(tar, name) for name in names}) == 1
+    assert list(left_out) == list(broken)
+    with pytest.raises(ShardError, match=f"{tar}: gone is a link to b.mp4, which is no file in"):
+        member_range(tar, "gone")
+
+
+@pytest.mark.parametrize("kind", ["gnu", "posix"])
+def test_sparse_files_are_left_out_and_told(tmp_path: Path, kind: str, lines: list[str]) -> None:
+    """Their bytes lie apart in the tar: GNU tar leaves the holes out."""
+    with open(tmp_path / "a.mp4", "wb") as file:
+        for place in (0, 10**6, 2 * 10**6):
+            file.seek(place)
+            file.write(b"video" * 1000)
+    (tmp_path / "b.mp4").write_bytes(b"video")
+    (tmp_path / "b.cls").write_text("1")
+    tar = str(tmp_path / "x.tar")
+    pack = ["tar", "-cSf", tar, f"--format={kind}", "-C", str(tmp_path), "a.mp4", "b.mp4", "b.cls"]
+    subprocess.run(pack, check=True)
+    assert Path(tar).stat().st_size < 10**6
+    assert labelled_videos(tar, is_video, []) == [ShardVideo("b.mp4", 5, 1)]
+    assert lines == [
+        f"{tar}: 1 left out, the first: a.mp4 is sparse: its bytes do not lie together (write the "
+        "tar without --sparse)"
+    ]
+    with pytest.raises(ShardError, match=f"{tar}: a.mp4 is sparse"):
+        video_url(f"{tar}/a.mp4")
+    assert video_size(f"{tar}/b.mp4") == 5
+
+
+@pytest.mark.parametrize("padding", [0, 512, 10240, 3 * 2**20])
+def test_tars_one_behind_the_other(tmp_path: Path, films: Films, padding: int) -> None:
+    parts = [{"a.mp4": b"1" * 600, "a.cls": b"0"}, {"b.mp4": films["a b/x 1.mp4"][0]}, {"c": b""}]
+    with open(tmp_path / "all.tar", "wb") as file:
+        for number, files in enumerate(parts):
+            file.write(Path(write_tar(tmp_path / f"{number}.tar", files)).read_bytes())
+            file.write(bytes(padding))
+    tar = str(tmp_path / "all.tar")
+    assert [member.name for member in members(tar)] == ["a.mp4", "a.cls", "b.mp4", "c"]
+    for path in ("0.tar/a.mp4", "1.tar/b.mp4"):
+        one, all_of_them = split_member(str(tmp_path / path)), (tar, path[6:])
+        assert one and _bytes(*one) == _bytes(*all_of_them)
+    os.truncate(tar, (tmp_path / "0.tar").stat().st_size + padding + 1000)
+    with pytest.raises(ShardError, match=f"{tar}: not a whole, uncompressed tar file"):
+        member_range(tar, "a.mp4")
+
+
+def _bytes(tar: str, name: str) -> bytes:
+    offset, size = member_range(tar, name)
+    return Path(tar).read_bytes()[offset : offset + size]
+
+
+def test_what_follows_a_tar_and_is_none_is_told(tmp_path: Path, lines: list[str]) -> None:
+    tar = write_tar(tmp_path / "x.tar", {"a.mp4": b"1", "a.cls": b"0"})
+    with open(tar, "ab") as file:
+        file.write(b"signature" * 100)
+    assert len(labelled_videos(tar, is_video, [])) == 1
+    told = f"{tar}: 1 left out, the first: byte 10,240 is behind the end of the tar, and begins no"
+    assert [line.startswith(told) for line in lines] == [True]
 
 
 def test_a_shard_that_is_replaced_is_looked_at_again(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_nothing_is_written_of_a_list_that_is_wrong(tmp_path: Path, capsys: Caps
         "riding a.bike 300 0": f"{root}/riding a.bike: a folder of frames",
         "riding a.bike 0": f"{root}/riding a.bike: a folder of frames",
         "train.list 0": f"{source}: not named like a video (.mp4,",
-        f"{video} 0": f"{video} and {video} would both be riding a.bike/é 0_v1 in the shards",
+        f"{video} 0": f"{video} is in the list twice",
         "riding a.bike/x.mp4": f"{source}:3: no label in",
         "fifo.mp4 1": f"{root}/fifo.mp4: not a file, or empty: no video for a shard",
         "empty.mp4 1": f"{root}/empty.mp4: not a file, or empty: no video for a shard",
@@ -147,6 +147,30 @@ def test_videos_outside_of_root_keep_their_names(tmp_path: Path) -> None:
     assert write(source, tmp_path / "s", "--root", tmp_path / "root") == 0
     (video,) = labelled_videos(str(tmp_path / "s/x-000000.tar"), is_video, [])
     assert video == ("elsewhere/riding a.bike/é 0_v1.mp4", 10, 5)
+
+
+def test_videos_of_one_stem_get_names_of_their_own(tmp_path: Path) -> None:
+    names = ["a/x.mp4", "a/x.avi", "b/x.mp4", "a/x.v1.mp4", "a/x_v1.mp4", "a/x_avi.mp4", "a/X.MP4",
+             "a/x_v1_mp4.mp4", "a/x/v1.mp4", "a/x_v1.MP4"]  # fmt: skip
+    for number, name in enumerate(names):
+        (tmp_path / "v" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "v" / name).write_bytes(bytes(number + 1))
+    source = tmp_path / "x.list"
+    source.write_text("".join(f"{name} {number}\n" for number, name in enumerate(names)))
+    args = (source, tmp_path / "s", "--root", tmp_path / "v")
+    assert write(*args) == 0
+    tar = tmp_path / "s/x-000000.tar"
+    videos = labelled_videos(str(tar), is_video, [])
+    assert sorted((label, size - 1) for _, size, label in videos) == [(n, n) for n in range(10)]
+    by_label = {label: name for name, _, label in videos}
+    assert [by_label[n] for n in range(6)] == [
+        "a/x.mp4", "a/x_avi.avi", "b/x.mp4", "a/x_v1.mp4", "a/x_v1_mp4.mp4", "a/x_avi_mp4.mp4"
+    ]  # fmt: skip
+    keys = [name.rpartition(".")[0] for name in by_label.values()]
+    assert len(set(keys)) == 10 and not any("." in key for key in keys)  # WebDataset's keys
+    before = tar.stat().st_mtime_ns
+    assert write(*args) == 0  # the same names again
+    assert tar.stat().st_mtime_ns == before
 
 
 def test_a_killed_run_leaves_whole_shards(tmp_path: Path, no_hang: None) -> None:

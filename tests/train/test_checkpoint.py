@@ -10,6 +10,7 @@ import pytest
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
+from slowfast.data.lists import ListError, Sample
 from slowfast.train import checkpoint, folder
 from slowfast.train.recipe.ema import Ema
 from slowfast.weights.damage import WeightsError
@@ -54,6 +55,32 @@ def test_restore_gives_back_weights_momentum_place_and_best(tmp_path: Path) -> N
         run.model.state_dict().items(), again.model.state_dict().values(), strict=True
     ):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=name)
+
+
+def test_videos_keep_their_labels_over_a_resume(tmp_path: Path) -> None:
+    """The list may have become longer, shorter or shuffled meanwhile."""
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch, run.samples = 1, [Sample(f"{n}.mp4", n % 3) for n in range(5)]
+    checkpoint.save_checkpoint(run, cfg)
+    (path,) = folder.checkpoints(cfg.output_dir)
+    again = fresh_state(cfg)
+    again.samples = [Sample("new.mp4", 0), *run.samples[:0:-1]]
+    checkpoint.restore(again, path)
+    again.samples = [run.samples[0], Sample("1.mp4", 0), Sample("2.mp4", 1), Sample("new.mp4", 0)]
+    message = (
+        "2 of 3 videos have another label than in the run so far, the first is 1.mp4: 1 so far, 0 "
+        "in the list now (go on with the list as it was, or train anew into another output_dir)"
+    )
+    for resume in (lambda: checkpoint.restore(again, path),
+                   lambda: checkpoint.restore_furthest(again, cfg.output_dir)):  # fmt: skip
+        with pytest.raises(ListError) as caught:
+            resume()
+        assert str(caught.value) == message
+    content = read_pickle(path.with_suffix(".pdopt"))
+    del content["kept_labels"]  # as before there were any
+    path.with_suffix(".pdopt").write_bytes(pickle.dumps(content))
+    checkpoint.restore(again, path)
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
