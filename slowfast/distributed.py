@@ -26,19 +26,44 @@ class DeviceError(UserError):
     """This machine or this Paddle does not have the device."""
 
 
+class LaunchError(UserError):
+    """The environment variables that number the processes of a run are wrong."""
+
+
 def rank() -> int:
-    """This process's number, from 0."""
-    return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
+    """This process's number, from 0. Raises LaunchError if it is not one of ``world_size``."""
+    number = _whole("PADDLE_TRAINER_ID", 0)
+    if number >= world_size():
+        raise LaunchError(
+            f"PADDLE_TRAINER_ID={number} is not below PADDLE_TRAINERS_NUM={world_size()}: "
+            "processes are numbered from 0"
+        )
+    return number
 
 
 def world_size() -> int:
     """Number of processes of the run."""
-    return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    return _whole("PADDLE_TRAINERS_NUM", 1)
 
 
 def processes_on_this_machine() -> int:
     """Number of processes of the run on this machine."""
-    return int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
+    return _whole("PADDLE_LOCAL_SIZE", 1)
+
+
+def own_cores() -> int:
+    """Processor cores for this process, at least 1: its share of those that it may use."""
+    has_set = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_set else os.cpu_count() or 1
+    return max(cores // processes_on_this_machine(), 1)
+
+
+def _whole(name: str, least: int) -> int:
+    """What the launcher, or the user in its place, has set; by default ``least``."""
+    text = os.environ.get(name, str(least))
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
+        raise LaunchError(f"{name}={text!r} is not a whole number from {least} on")
+    return int(text)
 
 
 def num_gpus() -> int:

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,18 +74,23 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 def write_lines(path: Path, lines: Sequence[str]) -> None:
     """Writes a text file of these lines; without any, removes the file of an earlier run."""
     if lines:
-        write_whole(path, "".join(f"{line}\n" for line in lines))
+        with atomic(path) as file:
+            file.writelines(f"{line}\n".encode(errors="surrogateescape") for line in lines)
     else:
         path.unlink(missing_ok=True)
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows, at least one, of the same columns below a line of the columns' names."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())
+    rows = iter(rows)
+    first = next(rows)
+    with atomic(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        writer = csv.DictWriter(text, list(first), lineterminator="\n")
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(rows)
+        text.detach()
 
 
 @contextlib.contextmanager
@@ -110,6 +115,8 @@ def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[IO[bytes]]:
                 raise FolderError(busy) from error
             print(busy, flush=True)
             fcntl.lockf(file, fcntl.LOCK_EX)
+        except OSError as error:  # a file system without locks
+            raise OSError(error.errno, error.strerror, str(path)) from error
         yield file
 
 

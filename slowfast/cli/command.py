@@ -61,7 +61,6 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
         with_paddle: the work needs Paddle.
     """
     quiet_libraries()
-    start_logging(distributed.rank())
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for each in INTERRUPTS:  # ignore further signals
@@ -70,6 +69,7 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
 
     with handled_by(interrupt):
         try:
+            start_logging(distributed.rank())
             if with_paddle:
                 with held_back():  # else an import error; and at its end Paddle gives SIGTERM back
                     import paddle

@@ -112,7 +112,7 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
                 f"{target} is there, and no {kept.folder / META} that says which weights it is "
                 "from: name another folder"
             )
-        then = sources.done.get(video.name, {})
+        then = sources.get(video.name) or {}
         is_known = kept.has(video.name) and {*now} <= {*then}
         # Where the video is gone its features stay.
         if is_known and now["state"] in (None, then["state"]):

@@ -4,37 +4,39 @@
 
 Writes beside the list, or into --out: train.good.list and train.bad.list with the list's own lines,
 train.videos.csv with a row for each video, and train.checked.jsonl: with it, an interrupted run
-continues, and a later one only decodes what has changed.
+continues, and a later one only decodes what has changed. Several processes, on any machines, share
+the work: see docs/scaling.md.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import sys
+from array import array
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 
+from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.lists import Entry, Sample, read_entries
-from slowfast.data.shards import state_of, video_url
+from slowfast.data.shards import shard_of, state_of
 from slowfast.data.unreadable import reason_of
-from slowfast.data.video.frames import FrameFolderReader
-from slowfast.data.video.open import decoder_version, open_video
+from slowfast.data.video.open import chosen_decoder, decoder_version, open_video
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
-from slowfast.data.workers.worker import KilledError
 from slowfast.files import write_csv, write_lines
-from slowfast.journal import Journal
+from slowfast.journal import Journal, merged, own_journal, shared_out
 from slowfast.log import Progress
 
-FEW_FRAMES = 3
-"""It is usual that a container promises up to this many frames too many."""
+SOUND_ONLY = 0.5
+"""Sound may go on for so long after the last picture; the container's duration has it, seconds."""
 FAR_APART = 16
 """From this mean distance between keyframes, in frames, prepare_videos is recommended."""
 SHOWN = 10
@@ -47,13 +49,16 @@ class Video:
 
     path: str
     status: str = "good"
-    """good; short: fewer frames than the container says, still usable; bad."""
+    """good; short: fewer frames, or a shorter film, than the file says, still usable; bad."""
     reason: str = ""
     frames: int = 0
     """Frames that could be decoded."""
     frames_said: int = 0
-    """Frames that the container, or the list, says there are."""
+    """Frames that there are by the file's packets, or in the folder."""
     seconds: float = 0.0
+    """From the first frame to the end of the last."""
+    seconds_said: float = 0.0
+    """What the container says; 0 if it does not."""
     fps: float = 0.0
     width: int = 0
     height: int = 0
@@ -66,153 +71,189 @@ class Video:
 
 def main(argv: list[str] | None = None) -> int:
     """0 once every video is checked, bad ones or not; 1 with one line on stderr; 130."""
-    args = parse_args(argv)
-    return run(lambda: check_list(args))
+    return run(lambda: check_list(parse_args(argv)))
 
 
 def check_list(args: argparse.Namespace) -> None:
-    """Checks what is not in the journal, writes the lists and the csv, prints a summary."""
+    """Checks what is not in the journal of this process's share; the process that finishes last
+    writes the lists and the csv, and prints a summary."""
     decoder_version(args.decoder)
     entries = read_entries(args.list, args.root)
-    out, stem, ending = args.out, args.list.stem, args.list.suffix
-    with Journal(out / f"{stem}.checked.jsonl") as journal:
-        check_all(entries, journal, args)
-        rows = [journal.done[_key(e.sample, args)]["video"] for e in entries]
-    videos = [Video(**{**row, "path": e.sample.path}) for e, row in zip(entries, rows, strict=True)]
-    good, bad = out / f"{stem}.good{ending}", out / f"{stem}.bad{ending}"
-    for path, are_bad in ((good, False), (bad, True)):
-        chosen = zip(entries, videos, strict=True)
-        write_lines(path, [e.line for e, v in chosen if (v.status == "bad") == are_bad])
-    table = out / f"{stem}.videos.csv"
-    write_csv(table, [asdict(video) for video in videos])
-    print("\n".join(summary(videos, good, bad, table)))
+    keys = [_key(entry.sample, args) for entry in entries]
+    files = (shard_of(entry.sample.path) or entry.sample.path for entry in entries)
+    owners = shared_out(zip(keys, files, strict=True))
+    rank, path = distributed.rank(), args.out / f"{args.list.stem}.checked.jsonl"
+    with own_journal(path, owners) as journal:
+        pairs = zip(keys, entries, strict=True)
+        check_all({k: entry.sample for k, entry in pairs if owners[k] == rank}, journal, args)
+    with merged(path, owners) as entry_of:
+        if entry_of:
+            write_results(entries, (entry_of(key)["video"] for key in keys), args)
 
 
-def check_all(entries: list[Entry], journal: Journal, args: argparse.Namespace) -> None:
-    """Brings the journal up to date with these entries' files."""
-    samples = {_key(entry.sample, args): entry.sample for entry in entries}
-    states = {key: state_of(sample.path) for key, sample in samples.items()}
-    todo = [key for key in samples if not _is_done(journal.done.get(key), states[key])]
-    if len(todo) < len(samples):
-        print(f"{len(samples) - len(todo):,} of {len(samples):,} videos are checked already")
+def check_all(samples: dict[str, Sample], journal: Journal, args: argparse.Namespace) -> None:
+    """Brings the journal up to date with the files of these samples."""
+    looking = Progress("compare", len(samples), show=len(journal) > 0)
+    todo = []
+    for number, (key, sample) in enumerate(samples.items(), 1):
+        if not _is_done(journal.get(key), sample):
+            todo.append(key)
+        looking.update(number)
+    looking.finish(f"{len(samples) - len(todo):,} of {len(samples):,} videos are checked already")
     progress = Progress("check", len(todo))
     num_bad = 0
 
-    def check(key: str) -> Video:
-        return check_video(samples[key], args.decoder, args.frame_pattern, args.frame_fps)
+    def check(key: str) -> tuple[list[int] | None, Video]:
+        sample = samples[key]
+        state = state_of(sample.path)  # before: a file that changes meanwhile is checked again
+        try:
+            return state, check_video(sample, args)
+        except VideoError as error:
+            return state, unreadable(sample.path, error)
 
     def path_of(key: str) -> str:
         return samples[key].path
 
-    readers = min(args.workers, len(todo))
-    with Loader(check, num_workers=readers, describe=path_of, seconds=args.seconds) as loader:
-        for done, (key, video) in enumerate(loader.as_ready(todo), 1):
-            again, path = isinstance(video, KilledError), path_of(key)
-            if isinstance(video, VideoError):
-                video = Video(path, "bad", reason_of(path, video).removeprefix(f"{path}: "))
-            num_bad += video.status == "bad"
-            journal.add(key, {"state": states[key], "again": again, "video": asdict(video)})
+    with Loader(
+        check, num_workers=min(args.workers, len(todo)), describe=path_of,
+        seconds=args.seconds, limit="--seconds",
+    ) as loader:  # fmt: skip
+        for done, (key, answer) in enumerate(loader.as_ready(todo), 1):
+            if isinstance(answer, VideoError):  # a crash, a hang, the disk's fault: without state,
+                answer = None, unreadable(path_of(key), answer)  # it is tried again
+            state, video = answer
+            row = asdict(video)
+            del row["path"]  # which depends on where the run was started
+            journal.add(key, {"state": state, "video": row})
+            num_bad += judged(video, args.max_lost).status == "bad"
             progress.update(done, f"{num_bad} bad")
     progress.finish(f"{num_bad} bad")
 
 
-def check_video(sample: Sample, decoder: str, frame_pattern: str, frame_fps: float) -> Video:
+def check_video(sample: Sample, args: argparse.Namespace) -> Video:
     """Decodes all of one video. Raises VideoError if it cannot be opened, or no frame decoded."""
-    reader = open_video(sample, frame_pattern, frame_fps, decoder)
-    if isinstance(reader, FrameFolderReader):
-        return _check_folder(reader)
-    frames, size = (_decode_pyav if decoder == "pyav" else _decode)(sample.path)
-    if not frames or size is None:
-        raise no_frame(sample.path)
-    said, fps = reader.num_frames, reader.fps
-    video = Video(sample.path, "good", "", frames, said, round(frames / fps, 3), fps, *size)
-    if said > frames + FEW_FRAMES:
-        video.status = "short"
-        video.reason = f"{frames} frames where the container says {said}"
-    _measure_keyframes(video)
+    how = args.frame_pattern, args.frame_fps, args.decoder, args.frame_start
+    with contextlib.closing(open_video(sample, *how)) as reader:
+        said = reader.num_frames
+        frames, (width, height) = reader.decode_all()
+        if not frames:
+            raise no_frame(sample.path)
+        (last,) = reader.seconds(np.array([reader.num_frames - 1]))
+        packets, keys = reader.keyframes()
+    video = Video(sample.path, "good", "", frames, said)
+    video.seconds = round(float(last) + 1 / reader.fps, 3)
+    video.seconds_said, video.fps = round(reader.seconds_said, 3), reader.fps
+    video.width, video.height, video.codec = width, height, reader.codec
+    if len(keys):
+        video.keyframes, video.mean_gap = len(keys), round(packets / len(keys), 1)
+        video.longest_gap = int(np.diff(keys, append=packets).max())
     return video
 
 
-def _decode(path: str) -> tuple[int, tuple[int, int] | None]:
-    """How many frames there are, and width and height as shown."""
-    count, size = 0, None
-    capture = cv2.VideoCapture(video_url(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    while capture.grab():
-        count += 1
-        if size is None:
-            is_picture, picture = capture.retrieve()
-            size = picture.shape[1::-1] if is_picture else None
-    return count, size
+def unreadable(path: str, error: VideoError) -> Video:
+    """The row of a video that cannot be read."""
+    return Video(path, "bad", reason_of(path, error).removeprefix(f"{path}: "))
 
 
-def _decode_pyav(path: str) -> tuple[int, tuple[int, int] | None]:
-    from slowfast.data.video.pyav import PyAVReader  # an extra, which need not be there
-
-    count, size = 0, None
-    for frame in PyAVReader(path).every_frame():
-        count += 1
-        if size is None:
-            is_upright = frame.rotation % 180 == 0
-            size = (frame.width, frame.height) if is_upright else (frame.height, frame.width)
-    return count, size
-
-
-def _measure_keyframes(video: Video) -> None:
-    """Fills in codec and keyframes: reads the packets without decoding them."""
-    capture = cv2.VideoCapture(video_url(video.path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
-    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little")
-    video.codec = codec.decode("latin-1").strip("\0 ")
-    are_keys = []
-    while capture.grab():
-        are_keys.append(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) != 0)
-    places = np.flatnonzero(are_keys)
-    if len(places):
-        video.keyframes = len(places)
-        video.mean_gap = round(len(are_keys) / len(places), 1)
-        video.longest_gap = int(np.diff(places, append=len(are_keys)).max())
+def judged(video: Video, max_lost: float) -> Video:
+    """The video, if it could be read, with its status: short if a part is missing, bad if that is
+    more than ``max_lost`` of it."""
+    if video.status == "bad":
+        return video
+    lost, reasons = 0.0, []
+    if video.frames < video.frames_said:
+        lost = 1 - video.frames / video.frames_said
+        reasons.append(f"{video.frames} of {video.frames_said} frames could be decoded")
+    if video.seconds < video.seconds_said - SOUND_ONLY:
+        lost = max(lost, 1 - video.seconds / video.seconds_said)
+        reasons.append(f"{video.seconds:g} s where the container says {video.seconds_said:g}")
+    if reasons:
+        video.status, video.reason = "bad" if lost > max_lost else "short", ", ".join(reasons)
+    return video
 
 
-def _check_folder(reader: FrameFolderReader) -> Video:
-    shape: tuple[int, ...] = ()
-    for index in range(reader.num_frames):  # one in memory at a time
-        (picture,) = reader.onward(np.array([index]))
-        shape = shape or picture.shape
-        reader.require_size(index, picture, shape)
-    count, fps = reader.num_frames, reader.fps
-    height, width, _ = shape
-    size, codec = (width, height), "frames"
-    return Video(reader.folder, "good", "", count, count, count / fps, fps, *size, codec)
+def write_results(
+    entries: list[Entry], found: Iterable[dict[str, Any]], args: argparse.Namespace
+) -> None:
+    """Writes the csv and the lists of the good and the bad, and prints the summary. ``found`` has
+    what the journal says of each entry; in memory there is one at a time."""
+    progress, summary, are_bad = Progress("write", len(entries)), Summary(), bytearray()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for entry, about in zip(entries, found, strict=True):
+            video = judged(Video(entry.sample.path, **about), args.max_lost)
+            summary.add(video)
+            are_bad.append(video.status == "bad")
+            progress.update(len(are_bad))
+            yield asdict(video)
+
+    stem, ending = args.list.stem, args.list.suffix
+    good, bad = args.out / f"{stem}.good{ending}", args.out / f"{stem}.bad{ending}"
+    table = args.out / f"{stem}.videos.csv"
+    write_csv(table, rows())
+    for path, wanted in ((good, False), (bad, True)):
+        lines = zip(entries, are_bad, strict=True)
+        write_lines(path, [entry.line for entry, is_bad in lines if is_bad == wanted])
+    print("\n".join(summary.lines(good, bad, table)))
 
 
-def summary(videos: list[Video], good: Path, bad: Path, table: Path) -> list[str]:
-    """The lines of the summary."""
-    usable = [v for v in videos if v.status != "bad"]
-    unusable = [v for v in videos if v.status == "bad"]
-    num_short = sum(v.status == "short" for v in videos)
-    lines = [f"{len(usable):,} good{f': {good}' if usable else ''}"]
-    lines += [f"{len(unusable):,} bad{f': {bad}' if unusable else ''}"]
-    lines += [f"    {v.path}: {v.reason}" for v in unusable[:SHOWN]]
-    if len(unusable) > SHOWN:
-        lines.append(f"    and {len(unusable) - SHOWN:,} more")
-    if num_short:
-        lines.append(f"{num_short:,} of the good hold fewer frames than their container says")
-    if usable:
-        seconds = [v.seconds for v in usable]
-        codecs = Counter(v.codec for v in usable).most_common()
-        lines += [
-            f"length      {_range(seconds)} s, {sum(seconds) / 3600:.2f} hours in all",
-            f"frame rate  {_range([v.fps for v in usable])} fps",
-            f"short side  {_range([min(v.width, v.height) for v in usable])} pixels",
-            f"codec       {', '.join(f'{name} {count:,}' for name, count in codecs)}",
-        ]
-    spaced = [v for v in usable if v.keyframes]
-    if spaced:
-        mean = sum(v.mean_gap * v.keyframes for v in spaced) / sum(v.keyframes for v in spaced)
-        longest = max(v.longest_gap for v in spaced)
-        lines.append(f"keyframes   every {mean:.1f} frames, {longest} at most")
-        if mean >= FAR_APART:
-            lines.append("    python -m slowfast.tools.prepare_videos makes files that read faster")
-    return [*lines, f"{table} has a row for each"]
+@dataclass
+class Summary:
+    """What is told of the videos of a list; 24 bytes for each."""
+
+    bad: list[str] = field(default_factory=list)
+    """The first ``SHOWN`` bad ones, and why."""
+    num_bad: int = 0
+    num_short: int = 0
+    codecs: Counter[str] = field(default_factory=Counter)
+    seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    fps: "array[float]" = field(default_factory=lambda: array("d"))
+    short_sides: "array[float]" = field(default_factory=lambda: array("d"))
+    """Of the usable ones, as are the others here."""
+    num_keyframes: int = 0
+    between_keyframes: float = 0.0
+    longest_gap: int = 0
+
+    def add(self, video: Video) -> None:
+        """Counts a video."""
+        if video.status == "bad":
+            self.num_bad += 1
+            if self.num_bad <= SHOWN:
+                self.bad.append(f"{video.path}: {video.reason}")
+            return
+        self.num_short += video.status == "short"
+        self.codecs[video.codec] += 1
+        self.seconds.append(video.seconds)
+        self.fps.append(video.fps)
+        self.short_sides.append(min(video.width, video.height))
+        self.num_keyframes += video.keyframes
+        self.between_keyframes += video.mean_gap * video.keyframes
+        self.longest_gap = max(self.longest_gap, video.longest_gap)
+
+    def lines(self, good: Path, bad: Path, table: Path) -> list[str]:
+        """The lines of the summary."""
+        count = len(self.seconds)
+        lines = [f"{count:,} good{f': {good}' if count else ''}"]
+        lines += [f"{self.num_bad:,} bad{f': {bad}' if self.num_bad else ''}"]
+        lines += [f"    {line}" for line in self.bad]
+        if self.num_bad > SHOWN:
+            lines.append(f"    and {self.num_bad - SHOWN:,} more")
+        if self.num_short:
+            lines.append(f"{self.num_short:,} of the good hold less than they say")
+        if count:
+            codecs = ", ".join(f"{name} {number:,}" for name, number in self.codecs.most_common())
+            lines += [
+                f"length      {_range(self.seconds)} s, {sum(self.seconds) / 3600:.2f} hours in all",
+                f"frame rate  {_range(self.fps)} fps",
+                f"short side  {_range(self.short_sides)} pixels",
+                f"codec       {codecs}",
+            ]
+        if self.num_keyframes:
+            mean = self.between_keyframes / self.num_keyframes
+            lines.append(f"keyframes   every {mean:.1f} frames, {self.longest_gap} at most")
+            if mean >= FAR_APART:
+                lines.append("    python -m slowfast.tools.prepare_videos makes files that read faster")
+        return [*lines, f"{table} has a row for each"]
 
 
 def _range(values: Sequence[float]) -> str:
@@ -220,13 +261,15 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _key(sample: Sample, args: argparse.Namespace) -> str:
-    """The key of a result in the journal; its entry has the file's state, too."""
-    frames = "" if sample.num_frames is None else f" {sample.num_frames}"
-    return f"{args.decoder} {os.path.abspath(sample.path)}{frames}"
+    """The key of a result in the journal: all that it depends on, but for the file's state."""
+    how = f"{chosen_decoder(args.decoder)} {args.frame_pattern} {args.frame_fps:g}"
+    place = f"{args.frame_start} {os.path.abspath(sample.path)}"
+    return f"{how} {place}{'' if sample.num_frames is None else f' {sample.num_frames}'}"
 
 
-def _is_done(entry: dict[str, object] | None, state: list[int] | None) -> bool:
-    return bool(entry and state and entry.get("state") == state and not entry.get("again"))
+def _is_done(entry: dict[str, Any] | None, sample: Sample) -> bool:
+    state = entry["state"] if entry else None
+    return state is not None and bool(state == state_of(sample.path))
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -237,13 +280,18 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
     add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
-    add("--workers", metavar="N", type=whole_number(1), default=os.cpu_count(),
+    add("--workers", metavar="N", type=whole_number(1), default=distributed.own_cores(),
         help="number of processes (%(default)s)")  # fmt: skip
     add("--seconds", type=times, default=300.0,
-        help="time limit per video; a slower one counts as bad (%(default)s)")  # fmt: skip
-    add("--decoder", choices=("opencv", "pyav"), default=data.decoder, help="default: %(default)s")
+        help="a video that does not get on for so long is bad (%(default)s)")  # fmt: skip
+    add("--max-lost", metavar="SHARE", type=number_between(0, 1), default=0.5,
+        help="a video that lacks more of its frames or seconds is bad (%(default)s)")  # fmt: skip
+    add("--decoder", choices=("auto", "pyav", "opencv"), default=data.decoder,
+        help="default: %(default)s")  # fmt: skip
     add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
     add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
+    add("--frame-start", metavar="N", type=whole_number(0), default=data.frame_start,
+        help="number of the first frame in frame folders; default: 0 or 1, as is there")  # fmt: skip
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent

@@ -56,8 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 def start(how: str, log_dir: str, flags: list[str]) -> int:
     """Becomes the run; or runs the launcher of its processes, and returns its exit status."""
     processes, gpus = num_processes() if how == "multi" else 1, distributed.num_gpus()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    env = os.environ | settings(os.environ, cores or 1, processes, on_gpu=gpus > 0)
+    env = os.environ | settings(os.environ, distributed.own_cores(), processes, on_gpu=gpus > 0)
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
