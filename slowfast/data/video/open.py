@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 
 import cv2
 
@@ -42,18 +43,21 @@ def decoder_version(decoder: str) -> str:
     """The decoder's name and version, for the log. Raises ConfigError if it is not installed, or so
     old that it ignores what a file says about its colours."""
     if chosen_decoder(decoder) == "opencv":
-        return _not_older("OpenCV", cv2.__version__, (4, 13), "opencv-python")
+        return _not_older("OpenCV", cv2.__version__, "4.13", "opencv-python")
     if importlib.util.find_spec("av") is None:
         raise ConfigError("data.decoder=pyav: PyAV is not installed here (pip install av)")
     import av
 
-    return _not_older("PyAV", av.__version__, (17, 0), "av")
+    return _not_older("PyAV", av.__version__, "17.0.1", "av")
 
 
-def _not_older(name: str, version: str, least: tuple[int, int], package: str) -> str:
-    if tuple(map(int, version.split(".")[:2])) < least:
-        needed = ".".join(map(str, least))
+def _not_older(name: str, version: str, least: str, package: str) -> str:
+    if _numbers(version) < _numbers(least):
         raise ConfigError(
-            f"{name} {version} ignores the colour tags of videos: pip install '{package}>={needed}'"
+            f"{name} {version} ignores the colour tags of videos: pip install '{package}>={least}'"
         )
     return f"{name} {version}"
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]

@@ -8,7 +8,6 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 from support.videos import Picture
 
@@ -26,8 +25,8 @@ COLOURS = np.array(
      [(220, 180, 150), (90, 60, 40), (180, 180, 40), (120, 60, 150)]], np.uint8
 )  # fmt: skip
 """Grey, strong colours and two of skin; few that another matrix would clip."""
-MATRICES = {0: 0, 1: Colorspace.ITU709, 9: Colorspace.BT2020}
-"""By their number in ITU-T H.273; others are BT.601's."""
+MATRICES = {0: 0, 1: 1, 9: 9}
+"""Of ITU-T H.273 to libswscale's number; the others are BT.601's, 5."""
 
 
 def write(
@@ -55,7 +54,7 @@ def write(
         frames = [
             av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
                 format=pixels,
-                dst_colorspace=MATRICES.get(matrix, Colorspace.ITU601),
+                dst_colorspace=MATRICES.get(matrix, 5),
                 dst_color_range=attributes["color_range"],
             )
             for _ in range(2)

@@ -67,8 +67,8 @@ def test_versions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("decoder", "old", "new"),
     [
-        ("pyav", ["9.2.0", "16.1.0"], ["17.0.0", "17.0.1rc1", "18.1.0"]),
-        ("opencv", ["3.4.18", "4.8.1", "4.12.0"], ["4.13.0", "4.14.0", "5.0.0"]),
+        ("pyav", ["9.2.0", "16.1.0", "17.0.0"], ["17.0.1", "18.1.0", "19.0.0rc1"]),
+        ("opencv", ["3.4.18", "4.8.1", "4.12.0"], ["4.13.0", "4.14.0-dev", "5.0.0"]),
     ],
 )
 def test_versions_that_ignore_colour_tags_are_refused(
