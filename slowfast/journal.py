@@ -133,6 +133,13 @@ def journals(path: Path) -> list[Path]:
     return sorted(map(Path, found))
 
 
+def entries_of(path: Path) -> Iterator[Entry]:
+    """The entries of a file, in order; not of one that this process has locked and still needs: the
+    lock is given up at the end."""
+    with open(path, "rb") as lines:
+        yield from filter(None, map(_entry, lines))
+
+
 def own_journal(path: Path, owners: Mapping[str, int]) -> Journal:
     """This process's file of a journal, with the entries of its keys.
 

@@ -125,9 +125,9 @@ def test_a_bad_video_is_left_out(source: Path, capsys: Capsys) -> None:
     assert message == f"error: 3 of 4 videos failed, see {reasons}\n"
     assert video_tools.lines(new / "train.list") == ["a.mp4 1"]
     assert sorted(video_tools.lines(reasons)) == [
-        f"{source}/bad.mp4: not a video that OpenCV can open",
+        f"{source}/bad.mp4: not a video that PyAV can open",
         f"{source}/gone.mp4: No such file or directory",
-        f"{source}/hang.mp4: not read within 1 s",
+        f"{source}/hang.mp4: no progress for 1 s (--seconds)",
     ]
     assert names_in(new) == {"a.mp4", "prepared.jsonl", "train.list", "train.list.failed"}
     video_tools.write_list(source, "a.mp4 1")
@@ -146,7 +146,7 @@ def test_a_run_ended_within_a_video_goes_on(
     new = source.parent / "new"
     with video_tools.start("prepare_videos", path, new, "--workers", 1) as process:
         child = video_tools.reader_at(
-            process, new / f".partial/{video_tools.reader_at(process, long)}.mp4"
+            process, new / f".partial/0/{video_tools.reader_at(process, long)}.mp4"
         )
         process.send_signal(number)
         _, said = process.communicate()
