@@ -191,6 +191,7 @@ def write_results(
     good, bad = args.out / f"{stem}.good{ending}", args.out / f"{stem}.bad{ending}"
     table = args.out / f"{stem}.videos.csv"
     write_csv(table, rows())
+    progress.finish()
     for path, wanted in ((good, False), (bad, True)):
         lines = zip(entries, are_bad, strict=True)
         write_lines(path, [entry.line for entry, is_bad in lines if is_bad == wanted])
