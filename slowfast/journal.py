@@ -133,6 +133,13 @@ def journals(path: Path) -> list[Path]:
     return sorted(map(Path, found))
 
 
+def entries_of(path: Path) -> Iterator[Entry]:
+    """The entries of a file, in order; not of one that this process has locked and still needs: the
+    lock is given up at the end."""
+    with open(path, "rb") as lines:
+        yield from filter(None, map(_entry, lines))
+
+
 def own_journal(path: Path, owners: Mapping[str, int]) -> Journal:
     """This process's file of a journal, with the entries of its keys.
 
@@ -163,10 +170,11 @@ def merged(path: Path, owners: Mapping[str, int]) -> Iterator[Callable[[str], En
     files = [_file_of(path, rank) for rank in range(distributed.world_size())]
     with contextlib.ExitStack() as opened:
         opened.enter_context(locked(path, f"waiting for another process ({path})", wait=True))
-        parts = []
+        parts: list[Entries | dict[str, Entry]] = []
         for rank, name in enumerate(files):
             own = {key for key, owner in owners.items() if owner == rank}
-            parts.append(Entries(opened.enter_context(open(name, "a+b")), own))
+            is_there = name.exists()
+            parts.append(Entries(opened.enter_context(open(name, "rb")), own) if is_there else {})
 
         def entry_of(key: str) -> Entry:
             entry = parts[owners[key]].get(key)

@@ -191,6 +191,7 @@ def write_results(
     good, bad = args.out / f"{stem}.good{ending}", args.out / f"{stem}.bad{ending}"
     table = args.out / f"{stem}.videos.csv"
     write_csv(table, rows())
+    progress.finish()
     for path, wanted in ((good, False), (bad, True)):
         lines = zip(entries, are_bad, strict=True)
         write_lines(path, [entry.line for entry, is_bad in lines if is_bad == wanted])
@@ -242,8 +243,9 @@ class Summary:
             lines.append(f"{self.num_short:,} of the good hold less than they say")
         if count:
             codecs = ", ".join(f"{name} {number:,}" for name, number in self.codecs.most_common())
+            hours = sum(self.seconds) / 3600
             lines += [
-                f"length      {_range(self.seconds)} s, {sum(self.seconds) / 3600:.2f} hours in all",
+                f"length      {_range(self.seconds)} s, {hours:.2f} hours in all",
                 f"frame rate  {_range(self.fps)} fps",
                 f"short side  {_range(self.short_sides)} pixels",
                 f"codec       {codecs}",
@@ -252,7 +254,9 @@ class Summary:
             mean = self.between_keyframes / self.num_keyframes
             lines.append(f"keyframes   every {mean:.1f} frames, {self.longest_gap} at most")
             if mean >= FAR_APART:
-                lines.append("    python -m slowfast.tools.prepare_videos makes files that read faster")
+                lines.append(
+                    "    python -m slowfast.tools.prepare_videos makes files that read faster"
+                )
         return [*lines, f"{table} has a row for each"]
 
 
@@ -291,7 +295,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
     add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
     add("--frame-start", metavar="N", type=whole_number(0), default=data.frame_start,
-        help="number of the first frame in frame folders; default: 0 or 1, as is there")  # fmt: skip
+        help="number of the first frame in frame folders; default: 0 or 1, as found")  # fmt: skip
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.out = args.out or args.list.parent

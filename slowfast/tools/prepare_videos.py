@@ -6,33 +6,48 @@ H.264 in mp4 with a short side of --short-side (a smaller video keeps its size),
 frames, no B-frames, no sound, tuned for fast decoding. Frame i of a new file is frame i of the
 source, at the same time. Writes DST/PATH.mp4 for each video, the new list DST/LIST, whose paths
 start from DST, and DST/prepared.jsonl: with it, an interrupted run continues, and a later one makes
-only what has changed. A video that fails is left out and named in DST/LIST.failed.
+only what has changed. A video that fails is left out and named in DST/LIST.failed. Several
+processes, on any machines, share the work: see docs/scaling.md.
 """
 
 import argparse
+import contextlib
+import functools
 import importlib.util
+import math
 import operator
 import os
 import shutil
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import TrainClips, TrainKey
-from slowfast.data.lists import Entry, Sample, read_entries, separator_of
-from slowfast.data.shards import state_of
+from slowfast.data.lists import Entry as ListEntry
+from slowfast.data.lists import Sample, looker, read_entries, separator_of
+from slowfast.data.shards import shard_of, state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.errors import UserError
 from slowfast.files import write_lines
-from slowfast.journal import Journal
+from slowfast.journal import (
+    Entry,
+    Journal,
+    entries_of,
+    journals,
+    merged,
+    own_journal,
+    shared_out,
+)
 from slowfast.log import Progress
 
 PATH_OF = operator.attrgetter("sample.path")
@@ -47,36 +62,27 @@ class Job(NamedTuple):
     name: str
     """Its path from DST."""
     sample: Sample
-    state: list[int] | None
 
 
 def main(argv: list[str] | None = None) -> int:
     """0; 1 with a line on stderr if a video failed, or nothing can be done; 130."""
-    args = parse_args(argv)
-    return run(lambda: prepare_list(args))
+    return run(lambda: prepare_list(parse_args(argv)))
 
 
 def prepare_list(args: argparse.Namespace) -> None:
-    """Makes what is not in the journal, writes the new list, prints sizes, PSNR and times."""
+    """Makes what is not in the journal of this process's share; the process that finishes last
+    writes the new list, and prints sizes, PSNR and times."""
     require_encoder()
     entries = read_entries(args.list, args.root)
     jobs = plan(entries, args)
-    with Journal(args.dst / "prepared.jsonl") as journal:
-        failed = make_all(jobs, journal, args)
-        made = {job.name: journal.done[job.name] for job in jobs.values() if job.name not in failed}
-    lines = []
-    for _, sample in entries:
-        name, label = jobs[sample.path].name, sample.label
-        if name in made:
-            lines.append(name if label < 0 else f"{name}{separator_of(args.list_out)}{label}")
-    reasons = Path(f"{args.list_out}.failed")
-    write_lines(reasons, list(failed.values()))
-    if made:
-        write_lines(args.list_out, lines)
-        print(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos")
-        tell(made, [job for job in jobs.values() if job.name in made], args)
-    if failed:
-        raise UserError(f"{len(failed):,} of {len(jobs):,} videos failed, see {reasons}")
+    owners = shared_out((job.name, shard_of(path) or path) for path, job in jobs.items())
+    rank, path = distributed.rank(), args.dst / "prepared.jsonl"
+    _require_same_settings(path, args)
+    with own_journal(path, owners) as journal:
+        make_all([job for job in jobs.values() if owners[job.name] == rank], journal, args)
+    with merged(path, owners) as entry_of:
+        if entry_of:
+            write_results(entries, jobs, entry_of, args)
 
 
 def require_encoder() -> None:
@@ -89,7 +95,7 @@ def require_encoder() -> None:
         raise UserError("this PyAV has no libx264: pip install --only-binary av av")
 
 
-def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
+def plan(entries: list[ListEntry], args: argparse.Namespace) -> dict[str, Job]:
     """The job of each video, by path. UserError if one would overwrite a source or a new file."""
     root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
     if os.path.realpath(root) == os.path.realpath(dst):
@@ -105,72 +111,171 @@ def plan(entries: list[Entry], args: argparse.Namespace) -> dict[str, Job]:
         name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
         if by_name.setdefault(name, sample.path) != sample.path:
             raise UserError(f"{by_name[name]} and {sample.path} would both become {name}")
-        jobs[sample.path] = Job(name, sample, state_of(sample.path))
-    sources = {os.path.realpath(path) for path in jobs}
-    for job in jobs.values():
-        if os.path.realpath(os.path.join(dst, job.name)) in sources:
-            raise UserError(f"{args.dst}: {job.name} would overwrite a source: give another DST")
+        jobs[sample.path] = Job(name, sample)
+    _require_apart(jobs, args.dst)
     return jobs
 
 
-def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -> dict[str, str]:
-    """Makes the files that are missing; returns the reasons of those that failed, by name."""
-    from slowfast.data.video.encode import Settings, prepare_video  # needs PyAV, an extra
+def _require_apart(jobs: dict[str, Job], dst: Path) -> None:
+    """Raises UserError if a new file would overwrite a source, whatever links lead to it."""
+    real = functools.cache(os.path.realpath)  # of the folders: for each file it would take long
+    look = looker()
 
-    settings = Settings(**{name: getattr(args, name) for name in Settings.__annotations__})
-    for entry in journal.done.values():
-        if entry["settings"] != asdict(settings):
-            flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in entry["settings"].items())
-            raise UserError(f"{args.dst} holds videos made with {flags}: use these, or another DST")
-    todo = [job for job in jobs.values() if not _is_done(job, journal, args.dst)]
-    if len(todo) < len(jobs):
-        print(f"{len(jobs) - len(todo):,} of {len(jobs):,} videos are prepared already")
-    progress, failed = Progress("prepare", len(todo)), {}
-    partial = args.dst / ".partial"
-    partial.mkdir(exist_ok=True)
+    def place(path: str) -> str:
+        found = look(path)
+        if found and found.is_symlink():
+            return os.path.realpath(path)
+        folder, name = os.path.split(path)
+        return os.path.join(real(folder), name)
+
+    targets = {job.name: os.path.join(dst, job.name) for job in jobs.values()}
+    folders = {real(os.path.dirname(target)) for target in targets.values()}
+    sources = {source for source in map(place, jobs) if os.path.dirname(source) in folders}
+    for name, target in targets.items():
+        if sources and place(target) in sources:
+            raise UserError(f"{dst}: {name} would overwrite a source: give another DST")
+
+
+def make_all(jobs: list[Job], journal: Journal, args: argparse.Namespace) -> None:
+    """Makes the files that are missing; the journal has those that failed, too, and why."""
+    from slowfast.data.video.encode import Settings, prepare_video  # needs PyAV
+
+    settings = Settings(**_settings(args))
+    looking = Progress("compare", len(jobs), show=len(journal) > 0)
+    todo = []
+    for number, job in enumerate(jobs, 1):
+        if not _is_done(job, journal.get(job.name), args.dst):
+            todo.append(job)
+        looking.update(number)
+    looking.finish(f"{len(jobs) - len(todo):,} of {len(jobs):,} videos are prepared already")
+    progress, num_failed = Progress("prepare", len(todo)), 0
+    partial = _own_partial(args.dst / ".partial")
 
     def make(job: Job) -> dict[str, Any]:
+        state = state_of(job.sample.path)  # before: a source that changes is made again
         beside = partial / f"{os.getpid()}.mp4"
         try:
-            return prepare_video(job.sample, args.dst / job.name, beside, settings)
+            answer = prepare_video(job.sample, args.dst / job.name, beside, settings)
         except OSError as error:  # a full disk, or similar: not this video's fault alone
             raise UserError(f"{error.filename or beside}: {error.strerror or error}") from error
+        source = os.path.abspath(job.sample.path)
+        return {"source": source, "state": state, "settings": _settings(args), **answer}
 
     try:
-        readers = min(args.workers, len(todo))
-        with Loader(make, num_workers=readers, describe=PATH_OF, seconds=args.seconds) as loader:
+        with Loader(
+            make, num_workers=min(args.workers, len(todo)), describe=PATH_OF,
+            seconds=args.seconds, limit="--seconds",
+        ) as loader:  # fmt: skip
             for done, (job, answer) in enumerate(loader.as_ready(todo), 1):
                 if isinstance(answer, VideoError):
-                    failed[job.name] = reason_of(job.sample.path, answer)
-                else:
-                    source = os.path.abspath(job.sample.path)
-                    about = {"source": source, "state": job.state, "settings": asdict(settings)}
-                    journal.add(job.name, {**about, **answer})
-                progress.update(done, f"{len(failed)} failed")
+                    answer = {"failed": reason_of(job.sample.path, answer)}
+                    num_failed += 1
+                journal.add(job.name, answer)
+                progress.update(done, f"{num_failed} failed")
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    progress.finish(f"{len(failed)} failed")
-    return failed
+        with contextlib.suppress(OSError):  # another process is at work there
+            partial.parent.rmdir()
+    progress.finish(f"{num_failed} failed")
 
 
-def _is_done(job: Job, journal: Journal, dst: Path) -> bool:
-    if not (entry := journal.done.get(job.name)):
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What decides how a new file looks."""
+    from slowfast.data.video.encode import Settings  # needs PyAV
+
+    return {name: getattr(args, name) for name in Settings.__annotations__}
+
+
+def _require_same_settings(path: Path, args: argparse.Namespace) -> None:
+    """Raises UserError if the files of this journal say that DST holds videos of other settings."""
+    for file in journals(path):
+        made = next((entry["settings"] for entry in entries_of(file) if "settings" in entry), None)
+        if made not in (None, _settings(args)):
+            flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in made.items())
+            raise UserError(f"{args.dst} holds videos made with {flags}: use these, or another DST")
+
+
+def _own_partial(folder: Path) -> Path:
+    """A folder of this process for unfinished videos; removes those that killed runs have left."""
+    rank, world = distributed.rank(), distributed.world_size()
+    for left in folder.glob("[0-9]*"):
+        if left.name.isdecimal() and int(left.name) % world == rank:
+            shutil.rmtree(left, ignore_errors=True)
+    own = folder / str(rank)
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def _is_done(job: Job, entry: Entry | None, dst: Path) -> bool:
+    if entry is None or "failed" in entry:
         return False
     source = os.path.abspath(job.sample.path)
     if entry["source"] != source and state_of(entry["source"]):
         raise UserError(f"{dst / job.name} is made of {entry['source']}, so not of {source} too")
     made = state_of(str(dst / job.name))
-    return entry["state"] == job.state and made is not None and made[0] == entry["bytes"]
+    is_whole = made is not None and made[0] == entry["bytes"]
+    return is_whole and bool(entry["state"] == state_of(source))
 
 
-def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namespace) -> None:
-    """Prints sizes, PSNR, and the time to read a training clip."""
-    before, after = (sum(row[key] for row in made.values()) for key in ("source_bytes", "bytes"))
-    worst = min(made, key=lambda name: made[name]["psnr"])
-    psnr = float(np.mean([entry["psnr"] for entry in made.values()]))
-    print(f"size    {before / 1e6:,.1f} MB -> {after / 1e6:,.1f} MB, {after / before:.0%}")
-    print(f"PSNR    {psnr:.1f} dB on average, {made[worst]['psnr']:.1f} dB at worst ({worst})")
-    print("        of 8 frames a video, RGB, against the source's frames resized to the new size")
+def write_results(
+    entries: list[ListEntry], jobs: dict[str, Job], entry_of: Callable[[str], Entry],
+    args: argparse.Namespace,
+) -> None:  # fmt: skip
+    """Writes the new list and the reasons of what failed, and prints sizes, PSNR and times. Raises
+    UserError if a video failed."""
+    failed, sizes = {}, Sizes()
+    for job in jobs.values():
+        entry = entry_of(job.name)
+        if "failed" in entry:
+            failed[job.name] = entry["failed"]
+        else:
+            sizes.add(job.name, entry)
+    lines, between = [], separator_of(args.list_out)
+    for _, sample in entries:
+        name, label = jobs[sample.path].name, sample.label
+        if name not in failed:
+            lines.append(name if label < 0 else f"{name}{between}{label}")
+    reasons = Path(f"{args.list_out}.failed")
+    write_lines(reasons, list(failed.values()))
+    if lines:
+        write_lines(args.list_out, lines)
+        print(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos")
+        print("\n".join(sizes.lines()))
+        time_clips([job for job in jobs.values() if job.name not in failed], args)
+    if failed:
+        raise UserError(f"{len(failed):,} of {len(jobs):,} videos failed, see {reasons}")
+
+
+@dataclass
+class Sizes:
+    """Bytes and quality of the videos that were made."""
+
+    count: int = 0
+    before: int = 0
+    after: int = 0
+    psnr: float = 0.0
+    worst: tuple[float, str] = (math.inf, "")
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Counts a video."""
+        self.count += 1
+        self.before += entry["source_bytes"]
+        self.after += entry["bytes"]
+        self.psnr += entry["psnr"]
+        self.worst = min(self.worst, (entry["psnr"], name))
+
+    def lines(self) -> list[str]:
+        """What is told of them."""
+        before, after, (least, name) = self.before, self.after, self.worst
+        return [
+            f"size    {before / 1e6:,.1f} MB -> {after / 1e6:,.1f} MB, {after / before:.0%}",
+            f"PSNR    {self.psnr / self.count:.1f} dB on average, {least:.1f} dB at worst ({name})",
+            "        of 8 frames a video, RGB, against the source's frames resized to the new size",
+        ]
+
+
+def time_clips(jobs: list[Job], args: argparse.Namespace) -> None:
+    """Prints the time to read a training clip, before and after."""
     chosen = [jobs[i] for i in np.linspace(0, len(jobs) - 1, min(TIMED, len(jobs))).astype(int)]
     data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
 
@@ -183,7 +288,9 @@ def tell(made: dict[str, dict[str, Any]], jobs: list[Job], args: argparse.Namesp
             times.append(1000 * (time.perf_counter() - began))
         return times[2:]  # the first two warm up
 
-    with Loader(clip_times, num_workers=1, describe=PATH_OF, seconds=args.seconds) as loader:
+    with Loader(
+        clip_times, num_workers=1, describe=PATH_OF, seconds=args.seconds, limit="--seconds"
+    ) as loader:
         answers = [answer for _, answer in loader.as_ready(chosen)]
     times = [answer for answer in answers if not isinstance(answer, VideoError)]
     if times:
@@ -206,10 +313,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="frames from one keyframe to the next (%(default)s)")  # fmt: skip
     add("--crf", type=whole_number(0, 51), default=21,
         help="0 to 51; lower is better quality and larger files (%(default)s)")  # fmt: skip
-    add("--workers", metavar="N", type=whole_number(1), default=os.cpu_count(),
+    add("--workers", metavar="N", type=whole_number(1), default=distributed.own_cores(),
         help="number of processes (%(default)s)")  # fmt: skip
-    add("--seconds", type=times, default=1800.0,
-        help="time limit per video; a slower one counts as failed (%(default)s)")  # fmt: skip
+    add("--seconds", type=times, default=300.0,
+        help="a video that does not get on for so long counts as failed (%(default)s)")  # fmt: skip
     add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
     add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
     args = parser.parse_args(argv)

@@ -59,7 +59,7 @@ def start(
             process.kill()
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
+def children(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> list[int]:
     path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     return list(map(int, path.read_text().split()))
 

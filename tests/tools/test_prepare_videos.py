@@ -125,14 +125,50 @@ def test_a_bad_video_is_left_out(source: Path, capsys: Capsys) -> None:
     assert message == f"error: 3 of 4 videos failed, see {reasons}\n"
     assert video_tools.lines(new / "train.list") == ["a.mp4 1"]
     assert sorted(video_tools.lines(reasons)) == [
-        f"{source}/bad.mp4: not a video that OpenCV can open",
+        f"{source}/bad.mp4: not a video that PyAV can open",
         f"{source}/gone.mp4: No such file or directory",
-        f"{source}/hang.mp4: not read within 1 s",
+        f"{source}/hang.mp4: no progress for 1 s (--seconds)",
     ]
     assert names_in(new) == {"a.mp4", "prepared.jsonl", "train.list", "train.list.failed"}
     video_tools.write_list(source, "a.mp4 1")
     assert prepare(source) == 0
     assert not reasons.exists()
+
+
+def test_several_processes_share_a_list(
+    source: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is told by the one that finishes last: the launcher ends all when one fails."""
+    lines = [f"{number}.mp4 {number}" for number in range(4)]
+    for number in range(1, 4):
+        write_numbered_video(source / f"{number}.mp4", 5)
+    (source / "0.mp4").write_text("not a video")
+    video_tools.write_list(source, *lines)
+    new = source.parent / "new"
+    left = new / ".partial/2/123.mp4"  # of a killed run of more processes
+    left.parent.mkdir(parents=True)
+    left.touch()
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
+    assert prepare(source) == 0
+    assert "1 failed" in capsys.readouterr().out
+    assert names_in(new) == {"2.mp4", "prepared.jsonl", "prepared.0-of-2.jsonl"}
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "1")
+    assert "1 of 4 videos failed" in error(capsys, source)
+    assert video_tools.lines(new / "train.list") == lines[1:]
+    assert len(video_tools.lines(new / "train.list.failed")) == 1
+
+    write_numbered_video(source / "0.mp4", 5)
+    before = [(new / f"{number}.mp4").stat().st_mtime_ns for number in range(1, 4)]
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "1")
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
+    assert "--crf 21" in error(capsys, source, "--crf", 22)
+    assert prepare(source) == 0
+    told = capsys.readouterr().out
+    assert "3 of 4 videos are prepared already\n" in told and "(mean of 4)" in told
+    assert video_tools.lines(new / "train.list") == lines
+    assert [(new / f"{number}.mp4").stat().st_mtime_ns for number in range(1, 4)] == before
+    assert not {"train.list.failed", ".partial"} & names_in(new)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -146,7 +182,7 @@ def test_a_run_ended_within_a_video_goes_on(
     new = source.parent / "new"
     with video_tools.start("prepare_videos", path, new, "--workers", 1) as process:
         child = video_tools.reader_at(
-            process, new / f".partial/{video_tools.reader_at(process, long)}.mp4"
+            process, new / f".partial/0/{video_tools.reader_at(process, long)}.mp4"
         )
         process.send_signal(number)
         _, said = process.communicate()
@@ -211,12 +247,25 @@ def test_sources_are_never_overwritten(source: Path, capsys: Capsys) -> None:
     for dst in ("source", "link"):
         assert "where the sources are" in error(capsys, source, dst=dst)
     assert "would overwrite a source" in error(capsys, source, dst="source/new")
+    other = source.parent / "other"
+    other.mkdir()
+    below.rename(other / "a.mp4")
+    below.symlink_to(other / "a.mp4")
+    video_tools.write_list(source, "new/a.mp4 0", name="linked.list")
+    (source.parent / "away/new").mkdir(parents=True)
+    (source.parent / "away/new/a.mp4").symlink_to(other / "a.mp4")
+    (source.parent / "back").mkdir()
+    (source.parent / "back/new").symlink_to(other)  # where the source lies
+    linked = {"name": "linked.list"}
+    assert "would overwrite a source" in error(capsys, source, dst="back", **linked)
+    assert prepare(source, dst="away", **linked) == 0  # this link is replaced, not the source
+    assert not (source.parent / "away/new/a.mp4").is_symlink()
     listed = source / "train.list"
     assert "would be overwritten" in error(capsys, source, "--list-out", listed)
     video_tools.write_list(source, "../a.mp4 0", name="out.list")
     assert "is not below --root" in error(capsys, source, name="out.list")
     assert [file.read_bytes() for file in (path, below)] == before
-    assert names_in(source) == {"a.mp4", "new", "train.list", "out.list"}
+    assert names_in(source) == {"a.mp4", "new", "train.list", "out.list", "linked.list"}
 
 
 def test_missing_parts_are_named(
