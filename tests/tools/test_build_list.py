@@ -414,7 +414,7 @@ def test_other_data_sets(kind: str, own_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "text", "message"),
     [
-        ("hmdb51", "s/climb_test_split1.txt", "d.avi 3\n", "climb_test_split1.txt:1: not 'x.avi 0'"),
+        ("hmdb51", "s/climb_test_split1.txt", "d.avi 3\n", "split1.txt:1: not 'x.avi 0'"),
         ("jester", "train.csv", "34870\n", "train.csv:1: not 'ID;CLASS': '34870'"),
         ("jester", "train.csv", "\n1;Jump\n", "train.csv:2: unknown class 'Jump'"),
         ("moments", "trainingSet.csv", "aiming/a.mp4\n", "Set.csv:1: not 'LABEL/x.mp4,"),
