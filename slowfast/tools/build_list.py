@@ -2,31 +2,34 @@
 
     python -m slowfast.tools.build_list folder   ROOT --val-share 0.2        --out DIR
     python -m slowfast.tools.build_list ucf101   ROOT SPLIT_DIR --split 1    --out DIR
+    python -m slowfast.tools.build_list hmdb51   ROOT SPLIT_DIR --split 1    --out DIR
     python -m slowfast.tools.build_list kinetics ROOT CSV                    --out LIST
-    python -m slowfast.tools.build_list sthv     ROOT LABELS_JSON SPLIT_JSON --out LIST
+    python -m slowfast.tools.build_list csv      ROOT CSV --columns path,label --out LIST
+    python -m slowfast.tools.build_list sthv     ROOT LABELS SPLIT           --out LIST
     python -m slowfast.tools.build_list shards   ROOT --pattern 'train-*.tar' --out LIST
 
-``slowfast.data.lists`` says what a list is; its paths start from ROOT, which is data.root.
-Missing videos of a data set are counted, and named in LIST.missing.
+and jester, moments and diving48 like sthv. ``slowfast.data.lists`` says what a list is; its paths
+start from ROOT, which is data.root. Missing videos of a data set are counted, and named in
+LIST.missing.
 """
 
 import argparse
-import csv
 import fnmatch
 import functools
 import hashlib
 import inspect
 import itertools
-import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, number_between, run
-from slowfast.data import lists
-from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample, lines_of
+from slowfast.data import annotations, lists
+from slowfast.data.annotations import Listed
+from slowfast.data.labels import label_lines, read_labels, spelled
+from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample
 from slowfast.data.shards import labelled_videos
 from slowfast.files import write_lines
 
@@ -36,6 +39,11 @@ Videos = dict[str, list[str]]
 """The names of each class's videos."""
 Rows = list[tuple[str, Sample | None]]
 """The videos that a data set names: a name, and the sample, or None where the video is missing."""
+BY_SPLITS = {"ucf101": annotations.ucf101, "hmdb51": annotations.hmdb51}
+BY_FILES = {
+    "sthv": annotations.sthv, "jester": annotations.jester, "moments": annotations.moments,
+    "diving48": annotations.diving48,
+}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,7 +57,8 @@ def build_folder(args: argparse.Namespace) -> None:
 
     Writes DIR/NAME.list for each --split NAME=SUBFOLDER; else train.list and val.list if ROOT has
     the folders training and validation, or train and val; else all.list, or with --val-share 0.2
-    train.list and, of each class, a fifth in val.list. And DIR/labels.txt.
+    train.list and, of each class, a fifth in val.list. And DIR/labels.txt. Classes are numbered in
+    the order of their names, or as in --labels.
     """
     found = (s for s in SPLIT_FOLDERS if all((args.root / sub).is_dir() for sub in s.values()))
     splits = dict(args.split) or next(found, {"all": ""})
@@ -63,9 +72,10 @@ def build_folder(args: argparse.Namespace) -> None:
         splits = {"train": "", "val": ""}
         videos = dict(zip(splits, _parted(videos["all"], args.val_share), strict=True))
     folders = {label for classes in videos.values() for label in classes}
-    labels = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
-    if folders - set(labels):
-        print(f"without any video, so not classes: {', '.join(sorted(folders - set(labels)))}")
+    used = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
+    if folders - set(used):
+        print(f"without any video, so not classes: {', '.join(sorted(folders - set(used)))}")
+    labels = _class_order(args, used)
     written = {}
     for split, sub in splits.items():
         by_class = videos[split]
@@ -80,87 +90,41 @@ def build_folder(args: argparse.Namespace) -> None:
     _write(written, args.out / "labels.txt", labels)
 
 
-def build_ucf101(args: argparse.Namespace) -> None:
-    """UCF101 by its split files: DIR/train.list, DIR/val.list and DIR/labels.txt.
-
-    In SPLIT_DIR: classInd.txt, '1 ApplyEyeMakeup'; trainlist01.txt, 'ApplyEyeMakeup/v_x.avi 1';
-    testlist01.txt, 'ApplyEyeMakeup/v_x.avi'. Labels become 0-based.
-    """
-    index = args.split_dir / "classInd.txt"
-    pairs = [line.partition(" ") for _, line in lines_of(index)]
-    classes = _numbered([(name.strip(), number) for number, _, name in pairs], index, first=1)
-    written = {}
-    for name, prefix in (("train", "trainlist"), ("val", "testlist")):
-        source = args.split_dir / f"{prefix}{args.split:02d}.txt"
-        rows = []
-        for line_number, line in lines_of(source):
-            path, _, number = line.partition(" ")
-            where = f"{source}:{line_number}"
-            label = _label(path.partition("/")[0], classes, where)
-            if number and number.strip() != str(label + 1):
-                raise ListError(f"{where}: {line!r}, but {index} gives that class {label + 1}")
-            rows.append((path, Sample(path, label) if (args.root / path).is_file() else None))
-        written[args.out / f"{name}.list"] = _some(rows, source, args.root)
-    _write(written, args.out / "labels.txt", list(classes))
+def _class_order(args: argparse.Namespace, folders: list[str]) -> list[str]:
+    """The class folders in the order of --labels; a name without a folder as it is there."""
+    if not args.labels:
+        return folders
+    own = {spelled(name): name for name in folders}
+    labels = [own.get(spelled(name), name) for name in read_labels(args.labels, 0)]
+    if unknown := [name for name in folders if name not in labels]:
+        raise ListError(f"{args.root}: {args.labels} has no class {unknown[0]!r}")
+    return labels
 
 
-def build_kinetics(args: argparse.Namespace) -> None:
-    """Kinetics by an official csv: label,youtube_id,time_start,time_end,split.
-
-    The first of ROOT/LABEL/ID_START_END.mp4 (000010 for 10 s), ROOT/LABEL/ID.mp4 and both in ROOT
-    itself; LABEL with spaces or underscores, and any video ending. Classes are numbered in
-    alphabetical order of the csv's labels, and LIST.labels names them, unless --labels does.
-    """
-    clips = _kinetics_clips(args.csv)
-    names = sorted({label for label, _, _ in clips})
-    if args.labels:
-        names = [line for _, line in lines_of(args.labels)]
-    classes = _numbered([(name, str(i)) for i, name in enumerate(names)], args.labels or args.csv)
-    left_out: list[str] = []
-    in_root = _by_stem(args.root, left_out)  # an error if there is no such folder
-
-    @functools.cache
-    def videos(folder: str) -> dict[str, str]:
-        return _by_stem(args.root, left_out, folder) if (args.root / folder).is_dir() else {}
-
-    rows = []
-    for name, stems, where in clips:
-        label = _label(name, classes, where)
-        folders = (name, name.replace(" ", "_"), name.replace("_", " "))
-        places = [*map(videos, dict.fromkeys(folders)), in_root]
-        paths = (place[stem] for place in places for stem in stems if stem in place)
-        rows.append((f"{name}/{stems[0]}", next((Sample(path, label) for path in paths), None)))
-    lists.tell_left_out(args.root, left_out)
-    written = {args.out: _some(rows, args.csv, args.root)}
-    _write(written, None if args.labels else Path(f"{args.out}.labels"), names)
+def build_splits(args: argparse.Namespace) -> None:
+    """A data set with a folder of files for each split."""
+    classes, splits = BY_SPLITS[args.kind](args.split_dir, args.split)
+    found = {args.out / f"{name}.list": _find(listed, args) for name, listed in splits.items()}
+    _write(found, args.out / "labels.txt", classes)
 
 
-def build_sthv(args: argparse.Namespace) -> None:
-    """Something-Something V2 by its json files: ROOT/ID.webm, or a folder ROOT/ID of frames.
+def build_csv(args: argparse.Namespace) -> None:
+    """A csv, and perhaps the file of class names by which the other csv is numbered, too."""
+    names = read_labels(args.labels, 0) if args.labels else []
+    if args.kind == "kinetics":
+        classes, listed = annotations.kinetics(args.csv, names)
+    else:
+        classes, listed = annotations.table(args.csv, names, args.columns)
+    own = Path(f"{args.out}.labels") if classes and not names else None
+    _write({args.out: _find(listed, args)}, own, classes)
+    if own:
+        print(f"the classes are numbered here; for the other csv give --labels {own}")
 
-    LABELS_JSON: {"Holding something": "0", ...}; SPLIT_JSON: [{"id": "78687", "template":
-    "Holding [something]", ...}, ...]. LIST.labels names the classes.
-    """
-    labels = _json(args.labels_json, dict)
-    classes = _numbered([(name, str(i)) for name, i in labels.items()], args.labels_json)
-    left_out: list[str] = []
-    videos = _by_stem(args.root, left_out)
-    lists.tell_left_out(args.root, left_out)
-    rows = []
-    for number, entry in enumerate(_json(args.split_json, list), 1):
-        where = f"{args.split_json}: entry {number}"
-        if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
-            raise ListError(f"{where} has no id and template")
-        name = str(entry["id"])
-        label = _label(str(entry["template"]).replace("[", "").replace("]", ""), classes, where)
-        sample = None
-        if name in videos:
-            sample = Sample(videos[name], label)
-        elif (args.root / name).is_dir() and (num_frames := _num_pictures(args.root / name)):
-            sample = Sample(name, label, num_frames)
-        rows.append((name, sample))
-    written = {args.out: _some(rows, args.split_json, args.root)}
-    _write(written, Path(f"{args.out}.labels"), list(classes))
+
+def build_files(args: argparse.Namespace) -> None:
+    """A data set with a file of class names and one for each split."""
+    classes, listed = BY_FILES[args.kind](args.labels, args.split)
+    _write({args.out: _find(listed, args)}, Path(f"{args.out}.labels"), classes)
 
 
 def build_shards(args: argparse.Namespace) -> None:
@@ -183,35 +147,45 @@ def build_shards(args: argparse.Namespace) -> None:
     _write({args.out: rows}, None, [])
 
 
-def _kinetics_clips(path: Path) -> list[tuple[str, tuple[str, str], str]]:
-    """Of each row: label, the names its file may have, ID_START_END and ID, and ``file:line``."""
-    reader = csv.DictReader(lists.read_text(path).split("\n"))
-    columns = ("label", "youtube_id", "time_start", "time_end")
-    clips = []
-    try:
-        if not set(columns) <= set(reader.fieldnames or ()):
-            raise ListError(f"{path}:1: the columns are not {','.join(columns)},...")
-        for row in reader:
-            label, name, *times = (row[column] or "" for column in columns)
-            where = f"{path}:{reader.line_num}"
-            if not label or not name or not all(time.isdecimal() for time in times):
-                raise ListError(f"{where}: not {','.join(columns)}: {row}")
-            start, end = map(int, times)
-            clips.append((label, (f"{name}_{start:06d}_{end:06d}", name), where))
-    except csv.Error as error:
-        raise ListError(f"{path}:{reader.line_num}: {error}") from error
-    return clips
+def _find(listed: Sequence[Listed], args: argparse.Namespace) -> Rows:
+    """Where the videos, or folders of their frames, are below ROOT. Raises ListError if none is."""
+    left_out: list[str] = []
+
+    @functools.cache
+    def videos(folder: str) -> dict[str, str]:
+        there = not folder or (args.root / folder).is_dir()
+        return _by_name(args.root, left_out, folder) if there else {}
+
+    def sample(name: str, label: int) -> Sample | None:
+        folder, own = os.path.split(name)
+        stem = name.rpartition(".")[0] if name.lower().endswith(VIDEO_ENDINGS) else name
+        for key in (own, os.path.basename(stem)):
+            if key in videos(folder):
+                return Sample(videos(folder)[key], label)
+        frames = args.root / stem
+        num_frames = _num_pictures(frames) if frames.is_dir() else 0
+        return Sample(stem, label, num_frames) if num_frames else None
+
+    videos("")  # an error if there is no such folder
+    rows: Rows = []
+    for names, label in listed:
+        samples = (sample(name, label) for name in names)
+        rows.append((names[0], next(filter(None, samples), None)))
+    lists.tell_left_out(args.root, left_out)
+    if not any(found for _, found in rows):
+        example = f", such as {rows[0][0]}" if rows else ""
+        raise ListError(f"{args.root}: none of the {len(rows):,} videos is there{example}")
+    return rows
 
 
-def _by_stem(root: Path, left_out: list[str], folder: str = "") -> dict[str, str]:
-    """The videos directly in ROOT/FOLDER: paths from ROOT by the file's name without its ending.
-
-    Adds to ``left_out`` files that are no videos, and hidden folders.
-    """
+def _by_name(root: Path, left_out: list[str], folder: str) -> dict[str, str]:
+    """The videos directly in ROOT/FOLDER: paths from ROOT by the file's name, with its ending and
+    without it. Adds to ``left_out`` files that are no videos, and hidden folders."""
     names, others = lists.list_videos(root / folder, deep=False)
     meant = [name for name in others if name[0] == "." or not name.endswith("/")]
     left_out += [os.path.join(folder, name) for name in meant]
-    return {name.rpartition(".")[0]: os.path.join(folder, name) for name in names}
+    paths = {name: os.path.join(folder, name) for name in names}
+    return {name.rpartition(".")[0]: path for name, path in paths.items()} | paths
 
 
 def _num_pictures(folder: Path) -> int:
@@ -235,42 +209,9 @@ def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
     return train, val
 
 
-def _json(path: Path, kind: type) -> Any:
-    try:
-        content = json.loads(lists.read_text(path))
-    except json.JSONDecodeError as error:
-        raise ListError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
-    if not isinstance(content, kind):
-        raise ListError(f"{path} is not a JSON {'list' if kind is list else 'object'}")
-    return content
-
-
-def _numbered(rows: list[tuple[str, str]], source: Path, first: int = 0) -> dict[str, int]:
-    """Class names with their indices from 0, in order, of rows (name, number from ``first``)."""
-    by_number = {number: name for name, number in rows}
-    names = [by_number.get(str(first + i), "") for i in range(len(rows))]
-    if not all(names) or len(set(names)) < len(names):
-        raise ListError(f"{source}: not one class for each number from {first}, each named once")
-    return {name: i for i, name in enumerate(names)}
-
-
-def _label(name: str, classes: dict[str, int], where: str) -> int:
-    if name not in classes:
-        raise ListError(f"{where}: unknown class {name!r}")
-    return classes[name]
-
-
-def _some(rows: Rows, source: Path, root: Path) -> Rows:
-    """The rows, unchanged. Raises ListError if no video is there."""
-    if not any(sample for _, sample in rows):
-        example = f", such as {rows[0][0]}" if rows else ""
-        raise ListError(f"{root}: none of the {len(rows):,} videos of {source}{example}")
-    return rows
-
-
 def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -> None:
     """Writes each list and what it misses, and the class names unless the user gave them."""
-    texts, said = {labels: classes} if labels else {}, []
+    texts, said = {labels: label_lines(classes)} if labels else {}, []
     for path, rows in written.items():
         samples = [sample for _, sample in rows if sample]
         fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
@@ -296,36 +237,56 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = new_parser("slowfast.tools.build_list", about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
 
-    def kind(name: str, build: Callable[..., None], example: str) -> argparse.ArgumentParser:
-        what = inspect.getdoc(build) or ""
+    def kind(
+        name: str, build: Callable[..., None], example: str, about: Callable[..., Any] | None = None
+    ) -> argparse.ArgumentParser:
+        what = inspect.getdoc(about or build) or ""
         added = kinds.add_parser(
             name, help=what.partition("\n")[0].replace("%", "%%"),
             description=f"{what}\n\nexample:\n  {parser.prog} {name} {example}",
             formatter_class=parser.formatter_class,
         )  # fmt: skip
-        added.set_defaults(build=build)
+        added.set_defaults(build=build, kind=name)
         added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
-        out = "DIR" if name in ("folder", "ucf101") else "LIST"
+        out = "DIR" if name in ("folder", *BY_SPLITS) else "LIST"
         added.add_argument("--out", metavar=out, type=Path, required=True, help="where to write")
         return added
 
+    names = "class names, in order: a file as for data.labels, or a built-in one's name"
     folder = kind("folder", build_folder, "data/my --out data/my")
     folder.add_argument("--split", metavar="NAME=SUBFOLDER", type=_split, action="append",
                         default=[], help="a list of SUBFOLDER's classes; repeatable")  # fmt: skip
     folder.add_argument("--val-share", metavar="SHARE", type=number_between(0, 1, below=1),
                         help="share of each class for val.list, such as 0.2")  # fmt: skip
-    ucf101 = kind("ucf101", build_ucf101, "UCF-101 ucfTrainTestlist --split 1 --out data/ucf101")
-    ucf101.add_argument("split_dir", metavar="SPLIT_DIR", type=Path, help="folder of split files")
-    ucf101.add_argument("--split", type=int, choices=(1, 2, 3), required=True, help="which split")
-    kinetics = kind("kinetics", build_kinetics, "k400/val k400/val.csv --out k400/val.list")
-    kinetics.add_argument("csv", metavar="CSV", type=Path, help="the official csv")
-    kinetics.add_argument("--labels", type=Path, help="file of class names, in order, one per line")
-    sthv = kind("sthv", build_sthv, "videos labels.json train.json --out train.list")
-    sthv.add_argument("labels_json", metavar="LABELS_JSON", type=Path, help="the classes' file")
-    sthv.add_argument("split_json", metavar="SPLIT_JSON", type=Path, help="the split's file")
+    folder.add_argument("--labels", help=names)
+    for name, read_splits in BY_SPLITS.items():
+        example = f"data/{name}/videos data/{name}/splits --split 1 --out data/{name}"
+        added = kind(name, build_splits, example, read_splits)
+        added.add_argument("split_dir", metavar="SPLIT_DIR", type=Path, help="the split files")
+        added.add_argument("--split", type=int, choices=(1, 2, 3), required=True, help="which one")
+    kinetics = kind("kinetics", build_csv, "k400/val k400/val.csv --out k400/val.list",
+                    annotations.kinetics)  # fmt: skip
+    own = kind("csv", build_csv, "videos my.csv --columns path,label --out my.list",
+               annotations.table)  # fmt: skip
+    own.add_argument("--columns", metavar="PATH,CLASS", type=_columns, default=("path", "label"),
+                     help="names of the two columns (path,label)")  # fmt: skip
+    for added in (kinetics, own):
+        added.add_argument("csv", metavar="CSV", type=Path, help="the csv")
+        added.add_argument("--labels", help=names)
+    for name, read in BY_FILES.items():
+        added = kind(name, build_files, "videos LABELS SPLIT --out train.list", read)
+        added.add_argument("labels", metavar="LABELS", type=Path, help="the file of the classes")
+        added.add_argument("split", metavar="SPLIT", type=Path, help="the file of the split")
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
     shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="tars (%(default)s)")
     return parser.parse_args(argv)
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    columns = tuple(text.split(","))
+    if len(columns) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PATH,CLASS")
+    return columns
 
 
 def _split(text: str) -> tuple[str, str]:

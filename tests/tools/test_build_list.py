@@ -152,8 +152,8 @@ def test_ucf101_labels_start_from_0(tmp_path: Path, capsys: Capsys) -> None:
     [
         ("trainlist02.txt", "Archery/v_1.avi 2\n", "trainlist02.txt:1: 'Archery/v_1.avi 2'"),
         ("testlist02.txt", "\nCurling/v_1.avi\n", "testlist02.txt:2: unknown class 'Curling'"),
-        ("classInd.txt", "1 Archery\n3 Bowling\n", "classInd.txt: not one class for each number"),
-        ("classInd.txt", "1 Archery\n2 Archery\n", "classInd.txt: not one class for each number"),
+        ("classInd.txt", "1 Archery\n3 Bowling\n", "classInd.txt: its 2 classes do not have the"),
+        ("classInd.txt", "1 Archery\n2 A\n3 A\n", "classInd.txt: the class 'A' is there twice"),
         ("testlist02.txt", "Archery/gone.avi\n", "such as Archery/gone.avi"),
         ("testlist02.txt", "", "testlist02.txt: the list is empty"),
     ],
@@ -220,11 +220,14 @@ def test_kinetics_by_the_users_class_names(tmp_path: Path, capsys: Capsys) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("youtube_id,time_start,time_end,split\na,0,10,test\n", "v.csv:1: the columns are not"),
-        ("", "v.csv:1: the columns are not"),
+        (
+            "youtube_id,time_start,time_end,split\na,0,10,test\n",
+            "v.csv:1: has no columns label,youtube_id,time_start",
+        ),
+        ("", "v.csv:1: has no columns label,youtube_id,time_start"),
         (HEADER + ROWS + "zumba,a,x,10,val,0\n", "v.csv:7: "),
         (HEADER + "zumba,a\n", "v.csv:2: "),
-        (HEADER + ROWS, "none of the 5 videos of"),
+        (HEADER + ROWS, "none of the 5 videos is there, such as riding a bike/-aaaaaaaaaa_000010"),
         (HEADER + "a\0b", "NUL"),
     ],
 )
@@ -277,10 +280,10 @@ def test_something_something_videos_and_frame_folders(tmp_path: Path, capsys: Ca
         (TEMPLATES, [{"id": "7"}], "train.json: entry 1 has no id and template"),
         (TEMPLATES, [{"id": "7", "template": "Eating"}], "entry 1: unknown class 'Eating'"),
         (TEMPLATES, {}, "train.json is not a JSON list"),
-        ([], SPLIT, "labels.json is not a JSON object"),
+        ([], SPLIT, "labels.json: not a JSON file of class names"),
         ('{\n"A" 0}', SPLIT, "labels.json:2: not JSON"),
-        ({"A": "0", "B": "0"}, SPLIT, "labels.json: not one class for each number from 0"),
-        (TEMPLATES, SPLIT, "none of the 4 videos of"),
+        ({"A": "0", "B": "0"}, SPLIT, "labels.json: its 2 classes do not have the numbers"),
+        (TEMPLATES, SPLIT, "videos: none of the 4 videos is there, such as 7"),
     ],
 )
 def test_something_something_files_that_are_wrong(
@@ -341,7 +344,137 @@ def test_what_of_a_shard_is_a_video(tmp_path: Path, capsys: Capsys) -> None:
     assert told in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", ["folder", "ucf101", "kinetics", "sthv", "shards"])
+# ---------------------------------------------------------------------------- other data sets
+
+# Of each data set: its own files, what is in ROOT, the arguments, and each list with its classes.
+DATA_SETS: dict[
+    str, tuple[dict[str, str], list[str], list[str], dict[str, list[Sample]], list[str]]
+]
+DATA_SETS = {
+    "hmdb51": (
+        {"s/climb_stairs_test_split1.txt": "a!&_climb_stairs_0.avi 1 \nb.avi 2 \nc.avi 0 \n",
+         "s/climb_test_split1.txt": "d.avi 2 \ne.avi 1 \n",
+         "s/climb_test_split2.txt": "d.avi 1 \n"},
+        ["climb_stairs/a!&_climb_stairs_0.avi", "climb_stairs/b/img_00001.jpg", "climb/d.mp4",
+         "climb/e.avi", "climb/e.mp4", "climb_stairs/c.avi"],
+        ["s", "--split", "1"],
+        {"out/train.list": [Sample("climb/e.avi", 0),
+                            Sample("climb_stairs/a!&_climb_stairs_0.avi", 1)],
+         "out/val.list": [Sample("climb/d.mp4", 0), Sample("climb_stairs/b", 1, 1)]},
+        ["climb", "climb_stairs"],
+    ),
+    "jester": (
+        {"labels.csv": "Swiping Left\nDoing other things\n",
+         "train.csv": "34870;Doing other things\n56557;Swiping Left\n7;Swiping Left\n"},
+        ["34870/00001.jpg", "34870/00002.jpg", "56557/00001.jpg", "7.webm"],
+        ["labels.csv", "train.csv"],
+        {"out": [Sample("34870", 1, 2), Sample("56557", 0, 1), Sample("7.webm", 0)]},
+        ["Swiping Left", "Doing other things"],
+    ),
+    "moments": (
+        {"moments_categories.txt": "adult+male+singing,1\naiming,0\n",
+         "trainingSet.csv": "aiming/yt-a_1.mp4,aiming,4,0\n"
+                            "adult+male+singing/b.mp4,adult+male+singing,3,1\n"},
+        ["aiming/yt-a_1.mp4", "adult+male+singing/b.mp4"],
+        ["moments_categories.txt", "trainingSet.csv"],
+        {"out": [Sample("aiming/yt-a_1.mp4", 0), Sample("adult+male+singing/b.mp4", 1)]},
+        ["aiming", "adult+male+singing"],
+    ),
+    "diving48": (
+        {"vocab.json": '[["Back", "15som", "FREE"], ["Inward", "Dive", "PIKE"]]',
+         "train.json": '[{"vid_name": "-m_00155", "label": 1, "start_frame": 0, "end_frame": 48}]'},
+        ["-m_00155.mp4"],
+        ["vocab.json", "train.json"],
+        {"out": [Sample("-m_00155.mp4", 1)]},
+        ["Back 15som FREE", "Inward Dive PIKE"],
+    ),
+    "csv": (
+        {"my.csv": 'id;file;"class"\n1;x/a.mp4;walk\n2;b;"run; fast"\n3;c.avi;walk\n'},
+        ["x/a.mp4", "b.webm", "c/1.png"],
+        ["my.csv", "--columns", "file,class"],
+        {"out": [Sample("x/a.mp4", 1), Sample("b.webm", 0), Sample("c", 1, 1)]},
+        ["run; fast", "walk"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DATA_SETS)
+def test_other_data_sets(kind: str, own_folder: Path) -> None:
+    files, videos, args, expected, names = DATA_SETS[kind]
+    for name, text in files.items():
+        write(Path(name), text)
+    root = touch(Path("videos"), *videos)
+    assert build(kind, root, *args, "--out", "out") == 0
+    for path, found in expected.items():
+        assert read_list(path, "", 2) == found
+        assert Path(f"{path}.missing").exists() is False
+    assert read_labels("out/labels.txt" if kind == "hmdb51" else "out.labels", 2) == names
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text", "message"),
+    [
+        ("hmdb51", "s/climb_test_split1.txt", "d.avi 3\n", "split1.txt:1: not 'x.avi 0'"),
+        ("jester", "train.csv", "34870\n", "train.csv:1: not 'ID;CLASS': '34870'"),
+        ("jester", "train.csv", "\n1;Jump\n", "train.csv:2: unknown class 'Jump'"),
+        ("moments", "trainingSet.csv", "aiming/a.mp4\n", "Set.csv:1: not 'LABEL/x.mp4,"),
+        ("moments", "trainingSet.csv", "a/a.mp4,a,1,1\n", "trainingSet.csv:1: unknown class 'a'"),
+        ("diving48", "train.json", '[{"vid_name": "a", "label": 2}]', "label 2 is not in 0..1"),
+        ("diving48", "train.json", '[{"vid_name": "a"}]', "entry 1 has no vid_name and label"),
+        ("csv", "my.csv", "path,label\na,b\n", "has no columns file,class, but path,label"),
+        ("csv", "my.csv", "file,class\na,\n", "my.csv:2: not file,class"),
+        ("csv", "my.csv", "file,class\na,b\n", "none of the 1 videos is there, such as a"),
+    ],
+)  # fmt: skip
+def test_other_data_sets_files_that_are_wrong(
+    kind: str, name: str, text: str, message: str, own_folder: Path, capsys: Capsys
+) -> None:
+    files, videos, args, _, _ = DATA_SETS[kind]
+    for path, content in (files | {name: text}).items():
+        write(Path(path), content)
+    assert message in error(capsys, kind, touch(Path("videos"), *videos), *args, "--out", "out")
+    assert not Path("out").exists()
+
+
+def test_a_csv_with_numbers_keeps_them(own_folder: Path) -> None:
+    root = touch(Path("v"), "a.mp4", "b.mp4")
+    write(Path("my.csv"), "path,label\na.mp4,7\nb.mp4,0\n")
+    assert build("csv", root, "my.csv", "--out", "my.list") == 0
+    assert samples(Path("my.list"), root, 8) == [("a.mp4", 7), ("b.mp4", 0)]
+    assert not Path("my.list.labels").exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+def test_classes_are_numbered_by_a_file_of_names(
+    kind: str, own_folder: Path, capsys: Capsys
+) -> None:
+    root = touch(Path("v"), "Swim/c.mp4", "jump_rope/a.mp4", "run/b.mp4")
+    write(Path("names.json"), '{"run": 1, "Jump Rope": 0, "swim": 3, "walk": 2}')
+    write(Path("my.csv"), "path,label\nrun/b.mp4,RUN\nSwim/c.mp4,swim\njump_rope/a.mp4,jump-rope\n")
+    source = [] if kind == "folder" else ["my.csv"]
+    assert build(kind, root, *source, "--labels", "names.json", "--out", "out") == 0
+    path = Path("out/all.list" if kind == "folder" else "out")
+    assert dict(samples(path, root, 4)) == {"jump_rope/a.mp4": 0, "run/b.mp4": 1, "Swim/c.mp4": 3}
+    touch(root, "fly/x.mp4")
+    write(Path("my.csv"), "path,label\nfly/x.mp4,fly\n")
+    message = error(capsys, kind, root, *source, "--labels", "names.json", "--out", "other")
+    assert "names.json has no class 'fly'" in message or "my.csv:2: unknown class 'fly'" in message
+
+
+def test_numbered_class_folders_keep_their_order_in_labels_txt(tmp_path: Path) -> None:
+    """Folders are sorted by their names, 1, 10, 2: these are no numbers of classes."""
+    names = sorted(f"{number} action {number}" for number in range(1, 12))
+    root = touch(tmp_path, *(f"{name}/x.mp4" for name in names))
+    assert build("folder", root, "--out", root) == 0
+    assert read_labels(str(root / "labels.txt"), 11) == names
+    found = samples(root / "all.list", root, 11)
+    assert found == [(f"{name}/x.mp4", label) for label, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    "kind", ["folder", "ucf101", "hmdb51", "kinetics", "csv", "sthv", "jester", "moments",
+             "diving48", "shards"],
+)  # fmt: skip
 def test_help_has_an_example(kind: str, capsys: Capsys) -> None:
     with pytest.raises(SystemExit):
         main([kind, "--help"])

@@ -1,0 +1,41 @@
+"""Where a data set's videos may be, and other spellings of its classes."""
+
+from pathlib import Path
+
+import pytest
+
+from slowfast.data import annotations
+from slowfast.data.annotations import Listed
+from slowfast.data.lists import ListError
+
+HEADER = "label,youtube_id,time_start,time_end,split\n"
+
+
+def test_the_places_of_a_kinetics_video(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text(f"{HEADER}riding a bike,-a,10,20,val\n")
+    stems = ("-a_000010_000020", "-a")
+    places = [f"{folder}/{stem}" for folder in ("riding a bike", "riding_a_bike") for stem in stems]
+    expected = (["riding a bike"], [Listed((*places, *stems), 0)])
+    assert annotations.kinetics(tmp_path / "v.csv", []) == expected
+
+
+@pytest.mark.parametrize("spelling", ["dying_hair", "Dying Hair", "dying-hair"])
+def test_class_names_may_be_spelled_in_other_ways(tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "v.csv").write_text(f"{HEADER}dying hair,a,10,20,val\n")
+    names, (video,) = annotations.kinetics(tmp_path / "v.csv", ["abseiling", spelling])
+    assert (names[1], video.label) == (spelling, 1)
+    (tmp_path / "v.csv").write_text(f"{HEADER}dyeing hair,a,10,20,val\n")
+    with pytest.raises(ListError, match="v.csv:2: unknown class 'dyeing hair'"):
+        annotations.kinetics(tmp_path / "v.csv", ["abseiling", spelling])
+
+
+def test_a_class_has_its_own_number_even_if_others_are_spelled_alike(tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_text("path,label\na,C++\nb,C\nc,C#\n")
+    names, videos = annotations.table(tmp_path / "my.csv", [], ("path", "label"))
+    assert [names[video.label] for video in videos] == ["C++", "C", "C#"]
+
+
+def test_no_split_files(tmp_path: Path) -> None:
+    (tmp_path / "climb_test_split2.txt").write_text("a.avi 1\n")
+    with pytest.raises(ListError, match="no file CLASS_test_split1.txt"):
+        annotations.hmdb51(tmp_path, 1)
