@@ -128,7 +128,9 @@ class PyAVReader:
         if self.num_frames < 2:
             raise reader.too_short(self.path, self.num_frames)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
-        self._clock = Clock(self._timeline.times(), rate)
+        # Of files that are joined, times come twice.
+        times = self._timeline.times() if self._timeline.is_exact else np.empty(0)
+        self._clock = Clock(times, rate)
         self.fps = self._clock.fps
         of_all = self._container.duration or 0
         self.seconds_said = (stream.duration or 0) * unit or of_all / av.time_base
