@@ -125,7 +125,7 @@ def _labelled(line: str, where: str, root: str | Path, num_classes: int, look: L
     if not there and before and offset.isdecimal() and look(resolve(before, root)):
         raise ListError(
             f"{where}: {line!r} has one number more than '{form}', and {before} is there: lists "
-            "with offsets, as mmaction2 has them, are not read"
+            "with offsets, as mmaction2 has them, are not read: give each clip a folder of its own"
         )
     if int(count) == 0:
         raise ListError(f"{where}: the folder {folder} has 0 frames")

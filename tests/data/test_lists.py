@@ -164,7 +164,8 @@ def test_a_path_that_ends_with_a_number_needs_no_label_if_it_is_there(tmp_path: 
         ("v.mp4 9 1", "'v.mp4 9 1' is of the form 'folder num_frames label', and v.mp4 is a file "
          "(a video's line is 'path label')"),
         ("my frames 0 9 1", "'my frames 0 9 1' has one number more than 'folder num_frames label', "
-         "and my frames is there: lists with offsets, as mmaction2 has them, are not read"),
+         "and my frames is there: lists with offsets, as mmaction2 has them, are not read: give "
+         "each clip a folder of its own"),
         ("my frames 0 1", "the folder my frames has 0 frames"),
         ("csv: v.mp4,0,1", "'v.mp4,0,1' is of the form 'folder,num_frames,label', and v.mp4 is a "
          "file (a video's line is 'path,label')"),
