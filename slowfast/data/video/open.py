@@ -41,7 +41,7 @@ def chosen_decoder(decoder: str) -> str:
 
 def decoder_version(decoder: str) -> str:
     """The decoder's name and version, for the log. Raises ConfigError if it is not installed, or so
-    old that it ignores what a file says about its colours."""
+    old that it shows colours wrong."""
     if chosen_decoder(decoder) == "opencv":
         return _not_older("OpenCV", cv2.__version__, "4.13", "opencv-python")
     if importlib.util.find_spec("av") is None:
@@ -54,7 +54,8 @@ def decoder_version(decoder: str) -> str:
 def _not_older(name: str, version: str, least: str, package: str) -> str:
     if _numbers(version) < _numbers(least):
         raise ConfigError(
-            f"{name} {version} ignores the colour tags of videos: pip install '{package}>={least}'"
+            f"{name} {version} is too old to show all colours right: pip install "
+            f"'{package}>={least}'"
         )
     return f"{name} {version}"
 
