@@ -48,7 +48,7 @@ def test_a_folder_is_mirrored(weights: Path, videos: Path, tmp_path: Path, capfd
     links.mkdir()
     (links / "a").symlink_to(videos / "a")  # the same video, which is done once
     assert tool(weights, tmp_path / "out", videos, links, "--every", "0.4") == 0
-    assert "clips of 0.533333 s, one every 0.4 s, read through OpenCV" in capfd.readouterr().out
+    assert "clips of 0.533333 s, one every 0.4 s, read through PyAV" in capfd.readouterr().out
     assert files(tmp_path / "out") == ["a/b c.mp4.npy", "d/b c.mp4.npy", "höhe 1.mp4.npy"]
     rows = np.load(tmp_path / "out" / "a/b c.mp4.npy", allow_pickle=False)
     np.testing.assert_allclose(rows["start"], np.divide([0, 12, 24, 36, 44], 30))
