@@ -25,13 +25,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run
 from slowfast.data import annotations, lists
 from slowfast.data.annotations import Listed
 from slowfast.data.labels import label_lines, read_labels, spelled
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample
-from slowfast.data.shards import labelled_videos
+from slowfast.data.shards import labelled_videos, state_of
 from slowfast.files import write_lines
+from slowfast.log import Progress
+from slowfast.shares import merged, own_journal, shared_out
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -131,20 +134,39 @@ def build_shards(args: argparse.Namespace) -> None:
     """Tar shards of videos, as WebDataset writes them; one list, in the order of the shards.
 
     In each tar: KEY.mp4, or another video ending, and beside it KEY.cls, the class's number from 0,
-    or KEY.json, {"label": NUMBER}. Tars are looked for in ROOT and all folders in it.
+    or KEY.json, {"label": NUMBER}. Tars are looked for in ROOT and all folders in it. What is in
+    them is kept in LIST.headers.jsonl: a later run only reads the tars that have changed. Several
+    processes, on any machines, share the work: see docs/scaling.md.
     """
     named = (p for p in args.root.rglob("*") if fnmatch.fnmatchcase(p.name, args.pattern))
     tars = sorted(path for path in named if path.is_file())
-    left_out: list[str] = []
-    rows: Rows = [
-        (video.name, Sample(f"{tar.relative_to(args.root).as_posix()}/{video.name}", video.label))
-        for tar in tars
-        for video in labelled_videos(str(tar), lists.is_video, left_out)
-    ]
-    lists.tell_left_out(args.root, left_out)
-    if not rows:
-        raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
-    _write({args.out: rows}, None, [])
+    names = {tar.relative_to(args.root).as_posix(): str(tar) for tar in tars}
+    owners = shared_out(names.items())
+    journal = Path(f"{args.out}.headers.jsonl")
+    with own_journal(journal, owners) as headers:
+        own = [name for name in names if owners[name] == distributed.rank()]
+        progress = Progress("read headers", len(own))
+        for number, name in enumerate(own, 1):
+            state = {"state": state_of(names[name]), "tar": names[name]}
+            others: list[str] = []
+            entry = headers.get(name) or {}
+            if {**entry, **state} != entry:
+                videos = labelled_videos(names[name], lists.is_video, others)
+                headers.add(name, {**state, "videos": videos, "left_out": others})
+            progress.update(number)
+    with merged(journal, owners) as entry_of:
+        if entry_of:
+            entries = [entry_of(name) for name in names]
+            rows: Rows = [
+                (name, Sample(f"{entry['key']}/{name}", label))
+                for entry in entries
+                for name, _, label in entry["videos"]
+            ]
+            left_out = [path for entry in entries for path in entry["left_out"]]
+            lists.tell_left_out(args.root, left_out)
+            if not rows:
+                raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
+            _write({args.out: rows}, None, [])
 
 
 def _find(listed: Sequence[Listed], args: argparse.Namespace) -> Rows:

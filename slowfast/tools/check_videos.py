@@ -32,8 +32,9 @@ from slowfast.data.video.open import chosen_decoder, decoder_version, open_video
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
 from slowfast.files import write_csv, write_lines
-from slowfast.journal import Journal, merged, own_journal, shared_out
+from slowfast.journal import Journal
 from slowfast.log import Progress
+from slowfast.shares import merged, own_journal, shared_out
 
 SOUND_ONLY = 0.5
 """Sound may go on for so long after the last picture; the container's duration has it, seconds."""

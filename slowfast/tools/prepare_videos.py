@@ -39,16 +39,9 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.errors import UserError
 from slowfast.files import write_lines
-from slowfast.journal import (
-    Entry,
-    Journal,
-    entries_of,
-    journals,
-    merged,
-    own_journal,
-    shared_out,
-)
+from slowfast.journal import Entry, Journal, entries_of
 from slowfast.log import Progress
+from slowfast.shares import journals, merged, own_journal, shared_out
 
 PATH_OF = operator.attrgetter("sample.path")
 """The file that a job reads."""

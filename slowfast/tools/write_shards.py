@@ -7,6 +7,7 @@ video, as WebDataset reads them; and DST/NAME.list, whose paths start from DST. 
 first: videos of one shard are read together, so each shard must be a mixture.
 
 A shard appears once it is complete. The same command, run again, continues where it was stopped.
+Several processes, on any machines, share the work: see docs/scaling.md.
 """
 
 import argparse
@@ -22,12 +23,14 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+from slowfast import distributed
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.data import lists
 from slowfast.data.lists import ANY_CLASS, ListError, read_list
 from slowfast.data.shards import ShardVideo, labelled_videos
-from slowfast.files import atomic, sole_writer, write_lines
+from slowfast.files import atomic, write_lines
 from slowfast.log import Progress
+from slowfast.shares import merged, own_journal, shared_out
 
 
 class Packed(NamedTuple):
@@ -60,26 +63,37 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
     for path in dst.glob(f"{source.stem}-*.tar"):
         if path not in paths:
             raise ListError(f"{path} is of another list, seed or size: remove it")
-    with sole_writer(dst, "writing shards"):
-        progress = Progress("write shards, MB", sum(one.video.size for one in packed) / 1e6)
-        rows, done = [], 0
-        for path, shard in zip(paths, shards, strict=True):
+    owners = shared_out((path.name, path.name) for path in paths)
+    journal, rank = dst / f".{source.stem}.jsonl", distributed.rank()
+    with own_journal(journal, owners) as written:
+        pairs = zip(paths, shards, strict=True)
+        own = {path: shard for path, shard in pairs if owners[path.name] == rank}
+        progress = Progress("write shards, MB", sum(map(_size, own.values())) / 1e6)
+        done = 0
+        for path, shard in own.items():
             if not path.exists():
                 _write_shard(path, shard)
             elif labelled_videos(str(path), lists.is_video, []) != [one.video for one in shard]:
                 raise ListError(f"{path} is of another list, seed or size: remove it")
-            rows += [f"{path.name}/{one.video.name} {one.video.label}" for one in shard]
-            done += sum(one.video.size for one in shard)
+            if path.name not in written:
+                written.add(path.name, {})
+            done += _size(shard)
             progress.update(done / 1e6, path.name)
-        write_lines(listed, rows)
-    progress.finish(f"{len(rows):,} videos in {len(paths):,} shards: {listed}")
+    with merged(journal, owners) as entry_of:
+        if entry_of:
+            named = zip(paths, shards, strict=True)
+            videos = [(path.name, one.video) for path, shard in named for one in shard]
+            write_lines(listed, [f"{name}/{video.name} {video.label}" for name, video in videos])
+            progress.finish(f"{len(videos):,} videos in {len(paths):,} shards: {listed}")
 
 
 def _pack(source: Path, root: Path) -> list[Packed]:
     """The videos of the list, in its order, each under a name of its own."""
     packed: dict[str, Packed] = {}
     seen: set[str] = set()
-    for path, label, num_frames in read_list(str(source), str(root), ANY_CLASS):
+    samples = read_list(str(source), str(root), ANY_CLASS)
+    progress = Progress("look at files", len(samples))
+    for path, label, num_frames in samples:
         if num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
         status = os.stat(path)
@@ -99,6 +113,7 @@ def _pack(source: Path, root: Path) -> list[Packed]:
         key = next(name for name in names if name not in packed)  # x.avi beside x.mp4 is x_avi.avi
         video = ShardVideo(f"{key}{ending}", status.st_size, label)
         packed[key] = Packed(path, video)
+        progress.update(len(packed))
     return list(packed.values())
 
 
@@ -113,6 +128,10 @@ def _cut(packed: list[Packed], size: int) -> list[list[Packed]]:
         shards[-1].append(one)
         filled += one.video.size
     return shards
+
+
+def _size(shard: list[Packed]) -> int:
+    return sum(one.video.size for one in shard)
 
 
 def _write_shard(path: Path, shard: list[Packed]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.video_tools import error_line, write
+from support.video_tools import error_line, lines, write
 from support.videos import touch, write_tar
 
 from slowfast.data.labels import read_labels
@@ -320,6 +320,34 @@ def test_shards_are_listed_in_their_order(tmp_path: Path, capsys: Capsys) -> Non
     assert all(split_member(sample.path) for sample in found)
     assert build("shards", root, "--out", out) == 0
     assert len(read_list(str(out), str(root), 3)) == 5
+
+
+def test_several_processes_share_the_headers(
+    tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = tmp_path / "shards", tmp_path / "out.list"
+    root.mkdir()
+    for number in range(3):
+        files = {f"{number}.mp4": b"film", f"{number}.cls": str(number).encode(), "._x.mp4": b""}
+        write_tar(root / f"{number}.tar", files)
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    for rank in (0, 1):
+        assert not out.exists()
+        monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
+        assert build("shards", root, "--out", out) == 0
+    expected = ["0.tar/0.mp4 0", "1.tar/1.mp4 1", "2.tar/2.mp4 2"]
+    assert lines(out) == expected
+    said = capsys.readouterr().out
+    assert "process 0 has done its share; 1 of 3 are not done yet, of process 1: " in said
+    assert f"{root}: 3 left out (" in said  # told by the one that knows all
+
+    write_tar(root / "1.tar", {"b.mp4": b"another film", "b.cls": b"7"})
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "1")
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
+    assert build("shards", root, "--out", out) == 0
+    assert lines(out) == [expected[0], "1.tar/b.mp4 7", expected[2]]
+    kept = lines(Path(f"{out}.headers.jsonl"))
+    assert len(kept) == 4 and '"b.mp4"' in kept[3]  # only what has changed is read again
 
 
 def test_shards_that_are_wrong(tmp_path: Path, capsys: Capsys) -> None:

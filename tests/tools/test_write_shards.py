@@ -53,7 +53,7 @@ def test_shards_hold_every_video_with_its_label(tmp_path: Path, capsys: Capsys) 
     source = make(root)
     assert write(source, dst, "--root", root, "--megabytes", 1) == 0
     names = [f"train-00000{i}.tar" for i in range(4)]
-    assert sorted(path.name for path in dst.iterdir()) == [".lock", *names, "train.list"]
+    assert sorted(path.name for path in dst.iterdir()) == [".train.jsonl", *names, "train.list"]
     assert f"10 videos in 4 shards: {dst}/train.list" in capsys.readouterr().out
 
     found = read_list(str(dst / "train.list"), str(dst), 3)
@@ -183,16 +183,34 @@ def test_a_killed_run_leaves_whole_shards(tmp_path: Path, no_hang: None) -> None
     for path in dst.glob("*.tar"):
         assert len(labelled_videos(str(path), is_video, [])) in (2, 3)
     assert write(*args) == 0
-    assert [path.name for path in dst.glob(".*")] == [".lock"]
+    assert [path.name for path in dst.glob(".*")] == [".train.jsonl"]
     assert len(read_list(str(dst / "train.list"), str(dst), 3)) == 60
+
+
+def test_several_processes_share_the_shards(
+    tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, alone, shared = tmp_path / "v", tmp_path / "alone", tmp_path / "shared"
+    args = (make(root), shared, "--root", root, "--megabytes", 1)
+    assert write(args[0], alone, *args[2:]) == 0
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "3")
+    for rank, is_there in ((2, False), (0, False), (1, True)):
+        monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
+        assert write(*args) == 0
+        assert (shared / "train.list").exists() == is_there
+    names = [path.name for path in alone.glob("train*")]
+    assert len(names) == 5
+    assert all((alone / n).read_bytes() == (shared / n).read_bytes() for n in names)
+    text = "process 2 has done its share; 3 of 4 are not done yet, of process 0, 1: "
+    assert text in capsys.readouterr().out
 
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path, capsys: Capsys) -> None:
     source, dst = make(tmp_path / "videos", 2, size=100), tmp_path / "shards"
     dst.mkdir()
-    with lock_held(dst / ".lock"):
+    with lock_held(dst / ".train.jsonl"):
         message = error(capsys, source, dst, "--root", source.parent)
-    assert message == f"error: another run is writing shards into {dst}\n"
+    assert message.startswith(f"error: {dst}/.train.jsonl is in use by another run")
     assert write(source, dst, "--root", source.parent) == 0
 
 
