@@ -152,7 +152,7 @@ def test_several_processes_share_a_list(
     monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
     assert prepare(source) == 0
     assert "1 failed" in capsys.readouterr().out
-    assert names_in(new) == {"2.mp4", "prepared.jsonl", "prepared.0-of-2.jsonl"}
+    assert {name for name in names_in(new) if not name.endswith(".jsonl")} == {"2.mp4"}
     monkeypatch.setenv("PADDLE_TRAINER_ID", "1")
     assert "1 of 4 videos failed" in error(capsys, source)
     assert video_tools.lines(new / "train.list") == lines[1:]
