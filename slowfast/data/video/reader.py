@@ -28,8 +28,6 @@ Decode = Callable[[Indices], Iterable[Picture]]
 """From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
 ROUNDING = 1e-3
 """Matroska's unit of time, the coarsest in use, seconds."""
-REORDERING = 32
-"""Packets that a frame may be stored after its place in the order of showing; H.264 allows 16."""
 
 
 class Pulse:
