@@ -50,7 +50,7 @@ _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What its parser raises: also of ``!!int x``, and of 1,000 brackets."""
 
 
-_QUOTED = re.compile(r"""\s*(['"]).*\1\s*""")
+_QUOTED = re.compile(r"""\s*('([^']|'')*'|"([^"\\]|\\.)*")\s*""")
 _PATHS = (
     "model.pretrained", "data.root", "data.train_list", "data.val_list", "data.test_list",
     "data.labels", "output_dir",

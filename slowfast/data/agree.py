@@ -92,10 +92,16 @@ def kept_labels(samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
 
 def check_labels(before: Mapping[str, NDArray[Any]], samples: Sequence[Sample]) -> None:
     """Raises ListError if a video has another label than ``before``, see ``kept_labels``."""
-    labels = dict(zip(before["videos"].tolist(), before["labels"].tolist(), strict=True))
+    labels: dict[int, list[int]] = {}  # a video may be there twice, with another label
+    for key, label in zip(before["videos"].tolist(), before["labels"].tolist(), strict=True):
+        labels.setdefault(key, []).append(label)
     hashes = kept_labels(samples)["videos"].tolist()
     pairs = [(s, labels[key]) for s, key in zip(samples, hashes, strict=True) if key in labels]
-    changed = [(sample, label) for sample, label in pairs if sample.label != label]
+    if labels and not pairs:
+        logger.warning(
+            "no video of the list was in the run so far, by its path: their labels are not compared"
+        )
+    changed = [(sample, found[0]) for sample, found in pairs if sample.label not in found]
     if changed:
         sample, label = changed[0]
         raise ListError(

@@ -75,14 +75,14 @@ def _videos_in(folder: str, frame_pattern: str) -> list[str]:
 def _listed(path: str, roots: list[Path]) -> list[Named]:
     """The videos of a list, with the root below which most are there, the first of them."""
     found: list[tuple[Path, list[Sample], list[str]]] = []
-    for root in roots:
+    for root in dict.fromkeys(roots):
         samples = [sample for _, sample in lists.read_entries(path, root)]
         found.append((root, samples, missing_files(samples)))
         if not found[-1][-1]:
             break
     start, samples, missing = min(found, key=lambda one: len(one[-1]))
     if fault := missing_fault(samples, missing):
-        where = " or ".join(f"{root}/" for root in roots)
+        where = " or ".join(f"{root}/" for root in dict.fromkeys(roots))
         fault = f"{path}: {fault} (relative paths start from {where})"
         if are_all(samples, missing):
             raise ListError(fault)
@@ -168,7 +168,7 @@ def _reason(sample: Sample) -> str:
     path, form = sample.path, "a line is 'path label' or 'folder num_frames label'"
     for separator in " ,\t":
         before, _, after = path.rpartition(separator)
-        if before.strip() and os.path.exists(before.rstrip()):
+        if os.sep not in after and before.strip() and os.path.exists(before.rstrip()):
             return f"{before.rstrip()} is there, and {after!r} is one field too many ({form})"
         fields = [path, *(str(n) for n in (sample.num_frames, sample.label) if n is not None)]
         if os.path.exists(whole := separator.join(fields)):

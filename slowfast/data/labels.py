@@ -18,6 +18,7 @@ from typing import Any
 
 from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
+from slowfast.errors import one_line
 
 LABELS = Path(__file__).parents[1] / "labels"
 """The built-in files of class names; its README.md has their sources."""
@@ -88,9 +89,9 @@ def _names(path: str, lines: Sequence[str]) -> list[str]:
     text = "\n".join(lines)
     if path.lower().endswith(".json") or re.match(r'{|\[\s*["\[{]', text):
         try:
-            found = _of_json(path, json.loads(text))
-        except json.JSONDecodeError as error:
-            raise ListError(f"{path}:{error.lineno}: not JSON: {error.msg}; {FORMS}") from error
+            found = _of_json(path, json.loads(text, object_pairs_hook=_Pairs))
+        except (ValueError, RecursionError) as error:
+            raise ListError(f"{path}: not JSON: {one_line(error)}; {FORMS}") from error
     else:
         found = _of_lines(path, lines)
     names = [name.strip().strip('"').strip() for name in found]
@@ -102,11 +103,16 @@ def _names(path: str, lines: Sequence[str]) -> list[str]:
     return names
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object, with the keys that are there twice."""
+
+
 def _of_json(path: str, content: Any) -> list[str]:
-    if content and isinstance(content, list) and all(isinstance(item, dict) for item in content):
-        content = {str(item.get("id")): item.get("name") for item in content}
-    if isinstance(content, dict) and content:
-        pairs = list(content.items())
+    if content and isinstance(content, list) and all(isinstance(item, _Pairs) for item in content):
+        rows = [dict(item) for item in content]
+        content = _Pairs((str(row.get("id")), row.get("name")) for row in rows)
+    if isinstance(content, _Pairs) and content:
+        pairs = list(content)
         if not all(_is_number(number) for _, number in pairs):
             pairs = [(name, number) for number, name in pairs]
         if all(isinstance(name, str) and _is_number(number) for name, number in pairs):

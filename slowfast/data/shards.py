@@ -126,10 +126,11 @@ def members(tar: str, left_out: dict[str, str] | None = None) -> Iterator[Member
     for name in links:
         target = name
         for _ in links:  # a link to a link, but not in a circle
-            target = links.get(target, target)
-            if target in found:
-                yield found[target]._replace(name=name)
+            target = links.get(target, "")
+            if not target or target in found:
                 break
+        if target in found:
+            yield found[target]._replace(name=name)
         else:
             left_out[name] = f"is a link to {links[name]}, which is no file in the tar"
 

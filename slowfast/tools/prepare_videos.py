@@ -183,7 +183,8 @@ def _require_same_settings(path: Path, args: argparse.Namespace) -> None:
     """Raises UserError if the files of this journal say that DST holds videos of other settings."""
     for file in journals(path):
         made = next((entry["settings"] for entry in entries_of(file) if "settings" in entry), None)
-        if made not in (None, _settings(args)):
+        # Settings that came later are not in the journals before.
+        if made and _settings(args) | made != _settings(args):
             flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in made.items())
             raise UserError(f"{args.dst} holds videos made with {flags}: use these, or another DST")
 
@@ -270,7 +271,9 @@ class Sizes:
 def time_clips(jobs: list[Job], args: argparse.Namespace) -> None:
     """Prints the time to read a training clip, before and after."""
     chosen = [jobs[i] for i in np.linspace(0, len(jobs) - 1, min(TIMED, len(jobs))).astype(int)]
-    data = DataConfig(frame_pattern=args.frame_pattern, frame_fps=args.frame_fps)
+    data = DataConfig(
+        frame_pattern=args.frame_pattern, frame_fps=args.frame_fps, frame_start=args.frame_start
+    )
 
     def clip_times(job: Job) -> list[float]:
         clips = TrainClips([job.sample, Sample(str(args.dst / job.name))], data, seed=0)
@@ -312,6 +315,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="a video that does not get on for so long counts as failed (%(default)s)")  # fmt: skip
     add("--frame-pattern", default=data.frame_pattern, help="names in frame folders (%(default)s)")
     add("--frame-fps", type=times, default=data.frame_fps, help="of frame folders (%(default)s)")
+    add("--frame-start", metavar="N", type=whole_number(0), default=data.frame_start,
+        help="number of the first frame in folders; default: 0 or 1, as is there")  # fmt: skip
     args = parser.parse_args(argv)
     args.root = args.root or args.list.parent
     args.list_out = args.list_out or args.dst / args.list.name

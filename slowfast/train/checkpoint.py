@@ -149,13 +149,13 @@ def restore(state: TrainState, path: str | Path) -> str:
     if Path(path).exists() and not pdopt.exists():
         raise WeightsError(f"there is no {pdopt}, so training cannot go on from {path}")
     content = read_pickle(pdopt, what="training state")
-    if isinstance(content, dict) and "kept_labels" in content:
-        check_labels(content["kept_labels"], state.samples)
     # A run without an average so far starts one from its weights.
     has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
     averages = read_weights(ema_path(Path(path))) if has_average else {}
     loaded = load_weights(state.model, path)
     try:
+        if "kept_labels" in content:
+            check_labels(content["kept_labels"], state.samples)
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
         state.best_top1 = float(content["best_top1"])
         if state.step and content["plan"] != state.plan:

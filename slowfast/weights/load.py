@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from paddle import nn
 
-from slowfast.weights.damage import WeightsError, one_line, reported
+from slowfast.weights.damage import DamagedError, WeightsError, one_line, reported
 from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.formats.read import read_content
 from slowfast.weights.names import Translated, translate
@@ -35,6 +35,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     try:
         with reported(path, "weights"):
             found = translate(content)
+    except DamagedError:
+        raise
     except WeightsError as error:
         raise WeightsError(f"weights {path} refused: {error}") from error
     if not found.tensors:

@@ -67,7 +67,8 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
     found = checkpoint.found
     settings = model_settings(found.tensors) | dict(HABITS.get(found.system, {}))
     by_pyslowfast = found.prefix == TRAINED_BY_PYSLOWFAST
-    if by_pyslowfast and BY_LIGHTNING not in checkpoint.content:
+    content = checkpoint.content
+    if by_pyslowfast and not (isinstance(content, dict) and BY_LIGHTNING in content):
         settings.pop("model.average_positions", None)
     embedded, notes = embedded_settings(checkpoint.content)
     single = settings.get("model.name", "slowfast") != "slowfast"

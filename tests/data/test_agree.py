@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from support.videos import touch
 
-from slowfast.data.agree import ADVICE, Classes, check_lists, check_same
+from slowfast.data.agree import (
+    ADVICE,
+    Classes,
+    check_labels,
+    check_lists,
+    check_same,
+    kept_labels,
+)
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import ANY_CLASS, ListError, Sample, read_list
 from slowfast.tools import build_list
@@ -127,3 +134,10 @@ def test_two_sources_of_names() -> None:
     check_same(a, b, whole=True)
     with pytest.raises(ListError, match="class 1 is 'y' in a, 'z' in b: "):
         check_same(a, Classes("b", {1: "z"}), whole=True)
+
+
+def test_a_video_that_is_listed_twice_with_two_labels_is_the_same_list() -> None:
+    samples = [Sample("/v/a.mp4", 0), Sample("/v/a.mp4", 1), Sample("/v/b.mp4", 1)]
+    check_labels(kept_labels(samples), samples)
+    with pytest.raises(ListError, match="/v/a.mp4: 0 so far, 2 in the list now"):
+        check_labels(kept_labels(samples), [Sample("/v/a.mp4", 2)])

@@ -124,6 +124,7 @@ def in_avi(path: Path) -> None:
         stream.time_base = Fraction(1, 60)
         for number, packet in enumerate(p for p in old.demux(video=0) if p.size):
             packet.time_base, packet.pts, packet.dts = Fraction(1, 60), None, 2 * number
+            packet.duration = 2
             packet.stream = stream
             new.mux(packet)
 
@@ -265,6 +266,8 @@ CASES = [
     Case("interlaced", "MPEG-2, its second half", ".ts", half_interlaced),
     Case("count and rate", "fragmented", ".mp4", functools.partial(
         encode, mux={"movflags": "frag_keyframe"})),
+    Case("count and rate", "fragmented, a frame a piece", ".mp4", functools.partial(
+        encode, mux={"movflags": "frag_every_frame"})),
     Case("count and rate", "cut without encoding, an edit list", ".mp4", functools.partial(
         copied, at=lambda frame: frame - 25, gop=250, avoid_negative_ts="disabled"),
         range(25, NUM_FRAMES)),

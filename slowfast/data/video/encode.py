@@ -42,6 +42,7 @@ class Settings:
     crf: int = 21
     frame_pattern: str = "img_{:05d}.jpg"
     frame_fps: float = 30.0
+    frame_start: int = -1
 
 
 def prepare_video(sample: Sample, output: Path, beside: Path, settings: Settings) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def prepare_video(sample: Sample, output: Path, beside: Path, settings: Settings
         VideoError: the source cannot be read, or the new file is not the same frame by frame.
         OSError: the disk is full, or similar.
     """
-    reader = open_video(sample, settings.frame_pattern, settings.frame_fps, "pyav")
+    how = settings.frame_pattern, settings.frame_fps, "pyav", settings.frame_start
+    reader = open_video(sample, *how)
     try:
         count = _encode(sample, reader, beside, settings)
         psnr = _compare(sample, reader, beside, count)
@@ -168,6 +170,7 @@ def _compare(sample: Sample, reader: Reader, made: Path, count: int) -> float:
     VideoError if the new file has another number of frames."""
     new = PyAVReader(str(made))
     if new.num_frames != count:
+        new.close()
         raise VideoError(f"{sample.path}: {count} frames have become {new.num_frames}")
     numbers = np.unique(np.linspace(0, count - 1, COMPARED).astype(np.int64))
     shown = new.frames(numbers)

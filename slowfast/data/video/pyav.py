@@ -53,8 +53,12 @@ class PyAVReader:
         self._held: list[Any] | None = None
         with decoder_errors(path):
             self._open()
-            self.codec = str(self._stream.codec_context.name)
-            self._look()
+            try:
+                self.codec = str(self._stream.codec_context.name)
+                self._look()
+            except BaseException:
+                self._container.close()
+                raise
 
     def seconds(self, numbers: Indices) -> NDArray[np.float64]:
         return self._clock.seconds(numbers)
@@ -205,9 +209,12 @@ class PyAVReader:
             self._container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
-        # FFmpeg's choice, unless that is a cover picture.
+        # FFmpeg's choice, unless that is a cover picture, which may not be marked as one.
         best: Any = self._container.streams.best("video")
-        films = sorted(filter(_is_film, self._container.streams.video), key=lambda s: s != best)
+        films = sorted(
+            filter(_is_film, self._container.streams.video),
+            key=lambda s: (s.frames == 1, s != best),
+        )
         stream: Any = films[0] if films else None
         what = ""
         if stream is None:
@@ -243,7 +250,7 @@ class _Walk:
 
 
 def _is_film(stream: Any) -> bool:
-    return stream.frames != 1 and not stream.disposition & Disposition.attached_pic
+    return not stream.disposition & Disposition.attached_pic
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
