@@ -93,12 +93,15 @@ def _mappings(content: object) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]
             yield place, _state_of(thing)
             continue
         pairs = list(thing.items() if isinstance(thing, dict) else enumerate(thing))
+        pairs = [pair for pair in pairs if pair[0] != PADDLE_NAMES]
         named = {key: _tensor_of(value) for key, value in pairs if isinstance(key, str)}
         if named:
             yield place, named
         waiting.extend(((*place, key), value) for key, value in pairs)
 
 
+PADDLE_NAMES = "StructuredToParameterName@@"
+"""Where paddle.save keeps its own names of the tensors, by those of the network."""
 _PARTS = ("_parameters", "_buffers", "_modules")
 
 
