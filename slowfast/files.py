@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,17 +21,20 @@ class FolderError(UserError):
 
 
 @contextlib.contextmanager
-def atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[IO[bytes]]:
     """A file that appears at ``path`` once all of it is written; makes its folder.
 
     Args:
         durable: wait until the file is on the disk, so that it is whole even if the machine goes
             down. Without, this is faster, but after a crash of the machine the file may be damaged.
+        alone: no other process writes the same file now; else the last one's is whole, and a run
+            that is killed leaves its part behind, under a hidden name.
 
     Raises:
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.
     """
-    beside = path.with_name(f".{path.name}.partial")
+    own = "" if alone else f".{secrets.token_hex(4)}"
+    beside = path.with_name(f".{path.name}{own}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(beside, "wb") as file:
@@ -60,7 +64,7 @@ def require_place(path: Path) -> None:
 def write_whole(path: Path, text: str, errors: str = "surrogateescape") -> None:
     """Writes a text file, see ``atomic``. By default it gets the bytes that file names in it have,
     also such as are not UTF-8 (PEP 383)."""
-    with atomic(path) as file:
+    with atomic(path, alone=False) as file:
         file.write(text.encode(errors=errors))
 
 

@@ -7,7 +7,7 @@ together::
     owners = shared_out(...)                    which process does what, the same in all
     with own_journal(path, owners) as journal:
         ...                                     does its share, adds an entry for each key
-    with merged(path, owners) as entry_of:
+    with merged(path, owners, is_done) as entry_of:
         if entry_of: ...                        this process is the last: writes the result
 """
 
@@ -15,13 +15,13 @@ import contextlib
 import glob
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from slowfast import distributed
 from slowfast.files import locked
 from slowfast.journal import Entries, Entry, Journal
-from slowfast.log import logger
+from slowfast.log import Progress, logger
 
 
 def shared_out(work: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -70,10 +70,32 @@ def own_journal(path: Path, owners: Mapping[str, int]) -> Journal:
     return journal
 
 
+def left_to_do(
+    journal: Journal, keys: Collection[str], is_done: Callable[[str, Entry], bool], done: str
+) -> list[str]:
+    """The keys of this process that have no entry in the journal, or one that ``is_done`` takes
+    for out of date. Says how many are not among them, which are ``done`` already."""
+    looking, found = Progress("compare", len(keys), show=len(journal) > 0), []
+    for number, key in enumerate(keys, 1):
+        entry = journal.get(key)
+        if entry is None or not is_done(key, entry):
+            found.append(key)
+        looking.update(number)
+    looking.finish(f"{len(keys) - len(found):,} of {len(keys):,} {done} already")
+    return found
+
+
 @contextlib.contextmanager
-def merged(path: Path, owners: Mapping[str, int]) -> Iterator[Callable[[str], Entry] | None]:
+def merged(
+    path: Path, owners: Mapping[str, int], is_done: Callable[[str, Entry], bool]
+) -> Iterator[Callable[[str], Entry] | None]:
     """A function that gives each key's entry, for the process that finishes last; None for the
-    others, and it is printed whose work is missing. Only one process at a time is in here."""
+    others, and it is printed whose work is missing. Only one process at a time is in here.
+
+    Args:
+        is_done: whether another process's entry is of this run's files: it may be of an earlier
+            run, and that process may not have begun.
+    """
     files = [_file_of(path, rank) for rank in range(distributed.world_size())]
     with contextlib.ExitStack() as opened:
         opened.enter_context(locked(path, f"waiting for another process ({path})", wait=True))
@@ -88,7 +110,12 @@ def merged(path: Path, owners: Mapping[str, int]) -> Iterator[Callable[[str], En
             assert entry is not None, key
             return entry
 
-        missing = [owner for key, owner in owners.items() if key not in parts[owner]]
+        rank = distributed.rank()
+        missing = [
+            owner
+            for key, owner in owners.items()
+            if key not in parts[owner] or owner != rank and not is_done(key, entry_of(key))
+        ]
         if missing:
             late = ", ".join(map(str, sorted({*missing})))
             print(

@@ -156,3 +156,14 @@ def test_a_place_is_one_where_a_file_can_be(tmp_path: Path) -> None:
 def test_a_csv_has_its_columns_names(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [{"path": "a, b.mp4", "fps": 29.97}, {"path": "c", "fps": 25}])
     assert (tmp_path / "a.csv").read_text() == 'path,fps\n"a, b.mp4",29.97\nc,25\n'
+
+
+def test_two_runs_may_write_the_same_file_at_once(tmp_path: Path) -> None:
+    """Each of them whole; the one that ends last stays, and nothing beside it."""
+    path = tmp_path / "result.json"
+    with atomic(path, alone=False) as one:
+        one.write(b"one")
+        write_whole(path, "two")
+        assert path.read_text() == "two"
+    assert path.read_text() == "one"
+    assert [*tmp_path.iterdir()] == [path]

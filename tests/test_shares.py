@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slowfast import distributed
-from slowfast.shares import merged, own_journal, shared_out
+from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 
 def be(monkeypatch: pytest.MonkeyPatch, rank: int, world: int) -> None:
@@ -18,6 +18,10 @@ def be(monkeypatch: pytest.MonkeyPatch, rank: int, world: int) -> None:
 KEYS = [f"video {number}" for number in range(7)]
 
 
+def always(key: str, entry: object) -> bool:
+    return True
+
+
 def do_share(path: Path, fails_at: int = 99) -> tuple[list[str], dict[str, object] | None]:
     """Does what is not done yet of this process's share, up to a failure; returns what it did, and
     the whole result, if it is there."""
@@ -27,7 +31,7 @@ def do_share(path: Path, fails_at: int = 99) -> tuple[list[str], dict[str, objec
             if owners[key] == distributed.rank() and key not in journal and number < fails_at:
                 journal.add(key, {"n": number})
                 did.append(key)
-    with merged(path, owners) as entry_of:
+    with merged(path, owners, always) as entry_of:
         return did, {key: entry_of(key)["n"] for key in KEYS} if entry_of else None
 
 
@@ -74,8 +78,35 @@ def test_of_a_key_the_owner_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             journal.add("b", {"n": rank})
             assert "a" not in journal
     for owner in (0, 1):
-        with merged(path, {"b": owner}) as entry_of:
+        with merged(path, {"b": owner}, always) as entry_of:
             assert entry_of and entry_of("b")["n"] == owner
+
+
+def test_what_an_earlier_run_has_left_of_another_process_is_not_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files of process 1 have changed since, and it has not begun."""
+    path, owners = tmp_path / "a.jsonl", {"a": 0, "b": 1}
+    now = {"a": 1, "b": 1}
+    for rank, key in ((0, "a"), (1, "b")):
+        be(monkeypatch, rank, 2)
+        with own_journal(path, owners) as journal:
+            journal.add(key, {"n": 1})
+    for number, is_whole in ((2, False), (1, True)):
+        now["b"] = number
+        be(monkeypatch, 0, 2)
+        with merged(path, owners, lambda key, entry: bool(entry["n"] == now[key])) as entry_of:
+            assert (entry_of is not None) == is_whole
+    assert "1 of 2 are not done yet, of process 1" in capsys.readouterr().out
+
+
+def test_what_is_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with own_journal(tmp_path / "a.jsonl", {"a": 0, "b": 0, "c": 0}) as journal:
+        journal.add("a", {"n": 1})
+        journal.add("b", {"n": 2})
+        todo = left_to_do(journal, ["a", "b", "c"], lambda key, entry: entry["n"] == 1, "are done")
+    assert todo == ["b", "c"]
+    assert "1 of 3 are done already" in capsys.readouterr().out
 
 
 def test_what_needs_the_same_file_goes_to_the_same_process(

@@ -43,7 +43,7 @@ def check_lists(
     Raises:
         ListError: two of them number the classes in another way.
     """
-    listed = [_listed(path, samples) for path, samples in read]
+    listed = [_classes_of(path, samples) for path, samples in read]
     for index, classes in enumerate(listed):
         if names:
             check_same(classes, Classes(f"data.labels={labels}", dict(enumerate(names))))
@@ -69,7 +69,7 @@ def check_same(one: Classes, other: Classes, *, whole: bool = False) -> None:
         logger.warning(f"{differing[0]} (of {len(differing)} such names): taken for the same class")
 
 
-def _listed(path: str, samples: Sequence[Sample]) -> Classes:
+def _classes_of(path: str, samples: Sequence[Sample]) -> Classes:
     if os.path.isfile(beside := f"{path}.labels"):
         return Classes(beside, dict(enumerate(read_labels(beside, 0))))
     meant = os.path.isdir(path)

@@ -54,7 +54,7 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
         elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
         elif path.lower().endswith(lists.LIST_ENDINGS):
-            found += _listed(path, [root] if root else [Path(path).parent, Path(data.root)])
+            found += _videos_of(path, [root] if root else [Path(path).parent, Path(data.root)])
         else:
             found.append(itself)
     return found
@@ -72,7 +72,7 @@ def _videos_in(folder: str, frame_pattern: str) -> list[str]:
     raise ListError(f"{folder}: no video in this folder ({endings}){likely_names(names)}")
 
 
-def _listed(path: str, roots: list[Path]) -> list[Named]:
+def _videos_of(path: str, roots: list[Path]) -> list[Named]:
     """The videos of a list, with the root below which most are there, the first of them."""
     found: list[tuple[Path, list[Sample], list[str]]] = []
     for root in dict.fromkeys(roots):

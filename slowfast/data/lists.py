@@ -173,7 +173,8 @@ def lines_of(path: str | Path, errors: str = "strict") -> list[tuple[int, str]]:
         errors: what happens to bytes that are not UTF-8: an error, or ``PATHS`` keeps them.
     """
     try:
-        rows = enumerate(read_text(path, errors).splitlines(), 1)
+        # Not splitlines(), which also splits at signs that file names may have, such as U+0085.
+        rows = enumerate(read_text(path, errors).split("\n"), 1)
     except OSError as error:
         raise ListError(f"list {path} cannot be read: {error.strerror}") from error
     lines = [(number, line.strip()) for number, line in rows if line.strip()]

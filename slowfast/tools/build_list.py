@@ -33,8 +33,9 @@ from slowfast.data.labels import label_lines, read_labels, spelled
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample
 from slowfast.data.shards import labelled_videos, state_of
 from slowfast.files import write_lines
-from slowfast.log import Progress
-from slowfast.shares import merged, own_journal, shared_out
+from slowfast.journal import Entry
+from slowfast.log import Progress, logger
+from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -143,18 +144,23 @@ def build_shards(args: argparse.Namespace) -> None:
     names = {tar.relative_to(args.root).as_posix(): str(tar) for tar in tars}
     owners = shared_out(names.items())
     journal = Path(f"{args.out}.headers.jsonl")
+
+    def is_done(name: str, entry: Entry) -> bool:
+        state = {"state": state_of(names[name]), "tar": names[name]}
+        return {**entry, **state} == entry
+
     with own_journal(journal, owners) as headers:
         own = [name for name in names if owners[name] == distributed.rank()]
-        progress = Progress("read headers", len(own))
-        for number, name in enumerate(own, 1):
-            state = {"state": state_of(names[name]), "tar": names[name]}
+        todo = left_to_do(headers, own, is_done, "tars are read")
+        progress = Progress("read headers", len(todo))
+        for number, name in enumerate(todo, 1):
             others: list[str] = []
-            entry = headers.get(name) or {}
-            if {**entry, **state} != entry:
-                videos = labelled_videos(names[name], lists.is_video, others)
-                headers.add(name, {**state, "videos": videos, "left_out": others})
+            state = state_of(names[name])
+            videos = labelled_videos(names[name], lists.is_video, others)
+            entry = {"state": state, "tar": names[name], "videos": videos, "left_out": others}
+            headers.add(name, entry)
             progress.update(number)
-    with merged(journal, owners) as entry_of:
+    with merged(journal, owners, is_done) as entry_of:
         if entry_of:
             entries = [entry_of(name) for name in names]
             rows: Rows = [
@@ -238,12 +244,21 @@ def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -
         samples = [sample for _, sample in rows if sample]
         fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
         missing = [name for name, sample in rows if not sample]
-        texts[path] = [lists.separator_of(path).join(map(str, row)) for row in fields]
+        lines = [lists.separator_of(path).join(map(str, row)) for row in fields]
+        texts[path] = [line for line in lines if _fits(line)]
+        if unfit := [line for line in lines if not _fits(line)]:
+            fault = (
+                f"{path}: no list can hold {len(unfit):,} of {len(lines):,} names, with a line "
+                f"break or an outer space, the first is {unfit[0]!r}: rename them"
+            )
+            if not texts[path]:
+                raise ListError(fault)
+            logger.warning(f"{fault}; left out")
         texts[Path(f"{path}.missing")] = missing  # none removes an earlier run's
         note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
         said.append(f"{path}: {len(samples):,} of {len(rows):,} videos found{note}")
     for line in itertools.chain.from_iterable(texts.values()):
-        if line.splitlines() != [line.strip()]:
+        if not _fits(line):  # a class's name, or that of a missing video
             raise ListError(f"{line!r} has a line break or an outer space")
     for name in classes:
         if name.encode(errors="replace") != name.encode(errors=lists.PATHS):
@@ -251,6 +266,11 @@ def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -
     for path, lines in texts.items():
         write_lines(path, lines)
     print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
+
+
+def _fits(line: str) -> bool:
+    """Whether a list or a file of names can hold a line; those are stripped as they are read."""
+    return line == line.strip() and "\n" not in line and "\r" not in line
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

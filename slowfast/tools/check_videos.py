@@ -25,16 +25,17 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data.lists import Entry, Sample, read_entries
+from slowfast.data.lists import Entry as ListEntry
+from slowfast.data.lists import Sample, read_entries
 from slowfast.data.shards import shard_of, state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.open import chosen_decoder, decoder_version, open_video
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
 from slowfast.files import write_csv, write_lines
-from slowfast.journal import Journal
+from slowfast.journal import Entry, Journal
 from slowfast.log import Progress
-from slowfast.shares import merged, own_journal, shared_out
+from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 SOUND_ONLY = 0.5
 """Sound may go on for so long after the last picture; the container's duration has it, seconds."""
@@ -83,24 +84,27 @@ def check_list(args: argparse.Namespace) -> None:
     keys = [_key(entry.sample, args) for entry in entries]
     files = (shard_of(entry.sample.path) or entry.sample.path for entry in entries)
     owners = shared_out(zip(keys, files, strict=True))
+    samples = {key: entry.sample for key, entry in zip(keys, entries, strict=True)}
     rank, path = distributed.rank(), args.out / f"{args.list.stem}.checked.jsonl"
     with own_journal(path, owners) as journal:
-        pairs = zip(keys, entries, strict=True)
-        check_all({k: entry.sample for k, entry in pairs if owners[k] == rank}, journal, args)
-    with merged(path, owners) as entry_of:
+        check_all({key: s for key, s in samples.items() if owners[key] == rank}, journal, args)
+
+    def is_of_now(key: str, about: Entry) -> bool:
+        return about["state"] is None or about["state"] == state_of(samples[key].path)
+
+    with merged(path, owners, is_of_now) as entry_of:
         if entry_of:
             write_results(entries, (entry_of(key)["video"] for key in keys), args)
 
 
 def check_all(samples: dict[str, Sample], journal: Journal, args: argparse.Namespace) -> None:
     """Brings the journal up to date with the files of these samples."""
-    looking = Progress("compare", len(samples), show=len(journal) > 0)
-    todo = []
-    for number, (key, sample) in enumerate(samples.items(), 1):
-        if not _is_done(journal.get(key), sample):
-            todo.append(key)
-        looking.update(number)
-    looking.finish(f"{len(samples) - len(todo):,} of {len(samples):,} videos are checked already")
+
+    def is_done(key: str, about: Entry) -> bool:
+        state = about["state"]
+        return state is not None and bool(state == state_of(samples[key].path))
+
+    todo = left_to_do(journal, samples, is_done, "videos are checked")
     progress = Progress("check", len(todo))
     num_bad = 0
 
@@ -174,7 +178,7 @@ def judged(video: Video, max_lost: float) -> Video:
 
 
 def write_results(
-    entries: list[Entry], found: Iterable[dict[str, Any]], args: argparse.Namespace
+    entries: list[ListEntry], found: Iterable[dict[str, Any]], args: argparse.Namespace
 ) -> None:
     """Writes the csv and the lists of the good and the bad, and prints the summary. ``found`` has
     what the journal says of each entry; in memory there is one at a time."""
@@ -270,11 +274,6 @@ def _key(sample: Sample, args: argparse.Namespace) -> str:
     how = f"{chosen_decoder(args.decoder)} {args.frame_pattern} {args.frame_fps:g}"
     place = f"{args.frame_start} {os.path.abspath(sample.path)}"
     return f"{how} {place}{'' if sample.num_frames is None else f' {sample.num_frames}'}"
-
-
-def _is_done(entry: dict[str, Any] | None, sample: Sample) -> bool:
-    state = entry["state"] if entry else None
-    return state is not None and bool(state == state_of(sample.path))
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

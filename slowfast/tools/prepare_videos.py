@@ -41,7 +41,7 @@ from slowfast.errors import UserError
 from slowfast.files import write_lines
 from slowfast.journal import Entry, Journal, entries_of
 from slowfast.log import Progress
-from slowfast.shares import journals, merged, own_journal, shared_out
+from slowfast.shares import journals, left_to_do, merged, own_journal, shared_out
 
 PATH_OF = operator.attrgetter("sample.path")
 """The file that a job reads."""
@@ -71,9 +71,15 @@ def prepare_list(args: argparse.Namespace) -> None:
     owners = shared_out((job.name, shard_of(path) or path) for path, job in jobs.items())
     rank, path = distributed.rank(), args.dst / "prepared.jsonl"
     _require_same_settings(path, args)
+    by_name = {job.name: job for job in jobs.values()}
     with own_journal(path, owners) as journal:
-        make_all([job for job in jobs.values() if owners[job.name] == rank], journal, args)
-    with merged(path, owners) as entry_of:
+        own = {name: job for name, job in by_name.items() if owners[name] == rank}
+        make_all(own, journal, args)
+
+    def is_of_now(name: str, entry: Entry) -> bool:
+        return "failed" in entry or _is_done(by_name[name], entry, args.dst)
+
+    with merged(path, owners, is_of_now) as entry_of:
         if entry_of:
             write_results(entries, jobs, entry_of, args)
 
@@ -129,18 +135,16 @@ def _require_apart(jobs: dict[str, Job], dst: Path) -> None:
             raise UserError(f"{dst}: {name} would overwrite a source: give another DST")
 
 
-def make_all(jobs: list[Job], journal: Journal, args: argparse.Namespace) -> None:
-    """Makes the files that are missing; the journal has those that failed, too, and why."""
+def make_all(jobs: dict[str, Job], journal: Journal, args: argparse.Namespace) -> None:
+    """Makes the files, by name, that are missing; the journal says also which failed, and why."""
     from slowfast.data.video.encode import Settings, prepare_video  # needs PyAV
 
     settings = Settings(**_settings(args))
-    looking = Progress("compare", len(jobs), show=len(journal) > 0)
-    todo = []
-    for number, job in enumerate(jobs, 1):
-        if not _is_done(job, journal.get(job.name), args.dst):
-            todo.append(job)
-        looking.update(number)
-    looking.finish(f"{len(jobs) - len(todo):,} of {len(jobs):,} videos are prepared already")
+
+    def is_done(name: str, entry: Entry) -> bool:
+        return _is_done(jobs[name], entry, args.dst)
+
+    todo = [jobs[name] for name in left_to_do(journal, jobs, is_done, "videos are prepared")]
     progress, num_failed = Progress("prepare", len(todo)), 0
     partial = _own_partial(args.dst / ".partial")
 
@@ -200,8 +204,8 @@ def _own_partial(folder: Path) -> Path:
     return own
 
 
-def _is_done(job: Job, entry: Entry | None, dst: Path) -> bool:
-    if entry is None or "failed" in entry:
+def _is_done(job: Job, entry: Entry, dst: Path) -> bool:
+    if "failed" in entry:
         return False
     source = os.path.abspath(job.sample.path)
     if entry["source"] != source and state_of(entry["source"]):

@@ -1,6 +1,6 @@
 """Packs the videos of a list into tar shards, and writes the list of what is in them.
 
-    python -m slowfast.tools.write_shards LIST DST --root ROOT
+    python -m slowfast.tools.write_shards LIST DST
 
 Writes DST/NAME-000000.tar and so on, where NAME is that of LIST, with KEY.mp4 and KEY.cls for each
 video, as WebDataset reads them; and DST/NAME.list, whose paths start from DST. The list is shuffled
@@ -79,7 +79,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
                 written.add(path.name, {})
             done += _size(shard)
             progress.update(done / 1e6, path.name)
-    with merged(journal, owners) as entry_of:
+    with merged(journal, owners, lambda name, _: (dst / name).exists()) as entry_of:
         if entry_of:
             named = zip(paths, shards, strict=True)
             videos = [(path.name, one.video) for path, shard in named for one in shard]
@@ -157,10 +157,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="the list of videos, with labels")
     add("dst", metavar="DST", type=Path, help="the folder to write to")
-    add("--root", type=Path, required=True, help="where LIST's paths start from")
+    add("--root", type=Path, help="where LIST's paths start from; default: its folder")
     add("--megabytes", type=whole_number(1), default=1000, help="size of a shard (%(default)s)")
     add("--seed", type=whole_number(0), default=0, help="seed of the shuffle (%(default)s)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.root = args.root or args.list.parent
+    return args
 
 
 if __name__ == "__main__":

@@ -6,16 +6,15 @@ matrix and range its colours are computed, and wide gamuts and HDR become SDR's,
 
 import contextlib
 import functools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import av
 import numpy as np
 from av.filter import Graph
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
+from slowfast.data.video.orientation import AS_STORED, Matrix, turned, upright
 from slowfast.data.video.reader import Picture, VideoError
 
 WIDE = {8, 9, 10, 11, 12}
@@ -109,24 +108,10 @@ def _graph(form: tuple[int, int, str], tags: tuple[int, ...], size: tuple[int, i
     return graph
 
 
-def display_matrix(frame: Any) -> Sequence[int] | None:
-    """The 9 numbers that say how a frame is to be shown (ISO 14496-12, 8.3.2); None: as it is."""
+def display_matrix(frame: Any) -> Matrix:
+    """How a frame is to be shown, see ``orientation``."""
     data = frame.side_data.get("DISPLAYMATRIX")
-    return None if data is None else np.frombuffer(data, np.int32).tolist()
-
-
-def upright(matrix: Sequence[int] | None) -> tuple[int, bool]:
-    """How a picture is shown by its display matrix: the quarter turns against the clock, after
-    being mirrored, left for right, or not. Within a degree, as ``ffmpeg`` takes it; a picture at
-    another angle stays as it is."""
-    a, b, _, c, d = matrix[:5] if matrix is not None else (1, 0, 0, 0, 1)
-    is_mirrored = a * d < b * c
-    turns = -math.atan2(b, a) / (math.pi / 2) + 2 * is_mirrored
-    if abs(turns - round(turns)) > 1 / 90:
-        return 0, False
-    return round(turns) % 4, is_mirrored
-
-
-def turned(picture: NDArray[np.uint8], turns: int, is_mirrored: bool) -> NDArray[np.uint8]:
-    """A picture ``[H, W, ...]`` or plane, as ``upright`` tells."""
-    return np.rot90(picture[:, ::-1] if is_mirrored else picture, turns)
+    if data is None:
+        return AS_STORED
+    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
+    return a, b, c, d

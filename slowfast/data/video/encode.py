@@ -16,9 +16,10 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from slowfast.data.lists import Sample
 from slowfast.data.shards import video_size
-from slowfast.data.video.colour import Converter, display_matrix, is_sdr, turned, upright
+from slowfast.data.video.colour import Converter, display_matrix, is_sdr
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.open import open_video
+from slowfast.data.video.orientation import turned, upright
 from slowfast.data.video.pyav import PyAVReader
 from slowfast.data.video.reader import Picture, Reader, VideoError, no_frame
 

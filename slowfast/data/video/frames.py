@@ -40,7 +40,7 @@ class FrameFolderReader:
     def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
         pictures = [each(self._picture(min(int(i), self.num_frames - 1))) for i in indices]
         for index, picture in zip(indices, pictures, strict=True):
-            self.require_size(int(index), picture, pictures[0].shape)
+            self._require_size(int(index), picture, pictures[0].shape)
         return np.stack(pictures)
 
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
@@ -57,7 +57,7 @@ class FrameFolderReader:
         for index in range(self.num_frames):  # one in memory at a time
             picture = self._picture(index)
             shape = shape or picture.shape
-            self.require_size(index, picture, shape)
+            self._require_size(index, picture, shape)
         height, width, _ = shape
         return self.num_frames, (width, height)
 
@@ -67,7 +67,7 @@ class FrameFolderReader:
     def close(self) -> None:
         pass
 
-    def require_size(self, index: int, picture: Picture, shape: tuple[int, ...]) -> None:
+    def _require_size(self, index: int, picture: Picture, shape: tuple[int, ...]) -> None:
         """Raises VideoError where frame ``index`` has not the shape of those before it."""
         if picture.shape != shape:
             name = self._path(index)

@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from slowfast.data.video.orientation import AS_STORED, Matrix
+
 ROUNDING = 2e-3
 """Of times in the movie's unit, usually a millisecond, seconds."""
 
@@ -15,8 +17,7 @@ ROUNDING = 2e-3
 class Track:
     """A video track."""
 
-    matrix: tuple[int, int, int, int] = (1, 0, 0, 1)
-    """Where a picture's point x, y is shown: ``a * x + c * y, b * x + d * y``; of each the sign."""
+    matrix: Matrix = AS_STORED
     is_cut: bool = False
     """Whether an edit list leaves out frames that are stored."""
 
@@ -29,7 +30,7 @@ def read_track(file: BinaryIO, start: int, end: int) -> Track:
         media = _child(track, b"mdia") if name == b"trak" else b""
         if _child(media, b"hdlr")[8:12] == b"vide":
             matrix = _matrix(_child(track, b"tkhd"), 40) @ _matrix(head, 36)
-            a, b, c, d = (int(cell) for cell in np.sign(matrix.round(3)).ravel())
+            a, b, c, d = matrix.ravel().tolist()
             edits = _child(track, b"edts", b"elst")
             return Track((a, b, c, d), _is_cut(edits, head, media))
     return Track()

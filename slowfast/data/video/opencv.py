@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from slowfast.data.shards import member_range, split_member, video_size, video_url
 from slowfast.data.video import interlacing, mp4, reader
+from slowfast.data.video.orientation import turned, upright
 from slowfast.data.video.reader import (
     Clock,
     Each,
@@ -119,7 +120,7 @@ class OpenCVReader:
             raise self._refused("OpenCV takes a cover picture, or another film, for the film")
         head, track = self._container()
         is_mp4 = head[4:] in MP4_BOXES
-        self._matrix = track.matrix
+        self._orientation = upright(track.matrix)
         if not is_mp4 and self._capture.get(cv2.CAP_PROP_ORIENTATION_META):
             raise self._refused("it is to be turned, or mirrored, and OpenCV does not know which")
         self._jumps = (is_mp4 or head[:4] == MATROSKA) and not track.is_cut
@@ -163,7 +164,7 @@ class OpenCVReader:
                 content = packets.retrieve()[1].tobytes()
                 if is_interlaced(content):
                     raise self._interlaced()
-                is_shown = self.codec != "vp80" or bool(content[0] & 0x10)  # RFC 6386, 9.1
+                is_shown = self.codec != "vp80" or reader.is_shown_vp8(content)
             rows.append((packets.get(cv2.CAP_PROP_POS_MSEC), is_keyframe, is_shown))
         times, keys, shown = np.array(rows, np.float64).reshape(-1, 3).T
         return Timeline(times, keys > 0, shown > 0)
@@ -257,7 +258,7 @@ class OpenCVReader:
         is_picture, picture = self._capture.retrieve()
         if not is_picture:
             raise reader.no_frame(self.path)
-        return _rgb(_upright(picture, self._matrix), each)
+        return _rgb(turned(picture, *self._orientation), each)
 
     def _open(self) -> None:
         """Opens the file at its first frame."""
@@ -276,16 +277,3 @@ class OpenCVReader:
 
 def _rgb(bgr: Picture, each: Each) -> Picture:
     return cv2.cvtColor(each(bgr), cv2.COLOR_BGR2RGB)
-
-
-def _upright(picture: Picture, matrix: tuple[int, int, int, int]) -> Picture:
-    """A picture as a display matrix shows it, see ``mp4.Track``; but for turns by 90 degrees and
-    mirrors, as it is stored."""
-    a, b, c, d = matrix
-    if a == d == 0 and b and c:
-        picture, a, d = cv2.transpose(picture), c, b
-    elif b or c:
-        return picture
-    if a < 0 or d < 0:
-        picture = cv2.flip(picture, -1 if a < 0 and d < 0 else 1 if a < 0 else 0)
-    return picture

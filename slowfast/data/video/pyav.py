@@ -116,7 +116,9 @@ class PyAVReader:
         hides = self.codec == "vp8"
         rows, held, num_bytes = [], [], 0
         for packet in _packets(self._container, stream):
-            is_shown = not (packet.is_discard or hides and _is_hidden(packet))
+            is_shown = not packet.is_discard and (
+                not hides or reader.is_shown_vp8(memoryview(packet))
+            )
             time = packet.pts if name in TIMED else packet.dts
             rows.append((time, packet.is_keyframe, is_shown))
             num_bytes += packet.size
@@ -260,11 +262,6 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
             Pulse.beat()
             if packet.size:  # an empty one marks the end, or repeats a frame in AVI
                 yield packet
-
-
-def _is_hidden(packet: Any) -> bool:
-    """Whether a frame of VP8 is never shown: RFC 6386, section 9.1."""
-    return not memoryview(packet)[0] & 0x10
 
 
 def _decoded(codec: Any, packet: Any) -> list[Any]:

@@ -113,6 +113,11 @@ def no_frame(path: str) -> VideoError:
     return VideoError(f"{path}: no frame could be decoded (a damaged or cut-off file?)")
 
 
+def is_shown_vp8(packet: bytes | memoryview) -> bool:
+    """Whether a frame of VP8 is shown: others only refer to some. RFC 6386, section 9.1."""
+    return bool(packet[0] & 0x10)
+
+
 def stack(pictures: Iterable[Picture], count: int) -> Pictures | None:
     """The first ``count`` pictures in one array; None if there are fewer."""
     frames: Pictures | None = None

@@ -1,6 +1,5 @@
 """One rule of colour and orientation: both decoders, and a prepared copy, show the same picture."""
 
-import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from support.videos import Picture
 
 from slowfast.data.lists import Sample
 from slowfast.data.video import colour
-from slowfast.data.video.colour import turned, upright
 from slowfast.data.video.encode import Settings, prepare_video
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
@@ -168,47 +166,3 @@ def test_colours_that_ffmpeg_cannot_convert(tmp_path: Path, transfer: int) -> No
     with pytest.raises(VideoError, match="matrix 8"):
         prepare_video(Sample(str(path)), tmp_path / "copy.mp4", tmp_path / "p.mp4", Settings())
     assert [file.name for file in tmp_path.iterdir()] == ["video.mp4"]
-
-
-def shown_by(matrix: tuple[int, int, int, int], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture whose points are put, one by one, where a display matrix says."""
-    a, b, c, d = matrix
-    places = {(a * x + c * y, b * x + d * y): picture[y, x] for y, x in np.ndindex(*picture.shape)}
-    left, top = (min(place[axis] for place in places) for axis in (0, 1))
-    width, height = (len({place[axis] for place in places}) for axis in (0, 1))
-    shown = np.zeros((height, width), np.uint8)
-    for (x, y), value in places.items():
-        shown[y - top, x - left] = value
-    return shown
-
-
-def display_matrix(a: float, b: float, c: float, d: float) -> list[int]:
-    return [round(cell * 2**16) for cell in (a, b, 0, c, d, 0, 0, 0, 2**14)]
-
-
-@pytest.mark.parametrize(
-    "matrix",
-    [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
-    + [(-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)],
-)
-@pytest.mark.parametrize("scale", [1, 0.5, 2])
-def test_all_eight_orientations(matrix: tuple[int, int, int, int], scale: float) -> None:
-    picture = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    orientation = upright(display_matrix(*(scale * cell for cell in matrix)))
-    assert turned(picture, *orientation).tolist() == shown_by(matrix, picture).tolist()
-
-
-@pytest.mark.parametrize("is_mirrored", [False, True])
-@pytest.mark.parametrize(
-    ("degrees", "turns"), [(-30, 0), (30, 0), (45, 0), (85, 0), (-100, 0), (90.5, 3), (179.5, 2)]
-)
-def test_other_angles_are_left(degrees: float, turns: int, is_mirrored: bool) -> None:
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    side = -1 if is_mirrored else 1
-    matrix = display_matrix(side * cos, side * sin, -sin, cos)
-    is_taken = turns > 0
-    assert upright(matrix) == (turns, is_mirrored and is_taken)
-
-
-def test_no_matrix() -> None:
-    assert upright(None) == upright([0] * 9) == (0, False)

@@ -164,7 +164,7 @@ def test_whatever_opencv_raises_names_the_file(
     def fail(*_: object) -> None:
         raise cv2.error("assertion\nfailed")
 
-    monkeypatch.setattr(opencv, "_upright", fail)
+    monkeypatch.setattr(opencv, "turned", fail)
     for read in (
         lambda: OpenCVReader(str(path)).frames(np.arange(2)),
         lambda: OpenCVReader(str(path)).onward(np.arange(2)),
