@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import functools
 import math
 import os
 import re
@@ -23,6 +24,7 @@ from typing import Any, Literal
 
 import yaml
 
+from slowfast.config import ranges
 from slowfast.config.check import validate
 from slowfast.config.schema import Config, ConfigError
 
@@ -51,11 +53,6 @@ _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 
 
 _QUOTED = re.compile(r"""\s*('([^']|'')*'|"([^"\\]|\\.)*")\s*""")
-_PATHS = (
-    "model.pretrained", "data.root", "data.train_list", "data.val_list", "data.test_list",
-    "data.labels", "output_dir",
-)  # fmt: skip
-"""The settings that are paths, where ``~`` is the home folder."""
 _OWN_HEAD = ("num_classes", "dropout", "pretrained")
 _CLIPS = (
     "num_frames", "sampling_stride", "target_fps", "min_short_side", "max_short_side", "crop_size",
@@ -115,7 +112,7 @@ def _over(cfg: Config, path: str | Path | None, overrides: Sequence[str] = ()) -
         if not equals or not key:
             raise ConfigError(f"override '{item}' is not of the form section.key=value")
         try:
-            is_text = _settings().get(key) is str and not _QUOTED.fullmatch(text)
+            is_text = ranges.plain(_settings().get(key)) is str and not _QUOTED.fullmatch(text)
             value = text.strip() if is_text else yaml.load(text, _Loader)
         except _NO_YAML as error:
             raise ConfigError(f"override '{item}': the value is not YAML") from error
@@ -223,7 +220,7 @@ def _cast(value: Any, kind: Any, name: str, where: str) -> Any:
             return tuple(_cast(item, element, name, where) for item in value)
         raise ConfigError(f"{where}{name}={_shown(value)} is not a list")
     if isinstance(value, bool) == (kind is bool) and isinstance(value, bool | int | float | str):
-        if kind is str and name in _PATHS:
+        if ranges.PATH in ranges.rules_of(_settings().get(name)):
             return os.path.expanduser(str(value))
         if kind in (bool, str) or (kind is int and isinstance(value, int)):
             return kind(value)
@@ -240,13 +237,14 @@ def _shown(value: Any) -> str:
     return reprlib.repr(value) if isinstance(value, list | dict) else repr(value)
 
 
+@functools.cache
 def _settings(cls: Any = Config, prefix: str = "") -> dict[str, Any]:
-    """The types of all sections and settings, by key."""
+    """The annotated types of all sections and settings, by key."""
     found = {}
-    for name, kind in typing.get_type_hints(cls).items():
+    for name, kind in typing.get_type_hints(cls, include_extras=True).items():
         found[f"{prefix}{name}"] = kind
         if dataclasses.is_dataclass(kind):
-            found |= _settings(kind, f"{prefix}{name}.")
+            found |= _settings(typing.cast(Any, kind), f"{prefix}{name}.")
     return found
 
 

@@ -57,6 +57,8 @@ NUMBERS_FRAMES = Rule(
     _numbers_frames,
 )
 
+PATH = Rule("a path", "{} is no path", lambda x: True)  # where ~ is the home folder, see parse
+
 Count = Annotated[int, COUNT]
 Natural = Annotated[int, NOT_NEGATIVE]
 AboveZero = Annotated[float, ABOVE_ZERO]

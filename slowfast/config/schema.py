@@ -38,7 +38,7 @@ class ModelConfig:
     """Depth of the slow pathway's ResNet. 14 and 26 are ours: one and two blocks per stage."""
     fast_depth: Literal[14, 26, 50, 101, 152] = 50
     """Depth of the fast pathway's ResNet."""
-    pretrained: str = ""
+    pretrained: Annotated[str, ranges.PATH] = ""
     """Weights that training starts from; a classifier of other classes is left out. The network,
     the size of the clips and the test are by default as in the config beside the weights."""
     width: Count = 64
@@ -71,16 +71,16 @@ class ModelConfig:
 class DataConfig:
     """The lists, and how a clip is cut from a video for training and validation."""
 
-    root: str = "data/k400"
+    root: Annotated[str, ranges.PATH] = "data/k400"
     """Folder that relative paths in the lists start from. The four files below are looked for in
     the current folder first, then here."""
-    train_list: str = "data/k400/train.list"
+    train_list: Annotated[str, ranges.PATH] = "data/k400/train.list"
     """Training list: one ``path label`` per line."""
-    val_list: str = "data/k400/val.list"
+    val_list: Annotated[str, ranges.PATH] = "data/k400/val.list"
     """List for validation during training."""
-    test_list: str = ""
+    test_list: Annotated[str, ranges.PATH] = ""
     """List for --test; empty: the same as val_list."""
-    labels: str = ""
+    labels: Annotated[str, ranges.PATH] = ""
     """File of class names, such as one per line in index order, or a name from slowfast/labels,
     such as kinetics400; empty: classes are shown by number."""
     frame_pattern: Annotated[str, ranges.NUMBERS_FRAMES] = "img_{:05d}.jpg"
@@ -273,7 +273,7 @@ class Config:
     test: TestConfig = field(default_factory=TestConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-    output_dir: str = "output/SlowFast"
+    output_dir: Annotated[str, ranges.PATH] = "output/SlowFast"
     """Folder of checkpoints, logs and curves."""
     seed: Annotated[Natural, ranges.IN_64_BITS] = 0
     """Seed of initial weights, order, augmentation and dropout."""

@@ -59,7 +59,7 @@ def test_every_setting_has_a_row_with_its_default() -> None:
     ("data.crop_area", "list of numbers", "2 rising numbers, or none; each above 0 and 0 to 1"),
     ("train.freeze", "list of names", "any of stem, res2, res3, res4, res5"),
     ("optim.nesterov", "true or false", ""),
-    ("data.root", "text", ""),
+    ("data.root", "text", "a path"),
 ])  # fmt: skip
 def test_the_type_and_the_range_of_a_setting(key: str, kind: str, allowed: str) -> None:
     row = rows()[key]
