@@ -4,9 +4,7 @@ Every decoder and every copy follows one rule, see docs/data.md: the tags of a f
 matrix and range its colours are computed, and wide gamuts and HDR become SDR's, as in OpenCV.
 """
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import av
@@ -32,40 +30,43 @@ class Converter:
         self.path = path
         self._reformatter = VideoReformatter()
         self._size: tuple[int, int] | None = None
+        self._orientation = (0, False)
 
     def picture(self, frame: Any) -> Picture:
-        """RGB ``[H, W, 3]``, upright. A size that changes within the file stays the first one.
+        """RGB ``[H, W, 3]``, upright. Size and orientation stay those of the first frame.
 
         Raises:
             VideoError: FFmpeg has no conversion for the frame's colours.
         """
-        size = self._size = self._size or (frame.width, frame.height)
+        if self._size is None:
+            self._size = frame.width, frame.height
+            self._orientation = upright(display_matrix(frame))
         if is_sdr(frame):
-            rgb = self.reformat(frame, size, "rgb24", "BICUBIC")  # bicubic, as with OpenCV
+            rgb = self.reformat(frame, self._size, "rgb24", "BICUBIC")  # bicubic, as with OpenCV
         else:
-            with self._conversion(frame):
-                rgb = _mapped(frame, size)
+            try:
+                rgb = _mapped(frame, self._size)
+            except av.FFmpegError as error:
+                raise self._fault(frame) from error
         plane: Any = rgb.planes[0]
         shape, strides = (rgb.height, rgb.width, 3), (plane.line_size, 3, 1)
         picture: Picture = np.ndarray(shape, np.uint8, plane, strides=strides)
-        return turned(picture, *upright(display_matrix(frame)))
+        return turned(picture, *self._orientation)
 
     def reformat(self, frame: Any, size: tuple[int, int], form: str, interpolation: str) -> Any:
         """A frame of SDR in another size and form. Raises VideoError as ``picture`` does."""
-        with self._conversion(frame):  # on one thread: the readers themselves run in parallel
+        try:  # on one thread: the readers themselves run in parallel
             return self._reformatter.reformat(
                 frame, *size, format=form, interpolation=interpolation, threads=1
             )
-
-    @contextlib.contextmanager
-    def _conversion(self, frame: Any) -> Iterator[None]:
-        try:
-            yield
         except av.FFmpegError as error:
-            raise VideoError(
-                f"{self.path}: FFmpeg cannot convert its colours (matrix {int(frame.colorspace)} "
-                "of ITU-T H.273)"
-            ) from error
+            raise self._fault(frame) from error
+
+    def _fault(self, frame: Any) -> VideoError:
+        return VideoError(
+            f"{self.path}: FFmpeg cannot convert its colours (matrix {int(frame.colorspace)} of "
+            "ITU-T H.273)"
+        )
 
 
 def is_sdr(frame: Any) -> bool:

@@ -25,4 +25,6 @@ def upright(matrix: Matrix) -> tuple[int, bool]:
 
 def turned(picture: NDArray[np.uint8], turns: int, is_mirrored: bool) -> NDArray[np.uint8]:
     """A picture ``[H, W, ...]`` or plane, as ``upright`` tells."""
+    if not turns and not is_mirrored:
+        return picture
     return np.rot90(picture[:, ::-1] if is_mirrored else picture, turns)
