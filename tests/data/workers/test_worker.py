@@ -135,19 +135,18 @@ def test_a_limit_is_for_each_file_and_not_for_all() -> None:
 
 
 def gets_on_slowly(key: int) -> int:
-    for _ in range(8):
-        time.sleep(0.1)
+    for _ in range(16):
+        time.sleep(0.15)
         Pulse.beat()
     return key
 
 
 def test_who_gets_on_has_all_the_time_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own alarm, and as the main process sees it."""
-    monkeypatch.setattr(Worker, "patience", 0.3)
-    with Loader(gets_on_slowly, num_workers=1, seconds=0.3) as batches:
+    monkeypatch.setattr(Worker, "patience", 1.5)
+    with Loader(gets_on_slowly, num_workers=1, seconds=1.5) as batches:
         assert list(batches.run([[7]])) == [[7]]
     Pulse.beat()  # this process has no alarm
-    time.sleep(0.4)
 
 
 def test_a_reader_that_somebody_ends_is_replaced(shared_memory: Path) -> None:
