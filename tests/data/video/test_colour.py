@@ -133,7 +133,8 @@ def test_colours_are_those_of_the_tags(tmp_path: Path, name: str, is_full: bool)
 )
 def test_wide_gamuts_and_hdr_become_sdr(tmp_path: Path, tags: Any, pixels: str) -> None:
     codec = "libx265" if "10" in pixels else "libx264"
-    path = write(tmp_path / "video.mp4", tags, pixels=pixels, codec=codec)
+    # Not .mp4: there two frames of libx265 now and then fail (PatchWelcomeError, PyAV 18.1.0).
+    path = write(tmp_path / "video.mkv", tags, pixels=pixels, codec=codec)
     shown = check_all_alike(path, bound=0, in_copy=3)
     assert difference(shown, COLOURS) > 15, "as it is stored"
 
@@ -148,7 +149,7 @@ HLG_SHOWN = [
 
 def test_hlg_as_opencv_shows_it(tmp_path: Path) -> None:
     """A quick form of the test above."""
-    path = write(tmp_path / "video.mp4", (9, 9, 18), pixels="yuv420p10le", codec="libx265")
+    path = write(tmp_path / "video.mp4", (9, 9, 18), pixels="yuv420p10le")
     assert difference(colours(picture_of(path, "pyav")), np.array(HLG_SHOWN)) <= 2
     copy = tmp_path / "copy.mp4"
     prepare_video(Sample(str(path)), copy, tmp_path / "partial.mp4", Settings(crf=1))
