@@ -40,9 +40,10 @@ def write(
     patches = COLOURS.repeat(PATCH, 0).repeat(PATCH, 1)
     width, height = size
     picture = np.pad(patches, ((0, height - 48), (0, width - 64), (0, 0)), "edge")
+    # With B-frames libx265 now and then gave two frames times that no container takes (PyAV 18.1).
     options: dict[str, dict[str, str]] = {
         "libx264": {"preset": "ultrafast", "crf": "1", "threads": "1"},
-        "libx265": {"preset": "ultrafast", "x265-params": "log-level=none:crf=1:pools=none"},
+        "libx265": {"preset": "ultrafast", "x265-params": "log-level=none:crf=1:bframes=0"},
         "mpeg4": {"qmin": "1", "qmax": "1"},
     }
     options["libx264rgb"] = options["libx264"]
@@ -133,7 +134,6 @@ def test_colours_are_those_of_the_tags(tmp_path: Path, name: str, is_full: bool)
 )
 def test_wide_gamuts_and_hdr_become_sdr(tmp_path: Path, tags: Any, pixels: str) -> None:
     codec = "libx265" if "10" in pixels else "libx264"
-    # Not .mp4: there two frames of libx265 now and then fail (PatchWelcomeError, PyAV 18.1.0).
     path = write(tmp_path / "video.mkv", tags, pixels=pixels, codec=codec)
     shown = check_all_alike(path, bound=0, in_copy=3)
     assert difference(shown, COLOURS) > 15, "as it is stored"
