@@ -184,7 +184,7 @@ def test_a_file_that_a_reader_hangs_at_is_unreadable(
         return read(self, index)
 
     monkeypatch.setattr(MultiViewVideos, "__call__", hang)
-    keys = ["data.read_seconds=0.5", "data.num_workers=1", "test.num_clips=1"]
+    keys = ["data.read_seconds=2", "data.num_workers=1", "test.num_clips=1"]
     cfg = tiny_config(tmp_path, *keys, "test.batch_size=3")
     rows = [*rows_of_videos(network(cfg), val_samples(cfg), cfg, what="test")]
     assert [index for index, _ in rows] == [*range(7)]

@@ -113,7 +113,7 @@ def test_a_file_that_hangs_is_bad_and_tried_again(tmp_path: Path, capsys: Capsys
     video_tools.write_hanging(tmp_path / "hang.mp4")
     write_numbered_video(tmp_path / "good.mp4", 5)
     video_tools.write_list(tmp_path, "hang.mp4 0", "good.mp4 0")
-    for seconds in ("1", "0.5"):
+    for seconds in ("2", "1.5"):
         capsys.readouterr()
         assert check(tmp_path, "--seconds", seconds, "--workers", 1) == 0
         assert video_tools.lines(tmp_path / "train.bad.list") == ["hang.mp4 0"]

@@ -121,13 +121,13 @@ def test_a_bad_video_is_left_out(source: Path, capsys: Capsys) -> None:
     video_tools.write_list(source, "bad.mp4 0", "a.mp4 1", "gone.mp4 0", "hang.mp4 0")
     new = source.parent / "new"
     reasons = new / "train.list.failed"
-    message = error(capsys, source, "--seconds", 1)
+    message = error(capsys, source, "--seconds", 2)
     assert message == f"error: 3 of 4 videos failed, see {reasons}\n"
     assert video_tools.lines(new / "train.list") == ["a.mp4 1"]
     assert sorted(video_tools.lines(reasons)) == [
         f"{source}/bad.mp4: not a video that PyAV can open",
         f"{source}/gone.mp4: No such file or directory",
-        f"{source}/hang.mp4: no progress for 1 s (--seconds)",
+        f"{source}/hang.mp4: no progress for 2 s (--seconds)",
     ]
     assert names_in(new) == {"a.mp4", "prepared.jsonl", "train.list", "train.list.failed"}
     video_tools.write_list(source, "a.mp4 1")

@@ -70,14 +70,14 @@ def killed_at_seven(key: int) -> NDArray[np.uint8]:
         (exit_at_seven, "its reader process ended with status 3"),
         (killed_at_seven, "its reader process was killed by SIGKILL; out of memory?"),
         (crash_at_seven, "its reader process was killed by SIGSEGV"),
-        (hang_at_seven, "no progress for 0.5 s (data.read_seconds)"),
+        (hang_at_seven, "no progress for 1.5 s (data.read_seconds)"),
     ],
 )
 @pytest.mark.parametrize("num_workers", [1, 2])
 def test_what_a_reader_dies_at_is_an_error_and_all_else_is_read(
     read: Callable[[int], Any], fate: str, num_workers: int, shared_memory: Path
 ) -> None:
-    with Loader(read, num_workers=num_workers, describe=describe, seconds=0.5) as batches:
+    with Loader(read, num_workers=num_workers, describe=describe, seconds=1.5) as batches:
         for _ in range(2):  # the second time without a death
             items = all_items(batches)
             assert isinstance(items[7], VideoError)
@@ -124,13 +124,13 @@ def test_a_file_that_is_not_known_again_does_not_cost_readers_for_ever() -> None
         list(batches.run([[0]]))
 
 
-def a_tenth(key: int) -> int:
-    time.sleep(0.1)
+def a_third(key: int) -> int:
+    time.sleep(0.3)
     return key
 
 
 def test_a_limit_is_for_each_file_and_not_for_all() -> None:
-    with Loader(a_tenth, num_workers=1, seconds=0.4) as batches:
+    with Loader(a_third, num_workers=1, seconds=1.5) as batches:
         assert list(batches.run([[*range(6)]])) == [[*range(6)]]
 
 
@@ -172,12 +172,12 @@ def stop_at_seven(key: int) -> NDArray[np.uint8]:
 def test_a_reader_that_gets_no_alarm_is_ended_from_outside(
     shared_memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Worker, "patience", 0.3)
+    monkeypatch.setattr(Worker, "patience", 2.0)
     for runs in ("in order", "as ready"):
-        with Loader(stop_at_seven, num_workers=1, describe=describe, seconds=0.2) as loader:
+        with Loader(stop_at_seven, num_workers=1, describe=describe, seconds=1.5) as loader:
             in_order = runs == "in order"
             items = all_items(loader) if in_order else [i for _, i in loader.as_ready(range(30))]
-        assert str(items[7]) == "video7.mp4: no progress for 0.2 s (data.read_seconds)"
+        assert str(items[7]) == "video7.mp4: no progress for 1.5 s (data.read_seconds)"
         assert len(items) == 30 and sum(isinstance(item, VideoError) for item in items) == 1
     assert not list(shared_memory.iterdir())
 
