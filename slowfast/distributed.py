@@ -58,6 +58,22 @@ def own_cores() -> int:
     return max(cores // processes_on_this_machine(), 1)
 
 
+def launcher_set(name: str) -> bool:
+    """Whether Paddle's launcher started this process and set the variable itself, not its user.
+
+    Its import of Paddle sets OMP_NUM_THREADS to 1 unless the user has set it, and its processes get
+    that. The launcher's own first environment tells; without Linux's /proc, it is the user's.
+    """
+    launcher = Path("/proc", str(os.getppid()))
+    try:
+        command = (launcher / "cmdline").read_bytes()
+        began_with = (launcher / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    is_launcher = b"paddle.distributed.launch" in command or b"fleetrun" in command
+    return is_launcher and not any(each.startswith(f"{name}=".encode()) for each in began_with)
+
+
 def _whole(name: str, least: int) -> int:
     """What the launcher, or the user in its place, has set; by default ``least``."""
     text = os.environ.get(name, str(least))

@@ -18,7 +18,8 @@ from typing import Any
 from slowfast import distributed
 from slowfast.errors import UserError, error_line
 from slowfast.log import quiet_libraries, start_logging
-from slowfast.signals import INTERRUPTS, Terminated, handled_by, held_back
+from slowfast.machine import import_paddle
+from slowfast.signals import INTERRUPTS, Terminated, handled_by
 
 GOES_ON = "the same command goes on from here"
 NO_PADDLE = (
@@ -58,7 +59,7 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
     Args:
         work: returns a status, or None for 0; raises a UserError for what a user can fix.
         hint: what to do after an interruption; empty if nothing is kept.
-        with_paddle: the work needs Paddle.
+        with_paddle: the work needs Paddle: imports it, with the settings of ``machine``.
     """
     quiet_libraries()
 
@@ -71,10 +72,7 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
         try:
             start_logging(distributed.rank())
             if with_paddle:
-                with held_back():  # else an import error; and at its end Paddle gives SIGTERM back
-                    import paddle
-
-                    paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
+                import_paddle()
             return work() or 0
         except (UserError, OSError) as error:
             line, status = error_line(error), 1

@@ -28,6 +28,7 @@ from slowfast.data.lists import read_list
 from slowfast.errors import UserError
 from slowfast.files import write_whole
 from slowfast.log import Progress
+from slowfast.machine import environment
 from slowfast.pictures import confusion_matrix, frame_strip, learning_curve
 from slowfast.tools.launch import num_processes
 from slowfast.train import folder
@@ -145,8 +146,9 @@ def launch(what: str, flags: list[str]) -> None:
     command = [sys.executable, "-m", "slowfast.tools.launch", *flags]
     progress = Progress(what, 100)
     lines = []
-    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with open(log, "w", encoding="utf-8") as file, subprocess.Popen(command, **piped) as process:
+    started: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    started["env"] = environment()  # the threads of this process are not for those that it starts
+    with open(log, "w", encoding="utf-8") as file, subprocess.Popen(command, **started) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:

@@ -1,12 +1,12 @@
-"""Starts slowfast on every GPU, or with 2 CPU processes, and sets the threads.
+"""Starts slowfast on every GPU, or with 2 CPU processes that share the cores.
 
     python -m slowfast.tools.launch multi  LOG_DIR  [slowfast's flags]
     python -m slowfast.tools.launch single LOG_DIR  [slowfast's flags]
 
 multi goes through paddle.distributed.launch, whose workers log to LOG_DIR; single is one process.
 A process is python -m slowfast, which does what main.py does and needs no clone. What the user has
-set in the environment stays: CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, MKL_DEBUG_CPU_TYPE, and
-PROCESSES for the number of CPU processes.
+set in the environment stays: CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS and the other variables of
+machine.py, and PROCESSES for the number of CPU processes.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from slowfast.cli.command import in_home, new_parser, run
 from slowfast.cli.flags import parse_args
 from slowfast.config import ConfigError
 from slowfast.log import logger
+from slowfast.machine import environment
 from slowfast.signals import end_with_parent
 
 
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 def start(how: str, log_dir: str, flags: list[str]) -> int:
     """Becomes the run; or runs the launcher of its processes, and returns its exit status."""
     processes, gpus = num_processes() if how == "multi" else 1, distributed.num_gpus()
-    env = os.environ | settings(os.environ, distributed.own_cores(), processes, on_gpu=gpus > 0)
+    env = environment()
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
@@ -68,8 +69,11 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
             # device (not run).
             env["CUDA_VISIBLE_DEVICES"] = "all"
     log_dir = distributed.log_folder(log_dir)
-    # What does not end with .py, it starts as it is.
-    launcher += [f"--log_dir={log_dir}", sys.executable, "-u", "-m", "slowfast", *flags]
+    # What does not end with .py, it starts as it is. The threads are for its processes alone: with
+    # more than one, it would itself show Paddle's advice to have one.
+    threads = env.get("OMP_NUM_THREADS", str(max(distributed.own_cores() // processes, 1)))
+    launcher += [f"--log_dir={log_dir}", "env", f"OMP_NUM_THREADS={threads}"]
+    launcher += [sys.executable, "-u", "-m", "slowfast", *flags]
     logs = [Path(log_dir) / f"workerlog.{i}" for i in range(gpus or processes)]
     return run_launcher(launcher, env, logs)
 
@@ -117,33 +121,6 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
     silent = [str(i) for i, text in enumerate(said) if not any(word in text for word in loud)]
     end = "of this machine ended without a word (killed? out of memory?)"
     return f"error: process {' and '.join(silent)} {end}" if silent else ""
-
-
-def settings(
-    env: Mapping[str, str], cores: int, processes: int, *, on_gpu: bool = False
-) -> dict[str, str]:
-    """Environment variables that make CPU work fast, for those that ``env`` does not set."""
-    # Paddle takes one thread unless told otherwise.
-    wanted = {"OMP_NUM_THREADS": str(max(cores // processes, 1))}
-    if not on_gpu:
-        # The GNU C library gives large blocks back to the system at once, which clears them anew
-        # page by page for the next layer: a quarter of a training step.
-        wanted |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-    cpu_type = mkl_cpu_type(_read("/proc/cpuinfo"))
-    if cpu_type:
-        wanted["MKL_DEBUG_CPU_TYPE"] = cpu_type
-    return {name: value for name, value in wanted.items() if name not in env}
-
-
-def mkl_cpu_type(cpuinfo: str) -> str:
-    """What to tell Paddle's MKL on AMD, where it takes a slow path by itself.
-
-    7 for its AVX-512 code, measured; 5 for its AVX2 code, measured; empty on other processors.
-    Not 6, of another processor: it is slower, and ends with an illegal instruction in divisions.
-    """
-    if "AuthenticAMD" not in cpuinfo:
-        return ""
-    return "7" if " avx512f " in cpuinfo else "5" if " avx2 " in cpuinfo else ""
 
 
 def num_processes() -> int:

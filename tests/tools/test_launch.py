@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.paths import REPOSITORY
+from support.telling import started, telling
 from support.tiny_run import environment, save_tiny_model, tiny_config, tiny_data, write_tiny_config
 
+from slowfast import distributed
 from slowfast.tools import launch
-from slowfast.tools.launch import mkl_cpu_type, settings
 
 CONFIGS = REPOSITORY / "configs/recognition/slowfast"
 ECHO = '#!/usr/bin/env bash\n[ "$1" = -c ] || printf "%s\\n" "$@"\n'
@@ -75,30 +76,34 @@ def test_what_is_wrong_is_said_once_and_before_anything_starts(
 
 @pytest.mark.slow
 def test_several_processes_train(tmp_path: Path) -> None:
-    """GPUs that are hidden leave the processes on the CPU."""
+    """GPUs that are hidden leave the processes on the CPU. They share the cores."""
     folder = tmp_path / "with space"
     folder.mkdir()
     write_tiny_config(folder)
     done = bash(
         REPOSITORY / "run_train_multi.sh", "-c", "tiny.yaml", "-o", "train.epochs=1", cwd=folder,
-        python=Path(sys.executable), CUDA_VISIBLE_DEVICES="",
+        python=Path(sys.executable), CUDA_VISIBLE_DEVICES="", **telling(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "total batch 4 x 2 = 8" in done.stdout and "END epoch:1 val" in done.stdout
     assert (folder / "log_slowfast" / "workerlog.1").exists()
     assert (folder / "out" / "SlowFast_best.pdparams").exists()
+    processes = started(tmp_path, "slowfast")
+    assert [each["threads"] for each in processes] == 2 * [max(distributed.own_cores() // 2, 1)]
 
 
-def test_a_single_process_has_the_runs_status(tmp_path: Path) -> None:
+def test_a_single_process_has_the_runs_status_and_all_cores(tmp_path: Path) -> None:
     weights = save_tiny_model(tiny_config(tmp_path, "test.num_clips=1"))
     video = tiny_data() / "val" / "000000.mp4"
     done = bash(
         REPOSITORY / "run_infer_single.sh", video, "nowhere.mp4", "-w", weights, cwd=tmp_path,
-        python=Path(sys.executable),
+        python=Path(sys.executable), **telling(tmp_path),
     )  # fmt: skip
     assert done.returncode == 1
     assert "not read: nowhere.mp4" in done.stdout
     assert (tmp_path / "data" / "results" / "result.json").exists()
+    assert [each["threads"] for each in started(tmp_path, "slowfast")] == [distributed.own_cores()]
+    assert "WISELY" not in done.stderr  # Paddle's advice
 
 
 @pytest.mark.parametrize("text", ["0", "two", "-1"])
@@ -116,27 +121,3 @@ def test_the_launcher_explains_itself(capsys: pytest.CaptureFixture[str]) -> Non
         launch.main(["--help"])
     assert ended.value.code == 0
     assert "{multi,single}" in capsys.readouterr().out
-
-
-def test_threads_are_the_cores_shared_out() -> None:
-    assert settings({}, cores=16, processes=2)["OMP_NUM_THREADS"] == "8"
-    assert settings({}, cores=1, processes=2)["OMP_NUM_THREADS"] == "1"
-
-
-def test_what_the_user_has_set_stays() -> None:
-    own = {"OMP_NUM_THREADS": "3", "MKL_DEBUG_CPU_TYPE": "5", "PATH": "/bin"}
-    own |= {"MALLOC_MMAP_MAX_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
-    assert settings(own, cores=16, processes=2) == {}
-
-
-@pytest.mark.parametrize(
-    ("vendor", "flags", "wanted"),
-    [
-        ("AuthenticAMD", "fpu avx2 avx512f avx512bw", "7"),
-        ("AuthenticAMD", "fpu avx2 bmi2", "5"),
-        ("AuthenticAMD", "fpu sse4_2 end", ""),
-        ("GenuineIntel", "fpu avx2 avx512f avx512bw", ""),
-    ],
-)
-def test_mkl_is_told_what_an_amd_processor_can_do(vendor: str, flags: str, wanted: str) -> None:
-    assert mkl_cpu_type(f"vendor_id\t: {vendor}\nflags\t\t: {flags}\n") == wanted
