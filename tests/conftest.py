@@ -1,5 +1,6 @@
 """Fixtures."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +9,19 @@ from types import FrameType
 import pytest
 from support.logging_kept import logging_kept
 
+from slowfast import machine
 from slowfast.log import logger
 
 DEMO = Path(__file__).parent / "whole" / "test_demo.py"
 
 
 def pytest_configure() -> None:
-    """Some tests send Ctrl-C to this process; a shell's background jobs ignore it."""
+    """Some tests send Ctrl-C to this process; a shell's background jobs ignore it.
+
+    What is computed here and what commands of their own compute must be the same to the last bit.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as support.tiny_run.environment has it
+    machine.set_variables()
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

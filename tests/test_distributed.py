@@ -1,10 +1,12 @@
 """Sums, means and errors over real processes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import paddle
 import pytest
-from support.tiny_run import run_script
+from support.tiny_run import environment, run_script
 
 from slowfast import distributed
 
@@ -48,6 +50,34 @@ for work, kind, said in ((fail, ListError, "error: a.list: no label"),
 distributed.barrier()
 print(f"rank {rank} of {distributed.world_size()} is content")
 """
+
+
+LAUNCHED = """
+import os, subprocess, sys
+os.environ["OMP_NUM_THREADS"] = "1"  # as Paddle's import does
+ask = "from slowfast import distributed; print(distributed.launcher_set('OMP_NUM_THREADS'))"
+subprocess.run([sys.executable, "-c", ask], check=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc")
+@pytest.mark.parametrize(
+    ("parent", "own", "wanted"),
+    [
+        ("paddle.distributed.launch", None, True),
+        ("paddle.distributed.launch", "1", False),
+        ("another_wrapper", None, False),
+    ],
+)
+def test_what_the_launcher_set_is_told_from_what_the_user_set(
+    parent: str, own: str | None, wanted: bool
+) -> None:
+    env = environment() | {"OMP_NUM_THREADS": own or ""}
+    if own is None:
+        del env["OMP_NUM_THREADS"]
+    command = [sys.executable, "-c", LAUNCHED, parent]
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout == f"{wanted}\n"
 
 
 def test_two_processes_agree(tmp_path: Path) -> None:

@@ -27,3 +27,23 @@ def test_help_waits_for_no_large_library() -> None:
     assert done.returncode == 0, done.stderr
     first, usage, *_, last = done.stdout.splitlines()
     assert (first, usage[:7], last) == ("[]", "usage: ", "0 []")
+
+
+TOOLS = """
+import importlib, pkgutil, sys
+import slowfast.tools
+for module in pkgutil.iter_modules(slowfast.tools.__path__):
+    importlib.import_module(f"slowfast.tools.{module.name}")
+print("slowfast.tools.demo" in sys.modules, "paddle" in sys.modules)
+"""
+
+
+def test_tools_wait_with_paddle_until_its_settings_are_made() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TOOLS],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "True False\n", done.stderr
