@@ -7,6 +7,7 @@ their rank.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import time
 from collections.abc import Callable
@@ -80,6 +81,14 @@ def _whole(name: str, least: int) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text) < least:
         raise LaunchError(f"{name}={text!r} is not a whole number from {least} on")
     return int(text)
+
+
+def has_gpu_wheel() -> bool:
+    """Whether Paddle's GPU wheel is installed; found out without importing it."""
+    try:
+        return bool(importlib.metadata.version("paddlepaddle-gpu"))
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def num_gpus() -> int:

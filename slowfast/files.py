@@ -4,6 +4,7 @@ import contextlib
 import csv
 import errno
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from slowfast.errors import UserError
+
+HOME = "SLOWFAST_HOME"
+"""The environment variable that names the cache folder."""
 
 
 class FolderError(UserError):
@@ -82,6 +86,33 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
             file.writelines(f"{line}\n".encode(errors="surrogateescape") for line in lines)
     else:
         path.unlink(missing_ok=True)
+
+
+def file_digest(path: str | Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """``$SLOWFAST_HOME``, else ``slowfast`` in the user's folder for caches:
+    ``$XDG_CACHE_HOME/slowfast``, else ``~/.cache/slowfast``.
+
+    Raises:
+        FolderError: the user has no home folder.
+    """
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return Path(os.environ.get(HOME) or Path(caches, "slowfast")).expanduser()
+    except RuntimeError as error:
+        raise FolderError(f"there is no home folder: name a folder with {HOME}") from error
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,7 +1,10 @@
 """Fixtures."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -10,6 +13,7 @@ import pytest
 from support.logging_kept import logging_kept
 
 from slowfast import machine
+from slowfast.files import HOME
 from slowfast.log import logger
 
 DEMO = Path(__file__).parent / "whole" / "test_demo.py"
@@ -19,10 +23,14 @@ def pytest_configure() -> None:
     """Some tests send Ctrl-C to this process; a shell's background jobs ignore it.
 
     What is computed here and what commands of their own compute must be the same to the last bit.
+    Graphs and downloads go to a cache of the tests' own.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as support.tiny_run.environment has it
     machine.set_variables()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    cache = tempfile.mkdtemp(prefix="slowfast-cache-")  # the user's own stays as it is
+    atexit.register(shutil.rmtree, cache, ignore_errors=True)
+    os.environ[HOME] = cache
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

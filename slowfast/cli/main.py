@@ -8,14 +8,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from slowfast import distributed
 from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
 from slowfast.log import logger
 
 if TYPE_CHECKING:
     from slowfast.cli.inputs import Inputs
-    from slowfast.models.slowfast import VideoClassifier
+    from slowfast.predict.built import Weighted
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
         mode, hint = _infer, ""
-    return run(lambda: mode(args), hint=hint, with_paddle=True)
+    return run(lambda: mode(args), hint=hint, with_paddle=args.infer is None)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -57,10 +56,13 @@ def _test(args: argparse.Namespace) -> None:
 def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
+    from slowfast.predict.backends import open_backend
     from slowfast.predict.infer import infer
 
     inputs = infer_inputs(args)
-    infer(_network(args, inputs), inputs.samples, inputs.class_names, inputs.cfg)
+    cfg = inputs.cfg
+    backend = open_backend(_network(args, inputs), cfg, cfg.test.average_clips)
+    infer(backend, inputs.samples, inputs.class_names, cfg)
 
 
 def _summarize(args: argparse.Namespace) -> None:
@@ -76,17 +78,14 @@ def _summarize(args: argparse.Namespace) -> None:
         print(f"learning rate, not drawn: matplotlib cannot be imported ({error})")
 
 
-def _network(args: argparse.Namespace, inputs: "Inputs") -> "VideoClassifier":
-    """The network on its device, with its weights."""
+def _network(args: argparse.Namespace, inputs: "Inputs") -> "Weighted":
+    """The network with its weights, loaded once it is needed."""
+    from slowfast.cli.network import network_of
     from slowfast.data.video.open import decoder_version
-    from slowfast.models.variants import build_model
-    from slowfast.weights.load import load_weights
 
     cfg = inputs.cfg
-    distributed.start(args.device, seed=cfg.seed, deterministic=args.deterministic)
+    network = network_of(inputs.weights, cfg, args.device, deterministic=args.deterministic)
     logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
-    model = build_model(cfg.model, cfg.data.crop_size)
-    logger.info(load_weights(model, inputs.weights))
     if inputs.class_names is None and cfg.data.labels and (args.out or not args.test):
         logger.warning(f"no class names: there is no data.labels={cfg.data.labels} here")
-    return model
+    return network

@@ -164,8 +164,13 @@ class TestConfig:
     """What is averaged over the views: probabilities, or logits before one softmax."""
     batch_size: Count = 1
     """Videos that are tested together, so that their views fill the chunks."""
-    views_per_chunk: Count = 6
-    """Views that are computed at once; fewer need less memory."""
+    views_per_chunk: Natural = 0
+    """Views that are computed at once; fewer need less memory. 0: as many as are fastest on this
+    machine, which is tried once; 6 in eager mode."""
+    backend: Literal["auto", "eager", "paddle", "onnxruntime", "openvino"] = "auto"
+    """What computes the network where it is not trained: Paddle in eager mode or its inference
+    library, ONNX Runtime, or OpenVINO. auto: eager mode on a GPU, else the fastest one that is
+    installed and comes to the same numbers."""
 
 
 @dataclass(frozen=True)

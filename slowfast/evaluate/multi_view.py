@@ -21,13 +21,14 @@ from slowfast.evaluate.scores import ResultsError, check_new
 from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views, class_table, rank_of_label
-from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.backends import open_backend
+from slowfast.predict.built import Row, Weighted
 from slowfast.predict.kept import META, Kept, key_of, plan_of
-from slowfast.predict.views import Row, rows_of_videos, scorer
+from slowfast.predict.views import rows_of_videos
 
 
 def multi_view_test(
-    model: VideoClassifier, samples: list[Sample], cfg: Config, *,
+    network: Weighted, samples: list[Sample], cfg: Config, *,
     metrics: Sequence[str] = ("top_k_accuracy",), out: Path | None = None,
     class_names: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -52,12 +53,11 @@ def multi_view_test(
     """
     place = Path(cfg.output_dir) / report.RESULT
     distributed.on_first(lambda: require_place(place))  # now, not after hours of work
-    model.eval()
     with contextlib.ExitStack() as opened:
-        kept = opened.enter_context(KeptScores(out, model, samples, cfg)) if out else None
+        kept = opened.enter_context(KeptScores(out, network, samples, cfg)) if out else None
         unreadable = Unreadable(cfg.data.max_errors)
         table, own = np.zeros((cfg.model.num_classes, 3), np.int64), []
-        for index, scores_VK in _scored(model, samples, cfg, unreadable, kept):
+        for index, scores_VK in _scored(network, samples, cfg, unreadable, kept):
             scores = average_views(scores_VK, cfg.test.average_clips)
             labels = np.array([samples[index].label])
             table += class_table(rank_of_label(scores[None], labels), labels, len(table))
@@ -73,7 +73,7 @@ def multi_view_test(
 
 
 def _scored(
-    model: VideoClassifier, samples: list[Sample], cfg: Config, unreadable: Unreadable,
+    network: Weighted, samples: list[Sample], cfg: Config, unreadable: Unreadable,
     kept: "KeptScores | None",
 ) -> Iterator[tuple[int, Row]]:  # fmt: skip
     """Yields index and scores ``[V, K]`` of each readable video in this process's share."""
@@ -82,7 +82,8 @@ def _scored(
         todo -= set(kept.done)
         for index in kept.done[distributed.rank() :: distributed.world_size()]:
             yield index, kept.read(index)
-    own_rows = rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=sorted(todo))
+    backend = open_backend(network, cfg, cfg.test.average_clips)
+    own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):
             video = unreadable.note(index, samples[index].path, row)
@@ -117,14 +118,12 @@ class KeptScores(contextlib.ExitStack):
     No other run may write there until the end of the ``with`` block.
     """
 
-    def __init__(
-        self, out: Path, model: VideoClassifier, samples: list[Sample], cfg: Config
-    ) -> None:
+    def __init__(self, out: Path, network: Weighted, samples: list[Sample], cfg: Config) -> None:
         super().__init__()
         self._out = out
         self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
         self._shape = (cfg.test.num_clips * cfg.test.num_crops, cfg.model.num_classes)
-        plan = plan_of(model, cfg, with_head=True)
+        plan = plan_of(network.model(), cfg, with_head=True)
 
         def begin() -> tuple[list[str], list[int]]:
             check_new(out)

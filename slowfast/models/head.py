@@ -48,5 +48,9 @@ class Head(nn.Layer):
     def _average(self, x_NCTHW: Tensor) -> Tensor:
         x_NCHW = x_NCTHW.mean(axis=2)
         height, width = x_NCHW.shape[2:]
+        if height < 0:  # unknown: a graph is traced, for pictures that no window is too large for
+            if self.pool_size is None:
+                return x_NCHW.mean(axis=[2, 3], keepdim=True)
+            return F.avg_pool2d(x_NCHW, self.pool_size, stride=1)
         size = self.pool_size or max(height, width)
         return F.avg_pool2d(x_NCHW, (min(size, height), min(size, width)), stride=1)

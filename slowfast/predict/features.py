@@ -24,7 +24,8 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
-from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.backends import open_backend
+from slowfast.predict.built import Weighted
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.long_videos import sliding_features
 from slowfast.predict.views import own_batches, rows_of_videos
@@ -39,7 +40,7 @@ Rows = list[NDArray[np.float32] | None]
 
 
 def extract(
-    model: VideoClassifier, videos: list[Named], folder: Path, cfg: Config, every: float
+    network: Weighted, videos: list[Named], folder: Path, cfg: Config, every: float
 ) -> list[str]:
     """Writes the features of each video that has none yet, see ``sliding_features``.
 
@@ -54,7 +55,7 @@ def extract(
     """
     require_own_names(videos)
     kept = Kept(folder)
-    plan = plan_of(model, cfg, with_head=False, every=every)
+    plan = plan_of(network.model(), cfg, with_head=False, every=every)
     with contextlib.ExitStack() as opened:
 
         def begin() -> list[Named]:
@@ -69,7 +70,7 @@ def extract(
         todo = distributed.on_first(begin)
         if len(todo) < len(videos):
             logger.info(f"{len(videos) - len(todo):,} of {len(videos):,} videos are there already")
-        faults = distributed.gather(_extract_own(model, todo, kept, cfg, every))
+        faults = distributed.gather(_extract_own(network, todo, kept, cfg, every))
         if distributed.rank() == 0:
             for line in chain(*faults[1:]):  # its own, the first, are already logged
                 logger.warning(f"unreadable: {line}")
@@ -78,7 +79,7 @@ def extract(
 
 
 def _extract_own(
-    model: VideoClassifier, todo: list[Named], kept: Kept, cfg: Config, every: float
+    network: Weighted, todo: list[Named], kept: Kept, cfg: Config, every: float
 ) -> list[str]:
     """Extracts this process's share; returns the unreadable videos with their reasons."""
     own = [todo[i] for i in chain(*own_batches([video.sample for video in todo], 1, cfg))]
@@ -87,7 +88,7 @@ def _extract_own(
         return faults
     progress = Progress("extract", len(own), show=distributed.rank() == 0)
     found = sliding_features(
-        model, [video.sample for video in own], cfg, every=every,
+        open_backend(network, cfg, "features"), [video.sample for video in own], cfg, every=every,
         report=lambda done, clips: progress.update(done, f"{clips:,} clips"),
     )  # fmt: skip
     for index, rows in found:
@@ -129,9 +130,9 @@ def _source(sample: Sample) -> dict[str, object]:
     return {"video": os.path.abspath(sample.path), "state": state_of(sample.path)}
 
 
-def claim_features(model: VideoClassifier, cfg: Config) -> Kept:
+def claim_features(network: Weighted, cfg: Config) -> Kept:
     """The folder, in the output folder, for features of this network with these settings."""
-    plan = plan_of(model, cfg, with_head=False, clips=cfg.train.head_clips)
+    plan = plan_of(network.model(), cfg, with_head=False, clips=cfg.train.head_clips)
     name = hashlib.sha256(repr(sorted(plan.items())).encode()).hexdigest()[:16]
     kept = Kept(Path(cfg.output_dir) / FOLDER / name)
     distributed.on_first(lambda: kept.claim(plan))
@@ -139,7 +140,7 @@ def claim_features(model: VideoClassifier, cfg: Config) -> Kept:
 
 
 def video_features(
-    model: VideoClassifier, samples: list[Sample], cfg: Config, kept: Kept, what: str
+    network: Weighted, samples: list[Sample], cfg: Config, kept: Kept, what: str
 ) -> Rows:
     """The features of each video on rank 0, an empty list elsewhere. All processes compute the
     missing ones, each file once.
@@ -175,7 +176,7 @@ def video_features(
     if len(todo) < num_all:
         logger.info(f"features of {num_all - len(todo):,} of {num_all:,} {what} videos are there")
     if todo:
-        _extract_views(model, samples, todo, names, kept, cfg, what)
+        _extract_views(network, samples, todo, names, kept, cfg, what)
     if distributed.rank() > 0:
         return []
     rows = [find(name) for name in names]
@@ -185,14 +186,14 @@ def video_features(
 
 
 def _extract_views(
-    model: VideoClassifier, samples: list[Sample], todo: list[int], names: list[str], kept: Kept,
+    network: Weighted, samples: list[Sample], todo: list[int], names: list[str], kept: Kept,
     cfg: Config, what: str,
 ) -> None:  # fmt: skip
     """Computes and keeps the features of the videos with the indices ``todo``."""
-    model.eval()
+    backend = open_backend(network, cfg, "features")
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
     title = f"features of {what} videos"
-    for index, row in rows_of_videos(model.embed, samples, cfg, what=title, only=todo):
+    for index, row in rows_of_videos(backend, samples, cfg, what=title, only=todo):
         if isinstance(row, VideoError):
             line = unreadable.note(index, samples[index].path, row).line()
             logger.warning(f"unreadable, left out: {line}")

@@ -9,14 +9,14 @@ from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import require_place, write_json
 from slowfast.metrics.accuracy import average_views, best_classes
-from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict.views import rows_of_videos, scorer
+from slowfast.predict.backends import Backend
+from slowfast.predict.views import rows_of_videos
 
 RESULT = Path("data/results/result.json")
 
 
 def infer(
-    model: VideoClassifier, samples: list[Sample], labels: list[str] | None, cfg: Config
+    backend: Backend, samples: list[Sample], labels: list[str] | None, cfg: Config
 ) -> list[dict[str, Any]]:
     """Predicts each video from its views; the processes share the videos.
 
@@ -27,9 +27,8 @@ def infer(
         VideoError: at the end, if videos could not be read.
     """
     distributed.on_first(lambda: require_place(RESULT))
-    model.eval()
     rows = {}
-    for index, found in rows_of_videos(scorer(model, cfg), samples, cfg, what="infer"):
+    for index, found in rows_of_videos(backend, samples, cfg, what="infer"):
         row: dict[str, Any] = {"video_id": samples[index].path}
         if isinstance(found, VideoError):
             row["error"] = str(found)

@@ -38,7 +38,7 @@ WITHOUT_INFLUENCE = {
         "read_seconds", "on_error", "max_errors",
     },
     "model": {"dropout", "pretrained"},
-    "test": {"batch_size", "views_per_chunk"},
+    "test": {"batch_size", "views_per_chunk", "backend"},
 }  # fmt: skip
 """Keys of the config that do not change what a row holds."""
 OF_THE_HEAD = {

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import paddle
 from numpy.typing import NDArray
 
 from slowfast.config import Config
@@ -17,8 +16,7 @@ from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
-from slowfast.models.pathways import normalize
-from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.backends import Backend
 from slowfast.predict.views import finite, num_readers
 
 ChunkLoader = Loader[ChunkKey, ClipChunk | None]
@@ -38,7 +36,7 @@ def clip_rows(seconds: NDArray[np.float64], features_NC: NDArray[np.float32]) ->
 
 
 def sliding_features(
-    model: VideoClassifier, samples: list[Sample], cfg: Config, *, every: float,
+    backend: Backend, samples: list[Sample], cfg: Config, *, every: float,
     report: Callable[[float, int], None],
 ) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:  # fmt: skip
     """Yields each video's index and ``clip_rows``, or its VideoError, as they become ready.
@@ -47,15 +45,14 @@ def sliding_features(
         every: see ``SlidingClips``.
         report: called with the number of videos done, which may be fractional, and of clips.
     """
-    model.eval()
-    with sliding_loader(samples, cfg, every) as loader:
+    with sliding_loader(samples, cfg, every, backend.views_at_once) as loader:
         parts: dict[int, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
         shares: dict[int, float] = {}
         num_done = num_clips = 0
         for index, chunk in chunks_in_turn(loader, len(samples), loader.num_workers):
             if isinstance(chunk, ClipChunk):
                 # A copy: a view would keep the chunk's frames in shared memory.
-                row = (chunk.seconds.copy(), chunk_features(model, chunk, cfg))
+                row = (chunk.seconds.copy(), chunk_features(backend, chunk))
                 parts.setdefault(index, []).append(row)
                 num_clips += len(chunk.clips)
             shares[index] = chunk.share if isinstance(chunk, ClipChunk) else 1.0
@@ -72,19 +69,14 @@ def sliding_features(
             report(num_done + sum(shares.values()), num_clips)
 
 
-@paddle.no_grad()
-def chunk_features(model: VideoClassifier, chunk: ClipChunk, cfg: Config) -> NDArray[np.float32]:
+def chunk_features(backend: Backend, chunk: ClipChunk) -> NDArray[np.float32]:
     """The features ``[n, C]`` of a chunk's clips."""
-    frames_FHWC = paddle.to_tensor(chunk.frames)
-    clips = [paddle.gather(frames_FHWC, paddle.to_tensor(clip)) for clip in chunk.clips]
-    clips_nCTHW = normalize(paddle.stack(clips), cfg.data.mean, cfg.data.std)
-    features: NDArray[np.float32] = model.embed(clips_nCTHW).numpy()
-    return features
+    frames_FHWC = backend.put(chunk.frames)
+    return backend([frames_FHWC[clip] for clip in chunk.clips])
 
 
-def sliding_loader(samples: list[Sample], cfg: Config, every: float) -> ChunkLoader:
-    """The loader of the videos' chunks."""
-    clips = cfg.test.views_per_chunk
+def sliding_loader(samples: list[Sample], cfg: Config, every: float, clips: int) -> ChunkLoader:
+    """The loader of the videos' chunks, of so many clips each."""
     chunk_bytes = clips * cfg.data.num_frames * cfg.test.crop_size**2 * 3
     return Loader(
         SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips),

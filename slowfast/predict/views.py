@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-import paddle
-from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -20,23 +18,14 @@ from slowfast.data.order import shard_batches, shard_numbers
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
 from slowfast.log import Progress, logger
-from slowfast.models.pathways import normalize
-from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.backends import Backend
+from slowfast.predict.built import Row
 
 Item = TypeVar("Item")
-Row = NDArray[np.float32]
-Network = Callable[[paddle.Tensor], paddle.Tensor]
-"""From normalised clips ``[N, 3, T, H, W]`` to a row per clip."""
-
-
-def scorer(model: VideoClassifier, cfg: Config) -> Network:
-    """The function that scores a view: gives probabilities, or logits if those are averaged."""
-    networks: dict[str, Network] = {"prob": model.predict, "score": model}
-    return networks[cfg.test.average_clips]
 
 
 def rows_of_videos(
-    network: Network, samples: list[Sample], cfg: Config, *, what: str,
+    backend: Backend, samples: list[Sample], cfg: Config, *, what: str,
     only: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, Row | VideoError]]:  # fmt: skip
     """Runs the network on the views of this process's share of the videos; yields each video's
@@ -50,7 +39,7 @@ def rows_of_videos(
     shares = own_batches([samples[i] for i in places], cfg.test.batch_size, cfg)
     batches = [[places[i] for i in share] for share in shares]
     with view_loader(samples, cfg, len(batches)) as loader:
-        yield from rows_of(loader, batches, lambda items: rows_of_views(network, items, cfg), what)
+        yield from rows_of(loader, batches, lambda items: rows_of_views(backend, items, cfg), what)
 
 
 def rows_of(
@@ -82,30 +71,26 @@ def finite(row: Any) -> Any:
     return VideoError("the network's output for it is not finite: its weights are broken")
 
 
-@paddle.no_grad()
-def rows_of_views(network: Network, videos: Sequence[VideoViews], cfg: Config) -> list[Row]:
-    """The network's outputs for each video's views, ``[V, ...]``.
+def rows_of_views(backend: Backend, videos: Sequence[VideoViews], cfg: Config) -> list[Row]:
+    """The rows of each video's views, ``[V, ...]``.
 
-    A video's frames go to the device once, as bytes; views are cut there. The network takes the
-    views of all videos, in order, ``views_per_chunk`` at a time.
+    The backend gets the views of all videos, in order, as many at once as it is fastest with.
     """
-    views = _views(videos, cfg)
+    views = _views(backend, videos, cfg.test.crop_size)
     rows = []
-    while chunk := list(itertools.islice(views, cfg.test.views_per_chunk)):
-        rows.append(network(paddle.concat(chunk)).numpy())
+    while chunk := list(itertools.islice(views, backend.views_at_once)):
+        rows.append(backend(chunk))
     return np.split(np.concatenate(rows), len(videos))
 
 
-def _views(videos: Iterable[VideoViews], cfg: Config) -> Iterator[paddle.Tensor]:
-    """Each video's normalised views ``[1, 3, T, H, W]``: all crops of a clip, clip by clip."""
-    size = cfg.test.crop_size
+def _views(backend: Backend, videos: Iterable[VideoViews], size: int) -> Iterator[Any]:
+    """Each video's views, uint8 ``[T, H, W, 3]``: all crops of a clip, clip by clip."""
     for video in videos:
-        frames_FHWC = paddle.to_tensor(video.frames)
+        frames_FHWC = backend.put(video.frames)
         for clip in video.clips:
-            clip_THWC = paddle.gather(frames_FHWC, paddle.to_tensor(clip))
+            clip_THWC = frames_FHWC[clip]
             for y, x in video.crops:
-                view = clip_THWC[:, y : y + size, x : x + size]
-                yield normalize(view.unsqueeze(0), cfg.data.mean, cfg.data.std)
+                yield clip_THWC[:, y : y + size, x : x + size]
 
 
 def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:

@@ -13,7 +13,6 @@ import os
 import sys
 from pathlib import Path
 
-from slowfast import distributed
 from slowfast.cli.command import in_home, new_parser, number_between, run
 from slowfast.data.find import find_videos
 from slowfast.data.video.open import decoder_version
@@ -29,22 +28,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def extract_features(args: argparse.Namespace) -> None:
     """Reads config and lists, builds the network, extracts."""
+    from slowfast.cli.network import network_of
     from slowfast.cli.run_config import config_for  # here and below: Paddle must be quiet by then
-    from slowfast.models.variants import build_model
     from slowfast.predict.features import extract
-    from slowfast.weights.load import load_pretrained
 
     cfg = config_for(args.config, args.override, args.weights)
     version = decoder_version(cfg.data.decoder)
     named = find_videos(args.paths, cfg.data, args.root)
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
-    distributed.start(args.device, seed=cfg.seed)
-    model = build_model(cfg.model, cfg.data.crop_size)
-    logger.info(load_pretrained(model, args.weights))
+    network = network_of(args.weights, cfg, args.device, any_classes=True)
     clip = cfg.data.num_frames * cfg.data.sampling_stride / cfg.data.target_fps
     every = args.every or clip
     logger.info(f"clips of {clip:g} s, one every {every:g} s, read through {version}")
-    faults = extract(model, videos, args.out, cfg, every)
+    faults = extract(network, videos, args.out, cfg, every)
     if faults:
         count = f"{len(faults):,} of {len(videos):,} videos"
         raise UserError(f"{count} could not be read (first: {faults[0]})")

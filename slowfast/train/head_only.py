@@ -19,6 +19,7 @@ from slowfast.data.order import train_batches
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter, average_views
 from slowfast.models.head import Head, probabilities
+from slowfast.predict.built import weighted
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
@@ -58,9 +59,10 @@ def train_head(
     best: Tensors | None = None
     with handled_signals() as stop:
         try:
-            kept = claim_features(state.model, cfg)
-            train = video_features(state.model, samples, cfg, kept, "training")
-            val = video_features(state.model, val_samples or [], cfg, kept, "validation")
+            network = weighted(state.model)
+            kept = claim_features(network, cfg)
+            train = video_features(network, samples, cfg, kept, "training")
+            val = video_features(network, val_samples or [], cfg, kept, "validation")
             if distributed.rank() == 0:
                 result, best = _fit(state, _of(train, samples), _of(val, val_samples or []), cfg)
         except KeyboardInterrupt as signal:

@@ -22,12 +22,10 @@ import pooch
 import requests
 from requests.exceptions import InvalidHeader, InvalidSchema
 
-from slowfast.files import locked
+from slowfast.files import HOME, cache_folder, locked
 from slowfast.log import Progress
 from slowfast.weights.damage import WeightsError, one_line
 
-HOME = "SLOWFAST_HOME"
-"""The environment variable that names the cache folder."""
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
 PAUSES = (0.5, 2.0, 5.0)
@@ -39,19 +37,6 @@ MEGA = 1e6
 
 class DownloadError(WeightsError):
     """A file that cannot be downloaded; the message names the URL, why, and what can be done."""
-
-
-def cache_folder() -> Path:
-    """``$SLOWFAST_HOME``, else ``slowfast`` in the user's folder for caches: on Linux
-    ``$XDG_CACHE_HOME/slowfast``, else ``~/.cache/slowfast``.
-
-    Raises:
-        DownloadError: the user has no home folder.
-    """
-    try:
-        return Path(os.environ.get(HOME) or pooch.os_cache("slowfast")).expanduser()
-    except RuntimeError as error:
-        raise DownloadError(f"no home folder for downloads: name a folder with {HOME}") from error
 
 
 def cached_path(url: str, folder: str | Path | None = None) -> Path:

@@ -35,6 +35,7 @@ from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import FolderError
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict import views
+from slowfast.predict.built import weighted
 from slowfast.predict.kept import META, Kept
 from slowfast.predict.views import rows_of_views
 from slowfast.tools import score
@@ -160,7 +161,7 @@ def run_test(cfg: Config, out: Path | None = None, change: float = 0.0) -> dict[
     model = fresh_state(cfg).model
     model.head.projection.weight.set_value(model.head.projection.weight + change)
     samples = read_list(cfg.data.test_list or cfg.data.val_list, cfg.data.root, 24)
-    return multi_view_test(model, samples, cfg, out=out)
+    return multi_view_test(weighted(model), samples, cfg, out=out)
 
 
 def stop_at(index: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from slowfast.evaluate import rescore
 from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.evaluate.rescore import choose
 from slowfast.evaluate.scores import Results, ResultsError, read_scores, write_scores
+from slowfast.predict.built import weighted
 
 
 def score(results: Results, *protocol: Any, times: int = 0) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def test_the_views_of_a_smaller_protocol(tmp_path: Path) -> None:
 def test_a_smaller_protocol_is_what_running_it_gives(tmp_path: Path) -> None:
     def run(cfg: Config, out: Path) -> tuple[dict[str, Any], Results]:
         samples = read_list(cfg.data.val_list, cfg.data.root, 24)
-        result = multi_view_test(fresh_state(cfg).model, samples, cfg, out=out)
+        result = multi_view_test(weighted(fresh_state(cfg).model), samples, cfg, out=out)
         return result, read_scores(out)
 
     def config(*overrides: str) -> Config:

@@ -19,7 +19,9 @@ from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.lists import Sample
 from slowfast.metrics.accuracy import average_views
-from slowfast.predict.views import rows_of_views, scorer
+from slowfast.predict.backends import Eager
+from slowfast.predict.built import Graph, weighted
+from slowfast.predict.views import rows_of_views
 from slowfast.weights.load import load_weights
 
 LOGIT, PROBABILITY = 1e-5, 1e-3
@@ -37,7 +39,9 @@ def probabilities(model: Any, row: dict[str, Any], video: Path, protocol: str) -
     """Averaged over the views, ``[K]``."""
     cfg = config(row, protocol)
     views = MultiViewVideos([Sample(str(video), 0)], cfg.data, cfg.test)(0)
-    (scores_VK,) = rows_of_views(scorer(model, cfg), [views], cfg)
+    (scores_VK,) = rows_of_views(
+        Eager(Graph(weighted(model), cfg, cfg.test.average_clips)), [views], cfg
+    )
     return average_views(scores_VK, cfg.test.average_clips)
 
 

@@ -16,6 +16,7 @@ from slowfast.data.find import Named
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
+from slowfast.predict.built import weighted
 from slowfast.predict.features import FOLDER, SOURCES, claim_features, extract, video_features
 from slowfast.predict.kept import META, Kept, key_of
 
@@ -42,7 +43,7 @@ def write(
     model = fresh_state(cfg).model
     weight = next(iter(model.s5.parameters()))
     weight.set_value(weight + change)
-    return extract(model, videos, folder, cfg, every)
+    return extract(weighted(model), videos, folder, cfg, every)
 
 
 def files(folder: Path) -> list[str]:
@@ -164,7 +165,9 @@ def samples_of(videos: list[Named]) -> list[Sample]:
 def test_features_are_those_of_the_tests_views(videos: list[Named], tmp_path: Path) -> None:
     cfg, samples = head_config(tmp_path), samples_of(videos)
     model = fresh_state(cfg).model
-    rows = video_features(model, samples, cfg, claim_features(model, cfg), "training")
+    rows = video_features(
+        weighted(model), samples, cfg, claim_features(weighted(model), cfg), "training"
+    )
     own = tiny_config(tmp_path, "test.num_clips=2", "test.num_crops=1")
     for index, found in enumerate(rows):
         video = MultiViewVideos(samples, own.data, own.test)(index)
@@ -189,20 +192,24 @@ def test_each_video_is_computed_once(
         keep(self, name, row)
 
     monkeypatch.setattr(Kept, "write", note)
-    kept = claim_features(model, cfg)
-    first = video_features(model, [samples[0], samples[1], samples[0]], cfg, kept, "training")
+    kept = claim_features(weighted(model), cfg)
+    first = video_features(
+        weighted(model), [samples[0], samples[1], samples[0]], cfg, kept, "training"
+    )
     assert sorted(written) == sorted({key_of(sample) for sample in samples[:2]})
     np.testing.assert_array_equal(first[0], first[2])
     written.clear()
     kept.path(key_of(samples[0])).write_bytes(b"damaged")
-    again = video_features(model, samples, cfg, claim_features(model, cfg), "validation")
+    again = video_features(
+        weighted(model), samples, cfg, claim_features(weighted(model), cfg), "validation"
+    )
     assert sorted(written) == sorted([key_of(samples[0]), key_of(samples[2])])
     assert lines == ["features of 1 of 3 validation videos are there"]
     np.testing.assert_array_equal(again[0], first[0])
     other = head_config(tmp_path, "data.sampling_stride=1")
-    assert claim_features(model, other).folder != kept.folder  # and both stay
+    assert claim_features(weighted(model), other).folder != kept.folder  # and both stay
     assert {path.parent for path in (Path(cfg.output_dir) / FOLDER).glob("*/*")} == {
-        kept.folder, claim_features(model, other).folder,
+        kept.folder, claim_features(weighted(model), other).folder,
     }  # fmt: skip
 
 
@@ -211,19 +218,19 @@ def test_videos_that_cannot_be_read(videos: list[Named], tmp_path: Path, lines: 
     reason = "/gone.mp4: No such file or directory"
     cfg = head_config(tmp_path)
     model = fresh_state(cfg).model
-    kept = claim_features(model, cfg)
+    kept = claim_features(weighted(model), cfg)
     with pytest.raises(VideoError) as caught:
-        video_features(model, samples, cfg, kept, "training")
+        video_features(weighted(model), samples, cfg, kept, "training")
     assert str(caught.value) == reason
     skip = head_config(tmp_path, "data.on_error=skip")
-    rows = video_features(model, samples, skip, kept, "training")
+    rows = video_features(weighted(model), samples, skip, kept, "training")
     assert [row is None for row in rows] == [True, False, False, False]
     assert lines[-2:] == [
         f"unreadable, left out: {reason}", "1 of 4 training videos are left out"
     ]  # fmt: skip
     with pytest.raises(VideoError, match="none of the 1 validation videos could be read"):
-        video_features(model, samples[:1], skip, kept, "validation")
+        video_features(weighted(model), samples[:1], skip, kept, "validation")
     two = [Sample("/gone.mp4"), Sample("/lost.mp4")]
     few = head_config(tmp_path, "data.on_error=skip", "data.max_errors=1")
     with pytest.raises(VideoError, match=r"/lost.mp4: .*\(2 unreadable videos; data.max_errors=1"):
-        video_features(model, two, few, kept, "training")
+        video_features(weighted(model), two, few, kept, "training")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.tiny_run import (
+    eager,
     fresh_state,
     main_here,
     main_py,
@@ -39,7 +40,7 @@ def alone(cfg: Config, path: Path) -> NDArray[np.float64]:
     model = fresh_state(cfg).model
     model.eval()
     video = MultiViewVideos([Sample(str(path))], cfg.data, cfg.test)(0)
-    return average_views(rows_of_views(model.predict, [video], cfg)[0], "prob")
+    return average_views(rows_of_views(eager(model, cfg, "prob"), [video], cfg)[0], "prob")
 
 
 @pytest.mark.parametrize(("processes", "batch_size"), [(1, 6), (2, 2)])

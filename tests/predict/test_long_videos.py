@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 from numpy.typing import NDArray
-from support.tiny_run import fresh_state, tiny_config, tiny_data
+from support.tiny_run import eager, fresh_state, tiny_config, tiny_data
 from support.videos import write_numbered_video
 
 from slowfast.config import Config
@@ -25,12 +25,12 @@ from slowfast.predict.long_videos import chunks_in_turn, sliding_features
 def features(cfg: Config, samples: list[Sample], every: float) -> dict[int, Any]:
     """What comes of each video, by place; what is reported adds up."""
     reports: list[tuple[float, int]] = []
-    model = fresh_state(cfg).model
+    backend = eager(fresh_state(cfg).model, cfg, "features")
 
     def report(*told: Any) -> None:
         reports.append(told)
 
-    found = dict(sliding_features(model, samples, cfg, every=every, report=report))
+    found = dict(sliding_features(backend, samples, cfg, every=every, report=report))
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     clips = sum(len(rows) for rows in found.values() if not isinstance(rows, VideoError))
     assert reports[-1] == (len(samples), clips)
@@ -85,7 +85,7 @@ def test_rows_are_those_of_clips_cut_by_hand(tmp_path: Path) -> None:
 def test_features_that_are_not_finite_are_an_error_of_the_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoiled(model: object, chunk: ClipChunk, cfg: Config) -> NDArray[np.float32]:
+    def spoiled(backend: object, chunk: ClipChunk) -> NDArray[np.float32]:
         own = np.ones((len(chunk.clips), 2), np.float32)
         own[-1] = np.nan if chunk.is_last else 1
         return own
@@ -93,7 +93,9 @@ def test_features_that_are_not_finite_are_an_error_of_the_video(
     monkeypatch.setattr(long_videos, "chunk_features", spoiled)
     cfg = tiny_config(tmp_path, "test.views_per_chunk=2")
     model = fresh_state(cfg).model
-    found = sliding_features(model, [val_video(0)], cfg, every=0.4, report=lambda *told: None)
+    found = sliding_features(
+        eager(model, cfg, "features"), [val_video(0)], cfg, every=0.4, report=lambda *told: None
+    )
     ((index, error),) = found
     assert index == 0 and isinstance(error, VideoError)
     assert "not finite" in str(error)
@@ -128,7 +130,11 @@ def test_frames_that_readers_hand_over_do_not_pile_up(tmp_path: Path) -> None:
         mapped.append(maps.count("/dev/shm/slowfast"))
 
     ((_, rows),) = sliding_features(
-        fresh_state(cfg).model, [Sample(str(video))], cfg, every=0.2, report=count
+        eager(fresh_state(cfg).model, cfg, "features"),
+        [Sample(str(video))],
+        cfg,
+        every=0.2,
+        report=count,
     )
     assert not isinstance(rows, VideoError) and len(rows) == len(mapped) == 49
     assert 0 < max(mapped) <= 4
@@ -192,5 +198,5 @@ def test_a_chunk_that_spans_much_is_waited_for_longer(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(long_videos, "Loader", lambda *_, **named: seconds.append(named["seconds"]))
         for every in (0.1, 30.0, 1e300):
-            long_videos.sliding_loader([], cfg, every)
+            long_videos.sliding_loader([], cfg, every, 10)
     assert seconds == [2.0, 60.0, long_videos.LONGEST]

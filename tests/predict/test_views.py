@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import paddle
 import pytest
-from support.tiny_run import fresh_state, tiny_config, tiny_data
+from support.tiny_run import eager, fresh_state, tiny_config, tiny_data
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -19,7 +19,9 @@ from slowfast.data.lists import Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict import views
-from slowfast.predict.views import rows_of, rows_of_videos, rows_of_views, scorer
+from slowfast.predict.backends import Backend
+from slowfast.predict.built import Row
+from slowfast.predict.views import rows_of, rows_of_videos, rows_of_views
 
 
 def network(cfg: Config) -> VideoClassifier:
@@ -43,7 +45,7 @@ def test_rows_are_those_of_each_view_cut_out_by_hand(tmp_path: Path, average_cli
     )  # fmt: skip
     model, samples = network(cfg), val_samples(cfg)
     videos = [MultiViewVideos(samples, cfg.data, cfg.test)(i) for i in (3, 5, 0)]
-    found = rows_of_views(scorer(model, cfg), videos, cfg)
+    found = rows_of_views(eager(model, cfg), videos, cfg)
     for video, scores in zip(videos, found, strict=True):
         wanted = []
         for clip in video.clips:
@@ -64,15 +66,18 @@ def test_rows_are_those_of_each_view_cut_out_by_hand(tmp_path: Path, average_cli
 def test_chunks_are_filled_across_videos(
     tmp_path: Path, clips: int, at_once: int, num_videos: int, sizes: list[int]
 ) -> None:
-    cfg = tiny_config(tmp_path, f"test.num_clips={clips}", f"test.views_per_chunk={at_once}")
+    cfg = tiny_config(tmp_path, f"test.num_clips={clips}")
     videos = [MultiViewVideos(val_samples(cfg), cfg.data, cfg.test)(i) for i in range(num_videos)]
     seen = []
 
-    def count(clip_NCTHW: paddle.Tensor) -> paddle.Tensor:
-        seen.append(clip_NCTHW.shape[0])
-        return paddle.zeros([clip_NCTHW.shape[0], 24])
+    class Counting(Backend):
+        views_at_once = at_once
 
-    found = rows_of_views(count, videos, cfg)
+        def __call__(self, views: Sequence[Any]) -> Row:
+            seen.append(len(views))
+            return np.zeros((len(views), 24), np.float32)
+
+    found = rows_of_views(Counting(), videos, cfg)
     assert [scores.shape for scores in found] == [(3 * clips, 24)] * num_videos
     assert seen == sizes
 
@@ -130,7 +135,7 @@ def test_batches_change_no_row(
         batches.clear()
         cfg = tiny_config(tmp_path, *keys, *more)
         model, samples = network(cfg), val_samples(cfg, gone=4)
-        return dict(rows_of_videos(scorer(model, cfg), samples, cfg, what="test", only=only))
+        return dict(rows_of_videos(eager(model, cfg), samples, cfg, what="test", only=only))
 
     one = run()
     assert batches == [(0,), (1,), (2,), (3,), (5,), (6,)]
@@ -186,7 +191,7 @@ def test_a_file_that_a_reader_hangs_at_is_unreadable(
     monkeypatch.setattr(MultiViewVideos, "__call__", hang)
     keys = ["data.read_seconds=2", "data.num_workers=1", "test.num_clips=1"]
     cfg = tiny_config(tmp_path, *keys, "test.batch_size=3")
-    rows = [*rows_of_videos(network(cfg), val_samples(cfg), cfg, what="test")]
+    rows = [*rows_of_videos(eager(network(cfg), cfg, "score"), val_samples(cfg), cfg, what="test")]
     assert [index for index, _ in rows] == [*range(7)]
     assert [index for index, row in rows if isinstance(row, VideoError)] == [1]
     assert str(tiny_data()) in str(rows[1][1])

@@ -19,6 +19,9 @@ from slowfast.cli import main
 from slowfast.config import Config, load_config
 from slowfast.data import moving_shapes
 from slowfast.models import build_model
+from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.backends import Eager
+from slowfast.predict.built import Graph, weighted
 from slowfast.train.checkpoint import TrainState, save_checkpoint
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.optim import build_optimizer
@@ -40,7 +43,7 @@ data:
   max_short_side: 36
   crop_size: 32
   num_workers: 1
-test: {short_side: 32, crop_size: 32}
+test: {short_side: 32, crop_size: 32, backend: eager}
 optim: {warmup_epochs: 1}
 train: {epochs: 2, batch_size: 4, log_interval: 2, precise_bn_batches: 0}
 """
@@ -72,6 +75,11 @@ def fresh_state(cfg: Config) -> TrainState:
     paddle.seed(0)
     model = build_model(cfg.model, cfg.data.crop_size)
     return TrainState(model, build_optimizer(model, cfg.optim))
+
+
+def eager(model: VideoClassifier, cfg: Config, kind: str = "") -> Eager:
+    """Eager mode's backend; by default its rows are those that a test averages."""
+    return Eager(Graph(weighted(model), cfg, kind or cfg.test.average_clips))
 
 
 def save_tiny_model(cfg: Config) -> Path:

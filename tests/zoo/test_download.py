@@ -20,9 +20,10 @@ import requests
 from support.full_disk import largest_file
 from support.tiny_run import environment
 
+from slowfast.files import cache_folder
 from slowfast.log import Progress
 from slowfast.zoo import download as module
-from slowfast.zoo.download import CHUNK, DownloadError, cache_folder, cached_path, download
+from slowfast.zoo.download import CHUNK, DownloadError, cached_path, download
 
 SIZE = 40 * CHUNK
 CONTENT, OTHER = (np.random.default_rng(seed).bytes(SIZE) for seed in (0, 1))

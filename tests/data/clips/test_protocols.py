@@ -17,6 +17,7 @@ import pytest
 from golden.name_seeded import patterned_frames, seeded_clip
 from numpy.typing import NDArray
 from support.paths import GOLDEN, REPOSITORY
+from support.tiny_run import eager
 
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.clips.datasets import MultiViewVideos
@@ -26,7 +27,7 @@ from slowfast.data.lists import Sample
 from slowfast.metrics.accuracy import average_views
 from slowfast.models import build_model
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict.views import rows_of_views, scorer
+from slowfast.predict.views import rows_of_views
 from slowfast.weights.load import load_weights
 
 SCORES: dict[str, Any] = json.loads((GOLDEN / "protocol_scores.json").read_text())
@@ -84,7 +85,7 @@ def probabilities(rule: str, sample: Sample, protocol: str | None = None) -> NDA
     """What our test gives."""
     cfg = config(rule, protocol)
     video = MultiViewVideos([sample], cfg.data, cfg.test)(0)
-    (scores_VK,) = rows_of_views(scorer(network(rule), cfg), [video], cfg)
+    (scores_VK,) = rows_of_views(eager(network(rule), cfg), [video], cfg)
     return average_views(scores_VK, cfg.test.average_clips)
 
 

@@ -1,0 +1,283 @@
+"""What computes the network: Paddle in eager mode, or a runtime that is several times as fast.
+
+A backend takes clips as the reader gives them and gives a row for each. The faster ones compute a
+graph (``graph.py``), which is kept in the cache folder with what eager mode came to on a clip of
+noise: no backend is used on a machine before it has come to the same there.
+
+Legend: N clips, T frames, H x W pixels.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast import distributed, machine
+from slowfast.config import Config
+from slowfast.errors import UserError
+from slowfast.files import write_json
+from slowfast.log import logger
+from slowfast.predict.built import Clips, Graph, Row, Weighted, built, expected_rows, noise
+
+TOLERANCE = 1e-4
+"""How far a row may be from eager mode's, as a share of that one's largest number."""
+BATCHES = (1, 2, 4, 8, 16, 32)
+"""What is tried in turn."""
+PROGRAM = ("program.json", "program.pdiparams")
+WORTH = 0.95
+"""Time a clip, as a share of that in half the batch, from which on a batch is worth its memory."""
+
+
+class BackendError(UserError):
+    """A backend that cannot be used here."""
+
+
+class Backend:
+    """Computes rows from views: callable with a list of uint8 ``[T, H, W, 3]``."""
+
+    about = ""
+    """Its name and version, for the log."""
+    views_at_once = 6
+    """The batch that it is fastest with."""
+
+    def put(self, frames: NDArray[np.uint8]) -> Any:
+        """A video's frames, where views are cut from them."""
+        return frames
+
+    def __call__(self, views: Sequence[Any]) -> Row:
+        """The rows ``[N, ...]`` of N views, which were cut from what ``put`` gave."""
+        return self.run(np.stack(views))
+
+    def run(self, clips_NTHWC: Clips) -> Row:
+        """The rows of a batch of clips."""
+        raise NotImplementedError
+
+
+class Eager(Backend):
+    """Paddle as in training; the only one that uses a GPU."""
+
+    def __init__(self, wanted: Graph) -> None:
+        machine.import_paddle()
+        import paddle
+
+        from slowfast.predict.graph import FromFrames
+
+        model = wanted.network.model()
+        self._paddle, self._compute = paddle, FromFrames(model, wanted.cfg, wanted.kind)
+        self.about = f"Paddle {paddle.__version__} in eager mode"
+        self.views_at_once = wanted.cfg.test.views_per_chunk or Backend.views_at_once
+
+    def put(self, frames: NDArray[np.uint8]) -> Any:
+        return self._paddle.to_tensor(frames)  # once, as bytes
+
+    def __call__(self, views: Sequence[Any]) -> Row:
+        with self._paddle.no_grad():
+            return self._compute(self._paddle.stack(views)).numpy()
+
+    def run(self, clips_NTHWC: Clips) -> Row:
+        return self(self._paddle.to_tensor(clips_NTHWC).unbind(0))
+
+
+class PaddleInference(Backend):
+    """Paddle's inference library, on Intel's oneDNN."""
+
+    form = "paddle"
+
+    def __init__(self, folder: Path) -> None:
+        machine.import_paddle()
+        from paddle import inference
+
+        config = inference.Config(
+            *(str(folder / f"program.{end}") for end in ("json", "pdiparams"))
+        )
+        config.disable_gpu()
+        config.enable_mkldnn()
+        config.set_cpu_math_library_num_threads(machine.threads())
+        config.disable_glog_info()
+        self._predictor = inference.create_predictor(config)
+        self.about = f"Paddle Inference {importlib.metadata.version('paddlepaddle')}"
+
+    def run(self, clips_NTHWC: Clips) -> Row:
+        (clips,), (rows,) = self._predictor.get_input_names(), self._predictor.get_output_names()
+        self._predictor.get_input_handle(clips).copy_from_cpu(clips_NTHWC)
+        self._predictor.run()
+        return self._predictor.get_output_handle(rows).copy_to_cpu()
+
+
+class OnnxRuntime(Backend):
+    """ONNX Runtime."""
+
+    form = "onnx"
+
+    def __init__(self, folder: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = machine.threads()
+        path = str(folder / "graph.onnx")
+        self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        self.about = f"ONNX Runtime {onnxruntime.__version__}"
+
+    def run(self, clips_NTHWC: Clips) -> Row:
+        (rows,) = self._session.run(None, {"clips": clips_NTHWC})
+        return rows
+
+
+class OpenVino(Backend):
+    """Intel's OpenVINO, on processors of Intel, AMD and ARM."""
+
+    form = "onnx"
+
+    def __init__(self, folder: Path) -> None:
+        import openvino
+
+        settings = {
+            # Else it takes bf16 where the processor has it.
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": machine.threads(),
+        }
+        compiled = openvino.Core().compile_model(folder / "graph.onnx", "CPU", settings)
+        self._request = compiled.create_infer_request()
+        self.about = f"OpenVINO {openvino.__version__.partition('-')[0]}"
+
+    def run(self, clips_NTHWC: Clips) -> Row:
+        (rows,) = self._request.infer([clips_NTHWC]).values()
+        return rows.copy()  # else of memory that the next call fills
+
+
+GRAPH_BACKENDS: dict[str, type[Any]] = {
+    "openvino": OpenVino, "paddle": PaddleInference, "onnxruntime": OnnxRuntime
+}  # fmt: skip
+"""Those that compute a graph, the fastest first (docs/benchmarks.md)."""
+NEEDS = {"openvino": ("openvino", "onnx"), "onnxruntime": ("onnxruntime", "onnx"), "paddle": ()}
+"""The packages that they need besides our own."""
+FAST = "pip install 'slowfast-paddle[fast]', or openvino and onnx"
+
+
+def open_backend(network: Weighted, cfg: Config, kind: str) -> Backend:
+    """The backend that ``test.backend`` asks for; ``auto`` takes the fastest one that is installed
+    and comes to what eager mode comes to, and eager mode itself on a GPU.
+
+    Args:
+        kind: what a row is, see ``graph.KINDS``.
+
+    Raises:
+        BackendError: the one asked for is not installed, or comes to something else.
+    """
+    wanted, name = Graph(network, cfg, kind), cfg.test.backend
+    if name == "eager" or (name == "auto" and uses_gpu()):
+        backend: Backend = Eager(wanted)
+    elif name == "auto":
+        backend = _fastest(wanted)
+    else:
+        if lacking := _lacking(name):
+            raise BackendError(
+                f"test.backend={name} needs {' and '.join(lacking)}: pip install "
+                f"{' '.join(lacking)}, or choose another with --backend"
+            )
+        backend = _checked(wanted, name)
+    return backend
+
+
+def uses_gpu() -> bool:
+    """Whether Paddle computes on a GPU; without it where it cannot."""
+    if not distributed.has_gpu_wheel():
+        return False
+    machine.import_paddle()
+    import paddle
+
+    return bool(paddle.get_device().startswith("gpu"))
+
+
+def _fastest(wanted: Graph) -> Backend:
+    """The first of ``GRAPH_BACKENDS`` that can be used, else eager mode."""
+    for name in GRAPH_BACKENDS:
+        if _lacking(name):
+            if name == "openvino":
+                logger.info(f"OpenVINO is not installed, which is faster: {FAST}")
+            continue
+        try:
+            return _checked(wanted, name)
+        except BackendError as error:
+            logger.warning(f"{error}; another backend is used")
+    return Eager(wanted)
+
+
+def _lacking(name: str) -> list[str]:
+    """The packages that a backend needs and that are not installed."""
+    return [package for package in NEEDS[name] if importlib.util.find_spec(package) is None]
+
+
+def _checked(wanted: Graph, name: str) -> Backend:
+    """A backend, once it has come to what eager mode comes to."""
+    kind, chosen = GRAPH_BACKENDS[name], wanted.cfg.test
+    with built(wanted, kind.form) as folder:
+        try:
+            backend: Backend = kind(folder)
+            backend.about += f", fp32, {machine.threads()} threads"
+            found = _check(backend, folder, wanted.cfg)
+        except (RuntimeError, ValueError, NotImplementedError) as error:  # what they raise
+            raise BackendError(
+                f"{name} cannot compute this network: {_first_line(error)}"
+            ) from error
+    if not found["difference"] <= TOLERANCE:
+        raise BackendError(
+            f"{backend.about}: its rows are not those of eager mode: {found['difference']:.1g} of "
+            f"the largest number apart, where {TOLERANCE:g} is allowed"
+        )
+    backend.about += f"; within {found['difference']:.1g} of eager mode ({TOLERANCE:g} is allowed)"
+    backend.views_at_once = chosen.views_per_chunk or int(found["views_at_once"])
+    logger.info(f"the network is computed by {backend.about}")
+    return backend
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+
+
+def _check(backend: Backend, folder: Path, cfg: Config) -> dict[str, float]:
+    """How far the backend is from eager mode on a clip of noise, and the batch that it is fastest
+    with: found once on a machine, and kept beside the graph."""
+    told = (backend.about, machine.processor(), machine.instruction_sets())
+    path = folder / f"checked-{hashlib.sha256(repr(told).encode()).hexdigest()[:12]}.json"
+    with contextlib.suppress(OSError, ValueError):
+        kept: dict[str, float] = json.loads(path.read_text())
+        return {"difference": kept["difference"], "views_at_once": kept["views_at_once"]}
+    clip = noise(cfg)
+    found = {"difference": difference(backend.run(clip), expected_rows(folder))}
+    if found["difference"] <= TOLERANCE:
+        found["views_at_once"] = fastest_batch(backend.run, clip)
+        with contextlib.suppress(OSError):  # found again the next time
+            write_json(path, found)
+    return found
+
+
+def difference(rows: Row, expected: Row) -> float:
+    """The largest difference, as a share of the largest number expected; nan if one is not
+    finite."""
+    return float(np.abs(rows - expected).max() / np.abs(expected).max())
+
+
+def fastest_batch(run: Callable[[Clips], Any], clip: Clips) -> int:
+    """The batch, doubled as long as that makes a clip's time clearly shorter."""
+    best, least = 0, math.inf
+    for number in BATCHES:
+        seconds, clips = math.inf, np.repeat(clip, number, axis=0)
+        for _ in range(2):  # the first time with a new batch is longer
+            began = time.perf_counter()
+            run(clips)
+            seconds = min(seconds, (time.perf_counter() - began) / number)
+        if seconds > WORTH * least:
+            break
+        best, least = number, seconds
+    return best

@@ -1,0 +1,156 @@
+"""The graphs of networks, in the cache folder: each is built once, by the first run that needs it.
+
+A folder ``KEY-FORM`` holds a graph, what eager mode comes to on a clip of noise, and a manifest of
+both. The key tells weights, settings and this program's own code, so nothing there is ever changed.
+
+Legend: N clips, T frames, H x W pixels.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import slowfast
+from slowfast import machine
+from slowfast.config import Config
+from slowfast.files import cache_folder, file_digest, write_json
+from slowfast.log import logger
+
+if TYPE_CHECKING:
+    from slowfast.models.slowfast import VideoClassifier
+
+Row = NDArray[np.float32]
+Clips = NDArray[np.uint8]
+
+CHECK, MANIFEST = "eager.npy", "manifest.json"
+
+
+class Weighted(NamedTuple):
+    """A network that has its weights, or can get them."""
+
+    model: "Callable[[], VideoClassifier]"
+    """Gives it; called only where Paddle has to compute."""
+    digest: str
+    """Tells its weights from all others."""
+
+
+def weighted(model: "VideoClassifier") -> Weighted:
+    """A network that is there already."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return Weighted(lambda: model, digest.hexdigest())
+
+
+class Graph(NamedTuple):
+    """Which graph of a network."""
+
+    network: Weighted
+    cfg: Config
+    kind: str
+    """What its rows are, see ``graph.KINDS``."""
+
+
+@contextlib.contextmanager
+def built(wanted: Graph, form: str) -> Iterator[Path]:
+    """The folder of a graph in a form, ``onnx`` or ``paddle``: from the cache, or built
+    anew if it is not there or damaged. It is a temporary one where the cache cannot be written."""
+    own = cache_folder() / "graphs" / f"{_key(wanted)}-{form}"
+    with contextlib.ExitStack() as opened:
+        if not _is_whole(own):
+            logger.info("the network's graph is built, once; it is kept for the next runs")
+            try:
+                own.parent.mkdir(parents=True, exist_ok=True)
+                _build_beside(wanted, form, own)
+            except OSError as error:
+                reason = error.strerror or error
+                logger.warning(f"{own} cannot be kept ({reason}): the next run builds it again")
+                own = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="slowfast-")))
+                _build(wanted, form, own)
+        yield own
+
+
+def _build_beside(wanted: Graph, form: str, own: Path) -> None:
+    """Builds in a folder of its own, which then takes its name: two processes may build at once."""
+    with tempfile.TemporaryDirectory(prefix=".", dir=own.parent, ignore_cleanup_errors=True) as new:
+        _build(wanted, form, Path(new))
+        if not _is_whole(own):  # else another process was first
+            shutil.rmtree(own, ignore_errors=True)
+            os.rename(new, own)
+
+
+def _build(wanted: Graph, form: str, folder: Path) -> None:
+    machine.import_paddle()
+    import paddle
+
+    from slowfast.predict import graph
+
+    cfg, clip = wanted.cfg, noise(wanted.cfg)
+    layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
+    with paddle.no_grad():
+        np.save(folder / CHECK, layer(paddle.to_tensor(clip)).numpy())
+    traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
+    FORMS[form](traced, folder)
+    write_json(folder / MANIFEST, {path.name: file_digest(path) for path in folder.iterdir()})
+
+
+def _write_onnx(traced: object, folder: Path) -> None:
+    import onnx
+
+    from slowfast.predict.graph import to_onnx
+
+    onnx.save(to_onnx(traced), folder / "graph.onnx")
+
+
+def _write_program(traced: object, folder: Path) -> None:
+    from slowfast.predict.graph import save_program
+
+    save_program(traced, folder / "program")
+
+
+FORMS = {"onnx": _write_onnx, "paddle": _write_program}
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all that the manifest names is there as it was written."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        return all(file_digest(folder / name) == digest for name, digest in manifest.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _key(wanted: Graph) -> str:
+    """What a graph depends on: weights, settings, and the code of the network."""
+    cfg = wanted.cfg
+    settings = dataclasses.asdict(cfg.model) | {"pretrained": "", "dropout": 0}
+    package = Path(slowfast.__file__).parent
+    code = [*sorted(package.glob("models/**/*.py")), package / "predict" / "graph.py"]
+    told = (
+        wanted.network.digest, wanted.kind, settings, cfg.data.num_frames, cfg.data.crop_size,
+        cfg.data.mean, cfg.data.std, cfg.test.crop_size, [file_digest(path) for path in code],
+    )  # fmt: skip
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
+
+
+def expected_rows(folder: Path) -> Row:
+    """What eager mode came to on the clip of noise."""
+    rows: Row = np.load(folder / CHECK)
+    return rows
+
+
+def noise(cfg: Config) -> Clips:
+    """The clip of noise that backends are compared on, ``[1, T, H, W, 3]``."""
+    size = cfg.test.crop_size
+    shape = (1, cfg.data.num_frames, size, size, 3)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
