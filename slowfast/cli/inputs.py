@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
@@ -26,9 +26,11 @@ from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
-from slowfast.train.run import TrainInputs
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.save import CLASS_NAMES
+
+if TYPE_CHECKING:
+    from slowfast.train.run import TrainInputs
 
 NO_TRAINING_LIST = (
     "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
@@ -50,19 +52,21 @@ class Inputs(NamedTuple):
     class_names: list[str] | None
 
 
-def read_inputs(args: argparse.Namespace) -> TrainInputs | Inputs:
+def read_inputs(args: argparse.Namespace) -> "TrainInputs | Inputs":
     """The inputs of the mode that the flags choose; raises as that mode's own does."""
     if is_training(args):
         return train_inputs(args)
     return test_inputs(args) if args.test else infer_inputs(args)
 
 
-def train_inputs(args: argparse.Namespace) -> TrainInputs:
+def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     """Reads config, class names and lists; checks weights, videos, decoder and output folder.
 
     Raises:
         UserError: an input is missing or does not fit, or the folder holds another run.
     """
+    from slowfast.train.run import TrainInputs  # here: it imports Paddle, which takes a second
+
     cfg = run_config.read_config(args, None)
     decoder_version(cfg.data.decoder)
     phases(cfg)  # raises a ConfigError if there can be none

@@ -13,8 +13,10 @@ import importlib.metadata
 import importlib.util
 import json
 import math
+import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,8 @@ class PaddleInference(Backend):
         config.enable_mkldnn()
         config.set_cpu_math_library_num_threads(machine.threads())
         config.disable_glog_info()
-        self._predictor = inference.create_predictor(config)
+        with _without_stdout():
+            self._predictor = inference.create_predictor(config)
         self.about = f"Paddle Inference {importlib.metadata.version('paddlepaddle')}"
 
     def run(self, clips_NTHWC: Clips) -> Row:
@@ -111,6 +114,18 @@ class PaddleInference(Backend):
         self._predictor.get_input_handle(clips).copy_from_cpu(clips_NTHWC)
         self._predictor.run()
         return self._predictor.get_output_handle(rows).copy_to_cpu()
+
+
+@contextlib.contextmanager
+def _without_stdout() -> Iterator[None]:
+    """Hides what C++ code prints: Paddle 3.3.1 prints a name for each mean that it plans."""
+    sys.stdout.flush()
+    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(1), "wb") as stdout:
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(stdout.fileno(), 1)
 
 
 class OnnxRuntime(Backend):
@@ -222,6 +237,7 @@ def _checked(wanted: Graph, name: str) -> Backend:
     """A backend, once it has come to what eager mode comes to."""
     kind, chosen = GRAPH_BACKENDS[name], wanted.cfg.test
     with built(wanted, kind.form) as folder:
+        machine.keep_memory()
         try:
             backend: Backend = kind(folder)
             backend.about += f", fp32, {machine.threads()} threads"

@@ -107,7 +107,7 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
 def _write_onnx(traced: object, folder: Path) -> None:
     import onnx
 
-    from slowfast.predict.graph import to_onnx
+    from slowfast.predict.onnx_graph import to_onnx
 
     onnx.save(to_onnx(traced), folder / "graph.onnx")
 
@@ -135,7 +135,7 @@ def _key(wanted: Graph) -> str:
     cfg = wanted.cfg
     settings = dataclasses.asdict(cfg.model) | {"pretrained": "", "dropout": 0}
     package = Path(slowfast.__file__).parent
-    code = [*sorted(package.glob("models/**/*.py")), package / "predict" / "graph.py"]
+    code = sorted([*package.glob("models/**/*.py"), *package.glob("predict/*graph.py")])
     told = (
         wanted.network.digest, wanted.kind, settings, cfg.data.num_frames, cfg.data.crop_size,
         cfg.data.mean, cfg.data.std, cfg.test.crop_size, [file_digest(path) for path in code],
