@@ -8,6 +8,7 @@ Legend: N clips, T frames, H x W pixels.
 """
 
 import contextlib
+import ctypes
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -125,6 +126,7 @@ def _without_stdout() -> Iterator[None]:
         try:
             yield
         finally:
+            ctypes.CDLL(None).fflush(None)
             os.dup2(stdout.fileno(), 1)
 
 
