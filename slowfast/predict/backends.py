@@ -106,20 +106,20 @@ class PaddleInference(Backend):
         config.enable_mkldnn()
         config.set_cpu_math_library_num_threads(machine.threads())
         config.disable_glog_info()
-        with _without_stdout():
-            self._predictor = inference.create_predictor(config)
+        self._predictor = inference.create_predictor(config)
         self.about = f"Paddle Inference {importlib.metadata.version('paddlepaddle')}"
 
     def run(self, clips_NTHWC: Clips) -> Row:
         (clips,), (rows,) = self._predictor.get_input_names(), self._predictor.get_output_names()
         self._predictor.get_input_handle(clips).copy_from_cpu(clips_NTHWC)
-        self._predictor.run()
+        with _without_stdout():
+            self._predictor.run()
         return self._predictor.get_output_handle(rows).copy_to_cpu()
 
 
 @contextlib.contextmanager
 def _without_stdout() -> Iterator[None]:
-    """Hides what C++ code prints: Paddle 3.3.1 prints a name for each mean that it plans."""
+    """Hides what C++ code prints: Paddle 3.3.1 prints a line for each mean in the first run."""
     sys.stdout.flush()
     with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(1), "wb") as stdout:
         os.dup2(nowhere.fileno(), 1)
