@@ -25,6 +25,7 @@ from slowfast import machine
 from slowfast.config import Config
 from slowfast.files import cache_folder, file_digest, write_json
 from slowfast.log import logger
+from slowfast.weights.damage import WeightsError
 
 if TYPE_CHECKING:
     from slowfast.models.slowfast import VideoClassifier
@@ -98,7 +99,10 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
     cfg, clip = wanted.cfg, noise(wanted.cfg)
     layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
     with paddle.no_grad():
-        np.save(folder / CHECK, layer(paddle.to_tensor(clip)).numpy())
+        rows = layer(paddle.to_tensor(clip)).numpy()
+    if not np.isfinite(rows).all():
+        raise WeightsError("the network's output is not finite: its weights are broken")
+    np.save(folder / CHECK, rows)
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
     write_json(folder / MANIFEST, {path.name: file_digest(path) for path in folder.iterdir()})

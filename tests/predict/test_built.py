@@ -1,0 +1,175 @@
+import dataclasses
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.tiny_run import fresh_state, tiny_config
+
+from slowfast import files
+from slowfast.predict import built as module
+from slowfast.predict.built import (
+    CHECK,
+    MANIFEST,
+    Graph,
+    Weighted,
+    built,
+    expected_rows,
+    noise,
+    weighted,
+)
+
+Build = Callable[[Graph, str, Path], None]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(files.HOME, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "graphs"
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> Graph:
+    cfg = tiny_config(tmp_path)
+    return Graph(weighted(fresh_state(cfg).model), cfg, "prob")
+
+
+def no_model() -> Any:
+    raise AssertionError("the network was asked for")
+
+
+def build_by(change: Callable[[Path], None], patch: pytest.MonkeyPatch) -> None:
+    """Building becomes writing two small files, and ``change`` to their folder."""
+
+    def build(wanted: Graph, form: str, folder: Path) -> None:
+        (folder / CHECK).write_bytes(b"rows")
+        (folder / "graph.onnx").write_bytes(b"graph")
+        change(folder)
+        names = (CHECK, "graph.onnx")
+        files.write_json(folder / MANIFEST, {n: files.file_digest(folder / n) for n in names})
+
+    patch.setattr(module, "_build", build)
+
+
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [("onnx", {"graph.onnx"}), ("paddle", {"program.json", "program.pdiparams"})],
+)
+def test_a_graph_is_built_once(
+    cache: Path, wanted: Graph, form: str, names: set[str], lines: list[str]
+) -> None:
+    with built(wanted, form) as folder:
+        assert {path.name for path in folder.iterdir()} == names | {CHECK, MANIFEST}
+        rows = expected_rows(folder)
+    assert [folder] == [*cache.iterdir()]
+    assert rows.shape == (1, 24) and np.isclose(rows.sum(), 1)
+    lines.clear()
+    with built(wanted._replace(network=Weighted(no_model, wanted.network.digest)), form) as again:
+        assert again == folder
+    assert lines == []
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone", "no manifest", "a list"])
+def test_a_damaged_one_is_built_anew(
+    cache: Path, wanted: Graph, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_by(lambda folder: None, monkeypatch)
+    with built(wanted, "onnx") as folder:
+        pass
+    graph = folder / "graph.onnx"
+    {
+        "changed": lambda: graph.write_bytes(b"grapf"),
+        "gone": graph.unlink,
+        "no manifest": (folder / MANIFEST).unlink,
+        "a list": lambda: (folder / MANIFEST).write_text("[]"),
+    }[damage]()
+    with built(wanted, "onnx") as again:
+        assert again == folder and graph.read_bytes() == b"graph"
+    assert [folder] == [*cache.iterdir()]
+
+
+def test_two_build_the_same_at_once(
+    cache: Path, wanted: Graph, monkeypatch: pytest.MonkeyPatch, no_hang: None
+) -> None:
+    both = threading.Barrier(2)
+    build_by(lambda folder: bool(both.wait()), monkeypatch)  # type: ignore[arg-type]
+    found: list[bytes] = []
+
+    def use() -> None:
+        with built(wanted, "onnx") as folder:
+            found.append((folder / "graph.onnx").read_bytes())
+
+    threads = [threading.Thread(target=use) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [b"graph", b"graph"]
+    assert len([*cache.iterdir()]) == 1
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
+def test_nothing_half_written_stays(
+    cache: Path, wanted: Graph, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    def fail(folder: Path) -> None:
+        raise stop
+
+    build_by(fail, monkeypatch)
+    with pytest.raises(stop), built(wanted, "onnx"):
+        pass
+    assert [*cache.iterdir()] == []
+
+
+@pytest.mark.parametrize("fault", ["full", "a file in its place"])
+def test_a_cache_that_cannot_be_written(
+    cache: Path, wanted: Graph, fault: str, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    """It goes on with a temporary folder, and says so."""
+
+    def fill(folder: Path) -> None:
+        if folder.parent == cache:
+            raise OSError(28, os.strerror(28), str(folder))
+
+    build_by(fill, monkeypatch)
+    if fault != "full":
+        cache.parent.write_text("")
+    with built(wanted, "onnx") as folder:
+        assert (folder / "graph.onnx").read_bytes() == b"graph"
+        assert not folder.is_relative_to(cache)
+    assert not folder.exists()
+    reason = {"full": "No space left on device", "a file in its place": "Not a directory"}[fault]
+    assert lines[-1].endswith(f"cannot be kept ({reason}): the next run builds it again")
+
+
+def test_what_a_graph_depends_on(tmp_path: Path, wanted: Graph) -> None:
+    cfg = wanted.cfg
+    others = [
+        wanted._replace(network=Weighted(no_model, "other")),
+        wanted._replace(kind="score"),
+        wanted._replace(cfg=tiny_config(tmp_path, "data.mean=[0.4,0.45,0.45]")),
+        wanted._replace(cfg=tiny_config(tmp_path, "data.num_frames=16")),
+        wanted._replace(cfg=tiny_config(tmp_path, "model.average_positions=score")),
+        wanted._replace(cfg=tiny_config(tmp_path, "test.crop_size=40", "test.short_side=40")),
+    ]
+    keys = {module._key(graph) for graph in (wanted, *others)}
+    assert len(keys) == 1 + len(others)
+    same = dataclasses.replace(cfg, output_dir="elsewhere", seed=3)
+    assert module._key(wanted._replace(cfg=same)) == module._key(wanted)
+
+
+def test_weights_are_told_apart(tmp_path: Path) -> None:
+    model = fresh_state(tiny_config(tmp_path)).model
+    one = weighted(model)
+    assert one.model() is model and one.digest == weighted(model).digest
+    model.head.projection.bias.set_value(model.head.projection.bias + 1e-6)
+    assert weighted(model).digest != one.digest
+
+
+def test_the_clip_of_noise(tmp_path: Path) -> None:
+    clip = noise(tiny_config(tmp_path, "data.num_frames=16", "test.short_side=40"))
+    assert clip.shape == (1, 16, 32, 32, 3) and clip.dtype == np.uint8
+    assert clip.min() == 0 and clip.max() == 255
