@@ -26,10 +26,11 @@ def summary_text(cfg: Config) -> str:
         cells.append([row.name, shapes, f"{row.params:,}", _giga(row.macs)])
     params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
     cells.append(["total", "", f"{params:,}", _giga(macs)])
-    views = cfg.test.num_clips * cfg.test.num_crops
+    views = cfg.test.num_clips * cfg.test.views_per_clip
     title = (
         f"{cfg.model.name}: {data.num_frames} frames, every {data.sampling_stride} at "
-        f"{data.target_fps:g} fps; test {cfg.test.num_clips} x {cfg.test.num_crops} = {views} views"
+        f"{data.target_fps:g} fps; test {cfg.test.num_clips} x {cfg.test.views_per_clip} = "
+        f"{views} views"
     )
     return "\n".join([title, "", *_table(cells), "", *_schedule(expand(cfg)), *_phases(cfg)])
 

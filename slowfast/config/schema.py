@@ -148,8 +148,12 @@ class TestConfig:
 
     num_clips: Count = 10
     """Clips spread over the video."""
+    spatial: Literal["crops", "whole"] = "crops"
+    """What is computed of a clip: num_crops crops, or its whole picture once, which costs less
+    than 3 crops that overlap. The network then answers for each position, and the answers are
+    averaged."""
     num_crops: Literal[1, 3] = 3
-    """Crops along the longer side: 3, or only the centre."""
+    """With spatial=crops: crops along the longer side: 3, or only the centre."""
     short_side: int = 256
     """Size that the short side is resized to, pixels; at least crop_size."""
     protocol: Literal[
@@ -171,6 +175,11 @@ class TestConfig:
     """What computes the network where it is not trained: Paddle in eager mode or its inference
     library, ONNX Runtime, or OpenVINO. auto: eager mode on a GPU, else the fastest one that is
     installed and comes to the same numbers."""
+
+    @property
+    def views_per_clip(self) -> int:
+        """Number of views of a clip."""
+        return self.num_crops if self.spatial == "crops" else 1
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class KeptScores(contextlib.ExitStack):
         super().__init__()
         self._out = out
         self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
-        self._shape = (cfg.test.num_clips * cfg.test.num_crops, cfg.model.num_classes)
+        self._shape = (cfg.test.num_clips * cfg.test.views_per_clip, cfg.model.num_classes)
         plan = plan_of(network.model(), cfg, with_head=True)
 
         def begin() -> tuple[list[str], list[int]]:

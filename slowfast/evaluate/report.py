@@ -38,7 +38,7 @@ def summary(
         "num_videos": len(predictions),
         "num_listed": num_listed,
         "coverage": len(predictions) / num_listed,
-        "num_views": cfg.test.num_clips * cfg.test.num_crops,
+        "num_views": cfg.test.num_clips * cfg.test.views_per_clip,
         "unreadable": [dataclasses.asdict(video) for video in missing],
         "predictions": sorted(predictions, key=lambda row: row["index"]),
     }
@@ -56,7 +56,7 @@ def write_report(
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
     logger.info(
         f"test: {' '.join(numbers)} over {result['num_videos']:,}{listed} videos, "
-        f"{cfg.test.num_clips} x {cfg.test.num_crops} views each{note} ({path})"
+        f"{cfg.test.num_clips} x {cfg.test.views_per_clip} views each{note} ({path})"
     )
 
 
@@ -84,7 +84,7 @@ def write_scores_of(
         unreadable_indices=[video["index"] for video in missing],
         unreadable_paths=[video["path"] for video in missing],
         unreadable_errors=[video["error"] for video in missing],
-        num_clips=cfg.test.num_clips, num_crops=cfg.test.num_crops,
+        num_clips=cfg.test.num_clips, num_crops=cfg.test.views_per_clip,
         average_clips=cfg.test.average_clips,
         class_names=class_names, config=dump_config(cfg),
     )  # fmt: skip

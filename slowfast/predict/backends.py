@@ -35,6 +35,8 @@ TOLERANCE = 1e-4
 """How far a row may be from eager mode's, as a share of that one's largest number."""
 BATCHES = (1, 2, 4, 8, 16, 32)
 """What is tried in turn."""
+LEAST_PROBABILITY = 1e-30
+"""Below it, probabilities are compared as equal: float32 has no full precision there."""
 PROGRAM = ("program.json", "program.pdiparams")
 WORTH = 0.95
 """Time a clip, as a share of that in half the batch, from which on a batch is worth its memory."""
@@ -243,7 +245,7 @@ def _checked(wanted: Graph, name: str) -> Backend:
         try:
             backend: Backend = kind(folder)
             backend.about += f", fp32, {machine.threads()} threads"
-            found = _check(backend, folder, wanted.cfg)
+            found = _check(backend, folder, wanted)
         except (RuntimeError, ValueError, NotImplementedError) as error:  # what they raise
             raise BackendError(
                 f"{name} cannot compute this network: {_first_line(error)}"
@@ -263,7 +265,7 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
-def _check(backend: Backend, folder: Path, cfg: Config) -> dict[str, float]:
+def _check(backend: Backend, folder: Path, wanted: Graph) -> dict[str, float]:
     """How far the backend is from eager mode on a clip of noise, and the batch that it is fastest
     with: found once on a machine, and kept beside the graph."""
     told = (backend.about, machine.processor(), machine.instruction_sets())
@@ -271,13 +273,20 @@ def _check(backend: Backend, folder: Path, cfg: Config) -> dict[str, float]:
     with contextlib.suppress(OSError, ValueError):
         kept: dict[str, float] = json.loads(path.read_text())
         return {"difference": kept["difference"], "views_at_once": kept["views_at_once"]}
-    clip = noise(cfg)
-    found = {"difference": difference(backend.run(clip), expected_rows(folder))}
+    clip = noise(wanted.cfg)
+    rows = (comparable(rows, wanted.kind) for rows in (backend.run(clip), expected_rows(folder)))
+    found = {"difference": difference(*rows)}
     if found["difference"] <= TOLERANCE:
         found["views_at_once"] = fastest_batch(backend.run, clip)
         with contextlib.suppress(OSError):  # found again the next time
             write_json(path, found)
     return found
+
+
+def comparable(rows: Row, kind: str) -> Row:
+    """Rows of which a difference tells: the logarithms of probabilities, as one of them may be near
+    1 and leave the others next to nothing."""
+    return np.log(np.maximum(rows, LEAST_PROBABILITY)) if kind == "prob" else rows
 
 
 def difference(rows: Row, expected: Row) -> float:

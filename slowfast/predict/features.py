@@ -155,7 +155,9 @@ def video_features(
         VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
             allow leaving it out; or all are unreadable.
     """
-    test = dataclasses.replace(cfg.test, num_clips=cfg.train.head_clips, num_crops=1)
+    test = dataclasses.replace(
+        cfg.test, num_clips=cfg.train.head_clips, num_crops=1, spatial="crops"
+    )
     cfg = dataclasses.replace(cfg, test=test)
 
     def find(name: str) -> NDArray[np.float32] | None:

@@ -44,7 +44,7 @@ WITHOUT_INFLUENCE = {
 OF_THE_HEAD = {
     "data": set[str](),
     "model": {"num_classes", "average_positions"},
-    "test": {"num_clips", "num_crops", "average_clips"},
+    "test": {"num_clips", "num_crops", "spatial", "average_clips"},
 }
 """Keys of the config that have no influence on features: of the classifier, or of views."""
 

@@ -74,23 +74,25 @@ def finite(row: Any) -> Any:
 def rows_of_views(backend: Backend, videos: Sequence[VideoViews], cfg: Config) -> list[Row]:
     """The rows of each video's views, ``[V, ...]``.
 
-    The backend gets the views of all videos, in order, as many at once as it is fastest with.
+    The backend gets the views of all videos, in order, as many of one size at once as it is
+    fastest with.
     """
-    views = _views(backend, videos, cfg.test.crop_size)
     rows = []
-    while chunk := list(itertools.islice(views, backend.views_at_once)):
-        rows.append(backend(chunk))
+    for _, views in itertools.groupby(_views(backend, videos), key=lambda view: view.shape):
+        while chunk := list(itertools.islice(views, backend.views_at_once)):
+            rows.append(backend(chunk))
     return np.split(np.concatenate(rows), len(videos))
 
 
-def _views(backend: Backend, videos: Iterable[VideoViews], size: int) -> Iterator[Any]:
+def _views(backend: Backend, videos: Iterable[VideoViews]) -> Iterator[Any]:
     """Each video's views, uint8 ``[T, H, W, 3]``: all crops of a clip, clip by clip."""
     for video in videos:
+        height, width = video.size
         frames_FHWC = backend.put(video.frames)
         for clip in video.clips:
             clip_THWC = frames_FHWC[clip]
             for y, x in video.crops:
-                yield clip_THWC[:, y : y + size, x : x + size]
+                yield clip_THWC[:, y : y + height, x : x + width]
 
 
 def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:

@@ -80,12 +80,13 @@ def test_a_damaged_one_is_built_anew(
     with built(wanted, "onnx") as folder:
         pass
     graph = folder / "graph.onnx"
-    {
+    damages: dict[str, Callable[[], object]] = {
         "changed": lambda: graph.write_bytes(b"grapf"),
         "gone": graph.unlink,
         "no manifest": (folder / MANIFEST).unlink,
         "a list": lambda: (folder / MANIFEST).write_text("[]"),
-    }[damage]()
+    }
+    damages[damage]()
     with built(wanted, "onnx") as again:
         assert again == folder and graph.read_bytes() == b"graph"
     assert [folder] == [*cache.iterdir()]
@@ -95,7 +96,7 @@ def test_two_build_the_same_at_once(
     cache: Path, wanted: Graph, monkeypatch: pytest.MonkeyPatch, no_hang: None
 ) -> None:
     both = threading.Barrier(2)
-    build_by(lambda folder: bool(both.wait()), monkeypatch)  # type: ignore[arg-type]
+    build_by(lambda folder: (both.wait(), None)[1], monkeypatch)
     found: list[bytes] = []
 
     def use() -> None:

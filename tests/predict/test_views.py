@@ -1,5 +1,6 @@
 """The pass over videos: each once, in chunks of views, whoever reads them."""
 
+import dataclasses
 import time
 import tracemalloc
 from collections.abc import Iterable, Sequence
@@ -11,12 +12,14 @@ import numpy as np
 import paddle
 import pytest
 from support.tiny_run import eager, fresh_state, tiny_config, tiny_data
+from support.videos import write_numbered_video
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
 from slowfast.data.lists import Sample, read_list
 from slowfast.data.video.reader import VideoError
+from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict import views
 from slowfast.predict.backends import Backend
@@ -57,6 +60,38 @@ def test_rows_are_those_of_each_view_cut_out_by_hand(tmp_path: Path, average_cli
                 wanted.append(own.numpy()[0])
         assert scores.shape == (6, 24)
         np.testing.assert_allclose(scores, np.stack(wanted), rtol=1e-4, atol=1e-6)
+
+
+def test_whole_pictures(tmp_path: Path) -> None:
+    """Each is computed once, whatever its size; a square one is its crop."""
+    cfg = tiny_config(
+        tmp_path, "test.num_clips=2", "test.spatial=whole", "test.short_side=48",
+        "test.crop_size=40", "data.num_workers=0", "test.batch_size=4",
+    )  # fmt: skip
+    sizes = [(96, 64), (64, 64), (100, 64), (64, 144)]
+    paths = [
+        write_numbered_video(tmp_path / f"{i}.mp4", 40, size=size) for i, size in enumerate(sizes)
+    ]
+    samples = [Sample(str(path), 0) for path in paths]
+    videos = [MultiViewVideos(samples, cfg.data, cfg.test)(i) for i in range(len(samples))]
+    assert [video.size for video in videos] == [(48, 72), (48, 48), (48, 75), (108, 48)]
+    model = network(cfg)
+    found = dict(rows_of_videos(eager(model, cfg), samples, cfg, what="test"))
+    for index, video in enumerate(videos):
+        clips = paddle.to_tensor(video.frames[video.clips])
+        wanted = model.predict(normalize(clips, cfg.data.mean, cfg.data.std))
+        row = found[index]
+        assert not isinstance(row, VideoError)
+        np.testing.assert_allclose(row, wanted.numpy(), rtol=1e-4, atol=1e-6)
+    assert cfg.test.views_per_clip == 1
+    crops = tiny_config(tmp_path, "test.num_clips=2", "test.num_crops=1", "test.short_side=40",
+                        "test.crop_size=40")  # fmt: skip
+    whole = dataclasses.replace(crops, test=dataclasses.replace(crops.test, spatial="whole"))
+    one, other = (
+        rows_of_views(eager(model, c), [MultiViewVideos(samples, c.data, c.test)(1)], c)
+        for c in (crops, whole)
+    )
+    np.testing.assert_array_equal(one[0], other[0])
 
 
 @pytest.mark.parametrize(

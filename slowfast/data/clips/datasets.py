@@ -54,6 +54,8 @@ class VideoViews:
     """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
     crops: list[tuple[int, int]]
     """Top left corner ``(y, x)`` of each crop."""
+    size: tuple[int, int]
+    """Height and width of the crops."""
     label: int
     index: int
 
@@ -154,8 +156,11 @@ class MultiViewVideos:
 
         frames, places = _distinct(reader, clips, each, protocol.counts_frames)
         _, height, width, _ = frames.shape
+        if test.spatial == "whole":
+            return VideoViews(frames, places, [(0, 0)], (height, width), sample.label, index)
         crops = protocol.crops(height, width, test.crop_size, test.num_crops)
-        return VideoViews(frames, places, crops, sample.label, index)
+        size = test.crop_size, test.crop_size
+        return VideoViews(frames, places, crops, size, sample.label, index)
 
 
 def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
