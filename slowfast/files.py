@@ -79,6 +79,16 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     write_whole(path, text, errors="backslashreplace")
 
 
+def write_json_rows(path: Path, rows: Iterable[Any]) -> None:
+    """Writes a JSON list, see ``write_json``, of at least one row, with a line for each; only one
+    of them is in memory."""
+    with atomic(path) as file:
+        for number, row in enumerate(rows):
+            text = json.dumps(row, ensure_ascii=False)
+            file.write(f"{',' if number else '['}\n {text}".encode(errors="backslashreplace"))
+        file.write(b"\n]\n")
+
+
 def write_lines(path: Path, lines: Sequence[str]) -> None:
     """Writes a text file of these lines; without any, removes the file of an earlier run."""
     if lines:
