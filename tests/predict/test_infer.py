@@ -164,7 +164,7 @@ def test_a_run_that_is_cut_off_goes_on(own_folder: Path, how: str, status: int) 
     assert said == ("interrupted (the same command goes on)\n" if how == "asked" else "")
     done = len(lines_in(Path("new/a.jsonl")))
     assert 3 <= done < 31 and not Path("new/a.json").exists()
-    command = ["--infer", tiny_data(), "-w", weights, *FLAGS, "--out", "new/a.json"]
+    command = ["--infer", str(tiny_data()), "-w", str(weights), *FLAGS, "--out", "new/a.json"]
     again = main_here(*command, cwd=own_folder)
     assert f"{done} of 31 rows are in new/a.jsonl already" in again.stdout
     assert len(lines_in(Path("new/a.jsonl"))) == 31
@@ -177,7 +177,9 @@ def test_a_run_that_is_cut_off_goes_on(own_folder: Path, how: str, status: int) 
 @pytest.mark.slow
 def test_processes_that_the_launcher_starts_write_one_file(own_folder: Path) -> None:
     weights = save_tiny_model(tiny_config(own_folder))
-    command = ["--infer", tiny_data() / "val", "-w", weights, *FLAGS, "--out", "new/a.json"]
+    command = [
+        "--infer", str(tiny_data() / "val"), "-w", str(weights), *FLAGS, "--out", "new/a.json",
+    ]  # fmt: skip
     done = main_py(*command, cwd=own_folder, processes=2, launcher=True)
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir("new")) == ["a.json", "a.jsonl"]
@@ -190,7 +192,7 @@ def test_a_list_with_labels_and_fewer_classes(own_folder: Path) -> None:
     lines = (tiny_data() / "val.list").read_text().splitlines()[:2]
     Path("labelled.list").write_text("\n".join(f"{tiny_data()}/{line}" for line in lines))
     Path("bare.txt").write_text("\n".join(f"{tiny_data()}/{line.split()[0]}" for line in lines))
-    command = ["-w", weights, *FLAGS, "--out", "a.json", "--infer"]
+    command = ["-w", str(weights), *FLAGS, "--out", "a.json", "--infer"]
     assert main_here(*command, "labelled.list", cwd=own_folder).returncode == 0
     labelled = json.loads(Path("a.json").read_text())
     assert [row.pop("label") for row in labelled] == [int(line.split()[1]) for line in lines]
