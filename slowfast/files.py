@@ -61,8 +61,11 @@ def require_place(path: Path) -> None:
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_whole(path: Path, text: str, errors: str = "surrogateescape") -> None:
@@ -77,6 +80,16 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     ``\\udcXX``, which Python reads back to that name."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     write_whole(path, text, errors="backslashreplace")
+
+
+def write_json_rows(path: Path, rows: Iterable[Any]) -> None:
+    """Writes a JSON list, see ``write_json``, of at least one row, with a line for each; only one
+    of them is in memory."""
+    with atomic(path) as file:
+        for number, row in enumerate(rows):
+            text = json.dumps(row, ensure_ascii=False)
+            file.write(f"{',' if number else '['}\n {text}".encode(errors="backslashreplace"))
+        file.write(b"\n]\n")
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:

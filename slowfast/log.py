@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import TextIO
 
 logger = logging.getLogger("slowfast")
 
@@ -24,13 +25,24 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
     logger.propagate = False
     for handler in logger.handlers:
         handler.close()
-    logger.handlers = [logging.StreamHandler(sys.stdout)]
+    logger.handlers = [Lines(sys.stdout)]
     if output_dir is not None and rank == 0:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
         log = Path(output_dir) / "log.txt"
         handler = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
         logger.addHandler(handler)
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """Log lines on the screen. That nobody reads them any more ends a command, as it ends one that
+    prints; without this, each line of the log would become a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Is called where the error is handled."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise
+        super().handleError(record)
 
 
 class Progress:

@@ -55,7 +55,7 @@ def own_journal(path: Path, owners: Mapping[str, int]) -> Journal:
     """
     rank = distributed.rank()
     own = {key for key, owner in owners.items() if owner == rank}
-    journal = Journal(_file_of(path, rank), own)
+    journal = Journal(part_of(path, rank), own)
     try:
         for other in journals(path):
             if other != journal.path:
@@ -96,7 +96,7 @@ def merged(
         is_done: whether another process's entry is of this run's files: it may be of an earlier
             run, and that process may not have begun.
     """
-    files = [_file_of(path, rank) for rank in range(distributed.world_size())]
+    files = [part_of(path, rank) for rank in range(distributed.world_size())]
     with contextlib.ExitStack() as opened:
         opened.enter_context(locked(path, f"waiting for another process ({path})", wait=True))
         parts = []
@@ -128,6 +128,7 @@ def merged(
         yield None if missing else entry_of
 
 
-def _file_of(path: Path, rank: int) -> Path:
+def part_of(path: Path, rank: int) -> Path:
+    """The file of a journal that a process of this run writes."""
     world = distributed.world_size()
     return path if world == 1 else path.with_suffix(f".{rank}-of-{world}{path.suffix}")

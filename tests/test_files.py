@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -15,11 +16,13 @@ from support.tiny_run import environment
 from slowfast.files import (
     FolderError,
     atomic,
+    file_digest,
     locked,
     require_place,
     sole_writer,
     write_csv,
     write_json,
+    write_json_rows,
     write_lines,
     write_whole,
 )
@@ -151,6 +154,28 @@ def test_a_place_is_one_where_a_file_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=str(tmp_path / "file")):
         require_place(tmp_path / "file" / "a.txt")
+
+
+def test_a_place_where_nobody_can_write_is_named_itself() -> None:
+    with pytest.raises(OSError) as caught:
+        require_place(Path("/proc/a.json"))
+    assert caught.value.filename == "/proc/a.json"
+
+
+def test_rows_of_json_are_written_as_they_come(tmp_path: Path) -> None:
+    path, rows = tmp_path / "a.json", [{"name": "höhe"}, {"name": os.fsdecode(b"\xe9")}, {"n": 1.5}]
+    write_json_rows(path, iter(rows))
+    assert json.loads(path.read_text(encoding="utf-8")) == rows
+    assert path.read_text(encoding="utf-8").splitlines()[1] == ' {"name": "höhe"},'
+    write_json_rows(path, rows[2:])
+    assert json.loads(path.read_text(encoding="utf-8")) == rows[2:]
+
+
+def test_the_file_digest_a_file_is_sha256(tmp_path: Path) -> None:
+    """Of many blocks, too."""
+    path = tmp_path / "a"
+    path.write_bytes(b"abc" * 10**6)
+    assert file_digest(path) == hashlib.sha256(b"abc" * 10**6).hexdigest()
 
 
 def test_a_csv_has_its_columns_names(tmp_path: Path) -> None:

@@ -46,9 +46,12 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--average-clips", choices=("prob", "score"), help="replaces test.average_clips")
     add("--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
         help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
-    add("--out", metavar="FILE", type=_npz,
-        help="write each view's scores to FILE.npz, for python -m slowfast.tools.score; the same "
-        "command continues an interrupted test")  # fmt: skip
+    add("--out", metavar="FILE", type=Path,
+        help="with --test, write each view's scores to FILE.npz, for python -m "
+        "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json; "
+        "the same command continues an interrupted run")  # fmt: skip
+    add("--top", metavar="K", type=whole_number(1),
+        help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
     args = parser.parse_args(argv)
     if args.infer is not None:
         args.infer += args.paths
@@ -62,7 +65,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def _faults(args: argparse.Namespace) -> dict[str, bool]:
     """What can be wrong with flags for their mode, and whether it is."""
-    trains = is_training(args)
+    trains, ending = is_training(args), ".npz" if args.test else ".json"
     return {
         "--infer needs a video, a folder or a list": args.infer == [],
         "--validate is for training": args.validate and not trains,
@@ -72,18 +75,14 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--multigrid is for training": args.multigrid and not (trains or args.summary),
         "--amp_level is for --amp": args.amp_level and not args.amp,
         "--eval is for --test": args.eval and not args.test,
-        "--out is for --test": args.out and not args.test,
+        "--out is for --test and --infer": args.out and (trains or args.summary),
+        f"--out: {args.out} does not end with {ending}": args.out and args.out.suffix != ending,
+        "--top is for --infer": args.top and args.infer is None,
         "--average-clips is for --test and --infer":
             args.average_clips and (trains or args.summary),
         "--summary describes a config: leave out --weights": args.summary and args.weights,
         "--resume has its own weights: leave out --weights": args.resume and args.weights,
     }  # fmt: skip
-
-
-def _npz(text: str) -> Path:
-    if not text.endswith(".npz"):
-        raise argparse.ArgumentTypeError(f"{text} does not end with .npz")
-    return Path(in_home(text))
 
 
 def is_training(args: argparse.Namespace) -> bool:

@@ -119,6 +119,8 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         UserError: an input is missing or does not fit.
     """
     cfg, weights, names = _of_weights(args)
+    if args.top and args.top > cfg.model.num_classes:
+        raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
     videos = find_videos(args.infer, cfg.data)
     return Inputs(cfg, weights, [video.sample for video in videos], names)
 

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     elif args.test:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
-        mode, hint = _infer, ""
+        mode, hint = _infer, "the same command goes on"
     return run(lambda: mode(args), hint=hint, with_paddle=args.infer is None)
 
 
@@ -57,12 +57,14 @@ def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
     from slowfast.predict.backends import open_backend
-    from slowfast.predict.infer import infer
+    from slowfast.predict.infer import RESULT, TOP, infer
 
     inputs = infer_inputs(args)
-    cfg = inputs.cfg
-    backend = open_backend(_network(args, inputs), cfg, cfg.test.average_clips)
-    infer(backend, inputs.samples, inputs.class_names, cfg)
+    cfg, network = inputs.cfg, _network(args, inputs)
+    infer(
+        open_backend(network, cfg, cfg.test.average_clips), inputs.samples, inputs.class_names, cfg,
+        weights=network.digest, out=args.out or RESULT, top=args.top or TOP,
+    )  # fmt: skip
 
 
 def _summarize(args: argparse.Namespace) -> None:

@@ -25,9 +25,9 @@ def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray
     return powers / powers.sum()
 
 
-def best_classes(scores_K: NDArray[np.float64]) -> tuple[list[int], list[float]]:
-    """The five best classes and their scores, best first; of equal ones the lower class first."""
-    best = np.argsort(-scores_K, kind="stable")[:5]
+def best_classes(scores_K: NDArray[np.float64], number: int = 5) -> tuple[list[int], list[float]]:
+    """So many best classes and their scores, best first; of equal ones the lower class first."""
+    best = np.argsort(-scores_K, kind="stable")[:number]
     return best.tolist(), scores_K[best].tolist()
 
 

@@ -1,67 +1,251 @@
-"""Predicts the classes of videos: a table on the screen, and result.json."""
+"""Predicts the classes of videos: shows each as it comes, and writes them all to a JSON file.
 
+Beside ``FILE.json``, which has all rows of a run at its end, ``FILE.jsonl`` has each row as soon as
+it is there, and keeps it: a run that ends early, in whatever way, loses nothing, and the next one
+computes only what is missing. Of several processes each writes a part, ``FILE.1-of-2.jsonl``, that
+process 0 adds to its own at the end, or when the next run begins. In memory is one row at a time.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.lists import Sample
+from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
-from slowfast.files import require_place, write_json
+from slowfast.files import FolderError, require_place, write_json_rows
+from slowfast.journal import Entry, Journal
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict.backends import Backend
+from slowfast.predict.kept import settings_of
 from slowfast.predict.views import rows_of_videos
+from slowfast.shares import journals, left_to_do, part_of
 
 RESULT = Path("data/results/result.json")
+TOP = 5
+KEY = "infer"
+"""With this word each line of FILE.jsonl begins its key."""
+OWN = re.compile(rb'\s*(\[\s*\{\s*"video_id"|\{"key": "%s )' % KEY.encode())
+"""How the files of an earlier run begin."""
+
+State = list[int] | None
+"""See ``state_of``."""
+
+
+class Answer(NamedTuple):
+    """The best classes of a video, best first, and from how many views."""
+
+    classes: list[int]
+    values: list[float]
+    """Their probabilities."""
+    num_views: int
 
 
 def infer(
-    backend: Backend, samples: list[Sample], labels: list[str] | None, cfg: Config
-) -> list[dict[str, Any]]:
+    backend: Backend, samples: list[Sample], labels: list[str] | None, cfg: Config, *,
+    weights: str, out: Path = RESULT, top: int = TOP,
+) -> None:  # fmt: skip
     """Predicts each video from its views; the processes share the videos.
 
-    A video that cannot be read gets a row with ``error`` and does not stop the others. Rank 0
-    writes ``data/results/result.json`` and prints the table. Returns the rows.
+    A video that cannot be read gets a row with ``error`` and does not stop the others; the next run
+    tries it again. Process 0 prints the videos in their order, each once it and those before it are
+    there: what other processes compute comes at the end. Rows of an earlier run are used again if
+    weights and settings are the same, and the video's file has not changed.
+
+    Args:
+        labels: the names of the classes.
+        weights: a digest of the weights.
+        out: the file for all rows, ``FILE.json``.
+        top: number of best classes that a row has, as ``top5_indices`` and so on.
 
     Raises:
+        FolderError: another run is writing there, or what is there is not of this function.
+        OSError: the files cannot be written; rows that were written before stay.
         VideoError: at the end, if videos could not be read.
     """
-    distributed.on_first(lambda: require_place(RESULT))
-    rows = {}
-    for index, found in rows_of_videos(backend, samples, cfg, what="infer"):
-        row: dict[str, Any] = {"video_id": samples[index].path}
-        if isinstance(found, VideoError):
-            row["error"] = str(found)
-        else:
-            best, values = best_classes(average_views(found, cfg.test.average_clips))
-            row |= {"top1_values": values[0], "top1_indices": best[0]}
-            row |= {"top5_values": values, "top5_indices": best}
-            if labels is not None:
-                row |= {"top1_label": labels[best[0]], "top5_labels": [labels[i] for i in best]}
-        rows[index] = row
-    all_rows = {index: row for part in distributed.gather(rows) for index, row in part.items()}
-    results = [all_rows[index] for index in range(len(samples))]
-    if distributed.rank() == 0:
-        write_json(RESULT, results)
-        print(table(results), flush=True)
-        print(RESULT, flush=True)
-    distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
-    unread = sum("error" in row for row in results)
+    depends_on = repr([weights, sorted(settings_of(cfg, with_head=True).items())])
+    digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
+    with Rows(out, samples, digest, labels, top) as rows:
+        rows.show()
+        todo = list(rows.todo)
+        for index, found in rows_of_videos(backend, samples, cfg, what="infer", only=todo):
+            if isinstance(found, VideoError):
+                rows.add(index, str(found))
+            else:
+                scores_K = average_views(found, cfg.test.average_clips)
+                rows.add(index, Answer(*best_classes(scores_K, top), len(found)))
+            rows.show()
+        unread = rows.finish()
     if unread:
-        raise VideoError(f"{unread} of {len(results)} videos could not be read")
-    return results
+        raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """For each video its top five labels with probabilities, or why it was not read."""
-    lines = []
-    for row in results:
-        lines.append(f"\n{row['video_id']}")
-        if "error" in row:
-            lines.append(f"  not read: {row['error']}")
-            continue
-        names = row.get("top5_labels") or [f"class {i}" for i in row["top5_indices"]]
-        width = max(map(len, names))
-        for name, value in zip(names, row["top5_values"], strict=True):
-            lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {'#' * round(30 * value)}")
+class Rows(contextlib.ExitStack):
+    """The rows of a run, see ``infer``; no other run may write there until the end of the ``with``
+    block.
+
+    Args:
+        digest: of weights and settings.
+    """
+
+    def __init__(
+        self, out: Path, samples: list[Sample], digest: str, labels: list[str] | None, top: int
+    ) -> None:
+        super().__init__()
+        self._out, self._path = out, out.with_suffix(".jsonl")
+        self._samples, self._labels, self._top = samples, labels, top
+        self._keys = [_key(sample, digest) for sample in samples]
+        self._shown = 0
+        self.todo: dict[int, tuple[str, State]] = distributed.on_first(self._begin)
+        """The videos without a row: index, key, and state of the file before it is read."""
+        self._missing = {key for key, _ in self.todo.values()}
+        if distributed.rank() > 0:
+            if not self._path.exists():
+                raise FolderError(
+                    f"{self._path} is not there for all processes: name a file on a disk that all "
+                    "of them see (--out)"
+                )
+            part = part_of(self._path, distributed.rank())
+            self._journal = self.enter_context(Journal(part))
+
+    def _begin(self) -> dict[int, tuple[str, State]]:
+        """Opens the journal of process 0, and looks for what is missing in it."""
+        require_place(self._out)  # now, not after hours of work
+        for path in (self._out, *journals(self._path)):
+            _require_own(path)
+        places: dict[str, int] = {}
+        for index, key in enumerate(self._keys):
+            places.setdefault(key, index)
+        try:
+            self._journal = self.enter_context(Journal(self._path, places))
+            self._take_parts()
+        except FolderError as error:
+            raise FolderError(f"{error}, or name another file with --out") from error
+
+        def is_done(key: str, entry: Entry) -> bool:
+            """Where the file is gone its row stays."""
+            if "error" in entry or entry["top"] < self._top:
+                return False
+            return state_of(self._samples[places[key]].path) in (None, entry["state"])
+
+        done = f"rows are in {self._path}"
+        left = left_to_do(self._journal, places, is_done, done)
+        return {places[key]: (key, state_of(self._samples[places[key]].path)) for key in left}
+
+    def _take_parts(self) -> None:
+        """Adds what other processes have written to the journal of process 0."""
+        for path in journals(self._path):
+            if path != self._path:
+                with Journal(path) as part:
+                    for key in part:
+                        self._journal.add(key, part.get(key) or {})
+                path.unlink()
+
+    def add(self, index: int, found: Answer | str) -> None:
+        """Keeps what is found of a video that was ``todo``: its best classes, or why it cannot be
+        read."""
+        key, state = self.todo[index]
+        self._journal.add(key, {**self._row(index, found), "top": self._top, "state": state})
+        self._missing.discard(key)
+
+    def show(self) -> None:
+        """Prints the videos that come next, as far as they are there; only process 0 does."""
+        while self._shown < len(self._keys) and self._keys[self._shown] not in self._missing:
+            if distributed.rank() == 0:
+                found = self._found(self._shown)
+                clear = "\r\033[K" if sys.stdout.isatty() else ""  # the bar
+                text = lines_of(self._samples[self._shown].path, found, self._labels)
+                print(f"{clear}{text}\n", flush=True)
+            self._shown += 1
+
+    def finish(self) -> int:
+        """Writes the file of all rows, and shows those that have not been; returns in how many
+        there is an error."""
+        if distributed.rank() > 0:
+            self._journal.close()
+        distributed.barrier()
+        return distributed.on_first(self._write)
+
+    def _write(self) -> int:
+        self._take_parts()
+        self._missing.clear()
+        unread = 0
+
+        def rows() -> Iterator[dict[str, Any]]:
+            nonlocal unread
+            for index in range(len(self._keys)):
+                row = self._row(index, self._found(index))
+                unread += "error" in row
+                yield row
+
+        write_json_rows(self._out, rows())
+        self.show()
+        print(self._out, flush=True)
+        return unread
+
+    def _found(self, index: int) -> Answer | str:
+        """What the journal has of a video."""
+        entry = self._journal.get(self._keys[index])
+        assert entry is not None, self._keys[index]
+        if "error" in entry:
+            return str(entry["error"])
+        top = entry["top"]
+        classes, values = entry[f"top{top}_indices"], entry[f"top{top}_values"]
+        if top == 1:
+            classes, values = [classes], [values]
+        return Answer(classes[: self._top], values[: self._top], entry["num_views"])
+
+    def _row(self, index: int, found: Answer | str) -> dict[str, Any]:
+        """A video's row of the file."""
+        sample, top, labels = self._samples[index], self._top, self._labels
+        row: dict[str, Any] = {"video_id": sample.path}
+        if sample.label >= 0:
+            row["label"] = sample.label
+        if isinstance(found, str):
+            return row | {"error": found}
+        row |= {"top1_values": found.values[0], "top1_indices": found.classes[0]}
+        if top > 1:
+            row |= {f"top{top}_values": found.values, f"top{top}_indices": found.classes}
+        if labels is not None:
+            row["top1_label"] = labels[found.classes[0]]
+            if top > 1:
+                row[f"top{top}_labels"] = [labels[i] for i in found.classes]
+        return row | {"num_views": found.num_views}
+
+
+def _key(sample: Sample, digest: str) -> str:
+    frames = "" if sample.num_frames is None else f" {sample.num_frames}"
+    return f"{KEY} {digest} {os.path.abspath(sample.path)}{frames}"
+
+
+def _require_own(path: Path) -> None:
+    """Raises a FolderError if a file is there that is no run's of this function."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        begin = file.read(100)
+    if begin and not OWN.match(begin):
+        raise FolderError(
+            f"{path} is there, and is not a result of --infer: name another file with --out, or "
+            "delete it"
+        )
+
+
+def lines_of(path: str, found: Answer | str, labels: list[str] | None) -> str:
+    """A video in the table: its best classes with their probabilities, or why it was not read."""
+    if isinstance(found, str):
+        return f"{path}\n  not read: {found}"
+    names = [labels[i] if labels else f"class {i}" for i in found.classes]
+    width = max(map(len, names))
+    lines = [path]
+    for name, value in zip(names, found.values, strict=True):
+        bar = "#" * round(30 * value)
+        lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {bar}".rstrip())
     return "\n".join(lines)

@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -22,8 +22,9 @@ from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, write_whole
-from slowfast.models.slowfast import VideoClassifier
-from slowfast.weights.load import CLASSIFIER
+
+if TYPE_CHECKING:
+    from slowfast.models.slowfast import VideoClassifier
 
 META = "depends_on.yaml"
 
@@ -49,16 +50,23 @@ OF_THE_HEAD = {
 """Keys of the config that have no influence on features: of the classifier, or of views."""
 
 
-def plan_of(model: VideoClassifier, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
+def plan_of(model: "VideoClassifier", cfg: Config, *, with_head: bool, **more: Any) -> Plan:
     """What rows depend on: the weights, the config's keys that matter, and ``more``.
 
     Scores depend on the classifier, features do not: these are ``with_head=False``.
     """
+    from slowfast.weights.load import CLASSIFIER  # here: it imports Paddle
+
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         if with_head or name not in CLASSIFIER:
             digest.update(name.encode() + tensor.numpy().tobytes())
-    plan: Plan = {"weights": digest.hexdigest(), **more}
+    return {"weights": digest.hexdigest(), **more, **settings_of(cfg, with_head=with_head)}
+
+
+def settings_of(cfg: Config, *, with_head: bool) -> Plan:
+    """The config's keys that matter to rows, see ``plan_of``, with their values."""
+    plan: Plan = {}
     for section, ignored in WITHOUT_INFLUENCE.items():
         if not with_head:
             ignored = ignored | OF_THE_HEAD[section]

@@ -23,6 +23,7 @@ from slowfast.cli.command import (
     whole_number,
 )
 from slowfast.errors import UserError
+from slowfast.log import logger
 from slowfast.signals import INTERRUPTS, Terminated
 
 
@@ -54,6 +55,25 @@ def test_what_a_user_can_mend_is_one_line(
 ) -> None:
     assert run(raising(error)) == status
     assert capsys.readouterr() == ("", f"{line}\n")
+
+
+@pytest.mark.parametrize("say", [print, logger.info], ids=["print", "log"])
+def test_a_command_ends_without_a_word_when_nobody_reads_it(
+    say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    logging_as_it_was: None,
+) -> None:  # fmt: skip
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+
+        def work() -> None:
+            say("a line")
+            pipe.flush()
+
+        assert run(work) == 141
+        print("what is written now is of no account", flush=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_what_to_do_after_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
         "summary": False, "paths": [], "weights": None, "resume": None, "seed": None,
         "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
-        "eval": None, "out": None, "amp": False, "amp_level": None, "multigrid": False,
+        "eval": None, "out": None, "top": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
@@ -37,6 +37,8 @@ def test_flags_of_training_and_of_a_test() -> None:
         "device": "cpu",
     }  # fmt: skip
     assert parse("--test", "--out", "a/b.npz")["out"] == Path("a/b.npz")
+    found = parse("--infer", "a.mp4", "--out", "a/b.json", "--top", "3")
+    assert (found["out"], found["top"]) == (Path("a/b.json"), 3)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,11 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--test --average-clips median", "invalid choice: 'median'"),
     ("--eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --eval top_k_accuracy", "--eval is for --test"),
-    ("--infer a.mp4 --out a.npz", "--out is for --test"),
+    ("--infer a.mp4 --out a.npz", "--out: a.npz does not end with .json"),
+    ("--out a.npz", "--out is for --test and --infer"),
+    ("--summary --out a.json", "--out is for --test and --infer"),
+    ("--test --top 3", "--top is for --infer"),
+    ("--infer a.mp4 --top 0", "'0' is not a whole number from 1 on"),
     ("--test --out a.pkl", "a.pkl does not end with .npz"),
     ("--test --eval accuracy", "invalid choice: 'accuracy' (choose from"),
     ("--resume --weights w.pdparams", "--resume has its own weights"),

@@ -103,6 +103,13 @@ def test_nothing_to_infer(path: str, complaint: str) -> None:
     assert message.startswith(complaint)
 
 
+def test_more_classes_than_there_are() -> None:
+    Path("w.pdparams").touch()
+    flags = ["--infer", "a.mp4", "-c", "small.yaml", "-w", "w.pdparams", "--top"]
+    assert refusal(*flags, "6") == "--top 6: there are 5 classes"
+    infer_inputs(parse_args([*flags, "5"]))
+
+
 def test_what_training_reads() -> None:
     """Lists are found from data.root, too; the validation's only where it validates."""
     touch_videos()

@@ -67,7 +67,7 @@ def test_wrong_weights(
     ("_train", [], "interrupted (go on with --resume auto)"),
     ("_test", ["--test", "--out", "a.npz"], "interrupted (the same command goes on)"),
     ("_test", ["--test"], "interrupted"),
-    ("_infer", ["--infer", "a.mp4"], "interrupted"),
+    ("_infer", ["--infer", "a.mp4"], "interrupted (the same command goes on)"),
     ("_summarize", ["--summary"], "interrupted"),
 ])  # fmt: skip
 def test_each_mode_says_how_to_go_on_after_an_interruption(
