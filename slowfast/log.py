@@ -36,13 +36,17 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
 
 class Lines(logging.StreamHandler[TextIO]):
     """Log lines on the screen. That nobody reads them any more ends a command, as it ends one that
-    prints; without this, each line of the log would become a traceback."""
+    prints, but not a training run, which has its log in a file; without this, each line would
+    become a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Is called where the error is handled."""
-        if isinstance(sys.exc_info()[1], BrokenPipeError):
+        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            super().handleError(record)
+        elif len(logger.handlers) > 1:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        else:
             raise
-        super().handleError(record)
 
 
 class Progress:

@@ -3,12 +3,14 @@
 import io
 import logging
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.paths import REPOSITORY
 
 from slowfast import log
 
@@ -119,3 +121,23 @@ def test_any_name_can_be_shown(
     assert (first, second) == (shown, shown + b": done in 0:00:00")
     assert shown_on["stderr"].getvalue() == shown + b"\n"
     assert (tmp_path / "log.txt").read_text(encoding="utf-8").endswith("] é\\udce9\n")
+
+
+def test_a_training_run_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
+    """Its lines are in the file; a command without one ends."""
+    program = (
+        "import sys\nfrom slowfast.log import logger, start_logging\n"
+        "start_logging(0, *sys.argv[1:])\nfor i in range(3): logger.info(f'line {i}')\n"
+        "print('done', file=sys.stderr)"
+    )
+    for flags, ends in ([], True), ([str(tmp_path)], False):
+        reader, writer = os.pipe()
+        os.close(reader)
+        run = subprocess.run(
+            [sys.executable, "-c", program, *flags], stdout=writer, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        )  # fmt: skip
+        os.close(writer)
+        assert ("done" in run.stderr) == (not ends)
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert [line.split("] ")[1] for line in lines] == ["line 0", "line 1", "line 2"]
