@@ -6,8 +6,8 @@ numpy only, no Paddle. Legend: n views so far, V of the whole test, K classes.
 import numpy as np
 from numpy.typing import NDArray
 
-CERTAINTY = 3.0
-"""Standard errors by which the best class must lead; docs/views.md says how it was calibrated."""
+CERTAINTY = 2.0
+"""Standard errors by which the best class must lead; docs/views.md says how it was chosen."""
 
 CROPS = {1: (0,), 3: (1, 0, 2)}
 """The crops in the order of their use: the centre first."""
@@ -46,16 +46,15 @@ def is_enough(
 ) -> bool:  # fmt: skip
     """Whether the other views of a video will most likely not change its best class.
 
-    For each other class, let m be the mean over the n views of how far the best class leads in
-    probability, ``d_i`` in view i. The mean of all V views will most likely differ from m by no
-    more than ``certainty`` standard errors; these are enough if m is larger::
+    In view i, the best class leads another by ``d_i``, a difference of probabilities. Over the n
+    views, L is the sum of the ``d_i`` and S that of their squared distances from their mean. The
+    views are enough if for each other class::
 
-        m > certainty * sqrt(s2 / n * (1 - n / V)),    s2 = (1 - m**2 + sum((d_i - m)**2)) / n
+        L > sqrt((1 + certainty**2 * S) * (1 - n / V))
 
-    s2 is the variance of the ``d_i``, with one view more whose variance is the largest that a
-    number in [-1, 1] with mean m can have (Bhatia and Davis 2000): so few views that happen to
-    agree are no proof. ``1 - n / V`` is the correction for a finite population: no view is seen
-    twice.
+    S / n estimates the variance of ``d_i``, so ``sqrt(S)`` is the standard error of L. The 1 is
+    for what few views cannot show: another view may speak against the best class with all its
+    probability. ``1 - n / V`` corrects for a finite population: no view is drawn twice.
 
     Args:
         scores_nK: of the views so far, in the order of ``spread_order``, at least one.
@@ -70,7 +69,6 @@ def is_enough(
         powers_nK = np.exp(views_nK - views_nK.max(axis=1, keepdims=True))
         views_nK = powers_nK / powers_nK.sum(axis=1, keepdims=True)
     leads_nK = np.delete(views_nK[:, [best]] - views_nK, best, axis=1)
-    lead_K = leads_nK.mean(axis=0)
-    variance_K = (1 - lead_K**2 + ((leads_nK - lead_K) ** 2).sum(axis=0)) / n
-    error_K = np.sqrt(variance_K / n * (1 - n / num_views))
-    return n >= num_views or bool((lead_K > certainty * error_K).all())
+    spread_K = ((leads_nK - leads_nK.mean(axis=0)) ** 2).sum(axis=0)
+    needed_K = np.sqrt((1 + certainty**2 * spread_K) * (1 - n / max(num_views, n)))
+    return n >= num_views or bool((leads_nK.sum(axis=0) > needed_K).all())

@@ -61,8 +61,9 @@ def test_one_view_is_enough_only_if_it_is_very_sure() -> None:
 
 
 def test_views_that_agree_need_less_certainty_each() -> None:
-    assert not is_enough(views(0.8, 0.8), 30, "prob")
-    assert is_enough(views(*[0.8] * 8), 30, "prob")
+    assert not is_enough(views(0.6), 30, "prob")
+    assert not is_enough(views(0.6, 0.6), 30, "prob")
+    assert is_enough(views(0.6, 0.6, 0.6), 30, "prob")
 
 
 def test_views_that_do_not_agree_are_never_enough_before_the_last() -> None:
@@ -109,15 +110,22 @@ def test_a_higher_certainty_never_needs_fewer_views() -> None:
     assert needed[0] < needed[-1]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_what_the_other_views_cannot_change_is_enough(seed: int) -> None:
-    """If the best class stays the best whatever the others are, no more are computed."""
-    rng = np.random.default_rng(seed)
-    scores = rng.dirichlet([3 + seed, 1, 1, 1], 30).astype(np.float32)
-    for n in range(1, 31):
-        total = np.sort(scores[:n].sum(axis=0))
-        if total[-1] - total[-2] > 30 - n:
-            assert is_enough(scores[:n], 30, "prob")
+def test_the_rule_is_the_formula_of_the_docs() -> None:
+    """L of 0.9 + 0.3 = 1.2 and S of 2 x 0.3**2 = 0.18, for 2 of 4 views."""
+    scores = np.array([[0.95, 0.05], [0.65, 0.35]], np.float32)
+    least = np.sqrt((1.2**2 / (1 - 2 / 4) - 1) / 0.18)
+    assert is_enough(scores, 4, "prob", least - 1e-5)
+    assert not is_enough(scores, 4, "prob", least + 1e-5)
+
+
+def test_every_other_class_counts_not_only_the_second() -> None:
+    """The third is as good as the best in some views, and so more of a danger than the second."""
+    steady = np.array([[0.5, 0.26, 0.24]] * 6, np.float32)
+    varied = np.array([[0.62, 0.27, 0.11], [0.38, 0.25, 0.37]] * 3, np.float32)
+    np.testing.assert_allclose(steady.mean(axis=0), varied.mean(axis=0))
+    assert is_enough(steady, 30, "prob", 4)
+    assert is_enough(varied[:, :2], 30, "prob", 4)
+    assert not is_enough(varied, 30, "prob", 4)
 
 
 def test_logits_are_as_enough_as_their_probabilities() -> None:
