@@ -5,7 +5,7 @@ From the repository's root, for each network:
     python main.py --test -w CKPT --out FILE.npz
     python -m benchmarks.views FILE.npz... [--at-once N] [--certainty C...]
 
-Nothing is computed again: the views of a file are taken in the order of --views auto, N at a time,
+Nothing is computed again: a file's views are taken in the order of --views auto, N at a time,
 until its rule says that they are enough. docs/views.md says how the figures were used.
 """
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("files", metavar="FILE.npz", nargs="+", type=Path)
     parser.add_argument("--at-once", metavar="N", type=whole_number(1), default=1,
-                        help="views at once (1)")  # fmt: skip
+                        help="views that a backend computes at once (1)")  # fmt: skip
     parser.add_argument(
         "--certainty", metavar="C", nargs="+", type=float, default=[enough.CERTAINTY],
         help=f"standard errors of the rule ({enough.CERTAINTY})",
@@ -72,10 +72,12 @@ def measure(results: Results, at_once: int, certainty: float) -> Found:
     order = enough.spread_order(results.num_clips, results.num_crops)
     rows = []
     for scores_VK, label in zip(results.scores, results.labels, strict=True):
-        kind, num_views = results.average_clips, len(order)
-        ends = range(at_once, num_views + at_once, at_once)
-        tries = (scores_VK[order[:end]] for end in ends)
-        used = next(t for t in tries if enough.is_enough(t, num_views, kind, certainty))
+        kind, num_views, n = results.average_clips, len(order), 0
+        is_enough = False
+        while not is_enough:
+            n += enough.next_views(n, at_once)
+            used = scores_VK[order[:n]]
+            is_enough = enough.is_enough(used, num_views, kind, certainty)
         few, every = (
             best_classes(average_views(scores, kind))[0][0]
             for scores in (used, scores_VK)

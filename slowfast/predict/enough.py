@@ -72,3 +72,9 @@ def is_enough(
     spread_K = ((leads_nK - leads_nK.mean(axis=0)) ** 2).sum(axis=0)
     needed_K = np.sqrt((1 + certainty**2 * spread_K) * (1 - n / max(num_views, n)))
     return n >= num_views or bool((leads_nK.sum(axis=0) > needed_K).all())
+
+
+def next_views(num_seen: int, views_at_once: int) -> int:
+    """How many views are computed next: as many as there are, so that one may be enough, and what
+    is computed in vain is never more than that; at most ``views_at_once``."""
+    return min(max(num_seen, 1), views_at_once)
