@@ -1,6 +1,7 @@
 """The flags of main.py, and which of them go together."""
 
 import argparse
+import re
 from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, program, whole_number
@@ -44,6 +45,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--max_iters", type=whole_number(1), metavar="N", help="end training after N steps")
     add("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: a GPU if any")
     add("--average-clips", choices=("prob", "score"), help="replaces test.average_clips")
+    add("--views", type=_views, metavar="auto|NxM",
+        help="N clips x M crops of each video; auto, the default of --infer: as many as the answer "
+        "needs (default of --test: the config's, 10x3)")  # fmt: skip
     add("--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
         help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
     add("--out", metavar="FILE", type=Path,
@@ -80,9 +84,18 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--top is for --infer": args.top and args.infer is None,
         "--average-clips is for --test and --infer":
             args.average_clips and (trains or args.summary),
+        "--views is for --test and --infer": args.views and (trains or args.summary),
+        "--test computes all views, as published accuracies are measured: --views auto is for "
+        "--infer": args.views == "auto" and args.test,
         "--summary describes a config: leave out --weights": args.summary and args.weights,
         "--resume has its own weights: leave out --weights": args.resume and args.weights,
     }  # fmt: skip
+
+
+def _views(text: str) -> str:
+    if not re.fullmatch(r"auto|[1-9]\d*x[13]", text):
+        raise argparse.ArgumentTypeError(f"{text} is not auto or CLIPSxCROPS: 10x3, 5x1 ...")
+    return text
 
 
 def is_training(args: argparse.Namespace) -> bool:
@@ -92,8 +105,13 @@ def is_training(args: argparse.Namespace) -> bool:
 
 def overrides(args: argparse.Namespace) -> list[str]:
     """The flags that set config values, as ``section.key=value``."""
+    clips, crops = None, None
+    if args.views not in (None, "auto"):
+        clips, crops = args.views.split("x")
     values = {
         "seed": args.seed,
+        "test.num_clips": clips,
+        "test.num_crops": crops,
         "test.average_clips": args.average_clips,
         "train.amp": (args.amp_level or "O1") if args.amp else None,
         "train.multigrid": "true" if args.multigrid else None,

@@ -1,7 +1,7 @@
 """The pass over videos: each process reads its share, runs the network on it, and yields each
 video's index with a row or an error. Validation, test, prediction and features all use it.
 
-Legend: V views of a video, T frames, H x W pixels, K classes.
+Legend: V views of a video, n of them so far, T frames, H x W pixels, K classes.
 """
 
 import itertools
@@ -18,6 +18,7 @@ from slowfast.data.order import shard_batches, shard_numbers
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
 from slowfast.log import Progress, logger
+from slowfast.predict import enough
 from slowfast.predict.backends import Backend
 from slowfast.predict.built import Row
 
@@ -26,7 +27,8 @@ Item = TypeVar("Item")
 
 def rows_of_videos(
     backend: Backend, samples: list[Sample], cfg: Config, *, what: str,
-    only: Sequence[int] | None = None,
+    only: Sequence[int] | None = None, until_enough: bool = False,
+    seen: Callable[[int, Row], None] = lambda index, row: None,
 ) -> Iterator[tuple[int, Row | VideoError]]:  # fmt: skip
     """Runs the network on the views of this process's share of the videos; yields each video's
     index and its row ``[V, ...]``, or why it cannot be read.
@@ -34,12 +36,20 @@ def rows_of_videos(
     Args:
         what: label of the progress bar.
         only: indices of the videos to use; None: all.
+        until_enough: rows are those of ``views_until_enough``: ``[n, K]``.
+        seen: with ``until_enough``, is called with a video's index and its row so far.
     """
+
+    def compute(videos: list[VideoViews]) -> Iterable[Row]:
+        if not until_enough:
+            return rows_of_views(backend, videos, cfg)
+        return (views_until_enough(backend, video, cfg, seen) for video in videos)
+
     places = range(len(samples)) if only is None else only
     shares = own_batches([samples[i] for i in places], cfg.test.batch_size, cfg)
     batches = [[places[i] for i in share] for share in shares]
     with view_loader(samples, cfg, len(batches)) as loader:
-        yield from rows_of(loader, batches, lambda items: rows_of_views(backend, items, cfg), what)
+        yield from rows_of(loader, batches, compute, what)
 
 
 def rows_of(
@@ -77,22 +87,42 @@ def rows_of_views(backend: Backend, videos: Sequence[VideoViews], cfg: Config) -
     The backend gets the views of all videos, in order, as many of one size at once as it is
     fastest with.
     """
+    every = (_views(backend, video, range(video.num_views)) for video in videos)
     rows = []
-    for _, views in itertools.groupby(_views(backend, videos), key=lambda view: view.shape):
+    for _, views in itertools.groupby(itertools.chain(*every), key=lambda view: view.shape):
         while chunk := list(itertools.islice(views, backend.views_at_once)):
             rows.append(backend(chunk))
     return np.split(np.concatenate(rows), len(videos))
 
 
-def _views(backend: Backend, videos: Iterable[VideoViews]) -> Iterator[Any]:
-    """Each video's views, uint8 ``[T, H, W, 3]``: all crops of a clip, clip by clip."""
-    for video in videos:
-        height, width = video.size
-        frames_FHWC = backend.put(video.frames)
-        for clip in video.clips:
-            clip_THWC = frames_FHWC[clip]
-            for y, x in video.crops:
-                yield clip_THWC[:, y : y + height, x : x + width]
+def views_until_enough(
+    backend: Backend, video: VideoViews, cfg: Config, seen: Callable[[int, Row], None]
+) -> Row:
+    """The rows of a video's views ``[n, K]`` in the order of ``enough.spread_order``, as many as
+    ``enough.is_enough`` asks for. As long as more are needed, ``seen`` gets those so far."""
+    views = _views(backend, video, enough.spread_order(len(video.clips), len(video.crops)))
+    chunks: list[Row] = []
+    while True:
+        number = enough.next_views(sum(map(len, chunks)), backend.views_at_once)
+        chunks.append(backend(list(itertools.islice(views, number))))
+        row = np.concatenate(chunks)
+        if not np.isfinite(row).all():  # nor will it be with more
+            return row
+        if enough.is_enough(row, video.num_views, cfg.test.average_clips):
+            return row
+        seen(video.index, row)
+
+
+def _views(backend: Backend, video: VideoViews, order: Iterable[int]) -> Iterator[Any]:
+    """These views of a video, uint8 ``[T, H, W, 3]``: view v is crop ``v % num_crops`` of clip
+    ``v // num_crops``."""
+    (height, width), num_crops = video.size, len(video.crops)
+    frames_FHWC = backend.put(video.frames)
+    for clip, views in itertools.groupby(order, key=lambda view: view // num_crops):
+        clip_THWC = frames_FHWC[video.clips[clip]]
+        for view in views:
+            y, x = video.crops[view % num_crops]
+            yield clip_THWC[:, y : y + height, x : x + width]
 
 
 def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:

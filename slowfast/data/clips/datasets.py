@@ -59,6 +59,11 @@ class VideoViews:
     label: int
     index: int
 
+    @property
+    def num_views(self) -> int:
+        """Each crop of each clip."""
+        return len(self.clips) * len(self.crops)
+
 
 class TrainClips:
     """Random clips with augmentation.
