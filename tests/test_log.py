@@ -134,7 +134,8 @@ def test_a_training_run_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Pat
         reader, writer = os.pipe()
         os.close(reader)
         run = subprocess.run(
-            [sys.executable, "-c", program, *flags], stdout=writer, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", program, *flags],
+            stdout=writer, stderr=subprocess.PIPE, text=True,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
         os.close(writer)

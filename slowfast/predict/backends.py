@@ -35,8 +35,8 @@ TOLERANCE = 1e-4
 """How far a row may be from eager mode's, as a share of that one's largest number."""
 BATCHES = (1, 2, 4, 8, 16, 32)
 """What is tried in turn."""
-LEAST_PROBABILITY = 1e-30
-"""Below it, probabilities are compared as equal: float32 has no full precision there."""
+LEAST_PROBABILITY = 1e-24
+"""Below it, probabilities are compared as equal: Paddle's softmax gives no less than exp(-64)."""
 PROGRAM = ("program.json", "program.pdiparams")
 WORTH = 0.95
 """Time a clip, as a share of that in half the batch, from which on a batch is worth its memory."""

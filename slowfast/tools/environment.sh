@@ -1,7 +1,8 @@
 # Sourced by every run_*.sh: sets $root, and $python to the active python3 if it has Paddle, else to
 # that of .venv; empty if neither has. Then:
 #   require_python           for what is to run at once: no Paddle is an error
-#   make_environment         for run_demo.sh: installs what is missing, if need be into a new .venv
+#   make_environment         for run_demo.sh: installs what is missing, if need be into a new .venv,
+#                            and what computes fastest on a CPU
 #   make_environment dev     for run_tests.sh: also what the tests need
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -22,8 +23,8 @@ require_python() { # ends the script with one line where there is nothing to run
 }
 
 make_environment() { # [EXTRAS]: $python has all that the project needs
-    local extras=${1:-} needs="cv2 numpy yaml pooch requests visualdl matplotlib"
-    [ "$extras" = dev ] && needs="$needs pytest xdist ruff mypy importlinter av pre_commit setuptools wheel"
+    local extras=${1:-fast} needs="cv2 numpy yaml pooch requests visualdl matplotlib av openvino onnx"
+    [ "$extras" = dev ] && needs="$needs nncf onnxruntime pytest xdist ruff mypy importlinter pre_commit setuptools wheel"
     if [ -z "$python" ]; then
         make_venv
     elif [ -n "$(missing)" ]; then
