@@ -21,7 +21,7 @@ from slowfast.data.lists import Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict import views
+from slowfast.predict import enough, views
 from slowfast.predict.backends import Backend
 from slowfast.predict.built import Row
 from slowfast.predict.enough import spread_order
@@ -130,19 +130,13 @@ def test_views_are_computed_in_an_order_that_spreads_until_they_are_enough(
         assert (num_views, average_clips) == (12, "prob")
         return len(row) >= 4
 
-    monkeypatch.setattr(views.enough, "is_enough", is_enough)
+    monkeypatch.setattr(enough, "is_enough", is_enough)
     so_far: list[tuple[int, int]] = []
-    found = dict(
-        rows_of_videos(
-            backend,
-            samples,
-            cfg,
-            what="infer",
-            only=[2, 1],
-            until_enough=True,
-            seen=lambda index, row: so_far.append((index, len(row))),
-        )  # fmt: skip
-    )
+    pass_over = rows_of_videos(
+        backend, samples, cfg, what="infer", only=[2, 1], until_enough=True,
+        seen=lambda index, row: so_far.append((index, len(row))),
+    )  # fmt: skip
+    found: dict[int, Any] = dict(pass_over)
     assert asked == [1, 2, 4]  # one view may be enough; then as many again, or a chunk
     assert so_far == [(2, 1), (2, 2)]
     assert isinstance(found[1], VideoError)
