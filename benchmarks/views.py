@@ -79,8 +79,7 @@ def measure(results: Results, at_once: int, certainty: float) -> Found:
             used = scores_VK[order[:n]]
             is_enough = enough.is_enough(used, num_views, kind, certainty)
         few, every = (
-            best_classes(average_views(scores, kind))[0][0]
-            for scores in (used, scores_VK)
+            best_classes(average_views(scores, kind))[0][0] for scores in (used, scores_VK)
         )
         rows.append((few == every, len(used), few == label, every == label))
     return Found(*np.mean(rows, axis=0))

@@ -94,7 +94,9 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
 
 def _views(text: str) -> str:
     if not re.fullmatch(r"auto|[1-9]\d*x[13]", text):
-        raise argparse.ArgumentTypeError(f"{text} is not auto or CLIPSxCROPS: 10x3, 5x1 ...")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not auto or CLIPSxCROPS, with 1 or 3 crops: 10x3, 1x1"
+        )
     return text
 
 

@@ -64,6 +64,7 @@ def _infer(args: argparse.Namespace) -> None:
     infer(
         open_backend(network, cfg, cfg.test.average_clips), inputs.samples, inputs.class_names, cfg,
         weights=network.digest, out=args.out or RESULT, top=args.top or TOP,
+        until_enough=args.views in (None, "auto"),
     )  # fmt: skip
 
 

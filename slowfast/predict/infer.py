@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,9 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
 from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.predict import enough
 from slowfast.predict.backends import Backend
+from slowfast.predict.built import Row
 from slowfast.predict.kept import settings_of
 from slowfast.predict.views import rows_of_videos
 from slowfast.shares import journals, left_to_do, part_of
@@ -50,7 +53,7 @@ class Answer(NamedTuple):
 
 def infer(
     backend: Backend, samples: list[Sample], labels: list[str] | None, cfg: Config, *,
-    weights: str, out: Path = RESULT, top: int = TOP,
+    weights: str, out: Path = RESULT, top: int = TOP, until_enough: bool = False,
 ) -> None:  # fmt: skip
     """Predicts each video from its views; the processes share the videos.
 
@@ -64,23 +67,29 @@ def infer(
         weights: a digest of the weights.
         out: the file for all rows, ``FILE.json``.
         top: number of best classes that a row has, as ``top5_indices`` and so on.
+        until_enough: only as many views as an answer needs, see ``enough.py``; on a terminal, the
+            answer so far is shown as it changes.
 
     Raises:
         FolderError: another run is writing there, or what is there is not of this function.
         OSError: the files cannot be written; rows that were written before stay.
         VideoError: at the end, if videos could not be read.
     """
-    depends_on = repr([weights, sorted(settings_of(cfg, with_head=True).items())])
+    settings = sorted(settings_of(cfg, with_head=True).items())
+    depends_on = repr([weights, until_enough and enough.CERTAINTY, settings])
     digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
+
+    def answer(row: Row) -> Answer:
+        return Answer(*best_classes(average_views(row, cfg.test.average_clips), top), len(row))
+
     with Rows(out, samples, digest, labels, top) as rows:
         rows.show()
-        todo = list(rows.todo)
-        for index, found in rows_of_videos(backend, samples, cfg, what="infer", only=todo):
-            if isinstance(found, VideoError):
-                rows.add(index, str(found))
-            else:
-                scores_K = average_views(found, cfg.test.average_clips)
-                rows.add(index, Answer(*best_classes(scores_K, top), len(found)))
+        found = rows_of_videos(
+            backend, samples, cfg, what="infer", only=list(rows.todo), until_enough=until_enough,
+            seen=lambda index, row: rows.show_so_far(index, answer(row)),
+        )  # fmt: skip
+        for index, row in found:
+            rows.add(index, str(row) if isinstance(row, VideoError) else answer(row))
             rows.show()
         unread = rows.finish()
     if unread:
@@ -103,6 +112,7 @@ class Rows(contextlib.ExitStack):
         self._samples, self._labels, self._top = samples, labels, top
         self._keys = [_key(sample, digest) for sample in samples]
         self._shown = 0
+        self._so_far = 0  # lines on the terminal that the next ones replace
         self.todo: dict[int, tuple[str, State]] = distributed.on_first(self._begin)
         """The videos without a row: index, key, and state of the file before it is read."""
         self._missing = {key for key, _ in self.todo.values()}
@@ -160,10 +170,27 @@ class Rows(contextlib.ExitStack):
         while self._shown < len(self._keys) and self._keys[self._shown] not in self._missing:
             if distributed.rank() == 0:
                 found = self._found(self._shown)
-                clear = "\r\033[K" if sys.stdout.isatty() else ""  # the bar
                 text = lines_of(self._samples[self._shown].path, found, self._labels)
-                print(f"{clear}{text}\n", flush=True)
+                print(f"{self._clear()}{text}\n", flush=True)
             self._shown += 1
+
+    def show_so_far(self, index: int, found: Answer) -> None:
+        """Shows what the first views of a video came to, until there is more; only on a terminal,
+        and only of the video that is printed next."""
+        lines = lines_of(self._samples[index].path, found, self._labels).split("\n")
+        lines[0] += f"  ({found.num_views} view{'s' if found.num_views > 1 else ''} so far)"
+        fits = len(lines) + 1 < shutil.get_terminal_size().lines
+        if distributed.rank() or index != self._shown or not (sys.stdout.isatty() and fits):
+            return
+        text = "\n".join(lines)  # without line breaks at the edge, so that their number is right
+        print(f"{self._clear()}\033[?7l{text}\033[?7h", flush=True)
+        self._so_far = len(lines)
+
+    def _clear(self) -> str:
+        """What removes from a terminal the bar, and what is shown so far above it."""
+        up = f"\033[{self._so_far}A" if self._so_far else ""
+        self._so_far = 0
+        return f"\r{up}\033[J" if sys.stdout.isatty() else ""
 
     def finish(self) -> int:
         """Writes the file of all rows, and shows those that have not been; returns in how many

@@ -20,7 +20,8 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
         "summary": False, "paths": [], "weights": None, "resume": None, "seed": None,
         "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
-        "eval": None, "out": None, "top": None, "amp": False, "amp_level": None, "multigrid": False,
+        "views": None, "eval": None, "out": None, "top": None, "amp": False, "amp_level": None,
+        "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
@@ -73,6 +74,11 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--max_iters 0", "'0' is not a whole number from 1 on"),
     ("--average-clips prob", "--average-clips is for --test and --infer"),
     ("--test --average-clips median", "invalid choice: 'median'"),
+    ("--views 10x3", "--views is for --test and --infer"),
+    ("--summary --views auto", "--views is for --test and --infer"),
+    ("--test --views auto", "--test computes all views, as published accuracies are measured"),
+    ("--infer a.mp4 --views 10x2", "10x2 is not auto or CLIPSxCROPS, with 1 or 3 crops: 10x3"),
+    ("--infer a.mp4 --views 0x3", "0x3 is not auto or CLIPSxCROPS"),
     ("--eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --out a.npz", "--out: a.npz does not end with .json"),
@@ -104,6 +110,9 @@ def test_flags_that_do_not_go_together(
     (["--seed", "0"], ["seed=0"]),
     (["-o", "seed=1", "--seed", "2"], ["seed=1", "seed=2"]),
     (["--test", "--average-clips", "score"], ["test.average_clips=score"]),
+    (["--infer", "a.mp4", "--views", "auto"], []),
+    (["--infer", "a.mp4", "--views", "1x1"], ["test.num_clips=1", "test.num_crops=1"]),
+    (["--test", "--views", "5x3"], ["test.num_clips=5", "test.num_crops=3"]),
     (["--amp"], ["train.amp=O1"]),
     (["--amp", "--amp_level", "O2"], ["train.amp=O2"]),
     (["--multigrid"], ["train.multigrid=true"]),

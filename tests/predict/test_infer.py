@@ -2,16 +2,18 @@
 
 import dataclasses
 import fcntl
+import io
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, write_json
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict import infer
+from slowfast.predict.backends import Backend
 from slowfast.predict.infer import Answer, lines_of
 from slowfast.predict.views import rows_of_views
 
@@ -216,7 +219,7 @@ class Runs:
         monkeypatch.setattr(infer, "rows_of_videos", self._rows)
 
     def _rows(
-        self, network: object, samples: list[Sample], cfg: Config, *, what: str, only: list[int]
+        self, network: object, samples: list[Sample], cfg: Config, *, only: list[int], **rest: Any
     ) -> Iterator[tuple[int, Any]]:
         for index in self.order(only):
             path = Path(samples[index].path)
@@ -388,6 +391,84 @@ def test_without_class_names_the_table_shows_numbers() -> None:
         "  class 3   75.0 %  ######################",
         "  class 0   25.0 %  ########",
     ]
+
+
+class Screen(io.StringIO):
+    """A terminal: keeps what is to be seen on it, and each state that it had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines, self.at, self.seen = [""], 0, [""]
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        for part in re.findall(r"\x1b\[\??\d*\w|\r|\n|[^\x1b\r\n]+", text):
+            if part.endswith("A"):
+                self.at -= int(part[2:-1])
+                assert self.at >= 0
+            elif part == "\033[J":
+                self.lines[self.at :] = [""]
+            elif part == "\n":
+                self.at += 1
+                self.lines += [""] * (self.at + 1 - len(self.lines))
+            elif part[0] not in "\r\033":
+                self.lines[self.at] = part + self.lines[self.at][len(part) :]
+        self.seen.append("\n".join(self.lines))
+        return len(text)
+
+
+class Growing(Backend):
+    """Scores two classes; is sure of each video after 3 views."""
+
+    views_at_once = 1
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, views: Sequence[Any]) -> NDArray[np.float32]:
+        self.calls += 1
+        return np.array([[0.2, 0.8]], np.float32)
+
+
+def test_bars_grow_on_a_terminal_as_views_come(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = tiny_config(own_folder)
+    videos = [tiny_data() / "val" / f"00000{i}.mp4" for i in range(2)]
+    samples = [Sample(str(path)) for path in videos]
+
+    def run(out: str, network: Growing, **more: Any) -> list[dict[str, Any]]:
+        infer.infer(network, samples, None, cfg, weights="w", out=Path(out), top=2, **more)
+        return json.loads(Path(out).read_text())
+
+    first = Growing()
+    rows = run("a.json", first, until_enough=True)
+    assert [row["num_views"] for row in rows] == [2, 2] and first.calls == 4
+    plain = capsys.readouterr().out
+    assert "so far" not in plain and "\033" not in plain
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert run("b.json", Growing(), until_enough=True) == rows
+    for path in videos:
+        assert any(f"{path}  (1 view so far)\n  class 1   80.0 %" in text for text in screen.seen)
+    no_log = [line for line in plain.splitlines() if not line.startswith("infer: ")]
+    shown = [line.rstrip() for line in screen.lines if not line.startswith("infer: ")]
+    assert "\n".join(shown).strip() == "\n".join(no_log).strip().replace("a.json", "b.json")
+    every = Growing()
+    assert [row["num_views"] for row in run("b.json", every)] == [30, 30]  # not the rows of before
+    assert every.calls == 60
+
+
+@pytest.mark.parametrize(("views", "number"), [("auto", 30), ("2x3", 6), ("1x1", 1)])
+def test_main_py_computes_so_many_views(own_folder: Path, views: str, number: int) -> None:
+    """An untrained network is never sure of anything, so it needs all."""
+    weights = save_tiny_model(tiny_config(own_folder))
+    video = tiny_data() / "val" / "000000.mp4"
+    done = main_here("--infer", video, "-w", weights, "--views", views, cwd=own_folder)
+    assert done.returncode == 0
+    assert json.loads(infer.RESULT.read_text())[0]["num_views"] == number
 
 
 def test_rows_are_saved_before_they_are_printed(

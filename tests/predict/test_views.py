@@ -21,9 +21,10 @@ from slowfast.data.lists import Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict import views
+from slowfast.predict import enough, views
 from slowfast.predict.backends import Backend
 from slowfast.predict.built import Row
+from slowfast.predict.enough import spread_order
 from slowfast.predict.views import rows_of, rows_of_videos, rows_of_views
 
 
@@ -115,6 +116,46 @@ def test_chunks_are_filled_across_videos(
     found = rows_of_views(Counting(), videos, cfg)
     assert [scores.shape for scores in found] == [(3 * clips, 24)] * num_videos
     assert seen == sizes
+
+
+def test_views_are_computed_in_an_order_that_spreads_until_they_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = tiny_config(tmp_path, "test.num_clips=4", "test.views_per_chunk=3")
+    backend, samples = eager(network(cfg), cfg), val_samples(cfg, gone=1)
+    asked: list[int] = []
+
+    def is_enough(row: Row, num_views: int, average_clips: str) -> bool:
+        asked.append(len(row))
+        assert (num_views, average_clips) == (12, "prob")
+        return len(row) >= 4
+
+    monkeypatch.setattr(enough, "is_enough", is_enough)
+    so_far: list[tuple[int, int]] = []
+    pass_over = rows_of_videos(
+        backend, samples, cfg, what="infer", only=[2, 1], until_enough=True,
+        seen=lambda index, row: so_far.append((index, len(row))),
+    )  # fmt: skip
+    found: dict[int, Any] = dict(pass_over)
+    assert asked == [1, 2, 4]  # one view may be enough; then as many again, or a chunk
+    assert so_far == [(2, 1), (2, 2)]
+    assert isinstance(found[1], VideoError)
+    (every,) = rows_of_views(backend, [MultiViewVideos(samples, cfg.data, cfg.test)(2)], cfg)
+    np.testing.assert_allclose(found[2], every[spread_order(4, 3)[:4]], rtol=1e-5)
+
+
+def test_no_more_views_where_one_is_not_finite(tmp_path: Path) -> None:
+    cfg, calls = tiny_config(tmp_path), []
+
+    class Broken(Backend):
+        def __call__(self, views: Sequence[Any]) -> Row:
+            calls.append(len(views))
+            return np.full((len(views), 24), np.nan, np.float32)
+
+    samples = val_samples(cfg)[:1]
+    ((_, found),) = rows_of_videos(Broken(), samples, cfg, what="infer", until_enough=True)
+    assert isinstance(found, VideoError) and "not finite" in str(found)
+    assert calls == [1]
 
 
 class FakeLoader:
