@@ -24,6 +24,7 @@ from slowfast.data.lists import ListError, Sample, read_list
 from slowfast.data.video.open import decoder_version
 from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
+from slowfast.predict.export import require_new
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError
@@ -56,6 +57,8 @@ def read_inputs(args: argparse.Namespace) -> "TrainInputs | Inputs":
     """The inputs of the mode that the flags choose; raises as that mode's own does."""
     if is_training(args):
         return train_inputs(args)
+    if args.export:
+        return export_inputs(args)
     return test_inputs(args) if args.test else infer_inputs(args)
 
 
@@ -123,6 +126,17 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
     videos = find_videos(args.infer, cfg.data)
     return Inputs(cfg, weights, [video.sample for video in videos], names)
+
+
+def export_inputs(args: argparse.Namespace) -> Inputs:
+    """Reads config and class names; checks weights, and that the new folder can be one.
+
+    Raises:
+        UserError: an input is missing or does not fit, or the folder is there.
+    """
+    require_new(args.export)
+    cfg, weights, names = _of_weights(args)
+    return Inputs(cfg, weights, [], names)
 
 
 def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None]:

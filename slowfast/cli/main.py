@@ -1,4 +1,4 @@
-"""The command line of main.py: trains, tests, predicts, or describes a config.
+"""The command line of main.py: trains, tests, predicts, exports, or describes a config.
 
 Each mode imports Paddle, and what needs it, only as it begins, so that ``--help`` and a mistyped
 flag get an immediate answer.
@@ -6,6 +6,7 @@ flag get an immediate answer.
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slowfast.cli.command import run
@@ -28,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
         mode, hint = _infer, "the same command goes on"
-    return run(lambda: mode(args), hint=hint, with_paddle=args.infer is None)
+    elif args.export:
+        mode, hint = _export, ""
+    return run(lambda: mode(args), hint=hint, with_paddle=mode not in (_infer, _export))
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -65,6 +68,17 @@ def _infer(args: argparse.Namespace) -> None:
         open_backend(network, cfg, cfg.test.average_clips), inputs.samples, inputs.class_names, cfg,
         weights=network.digest, out=args.out or RESULT, top=args.top or TOP,
     )  # fmt: skip
+
+
+def _export(args: argparse.Namespace) -> None:
+    """Exports; at the end raises an ExportError if a form of the network failed its check."""
+    from slowfast.cli.inputs import export_inputs
+    from slowfast.cli.network import network_of
+    from slowfast.predict.export import export
+
+    inputs = export_inputs(args)
+    network = network_of(inputs.weights, inputs.cfg, "cpu")
+    export(network, inputs.cfg, inputs.class_names, args.export, Path(inputs.weights).name)
 
 
 def _summarize(args: argparse.Namespace) -> None:
