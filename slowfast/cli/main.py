@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
+from slowfast.files import file_digest
 from slowfast.log import logger
 
 if TYPE_CHECKING:
@@ -60,13 +61,21 @@ def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
     from slowfast.predict.backends import open_backend
+    from slowfast.predict.built import MANIFEST
+    from slowfast.predict.exported import open_exported
     from slowfast.predict.infer import RESULT, TOP, infer
 
     inputs = infer_inputs(args)
-    cfg, network = inputs.cfg, _network(args, inputs)
+    cfg = inputs.cfg
+    if Path(inputs.weights).is_dir():
+        backend = open_exported(Path(inputs.weights), cfg)
+        digest = file_digest(Path(inputs.weights, MANIFEST))
+    else:
+        network = _network(args, inputs)
+        backend, digest = open_backend(network, cfg, cfg.test.average_clips), network.digest
     infer(
-        open_backend(network, cfg, cfg.test.average_clips), inputs.samples, inputs.class_names, cfg,
-        weights=network.digest, out=args.out or RESULT, top=args.top or TOP,
+        backend, inputs.samples, inputs.class_names, cfg,
+        weights=digest, out=args.out or RESULT, top=args.top or TOP,
     )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from slowfast.errors import one_line
 TEMPLATE = """\
 # {title}
 
-A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes clips of a video, and gives the
-probability of each of {num_classes} classes.
+A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes clips of a video,
+and gives the probability of each of {num_classes} classes.
 
 | | |
 |---|---|
@@ -22,20 +22,21 @@ probability of each of {num_classes} classes.
 
 ## In and out
 
-- In: `clips`, uint8 `[N, {frames}, H, W, 3]`: N clips of {frames} frames, RGB, H and W from {size} on. Normalisation
-  (mean {mean}, deviation {std}) and the choice of the slow pathway's frames are in the graph.
-- Out: `rows`, float32 `[N, {num_classes}]`: probabilities. Of a picture larger than the training's they are the mean
-  over positions.
-- A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a second. The
-  short side of its pictures is resized to {short_side} pixels.
-- The test took {num_clips} clips x {num_crops} crops of {size} x {size} pixels from each video, where {protocol} takes
-  them, and the mean of their probabilities.
+- In: `clips`, uint8 `[N, {frames}, H, W, 3]`: N clips of {frames} frames, RGB, H and W from {size}
+  on. Normalisation (mean {mean}, deviation {std}) and the choice of the slow pathway's frames are
+  in the graph.
+- Out: `rows`, float32 `[N, {num_classes}]`: probabilities. Of a picture larger than the training's
+  they are the mean over positions.
+- A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a
+  second. The short side of its pictures is resized to {short_side} pixels.
+- The test took {num_clips} clips x {num_crops} {cut} from each video, where {protocol} takes them,
+  and the mean of their probabilities.
 
 `preprocessing.json` says the same as data.
 
 ## Checked
 
-Beside Paddle's eager mode, with clips of noise. A difference is the largest one, as a share of the largest
+Beside Paddle's eager mode, with N clips of noise: the largest difference, as a share of the largest
 probability.
 
 {checks}
@@ -52,8 +53,8 @@ Every file is as it was written if this ends without an error:
 
 ## Licence
 
-The project's code, which the graph is made by, has the licence Apache-2.0. The numbers in the graph are the weights:
-they have the licence that their publisher gave them.
+The project's code, which the graph is made by, has the licence Apache-2.0. The numbers in the graph
+are the weights: they have the licence that their publisher gave them.
 """
 USE = {
     "Paddle Inference": """
@@ -116,7 +117,8 @@ def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
         frames=data.num_frames, stride=data.sampling_stride, fps=data.target_fps,
         mean=list(data.mean), std=list(data.std),
         size=test.crop_size, short_side=test.short_side, num_clips=test.num_clips,
-        num_crops=test.num_crops, protocol=test.protocol,
+        num_crops=test.views_per_clip, protocol=test.protocol,
+        cut="whole pictures" if test.spatial == "whole" else f"crops of {test.crop_size} pixels",
         checks=_table(checks),
         use="".join(f"{name}:\n{USE[name]}\n" for name in checks),
     )  # fmt: skip

@@ -5,16 +5,19 @@ A graph takes uint8 clips and gives probabilities. None gets into the folder bef
 what eager mode comes to, and the folder is there whole or not at all.
 """
 
+import dataclasses
 import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 import slowfast
 from slowfast import machine
-from slowfast.config import Config
+from slowfast.config import Config, dump_changes
 from slowfast.errors import UserError
 from slowfast.files import FolderError, file_digest, write_json, write_lines, write_whole
 from slowfast.log import logger
@@ -28,12 +31,13 @@ from slowfast.predict.backends import (
     difference,
     first_line,
 )
-from slowfast.predict.built import FORMS, MANIFEST, Clips, Row, Weighted, eager_rows, noise
+from slowfast.predict.built import CHECK, FORMS, MANIFEST, Clips, Row, Weighted, eager_rows, noise
 from slowfast.predict.card import Check, Source, card
+from slowfast.weights.save import CONFIG
 
 FORMAT = 1
 """Version of the folder's layout, in its manifest."""
-KIND = "prob"
+KIND: Literal["prob"] = "prob"
 """What the rows are, see ``graph.KINDS``."""
 BATCHES = (1, 3)
 """Numbers of clips that each graph is checked with."""
@@ -93,21 +97,29 @@ def export(
     Raises:
         FolderError: the folder is there already, and not empty.
         WeightsError: the weights do not fit, or give numbers that are not finite.
-        ExportError: at the end, if a form failed: it is not in the folder.
+        ExportError: at the end, if a form failed: it is not in the folder. None is there if all
+            did.
     """
     require_new(folder)
+    if cfg.test.average_clips != KIND:
+        logger.warning(
+            f"test.average_clips={cfg.test.average_clips}: an exported network gives "
+            "probabilities, and it is these that are averaged over its views"
+        )
     place = folder.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as beside:
         new = Path(beside, place.name)
         new.mkdir()
         checks, failed = _write_graphs(network, cfg, new)
+        faults = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         if not checks:
-            raise ExportError(f"{folder} is not written: no form of the network passed its check")
+            raise ExportError(f"{folder} is not written, as every form failed: {faults}")
         if class_names is None:
             logger.warning(f"there are no class names: {folder} has no {LABELS}")
         write_lines(new / LABELS, class_names or [])
         write_json(new / PREPROCESSING, preprocessing(cfg))
+        write_whole(new / CONFIG, dump_changes(_own_config(cfg)))
         parameters = sum(int(p.size) for p in network.model().parameters() if p.trainable)
         told = Source(source, network.digest, parameters, class_names)
         write_whole(new / CARD, card(cfg, told, checks))
@@ -117,7 +129,7 @@ def export(
         os.rename(new, place)
     logger.info(f"written: {folder}: {', '.join([*digests, MANIFEST])}")
     if failed:
-        raise ExportError(f"{folder} is without {' and '.join(failed)}: {'; '.join(failed.values())}")
+        raise ExportError(f"{folder} is written without what failed: {faults}")
 
 
 def require_new(folder: Path) -> None:
@@ -138,11 +150,12 @@ def _write_graphs(
     layer = graph.FromFrames(network.model(), cfg, KIND)
     clips = noise(cfg, max(BATCHES))
     expected = {number: eager_rows(layer, clips[:number]) for number in BATCHES}
+    np.save(folder / CHECK, expected[1])
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     checks, failed = {}, {}
     for name, artefact in ARTEFACTS.items():
         if lacking := _lacking(artefact):
-            logger.info(f"{name} is left out: it needs {' and '.join(lacking)} (pip install)")
+            logger.info(f"{name} is left out: pip install {' '.join(lacking)}")
             continue
         try:
             artefact.write(traced, folder)
@@ -160,7 +173,7 @@ def _lacking(artefact: Artefact) -> list[str]:
     """The packages that are not installed, without which it can be written, or not be checked."""
     lacking = [package for package in artefact.needs if not _is_installed(package)]
     if not any(map(_is_installed, artefact.runtimes)):
-        lacking.append(" or ".join(artefact.runtimes))
+        lacking.append(next(iter(artefact.runtimes)))
     return lacking
 
 
@@ -185,14 +198,27 @@ def _check(artefact: Artefact, folder: Path, clips: Clips, expected: dict[int, R
     return check
 
 
+def _own_config(cfg: Config) -> Config:
+    """The config of the folder, for ``exported.py``: what does not belong to one machine."""
+    none = Config()
+    lists = ("root", "train_list", "val_list", "test_list", "labels", "decoder", "num_workers")
+    data: dict[str, Any] = {key: getattr(none.data, key) for key in lists}
+    return dataclasses.replace(
+        none,
+        model=dataclasses.replace(cfg.model, pretrained=""),
+        data=dataclasses.replace(cfg.data, **data),
+        test=dataclasses.replace(cfg.test, backend="auto", average_clips=KIND, views_per_chunk=0),
+    )
+
+
 def preprocessing(cfg: Config) -> dict[str, Any]:
     """What becomes of a video before the graph, and the names of what goes in and comes out."""
     from slowfast.predict.graph import CLIPS
 
     data, test = cfg.data, cfg.test
     frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}
-    views = {"short_side": test.short_side, "crop_size": test.crop_size}
-    views |= {"num_clips": test.num_clips, "num_crops": test.num_crops}
+    views: dict[str, Any] = {"short_side": test.short_side, "crop_size": test.crop_size}
+    views |= {"num_clips": test.num_clips, "num_crops": test.num_crops, "spatial": test.spatial}
     shape = ["N", data.num_frames, "H", "W", 3]
     return {
         **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
