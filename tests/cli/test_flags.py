@@ -18,9 +18,10 @@ def parse(*flags: str) -> dict[str, Any]:
 def test_without_flags_it_trains_by_the_default_config() -> None:
     assert parse() == {
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
-        "summary": False, "export": None, "paths": [], "weights": None, "resume": None, "seed": None,
-        "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
-        "eval": None, "out": None, "top": None, "amp": False, "amp_level": None, "multigrid": False,
+        "summary": False, "export": None, "paths": [], "weights": None, "resume": None,
+        "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
+        "average_clips": None, "views": None, "eval": None, "out": None, "top": None, "amp": False,
+        "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)

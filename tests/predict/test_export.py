@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.exporting import network
-from support.tiny_run import eager, fresh_state, tiny_config
+from support.exporting import exported_once, network
+from support.foreign_files import tensors
+from support.foreign_names import FILES
+from support.tiny_run import eager, fresh_state, main_here, tiny_config, tiny_data
 
 from slowfast.config import Config, load_config
 from slowfast.files import FolderError
@@ -22,6 +24,8 @@ from slowfast.predict.backends import OnnxRuntime, OpenVino, PaddleInference
 from slowfast.predict.built import weighted
 from slowfast.predict.export import ARTEFACTS, ExportError, export, preprocessing, require_new
 from slowfast.weights.damage import WeightsError
+from slowfast.zoo.architecture import Settings
+from slowfast.zoo.convert import convert
 
 GRAPHS = {"program.json", "program.pdiparams", "graph.onnx", "graph.xml", "graph.bin"}
 REST = {"README.md", "config.yaml", "eager.npy", "manifest.json", "preprocessing.json"}
@@ -33,10 +37,10 @@ NETWORKS = {
 }  # fmt: skip
 
 
-def exported(folder: Path, *overrides: str, names: list[str] | None = None) -> Path:
+def exported(folder: Path, *overrides: str) -> Path:
     """``folder/new``."""
     cfg = tiny_config(folder, *overrides)
-    export(network(cfg), cfg, names, folder / "new", "mine.pdparams")
+    export(network(cfg), cfg, None, folder / "new", "mine.pdparams")
     return folder / "new"
 
 
@@ -69,10 +73,10 @@ def test_each_form_is_what_eager_mode_is(tmp_path: Path, name: str) -> None:
     np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_what_is_in_a_folder(tmp_path: Path, lines: list[str]) -> None:
-    folder = exported(tmp_path, names=[f"class {i}" for i in range(24)])
+def test_what_is_in_a_folder() -> None:
+    folder = exported_once()
     assert {path.name for path in folder.iterdir()} == GRAPHS | REST | {"labels.txt"}
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert {path.name for path in folder.parent.iterdir()} == {"exported", "tiny.yaml"}
     assert folder.stat().st_mode & 0o777 == 0o777 & ~umask()
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["format"] == 1
@@ -81,9 +85,8 @@ def test_what_is_in_a_folder(tmp_path: Path, lines: list[str]) -> None:
         for path in folder.iterdir()
         if path.name != "manifest.json"
     }
-    assert (folder / "labels.txt").read_text().splitlines()[3] == "class 3"
-    for name in ARTEFACTS:
-        assert any(line.startswith(f"{name}: ") and "apart" in line for line in lines)
+    names = (tiny_data() / "labels.txt").read_text()
+    assert (folder / "labels.txt").read_text() == names
 
 
 def umask() -> int:
@@ -114,18 +117,19 @@ def test_the_config_has_nothing_of_this_machine(tmp_path: Path, lines: list[str]
     assert any("test.average_clips=score: an exported network gives prob" in line for line in lines)
     assert any("there are no class names" in line for line in lines)
     assert not (folder / "labels.txt").exists()
+    for name in ARTEFACTS:
+        assert any(line.startswith(f"{name}: ") and "apart" in line for line in lines)
 
 
 @pytest.mark.parametrize(
     ("missing", "gone", "said"),
     [
-        (["openvino"], {"graph.xml", "graph.bin"}, ["OpenVINO is left out: pip install openvino"]),
         (["onnxruntime"], set(), []),  # OpenVINO reads ONNX, too
         (["onnx", "onnxruntime", "openvino"], {"graph.onnx", "graph.xml", "graph.bin"},
          ["ONNX is left out: pip install onnx onnxruntime",
           "OpenVINO is left out: pip install onnx openvino"]),
     ],
-    ids=["no openvino", "no onnxruntime", "none"],
+    ids=["no onnxruntime", "none"],
 )  # fmt: skip
 def test_what_is_not_installed_is_left_out(
     tmp_path: Path, missing: list[str], gone: set[str], said: list[str], lines: list[str],
@@ -156,14 +160,14 @@ def no_operator(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("fail", "gone", "said"),
     [
-        (lambda patch: other_rows(patch, OnnxRuntime, least=3), {"graph.onnx"}, "ONNX: ONNX Runt"),
+        (lambda patch: other_rows(patch, OpenVino, least=3), {"graph.xml", "graph.bin"},
+         "OpenVINO: OpenVINO 2"),
         (lambda patch: other_rows(patch, PaddleInference, np.nan),
          {"program.json", "program.pdiparams"}, "Paddle Inference: Paddle Inf"),
-        (lambda patch: other_rows(patch, OpenVino), {"graph.xml", "graph.bin"}, "OpenVINO: OpenV"),
         (no_operator, {"graph.onnx", "graph.xml", "graph.bin"},
          "ONNX: pd_op.relu has no form in ONNX here; OpenVINO: pd_op.relu"),
     ],
-    ids=["3 clips", "not finite", "OpenVINO's own", "an operator"],
+    ids=["3 clips", "not finite", "an operator"],
 )  # fmt: skip
 def test_what_fails_is_removed(
     tmp_path: Path, fail: Callable[[pytest.MonkeyPatch], None], gone: set[str], said: str,
@@ -235,3 +239,29 @@ def test_an_empty_folder_may_be_there(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     require_new(tmp_path / "new")
     require_new(tmp_path / "other/new")
+
+
+SYSTEMS = ["PaddleVideo", "PySlowFast", "PyTorchVideo", "mmaction2"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_weights_of_every_system(
+    own_folder: Path, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Converted, then exported by the command line, without its class names."""
+    without(monkeypatch, "openvino", "paddle")  # ONNX alone, in less time
+    Path("a.weights").write_bytes(FILES[system][0](tensors()))
+    given: Settings = {"model.alpha": 4, "data.num_frames": 8, "data.crop_size": 32}
+    given |= {"test.crop_size": 64, "test.short_side": 64}  # several positions
+    convert("a.weights", Path("mine.pdparams"), given, force=False)
+    done = main_here("--export", "new", "-w", "mine.pdparams", cwd=own_folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "OpenVINO is left out: pip install openvino" in done.stdout
+    assert "ONNX: ONNX Runtime" in done.stdout
+    how = json.loads(Path("new/preprocessing.json").read_text())
+    assert how["protocol"] == {"PyTorchVideo": "pytorchvideo", "mmaction2": "mmaction2"}.get(
+        system, "pyslowfast"
+    )
+    assert "| weights | mine.pdparams, SHA-256" in Path("new/README.md").read_text()
+    again = main_here("--export", "new", "-w", "mine.pdparams", cwd=own_folder)
+    assert again.stderr == "error: new is there already: name a new folder, or empty this one\n"

@@ -74,9 +74,3 @@ def test_whether_a_folder_is_whole(tmp_path: Path) -> None:
     (program,) = (text for text in PROGRAMS if "hashlib" in text)
     assert run(program, exported_once(), cwd=tmp_path, barred=["paddle", "slowfast"]) == ""
     assert sum(map(len, BY_RUNTIME.values())) + 1 == len(PROGRAMS)
-
-
-def test_programs_are_short() -> None:
-    for (program,) in BY_RUNTIME.values():
-        lines = [line for line in program.splitlines() if line.strip()]
-        assert len(lines) <= 30
