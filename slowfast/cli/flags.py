@@ -13,7 +13,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parses the flags, and checks that they go together."""
     parser = Parser(
         prog=program("slowfast"),
-        description="Train, test and use SlowFast. Without --test, --infer or --summary it trains.",
+        description="Train, test, use and export SlowFast. Without a mode it trains.",
         epilog=f"built-in configs: {', '.join(built_in_configs())}",
     )
     add = parser.add_argument
@@ -31,6 +31,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     mode.add_argument(
         "--summary", action="store_true", help="print the network's stages and the learning rates"
     )
+    mode.add_argument(
+        "--export", metavar="DIR", type=Path,
+        help="write the network into a new folder, for use without this project (docs/deploy.md)"
+    )  # fmt: skip
     add("paths", metavar="PATH", nargs="*", type=in_home, help="more paths for --infer")
     add("-w", "--weights", metavar="FILE", type=in_home,
         help="weights to use, or to start training from")  # fmt: skip
@@ -70,6 +74,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def _faults(args: argparse.Namespace) -> dict[str, bool]:
     """What can be wrong with flags for their mode, and whether it is."""
     trains, ending = is_training(args), ".npz" if args.test else ".json"
+    tests = args.test or args.infer is not None
     return {
         "--infer needs a video, a folder or a list": args.infer == [],
         "--validate is for training": args.validate and not trains,
@@ -79,14 +84,15 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--multigrid is for training": args.multigrid and not (trains or args.summary),
         "--amp_level is for --amp": args.amp_level and not args.amp,
         "--eval is for --test": args.eval and not args.test,
-        "--out is for --test and --infer": args.out and (trains or args.summary),
+        "--out is for --test and --infer": args.out and not tests,
         f"--out: {args.out} does not end with {ending}": args.out and args.out.suffix != ending,
         "--top is for --infer": args.top and args.infer is None,
         "--average-clips is for --test and --infer":
-            args.average_clips and (trains or args.summary),
-        "--views is for --test and --infer": args.views and (trains or args.summary),
+            args.average_clips and not tests,
+        "--views is for --test and --infer": args.views and not tests,
         "--test computes all views, as published accuracies are measured: --views auto is for "
         "--infer": args.views == "auto" and args.test,
+        "--export computes on the CPU: leave out --device": args.export and args.device == "gpu",
         "--summary describes a config: leave out --weights": args.summary and args.weights,
         "--resume has its own weights: leave out --weights": args.resume and args.weights,
     }  # fmt: skip
@@ -102,7 +108,7 @@ def _views(text: str) -> str:
 
 def is_training(args: argparse.Namespace) -> bool:
     """Whether no other mode was asked for."""
-    return not (args.test or args.summary or args.infer is not None)
+    return not (args.test or args.summary or args.export or args.infer is not None)
 
 
 def overrides(args: argparse.Namespace) -> list[str]:

@@ -24,6 +24,9 @@ from slowfast.data.lists import ListError, Sample, read_list
 from slowfast.data.video.open import decoder_version
 from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
+from slowfast.predict import exported
+from slowfast.predict.built import MANIFEST
+from slowfast.predict.export import require_new
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError
@@ -56,6 +59,8 @@ def read_inputs(args: argparse.Namespace) -> "TrainInputs | Inputs":
     """The inputs of the mode that the flags choose; raises as that mode's own does."""
     if is_training(args):
         return train_inputs(args)
+    if args.export:
+        return export_inputs(args)
     return test_inputs(args) if args.test else infer_inputs(args)
 
 
@@ -113,16 +118,31 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
 
 
 def infer_inputs(args: argparse.Namespace) -> Inputs:
-    """Reads config and class names, finds the videos; checks weights and decoder.
+    """Reads config and class names, finds the videos; checks weights and decoder. The weights may
+    be a folder that ``--export`` has written.
 
     Raises:
         UserError: an input is missing or does not fit.
     """
-    cfg, weights, names = _of_weights(args)
+    if args.weights and Path(args.weights).is_dir():
+        cfg, weights, names = _of_exported(args)
+    else:
+        cfg, weights, names = _of_weights(args)
     if args.top and args.top > cfg.model.num_classes:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
     videos = find_videos(args.infer, cfg.data)
     return Inputs(cfg, weights, [video.sample for video in videos], names)
+
+
+def export_inputs(args: argparse.Namespace) -> Inputs:
+    """Reads config and class names; checks weights, and that the new folder can be one.
+
+    Raises:
+        UserError: an input is missing or does not fit, or the folder is there.
+    """
+    require_new(args.export)
+    cfg, weights, names = _of_weights(args)
+    return Inputs(cfg, weights, [], names)
 
 
 def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None]:
@@ -137,6 +157,15 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
     names = run_config.class_names(cfg, weights)
     decoder_version(cfg.data.decoder)
     return cfg, weights, names
+
+
+def _of_exported(args: argparse.Namespace) -> tuple[Config, str, list[str] | None]:
+    """Config, folder and class names of an exported network."""
+    folder = Path(args.weights)
+    exported.require_exported(folder)
+    cfg = run_config.read_config(args, str(folder / MANIFEST))
+    decoder_version(cfg.data.decoder)
+    return cfg, args.weights, exported.class_names(folder)
 
 
 def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:

@@ -1,4 +1,4 @@
-"""The command line of main.py: trains, tests, predicts, or describes a config.
+"""The command line of main.py: trains, tests, predicts, exports, or describes a config.
 
 Each mode imports Paddle, and what needs it, only as it begins, so that ``--help`` and a mistyped
 flag get an immediate answer.
@@ -6,10 +6,12 @@ flag get an immediate answer.
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
+from slowfast.files import file_digest
 from slowfast.log import logger
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ def main(argv: list[str] | None = None) -> int:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
         mode, hint = _infer, "the same command goes on"
-    return run(lambda: mode(args), hint=hint, with_paddle=args.infer is None)
+    elif args.export:
+        mode, hint = _export, ""
+    return run(lambda: mode(args), hint=hint, with_paddle=mode not in (_infer, _export))
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -57,15 +61,34 @@ def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
     from slowfast.predict.backends import open_backend
+    from slowfast.predict.built import MANIFEST
+    from slowfast.predict.exported import open_exported
     from slowfast.predict.infer import RESULT, TOP, infer
 
     inputs = infer_inputs(args)
-    cfg, network = inputs.cfg, _network(args, inputs)
+    cfg = inputs.cfg
+    if Path(inputs.weights).is_dir():
+        backend = open_exported(Path(inputs.weights), cfg)
+        digest = file_digest(Path(inputs.weights, MANIFEST))
+    else:
+        network = _network(args, inputs)
+        backend, digest = open_backend(network, cfg, cfg.test.average_clips), network.digest
     infer(
-        open_backend(network, cfg, cfg.test.average_clips), inputs.samples, inputs.class_names, cfg,
-        weights=network.digest, out=args.out or RESULT, top=args.top or TOP,
+        backend, inputs.samples, inputs.class_names, cfg,
+        weights=digest, out=args.out or RESULT, top=args.top or TOP,
         until_enough=args.views in (None, "auto"),
     )  # fmt: skip
+
+
+def _export(args: argparse.Namespace) -> None:
+    """Exports; at the end raises an ExportError if a form of the network failed its check."""
+    from slowfast.cli.inputs import export_inputs
+    from slowfast.cli.network import network_of
+    from slowfast.predict.export import export
+
+    inputs = export_inputs(args)
+    network = network_of(inputs.weights, inputs.cfg, "cpu")
+    export(network, inputs.cfg, inputs.class_names, args.export, Path(inputs.weights).name)
 
 
 def _summarize(args: argparse.Namespace) -> None:

@@ -156,7 +156,7 @@ class OpenVino(Backend):
 
     form = "onnx"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: str = "graph.onnx") -> None:
         import openvino
 
         settings = {
@@ -165,7 +165,7 @@ class OpenVino(Backend):
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": machine.threads(),
         }
-        compiled = openvino.Core().compile_model(folder / "graph.onnx", "CPU", settings)
+        compiled = openvino.Core().compile_model(folder / file, "CPU", settings)
         self._request = compiled.create_infer_request()
         self.about = f"OpenVINO {openvino.__version__.partition('-')[0]}"
 
@@ -248,7 +248,7 @@ def _checked(wanted: Graph, name: str) -> Backend:
             found = _check(backend, folder, wanted)
         except (RuntimeError, ValueError, NotImplementedError) as error:  # what they raise
             raise BackendError(
-                f"{name} cannot compute this network: {_first_line(error)}"
+                f"{name} cannot compute this network: {first_line(error)}"
             ) from error
     if not found["difference"] <= TOLERANCE:
         raise BackendError(
@@ -261,7 +261,8 @@ def _checked(wanted: Graph, name: str) -> Backend:
     return backend
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error, of which a library may write a page."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 

@@ -29,6 +29,7 @@ from slowfast.weights.damage import WeightsError
 
 if TYPE_CHECKING:
     from slowfast.models.slowfast import VideoClassifier
+    from slowfast.predict.graph import FromFrames
 
 Row = NDArray[np.float32]
 Clips = NDArray[np.uint8]
@@ -92,20 +93,29 @@ def _build_beside(wanted: Graph, form: str, own: Path) -> None:
 
 def _build(wanted: Graph, form: str, folder: Path) -> None:
     machine.import_paddle()
-    import paddle
-
     from slowfast.predict import graph
 
-    cfg, clip = wanted.cfg, noise(wanted.cfg)
+    cfg = wanted.cfg
     layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
-    with paddle.no_grad():
-        rows = layer(paddle.to_tensor(clip)).numpy()
-    if not np.isfinite(rows).all():
-        raise WeightsError("the network's output is not finite: its weights are broken")
-    np.save(folder / CHECK, rows)
+    np.save(folder / CHECK, eager_rows(layer, noise(cfg)))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
     write_json(folder / MANIFEST, {path.name: file_digest(path) for path in folder.iterdir()})
+
+
+def eager_rows(layer: "FromFrames", clips: Clips) -> Row:
+    """What eager mode comes to.
+
+    Raises:
+        WeightsError: numbers that are not finite.
+    """
+    import paddle
+
+    with paddle.no_grad():
+        rows: Row = layer(paddle.to_tensor(clips)).numpy()
+    if not np.isfinite(rows).all():
+        raise WeightsError("the network's output is not finite: its weights are broken")
+    return rows
 
 
 def _write_onnx(traced: object, folder: Path) -> None:
@@ -153,8 +163,8 @@ def expected_rows(folder: Path) -> Row:
     return rows
 
 
-def noise(cfg: Config) -> Clips:
-    """The clip of noise that backends are compared on, ``[1, T, H, W, 3]``."""
+def noise(cfg: Config, number: int = 1) -> Clips:
+    """The clips of noise that backends are compared on, ``[N, T, H, W, 3]``."""
     size = cfg.test.crop_size
-    shape = (1, cfg.data.num_frames, size, size, 3)
+    shape = (number, cfg.data.num_frames, size, size, 3)
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

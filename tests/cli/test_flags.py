@@ -18,10 +18,10 @@ def parse(*flags: str) -> dict[str, Any]:
 def test_without_flags_it_trains_by_the_default_config() -> None:
     assert parse() == {
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
-        "summary": False, "paths": [], "weights": None, "resume": None, "seed": None,
-        "deterministic": False, "max_iters": None, "device": "auto", "average_clips": None,
-        "views": None, "eval": None, "out": None, "top": None, "amp": False, "amp_level": None,
-        "multigrid": False,
+        "summary": False, "export": None, "paths": [], "weights": None, "resume": None,
+        "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
+        "average_clips": None, "views": None, "eval": None, "out": None, "top": None, "amp": False,
+        "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
@@ -64,6 +64,14 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--infer", "--infer needs a video, a folder or a list"),
     ("--test --infer a.mp4", "not allowed with argument"),
     ("--test --summary", "not allowed with argument"),
+    ("--test --export x", "not allowed with argument"),
+    ("--export", "expected one argument"),
+    ("--export x a.mp4", "unrecognized arguments: a.mp4"),
+    ("--export x --validate", "--validate is for training"),
+    ("--export x --out a.npz", "--out is for --test and --infer"),
+    ("--export x --views 1x1", "--views is for --test and --infer"),
+    ("--export x --average-clips prob", "--average-clips is for --test and --infer"),
+    ("--export x --device gpu", "--export computes on the CPU"),
     ("a.mp4", "unrecognized arguments: a.mp4"),
     ("--test a.mp4", "unrecognized arguments: a.mp4"),
     ("--test --validate", "--validate is for training"),
@@ -124,7 +132,7 @@ def test_what_flags_say_of_the_config(flags: list[str], expected: list[str]) -> 
 @pytest.mark.parametrize(
     ("flags", "trains"),
     [([], True), (["--resume"], True), (["--test"], False), (["--summary"], False),
-     (["--infer", "a.mp4"], False)],
+     (["--infer", "a.mp4"], False), (["--export", "x"], False)],
 )  # fmt: skip
 def test_it_trains_unless_told_otherwise(flags: list[str], trains: bool) -> None:
     assert is_training(parse_args(flags)) == trains
@@ -137,3 +145,4 @@ def test_paths_may_begin_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> 
     assert (found["weights"], found["config"]) == ("/home/me/w", "/home/me/c")
     assert parse("--test", "--out=~/x.npz")["out"] == Path("/home/me/x.npz")
     assert parse("--resume=~/r")["resume"] == "/home/me/r"
+    assert parse("--export=~/x")["export"] == Path("/home/me/x")

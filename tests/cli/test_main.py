@@ -50,7 +50,7 @@ WEIGHTS: list[tuple[Callable[[str], None] | None, list[str], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mode", [["--test"], ["--infer", "a.mp4"]])
+@pytest.mark.parametrize("mode", [["--test"], ["--infer", "a.mp4"], ["--export", "x"]])
 @pytest.mark.parametrize(("make", "flags", "complaint"), WEIGHTS)
 def test_wrong_weights(
     mode: list[str], make: Callable[[str], None] | None, flags: list[str], complaint: str,
@@ -68,6 +68,7 @@ def test_wrong_weights(
     ("_test", ["--test", "--out", "a.npz"], "interrupted (the same command goes on)"),
     ("_test", ["--test"], "interrupted"),
     ("_infer", ["--infer", "a.mp4"], "interrupted (the same command goes on)"),
+    ("_export", ["--export", "x"], "interrupted"),
     ("_summarize", ["--summary"], "interrupted"),
 ])  # fmt: skip
 def test_each_mode_says_how_to_go_on_after_an_interruption(

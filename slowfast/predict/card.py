@@ -1,0 +1,143 @@
+"""The card of an exported network: what it is, where it is from, and how to use it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import slowfast
+from slowfast.config import Config
+from slowfast.errors import one_line
+
+TEMPLATE = """\
+# {title}
+
+A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes clips of a video,
+and gives the probability of each of {num_classes} classes.
+
+| | |
+|---|---|
+| network | {network} |
+| parameters | {parameters:,} |
+| weights | {source}, SHA-256 `{digest}` |
+| classes | {classes} |
+
+## In and out
+
+- In: `clips`, uint8 `[N, {frames}, H, W, 3]`: N clips of {frames} frames, RGB, H and W from {size}
+  on. Normalisation (mean {mean}, deviation {std}) and the choice of the slow pathway's frames are
+  in the graph.
+- Out: `rows`, float32 `[N, {num_classes}]`: probabilities. Of a picture larger than the training's
+  they are the mean over positions.
+- A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a
+  second. The short side of its pictures is resized to {short_side} pixels.
+- The test took {num_clips} clips x {num_crops} {cut} from each video, where {protocol} takes them,
+  and the mean of their probabilities.
+
+`preprocessing.json` says the same as data.
+
+## Checked
+
+Beside Paddle's eager mode, with N clips of noise: the largest difference, as a share of the largest
+probability.
+
+{checks}
+
+## Use
+
+{use}`docs/deploy.md` of the project has whole programs, from a video to its five best classes.
+
+Every file is as it was written if this ends without an error:
+
+    import hashlib, json, pathlib
+    for name, digest in json.loads(pathlib.Path("manifest.json").read_bytes())["files"].items():
+        assert hashlib.sha256(pathlib.Path(name).read_bytes()).hexdigest() == digest, name
+
+## Licence
+
+The project's code, which the graph is made by, has the licence Apache-2.0. The numbers in the graph
+are the weights: they have the licence that their publisher gave them.
+"""
+USE = {
+    "Paddle Inference": """
+    from paddle import inference
+    net = inference.create_predictor(inference.Config("program.json", "program.pdiparams"))
+    net.get_input_handle("clips").copy_from_cpu(clips)
+    net.run()
+    rows = net.get_output_handle(net.get_output_names()[0]).copy_to_cpu()
+""",
+    "ONNX": """
+    import onnxruntime
+    (rows,) = onnxruntime.InferenceSession("graph.onnx").run(None, {"clips": clips})
+""",
+    "OpenVINO": """
+    import openvino
+    net = openvino.compile_model("graph.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    rows = net(clips)[0]
+""",
+}
+"""Code for each form, where ``clips`` is there already."""
+
+
+class Source(NamedTuple):
+    """What was exported."""
+
+    weights: str
+    """The name of the file."""
+    digest: str
+    parameters: int
+    class_names: Sequence[str] | None
+
+
+class Check(NamedTuple):
+    """How a form of the network was checked."""
+
+    files: tuple[str, ...]
+    runtime: str
+    """Its name and version."""
+    differences: dict[int, float]
+    """By number of clips: the largest one, as a share of the largest probability."""
+
+    def __str__(self) -> str:
+        each = (f"{value:.1g} (N={number})" for number, value in self.differences.items())
+        return f"{self.runtime} is {' and '.join(each)} apart from eager mode"
+
+
+def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
+    """The text, in Markdown."""
+    model, data, test, names = cfg.model, cfg.data, cfg.test, source.class_names
+    return TEMPLATE.format(
+        title=one_line(f"{model.name} of {source.weights}"),
+        version=slowfast.__version__,
+        network=_network(cfg),
+        parameters=source.parameters,
+        source=one_line(source.weights),
+        digest=source.digest,
+        num_classes=model.num_classes,
+        classes=f"{len(names)}, in the order of `labels.txt`" if names else "by number, no names",
+        seconds=data.num_frames * data.sampling_stride / data.target_fps,
+        frames=data.num_frames, stride=data.sampling_stride, fps=data.target_fps,
+        mean=list(data.mean), std=list(data.std),
+        size=test.crop_size, short_side=test.short_side, num_clips=test.num_clips,
+        num_crops=test.views_per_clip, protocol=test.protocol,
+        cut="whole pictures" if test.spatial == "whole" else f"crops of {test.crop_size} pixels",
+        checks=_table(checks),
+        use="".join(f"{name}:\n{USE[name]}\n" for name in checks),
+    )  # fmt: skip
+
+
+def _network(cfg: Config) -> str:
+    model = cfg.model
+    pathways = {"slow": f"R{model.slow_depth}", "fast": f"R{model.fast_depth}"}
+    if model.name != "slowfast":
+        pathways = {name: pathways[name] for name in (model.name.removesuffix("_only"),)}
+    told = ", ".join(f"{name} {depth}" for name, depth in pathways.items())
+    return f"{model.name}: {told}, width {model.width}, alpha {model.alpha}"
+
+
+def _table(checks: dict[str, Check]) -> str:
+    numbers = next(iter(checks.values())).differences
+    rows = [["files", "runtime", *(f"N={number}" for number in numbers)]]
+    rows.append(["---"] * len(rows[0]))
+    for check in checks.values():
+        files = ", ".join(f"`{file}`" for file in check.files)
+        rows.append([files, check.runtime, *(f"{v:.1g}" for v in check.differences.values())])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,101 @@
+"""Computes with an exported network (``export.py``): neither its weights nor Paddle are needed."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+from slowfast import distributed, machine
+from slowfast.config import Config, ConfigError, load_config
+from slowfast.files import file_digest
+from slowfast.log import logger
+from slowfast.predict.backends import TOLERANCE, Backend, BackendError, difference, first_line
+from slowfast.predict.built import CHECK, MANIFEST, expected_rows, noise
+from slowfast.predict.export import ARTEFACTS, FORMAT, KIND, LABELS, ExportError
+from slowfast.weights.save import CONFIG
+
+FORMS = {"openvino": "OpenVINO", "paddle": "Paddle Inference", "onnxruntime": "ONNX"}
+"""What each backend reads, by the names of ``ARTEFACTS``; the fastest first."""
+
+
+def require_exported(folder: Path) -> dict[str, str]:
+    """The files of an exported folder, with their SHA-256.
+
+    Raises:
+        ExportError: it is none, is of another version, or a file is missing.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        version, files = manifest["format"], dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(
+            f"{folder} is no folder that --export has written: its {MANIFEST} cannot be read"
+        ) from error
+    if version != FORMAT:
+        raise ExportError(
+            f"{folder} is of version {version} of the layout, this program's is {FORMAT}: export "
+            "the weights again"
+        )
+    for name in files:
+        if not (folder / name).is_file():
+            raise ExportError(f"{folder / name} is missing: copy the folder again")
+    return files
+
+
+def class_names(folder: Path) -> list[str] | None:
+    """The class names of an exported folder; None if it has none."""
+    path = folder / LABELS
+    return path.read_text(errors="surrogateescape").splitlines() if path.is_file() else None
+
+
+def open_exported(folder: Path, cfg: Config) -> Backend:
+    """The backend of ``test.backend``; ``auto`` is the fastest one that is installed, has its form
+    of the network in the folder, and comes to what eager mode came to.
+
+    Raises:
+        ConfigError: the folder cannot give what is asked for.
+        ExportError: a file is missing or damaged.
+        BackendError: the backend cannot be used here, or none can.
+    """
+    files, asked = require_exported(folder), cfg.test.backend
+    if asked == "eager" or cfg.test.average_clips != KIND:
+        raise ConfigError(
+            f"test.backend={asked} and test.average_clips={cfg.test.average_clips}: {folder} has "
+            "graphs of probabilities, no weights"
+        )
+    if distributed.world_size() > 1:  # Paddle connects the processes
+        machine.import_paddle()
+        distributed.start("cpu", seed=cfg.seed)
+    faults = []
+    for name in FORMS if asked == "auto" else (asked,):
+        try:
+            backend = _open(folder, name, files)
+        except BackendError as error:
+            faults.append(str(error))
+            continue
+        backend.views_at_once = cfg.test.views_per_chunk or backend.views_at_once
+        logger.info(f"{folder} is computed by {backend.about}")
+        return backend
+    raise BackendError(f"{folder} cannot be computed here: {'; '.join(faults)}")
+
+
+def _open(folder: Path, name: str, files: dict[str, str]) -> Backend:
+    """A backend, once it has come to what eager mode came to on a clip of noise."""
+    artefact = ARTEFACTS[FORMS[name]]
+    if importlib.util.find_spec(name) is None:
+        raise BackendError(f"{name} is not installed")
+    if not {*artefact.files} <= {*files}:
+        raise BackendError(f"there is no {artefact.files[0]} for {name}")
+    for file in (*artefact.files, CHECK):
+        if file_digest(folder / file) != files[file]:
+            raise ExportError(f"{folder / file} is damaged: copy the folder again")
+    machine.keep_memory()
+    try:
+        backend = artefact.runtimes[name](folder)
+        rows = backend.run(noise(load_config(folder / CONFIG)))
+    except (RuntimeError, ValueError) as error:  # what they raise
+        raise BackendError(f"{name} cannot compute it: {first_line(error)}") from error
+    found = difference(rows, expected_rows(folder))
+    if not found <= TOLERANCE:
+        raise BackendError(f"{backend.about} is {found:.1g} from eager mode, not {TOLERANCE:g}")
+    backend.about += f", fp32, {machine.threads()} threads; within {found:.1g} of eager mode"
+    return backend
