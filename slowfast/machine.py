@@ -97,6 +97,28 @@ def keep_memory() -> None:
             library.mallopt(option, value)
 
 
+class _Stack(ctypes.Structure):
+    """``stack_t`` of sigaltstack(2)."""
+
+    _fields_ = (("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@contextlib.contextmanager
+def own_signal_stack() -> Iterator[None]:
+    """Keeps the stack that this thread's signal handlers run on, around code that replaces it.
+
+    OpenVINO 2026.4.1 leaves its own there as it compiles a network, and gives the memory back with
+    the network: the next Ctrl-C would then end the process with a segmentation fault.
+    """
+    library, stack = ctypes.CDLL(None), _Stack()
+    is_kept = library.sigaltstack(None, ctypes.byref(stack)) == 0
+    try:
+        yield
+    finally:
+        if is_kept:
+            library.sigaltstack(ctypes.byref(stack), None)
+
+
 @functools.cache
 def instruction_sets() -> tuple[str, ...]:
     """Those of INSTRUCTION_SETS that this processor has; empty where Linux does not tell."""

@@ -156,3 +156,27 @@ def test_instruction_sets_are_those_that_linux_shows(cpuinfo: str, names: tuple[
 def test_the_processor_has_a_name() -> None:
     assert machine.processor() and "\n" not in machine.processor()
     assert set(machine.instruction_sets()) <= set(machine.INSTRUCTION_SETS)
+
+
+def test_signal_handlers_keep_their_stack() -> None:
+    """A command that has compiled two networks and given them back still ends by Ctrl-C."""
+    program = """
+import gc, os, numpy as np, openvino
+from openvino import opset13
+from slowfast import machine
+for _ in range(3):
+    x = opset13.parameter([1, 4], np.float32)
+    with machine.own_signal_stack():
+        net = openvino.Core().compile_model(openvino.Model([opset13.relu(x)], [x]), "CPU")
+del net
+gc.collect()
+try:
+    os.kill(os.getpid(), 2)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], text=True, capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert (found.returncode, found.stdout) == (0, "interrupted\n")

@@ -165,7 +165,8 @@ class OpenVino(Backend):
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": machine.threads(),
         }
-        compiled = openvino.Core().compile_model(folder / file, "CPU", settings)
+        with machine.own_signal_stack():
+            compiled = openvino.Core().compile_model(folder / file, "CPU", settings)
         self._request = compiled.create_infer_request()
         self.about = f"OpenVINO {openvino.__version__.partition('-')[0]}"
 

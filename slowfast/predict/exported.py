@@ -8,7 +8,14 @@ from slowfast import distributed, machine
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.files import file_digest
 from slowfast.log import logger
-from slowfast.predict.backends import TOLERANCE, Backend, BackendError, difference, first_line
+from slowfast.predict.backends import (
+    TOLERANCE,
+    Backend,
+    BackendError,
+    comparable,
+    difference,
+    first_line,
+)
 from slowfast.predict.built import CHECK, MANIFEST, expected_rows, noise
 from slowfast.predict.export import ARTEFACTS, FORMAT, KIND, LABELS, ExportError
 from slowfast.weights.save import CONFIG
@@ -94,7 +101,7 @@ def _open(folder: Path, name: str, files: dict[str, str]) -> Backend:
         rows = backend.run(noise(load_config(folder / CONFIG)))
     except (RuntimeError, ValueError) as error:  # what they raise
         raise BackendError(f"{name} cannot compute it: {first_line(error)}") from error
-    found = difference(rows, expected_rows(folder))
+    found = difference(*(comparable(each, KIND) for each in (rows, expected_rows(folder))))
     if not found <= TOLERANCE:
         raise BackendError(f"{backend.about} is {found:.1g} from eager mode, not {TOLERANCE:g}")
     backend.about += f", fp32, {machine.threads()} threads; within {found:.1g} of eager mode"
