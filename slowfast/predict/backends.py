@@ -86,7 +86,7 @@ class Eager(Backend):
 
         model = wanted.network.model()
         self._paddle, self._compute = paddle, FromFrames(model, wanted.cfg, wanted.kind)
-        self._is_bf16 = wanted.cfg.test.precision == "bf16"
+        self._is_bf16 = wanted.cfg.test.precision == "bf16" and uses_gpu()
         self.about = f"Paddle {paddle.__version__} in eager mode"
         self.views_at_once = wanted.cfg.test.views_per_chunk or Backend.views_at_once
 
@@ -221,7 +221,7 @@ def settled(network: Weighted, cfg: Config, kind: str) -> Config:
     """
     wanted = Graph(network, cfg, kind)
     if cfg.test.precision == "auto":
-        return distributed.on_first(lambda: _settled(wanted)).cfg
+        return distributed.on_first(lambda: _settled(wanted).cfg)
     _able(wanted)
     if cfg.test.precision == "int8" and distributed.world_size() > 1:
         distributed.on_first(lambda: _make(wanted))  # else each process would make it
@@ -238,8 +238,10 @@ def _settled(wanted: Graph) -> Graph:
     cfg = wanted.cfg
     if cfg.test.precision != "auto":
         return wanted
+    if cfg.test.backend not in ("auto", "openvino"):
+        return wanted._replace(cfg=_in(cfg, "fp32"))
     precision, reason = "fp32", ""
-    if cfg.test.backend not in ("auto", "openvino") or uses_gpu() or _lacking("openvino"):
+    if uses_gpu() or _lacking("openvino"):
         reason = "bf16 is OpenVINO's, on a CPU"
     elif not (found := bf16_instructions()):
         reason = "the processor has no bf16"

@@ -32,7 +32,7 @@ from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.errors import UserError
-from slowfast.files import write_json
+from slowfast.files import file_digest, write_json
 from slowfast.log import Progress, logger
 from slowfast.predict.built import CHECK, Clips, Graph, built, kept_folder, key_of, write_manifest
 
@@ -118,7 +118,7 @@ def quantised(wanted: Graph) -> Iterator[Path]:
     data, test = cfg.data, cfg.test
     settings = (
         data.sampling_stride, data.target_fps, data.decoder, test.short_side, test.protocol,
-        machine.instruction_sets(),
+        machine.instruction_sets(), file_digest(__file__),
     )  # fmt: skip
     told = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
     make = functools.partial(_quantise, wanted)

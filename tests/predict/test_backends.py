@@ -215,7 +215,7 @@ def has(monkeypatch: pytest.MonkeyPatch, *sets: str) -> None:
         (("avx512_bf16",), 0.03, "openvino", "fp32", "0.03 of the largest number off"),
         (("avx512_bf16",), float("nan"), "auto", "fp32", "nan of the largest number off"),
         (("avx2",), 0.0, "auto", "fp32", "the processor has no bf16"),
-        (("avx512_bf16",), 0.0, "eager", "fp32", "bf16 is OpenVINO's"),
+        (("avx512_bf16",), 0.0, "eager", "fp32", ""),
     ],
 )
 def test_the_precision_that_auto_takes(
@@ -226,7 +226,7 @@ def test_the_precision_that_auto_takes(
     monkeypatch.setattr(backends, "bf16_distance", lambda wanted: distance)
     cfg = config(tmp_path, backend, "test.precision=auto")
     assert settled(network(cfg), cfg, "prob").test.precision == found
-    assert told in lines[-1]
+    assert told in lines[-1] if told else not lines
     explicit = config(tmp_path, backend, "test.precision=fp32")
     assert settled(network(cfg), explicit, "prob") == explicit
 
