@@ -275,7 +275,7 @@ class Videos:
         if number < LEAST_CLIPS:
             raise PrecisionError(
                 f"{self._cfg.test.calibration_list}: for int8, half of its videos must have "
-                f"{LEAST_CLIPS} clips, and have {number}: 10 videos or more are needed, better "
+                f"{LEAST_CLIPS} clips, and have {number}: name 10 videos or more, better "
                 f"{2 * CLIPS}{fault}"
             )
 
