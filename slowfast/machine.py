@@ -13,6 +13,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from slowfast import distributed
 from slowfast.signals import held_back
@@ -60,6 +61,18 @@ def import_paddle() -> None:
         paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
     if not distributed.num_gpus():
         keep_memory()
+
+
+def import_openvino() -> Any:
+    """OpenVINO, which must not report to Google Analytics that it is used.
+
+    It does so, through the package openvino_telemetry, as soon as it is imported (2026.4), from a
+    forked process; and so does NNCF, which is imported later. Both go without that package.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # an ImportError
+    import openvino
+
+    return openvino
 
 
 def set_variables() -> None:

@@ -52,6 +52,12 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--views", type=_views, metavar="auto|NxM",
         help="N clips x M crops of each video; auto, the default of --infer: as many as the answer "
         "needs (default of --test: the config's, 10x3)")  # fmt: skip
+    add("--precision", choices=("auto", "fp32", "bf16", "int8"),
+        help="numbers that the network is computed with (default of --test: fp32; of --infer: "
+        "auto, bf16 if the processor has it and the answers stay near fp32)")  # fmt: skip
+    add("--calibration", metavar="LIST", type=in_home,
+        help="videos to calibrate int8 on, replaces test.calibration_list; for --test the default "
+        "is the list that it tests")  # fmt: skip
     add("--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
         help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
     add("--out", metavar="FILE", type=Path,
@@ -90,6 +96,8 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--average-clips is for --test and --infer":
             args.average_clips and not tests,
         "--views is for --test and --infer": args.views and not tests,
+        "--precision is for --test and --infer": args.precision and not tests,
+        "--calibration is for --test and --infer": args.calibration and not tests,
         "--test computes all views, as published accuracies are measured: --views auto is for "
         "--infer": args.views == "auto" and args.test,
         "--export computes on the CPU: leave out --device": args.export and args.device == "gpu",
@@ -121,6 +129,8 @@ def overrides(args: argparse.Namespace) -> list[str]:
         "test.num_clips": clips,
         "test.num_crops": crops,
         "test.average_clips": args.average_clips,
+        "test.precision": args.precision,
+        "test.calibration_list": args.calibration,
         "train.amp": (args.amp_level or "O1") if args.amp else None,
         "train.multigrid": "true" if args.multigrid else None,
     }

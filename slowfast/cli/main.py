@@ -49,10 +49,12 @@ def _test(args: argparse.Namespace) -> None:
     """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
     from slowfast.evaluate.multi_view import multi_view_test
+    from slowfast.predict.backends import settled
 
     inputs = test_inputs(args)
+    network = _network(args, inputs)
     multi_view_test(
-        _network(args, inputs), inputs.samples, inputs.cfg,
+        network, inputs.samples, settled(network, inputs.cfg, inputs.cfg.test.average_clips),
         metrics=args.eval or ("top_k_accuracy",), out=args.out, class_names=inputs.class_names,
     )  # fmt: skip
 
@@ -60,7 +62,7 @@ def _test(args: argparse.Namespace) -> None:
 def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
-    from slowfast.predict.backends import open_backend
+    from slowfast.predict.backends import open_backend, settled
     from slowfast.predict.built import MANIFEST
     from slowfast.predict.exported import open_exported
     from slowfast.predict.infer import RESULT, TOP, infer
@@ -72,6 +74,7 @@ def _infer(args: argparse.Namespace) -> None:
         digest = file_digest(Path(inputs.weights, MANIFEST))
     else:
         network = _network(args, inputs)
+        cfg = settled(network, cfg, cfg.test.average_clips)
         backend, digest = open_backend(network, cfg, cfg.test.average_clips), network.digest
     infer(
         backend, inputs.samples, inputs.class_names, cfg,

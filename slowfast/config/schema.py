@@ -175,6 +175,13 @@ class TestConfig:
     """What computes the network where it is not trained: Paddle in eager mode or its inference
     library, ONNX Runtime, or OpenVINO. auto: eager mode on a GPU, else the fastest one that is
     installed and comes to the same numbers."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
+    """Numbers that the network is computed with where it is not trained (docs/running.md). auto,
+    which --infer takes in place of fp32: bf16 if the processor has it and the probabilities stay
+    within 2 % of fp32, else fp32."""
+    calibration_list: str = ""
+    """With precision=int8: list of videos to calibrate on, and to compare with fp32. Empty: the
+    list that --test tests."""
 
     @property
     def views_per_clip(self) -> int:

@@ -9,6 +9,7 @@ Legend: N clips, T frames, H x W pixels.
 
 import contextlib
 import ctypes
+import dataclasses
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -30,9 +31,16 @@ from slowfast.errors import UserError
 from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.predict.built import Clips, Graph, Row, Weighted, built, expected_rows, noise
+from slowfast.predict.precision import PrecisionError, bf16_instructions, compiled, quantised
 
 TOLERANCE = 1e-4
 """How far a row may be from eager mode's, as a share of that one's largest number."""
+ALLOWED = {"fp32": TOLERANCE, "bf16": 0.1, "int8": math.inf}
+"""The same by precision: one that was asked for is refused beyond. int8 has its own measure, see
+``precision.py``."""
+AUTO_TOLERANCE = 0.02
+"""How far bf16 may be from fp32 where nobody asked for it, as a share of the row's largest number,
+on ``blocks_of_noise``."""
 BATCHES = (1, 2, 4, 8, 16, 32)
 """What is tried in turn."""
 LEAST_PROBABILITY = 1e-24
@@ -78,6 +86,7 @@ class Eager(Backend):
 
         model = wanted.network.model()
         self._paddle, self._compute = paddle, FromFrames(model, wanted.cfg, wanted.kind)
+        self._is_bf16 = wanted.cfg.test.precision == "bf16" and uses_gpu()
         self.about = f"Paddle {paddle.__version__} in eager mode"
         self.views_at_once = wanted.cfg.test.views_per_chunk or Backend.views_at_once
 
@@ -85,8 +94,9 @@ class Eager(Backend):
         return self._paddle.to_tensor(frames)  # once, as bytes
 
     def __call__(self, views: Sequence[Any]) -> Row:
-        with self._paddle.no_grad():
-            return self._compute(self._paddle.stack(views)).numpy()
+        mixed = self._paddle.amp.auto_cast(self._is_bf16, dtype="bfloat16")
+        with self._paddle.no_grad(), mixed:
+            return self._compute(self._paddle.stack(views)).astype("float32").numpy()
 
     def run(self, clips_NTHWC: Clips) -> Row:
         return self(self._paddle.to_tensor(clips_NTHWC).unbind(0))
@@ -156,18 +166,9 @@ class OpenVino(Backend):
 
     form = "onnx"
 
-    def __init__(self, folder: Path, file: str = "graph.onnx") -> None:
-        import openvino
-
-        settings = {
-            # Else it takes bf16 where the processor has it.
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": machine.threads(),
-        }
-        with machine.own_signal_stack():
-            compiled = openvino.Core().compile_model(folder / file, "CPU", settings)
-        self._request = compiled.create_infer_request()
+    def __init__(self, folder: Path, file: str = "graph.onnx", precision: str = "fp32") -> None:
+        openvino = machine.import_openvino()
+        self._request = compiled(folder / file, precision).create_infer_request()
         self.about = f"OpenVINO {openvino.__version__.partition('-')[0]}"
 
     def run(self, clips_NTHWC: Clips) -> Row:
@@ -193,8 +194,10 @@ def open_backend(network: Weighted, cfg: Config, kind: str) -> Backend:
 
     Raises:
         BackendError: the one asked for is not installed, or comes to something else.
+        PrecisionError: it does not compute in ``test.precision``, or the processor does not.
     """
-    wanted, name = Graph(network, cfg, kind), cfg.test.backend
+    wanted = _settled(Graph(network, cfg, kind))
+    name = _able(wanted)
     if name == "eager" or (name == "auto" and uses_gpu()):
         backend: Backend = Eager(wanted)
     elif name == "auto":
@@ -207,6 +210,110 @@ def open_backend(network: Weighted, cfg: Config, kind: str) -> Backend:
             )
         backend = _checked(wanted, name)
     return backend
+
+
+def settled(network: Weighted, cfg: Config, kind: str) -> Config:
+    """``cfg`` with a ``test.precision`` that is not ``auto``, the same in all processes; and int8
+    is made, once, if that is asked for.
+
+    Raises:
+        PrecisionError: see ``open_backend``.
+    """
+    wanted = Graph(network, cfg, kind)
+    if cfg.test.precision == "auto":
+        return distributed.on_first(lambda: _settled(wanted).cfg)
+    _able(wanted)
+    if cfg.test.precision == "int8" and distributed.world_size() > 1:
+        distributed.on_first(lambda: _make(wanted))  # else each process would make it
+    return cfg
+
+
+def _make(wanted: Graph) -> None:
+    with quantised(wanted):
+        pass
+
+
+def _settled(wanted: Graph) -> Graph:
+    """The graph, with bf16 or fp32 if ``auto`` is wanted."""
+    cfg = wanted.cfg
+    if cfg.test.precision != "auto":
+        return wanted
+    if cfg.test.backend not in ("auto", "openvino"):
+        return wanted._replace(cfg=_in(cfg, "fp32"))
+    precision, reason = "fp32", ""
+    if uses_gpu() or _lacking("openvino"):
+        reason = "bf16 is OpenVINO's, on a CPU"
+    elif not (found := bf16_instructions()):
+        reason = "the processor has no bf16"
+    elif not (distance := bf16_distance(wanted._replace(cfg=_in(cfg, "fp32")))) <= AUTO_TOLERANCE:
+        reason = f"bf16 is {distance:.2g} of the largest number off ({AUTO_TOLERANCE:g} is allowed)"
+    else:
+        precision = "bf16"
+        reason = f"{' '.join(found)}; within {distance:.2g} of fp32 ({AUTO_TOLERANCE:g} is allowed)"
+    logger.info(f"precision: {precision} ({reason})")
+    return wanted._replace(cfg=_in(cfg, precision))
+
+
+def _in(cfg: Config, precision: str) -> Config:
+    changes: dict[str, Any] = {"precision": precision}
+    return dataclasses.replace(cfg, test=dataclasses.replace(cfg.test, **changes))
+
+
+def _able(wanted: Graph) -> str:
+    """The backend's name that can compute in the precision that is asked for.
+
+    Raises:
+        PrecisionError: there is none.
+    """
+    name, precision = wanted.cfg.test.backend, wanted.cfg.test.precision
+    if precision == "fp32":
+        return name
+    if precision == "bf16" and name in ("auto", "eager") and uses_gpu():
+        return "eager"
+    if precision == "int8" and wanted.kind == "features":
+        raise PrecisionError(
+            "test.precision=int8 is for classes, which are compared with those of fp32: features "
+            "are had in fp32 or bf16"
+        )
+    if name not in ("auto", "openvino"):
+        raise PrecisionError(
+            f"test.backend={name} computes in fp32 here: {precision} is OpenVINO's, on a CPU"
+        )
+    if lacking := _lacking("openvino"):
+        raise PrecisionError(f"test.precision={precision} needs {' and '.join(lacking)}: {FAST}")
+    if precision == "bf16" and not bf16_instructions():
+        raise PrecisionError(
+            f"test.precision=bf16: this processor ({machine.processor()}) has no instructions for "
+            "it (avx512_bf16 or amx_bf16; bf16 on ARM): take fp32 or int8"
+        )
+    return "openvino"
+
+
+def bf16_distance(wanted: Graph) -> float:
+    """How far OpenVINO's bf16 is from its fp32: found once on a machine, and kept beside the
+    graph. nan if a number is not finite."""
+    version = importlib.metadata.version("openvino")
+    told = (version, machine.processor(), machine.instruction_sets())
+    with built(wanted, OpenVino.form) as folder:
+        path = folder / f"bf16-{hashlib.sha256(repr(told).encode()).hexdigest()[:12]}.json"
+        with contextlib.suppress(OSError, ValueError):
+            return float(json.loads(path.read_text())["difference"])
+        fp32, bf16 = (OpenVino(folder, precision=name) for name in ("fp32", "bf16"))
+        distances = [
+            difference(bf16.run(clip), fp32.run(clip)) for clip in blocks_of_noise(wanted.cfg)
+        ]
+        found = {"difference": float(np.max(distances))}
+        with contextlib.suppress(OSError):  # found again the next time
+            write_json(path, found)
+        return found["difference"]
+
+
+def blocks_of_noise(cfg: Config) -> Iterator[Clips]:
+    """Clips of noise, from single pixels to blocks of 32 pixels and frames."""
+    whole = noise(cfg)
+    for side in (1, 2, 4, 8, 16, 32):
+        frames, rows = (np.arange(size) // side for size in whole.shape[1:3])
+        yield np.ascontiguousarray(whole[:, frames][:, :, rows][:, :, :, rows])
 
 
 def uses_gpu() -> bool:
@@ -241,22 +348,29 @@ def _lacking(name: str) -> list[str]:
 def _checked(wanted: Graph, name: str) -> Backend:
     """A backend, once it has come to what eager mode comes to."""
     kind, chosen = GRAPH_BACKENDS[name], wanted.cfg.test
-    with built(wanted, kind.form) as folder:
+    precision = chosen.precision
+    with quantised(wanted) if precision == "int8" else built(wanted, kind.form) as folder:
         machine.keep_memory()
         try:
             backend: Backend = kind(folder)
-            backend.about += f", fp32, {machine.threads()} threads"
+            if precision != "fp32":
+                graph = "graph.xml" if precision == "int8" else "graph.onnx"
+                backend = OpenVino(folder, graph, precision)
+            with_what = f" ({' '.join(bf16_instructions())})" if precision == "bf16" else ""
+            backend.about += f", {precision}{with_what}, {machine.threads()} threads"
             found = _check(backend, folder, wanted)
         except (RuntimeError, ValueError, NotImplementedError) as error:  # what they raise
             raise BackendError(
                 f"{name} cannot compute this network: {first_line(error)}"
             ) from error
-    if not found["difference"] <= TOLERANCE:
+    apart, allowed = found["difference"], ALLOWED[precision]
+    if not apart <= allowed:
         raise BackendError(
-            f"{backend.about}: its rows are not those of eager mode: {found['difference']:.1g} of "
-            f"the largest number apart, where {TOLERANCE:g} is allowed"
+            f"{backend.about}: its rows are not those of eager mode: {apart:.1g} of the largest "
+            f"number apart, where {allowed:g} is allowed"
         )
-    backend.about += f"; within {found['difference']:.1g} of eager mode ({TOLERANCE:g} is allowed)"
+    if precision != "int8":
+        backend.about += f"; within {apart:.1g} of eager mode ({allowed:g} is allowed)"
     backend.views_at_once = chosen.views_per_chunk or int(found["views_at_once"])
     logger.info(f"the network is computed by {backend.about}")
     return backend
@@ -276,9 +390,11 @@ def _check(backend: Backend, folder: Path, wanted: Graph) -> dict[str, float]:
         kept: dict[str, float] = json.loads(path.read_text())
         return {"difference": kept["difference"], "views_at_once": kept["views_at_once"]}
     clip = noise(wanted.cfg)
-    rows = (comparable(rows, wanted.kind) for rows in (backend.run(clip), expected_rows(folder)))
+    rows, precision = (backend.run(clip), expected_rows(folder)), wanted.cfg.test.precision
+    if precision == "fp32":
+        rows = (comparable(rows[0], wanted.kind), comparable(rows[1], wanted.kind))
     found = {"difference": difference(*rows)}
-    if found["difference"] <= TOLERANCE:
+    if found["difference"] <= ALLOWED[precision]:
         found["views_at_once"] = fastest_batch(backend.run, clip)
         with contextlib.suppress(OSError):  # found again the next time
             write_json(path, found)

@@ -8,6 +8,7 @@ Legend: N clips, T frames, H x W pixels.
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -65,27 +66,39 @@ class Graph(NamedTuple):
 
 @contextlib.contextmanager
 def built(wanted: Graph, form: str) -> Iterator[Path]:
-    """The folder of a graph in a form, ``onnx`` or ``paddle``: from the cache, or built
-    anew if it is not there or damaged. It is a temporary one where the cache cannot be written."""
-    own = cache_folder() / "graphs" / f"{_key(wanted)}-{form}"
+    """The folder of a graph in a form, ``onnx`` or ``paddle``, see ``kept_folder``."""
+    build = functools.partial(_build, wanted, form)
+    with kept_folder(f"{key_of(wanted)}-{form}", build, "network's graph") as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def kept_folder(name: str, build: Callable[[Path], None], what: str) -> Iterator[Path]:
+    """A folder of graphs: from the cache, or built anew if it is not there or damaged. It is a
+    temporary one where the cache cannot be written.
+
+    Args:
+        build: writes the folder's files, and then ``write_manifest``.
+    """
+    own = cache_folder() / "graphs" / name
     with contextlib.ExitStack() as opened:
         if not _is_whole(own):
-            logger.info("the network's graph is built, once; it is kept for the next runs")
+            logger.info(f"the {what} is built, once; it is kept for the next runs")
             try:
                 own.parent.mkdir(parents=True, exist_ok=True)
-                _build_beside(wanted, form, own)
+                _build_beside(build, own)
             except OSError as error:
                 reason = error.strerror or error
                 logger.warning(f"{own} cannot be kept ({reason}): the next run builds it again")
                 own = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="slowfast-")))
-                _build(wanted, form, own)
+                build(own)
         yield own
 
 
-def _build_beside(wanted: Graph, form: str, own: Path) -> None:
+def _build_beside(build: Callable[[Path], None], own: Path) -> None:
     """Builds in a folder of its own, which then takes its name: two processes may build at once."""
     with tempfile.TemporaryDirectory(prefix=".", dir=own.parent, ignore_cleanup_errors=True) as new:
-        _build(wanted, form, Path(new))
+        build(Path(new))
         if not _is_whole(own):  # else another process was first
             shutil.rmtree(own, ignore_errors=True)
             os.rename(new, own)
@@ -100,6 +113,11 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
     np.save(folder / CHECK, eager_rows(layer, noise(cfg)))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
+    write_manifest(folder)
+
+
+def write_manifest(folder: Path) -> None:
+    """Writes what tells that all the files in a folder are there, as they are now."""
     write_json(folder / MANIFEST, {path.name: file_digest(path) for path in folder.iterdir()})
 
 
@@ -144,7 +162,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _key(wanted: Graph) -> str:
+def key_of(wanted: Graph) -> str:
     """What a graph depends on: weights, settings, and the code of the network."""
     cfg = wanted.cfg
     settings = dataclasses.asdict(cfg.model) | {"pretrained": "", "dropout": 0}

@@ -64,11 +64,10 @@ class Artefact(NamedTuple):
 
 
 def _write_ir(traced: object, folder: Path) -> None:
-    import openvino
-
     from slowfast.predict.onnx_graph import to_onnx
 
     # Not convert_model: beside Paddle 3 it ends with "module 'paddle' has no attribute 'fluid'".
+    openvino = machine.import_openvino()
     model = openvino.Core().read_model(to_onnx(traced).SerializeToString())
     openvino.save_model(model, folder / IR, compress_to_fp16=False)
 

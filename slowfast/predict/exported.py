@@ -69,6 +69,10 @@ def open_exported(folder: Path, cfg: Config) -> Backend:
             f"test.backend={asked} and test.average_clips={cfg.test.average_clips}: {folder} has "
             "graphs of probabilities, no weights"
         )
+    if cfg.test.precision not in ("auto", "fp32"):
+        raise ConfigError(
+            f"test.precision={cfg.test.precision}: exported networks compute in fp32 here"
+        )
     if distributed.world_size() > 1:  # Paddle connects the processes
         machine.import_paddle()
         distributed.start("cpu", seed=cfg.seed)

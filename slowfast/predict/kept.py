@@ -22,6 +22,7 @@ from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, write_whole
+from slowfast.predict.precision import calibration_digest
 
 if TYPE_CHECKING:
     from slowfast.models.slowfast import VideoClassifier
@@ -39,7 +40,7 @@ WITHOUT_INFLUENCE = {
         "read_seconds", "on_error", "max_errors",
     },
     "model": {"dropout", "pretrained"},
-    "test": {"batch_size", "views_per_chunk", "backend"},
+    "test": {"batch_size", "views_per_chunk", "backend", "calibration_list"},
 }  # fmt: skip
 """Keys of the config that do not change what a row holds."""
 OF_THE_HEAD = {
@@ -73,6 +74,8 @@ def settings_of(cfg: Config, *, with_head: bool) -> Plan:
         for key, value in dataclasses.asdict(getattr(cfg, section)).items():
             if key not in ignored:
                 plan[f"{section}.{key}"] = list(value) if isinstance(value, tuple) else value
+    if cfg.test.precision == "int8":
+        plan["calibration"] = calibration_digest(cfg)
     return plan
 
 

@@ -30,13 +30,16 @@ def extract_features(args: argparse.Namespace) -> None:
     """Reads config and lists, builds the network, extracts."""
     from slowfast.cli.network import network_of
     from slowfast.cli.run_config import config_for  # here and below: Paddle must be quiet by then
+    from slowfast.predict.backends import settled
     from slowfast.predict.features import extract
 
-    cfg = config_for(args.config, args.override, args.weights)
+    precision = [f"test.precision={args.precision}"] if args.precision else []
+    cfg = config_for(args.config, args.override + precision, args.weights)
     version = decoder_version(cfg.data.decoder)
     named = find_videos(args.paths, cfg.data, args.root)
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
     network = network_of(args.weights, cfg, args.device, any_classes=True)
+    cfg = settled(network, cfg, "features")
     clip = cfg.data.num_frames * cfg.data.sampling_stride / cfg.data.target_fps
     every = args.every or clip
     logger.info(f"clips of {clip:g} s, one every {every:g} s, read through {version}")
@@ -61,6 +64,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--every", metavar="SECONDS", type=number_between(0, math.inf, below=math.inf), default=0.0,
         help="from one clip's start to the next's; default: a clip's length")  # fmt: skip
     add("--root", type=Path, help="where a list's paths start from; default: its folder")
+    add("--precision", choices=("auto", "fp32", "bf16"),
+        help="numbers that the network is computed with; default: fp32")  # fmt: skip
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")
     return parser.parse_args(argv)
 

@@ -19,6 +19,7 @@ from slowfast.data.order import train_batches
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter, average_views
 from slowfast.models.head import Head, probabilities
+from slowfast.predict.backends import settled
 from slowfast.predict.built import weighted
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.signals import handled_signals
@@ -60,6 +61,7 @@ def train_head(
     with handled_signals() as stop:
         try:
             network = weighted(state.model)
+            cfg = settled(network, cfg, "features")
             kept = claim_features(network, cfg)
             train = video_features(network, samples, cfg, kept, "training")
             val = video_features(network, val_samples or [], cfg, kept, "validation")

@@ -20,8 +20,8 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
         "summary": False, "export": None, "paths": [], "weights": None, "resume": None,
         "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
-        "average_clips": None, "views": None, "eval": None, "out": None, "top": None, "amp": False,
-        "amp_level": None, "multigrid": False,
+        "average_clips": None, "views": None, "precision": None, "calibration": None, "eval": None,
+        "out": None, "top": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
@@ -83,6 +83,9 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--average-clips prob", "--average-clips is for --test and --infer"),
     ("--test --average-clips median", "invalid choice: 'median'"),
     ("--views 10x3", "--views is for --test and --infer"),
+    ("--precision bf16", "--precision is for --test and --infer"),
+    ("--summary --calibration a.list", "--calibration is for --test and --infer"),
+    ("--test --precision fp16", "invalid choice: 'fp16'"),
     ("--summary --views auto", "--views is for --test and --infer"),
     ("--test --views auto", "--test computes all views, as published accuracies are measured"),
     ("--infer a.mp4 --views 10x2", "10x2 is not auto or CLIPSxCROPS, with 1 or 3 crops: 10x3"),
@@ -121,6 +124,8 @@ def test_flags_that_do_not_go_together(
     (["--infer", "a.mp4", "--views", "auto"], []),
     (["--infer", "a.mp4", "--views", "1x1"], ["test.num_clips=1", "test.num_crops=1"]),
     (["--test", "--views", "5x3"], ["test.num_clips=5", "test.num_crops=3"]),
+    (["--test", "--precision", "int8", "--calibration", "a.list"],
+     ["test.precision=int8", "test.calibration_list=a.list"]),
     (["--amp"], ["train.amp=O1"]),
     (["--amp", "--amp_level", "O2"], ["train.amp=O2"]),
     (["--multigrid"], ["train.multigrid=true"]),

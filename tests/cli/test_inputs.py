@@ -196,3 +196,30 @@ def test_what_is_inferred_and_with_which_weights() -> None:
     paths = [sample.path for sample in found.samples]
     assert paths == ["videos/a.mp4", "videos/b.mp4", "videos/c.mp4", "b.mp4"]
     assert found.weights == "out/SlowFast_best.pdparams"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], "auto"),
+        (["--precision", "fp32"], "fp32"),
+        (["-o", "test.precision=fp32"], "fp32"),
+        (["-o", "test.precision=int8"], "int8"),
+    ],
+)
+def test_inference_may_take_bf16_unless_told(flags: list[str], expected: str) -> None:
+    touch_videos()
+    Path("w.pdparams").touch()
+    command = ["--infer", "videos", "-c", "small.yaml", "-w", "w.pdparams", *flags]
+    assert infer_inputs(parse_args(command)).cfg.test.precision == expected
+
+
+def test_a_test_calibrates_on_its_own_list_unless_told() -> None:
+    touch_videos()
+    Path("w.pdparams").touch()
+    Path("val.list").write_text("a.mp4 1\n")
+    command = ["--test", "-c", "small.yaml", "-w", "w.pdparams"]
+    test = inputs_of_a_test(parse_args(command)).cfg.test
+    assert (test.precision, test.calibration_list) == ("fp32", "val.list")
+    found = inputs_of_a_test(parse_args([*command, "--calibration", "other.list"]))
+    assert found.cfg.test.calibration_list == "other.list"

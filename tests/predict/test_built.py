@@ -156,10 +156,10 @@ def test_what_a_graph_depends_on(tmp_path: Path, wanted: Graph) -> None:
         wanted._replace(cfg=tiny_config(tmp_path, "model.average_positions=score")),
         wanted._replace(cfg=tiny_config(tmp_path, "test.crop_size=40", "test.short_side=40")),
     ]
-    keys = {module._key(graph) for graph in (wanted, *others)}
+    keys = {module.key_of(graph) for graph in (wanted, *others)}
     assert len(keys) == 1 + len(others)
     same = dataclasses.replace(cfg, output_dir="elsewhere", seed=3)
-    assert module._key(wanted._replace(cfg=same)) == module._key(wanted)
+    assert module.key_of(wanted._replace(cfg=same)) == module.key_of(wanted)
 
 
 def test_weights_are_told_apart(tmp_path: Path) -> None:
