@@ -51,6 +51,8 @@ FP32 = (*OURS, "before", *TORCH, EXPORTED)
 LOW = ("openvino bf16", "openvino int8", *TORCH_BF16, EXPORTED_BF16)
 TOLERANCE = 1e-4
 """Largest difference of fp32 logits from torch's, as a share of the largest logit."""
+INFER_TOLERANCE = 0.02
+"""Largest difference of the probabilities of --infer, which may take bf16."""
 
 ROWS = ("views", "answer", "infer", "features")
 LONG = 20.0
@@ -362,12 +364,14 @@ def _commands(bench: Bench) -> list[Row]:
     ran = _run_all(bench, "--infer", commands)
     before_row, row = ran["before"][0].result, ran["all views"][0].result
     apart = np.abs(np.subtract(row["top5_values"], before_row["top5_values"])).max()
-    if row["top1_indices"] != before_row["top1_indices"] or not apart <= TOLERANCE:
+    bench.note(f"--infer, all views: probabilities {apart:.1e} from those of the build before.")
+    if row["top1_indices"] != before_row["top1_indices"] or not apart <= INFER_TOLERANCE:
         raise MismatchError(f"--infer: {row} where the build before has {before_row}")
     views = f"{int(clips) * int(crops)} views"
+    used = ran["default"][0].result.get("num_views", "all")
     found = {name: statistics.median(run.seconds for run in runs) for name, runs in ran.items()}
     peak = {name: statistics.median(r.mebibytes for r in runs) for name, runs in ran.items()}
-    default = "--infer of a 10 s video, default, second run"
+    default = f"--infer of a 10 s video, default ({used} views), second run"
     every = f"--infer of a 10 s video, {views}, second run"
     old, recipe = "run_infer_single.sh before", f"Torch Hub's recipe, {views}"
     return [

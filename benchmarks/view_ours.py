@@ -5,6 +5,7 @@ as it was, with the ``slowfast`` of another folder on the path; ``answer`` reads
 computes one view of it.
 """
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
     name, _, precision = contender.partition(" ")
     settings = [f"test.backend={'auto' if name == 'answer' else name}"]
     settings += [f"test.precision={precision}"] if precision else []
+    if precision == "int8":
+        settings.append(f"test.calibration_list={_calibrate_on(folder / 'video.mp4')}")
     if name == "answer":
         settings += ["test.num_clips=1", "test.num_crops=1", "data.num_workers=0"]
     weights, cfg = _weights(network, folder, settings)
@@ -47,6 +50,20 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
 
     both = clips()
     return answer if name == "answer" else view, backend.about
+
+
+def _calibrate_on(video: Path) -> Path:
+    """A list of two copies of the video, of which int8 then takes a few clips, whatever comes of
+    it: only its time is of interest, and random weights have no classes to keep."""
+    from slowfast.predict import precision
+
+    precision.CLIPS, precision.LEAST_CLIPS, precision.LEAST_AGREEMENT = 4, 1, 0.0
+    copies = [video.with_name(f"calibration_{number}.mp4") for number in (0, 1)]
+    for copy in copies:
+        shutil.copy(video, copy)
+    path = video.with_name("calibration.txt")
+    path.write_text("".join(f"{copy} 0\n" for copy in copies))
+    return path
 
 
 def _before(network: str, folder: Path) -> tuple[Compute, str]:

@@ -20,6 +20,10 @@ from slowfast import machine
 PRODUCT = 4096
 """Side of the matrices whose product tells the machine's rate."""
 
+CONFIDENCE = 5.0
+"""The classifier's weights are larger by this: as after training, one class has most of the
+probability. With all classes alike, --infer would need all views."""
+
 
 class Pathways(nn.Module):
     """A network with an argument for each pathway; PyTorchVideo's changes the list it is given."""
@@ -76,6 +80,7 @@ def network_of(network: str) -> Pathways:
 
     model = create_slowfast(model_depth=50, **{"8x8": OF_8X8, "4x16": OF_4X16}[network])
     fill(model)
+    model.blocks[6].proj.weight.data *= CONFIDENCE
     for part in [m for m in model.modules() if hasattr(m, "pool") and hasattr(m.pool, "__len__")]:
         part.pool = nn.ModuleList(InFloat32(pool) for pool in part.pool)
     return Pathways(model).eval().requires_grad_(False)
