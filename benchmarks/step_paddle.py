@@ -3,6 +3,11 @@
 Contenders: ``ours``, and ``conv3d``, which is the same with Paddle's conv3d in all layers.
 """
 
+# ruff: noqa: E402  (Paddle's libraries read the environment as they are loaded)
+from slowfast import machine
+
+machine.import_paddle()
+
 import sys
 from typing import Any
 

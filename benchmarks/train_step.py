@@ -29,7 +29,6 @@ import numpy as np
 
 from benchmarks.report import Row, markdown, write_json
 from benchmarks.timing import processor, progress
-from slowfast.tools.launch import settings
 
 CONTENDERS = {
     "ours": "paddle",
@@ -38,7 +37,7 @@ CONTENDERS = {
     "channels_last_3d": "torch",
 }
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""As slowfast.tools.launch sets it for training; here for torch too."""
+"""As slowfast/machine.py sets it for training; here for torch too."""
 TARGET = 0.9
 """Aimed at against torch's default layout."""
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
@@ -198,9 +197,7 @@ def _quiet_step(server: Server, contender: str, network: str, number: int) -> tu
 @contextmanager
 def _server(options: argparse.Namespace, framework: str) -> Iterator[Server]:
     env = dict(os.environ, **KEPT_MEMORY, OMP_NUM_THREADS=str(options.threads))
-    if framework == "paddle":
-        env |= settings(env, options.threads, 1)
-    else:
+    if framework == "torch":
         env["PYTHONPATH"] = str(Path(__file__).parents[1] / "tests" / "golden")
     python = sys.executable if framework == "paddle" else str(options.peers)
     server = Server(python, framework, env)
