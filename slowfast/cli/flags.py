@@ -52,6 +52,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--views", type=_views, metavar="auto|NxM",
         help="N clips x M crops of each video; auto, the default of --infer: as many as the answer "
         "needs (default of --test: the config's, 10x3)")  # fmt: skip
+    add("--backend", choices=("auto", "eager", "paddle", "onnxruntime", "openvino"),
+        help="what computes the network (default: the fastest one that is installed)")  # fmt: skip
     add("--precision", choices=("auto", "fp32", "bf16", "int8"),
         help="numbers that the network is computed with (default of --test: fp32; of --infer: "
         "auto, bf16 if the processor has it and the answers stay near fp32)")  # fmt: skip
@@ -96,6 +98,7 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--average-clips is for --test and --infer":
             args.average_clips and not tests,
         "--views is for --test and --infer": args.views and not tests,
+        "--backend is for --test and --infer": args.backend and not tests,
         "--precision is for --test and --infer": args.precision and not tests,
         "--calibration is for --test and --infer": args.calibration and not tests,
         "--test computes all views, as published accuracies are measured: --views auto is for "
@@ -129,6 +132,7 @@ def overrides(args: argparse.Namespace) -> list[str]:
         "test.num_clips": clips,
         "test.num_crops": crops,
         "test.average_clips": args.average_clips,
+        "test.backend": args.backend,
         "test.precision": args.precision,
         "test.calibration_list": args.calibration,
         "train.amp": (args.amp_level or "O1") if args.amp else None,

@@ -54,9 +54,11 @@ def write_report(
     numbers = [f"{key}: {result[key]:.5f}" for name in metrics for key in METRICS[name]]
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
+    is_whole = cfg.test.spatial == "whole"
+    views = "1 whole picture" if is_whole else f"{cfg.test.views_per_clip} views"
     logger.info(
         f"test: {' '.join(numbers)} over {result['num_videos']:,}{listed} videos, "
-        f"{cfg.test.num_clips} x {cfg.test.views_per_clip} views each{note} ({path})"
+        f"{cfg.test.num_clips} x {views} each{note} ({path})"
     )
 
 

@@ -33,8 +33,9 @@ def extract_features(args: argparse.Namespace) -> None:
     from slowfast.predict.backends import settled
     from slowfast.predict.features import extract
 
-    precision = [f"test.precision={args.precision}"] if args.precision else []
-    cfg = config_for(args.config, args.override + precision, args.weights)
+    flags = {"test.backend": args.backend, "test.precision": args.precision}
+    overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]
+    cfg = config_for(args.config, overrides, args.weights)
     version = decoder_version(cfg.data.decoder)
     named = find_videos(args.paths, cfg.data, args.root)
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
@@ -64,6 +65,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--every", metavar="SECONDS", type=number_between(0, math.inf, below=math.inf), default=0.0,
         help="from one clip's start to the next's; default: a clip's length")  # fmt: skip
     add("--root", type=Path, help="where a list's paths start from; default: its folder")
+    add("--backend", choices=("auto", "eager", "paddle", "onnxruntime", "openvino"),
+        help="what computes the network, default: the fastest one that is installed")  # fmt: skip
     add("--precision", choices=("auto", "fp32", "bf16"),
         help="numbers that the network is computed with; default: fp32")  # fmt: skip
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")

@@ -20,7 +20,8 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "config": None, "override": [], "validate": False, "test": False, "infer": None,
         "summary": False, "export": None, "paths": [], "weights": None, "resume": None,
         "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
-        "average_clips": None, "views": None, "precision": None, "calibration": None, "eval": None,
+        "average_clips": None, "backend": None, "views": None, "precision": None,
+        "calibration": None, "eval": None,
         "out": None, "top": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
