@@ -352,10 +352,10 @@ def _checked(wanted: Graph, name: str) -> Backend:
     with quantised(wanted) if precision == "int8" else built(wanted, kind.form) as folder:
         machine.keep_memory()
         try:
-            backend: Backend = kind(folder)
-            if precision != "fp32":
-                graph = "graph.xml" if precision == "int8" else "graph.onnx"
-                backend = OpenVino(folder, graph, precision)
+            graph = "graph.xml" if precision == "int8" else "graph.onnx"
+            backend: Backend = (
+                kind(folder) if precision == "fp32" else OpenVino(folder, graph, precision)
+            )
             with_what = f" ({' '.join(bf16_instructions())})" if precision == "bf16" else ""
             backend.about += f", {precision}{with_what}, {machine.threads()} threads"
             found = _check(backend, folder, wanted)

@@ -88,6 +88,11 @@ def test_what_a_folder_cannot_give(override: str) -> None:
         open_exported(exported_once(), config(override))
 
 
+def test_a_folder_computes_in_fp32() -> None:
+    with pytest.raises(ConfigError, match="precision=int8: exported networks compute in fp32"):
+        open_exported(exported_once(), config("test.precision=int8"))
+
+
 def test_no_runtime_can_compute_it(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "onnxruntime", "paddle")
     run = OpenVino.run
