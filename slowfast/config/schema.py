@@ -179,7 +179,7 @@ class TestConfig:
     """Numbers that the network is computed with where it is not trained (docs/running.md). auto,
     which --infer takes in place of fp32: bf16 if the processor has it and the probabilities stay
     within 2 % of fp32, else fp32."""
-    calibration_list: str = ""
+    calibration_list: Annotated[str, ranges.PATH] = ""
     """With precision=int8: list of videos to calibrate on, and to compare with fp32. Empty: the
     list that --test tests."""
 

@@ -31,13 +31,13 @@ from slowfast.errors import UserError
 from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.predict.built import Clips, Graph, Row, Weighted, built, expected_rows, noise
-from slowfast.predict.precision import PrecisionError, bf16_instructions, compiled, quantised
+from slowfast.predict.low_precision import PrecisionError, bf16_instructions, compiled, quantised
 
 TOLERANCE = 1e-4
 """How far a row may be from eager mode's, as a share of that one's largest number."""
 ALLOWED = {"fp32": TOLERANCE, "bf16": 0.1, "int8": math.inf}
 """The same by precision: one that was asked for is refused beyond. int8 has its own measure, see
-``precision.py``."""
+``low_low_precision.py``."""
 AUTO_TOLERANCE = 0.02
 """How far bf16 may be from fp32 where nobody asked for it, as a share of the row's largest number,
 on ``blocks_of_noise``."""

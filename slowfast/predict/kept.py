@@ -22,7 +22,7 @@ from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, write_whole
-from slowfast.predict.precision import calibration_digest
+from slowfast.predict.low_precision import calibration_digest
 
 if TYPE_CHECKING:
     from slowfast.models.slowfast import VideoClassifier

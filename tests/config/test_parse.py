@@ -40,7 +40,7 @@ def other_value(value: Any, name: str) -> Any:
         "schedule": "step", "steps": (0.0, 10.0), "step_factors": (1.0, 0.5), "freeze": ("stem",),
         "crop_area": (0.25, 1.0), "crop_aspect": (0.5, 2.0), "ema": 0.5, "best_by": "ema",
         "average_positions": "score", "protocol": "mmaction2", "spatial": "whole",
-        "backend": "eager", "amp": "O1",
+        "backend": "eager", "precision": "bf16", "amp": "O1",
         "amp_dtype": "float16", "rand_augment_magnitude": 5.0,
     }  # fmt: skip
     if name in special:

@@ -26,7 +26,7 @@ from slowfast.predict.backends import (
     settled,
 )
 from slowfast.predict.built import Graph, Weighted, weighted
-from slowfast.predict.precision import PrecisionError, bf16_instructions
+from slowfast.predict.low_precision import PrecisionError, bf16_instructions
 from slowfast.weights.damage import WeightsError
 
 

@@ -113,7 +113,7 @@ def test_wrappers_and_demo_take_the_same_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extras", "lacks", "target"), [("", "pooch", ""), ("dev", "pooch pytest", "[dev]")]
+    ("extras", "lacks", "target"), [("", "pooch", "[fast]"), ("dev", "pooch pytest", "[dev]")]
 )
 def test_what_is_missing_is_installed_for_demo_and_tests(
     tmp_path: Path, extras: str, lacks: str, target: str
@@ -133,7 +133,7 @@ def test_without_paddle_the_project_is_installed_into_a_new_venv(tmp_path: Path)
         f"python is {tmp_path}/.venv/bin/python",
     ]
     calls = (tmp_path / "calls.txt").read_text()
-    assert f"-m pip install --quiet --disable-pip-version-check -e {tmp_path}[cpu]\n" in calls
+    assert f"-m pip install --quiet --disable-pip-version-check -e {tmp_path}[cpu,fast]\n" in calls
 
 
 def test_only_demo_and_tests_may_install() -> None:

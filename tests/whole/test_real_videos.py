@@ -140,7 +140,8 @@ def test_all_forms_are_tested_alike(
 
 def test_all_forms_are_predicted(tmp_path: Path, forms: dict[str, Sample], weights: Path) -> None:
     paths = [sample.path for sample in forms.values()]
-    done = main_here("--infer", *paths, "-w", weights, cwd=tmp_path)
+    whole = ["--views", "10x3", "--precision", "fp32"]
+    done = main_here("--infer", *paths, *whole, "-w", weights, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "data" / "results" / "result.json").read_text())
     assert [row["video_id"] for row in rows] == paths

@@ -14,11 +14,11 @@ from slowfast import files, machine
 from slowfast.config import Config
 from slowfast.data.clips.datasets import VideoViews
 from slowfast.data.lists import ListError, Sample
-from slowfast.predict import precision
+from slowfast.predict import low_precision
 from slowfast.predict.backends import open_backend
 from slowfast.predict.built import Graph, Weighted, built, noise, weighted
 from slowfast.predict.kept import settings_of
-from slowfast.predict.precision import (
+from slowfast.predict.low_precision import (
     PrecisionError,
     Videos,
     bf16_instructions,
@@ -122,7 +122,7 @@ def test_views_from_the_middle_on() -> None:
 
 def test_too_few_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = config(tmp_path)
-    monkeypatch.setattr(precision, "LEAST_CLIPS", 5)
+    monkeypatch.setattr(low_precision, "LEAST_CLIPS", 5)
     gone = [Sample(str(tmp_path / f"{i}.mp4")) for i in range(8)]
     with pytest.raises(PrecisionError, match=r"and have 0: .*cannot be read: .*0\.mp4"):
         list(Videos(gone, cfg).clips("all"))
@@ -133,9 +133,9 @@ def test_too_few_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_int8_is_made_once_and_compared(
     tmp_path: Path, cache: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "CLIPS", 10)
-    monkeypatch.setattr(precision, "LEAST_CLIPS", 10)
-    monkeypatch.setattr(precision, "LEAST_AGREEMENT", 0)
+    monkeypatch.setattr(low_precision, "CLIPS", 10)
+    monkeypatch.setattr(low_precision, "LEAST_CLIPS", 10)
+    monkeypatch.setattr(low_precision, "LEAST_AGREEMENT", 0)
     cfg = config(tmp_path)
     one = network(cfg)
     backend = open_backend(one, cfg, "prob")
@@ -148,7 +148,7 @@ def test_int8_is_made_once_and_compared(
     said = next(line for line in lines if "calibrated on 10 clips, gives" in line)
     assert "of 10 other clips" in said
     monkeypatch.setattr(Videos, "clips", None)  # no video is read again
-    monkeypatch.setattr(precision, "LEAST_AGREEMENT", 1.01)
+    monkeypatch.setattr(low_precision, "LEAST_AGREEMENT", 1.01)
     with pytest.raises(PrecisionError, match=r"int8 is refused: .* \d+ of 10 other clips .*%"):
         open_backend(one, cfg, "prob")
 
@@ -159,7 +159,7 @@ def test_a_stopped_calibration_leaves_nothing(
     def stopped(graph: Path, videos: Videos) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(precision, "quantise", stopped)
+    monkeypatch.setattr(low_precision, "quantise", stopped)
     cfg = config(tmp_path)
     with pytest.raises(KeyboardInterrupt), quantised(Graph(network(cfg), cfg, "prob")):
         pass
@@ -195,7 +195,7 @@ def used(*given, **named):
     os._exit(3)
 
 socket.socket.connect = socket.getaddrinfo = multiprocessing.process.BaseProcess.start = used
-from slowfast.predict.precision import import_nncf
+from slowfast.predict.low_precision import import_nncf
 nncf = import_nncf()
 import numpy as np
 import openvino
