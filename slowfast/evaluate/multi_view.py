@@ -123,7 +123,7 @@ class KeptScores(contextlib.ExitStack):
         self._out = out
         self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
         self._shape = (cfg.test.num_clips * cfg.test.views_per_clip, cfg.model.num_classes)
-        plan = plan_of(network.model(), cfg, with_head=True)
+        plan = plan_of(network, cfg, with_head=True)
 
         def begin() -> tuple[list[str], list[int]]:
             check_new(out)

@@ -55,7 +55,7 @@ def extract(
     """
     require_own_names(videos)
     kept = Kept(folder)
-    plan = plan_of(network.model(), cfg, with_head=False, every=every)
+    plan = plan_of(network, cfg, with_head=False, every=every)
     with contextlib.ExitStack() as opened:
 
         def begin() -> list[Named]:
@@ -132,7 +132,7 @@ def _source(sample: Sample) -> dict[str, object]:
 
 def claim_features(network: Weighted, cfg: Config) -> Kept:
     """The folder, in the output folder, for features of this network with these settings."""
-    plan = plan_of(network.model(), cfg, with_head=False, clips=cfg.train.head_clips)
+    plan = plan_of(network, cfg, with_head=False, clips=cfg.train.head_clips)
     name = hashlib.sha256(repr(sorted(plan.items())).encode()).hexdigest()[:16]
     kept = Kept(Path(cfg.output_dir) / FOLDER / name)
     distributed.on_first(lambda: kept.claim(plan))

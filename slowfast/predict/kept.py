@@ -5,13 +5,14 @@ A folder holds rows of one kind; its ``depends_on.yaml`` says what they depend o
 must see the folder, because each writes into it. Rows may differ in length.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import yaml
@@ -21,11 +22,9 @@ from numpy.typing import NDArray
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
-from slowfast.files import FolderError, atomic, write_whole
+from slowfast.files import FolderError, atomic, cache_folder, write_whole
+from slowfast.predict.built import Weighted, digest_of
 from slowfast.predict.low_precision import calibration_digest
-
-if TYPE_CHECKING:
-    from slowfast.models.slowfast import VideoClassifier
 
 META = "depends_on.yaml"
 
@@ -51,18 +50,25 @@ OF_THE_HEAD = {
 """Keys of the config that have no influence on features: of the classifier, or of views."""
 
 
-def plan_of(model: "VideoClassifier", cfg: Config, *, with_head: bool, **more: Any) -> Plan:
+def plan_of(network: Weighted, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
     """What rows depend on: the weights, the config's keys that matter, and ``more``.
 
     Scores depend on the classifier, features do not: these are ``with_head=False``.
     """
-    from slowfast.weights.load import CLASSIFIER  # here: it imports Paddle
+    weights = _weights_digest(network, with_head)
+    return {"weights": weights, **more, **settings_of(cfg, with_head=with_head)}
 
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        if with_head or name not in CLASSIFIER:
-            digest.update(name.encode() + tensor.numpy().tobytes())
-    return {"weights": digest.hexdigest(), **more, **settings_of(cfg, with_head=with_head)}
+
+def _weights_digest(network: Weighted, with_head: bool) -> str:
+    """Tells the tensors from all others; kept in the cache, for runs that need no Paddle."""
+    path = cache_folder() / "digests" / f"{network.digest}-{'all' if with_head else 'features'}"
+    with contextlib.suppress(OSError):
+        if len(found := path.read_text()) == 64:
+            return found
+    digest = digest_of(network.model(), with_head=with_head)
+    with contextlib.suppress(OSError):  # found again the next time
+        write_whole(path, digest)
+    return digest
 
 
 def settings_of(cfg: Config, *, with_head: bool) -> Plan:

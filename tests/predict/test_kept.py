@@ -14,6 +14,7 @@ from support.tiny_run import fresh_state, tiny_config
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.files import FolderError
+from slowfast.predict.built import weighted
 from slowfast.predict.kept import META, OF_THE_HEAD, WITHOUT_INFLUENCE, Kept, Plan, key_of, plan_of
 
 ROW = np.random.default_rng(0).random((6, 4)).astype(np.float32)
@@ -148,7 +149,7 @@ def test_what_scores_depend_on(tmp_path: Path) -> None:
     model = fresh_state(cfg).model
 
     def plan(cfg: Config) -> Plan:
-        return plan_of(model, cfg, with_head=True)
+        return plan_of(weighted(model), cfg, with_head=True)
 
     base = plan(cfg)
     test, data = cfg.test, cfg.data
@@ -174,7 +175,7 @@ def test_what_features_depend_on(tmp_path: Path) -> None:
     model = fresh_state(tiny_config(tmp_path)).model
 
     def plan(*overrides: str) -> Plan:
-        return plan_of(model, tiny_config(tmp_path, *overrides), with_head=False, every=0.5)
+        return plan_of(weighted(model), tiny_config(tmp_path, *overrides), with_head=False, every=0.5)
 
     base = plan()
     assert base["every"] == 0.5
