@@ -55,9 +55,9 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
 def _calibrate_on(video: Path) -> Path:
     """A list of two copies of the video, of which int8 then takes a few clips, whatever comes of
     it: only its time is of interest, and random weights have no classes to keep."""
-    from slowfast.predict import low_precision
+    from slowfast.predict import int8
 
-    low_precision.CLIPS, low_precision.LEAST_CLIPS, low_precision.LEAST_AGREEMENT = 4, 1, 0.0
+    int8.CLIPS, int8.LEAST_CLIPS, int8.LEAST_AGREEMENT = 4, 1, 0.0
     copies = [video.with_name(f"calibration_{number}.mp4") for number in (0, 1)]
     for copy in copies:
         shutil.copy(video, copy)

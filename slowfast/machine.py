@@ -7,6 +7,7 @@ set, and makes its own settings. Standard library only; Paddle is imported by ``
 import contextlib
 import ctypes
 import functools
+import importlib.metadata
 import io
 import os
 import platform
@@ -73,6 +74,14 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def paddle_version() -> str:
+    """The version of the Paddle that is installed, found out without importing it; or nothing."""
+    for wheel in ("paddlepaddle", "paddlepaddle-gpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(wheel)
+    return ""
 
 
 def set_variables() -> None:

@@ -49,7 +49,7 @@ def _test(args: argparse.Namespace) -> None:
     """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
     from slowfast.evaluate.multi_view import multi_view_test
-    from slowfast.predict.backends import settled
+    from slowfast.predict.low_precision import settled
 
     inputs = test_inputs(args)
     network = _network(args, inputs)
@@ -62,10 +62,11 @@ def _test(args: argparse.Namespace) -> None:
 def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
-    from slowfast.predict.backends import open_backend, settled
+    from slowfast.predict.backends import open_backend
     from slowfast.predict.built import MANIFEST
     from slowfast.predict.exported import open_exported
     from slowfast.predict.infer import RESULT, TOP, infer
+    from slowfast.predict.low_precision import settled
 
     inputs = infer_inputs(args)
     cfg = inputs.cfg

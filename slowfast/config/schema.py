@@ -178,7 +178,7 @@ class TestConfig:
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     """Numbers that the network is computed with where it is not trained (docs/running.md). auto,
     which --infer takes in place of fp32: bf16 if the processor has it and the probabilities stay
-    within 2 % of fp32, else fp32."""
+    within 2 % of fp32 on clips of noise, else fp32."""
     calibration_list: Annotated[str, ranges.PATH] = ""
     """With precision=int8: list of videos to calibrate on, and to compare with fp32. Empty: the
     list that --test tests."""

@@ -8,8 +8,10 @@ Legend: N clips, T frames, H x W pixels.
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 import slowfast
 from slowfast import machine
 from slowfast.config import Config
-from slowfast.files import cache_folder, file_digest, write_json
+from slowfast.files import FolderError, cache_folder, file_digest, locked, write_json
 from slowfast.log import logger
 from slowfast.weights.damage import WeightsError
 
@@ -35,7 +37,15 @@ if TYPE_CHECKING:
 Row = NDArray[np.float32]
 Clips = NDArray[np.uint8]
 
+ONNX, PROGRAM = "graph.onnx", ("program.json", "program.pdiparams")
 CHECK, MANIFEST = "eager.npy", "manifest.json"
+LEAST_SPACE = 1 << 20
+"""Free bytes of a disk below which it counts as full."""
+DISK_FAULTS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
+    errno.ENOTDIR, errno.EIO, errno.ENOLCK, errno.ENOTSUP,
+}  # fmt: skip
+"""What says that a folder cannot be written."""
 
 
 class Weighted(NamedTuple):
@@ -88,26 +98,42 @@ def kept_folder(name: str, build: Callable[[Path], None], what: str) -> Iterator
     Args:
         build: writes the folder's files, and then ``write_manifest``.
     """
-    own = cache_folder() / "graphs" / name
     with contextlib.ExitStack() as opened:
-        if not _is_whole(own):
-            logger.info(f"the {what} is built, once; it is kept for the next runs")
-            try:
-                own.parent.mkdir(parents=True, exist_ok=True)
-                _build_beside(build, own)
-            except OSError as error:
-                reason = error.strerror or error
-                logger.warning(f"{own} cannot be kept ({reason}): the next run builds it again")
-                own = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="slowfast-")))
-                build(own)
+        try:
+            own = cache_folder() / "graphs" / name
+            if not _is_whole(own):
+                _build_once(build, own, what)
+        except (OSError, FolderError, RuntimeError) as error:
+            if not _is_of_the_disk(error):
+                raise
+            reason = getattr(error, "strerror", None) or error
+            logger.warning(f"the {what} cannot be kept ({reason}): the next run builds it again")
+            own = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="slowfast-")))
+            build(own)
         yield own
 
 
-def _build_beside(build: Callable[[Path], None], own: Path) -> None:
-    """Builds in a folder of its own, which then takes its name: two processes may build at once."""
-    with tempfile.TemporaryDirectory(prefix=".", dir=own.parent, ignore_cleanup_errors=True) as new:
-        build(Path(new))
-        if not _is_whole(own):  # else another process was first
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether the cache cannot be written; libraries raise a RuntimeError where a disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in DISK_FAULTS
+    with contextlib.suppress(OSError, FolderError):
+        return shutil.disk_usage(cache_folder()).free < LEAST_SPACE
+    return isinstance(error, FolderError)
+
+
+def _build_once(build: Callable[[Path], None], own: Path, what: str) -> None:
+    """Builds in a folder beside, which then takes the name, while other processes wait."""
+    with locked(own.with_name(f".{own.name}.lock"), f"another run builds the {what}", wait=True):
+        if _is_whole(own):
+            return
+        logger.info(f"the {what} is built, once; it is kept for the next runs")
+        for left in own.parent.glob(f".{own.name}.*.new"):  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{own.name}.", suffix=".new", dir=own.parent, ignore_cleanup_errors=True
+        ) as new:
+            build(Path(new))
             shutil.rmtree(own, ignore_errors=True)
             os.rename(new, own)
 
@@ -118,7 +144,7 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
 
     cfg = wanted.cfg
     layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
-    np.save(folder / CHECK, eager_rows(layer, noise(cfg)))
+    save_rows(folder / CHECK, eager_rows(layer, noise(cfg)))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
     write_manifest(folder)
@@ -127,6 +153,13 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
 def write_manifest(folder: Path) -> None:
     """Writes what tells that all the files in a folder are there, as they are now."""
     write_json(folder / MANIFEST, {path.name: file_digest(path) for path in folder.iterdir()})
+
+
+def save_rows(path: Path, rows: Row) -> None:
+    """Writes rows for ``numpy.load``; numpy's own writing to a file misses that a disk is full."""
+    content = io.BytesIO()
+    np.save(content, rows, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
 
 
 def eager_rows(layer: "FromFrames", clips: Clips) -> Row:
@@ -149,7 +182,7 @@ def _write_onnx(traced: object, folder: Path) -> None:
 
     from slowfast.predict.onnx_graph import to_onnx
 
-    onnx.save(to_onnx(traced), folder / "graph.onnx")
+    onnx.save(to_onnx(traced), folder / ONNX)
 
 
 def _write_program(traced: object, folder: Path) -> None:
@@ -165,7 +198,9 @@ def _is_whole(folder: Path) -> bool:
     """Whether all that the manifest names is there as it was written."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-        return all(file_digest(folder / name) == digest for name, digest in manifest.items())
+        return bool(manifest) and all(
+            file_digest(folder / name) == digest for name, digest in manifest.items()
+        )
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -175,10 +210,12 @@ def key_of(wanted: Graph) -> str:
     cfg = wanted.cfg
     settings = dataclasses.asdict(cfg.model) | {"pretrained": "", "dropout": 0}
     package = Path(slowfast.__file__).parent
-    code = sorted([*package.glob("models/**/*.py"), *package.glob("predict/*graph.py")])
+    code = sorted([*package.glob("models/**/*.py"), *package.glob("weights/**/*.py")])
+    code += [package / "predict" / name for name in ("built.py", "graph.py", "onnx_graph.py")]
     told = (
         wanted.network.digest, wanted.kind, settings, cfg.data.num_frames, cfg.data.crop_size,
-        cfg.data.mean, cfg.data.std, cfg.test.crop_size, [file_digest(path) for path in code],
+        cfg.data.mean, cfg.data.std, cfg.test.crop_size, machine.paddle_version(),
+        [file_digest(path) for path in code],
     )  # fmt: skip
     return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
 

@@ -36,8 +36,8 @@ and gives the probability of each of {num_classes} classes.
 
 ## Checked
 
-Beside Paddle's eager mode, with N clips of noise: the largest difference of the probabilities'
-logarithms, as a share of the largest of these.
+Beside Paddle's eager mode, with N clips of noise: the largest difference of probabilities or of
+their logarithms, as a share of the largest of these.
 
 {checks}
 
@@ -94,7 +94,7 @@ class Check(NamedTuple):
     runtime: str
     """Its name and version."""
     differences: dict[int, float]
-    """By number of clips: the largest one, see ``backends.difference``."""
+    """By number of clips: the largest one, see ``checks.apart``."""
 
     def __str__(self) -> str:
         each = (f"{value:.1g} (N={number})" for number, value in self.differences.items())

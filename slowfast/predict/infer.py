@@ -25,9 +25,9 @@ from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict import enough
-from slowfast.predict.backends import Backend
 from slowfast.predict.built import Row
 from slowfast.predict.kept import settings_of
+from slowfast.predict.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
 from slowfast.shares import journals, left_to_do, part_of
 

@@ -24,9 +24,12 @@ from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, cache_folder, write_whole
 from slowfast.predict.built import Weighted, digest_of
-from slowfast.predict.low_precision import calibration_digest
+from slowfast.predict.int8 import calibration_digest
 
 META = "depends_on.yaml"
+
+LATER = {"test.spatial": "crops", "test.precision": "fp32"}
+"""Keys that came later than folders that people have; what these were made with."""
 
 Plan = dict[str, Any]
 """What rows depend on, by name."""
@@ -62,7 +65,7 @@ def plan_of(network: Weighted, cfg: Config, *, with_head: bool, **more: Any) -> 
 def _weights_digest(network: Weighted, with_head: bool) -> str:
     """Tells the tensors from all others; kept in the cache, for runs that need no Paddle."""
     path = cache_folder() / "digests" / f"{network.digest}-{'all' if with_head else 'features'}"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         if len(found := path.read_text()) == 64:
             return found
     digest = digest_of(network.model(), with_head=with_head)
@@ -111,6 +114,7 @@ class Kept:
             return
         try:
             found = yaml.safe_load(meta.read_text(encoding="utf-8"))
+            found = {key: LATER[key] for key in LATER.keys() & plan.keys()} | found
             odd = [key for key in found | plan if found.get(key) != plan.get(key)]
         except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
             raise FolderError(f"{meta} is damaged: delete it, and what lies beside it") from error

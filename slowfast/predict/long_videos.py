@@ -16,7 +16,7 @@ from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
-from slowfast.predict.backends import Backend
+from slowfast.predict.runtimes import Backend
 from slowfast.predict.views import finite, num_readers
 
 ChunkLoader = Loader[ChunkKey, ClipChunk | None]

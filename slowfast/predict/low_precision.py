@@ -1,295 +1,146 @@
-"""Less than fp32 on a processor: bf16 where it has it, and int8 by quantisation after training.
+"""In which precision the network is computed: fp32, bf16 where the processor has it, or int8.
 
-int8 takes clips of the user's own videos. From some of them NNCF finds the ranges of numbers in the
-network (calibration); on those of other videos the classes are compared with fp32's. Without these
-videos nobody knows how many answers would change.
-
-Legend: T frames, H x W pixels.
+Legend: N clips, T frames, H x W pixels.
 """
 
-import contextlib
 import dataclasses
-import functools
-import hashlib
-import importlib.util
-import json
-import logging
-import math
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from slowfast import machine
+from slowfast import distributed, machine
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
-from slowfast.data.find import find_videos
-from slowfast.data.lists import Sample
-from slowfast.data.shards import state_of
-from slowfast.data.video.reader import VideoError
-from slowfast.data.workers.loader import Loader
-from slowfast.errors import UserError
-from slowfast.files import file_digest, write_json
-from slowfast.log import Progress, logger
-from slowfast.predict.built import CHECK, Clips, Graph, built, kept_folder, key_of, write_manifest
+from slowfast.log import logger
+from slowfast.predict.built import Clips, Graph, Weighted, built, noise
+from slowfast.predict.checks import difference, note, note_of, noted
+from slowfast.predict.int8 import quantised
+from slowfast.predict.runtimes import (
+    FAST,
+    BackendError,
+    OpenVino,
+    PrecisionError,
+    bf16_instructions,
+    lacking,
+    reported,
+    uses_gpu,
+)
 
-CLIPS = 200
-"""Clips to calibrate on, and as many others to compare."""
-LEAST_CLIPS = 100
-"""With fewer, one answer that changes would decide; and fewer are no sample of the videos."""
-LEAST_AGREEMENT = 0.99
-"""Share of the compared clips whose top class must be that of fp32."""
-AGREEMENT = "agreement.json"
-"""Beside the graph: of how many clips the class is fp32's."""
-
-BF16 = ("avx512_bf16", "amx_bf16", "bf16")
-"""The instructions, on x86 and on ARM, with which bf16 is computed as such."""
+AUTO_TOLERANCE = 0.02
+"""How far bf16 may be from fp32 where nobody asked for it, as a share of the row's largest number,
+on ``blocks_of_noise``."""
 
 
-class PrecisionError(UserError):
-    """A precision that cannot be had here."""
-
-
-def bf16_instructions() -> list[str]:
-    """Those that this processor has."""
-    return [name for name in machine.instruction_sets() if name in BF16]
-
-
-def compiled(graph: Path, precision: str) -> Any:
-    """OpenVINO's network of an ONNX file or an IR, on this processor.
+def settled(network: Weighted, cfg: Config, kind: str) -> Config:
+    """``cfg`` with a ``test.precision`` that is not ``auto``, the same in all processes; and int8
+    is made, once, if that is asked for.
 
     Raises:
-        PrecisionError: it is not computed in bf16, which was asked for.
+        PrecisionError: see ``open_backend``.
     """
-    openvino = machine.import_openvino()
-    hint = "bf16" if precision == "bf16" else "f32"  # else it takes bf16 by itself
-    settings = {
-        "INFERENCE_PRECISION_HINT": hint,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": machine.threads(),
-    }
-    with machine.own_signal_stack():
-        network = openvino.Core().compile_model(graph, "CPU", settings)
-    # Where the processor has no bf16, OpenVINO takes the hint and computes in f32.
-    if (found := network.get_property("INFERENCE_PRECISION_HINT").to_string()) != hint:
-        raise PrecisionError(f"OpenVINO computes in {found} here, not in {hint}")
-    return network
+    wanted = Graph(network, cfg, kind)
+    if cfg.test.precision == "auto":
+        return distributed.on_first(lambda: _settled(wanted).cfg)
+    backend_for(wanted)
+    if cfg.test.precision == "int8" and distributed.world_size() > 1:
+        distributed.on_first(lambda: _make(wanted))  # else each process would make it
+    return cfg
 
 
-def calibration_digest(cfg: Config) -> str:
-    """Tells the videos to calibrate on, and how, from all others."""
-    told = [
-        (os.path.abspath(sample.path), sample.num_frames, state_of(sample.path))
-        for sample in calibration_videos(cfg)
-    ]
-    return hashlib.sha256(repr((CLIPS, told)).encode()).hexdigest()[:12]
+def _make(wanted: Graph) -> None:
+    with quantised(wanted):
+        pass
 
 
-def calibration_videos(cfg: Config) -> list[Sample]:
-    """The videos of ``test.calibration_list``, in an order of no meaning.
+def _settled(wanted: Graph) -> Graph:
+    """The graph, with bf16 or fp32 if ``auto`` is wanted."""
+    cfg = wanted.cfg
+    if cfg.test.precision != "auto":
+        return wanted
+    if cfg.test.backend not in ("auto", "openvino"):
+        return wanted._replace(cfg=_in(cfg, "fp32"))
+    precision, reason = "fp32", ""
+    if uses_gpu() or lacking("openvino"):
+        reason = "bf16 is OpenVINO's, on a CPU"
+    elif not (found := bf16_instructions()):
+        reason = "the processor has no bf16"
+    else:
+        precision, reason = _bf16_if_near(wanted._replace(cfg=_in(cfg, "fp32")), found)
+    logger.info(f"precision: {precision} ({reason})")
+    return wanted._replace(cfg=_in(cfg, precision))
+
+
+def _bf16_if_near(wanted: Graph, instructions: list[str]) -> tuple[str, str]:
+    """bf16, unless it is far from fp32 or cannot be computed; and the reason."""
+    try:
+        with reported("OpenVINO cannot compute it"):
+            distance = bf16_distance(wanted)
+    except (BackendError, PrecisionError) as error:
+        return "fp32", str(error)
+    allowed = f"({AUTO_TOLERANCE:g} is allowed)"
+    if not distance <= AUTO_TOLERANCE:
+        return "fp32", f"bf16 is {distance:.2g} of the largest number off {allowed}"
+    return "bf16", f"{' '.join(instructions)}; within {distance:.2g} of fp32 {allowed}"
+
+
+def _in(cfg: Config, precision: str) -> Config:
+    changes: dict[str, Any] = {"precision": precision}
+    return dataclasses.replace(cfg, test=dataclasses.replace(cfg.test, **changes))
+
+
+def backend_for(wanted: Graph) -> str:
+    """The backend's name that can compute in the precision that is asked for.
 
     Raises:
         PrecisionError: there is none.
-        ListError: it cannot be read.
     """
-    if not cfg.test.calibration_list:
+    name, precision = wanted.cfg.test.backend, wanted.cfg.test.precision
+    if precision == "fp32":
+        return name
+    if precision == "bf16" and name in ("auto", "eager") and uses_gpu():
+        import paddle
+
+        if not paddle.amp.is_bfloat16_supported():
+            raise PrecisionError("test.precision=bf16: this GPU has no bf16: take fp32")
+        return "eager"
+    if precision == "int8" and wanted.kind == "features":
         raise PrecisionError(
-            "test.precision=int8 needs a list of videos like yours to calibrate on: "
-            "--calibration LIST"
+            "test.precision=int8 is for classes, which are compared with those of fp32: features "
+            "are had in fp32 or bf16"
         )
-    samples = [video.sample for video in find_videos([cfg.test.calibration_list], cfg.data)]
-    np.random.default_rng(0).shuffle(samples)  # lists are by class
-    return samples
-
-
-@contextlib.contextmanager
-def quantised(wanted: Graph) -> Iterator[Path]:
-    """The folder of a network's int8 graph, ``graph.xml``: from the cache, or made now.
-
-    Raises:
-        PrecisionError: NNCF is not installed, there are too few videos, or too many classes are
-            not those of fp32.
-    """
-    cfg = wanted.cfg
-    digest = calibration_digest(cfg)
-    # Processors differ in how they add products of int8: each has its own graph and agreement.
-    data, test = cfg.data, cfg.test
-    settings = (
-        data.sampling_stride, data.target_fps, data.decoder, test.short_side, test.protocol,
-        machine.instruction_sets(), file_digest(__file__),
-    )  # fmt: skip
-    told = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
-    make = functools.partial(_quantise, wanted)
-    with kept_folder(f"{key_of(wanted)}-int8-{digest}-{told}", make, "int8 graph") as folder:
-        found: dict[str, int] = json.loads((folder / AGREEMENT).read_text())
-        said = agreement_line(found)
-        if found["same"] < LEAST_AGREEMENT * found["compared"]:
-            raise PrecisionError(
-                f"test.precision=int8 is refused: {said}, where {LEAST_AGREEMENT:.0%} is needed: "
-                "take fp32 or bf16"
-            )
-        logger.info(said)
-        yield folder
-
-
-def agreement_line(found: dict[str, int]) -> str:
-    """What the comparison has come to."""
-    same, compared = found["same"], found["compared"]
-    return (
-        f"int8, calibrated on {found['calibrated']} clips, gives {same} of {compared} other clips "
-        f"the class that fp32 gives them ({same / compared:.1%})"
-    )
-
-
-def _quantise(wanted: Graph, folder: Path) -> None:
-    """Writes the int8 graph, and how many classes are those of fp32."""
-    openvino = machine.import_openvino()
-    first, second = halves(calibration_videos(wanted.cfg))
-    calibration, others = Videos(first, wanted.cfg), Videos(second, wanted.cfg)
-    with built(wanted, "onnx") as original:
-        model = quantise(original / "graph.onnx", calibration)
-        openvino.save_model(model, folder / "graph.xml", compress_to_fp16=False)
-        fp32 = compiled(original / "graph.onnx", "fp32")
-        int8 = compiled(folder / "graph.xml", "int8")
-        same = [_top(fp32, clip) == _top(int8, clip) for clip in others.clips("int8: comparison")]
-        shutil.copy(original / CHECK, folder)
-    found = {"same": sum(same), "compared": len(same), "calibrated": calibration.number}
-    write_json(folder / AGREEMENT, found)
-    write_manifest(folder)
-
-
-def _top(network: Any, clip_1THWC: Clips) -> int:
-    (rows,) = network([clip_1THWC]).values()
-    return int(rows.argmax())
-
-
-def quantise(graph: Path, videos: "Videos") -> Any:
-    """The network of an ONNX file, in int8; an ``openvino.Model``."""
-    openvino, nncf = machine.import_openvino(), import_nncf()
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    class Passes:
-        """NNCF may read the clips more than once."""
-
-        def __iter__(self) -> Iterator[Clips]:
-            return videos.clips("int8: calibration")
-
-    model = openvino.Core().read_model(graph)
-    layers = model.get_ordered_ops()
-    last = max(i for i, layer in enumerate(layers) if layer.get_type_name() == "Convolution")
-    return nncf.quantize(
-        model, nncf.Dataset(Passes()),
-        subset_size=CLIPS + 1,  # more than there are: so it takes all of them to their end
-        # The classifier costs next to nothing, and probabilities would be rounded to 1/255.
-        ignored_scope=nncf.IgnoredScope(
-            names=[layer.get_friendly_name() for layer in layers[last + 1 :]], validate=False
-        ),
-        # By default it takes the mean of the clips' largest numbers, and cuts off what is above:
-        # 82 % of clips had fp32's class with that, 96 % with this (a small network).
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
-        ),
-    )  # fmt: skip
-
-
-def import_nncf() -> Any:
-    """NNCF, which prints nothing.
-
-    Raises:
-        PrecisionError: it is not installed.
-    """
-    if importlib.util.find_spec("nncf") is None:
+    if name not in ("auto", "openvino"):
         raise PrecisionError(
-            "test.precision=int8 needs NNCF: pip install 'slowfast-paddle[int8]', or nncf"
+            f"test.backend={name} computes in fp32 here: {precision} is OpenVINO's, on a CPU"
         )
-    machine.import_openvino()  # first, so that NNCF reports nothing either
-    import nncf
-    import rich
-
-    nncf.set_log_level(logging.ERROR)
-    rich.reconfigure(quiet=True)  # its bars
-    return nncf
-
-
-def halves(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """Videos to calibrate on, and others to compare; no file is in both, and none twice."""
-    single = list({os.path.realpath(sample.path): sample for sample in samples}.values())
-    return single[::2], single[1::2]
+    if missing := lacking("openvino"):
+        raise PrecisionError(f"test.precision={precision} needs {' and '.join(missing)}: {FAST}")
+    if precision == "bf16" and not bf16_instructions():
+        raise PrecisionError(
+            f"test.precision=bf16: this processor ({machine.processor()}) has no instructions for "
+            "it (avx512_bf16 or amx_bf16; bf16 on ARM): take fp32 or int8"
+        )
+    return "openvino"
 
 
-class Grid(NamedTuple):
-    """The views of a video."""
-
-    num_clips: int
-    num_crops: int
-
-
-def views_of(num_videos: int) -> tuple[Grid, int]:
-    """The views of each of so many videos, and how many of them are used: as many as make
-    ``CLIPS`` of all, and at most 10 x 3, as more are nearly the same pictures."""
-    needed = min(math.ceil(CLIPS / max(num_videos, 1)), 30)
-    # The only clip of a grid of 1 is at the video's beginning.
-    return (Grid(3, 1) if needed <= 3 else Grid(math.ceil(needed / 3), 3)), needed
-
-
-class Videos:
-    """Clips of videos, up to ``CLIPS``."""
-
-    def __init__(self, samples: list[Sample], cfg: Config) -> None:
-        self._samples, self._cfg = samples, cfg
-        self.number = 0
-        """Of the clips that were read last."""
-
-    def clips(self, what: str) -> Iterator[Clips]:
-        """Yields each clip, ``[1, T, H, W, 3]``; shows progress.
-
-        Raises:
-            PrecisionError: there are fewer than ``LEAST_CLIPS``.
-        """
-        cfg, samples, fault, self.number = self._cfg, self._samples[:CLIPS], "", 0
-        grid, share = views_of(len(samples))
-        expected = min(CLIPS, len(samples) * share)
-        self._require(expected)
-        test = dataclasses.replace(cfg.test, spatial="crops", **grid._asdict())
-        progress = Progress(what, expected)
-        with Loader(
-            MultiViewVideos(samples, cfg.data, test),
-            num_workers=min(cfg.data.num_workers, len(samples)),
-            describe=lambda index: samples[index].path,
-            seconds=cfg.data.read_seconds,
-        ) as loader:
-            for (video,) in loader.run([[index] for index in range(len(samples))]):
-                if isinstance(video, VideoError):
-                    fault = fault or f"; first that cannot be read: {video}"
-                    continue
-                for clip in clips_of(video, share)[: CLIPS - self.number]:
-                    self.number += 1
-                    yield clip
-                    progress.update(self.number)
-        self._require(self.number, fault)
-        progress.finish()
-
-    def _require(self, number: int, fault: str = "") -> None:
-        if number < LEAST_CLIPS:
-            raise PrecisionError(
-                f"{self._cfg.test.calibration_list}: for int8, half of its videos must have "
-                f"{LEAST_CLIPS} clips, and have {number}: name 10 videos or more, better "
-                f"{2 * CLIPS}{fault}"
-            )
+def bf16_distance(wanted: Graph) -> float:
+    """How far OpenVINO's bf16 is from its fp32, see ``difference``: found once on a machine, and
+    kept beside the graph."""
+    version = machine.import_openvino().__version__
+    with built(wanted, OpenVino.form) as folder:
+        place = note_of(folder, "bf16", version)
+        if (found := noted(place, "difference")) is None:
+            fp32, bf16 = (OpenVino(folder, precision=name) for name in ("fp32", "bf16"))
+            distances = [
+                difference(bf16.run(clip), fp32.run(clip)) for clip in blocks_of_noise(wanted.cfg)
+            ]
+            found = {"difference": float(np.max(distances))}
+            note(place, found)
+        return found["difference"]
 
 
-def clips_of(video: VideoViews, most: int) -> list[Clips]:
-    """Up to ``most`` views of a video, from the middle one on, ``[1, T, H, W, 3]`` each."""
-    num_crops, (height, width) = len(video.crops), video.size
-    places = [(clip, crop) for crop in range(num_crops) for clip in range(len(video.clips))]
-    middle = len(places) // 2
-    found = []
-    for clip, (y, x) in ((c, video.crops[k]) for c, k in [*places[middle:], *places[:middle]]):
-        clip_THWC = video.frames[video.clips[clip]]
-        found.append(clip_THWC[None, :, y : y + height, x : x + width])
-        if len(found) == most:
-            break
-    return found
+def blocks_of_noise(cfg: Config) -> Iterator[Clips]:
+    """Clips of noise, from single pixels to blocks of 32 pixels and frames."""
+    whole = noise(cfg)
+    for side in (1, 2, 4, 8, 16, 32):
+        frames, rows = (np.arange(size) // side for size in whole.shape[1:3])
+        yield np.ascontiguousarray(whole[:, frames][:, :, rows][:, :, :, rows])

@@ -20,9 +20,9 @@ from slowfast.config import Config, load_config
 from slowfast.files import FolderError
 from slowfast.predict import export as module
 from slowfast.predict import onnx_graph
-from slowfast.predict.backends import OnnxRuntime, OpenVino, PaddleInference
 from slowfast.predict.built import weighted
 from slowfast.predict.export import ARTEFACTS, ExportError, export, preprocessing, require_new
+from slowfast.predict.runtimes import OnnxRuntime, OpenVino, PaddleInference
 from slowfast.weights.damage import WeightsError
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.convert import convert

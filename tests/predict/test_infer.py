@@ -41,8 +41,8 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, write_json
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict import infer
-from slowfast.predict.backends import Backend
 from slowfast.predict.infer import Answer, lines_of
+from slowfast.predict.runtimes import Backend
 from slowfast.predict.views import rows_of_views
 
 FIELDS = {

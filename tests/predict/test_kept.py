@@ -175,7 +175,9 @@ def test_what_features_depend_on(tmp_path: Path) -> None:
     model = fresh_state(tiny_config(tmp_path)).model
 
     def plan(*overrides: str) -> Plan:
-        return plan_of(weighted(model), tiny_config(tmp_path, *overrides), with_head=False, every=0.5)
+        return plan_of(
+            weighted(model), tiny_config(tmp_path, *overrides), with_head=False, every=0.5
+        )
 
     base = plan()
     assert base["every"] == 0.5

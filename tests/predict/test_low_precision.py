@@ -1,35 +1,18 @@
-import dataclasses
-import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.small_nets import wake_up
-from support.tiny_run import environment, fresh_state, tiny_config, tiny_data
+from numpy.typing import NDArray
+from support.tiny_run import eager, fresh_state, tiny_config
 
 from slowfast import files, machine
 from slowfast.config import Config
-from slowfast.data.clips.datasets import VideoViews
-from slowfast.data.lists import ListError, Sample
 from slowfast.predict import low_precision
 from slowfast.predict.backends import open_backend
-from slowfast.predict.built import Graph, Weighted, built, noise, weighted
-from slowfast.predict.kept import settings_of
-from slowfast.predict.low_precision import (
-    PrecisionError,
-    Videos,
-    bf16_instructions,
-    calibration_digest,
-    calibration_videos,
-    clips_of,
-    compiled,
-    halves,
-    quantised,
-    views_of,
-)
+from slowfast.predict.built import Graph, Weighted, weighted
+from slowfast.predict.low_precision import settled
+from slowfast.predict.runtimes import OpenVino, PrecisionError, bf16_instructions
 
 
 @pytest.fixture(autouse=True)
@@ -38,183 +21,111 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "graphs"
 
 
-def config(folder: Path, *more: str) -> Config:
-    videos = tiny_data() / "train.list"
-    return tiny_config(
-        folder, "test.backend=openvino", "test.precision=int8",
-        f"test.calibration_list={videos}", "data.num_workers=0", *more,
-    )  # fmt: skip
+def config(folder: Path, backend: str, *more: str) -> Config:
+    return tiny_config(folder, f"test.backend={backend}", *more)
 
 
 def network(cfg: Config) -> Weighted:
-    model = fresh_state(cfg).model
-    wake_up(model)
-    return weighted(model)
+    return weighted(fresh_state(cfg).model)
+
+
+def views(number: int, height: int = 32, width: int = 32) -> list[NDArray[np.uint8]]:
+    shape = (number, 8, height, width, 3)
+    return [*np.random.default_rng(1).integers(0, 256, shape, np.uint8)]
+
+
+def has(monkeypatch: pytest.MonkeyPatch, *sets: str) -> None:
+    """The processor has these instructions."""
+    monkeypatch.setattr(machine, "instruction_sets", lambda: sets)
 
 
 @pytest.mark.parametrize(
-    ("sets", "found"),
+    ("sets", "distance", "backend", "found", "told"),
     [
-        (("avx2", "avx512f", "avx512_vnni"), []),
-        (("avx512f", "avx512_bf16", "amx_bf16"), ["avx512_bf16", "amx_bf16"]),
-        (("asimd", "bf16"), ["bf16"]),
+        (("avx512_bf16",), 0.011, "auto", "bf16", "avx512_bf16; within 0.011 of fp32"),
+        (("avx512_bf16",), 0.03, "openvino", "fp32", "0.03 of the largest number off"),
+        (("avx512_bf16",), float("nan"), "auto", "fp32", "nan of the largest number off"),
+        (("avx2",), 0.0, "auto", "fp32", "the processor has no bf16"),
+        (("avx512_bf16",), 0.0, "eager", "fp32", ""),
     ],
 )
-def test_instructions_for_bf16(
-    sets: tuple[str, ...], found: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "instruction_sets", lambda: sets)
-    assert bf16_instructions() == found
+def test_the_precision_that_auto_takes(
+    tmp_path: Path, sets: tuple[str, ...], distance: float, backend: str, found: str, told: str,
+    lines: list[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    has(monkeypatch, *sets)
+    monkeypatch.setattr(low_precision, "bf16_distance", lambda wanted: distance)
+    cfg = config(tmp_path, backend, "test.precision=auto")
+    assert settled(network(cfg), cfg, "prob").test.precision == found
+    assert told in lines[-1] if told else not lines
+    explicit = config(tmp_path, backend, "test.precision=fp32")
+    assert settled(network(cfg), explicit, "prob") == explicit
 
 
-def test_openvino_computes_in_what_was_asked_for(tmp_path: Path) -> None:
-    """It takes the hint bf16 on any processor, and computes in f32 where that has none."""
-    cfg = config(tmp_path)
-    with built(Graph(network(cfg), cfg, "prob"), "onnx") as folder:
-        fp32 = compiled(folder / "graph.onnx", "fp32")
-        assert fp32.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
-        if bf16_instructions():
-            bf16 = compiled(folder / "graph.onnx", "bf16")
-            assert bf16.get_property("INFERENCE_PRECISION_HINT").to_string() == "bf16"
-            rows, others = (list(n(noise(cfg)).values())[0] for n in (fp32, bf16))
-            assert 0 < np.abs(rows - others).max() < 0.1 * rows.max()
-        else:
-            with pytest.raises(PrecisionError, match="computes in f32 here, not in bf16"):
-                compiled(folder / "graph.onnx", "bf16")
+def test_how_far_bf16_is_from_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found once on a machine. Here both are computed in fp32, which any processor can."""
+    made = []
 
+    def opened(folder: Path, precision: str) -> OpenVino:
+        made.append(precision)
+        return OpenVino(folder)
 
-def test_which_videos_calibrate(tmp_path: Path) -> None:
-    cfg = config(tmp_path)
-    videos = calibration_videos(cfg)
-    assert len(videos) == 24 and videos != sorted(videos, key=lambda sample: sample.path)
-    first, second = halves([*videos, *videos])
-    assert len(first) == len(second) == 12
-    assert not {sample.path for sample in first} & {sample.path for sample in second}
-
-
-def test_no_videos_to_calibrate_on(tmp_path: Path) -> None:
-    cfg = config(tmp_path)
-    for name, fault in (("", "int8 needs a list of videos"), ("/gone.list", "cannot be read")):
-        test = dataclasses.replace(cfg.test, calibration_list=name)
-        with pytest.raises((PrecisionError, ListError), match=fault):
-            calibration_videos(dataclasses.replace(cfg, test=test))
+    cfg = config(tmp_path, "openvino")
+    wanted = Graph(network(cfg), cfg, "prob")
+    fakes: Any = opened
+    fakes.form = OpenVino.form
+    monkeypatch.setattr(low_precision, "OpenVino", fakes)
+    assert low_precision.bf16_distance(wanted) == 0 and made == ["fp32", "bf16"]
+    assert low_precision.bf16_distance(wanted) == 0 and made == ["fp32", "bf16"]
 
 
 @pytest.mark.parametrize(
-    ("videos", "grid", "used"),
-    [(1000, (3, 1), 1), (200, (3, 1), 1), (67, (3, 1), 3), (50, (2, 3), 4), (4, (10, 3), 30)],
+    ("name", "kind", "precision", "fault"),
+    [
+        ("paddle", "prob", "bf16", "test.backend=paddle computes in fp32 here: bf16 is OpenVINO's"),
+        ("eager", "prob", "int8", "test.backend=eager computes in fp32 here: int8 is OpenVINO's"),
+        ("auto", "prob", "bf16", "has no instructions for it (avx512_bf16 or amx_bf16"),
+        ("auto", "features", "int8", "features are had in fp32 or bf16"),
+    ],
 )
-def test_the_fewer_videos_the_more_views(videos: int, grid: tuple[int, int], used: int) -> None:
-    assert views_of(videos) == (grid, used)
-    assert used <= grid[0] * grid[1]
+def test_a_precision_that_cannot_be_had(
+    tmp_path: Path, name: str, kind: str, precision: str, fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    has(monkeypatch, "avx2")
+    cfg = config(tmp_path, name, f"test.precision={precision}")
+    for ask in (settled, open_backend):
+        with pytest.raises(PrecisionError) as raised:
+            ask(network(cfg), cfg, kind)
+        assert fault in str(raised.value) and "\n" not in str(raised.value)
 
 
-def test_views_from_the_middle_on() -> None:
-    frames = np.arange(6, dtype=np.uint8)[:, None, None, None] + np.zeros((6, 4, 8, 3), np.uint8)
-    clips = np.array([[0, 1], [2, 3], [4, 5]])
-    crops = [(0, 0), (0, 2), (0, 4)]
-    video = VideoViews(frames, clips, crops, (4, 4), -1, 0)
-    found = clips_of(video, 2)
-    assert [clip.shape for clip in found] == [(1, 2, 4, 4, 3)] * 2
-    assert found[0][0, :, 0, 0, 0].tolist() == [2, 3]
-    assert len(clips_of(video, 30)) == 9
-
-
-def test_too_few_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cfg = config(tmp_path)
-    monkeypatch.setattr(low_precision, "LEAST_CLIPS", 5)
-    gone = [Sample(str(tmp_path / f"{i}.mp4")) for i in range(8)]
-    with pytest.raises(PrecisionError, match=r"and have 0: .*cannot be read: .*0\.mp4"):
-        list(Videos(gone, cfg).clips("all"))
-    with pytest.raises(PrecisionError, match="5 clips, and have 0: name 10 videos or more"):
-        next(Videos([], cfg).clips("none"))
-
-
-def test_int8_is_made_once_and_compared(
-    tmp_path: Path, cache: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(low_precision, "CLIPS", 10)
-    monkeypatch.setattr(low_precision, "LEAST_CLIPS", 10)
-    monkeypatch.setattr(low_precision, "LEAST_AGREEMENT", 0)
-    cfg = config(tmp_path)
+@pytest.mark.skipif(not bf16_instructions(), reason="needs a processor with bf16")
+def test_bf16(tmp_path: Path, lines: list[str]) -> None:
+    cfg = config(tmp_path, "auto", "test.precision=bf16")
     one = network(cfg)
     backend = open_backend(one, cfg, "prob")
-    assert "int8" in backend.about
-    rows = backend.run(np.repeat(noise(cfg), 2, axis=0))
-    assert rows.shape == (2, 24) and np.allclose(rows.sum(1), 1, atol=1e-5)
-    (folder,) = cache.glob("*-int8-*")
-    text = (folder / "graph.xml").read_text()
-    assert text.count('type="FakeQuantize"') > 20
-    said = next(line for line in lines if "calibrated on 10 clips, gives" in line)
-    assert "of 10 other clips" in said
-    monkeypatch.setattr(Videos, "clips", None)  # no video is read again
-    monkeypatch.setattr(low_precision, "LEAST_AGREEMENT", 1.01)
-    with pytest.raises(PrecisionError, match=r"int8 is refused: .* \d+ of 10 other clips .*%"):
-        open_backend(one, cfg, "prob")
-
-
-def test_a_stopped_calibration_leaves_nothing(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stopped(graph: Path, videos: Videos) -> Any:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(low_precision, "quantise", stopped)
-    cfg = config(tmp_path)
-    with pytest.raises(KeyboardInterrupt), quantised(Graph(network(cfg), cfg, "prob")):
-        pass
-    assert [path.name.rpartition("-")[2] for path in cache.iterdir()] == ["onnx"]
-
-
-def test_without_nncf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *more: None if name == "nncf" else find(name)
+    assert (
+        f"bf16 ({' '.join(bf16_instructions())})" in lines[-1] and "(0.1 is allowed)" in lines[-1]
     )
-    cfg = config(tmp_path)
-    with pytest.raises(PrecisionError, match=r"needs NNCF: pip install 'slowfast-paddle\[int8\]'"):
-        open_backend(network(cfg), cfg, "prob")
+    rows, wanted = (
+        backend(views(3)),
+        eager(one.model(), config(tmp_path, "eager")).run(np.stack(views(3))),
+    )
+    assert 1e-7 < np.abs(rows - wanted).max() < 0.02 * wanted.max()
 
 
-def test_kept_rows_tell_their_precision(tmp_path: Path) -> None:
-    cfg = config(tmp_path)
-    kinds = ("fp32", "bf16", "int8")
-    configs = [config(tmp_path, f"test.precision={kind}") for kind in kinds]
-    plans = [settings_of(each, with_head=True) for each in configs]
-    assert [plan["test.precision"] for plan in plans] == [*kinds]
-    assert plans[2]["calibration"] == calibration_digest(cfg) and "calibration" not in plans[0]
-    test = dataclasses.replace(cfg.test, calibration_list=str(tiny_data() / "val.list"))
-    assert calibration_digest(dataclasses.replace(cfg, test=test)) != calibration_digest(cfg)
+@pytest.mark.parametrize(
+    "fault", [PrecisionError("computes in f32"), RuntimeError("no memory\nat"), ValueError("odd")]
+)
+def test_auto_is_fp32_where_bf16_cannot_be_computed(
+    tmp_path: Path, fault: Exception, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(wanted: Graph) -> float:
+        raise fault
 
-
-SILENT = """
-import multiprocessing.process, os, socket, sys
-
-def used(*given, **named):
-    os.write(1, b"a connection or a process")
-    os._exit(3)
-
-socket.socket.connect = socket.getaddrinfo = multiprocessing.process.BaseProcess.start = used
-from slowfast.predict.low_precision import import_nncf
-nncf = import_nncf()
-import numpy as np
-import openvino
-from openvino import opset13 as op
-clip = op.parameter([1, 3, 8, 8], np.float32)
-product = op.matmul(clip, np.eye(8, dtype=np.float32), False, False)
-model = openvino.Model([op.relu(product)], [clip])
-nncf.quantize(model, nncf.Dataset([np.ones((1, 3, 8, 8), np.float32)] * 3))
-import time
-time.sleep(0.5)  # a thread would have begun by now
-print(os.listdir(os.environ["HOME"]))
-"""
-
-
-@pytest.mark.slow
-def test_nobody_is_told_that_it_is_used(tmp_path: Path) -> None:
-    """As they are, OpenVINO and NNCF report their import and use to Google Analytics."""
-    done = subprocess.run(
-        [sys.executable, "-c", SILENT], env=environment() | {"HOME": str(tmp_path)},
-        capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.stdout == "[]\n", done.stdout + done.stderr
+    has(monkeypatch, "avx512_bf16")
+    monkeypatch.setattr(low_precision, "bf16_distance", fail)
+    cfg = config(tmp_path, "auto", "test.precision=auto")
+    assert settled(network(cfg), cfg, "prob").test.precision == "fp32"
+    assert str(fault).split("\n")[0] in lines[-1] and "\n" not in lines[-1]
