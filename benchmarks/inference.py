@@ -330,12 +330,13 @@ def _gigaflops(bench: Bench, network: str) -> float:
 def _answers(bench: Bench) -> list[Row]:
     """A video's file to a row of scores, one view, in a process that has computed before."""
     what, hub = "warm answer, 1 view, decoding included", ("hub", "hub channels_last_3d")
-    found = _medians(bench, what, ["answer", *hub], "8x8")
+    found = _medians(bench, what, ["answer", "answer fp32", *hub], "8x8")
     peers = {"hub": "Torch Hub's recipe", "hub channels_last_3d": "the same, channels_last_3d"}
-    return [
+    rows = [
         Row(what, peer, found["answer"], found[name], _target("answer") if name == "hub" else None)
         for name, peer in peers.items()
     ]
+    return [*rows, Row(f"{what}, fp32", peers["hub"], found["answer fp32"], found["hub"])]
 
 
 def _commands(bench: Bench) -> list[Row]:

@@ -2,7 +2,7 @@
 
 ``openvino``, ``openvino bf16`` and so on are a backend with a precision; ``before`` is eager mode
 as it was, with the ``slowfast`` of another folder on the path; ``answer`` reads ``video.mp4`` and
-computes one view of it.
+computes one view of it, in the precision that --infer takes, ``answer fp32`` in that one.
 """
 
 import shutil
@@ -29,6 +29,7 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
     from slowfast.cli.network import network_of
     from slowfast.data.lists import Sample
     from slowfast.predict.backends import open_backend
+    from slowfast.predict.low_precision import settled
     from slowfast.predict.views import rows_of_videos
 
     name, _, precision = contender.partition(" ")
@@ -38,8 +39,11 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
         settings.append(f"test.calibration_list={_calibrate_on(folder / 'video.mp4')}")
     if name == "answer":
         settings += ["test.num_clips=1", "test.num_crops=1", "data.num_workers=0"]
+        settings += [] if precision else ["test.precision=auto"]  # as --infer has it
     weights, cfg = _weights(network, folder, settings)
-    backend = open_backend(network_of(str(weights), cfg, "cpu"), cfg, "score")
+    source = network_of(str(weights), cfg, "cpu")
+    cfg = settled(source, cfg, "score")
+    backend = open_backend(source, cfg, "score")
 
     def answer(_: int) -> Any:
         [(_, row)] = rows_of_videos(backend, [Sample(str(folder / "video.mp4"))], cfg, what="")

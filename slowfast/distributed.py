@@ -8,6 +8,7 @@ their rank.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -84,15 +85,20 @@ def _whole(name: str, least: int) -> int:
 
 
 def has_gpu_wheel() -> bool:
-    """Whether Paddle's GPU wheel is installed; found out without importing it."""
-    try:
-        return bool(importlib.metadata.version("paddlepaddle-gpu"))
-    except importlib.metadata.PackageNotFoundError:
+    """Whether the Paddle that is installed may use a GPU; found out without importing it."""
+    if _is_installed("paddlepaddle") and not _is_installed("paddlepaddle-gpu"):
         return False
+    return importlib.util.find_spec("paddle") is not None  # a wheel of another name is no CPU wheel
+
+
+def _is_installed(wheel: str) -> bool:
+    return any(True for _ in importlib.metadata.distributions(name=wheel))
 
 
 def num_gpus() -> int:
     """Number of GPUs of this machine; 0 with Paddle's CPU wheel."""
+    if not has_gpu_wheel():
+        return 0
     import paddle
 
     return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0

@@ -44,22 +44,22 @@ def main(argv: list[str] | None = None) -> int:
 
     def launch() -> int:
         flags = parse_args(args.flags)
-        if not flags.summary:
+        if args.how == "multi" and not flags.summary:
             from slowfast.cli.inputs import read_inputs  # here: it imports Paddle
 
             logger.setLevel(logging.ERROR)  # the run itself tells the rest
             read_inputs(flags)  # what is wrong with them is said once, not by each process
         return start(args.how, args.log_dir, args.flags)
 
-    return run(launch, hint="", with_paddle=True)
+    return run(launch, hint="", with_paddle=args.how == "multi")
 
 
 def start(how: str, log_dir: str, flags: list[str]) -> int:
     """Becomes the run; or runs the launcher of its processes, and returns its exit status."""
-    processes, gpus = num_processes() if how == "multi" else 1, distributed.num_gpus()
     env = environment()
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
+    processes, gpus = num_processes(), distributed.num_gpus()
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
     if not gpus:
         launcher.append(f"--nproc_per_node={processes}")
