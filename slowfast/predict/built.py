@@ -102,6 +102,7 @@ def kept_folder(name: str, build: Callable[[Path], None], what: str) -> Iterator
         try:
             own = cache_folder() / "graphs" / name
             if not _is_whole(own):
+                own.parent.mkdir(parents=True, exist_ok=True)
                 _build_once(build, own, what)
         except (OSError, FolderError, RuntimeError) as error:
             if not _is_of_the_disk(error):
@@ -124,7 +125,8 @@ def _is_of_the_disk(error: Exception) -> bool:
 
 def _build_once(build: Callable[[Path], None], own: Path, what: str) -> None:
     """Builds in a folder beside, which then takes the name, while other processes wait."""
-    with locked(own.with_name(f".{own.name}.lock"), f"another run builds the {what}", wait=True):
+    lock = own.parent.with_name("locks") / own.name
+    with locked(lock, f"waiting for another run, which builds the {what}", wait=True):
         if _is_whole(own):
             return
         logger.info(f"the {what} is built, once; it is kept for the next runs")

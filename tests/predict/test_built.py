@@ -1,6 +1,7 @@
 import dataclasses
 import os
-import threading
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,24 +93,44 @@ def test_a_damaged_one_is_built_anew(
     assert [folder] == [*cache.iterdir()]
 
 
-def test_two_build_the_same_at_once(
+def test_two_processes_need_the_same_at_once(
     cache: Path, wanted: Graph, monkeypatch: pytest.MonkeyPatch, no_hang: None
 ) -> None:
-    both = threading.Barrier(2)
-    build_by(lambda folder: (both.wait(), None)[1], monkeypatch)
-    found: list[bytes] = []
+    """One builds it, the other waits."""
 
-    def use() -> None:
-        with built(wanted, "onnx") as folder:
-            found.append((folder / "graph.onnx").read_bytes())
+    def build(folder: Path) -> None:
+        with open(cache.parent / "built.txt", "a") as file:
+            file.write("once\n")
+        time.sleep(0.5)
 
-    threads = [threading.Thread(target=use) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [b"graph", b"graph"]
+    build_by(build, monkeypatch)
+    children = []
+    for _ in range(2):
+        if not (child := os.fork()):
+            with built(wanted, "onnx") as folder:
+                os._exit((folder / "graph.onnx").read_bytes() != b"graph")
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+    assert (cache.parent / "built.txt").read_text() == "once\n"
     assert len([*cache.iterdir()]) == 1
+
+
+def test_what_a_killed_run_left_is_removed(
+    cache: Path, wanted: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path) -> None:
+        left.append(folder.with_name(folder.name.replace(".new", "x.new")))
+        shutil.copytree(folder, left[0])
+        raise KeyboardInterrupt
+
+    left: list[Path] = []
+    build_by(killed, monkeypatch)
+    with pytest.raises(KeyboardInterrupt), built(wanted, "onnx"):
+        pass
+    assert left[0].is_dir()
+    build_by(lambda folder: None, monkeypatch)
+    with built(wanted, "onnx") as folder:
+        assert [*cache.iterdir()] == [folder]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])

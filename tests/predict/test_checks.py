@@ -22,7 +22,10 @@ def test_probabilities_are_compared_by_their_logarithms_too() -> None:
     assert apart(rows, expected, "prob") == pytest.approx(np.log(2) / np.log(1e6), rel=1e-3)
     near = np.array([[0.5, 0.5]], np.float32)
     off = np.array([[2e-4, -2e-4]], np.float32)
-    assert apart(near + off, near, "prob") == pytest.approx(4e-4, rel=1e-2)
+    assert apart(near + off, near, "prob") == pytest.approx(4e-4 / np.log(2), rel=1e-2)
+    sure = np.array([[0.99, 0.01, 1e-20]], np.float32)
+    off = np.array([[2e-4, 0, 0]], np.float32)
+    assert apart(sure + off, sure, "prob") == pytest.approx(2e-4 / 0.99, rel=1e-2)
     assert np.isnan(apart(np.array([[np.nan, 0.5]], np.float32), near, "prob"))
 
 

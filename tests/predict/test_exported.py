@@ -15,6 +15,7 @@ from support.exporting import exported_once, network
 from support.tiny_run import eager, environment, main_here, tiny_config, tiny_data
 
 from slowfast.config import Config, ConfigError, load_config
+from slowfast.files import HOME
 from slowfast.predict.export import ExportError
 from slowfast.predict.exported import class_names, open_exported, require_exported
 from slowfast.predict.runtimes import BackendError, OnnxRuntime, OpenVino, PaddleInference
@@ -22,6 +23,11 @@ from slowfast.predict.runtimes import BackendError, OnnxRuntime, OpenVino, Paddl
 
 def config(*overrides: str) -> Config:
     return load_config(exported_once() / "config.yaml", list(overrides))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -100,10 +106,18 @@ def test_no_runtime_can_compute_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError) as raised:
         open_exported(exported_once(), config())
     said = str(raised.value)
-    assert "exported cannot be computed here: OpenVINO" in said and "from eager mode" in said
+    assert (
+        "exported cannot be computed here: OpenVINO" in said and "not those of eager mode" in said
+    )
     assert "paddle is not installed; onnxruntime is not installed" in said
     with pytest.raises(BackendError, match="onnxruntime is not installed"):
         open_exported(exported_once(), config("test.backend=onnxruntime"))
+
+
+@pytest.mark.parametrize("override", ["data.num_frames=4", "data.std=[1,1,1]", "model.alpha=2"])
+def test_what_is_part_of_the_graph(override: str) -> None:
+    with pytest.raises(ConfigError, match="are part of the graph: leave out -o and -c"):
+        open_exported(exported_once(), config(override))
 
 
 def test_a_form_that_was_left_out(copy: Path) -> None:
