@@ -56,6 +56,17 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
             beside.unlink()
 
 
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Names ``path`` in an OSError that names no file, as that of a write to a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def require_place(path: Path) -> None:
     """Raises an OSError that names it if no file can be written at ``path``; its folder is made."""
     if path.is_dir():

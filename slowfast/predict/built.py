@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 import slowfast
 from slowfast import machine
 from slowfast.config import Config
-from slowfast.files import FolderError, cache_folder, file_digest, locked, write_json
+from slowfast.files import FolderError, cache_folder, file_digest, locked, named, write_json
 from slowfast.log import logger
 from slowfast.weights.damage import WeightsError
 
@@ -110,17 +110,21 @@ def kept_folder(name: str, build: Callable[[Path], None], what: str) -> Iterator
             reason = getattr(error, "strerror", None) or error
             logger.warning(f"the {what} cannot be kept ({reason}): the next run builds it again")
             own = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="slowfast-")))
-            build(own)
+            with named(own):
+                build(own)
         yield own
 
 
 def _is_of_the_disk(error: Exception) -> bool:
     """Whether the cache cannot be written; libraries raise a RuntimeError where a disk is full."""
+    if isinstance(error, FolderError):  # there is no home folder
+        return True
     if isinstance(error, OSError):
-        return error.errno in DISK_FAULTS
-    with contextlib.suppress(OSError, FolderError):
+        is_there = error.filename and Path(error.filename).is_relative_to(cache_folder())
+        return error.errno in DISK_FAULTS or bool(is_there)
+    with contextlib.suppress(OSError):
         return shutil.disk_usage(cache_folder()).free < LEAST_SPACE
-    return isinstance(error, FolderError)
+    return False
 
 
 def _build_once(build: Callable[[Path], None], own: Path, what: str) -> None:
@@ -129,7 +133,7 @@ def _build_once(build: Callable[[Path], None], own: Path, what: str) -> None:
     with locked(lock, f"waiting for another run, which builds the {what}", wait=True):
         if _is_whole(own):
             return
-        logger.info(f"the {what} is built, once; it is kept for the next runs")
+        logger.info(f"the {what} is built now, once; it will be kept for the next runs")
         for left in own.parent.glob(f".{own.name}.*.new"):  # of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(
@@ -187,10 +191,15 @@ def _write_onnx(traced: object, folder: Path) -> None:
     onnx.save(to_onnx(traced), folder / ONNX)
 
 
-def _write_program(traced: object, folder: Path) -> None:
+def _write_program(traced: Any, folder: Path) -> None:
     from slowfast.predict.graph import save_program
 
     save_program(traced, folder / "program")
+    numbers = folder / PROGRAM[1]
+    unused = traced.model.head.projection.state_dict() if traced.kind == "features" else {}
+    least = 4 * sum(int(tensor.size) for tensor in traced.model.state_dict().values())
+    if numbers.stat().st_size < least - 4 * sum(int(tensor.size) for tensor in unused.values()):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(numbers))  # Paddle is silent
 
 
 FORMS = {"onnx": _write_onnx, "paddle": _write_program}

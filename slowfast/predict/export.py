@@ -17,7 +17,7 @@ import slowfast
 from slowfast import machine
 from slowfast.config import Config, dump_changes
 from slowfast.errors import UserError
-from slowfast.files import FolderError, file_digest, write_json, write_lines, write_whole
+from slowfast.files import FolderError, file_digest, named, write_json, write_lines, write_whole
 from slowfast.log import logger
 from slowfast.predict.backends import TOLERANCE
 from slowfast.predict.built import (
@@ -116,7 +116,10 @@ def export(
         )
     place = folder.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as beside:
+    with (
+        named(folder),
+        tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as beside,
+    ):
         new = Path(beside, place.name)
         new.mkdir()
         checks, failed = _write_graphs(network, cfg, new)

@@ -23,7 +23,8 @@ def require_exported(folder: Path) -> dict[str, str]:
     """The files of an exported folder, with their SHA-256.
 
     Raises:
-        ExportError: it is none, is of another version, or a file is missing.
+        ExportError: it is none, is of another version, or a file that each backend needs is
+            missing or damaged.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -37,10 +38,18 @@ def require_exported(folder: Path) -> dict[str, str]:
             f"{folder} is of version {version} of the layout, this program's is {FORMAT}: export "
             "the weights again"
         )
-    for name in files:
-        if not (folder / name).is_file():
-            raise ExportError(f"{folder / name} is missing: copy the folder again")
+    for name in (CONFIG, CHECK, LABELS):
+        if name in files:
+            _require_whole(folder / name, files[name])
     return files
+
+
+def _require_whole(path: Path, digest: str) -> None:
+    """Raises an ExportError if a file is missing, or is not as it was written."""
+    if not path.is_file():
+        raise ExportError(f"{path} is missing: copy the folder again")
+    if file_digest(path) != digest:
+        raise ExportError(f"{path} is damaged: copy the folder again")
 
 
 def class_names(folder: Path) -> list[str] | None:
@@ -62,7 +71,7 @@ def open_exported(folder: Path, cfg: Config) -> Backend:
     if asked == "eager" or cfg.test.average_clips != KIND:
         raise ConfigError(
             f"test.backend={asked} and test.average_clips={cfg.test.average_clips}: {folder} has "
-            "graphs of probabilities, no weights"
+            "graphs of probabilities, no weights: take other backends, and test.average_clips=prob"
         )
     if cfg.test.precision not in ("auto", "fp32"):
         raise ConfigError(
@@ -103,9 +112,10 @@ def _open(folder: Path, name: str, files: dict[str, str], own: Config) -> Backen
         raise BackendError(f"{name} is not installed")
     if not {*artefact.files} <= {*files}:
         raise BackendError(f"there is no {artefact.files[0]} for {name}")
-    for file in (*artefact.files, CHECK):
-        if file_digest(folder / file) != files[file]:
-            raise ExportError(f"{folder / file} is damaged: copy the folder again")
+    if missing := [file for file in artefact.files if not (folder / file).is_file()]:
+        raise BackendError(f"{folder / missing[0]} is missing, for {name}")
+    for file in artefact.files:
+        _require_whole(folder / file, files[file])
     machine.keep_memory()
     try:
         notes = cache_folder() / "exported" / file_digest(folder / MANIFEST)[:24]

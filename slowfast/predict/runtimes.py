@@ -38,6 +38,10 @@ def reported(what: str) -> Iterator[None]:
         yield
     except (UserError, OSError, MemoryError):
         raise
+    except ModuleNotFoundError as error:
+        if error.name == "paddle":  # which every command has a line for
+            raise
+        raise BackendError(f"{what}: {first_line(error)}") from error
     except Exception as error:
         raise BackendError(f"{what}: {first_line(error)}") from error
 
@@ -215,7 +219,11 @@ RUNTIMES: dict[str, type[Any]] = {
     "openvino": OpenVino, "paddle": PaddleInference, "onnxruntime": OnnxRuntime
 }  # fmt: skip
 """Those that compute a graph, the fastest first (docs/benchmarks.md)."""
-NEEDS = {"openvino": ("openvino", "onnx"), "onnxruntime": ("onnxruntime", "onnx"), "paddle": ()}
+NEEDS = {
+    "openvino": ("openvino", "onnx"),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "paddle": ("paddle",),
+}
 """The packages that they need besides our own."""
 FAST = "pip install 'slowfast-paddle[fast]', or openvino and onnx"
 

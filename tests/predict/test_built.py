@@ -1,6 +1,8 @@
 import dataclasses
 import os
+import resource
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +145,36 @@ def test_nothing_half_written_stays(
     build_by(fail, monkeypatch)
     with pytest.raises(stop), built(wanted, "onnx"):
         pass
+    assert [*cache.iterdir()] == []
+
+
+@pytest.mark.parametrize("place", ["graphs", "locks"])
+def test_a_file_in_the_place_of_a_folder(
+    cache: Path, wanted: Graph, place: str, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    build_by(lambda folder: None, monkeypatch)
+    cache.parent.mkdir()
+    (cache.parent / place).write_text("")
+    with built(wanted, "onnx") as folder:
+        assert not folder.is_relative_to(cache.parent)
+    assert "cannot be kept" in lines[-1]
+
+
+@pytest.mark.parametrize("form", ["onnx", "paddle"])
+def test_a_disk_that_is_too_small(
+    cache: Path, wanted: Graph, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No cut file is kept, whatever the library says of it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 18, before[1]))
+    try:
+        with pytest.raises(OSError) as raised, built(wanted, form):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert raised.value.filename
     assert [*cache.iterdir()] == []
 
 

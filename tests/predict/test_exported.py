@@ -70,14 +70,17 @@ def other_version(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda folder: (folder / "graph.bin").unlink(), "graph.bin is missing: copy the folder"),
+        (lambda folder: (folder / "eager.npy").unlink(), "eager.npy is missing: copy the folder"),
         (lambda folder: (folder / "graph.bin").write_bytes(b""), "graph.bin is damaged: copy"),
         (lambda folder: (folder / "eager.npy").write_bytes(b""), "eager.npy is damaged: copy"),
+        (lambda folder: (folder / "labels.txt").write_bytes(b"a"), "labels.txt is damaged: copy"),
+        (lambda folder: (folder / "config.yaml").write_bytes(b"a"), "config.yaml is damaged: copy"),
         (other_version, "copy is of version 2 of the layout, this program's is 1: export"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "its manifest.json cannot be"),
         (lambda folder: (folder / "manifest.json").unlink(), "no folder that --export has written"),
     ],
-    ids=["missing", "damaged", "damaged rows", "version", "no manifest's form", "no manifest"],
+    ids=["missing", "damaged", "damaged rows", "names", "config", "version", "no manifest's form",
+         "no manifest"],
 )  # fmt: skip
 def test_a_folder_that_is_not_whole(
     copy: Path, spoil: Callable[[Path], None], complaint: str
@@ -126,6 +129,14 @@ def test_a_form_that_was_left_out(copy: Path) -> None:
     (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BackendError, match=r"there is no graph\.onnx for onnxruntime"):
         open_exported(copy, config("test.backend=onnxruntime"))
+
+
+def test_one_form_is_enough(copy: Path) -> None:
+    for name in ("graph.xml", "graph.bin", "program.json", "README.md"):
+        (copy / name).unlink()
+    assert "ONNX Runtime" in open_exported(copy, config()).about
+    with pytest.raises(BackendError, match=r"graph\.xml is missing, for openvino"):
+        open_exported(copy, config("test.backend=openvino"))
 
 
 def test_class_names(copy: Path) -> None:
