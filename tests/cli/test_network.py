@@ -48,6 +48,6 @@ def test_a_second_prediction_needs_no_paddle(tmp_path: Path) -> None:
         for _ in range(2)
     ]  # fmt: skip
     assert [run.stdout.splitlines()[-1] for run in found] == ["status 0 paddle onnx", "status 0"]
-    assert "built, once" in found[0].stdout and "built, once" not in found[1].stdout
+    assert "built now, once" in found[0].stdout and "built now" not in found[1].stdout
     tables = [[line for line in run.stdout.splitlines() if "%" in line] for run in found]
     assert tables[0] == tables[1] and len(tables[0]) >= 5

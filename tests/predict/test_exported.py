@@ -27,6 +27,7 @@ def config(*overrides: str) -> Config:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported_once()  # before a test takes packages away
     monkeypatch.setenv(HOME, str(tmp_path / "cache"))
 
 
