@@ -100,8 +100,10 @@ def test_programs_that_are_started_get_what_the_user_has_set(
 
 
 FAULTS = """
+import ctypes
 import resource
 from slowfast import machine
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: pages of 4 KB, as many as there are
 {call}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
