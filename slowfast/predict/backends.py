@@ -1,7 +1,7 @@
 """Which runtime computes the network: the fastest one here that comes to what eager mode comes to.
 
 The faster ones (``runtimes.py``) compute a graph, which is kept in the cache folder with what eager
-mode came to on a clip of noise (``built.py``). None is used on a machine before it has come to the
+mode came to on clips of noise (``built.py``). None is used on a machine before it has come to the
 same there.
 
 Legend: N clips, T frames, H x W pixels.
@@ -123,17 +123,17 @@ def checked(backend: Backend, folder: Path, cfg: Config, kind: str, notes: Path)
     with_what = f" ({' '.join(bf16_instructions())})" if precision == "bf16" else ""
     backend.about += f", {precision}{with_what}, {machine.threads()} threads"
     place = note_of(notes, "checked", backend.about)
-    clip, allowed = noise(cfg), ALLOWED[precision]
+    clips, allowed = noise(cfg), ALLOWED[precision]
     compared = kind if precision == "fp32" else ""  # logarithms are too fine a measure for others
     if (found := noted(place, "difference", "views_at_once")) is None:
-        found = {"difference": apart(backend.run(clip), expected_rows(folder), compared)}
+        found = {"difference": apart(backend.run(clips), expected_rows(folder), compared)}
         if not found["difference"] <= allowed:
             raise BackendError(
                 f"{backend.about}: its rows are not those of eager mode: "
                 f"{found['difference']:.1g} of the largest number apart, where {allowed:g} is "
                 "allowed"
             )
-        found["views_at_once"] = fastest_batch(backend.run, clip)
+        found["views_at_once"] = fastest_batch(backend.run, clips[:1])
         note(place, found)
     if precision != "int8":
         backend.about += (

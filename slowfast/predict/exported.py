@@ -106,7 +106,7 @@ def _of_the_graph(cfg: Config) -> tuple[object, ...]:
 
 
 def _open(folder: Path, name: str, files: dict[str, str], own: Config) -> Backend:
-    """A backend, once it has come to what eager mode came to on a clip of noise."""
+    """A backend, once it has come to what eager mode came to on clips of noise."""
     artefact = ARTEFACTS[FORMS[name]]
     if importlib.util.find_spec(name) is None:
         raise BackendError(f"{name} is not installed")

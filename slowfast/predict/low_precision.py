@@ -140,7 +140,7 @@ def bf16_distance(wanted: Graph) -> float:
 
 def blocks_of_noise(cfg: Config) -> Iterator[Clips]:
     """Clips of noise, from single pixels to blocks of 32 pixels and frames."""
-    whole = noise(cfg)
+    whole = noise(cfg, 1)
     for side in (1, 2, 4, 8, 16, 32):
         frames, rows = (np.arange(size) // side for size in whole.shape[1:3])
         yield np.ascontiguousarray(whole[:, frames][:, :, rows][:, :, :, rows])

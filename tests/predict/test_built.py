@@ -68,7 +68,7 @@ def test_a_graph_is_built_once(
         assert {path.name for path in folder.iterdir()} == names | {CHECK, MANIFEST}
         rows = expected_rows(folder)
     assert [folder] == [*cache.iterdir()]
-    assert rows.shape == (1, 24) and np.isclose(rows.sum(), 1)
+    assert rows.shape == (2, 24) and np.allclose(rows.sum(axis=1), 1)
     lines.clear()
     with built(wanted._replace(network=Weighted(no_model, wanted.network.digest)), form) as again:
         assert again == folder
@@ -223,7 +223,9 @@ def test_weights_are_told_apart(tmp_path: Path) -> None:
     assert weighted(model).digest != one.digest
 
 
-def test_the_clip_of_noise(tmp_path: Path) -> None:
-    clip = noise(tiny_config(tmp_path, "data.num_frames=16", "test.short_side=40"))
-    assert clip.shape == (1, 16, 32, 32, 3) and clip.dtype == np.uint8
-    assert clip.min() == 0 and clip.max() == 255
+def test_the_clips_of_noise(tmp_path: Path) -> None:
+    clips = noise(tiny_config(tmp_path, "data.num_frames=16", "test.short_side=40"))
+    assert clips.shape == (2, 16, 32, 32, 3) and clips.dtype == np.uint8
+    assert [(clip.min(), clip.max()) for clip in clips] == [(0, 255), (112, 143)]
+    more = noise(tiny_config(tmp_path, "data.num_frames=16", "test.short_side=40"), 3)
+    np.testing.assert_array_equal(more[:2], clips)

@@ -107,7 +107,7 @@ def test_int8_is_made_once_and_compared(
     one = network(cfg)
     backend = open_backend(one, cfg, "prob")
     assert "int8" in backend.about
-    rows = backend.run(np.repeat(noise(cfg), 2, axis=0))
+    rows = backend.run(np.repeat(noise(cfg, 1), 2, axis=0))
     assert rows.shape == (2, 24) and np.allclose(rows.sum(1), 1, atol=1e-5)
     (folder,) = cache.glob("*-int8-*")
     text = (folder / "graph.xml").read_text()
