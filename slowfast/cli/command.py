@@ -26,6 +26,12 @@ NO_PADDLE = (
     "error: PaddlePaddle is not installed: pip install 'paddlepaddle>=3.3,<3.4', or for a GPU as "
     "https://www.paddlepaddle.org.cn/install says"
 )
+PACKAGES = {
+    "paddle": "paddlepaddle", "cv2": "opencv-python", "numpy": "numpy", "yaml": "pyyaml",
+    "pooch": "pooch", "requests": "requests", "safetensors": "safetensors",
+    "visualdl": "visualdl", "matplotlib": "matplotlib",
+}  # fmt: skip
+"""By the names of their modules: the packages that the project depends on."""
 
 
 def program(module: str) -> str:
@@ -84,9 +90,10 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
             text = " ".join(summary.split()).lstrip("- ")
             line, status = f"error: out of memory{f': {text[:300]}' if text else ''}", 1
         except ModuleNotFoundError as error:
-            if error.name != "paddle":
+            if (package := PACKAGES.get(error.name or "")) is None:
                 raise
-            line, status = NO_PADDLE, 1
+            line, status = f"error: {package} is not installed: pip install {package}", 1
+            line = NO_PADDLE if error.name == "paddle" else line
         except RuntimeError:
             if (reason := distributed.error_of_another_process()) is None:
                 raise

@@ -161,6 +161,11 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
     run_config.require_weights(weights)
     names = run_config.class_names(cfg, weights)
     decoder_version(cfg.data.decoder)
+    if args.calibration and cfg.test.precision != "int8":
+        raise ConfigError(
+            f"--calibration {args.calibration} is for int8, and this is {cfg.test.precision}: add "
+            "--precision int8"
+        )
     return cfg, weights, names
 
 

@@ -130,6 +130,7 @@ def _quantise(wanted: Graph, folder: Path) -> None:
     openvino = machine.import_openvino()
     first, second = halves(calibration_videos(wanted.cfg))
     calibration, others = Videos(first, wanted.cfg), Videos(second, wanted.cfg)
+    others.require()  # calibration takes minutes, and asks for its own
     with built(wanted, "onnx") as original:
         model = quantise(original / ONNX, calibration)
         openvino.save_model(model, folder / "graph.xml", compress_to_fp16=False)
@@ -231,10 +232,9 @@ class Videos:
         Raises:
             PrecisionError: there are fewer than ``LEAST_CLIPS``.
         """
-        cfg, samples, fault, self.number = self._cfg, self._samples[:CLIPS], "", 0
+        cfg, samples, self.number = self._cfg, self._samples[:CLIPS], 0
         grid, share = views_of(len(samples))
-        expected = min(CLIPS, len(samples) * share)
-        self._require(expected)
+        expected, faults = self.require(), []
         test = dataclasses.replace(cfg.test, spatial="crops", **grid._asdict())
         progress = Progress(what, expected)
         with Loader(
@@ -245,21 +245,35 @@ class Videos:
         ) as loader:
             for (video,) in loader.run([[index] for index in range(len(samples))]):
                 if isinstance(video, VideoError):
-                    fault = fault or f"; first that cannot be read: {video}"
+                    faults.append(str(video))
                     continue
                 for clip in clips_of(video, share)[: CLIPS - self.number]:
                     self.number += 1
                     yield clip
                     progress.update(self.number)
-        self._require(self.number, fault)
+        unread = f"{len(faults)} of {len(samples)} cannot be read: {faults[0]}" if faults else ""
+        self._require(self.number, unread)
         progress.finish()
+        if unread:
+            logger.warning(f"{what}: {unread}")
 
-    def _require(self, number: int, fault: str = "") -> None:
+    def require(self) -> int:
+        """The number of clips, if all videos can be read.
+
+        Raises:
+            PrecisionError: it is below ``LEAST_CLIPS``.
+        """
+        number = len(self._samples[:CLIPS])
+        expected = min(CLIPS, number * views_of(number)[1])
+        self._require(expected)
+        return expected
+
+    def _require(self, number: int, unread: str = "") -> None:
         if number < LEAST_CLIPS:
             raise PrecisionError(
                 f"{self._cfg.test.calibration_list}: for int8, half of its videos must have "
-                f"{LEAST_CLIPS} clips, and have {number}: name 10 videos or more, better "
-                f"{2 * CLIPS}{fault}"
+                f"{LEAST_CLIPS} clips, and have {number}: name 10 different videos or more, "
+                f"better {2 * CLIPS}{f'; {unread}' if unread else ''}"
             )
 
 

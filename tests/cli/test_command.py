@@ -46,6 +46,8 @@ def test_the_status_is_that_of_the_work(capsys: pytest.CaptureFixture[str]) -> N
     (MemoryError("C++ ...\n---\nError Message Summary:\n---\nGPU 0: no 4 GB"), 1,
      "error: out of memory: GPU 0: no 4 GB"),
     (ModuleNotFoundError("No module", name="paddle"), 1, NO_PADDLE),
+    (ModuleNotFoundError("No module", name="cv2"), 1,
+     "error: opencv-python is not installed: pip install opencv-python"),
     (KeyboardInterrupt(), 130, f"interrupted ({GOES_ON})"),
     (KeyboardInterrupt("x is saved"), 130, f"interrupted: x is saved ({GOES_ON})"),
     (Terminated("x is saved"), 143, f"interrupted: x is saved ({GOES_ON})"),

@@ -11,6 +11,7 @@ from slowfast.cli import inputs
 from slowfast.cli.flags import parse_args
 from slowfast.cli.inputs import infer_inputs, train_inputs
 from slowfast.cli.inputs import test_inputs as inputs_of_a_test
+from slowfast.errors import UserError
 
 
 @pytest.mark.parametrize(("text", "flags", "complaint"), [
@@ -221,5 +222,9 @@ def test_a_test_calibrates_on_its_own_list_unless_told() -> None:
     command = ["--test", "-c", "small.yaml", "-w", "w.pdparams"]
     test = inputs_of_a_test(parse_args(command)).cfg.test
     assert (test.precision, test.calibration_list) == ("fp32", "val.list")
-    found = inputs_of_a_test(parse_args([*command, "--calibration", "other.list"]))
+    command += ["--calibration", "other.list"]
+    found = inputs_of_a_test(parse_args([*command, "--precision", "int8"]))
     assert found.cfg.test.calibration_list == "other.list"
+    complaint = "--calibration other.list is for int8, and this is fp32: add --precision int8"
+    with pytest.raises(UserError, match=complaint):
+        inputs_of_a_test(parse_args(command))

@@ -93,7 +93,7 @@ def test_too_few_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = [Sample(str(tmp_path / f"{i}.mp4")) for i in range(8)]
     with pytest.raises(PrecisionError, match=r"and have 0: .*cannot be read: .*0\.mp4"):
         list(Videos(gone, cfg).clips("all"))
-    with pytest.raises(PrecisionError, match="5 clips, and have 0: name 10 videos or more"):
+    with pytest.raises(PrecisionError, match="5 clips, and have 0: name 10 different videos"):
         next(Videos([], cfg).clips("none"))
 
 
