@@ -40,8 +40,7 @@ from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, write_json
 from slowfast.metrics.accuracy import average_views
-from slowfast.predict import infer
-from slowfast.predict.infer import Answer, lines_of
+from slowfast.predict import infer, result_rows
 from slowfast.predict.runtimes import Backend
 from slowfast.predict.views import rows_of_views
 
@@ -385,14 +384,6 @@ def test_memory_does_not_hold_the_rows(own_folder: Path, monkeypatch: pytest.Mon
     assert peak < 400_000
 
 
-def test_without_class_names_the_table_shows_numbers() -> None:
-    assert lines_of("a.mp4", Answer([3, 0], [0.75, 0.25], 1), None).splitlines() == [
-        "a.mp4",
-        "  class 3   75.0 %  ######################",
-        "  class 0   25.0 %  ########",
-    ]
-
-
 class Screen(io.StringIO):
     """A terminal: keeps what is to be seen on it, and each state that it had."""
 
@@ -478,7 +469,7 @@ def test_rows_are_saved_before_they_are_printed(
         raise OSError("the screen is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(infer, "lines_of", fails)
+        patch.setattr(result_rows, "lines_of", fails)
         with pytest.raises(OSError, match="the screen is gone"):
             runs("a")
     assert runs("a")[0] == []
