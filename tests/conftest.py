@@ -63,6 +63,13 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of graphs in a cache of the test's own."""
+    monkeypatch.setenv(HOME, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "graphs"
+
+
+@pytest.fixture
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_it_was: None) -> Path:
     """Runs in ``tmp_path``, and leaves logging as it was."""
     monkeypatch.chdir(tmp_path)

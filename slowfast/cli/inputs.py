@@ -115,7 +115,7 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
     samples = _read_list(cfg, getattr(cfg.data, key), all_of_them=False)
     check_lists(cfg.data.labels, names, [(getattr(cfg.data, key), samples)])
     if not cfg.test.calibration_list:
-        cfg = _with_test(cfg, "calibration_list", getattr(cfg.data, key))
+        cfg = cfg.with_test(calibration_list=getattr(cfg.data, key))
     return Inputs(cfg, weights, samples, names)
 
 
@@ -135,7 +135,7 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
     videos = find_videos(args.infer, cfg.data)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
-        cfg = _with_test(cfg, "precision", "auto")
+        cfg = cfg.with_test(precision="auto")
     return Inputs(cfg, weights, [video.sample for video in videos], names)
 
 
@@ -210,11 +210,6 @@ def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:
 def _with_data(cfg: Config, key: str, path: str) -> Config:
     changes: dict[str, Any] = {key: path}
     return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, **changes))
-
-
-def _with_test(cfg: Config, key: str, value: str) -> Config:
-    changes: dict[str, Any] = {key: value}
-    return dataclasses.replace(cfg, test=dataclasses.replace(cfg.test, **changes))
 
 
 def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:

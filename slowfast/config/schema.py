@@ -6,8 +6,8 @@ several settings stand in ``check.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
 
 from slowfast.config import ranges
 from slowfast.config.ranges import AboveZero, Count, Natural, NotNegative, Share
@@ -298,3 +298,7 @@ class Config:
     """Folder of checkpoints, logs and curves."""
     seed: Annotated[Natural, ranges.IN_64_BITS] = 0
     """Seed of initial weights, order, augmentation and dropout."""
+
+    def with_test(self, **changes: Any) -> Config:
+        """A copy with other settings of the test."""
+        return replace(self, test=replace(self.test, **changes))

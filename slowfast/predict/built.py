@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 Row = NDArray[np.float32]
 Clips = NDArray[np.uint8]
 
-ONNX, PROGRAM = "graph.onnx", ("program.json", "program.pdiparams")
+ONNX, IR, PROGRAM = "graph.onnx", "graph.xml", ("program.json", "program.pdiparams")
+"""Files of a graph; OpenVINO's own, the IR, has its numbers in ``graph.bin``."""
 CHECK, MANIFEST = "eager.npy", "manifest.json"
 CHECKED = 2
 """Clips of noise that a backend is compared on."""
@@ -152,7 +153,7 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
 
     cfg = wanted.cfg
     layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
-    save_rows(folder / CHECK, eager_rows(layer, noise(cfg)))
+    (folder / CHECK).write_bytes(npy_bytes(eager_rows(layer, noise(cfg))))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
     write_manifest(folder)
@@ -163,11 +164,11 @@ def write_manifest(folder: Path) -> None:
     write_json(folder / MANIFEST, {path.name: file_digest(path) for path in folder.iterdir()})
 
 
-def save_rows(path: Path, rows: Row) -> None:
-    """Writes rows for ``numpy.load``; numpy's own writing to a file misses that a disk is full."""
+def npy_bytes(rows: NDArray[Any]) -> memoryview:
+    """A file for ``numpy.load``; numpy's own writing to one misses that a disk is full."""
     content = io.BytesIO()
     np.save(content, rows, allow_pickle=False)
-    path.write_bytes(content.getbuffer())
+    return content.getbuffer()
 
 
 def eager_rows(layer: "FromFrames", clips: Clips) -> Row:

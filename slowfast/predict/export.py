@@ -6,7 +6,6 @@ what eager mode comes to, and the folder is there whole or not at all.
 """
 
 import dataclasses
-import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from slowfast.predict.built import (
     CHECK,
     CHECKED,
     FORMS,
+    IR,
     MANIFEST,
     ONNX,
     PROGRAM,
@@ -32,7 +32,7 @@ from slowfast.predict.built import (
     Weighted,
     eager_rows,
     noise,
-    save_rows,
+    npy_bytes,
 )
 from slowfast.predict.card import Check, Source, card
 from slowfast.predict.checks import apart
@@ -42,6 +42,7 @@ from slowfast.predict.runtimes import (
     OpenVino,
     PaddleInference,
     first_line,
+    is_installed,
 )
 from slowfast.weights.save import CONFIG
 
@@ -52,8 +53,6 @@ KIND: Literal["prob"] = "prob"
 BATCHES = (1, 3)
 """Numbers of clips that each graph is checked with."""
 LABELS, PREPROCESSING, CARD = "labels.txt", "preprocessing.json", "README.md"
-IR = "graph.xml"
-"""OpenVINO's own format; the numbers are in ``graph.bin``."""
 
 
 class ExportError(UserError):
@@ -75,7 +74,7 @@ class Artefact(NamedTuple):
 def _write_ir(traced: object, folder: Path) -> None:
     from slowfast.predict.onnx_graph import to_onnx
 
-    # Not convert_model: beside Paddle 3 it ends with "module 'paddle' has no attribute 'fluid'".
+    # Not convert_model: OpenVINO 2026.4's knows no ONNX model that is in memory.
     openvino = machine.import_openvino()
     model = openvino.Core().read_model(to_onnx(traced).SerializeToString())
     openvino.save_model(model, folder / IR, compress_to_fp16=False)
@@ -162,7 +161,7 @@ def _write_graphs(
     layer = graph.FromFrames(network.model(), cfg, KIND)
     clips = noise(cfg, max(BATCHES))
     expected = {number: eager_rows(layer, clips[:number]) for number in BATCHES}
-    save_rows(folder / CHECK, expected[max(BATCHES)][:CHECKED])
+    (folder / CHECK).write_bytes(npy_bytes(expected[max(BATCHES)][:CHECKED]))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     checks, failed = {}, {}
     for name, artefact in ARTEFACTS.items():
@@ -185,14 +184,10 @@ def _write_graphs(
 
 def _lacking(artefact: Artefact) -> list[str]:
     """The packages that are not installed, without which it can be written, or not be checked."""
-    lacking = [package for package in artefact.needs if not _is_installed(package)]
-    if not any(map(_is_installed, artefact.runtimes)):
+    lacking = [package for package in artefact.needs if not is_installed(package)]
+    if not any(map(is_installed, artefact.runtimes)):
         lacking.append(next(iter(artefact.runtimes)))
     return lacking
-
-
-def _is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
 
 
 def _check(artefact: Artefact, folder: Path, clips: Clips, expected: dict[int, Row]) -> Check:
@@ -201,7 +196,7 @@ def _check(artefact: Artefact, folder: Path, clips: Clips, expected: dict[int, R
     Raises:
         ExportError: further than ``TOLERANCE``.
     """
-    (package, *_) = filter(_is_installed, artefact.runtimes)
+    (package, *_) = filter(is_installed, artefact.runtimes)
     backend = artefact.runtimes[package](folder)
     found = {
         number: apart(backend.run(clips[:number]), rows, KIND) for number, rows in expected.items()
@@ -221,15 +216,10 @@ def _own_config(cfg: Config) -> Config:
         none,
         model=dataclasses.replace(cfg.model, pretrained=""),
         data=dataclasses.replace(cfg.data, **data),
-        test=dataclasses.replace(
-            cfg.test,
-            backend="auto",
-            precision="fp32",
-            calibration_list="",
-            average_clips=KIND,
-            views_per_chunk=0,
-        ),  # fmt: skip
-    )
+        test=cfg.test,
+    ).with_test(
+        backend="auto", precision="fp32", calibration_list="", average_clips=KIND, views_per_chunk=0
+    )  # fmt: skip
 
 
 def preprocessing(cfg: Config) -> dict[str, Any]:

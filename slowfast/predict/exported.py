@@ -1,7 +1,6 @@
 """Computes with an exported network (``export.py``): neither its weights nor Paddle are needed."""
 
 import dataclasses
-import importlib.util
 import json
 from pathlib import Path
 
@@ -12,11 +11,11 @@ from slowfast.log import logger
 from slowfast.predict.backends import checked
 from slowfast.predict.built import CHECK, MANIFEST
 from slowfast.predict.export import ARTEFACTS, FORMAT, KIND, LABELS, ExportError
-from slowfast.predict.runtimes import Backend, BackendError, reported
+from slowfast.predict.runtimes import RUNTIMES, Backend, BackendError, is_installed, reported
 from slowfast.weights.save import CONFIG
 
 FORMS = {"openvino": "OpenVINO", "paddle": "Paddle Inference", "onnxruntime": "ONNX"}
-"""What each backend reads, by the names of ``ARTEFACTS``; the fastest first."""
+"""What each backend reads, by the names of ``ARTEFACTS``."""
 
 
 def require_exported(folder: Path) -> dict[str, str]:
@@ -86,9 +85,8 @@ def open_exported(folder: Path, cfg: Config) -> Backend:
     if distributed.world_size() > 1:  # Paddle connects the processes
         machine.import_paddle()
         distributed.start("cpu", seed=cfg.seed)
-    test = dataclasses.replace(own.test, views_per_chunk=cfg.test.views_per_chunk)
-    own, faults = dataclasses.replace(own, test=test), []
-    for name in FORMS if asked == "auto" else (asked,):
+    own, faults = own.with_test(views_per_chunk=cfg.test.views_per_chunk), []
+    for name in RUNTIMES if asked == "auto" else (asked,):
         try:
             backend = _open(folder, name, files, own)
         except BackendError as error:
@@ -108,7 +106,7 @@ def _of_the_graph(cfg: Config) -> tuple[object, ...]:
 def _open(folder: Path, name: str, files: dict[str, str], own: Config) -> Backend:
     """A backend, once it has come to what eager mode came to on clips of noise."""
     artefact = ARTEFACTS[FORMS[name]]
-    if importlib.util.find_spec(name) is None:
+    if not is_installed(name):
         raise BackendError(f"{name} is not installed")
     if not {*artefact.files} <= {*files}:
         raise BackendError(f"there is no {artefact.files[0]} for {name}")

@@ -5,7 +5,6 @@ Legend: n clips of a video, C channels of the classifier's input.
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import os
 from itertools import chain
@@ -155,10 +154,7 @@ def video_features(
         VideoError: a video cannot be read, and ``data.on_error`` or ``data.max_errors`` does not
             allow leaving it out; or all are unreadable.
     """
-    test = dataclasses.replace(
-        cfg.test, num_clips=cfg.train.head_clips, num_crops=1, spatial="crops"
-    )
-    cfg = dataclasses.replace(cfg, test=test)
+    cfg = cfg.with_test(num_clips=cfg.train.head_clips, num_crops=1, spatial="crops")
 
     def find(name: str) -> NDArray[np.float32] | None:
         return kept.read(name, cfg.test.num_clips)

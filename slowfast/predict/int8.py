@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import logging
 import math
@@ -36,6 +35,7 @@ from slowfast.files import file_digest, write_json
 from slowfast.log import Progress, logger
 from slowfast.predict.built import (
     CHECK,
+    IR,
     ONNX,
     Clips,
     Graph,
@@ -44,7 +44,7 @@ from slowfast.predict.built import (
     key_of,
     write_manifest,
 )
-from slowfast.predict.runtimes import PrecisionError, compiled
+from slowfast.predict.runtimes import PrecisionError, compiled, is_installed
 
 CLIPS = 200
 """Clips to calibrate on, and as many others to compare."""
@@ -113,7 +113,7 @@ def quantised(wanted: Graph) -> Iterator[Path]:
 
 
 def _version(package: str) -> str:
-    return importlib.metadata.version(package) if importlib.util.find_spec(package) else ""
+    return importlib.metadata.version(package) if is_installed(package) else ""
 
 
 def agreement_line(found: dict[str, int]) -> str:
@@ -133,9 +133,9 @@ def _quantise(wanted: Graph, folder: Path) -> None:
     others.require()  # calibration takes minutes, and asks for its own
     with built(wanted, "onnx") as original:
         model = quantise(original / ONNX, calibration)
-        openvino.save_model(model, folder / "graph.xml", compress_to_fp16=False)
+        openvino.save_model(model, folder / IR, compress_to_fp16=False)
         fp32 = compiled(original / ONNX, "fp32")
-        int8 = compiled(folder / "graph.xml", "int8")
+        int8 = compiled(folder / IR, "int8")
         same = [_top(fp32, clip) == _top(int8, clip) for clip in others.clips("int8: comparison")]
         shutil.copy(original / CHECK, folder)
     found = {"same": sum(same), "compared": len(same), "calibrated": calibration.number}
@@ -184,7 +184,7 @@ def import_nncf() -> Any:
     Raises:
         PrecisionError: it is not installed.
     """
-    if importlib.util.find_spec("nncf") is None:
+    if not is_installed("nncf"):
         raise PrecisionError(
             "test.precision=int8 needs NNCF: pip install 'slowfast-paddle[int8]', or nncf"
         )

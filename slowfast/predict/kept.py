@@ -8,7 +8,6 @@ must see the folder, because each writes into it. Rows may differ in length.
 import contextlib
 import dataclasses
 import hashlib
-import io
 import os
 import shutil
 from pathlib import Path
@@ -23,7 +22,7 @@ from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, cache_folder, write_whole
-from slowfast.predict.built import Weighted, digest_of
+from slowfast.predict.built import Weighted, digest_of, npy_bytes
 from slowfast.predict.int8 import calibration_digest
 
 META = "depends_on.yaml"
@@ -64,13 +63,13 @@ def plan_of(network: Weighted, cfg: Config, *, with_head: bool, **more: Any) -> 
 
 def _weights_digest(network: Weighted, with_head: bool) -> str:
     """Tells the tensors from all others; kept in the cache, for runs that need no Paddle."""
-    path = cache_folder() / "digests" / f"{network.digest}-{'all' if with_head else 'features'}"
-    with contextlib.suppress(OSError, ValueError):
-        if len(found := path.read_text()) == 64:
+    name = f"{network.digest}-{'all' if with_head else 'features'}"
+    with contextlib.suppress(OSError, ValueError, FolderError):
+        if len(found := (cache_folder() / "digests" / name).read_text()) == 64:
             return found
     digest = digest_of(network.model(), with_head=with_head)
-    with contextlib.suppress(OSError):  # found again the next time
-        write_whole(path, digest)
+    with contextlib.suppress(OSError, FolderError):  # found again the next time
+        write_whole(cache_folder() / "digests" / name, digest)
     return digest
 
 
@@ -137,9 +136,7 @@ class Kept:
             OSError: the disk is full, or similar; earlier rows stay.
         """
         with atomic(self.path(name), durable=self._durable) as file:
-            content = io.BytesIO()  # numpy's own writing to a file misses that a disk is full
-            np.save(content, row, allow_pickle=False)
-            file.write(content.getbuffer())
+            file.write(npy_bytes(row))
 
     def read(self, name: str, *shape: int) -> NDArray[np.float32] | None:
         """A row; None if it is missing, damaged, not finite, or not float32 with a shape that

@@ -3,9 +3,7 @@
 Legend: N clips, T frames, H x W pixels.
 """
 
-import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +38,7 @@ def settled(network: Weighted, cfg: Config, kind: str) -> Config:
     """
     wanted = Graph(network, cfg, kind)
     if cfg.test.precision == "auto":
-        return distributed.on_first(lambda: _settled(wanted).cfg)
+        return distributed.on_first(lambda: _bf16_or_fp32(wanted))
     backend_for(wanted)
     if cfg.test.precision == "int8" and distributed.world_size() > 1:
         distributed.on_first(lambda: _make(wanted))  # else each process would make it
@@ -52,22 +50,20 @@ def _make(wanted: Graph) -> None:
         pass
 
 
-def _settled(wanted: Graph) -> Graph:
-    """The graph, with bf16 or fp32 if ``auto`` is wanted."""
-    cfg = wanted.cfg
-    if cfg.test.precision != "auto":
-        return wanted
-    if cfg.test.backend not in ("auto", "openvino"):
-        return wanted._replace(cfg=_in(cfg, "fp32"))
-    precision, reason = "fp32", ""
+def _bf16_or_fp32(wanted: Graph) -> Config:
+    """The config with one of them, for ``auto``."""
+    fp32 = wanted.cfg.with_test(precision="fp32")
+    if fp32.test.backend not in ("auto", "openvino"):
+        return fp32
+    precision = "fp32"
     if uses_gpu() or lacking("openvino"):
         reason = "bf16 is OpenVINO's, on a CPU"
     elif not (found := bf16_instructions()):
         reason = "the processor has no bf16"
     else:
-        precision, reason = _bf16_if_near(wanted._replace(cfg=_in(cfg, "fp32")), found)
+        precision, reason = _bf16_if_near(wanted._replace(cfg=fp32), found)
     logger.info(f"precision: {precision} ({reason})")
-    return wanted._replace(cfg=_in(cfg, precision))
+    return fp32.with_test(precision=precision)
 
 
 def _bf16_if_near(wanted: Graph, instructions: list[str]) -> tuple[str, str]:
@@ -81,11 +77,6 @@ def _bf16_if_near(wanted: Graph, instructions: list[str]) -> tuple[str, str]:
     if not distance <= AUTO_TOLERANCE:
         return "fp32", f"bf16 is {distance:.2g} of the largest number off {allowed}"
     return "bf16", f"{' '.join(instructions)}; within {distance:.2g} of fp32 {allowed}"
-
-
-def _in(cfg: Config, precision: str) -> Config:
-    changes: dict[str, Any] = {"precision": precision}
-    return dataclasses.replace(cfg, test=dataclasses.replace(cfg.test, **changes))
 
 
 def backend_for(wanted: Graph) -> str:

@@ -38,11 +38,9 @@ def reported(what: str) -> Iterator[None]:
         yield
     except (UserError, OSError, MemoryError):
         raise
-    except ModuleNotFoundError as error:
-        if error.name == "paddle":  # which every command has a line for
-            raise
-        raise BackendError(f"{what}: {first_line(error)}") from error
     except Exception as error:
+        if getattr(error, "name", "") == "paddle":  # not installed: every command has a line for it
+            raise
         raise BackendError(f"{what}: {first_line(error)}") from error
 
 
@@ -158,7 +156,8 @@ class OnnxRuntime(Backend):
         self.about = f"ONNX Runtime {onnxruntime.__version__}"
 
     def run(self, clips_NTHWC: Clips) -> Row:
-        (rows,) = self._session.run(None, {"clips": clips_NTHWC})
+        (clips,) = self._session.get_inputs()
+        (rows,) = self._session.run(None, {clips.name: clips_NTHWC})
         return rows
 
 
@@ -230,4 +229,9 @@ FAST = "pip install 'slowfast-paddle[fast]', or openvino and onnx"
 
 def lacking(name: str) -> list[str]:
     """The packages that a backend needs and that are not installed."""
-    return [package for package in NEEDS[name] if importlib.util.find_spec(package) is None]
+    return [package for package in NEEDS[name] if not is_installed(package)]
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; found out without doing it."""
+    return importlib.util.find_spec(package) is not None

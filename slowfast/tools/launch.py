@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     def launch() -> int:
         flags = parse_args(args.flags)
         if args.how == "multi" and not flags.summary:
-            from slowfast.cli.inputs import read_inputs  # here: it imports Paddle
+            from slowfast.cli.inputs import read_inputs  # here: one process does without
 
             logger.setLevel(logging.ERROR)  # the run itself tells the rest
             read_inputs(flags)  # what is wrong with them is said once, not by each process

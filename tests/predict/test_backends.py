@@ -8,13 +8,13 @@ import numpy as np
 import paddle
 import pytest
 from numpy.typing import NDArray
-from support.tiny_run import fresh_state, tiny_config
+from support.backends import config, network, views
+from support.tiny_run import fresh_state
 
-from slowfast import files, machine
-from slowfast.config import Config
+from slowfast import machine
 from slowfast.predict import backends, built, onnx_graph
 from slowfast.predict.backends import fastest_batch, open_backend
-from slowfast.predict.built import Weighted, weighted
+from slowfast.predict.built import weighted
 from slowfast.predict.runtimes import (
     BackendError,
     Eager,
@@ -24,19 +24,7 @@ from slowfast.predict.runtimes import (
 )
 from slowfast.weights.damage import WeightsError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(files.HOME, str(tmp_path / "cache"))
-    return tmp_path / "cache" / "graphs"
-
-
-def config(folder: Path, backend: str, *more: str) -> Config:
-    return tiny_config(folder, f"test.backend={backend}", *more)
-
-
-def network(cfg: Config) -> Weighted:
-    return weighted(fresh_state(cfg).model)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
@@ -47,11 +35,6 @@ def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
         return None if name in packages else find(name, package)
 
     monkeypatch.setattr(importlib.util, "find_spec", found)
-
-
-def views(number: int, height: int = 32, width: int = 32) -> list[NDArray[np.uint8]]:
-    shape = (number, 8, height, width, 3)
-    return [*np.random.default_rng(1).integers(0, 256, shape, np.uint8)]
 
 
 @pytest.mark.parametrize(

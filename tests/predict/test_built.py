@@ -29,12 +29,6 @@ Build = Callable[[Graph, str, Path], None]
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(files.HOME, str(tmp_path / "cache"))
-    return tmp_path / "cache" / "graphs"
-
-
-@pytest.fixture
 def wanted(tmp_path: Path) -> Graph:
     cfg = tiny_config(tmp_path)
     return Graph(weighted(fresh_state(cfg).model), cfg, "prob")

@@ -15,7 +15,6 @@ from support.exporting import exported_once, network
 from support.tiny_run import eager, environment, main_here, tiny_config, tiny_data
 
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.files import HOME
 from slowfast.predict.export import ExportError
 from slowfast.predict.exported import class_names, open_exported, require_exported
 from slowfast.predict.runtimes import BackendError, OnnxRuntime, OpenVino, PaddleInference
@@ -26,9 +25,9 @@ def config(*overrides: str) -> Config:
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported_once()  # before a test takes packages away
-    monkeypatch.setenv(HOME, str(tmp_path / "cache"))
+def exported_before(cache: Path) -> None:
+    """Before a test takes packages away."""
+    exported_once()
 
 
 @pytest.fixture

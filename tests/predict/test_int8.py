@@ -10,7 +10,6 @@ import pytest
 from support.small_nets import wake_up
 from support.tiny_run import environment, fresh_state, tiny_config, tiny_data
 
-from slowfast import files
 from slowfast.config import Config
 from slowfast.data.clips.datasets import VideoViews
 from slowfast.data.lists import ListError, Sample
@@ -29,11 +28,7 @@ from slowfast.predict.int8 import (
 from slowfast.predict.kept import settings_of
 from slowfast.predict.runtimes import PrecisionError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(files.HOME, str(tmp_path / "cache"))
-    return tmp_path / "cache" / "graphs"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def config(folder: Path, *more: str) -> Config:

@@ -3,35 +3,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from support.tiny_run import eager, fresh_state, tiny_config
+from support.backends import config, network, views
+from support.tiny_run import eager
 
-from slowfast import files, machine
-from slowfast.config import Config
+from slowfast import machine
 from slowfast.predict import low_precision
 from slowfast.predict.backends import open_backend
-from slowfast.predict.built import Graph, Weighted, weighted
+from slowfast.predict.built import Graph
 from slowfast.predict.low_precision import settled
 from slowfast.predict.runtimes import OpenVino, PrecisionError, bf16_instructions
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(files.HOME, str(tmp_path / "cache"))
-    return tmp_path / "cache" / "graphs"
-
-
-def config(folder: Path, backend: str, *more: str) -> Config:
-    return tiny_config(folder, f"test.backend={backend}", *more)
-
-
-def network(cfg: Config) -> Weighted:
-    return weighted(fresh_state(cfg).model)
-
-
-def views(number: int, height: int = 32, width: int = 32) -> list[NDArray[np.uint8]]:
-    shape = (number, 8, height, width, 3)
-    return [*np.random.default_rng(1).integers(0, 256, shape, np.uint8)]
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def has(monkeypatch: pytest.MonkeyPatch, *sets: str) -> None:

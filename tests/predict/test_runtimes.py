@@ -3,13 +3,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from support.tiny_run import eager, fresh_state, tiny_config
+from support.backends import config, network, views
+from support.tiny_run import eager
 
-from slowfast import distributed, files, machine
-from slowfast.config import Config
+from slowfast import distributed, machine
 from slowfast.predict.backends import open_backend
-from slowfast.predict.built import Graph, Weighted, built, noise, weighted
+from slowfast.predict.built import Graph, built, noise
 from slowfast.predict.runtimes import (
     Backend,
     BackendError,
@@ -19,24 +18,7 @@ from slowfast.predict.runtimes import (
     uses_gpu,
 )
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(files.HOME, str(tmp_path / "cache"))
-    return tmp_path / "cache" / "graphs"
-
-
-def config(folder: Path, backend: str, *more: str) -> Config:
-    return tiny_config(folder, f"test.backend={backend}", *more)
-
-
-def network(cfg: Config) -> Weighted:
-    return weighted(fresh_state(cfg).model)
-
-
-def views(number: int, height: int = 32, width: int = 32) -> list[NDArray[np.uint8]]:
-    shape = (number, 8, height, width, 3)
-    return [*np.random.default_rng(1).integers(0, 256, shape, np.uint8)]
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.mark.parametrize("name", ["openvino", "paddle", "onnxruntime"])
