@@ -92,8 +92,8 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
         except ModuleNotFoundError as error:
             if (package := PACKAGES.get(error.name or "")) is None:
                 raise
-            line, status = f"error: {package} is not installed: pip install {package}", 1
-            line = NO_PADDLE if error.name == "paddle" else line
+            other = f"error: {package} is not installed: pip install {package}"
+            line, status = NO_PADDLE if error.name == "paddle" else other, 1
         except RuntimeError:
             if (reason := distributed.error_of_another_process()) is None:
                 raise

@@ -1,8 +1,6 @@
 import dataclasses
 import os
-import resource
 import shutil
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.full_disk import largest_file
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast import files
@@ -159,15 +158,8 @@ def test_a_disk_that_is_too_small(
     cache: Path, wanted: Graph, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No cut file is kept, whatever the library says of it."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 18, before[1]))
-    try:
-        with pytest.raises(OSError) as raised, built(wanted, form):
-            pass
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with largest_file(1 << 18), pytest.raises(OSError) as raised, built(wanted, form):
+        pass
     assert raised.value.filename
     assert [*cache.iterdir()] == []
 

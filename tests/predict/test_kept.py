@@ -202,3 +202,17 @@ def test_a_video_that_changed_has_another_key(tmp_path: Path) -> None:
     keys = {first, key_of(Sample(str(path))), key_of(Sample(str(path), 0, 40))}
     path.unlink()
     assert len(keys | {key_of(Sample(str(path))), key_of(Sample(str(tmp_path / "b.mp4")))}) == 5
+
+
+def test_without_a_home_folder_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest of the weights is then computed each time."""
+
+    def no_home() -> Path:
+        raise FolderError("there is no home folder")
+
+    network = weighted(fresh_state(tiny_config(tmp_path)).model)
+    kept = plan_of(network, tiny_config(tmp_path), with_head=True)
+    monkeypatch.setattr("slowfast.predict.kept.cache_folder", no_home)
+    assert plan_of(network, tiny_config(tmp_path), with_head=True) == kept
