@@ -8,6 +8,9 @@ from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
 from slowfast.metrics.accuracy import METRICS
 
+TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
+"""Where results go without a DIR."""
+
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parses the flags, and checks that they go together."""
@@ -68,6 +71,15 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         "the same command continues an interrupted run")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),
         help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
+    add("--annotate", metavar="DIR", type=Path,
+        help="with --infer, also write each video into DIR with its label drawn in, and a picture "
+        "of its answer")  # fmt: skip
+    add("--timeline", metavar="DIR", nargs="?", const=TIMELINES, type=Path,
+        help="with --infer, find what happens when: windows slide over each video, and DIR gets "
+        f"its segments, subtitles and a picture (default: {TIMELINES})")  # fmt: skip
+    add("--explain", metavar="DIR", nargs="?", const=EXPLAINED, type=Path,
+        help="with --infer, show why: DIR gets a picture of where each pathway looks, and its "
+        f"share in the decision (default: {EXPLAINED})")  # fmt: skip
     args = parser.parse_args(argv)
     if args.infer is not None:
         args.infer += args.paths
@@ -95,6 +107,15 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--out is for --test and --infer": args.out and not tests,
         f"--out: {args.out} does not end with {ending}": args.out and args.out.suffix != ending,
         "--top is for --infer": args.top and args.infer is None,
+        "--annotate is for --infer": args.annotate and args.infer is None,
+        "--timeline is for --infer": args.timeline and args.infer is None,
+        "--explain is for --infer": args.explain and args.infer is None,
+        "--explain explains one answer for a video: leave out --timeline":
+            args.explain and args.timeline,
+        "--explain writes pictures of its own: leave out --annotate":
+            args.explain and args.annotate,
+        "--timeline and --explain write into their DIR: leave out --out":
+            (args.timeline or args.explain) and args.out,
         "--average-clips is for --test and --infer":
             args.average_clips and not tests,
         "--views is for --test and --infer": args.views and not tests,

@@ -16,7 +16,9 @@ from slowfast.log import logger
 
 if TYPE_CHECKING:
     from slowfast.cli.inputs import Inputs
+    from slowfast.config import Config
     from slowfast.predict.built import Weighted
+    from slowfast.predict.runtimes import Backend
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,26 +64,47 @@ def _test(args: argparse.Namespace) -> None:
 def _infer(args: argparse.Namespace) -> None:
     """Predicts; at the end raises a VideoError if videos could not be read."""
     from slowfast.cli.inputs import infer_inputs
-    from slowfast.predict.backends import open_backend
-    from slowfast.predict.built import MANIFEST
-    from slowfast.predict.exported import open_exported
     from slowfast.predict.infer import RESULT, TOP, infer
-    from slowfast.predict.low_precision import settled
 
     inputs = infer_inputs(args)
-    cfg = inputs.cfg
-    if Path(inputs.weights).is_dir():
-        backend = open_exported(Path(inputs.weights), cfg)
-        digest = file_digest(Path(inputs.weights, MANIFEST))
-    else:
-        network = _network(args, inputs)
-        cfg = settled(network, cfg, cfg.test.average_clips)
-        backend, digest = open_backend(network, cfg, cfg.test.average_clips), network.digest
+    if args.explain:
+        _explain(args, inputs)
+        return
+    if args.timeline:
+        _timeline(args, inputs)
+        return
+    cfg, backend, digest = _opened(args, inputs, inputs.cfg.test.average_clips)
     infer(
         backend, inputs.samples, inputs.class_names, cfg,
         weights=digest, out=args.out or RESULT, top=args.top or TOP,
         until_enough=args.views in (None, "auto"),
     )  # fmt: skip
+
+
+def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
+    raise NotImplementedError
+
+
+def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:
+    raise NotImplementedError
+
+
+def _opened(
+    args: argparse.Namespace, inputs: "Inputs", kind: str
+) -> tuple["Config", "Backend", str]:
+    """What computes rows of a kind, see ``graph.KINDS``: the config with its precision settled, a
+    backend, and the digest of the weights."""
+    from slowfast.predict.backends import open_backend
+    from slowfast.predict.built import MANIFEST
+    from slowfast.predict.exported import open_exported
+    from slowfast.predict.low_precision import settled
+
+    if Path(inputs.weights).is_dir():
+        backend = open_exported(Path(inputs.weights), inputs.cfg)
+        return inputs.cfg, backend, file_digest(Path(inputs.weights, MANIFEST))
+    network = _network(args, inputs)
+    cfg = settled(network, inputs.cfg, kind)
+    return cfg, open_backend(network, cfg, kind), network.digest
 
 
 def _export(args: argparse.Namespace) -> None:
