@@ -22,7 +22,8 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
         "average_clips": None, "backend": None, "views": None, "precision": None,
         "calibration": None, "eval": None,
-        "out": None, "top": None, "annotate": None, "timeline": None, "explain": None, "amp": False, "amp_level": None, "multigrid": False,
+        "out": None, "top": None, "annotate": None, "timeline": None,
+        "explain": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
     assert load_config(DEFAULT_CONFIG) == dataclasses.replace(Config(), data=data)
