@@ -107,23 +107,35 @@ class Kept:
             FolderError: the folder's plan is another one, or damaged.
             OSError: the folder cannot be written.
         """
+        if not (self.folder / META).exists():
+            text = yaml.safe_dump(plan, sort_keys=False, allow_unicode=True)
+            write_whole(self.folder / META, text)
+        elif odd := self.differing(plan):
+            raise FolderError(
+                f"what is in {self.folder} is of other {odd}: delete it, or name another place"
+            )
+
+    def plan(self) -> Plan:
+        """The folder's plan; an empty one if there is none. Raises a FolderError if it is damaged,
+        and an OSError if it cannot be read."""
         meta = self.folder / META
         if not meta.exists():
-            write_whole(meta, yaml.safe_dump(plan, sort_keys=False, allow_unicode=True))
-            return
+            return {}
         try:
-            found = yaml.safe_load(meta.read_text(encoding="utf-8"))
-            found = {key: LATER[key] for key in LATER.keys() & plan.keys()} | found
-            odd = [key for key in found | plan if found.get(key) != plan.get(key)]
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+            return dict(yaml.safe_load(meta.read_text(encoding="utf-8")))
+        except (yaml.YAMLError, ValueError, TypeError) as error:
             raise FolderError(f"{meta} is damaged: delete it, and what lies beside it") from error
-        if odd:
-            there, here = (str(p.get(odd[0]))[:12] for p in (found, plan))
-            raise FolderError(
-                f"what is in {self.folder} is of other "
-                f"{'weights' if odd[0] == 'weights' else 'settings'} ({odd[0]}: {there} there, "
-                f"{here} here): delete it, or name another place"
-            )
+
+    def differing(self, plan: Plan) -> str:
+        """The first key in which the folder's plan is another one, with both values; empty if there
+        is none. Raises as ``plan``."""
+        found = {key: LATER[key] for key in LATER.keys() & plan.keys()} | self.plan()
+        odd = next((key for key in found | plan if found.get(key) != plan.get(key)), None)
+        if odd is None:
+            return ""
+        there, here = (str(each.get(odd))[:12] for each in (found, plan))
+        what = "weights" if odd == "weights" else "settings"
+        return f"{what} ({odd}: {there} there, {here} here)"
 
     def path(self, name: str) -> Path:
         """The file of a row."""

@@ -196,7 +196,7 @@ def _judged(
     notes = [
         f"'{names[label]}' has one clip, which cannot be judged: without it there is no example of "
         "this action. Add another."
-        for label in np.flatnonzero(counts == 1)
+        for label in np.flatnonzero(counts == 1).tolist()
     ]
     judged = firsts[counts[labels[firsts]] > 1]
     if not len(judged):

@@ -1,0 +1,241 @@
+"""Finds the moments most similar to a clip, in a folder of features that ``features.extract`` has
+written.
+
+Similar is what has the same direction: the cosine of the features. On the demo's videos nothing
+else found more of the same label, neither features without their mean over the folder, nor
+standardised or whitened ones (docs/features.md).
+
+Legend: C channels of the classifier's input, n clips of a video.
+"""
+
+import contextlib
+import dataclasses
+import filecmp
+import heapq
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.config import Config, DataConfig
+from slowfast.data.lists import Sample
+from slowfast.data.unreadable import reason_of
+from slowfast.data.video.open import open_video
+from slowfast.data.video.reader import Picture, VideoError
+from slowfast.errors import one_line
+from slowfast.files import FolderError
+from slowfast.journal import entries_of
+from slowfast.log import logger
+from slowfast.predict.built import Weighted
+from slowfast.predict.features import SOURCES
+from slowfast.predict.kept import META, Kept, Plan, plan_of
+from slowfast.predict.long_videos import chunk_features, chunks_in_turn, sliding_loader
+from slowfast.predict.runtimes import Backend
+from slowfast.predict.views import finite
+
+ROWS = 1024
+"""Rows of a file that are in memory at once."""
+OVERLAP = 0.1
+"""Share of the shorter one from which on two moments overlap: starts are rounded to frames."""
+TINY = 1e-30
+
+
+class Query(NamedTuple):
+    """What is looked for: a part of a video."""
+
+    path: str
+    start: float
+    end: float
+    """Seconds."""
+    features: NDArray[np.float64]
+    """The mean over the part's clips, ``[C]``."""
+
+
+class Moment(NamedTuple):
+    """A part of a video that is similar to what is looked for."""
+
+    video: str
+    start: float
+    end: float
+    """Seconds."""
+    similarity: float
+    """The cosine of the features: 1 is the same."""
+
+
+def plan_in(folder: Path) -> Plan:
+    """What the features in a folder depend on: its key ``every`` is the seconds from one clip to
+    the next, those with a dot are settings.
+
+    Raises:
+        FolderError: there are none, or ``extract`` has not written them.
+    """
+    if not folder.is_dir():
+        raise FolderError(f"{folder}: there is no such folder of features (extract_features --out)")
+    plan = Kept(folder).plan()
+    if "every" not in plan:
+        raise FolderError(
+            f"{folder} has no features of extract_features: there is no {META} of theirs in it"
+        )
+    return plan
+
+
+def overrides_of(plan: Plan) -> list[str]:
+    """The plan's settings, as overrides of a config."""
+    return [f"{key}={json.dumps(value)}" for key, value in plan.items() if "." in key]
+
+
+def require_same(network: Weighted, cfg: Config, folder: Path) -> None:
+    """Raises a FolderError if a folder's features are of other weights or settings."""
+    every = plan_in(folder)["every"]
+    plan = plan_of(network, cfg, with_head=False, every=every)
+    if odd := Kept(folder).differing(plan):
+        raise FolderError(f"what is in {folder} is of other {odd}: name those with -w and -o")
+
+
+def query_of(
+    backend: Backend, path: str, cfg: Config, every: float, at: tuple[float, float] | None = None
+) -> Query:
+    """The features of a video, or of its part from one second to another.
+
+    A clip counts if at least half of it, or of the part, lies in the other one.
+
+    Args:
+        backend: gives features.
+        every: seconds from the start of one clip to that of the next.
+
+    Raises:
+        VideoError: the video cannot be read, or there is no such part of it.
+    """
+    begin, end = at or (0.0, math.inf)
+    found, seconds = [], []
+    with sliding_loader([Sample(path)], cfg, every, backend.views_at_once) as loader:
+        for _, chunk in chunks_in_turn(loader, 1, loader.num_workers):
+            if isinstance(chunk, VideoError):
+                raise chunk
+            if chunk is None:
+                break
+            starts, ends = chunk.seconds.T
+            inside = np.minimum(ends, end) - np.maximum(starts, begin)
+            chosen = inside >= np.minimum(ends - starts, end - begin) / 2
+            if chosen.any():
+                part = dataclasses.replace(chunk, clips=chunk.clips[chosen])
+                found.append(chunk_features(backend, part).astype(np.float64))
+                seconds.append(chunk.seconds[chosen])
+            if starts[-1] > end:
+                break
+    if not found:
+        where = f"it ends at {ends[-1]:g} s" if ends[-1] <= begin else "clips leave it out"
+        raise VideoError(f"{path} has no part from {begin:g} to {end:g} s: {where}")
+    features, spans = finite(np.concatenate(found)), np.concatenate(seconds)
+    if isinstance(features, VideoError):
+        raise VideoError(reason_of(path, features))
+    return Query(path, float(spans[0, 0]), float(spans[-1, 1]), features.mean(axis=0))
+
+
+def find_similar(
+    folder: Path, query: NDArray[np.float64], top: int,
+    report: Callable[[int, int], None] = lambda done, of: None,
+) -> list[Moment]:  # fmt: skip
+    """The most similar moments in a folder of features, the most similar first; of those of a video
+    that overlap, the most similar one.
+
+    A damaged file is left out, with a warning. Some rows of one file are in memory at a time.
+
+    Args:
+        query: the features ``[C]``.
+        top: how many moments.
+        report: called with the number of files done, and of all.
+
+    Raises:
+        FolderError: the folder has no features, or of another number of channels.
+    """
+    unit = query / max(float(np.linalg.norm(query)), TINY)
+    sources = {entry["key"]: entry["video"] for entry in _sources(folder)}
+    best: list[Moment] = []
+    num_read = 0
+    for done, (name, video) in enumerate(sources.items(), 1):
+        file = Kept(folder).path(name)
+        if not file.exists():  # the video could not be read
+            continue
+        try:
+            found = _moments_of(file, video, unit, top)
+        except Exception as error:  # a damaged file can fail in any way
+            logger.warning(f"left out: {file} is damaged ({one_line(error)})")
+            continue
+        num_read += 1
+        best = heapq.nlargest(top, [*best, *found], key=lambda moment: moment.similarity)
+        report(done, len(sources))
+    if not num_read:
+        raise FolderError(f"{folder} has no features that can be read")
+    return best
+
+
+def _sources(folder: Path) -> list[dict[str, str]]:
+    """Each file's name and video."""
+    try:
+        return [entry for entry in entries_of(folder / SOURCES) if {"key", "video"} <= {*entry}]
+    except FileNotFoundError:
+        return []
+
+
+def _moments_of(file: Path, video: str, unit: NDArray[np.float64], top: int) -> list[Moment]:
+    """The most similar moments of a video, of which none overlap."""
+    rows = np.load(file, mmap_mode="r", allow_pickle=False)
+    starts, ends = np.array(rows["start"]), np.array(rows["end"])
+    similarities = np.concatenate([
+        _cosines(np.array(rows["features"][first : first + ROWS], np.float64), unit)
+        for first in range(0, len(rows), ROWS)
+    ])  # fmt: skip
+    if not np.isfinite(similarities).all():
+        raise ValueError("numbers that are not finite")
+    free, found = np.ones(len(rows), bool), list[Moment]()
+    for index in np.argsort(-similarities, kind="stable"):
+        if not free[index]:
+            continue
+        found.append(Moment(video, *(float(x[index]) for x in (starts, ends, similarities))))
+        if len(found) == top:
+            break
+        shared = np.minimum(ends, ends[index]) - np.maximum(starts, starts[index])
+        free &= shared <= OVERLAP * np.minimum(ends - starts, ends[index] - starts[index])
+    return found
+
+
+def _cosines(rows_nC: NDArray[np.float64], unit: NDArray[np.float64]) -> NDArray[np.float64]:
+    return rows_nC @ unit / np.maximum(np.linalg.norm(rows_nC, axis=1), TINY)
+
+
+def is_itself(moment: Moment, query: Query) -> bool:
+    """Whether a moment lies in the part of the video that is looked for, or of a copy of it."""
+    if moment.end <= query.start or query.end <= moment.start:
+        return False
+    with contextlib.suppress(OSError):
+        is_same = os.path.samefile(moment.video, query.path)
+        return is_same or filecmp.cmp(moment.video, query.path, shallow=False)
+    return False
+
+
+def middle_frame(moment: Moment, data: DataConfig) -> Picture | None:
+    """The frame in the middle of a moment ``[H, W, 3]``; None if its video cannot be read any
+    more."""
+    try:
+        sample = Sample(moment.video)
+        reader = open_video(
+            sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start
+        )
+        with contextlib.closing(reader):
+            number = int((moment.start + moment.end) / 2 * reader.fps)
+            number = min(number, reader.num_frames - 1)
+            return reader.frames(reader.clocked(np.array([number])))[0]
+    except VideoError:
+        return None
+
+
+def clock(seconds: float) -> str:
+    """``1:23.4``."""
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"
