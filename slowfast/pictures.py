@@ -1,6 +1,7 @@
 """Draws pictures of a run: learning curves, confusion matrix, a strip of frames."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,24 @@ def frame_strip(
     bars.axis("off")
     right.suptitle("predicted", fontsize=11)
     _save(figure, picture)
+
+
+def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Path) -> None:
+    """Draws pictures ``[H, W, 3]`` of any sizes, four in a row, each below its lines of text; the
+    first in another colour. Where there is none the tile is grey."""
+    columns = min(4, len(tiles))
+    rows = -(-len(tiles) // columns)
+    figure = Figure(figsize=(2.7 * columns, 2.7 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for number, (frame, title) in enumerate(tiles):
+        shown = np.full((9, 16, 3), 200, np.uint8) if frame is None else frame
+        _show(axes[number], shown, FAST if number else SLOW, "")
+        axes[number].set_title(title, fontsize=9, parse_math=False)
+    for axis in axes[len(tiles) :]:
+        axis.axis("off")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that the font lacks
+        _save(figure, picture)
 
 
 def _show(axis: Any, frame: NDArray[np.uint8], colour: str, title: str) -> None:

@@ -15,7 +15,6 @@ import heapq
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +29,7 @@ from slowfast.data.video.reader import Picture, VideoError
 from slowfast.errors import one_line
 from slowfast.files import FolderError
 from slowfast.journal import entries_of
-from slowfast.log import logger
+from slowfast.log import Progress, logger
 from slowfast.predict.built import Weighted
 from slowfast.predict.features import SOURCES
 from slowfast.predict.kept import META, Kept, Plan, plan_of
@@ -65,6 +64,15 @@ class Moment(NamedTuple):
     """Seconds."""
     similarity: float
     """The cosine of the features: 1 is the same."""
+
+
+class Found(NamedTuple):
+    """What is similar to a query."""
+
+    moments: list[Moment]
+    """The most similar first."""
+    own: list[str]
+    """The videos that are the query's own, or copies of it: the part looked for is left out."""
 
 
 def plan_in(folder: Path) -> Plan:
@@ -137,42 +145,42 @@ def query_of(
     return Query(path, float(spans[0, 0]), float(spans[-1, 1]), features.mean(axis=0))
 
 
-def find_similar(
-    folder: Path, query: NDArray[np.float64], top: int,
-    report: Callable[[int, int], None] = lambda done, of: None,
-) -> list[Moment]:  # fmt: skip
-    """The most similar moments in a folder of features, the most similar first; of those of a video
-    that overlap, the most similar one.
+def find_similar(folder: Path, query: Query, top: int, what: str = "") -> Found:
+    """The most similar moments in a folder of features; of those of a video that overlap, the most
+    similar one.
 
     A damaged file is left out, with a warning. Some rows of one file are in memory at a time.
 
     Args:
-        query: the features ``[C]``.
         top: how many moments.
-        report: called with the number of files done, and of all.
+        what: label of the progress bar; empty: no bar.
 
     Raises:
-        FolderError: the folder has no features, or of another number of channels.
+        FolderError: the folder has no features that can be read.
     """
-    unit = query / max(float(np.linalg.norm(query)), TINY)
+    unit = query.features / max(float(np.linalg.norm(query.features)), TINY)
     sources = {entry["key"]: entry["video"] for entry in _sources(folder)}
-    best: list[Moment] = []
+    best, own = list[Moment](), list[str]()
     num_read = 0
+    progress = Progress(what, len(sources), show=bool(what))
     for done, (name, video) in enumerate(sources.items(), 1):
         file = Kept(folder).path(name)
         if not file.exists():  # the video could not be read
             continue
+        left_out = (query.start, query.end) if _is_same_file(video, query.path) else None
         try:
-            found = _moments_of(file, video, unit, top)
+            found = _moments_of(file, video, unit, top, left_out)
         except Exception as error:  # a damaged file can fail in any way
             logger.warning(f"left out: {file} is damaged ({one_line(error)})")
             continue
         num_read += 1
+        own += [video] * (left_out is not None)
         best = heapq.nlargest(top, [*best, *found], key=lambda moment: moment.similarity)
-        report(done, len(sources))
+        progress.update(done)
+    progress.finish(f"{num_read:,} videos")
     if not num_read:
         raise FolderError(f"{folder} has no features that can be read")
-    return best
+    return Found(best, own)
 
 
 def _sources(folder: Path) -> list[dict[str, str]]:
@@ -183,8 +191,14 @@ def _sources(folder: Path) -> list[dict[str, str]]:
         return []
 
 
-def _moments_of(file: Path, video: str, unit: NDArray[np.float64], top: int) -> list[Moment]:
-    """The most similar moments of a video, of which none overlap."""
+def _moments_of(
+    file: Path,
+    video: str,
+    unit: NDArray[np.float64],
+    top: int,
+    left_out: tuple[float, float] | None,
+) -> list[Moment]:
+    """The most similar moments of a video, of which none overlap, nor any the part left out."""
     rows = np.load(file, mmap_mode="r", allow_pickle=False)
     starts, ends = np.array(rows["start"]), np.array(rows["end"])
     similarities = np.concatenate([
@@ -194,6 +208,8 @@ def _moments_of(file: Path, video: str, unit: NDArray[np.float64], top: int) -> 
     if not np.isfinite(similarities).all():
         raise ValueError("numbers that are not finite")
     free, found = np.ones(len(rows), bool), list[Moment]()
+    if left_out is not None:
+        free = (ends <= left_out[0]) | (starts >= left_out[1])
     for index in np.argsort(-similarities, kind="stable"):
         if not free[index]:
             continue
@@ -209,13 +225,10 @@ def _cosines(rows_nC: NDArray[np.float64], unit: NDArray[np.float64]) -> NDArray
     return rows_nC @ unit / np.maximum(np.linalg.norm(rows_nC, axis=1), TINY)
 
 
-def is_itself(moment: Moment, query: Query) -> bool:
-    """Whether a moment lies in the part of the video that is looked for, or of a copy of it."""
-    if moment.end <= query.start or query.end <= moment.start:
-        return False
+def _is_same_file(one: str, other: str) -> bool:
+    """Whether both are one file, or copies of one."""
     with contextlib.suppress(OSError):
-        is_same = os.path.samefile(moment.video, query.path)
-        return is_same or filecmp.cmp(moment.video, query.path, shallow=False)
+        return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
     return False
 
 

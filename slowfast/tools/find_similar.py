@@ -1,0 +1,118 @@
+"""Finds the moments most similar to a clip, in videos whose features were extracted.
+
+    python -m slowfast.tools.extract_features FOLDER -w ckpt.pdparams --out DIR
+    python -m slowfast.tools.find_similar CLIP DIR -w ckpt.pdparams
+    python -m slowfast.tools.find_similar FILM DIR -w ckpt.pdparams --at 61 64 --picture found.png
+
+The weights must be those that DIR is from; its settings are taken from there (docs/features.md).
+"""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slowfast.cli.command import in_home, new_parser, number_between, run, whole_number
+from slowfast.errors import UserError
+from slowfast.files import require_place, write_json
+from slowfast.predict import similar
+from slowfast.predict.similar import Moment, Query, clock
+
+LONGEST_NAME = 28
+"""Letters of a file's name in the picture."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0; or 1 with one line on stderr; 130."""
+    args = parse_args(argv)
+    return run(lambda: find(args), hint="")
+
+
+def find(args: argparse.Namespace) -> None:
+    """Computes the clip's features, looks for similar ones, and shows and writes what it finds."""
+    from slowfast.cli.network import network_of
+    from slowfast.cli.run_config import config_for
+    from slowfast.predict.backends import open_backend
+    from slowfast.predict.low_precision import settled
+
+    if args.at and args.at[0] >= args.at[1]:
+        raise UserError(f"--at {args.at[0]:g} {args.at[1]:g}: the end must be after the start")
+    plan = similar.plan_in(args.folder)
+    for path in filter(None, (args.out, args.picture)):
+        require_place(path)
+    flags = [f"test.backend={args.backend}"] if args.backend else []
+    cfg = config_for(None, similar.overrides_of(plan) + flags + args.override, args.weights)
+    network = network_of(args.weights, cfg, args.device, any_classes=True)
+    cfg = settled(network, cfg, "features")
+    similar.require_same(network, cfg, args.folder)
+    backend = open_backend(network, cfg, "features")
+    query = similar.query_of(backend, args.clip, cfg, plan["every"], args.at)
+    moments, own = similar.find_similar(args.folder, query, args.top, what="search")
+    print("\n".join(lines(query, moments, own)), flush=True)
+    if args.out:
+        write_json(args.out, [moment._asdict() for moment in moments])
+        print(args.out)
+    if args.picture:
+        from slowfast.pictures import contact_sheet  # here: it imports matplotlib
+
+        parts = [Moment(query.path, query.start, query.end, 1.0), *moments]
+        frames = [similar.middle_frame(part, cfg.data) for part in parts]
+        contact_sheet(list(zip(frames, titles(parts), strict=True)), args.picture)
+        print(args.picture)
+
+
+def lines(query: Query, moments: Sequence[Moment], own: Sequence[str]) -> list[str]:
+    """What is printed: what is looked for, and a line for each moment."""
+    text = [f"similar to {query.path}, {span(query)}:"]
+    for number, moment in enumerate(moments, 1):
+        text.append(f"{number:>3}  {moment.similarity:.3f}  {span(moment)}  {moment.video}")
+    return text + [f"left out: {video}, the clip itself" for video in own]
+
+
+def titles(parts: Sequence[Moment]) -> list[str]:
+    """What stands above the picture of each part, the first of which is looked for."""
+    heads = ["looked for", *(f"{i}: {part.similarity:.3f}" for i, part in enumerate(parts[1:], 1))]
+    return [
+        f"{head}\n{short_name(part.video)}\n{span(part)}"
+        for head, part in zip(heads, parts, strict=True)
+    ]
+
+
+def short_name(path: str) -> str:
+    """A file's name, without its middle if it is long; bytes that are no text become a sign."""
+    name = os.fsencode(os.path.basename(os.path.abspath(path))).decode(errors="replace")
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}...{name[-half + 3 :]}"
+
+
+def span(part: Query | Moment) -> str:
+    """``0:04.0 - 0:06.1``."""
+    return f"{clock(part.start)} - {clock(part.end)}"
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """The flags."""
+    parser = new_parser("slowfast.tools.find_similar", __doc__)
+    add = parser.add_argument
+    add("clip", metavar="CLIP", type=in_home, help="the video to look for")
+    add("folder", metavar="DIR", type=Path, help="features that extract_features has written")
+    add("-w", "--weights", metavar="FILE", type=in_home, required=True,
+        help="the weights that the features are from")  # fmt: skip
+    seconds = number_between(-1, math.inf, below=math.inf)
+    add("--at", metavar=("START", "END"), nargs=2, type=seconds,
+        help="the seconds of the clip to look for; default: all of it")  # fmt: skip
+    add("--top", metavar="N", type=whole_number(1), default=10, help="how many (default 10)")
+    add("--out", metavar="FILE", type=Path, help="write the moments to a JSON file")
+    add("--picture", metavar="FILE", type=Path, help="draw the moments into a PNG file")
+    add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
+        help="config values, such as data.num_workers=0")  # fmt: skip
+    add("--backend", choices=("auto", "eager", "paddle", "onnxruntime", "openvino"),
+        help="what computes the network, default: the fastest one that is installed")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
