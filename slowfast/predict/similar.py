@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from slowfast.config import Config, DataConfig
@@ -199,7 +200,7 @@ def _moments_of(
     left_out: tuple[float, float] | None,
 ) -> list[Moment]:
     """The most similar moments of a video, of which none overlap, nor any the part left out."""
-    rows = np.load(file, mmap_mode="r", allow_pickle=False)
+    rows = npy.open_memmap(file, mode="r")
     starts, ends = np.array(rows["start"]), np.array(rows["end"])
     similarities = np.concatenate([
         _cosines(np.array(rows["features"][first : first + ROWS], np.float64), unit)

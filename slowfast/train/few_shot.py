@@ -115,6 +115,7 @@ def teach(clips: Sequence[Clip], names: Sequence[str]) -> Taught:
     rows_NC = np.stack([clip.features.mean(axis=0, dtype=np.float64) for clip in clips])
     groups, notes = _same_clips(clips, names, rows_NC)
     try:
+        import sklearn.linear_model  # noqa: F401, what _fit needs
         from threadpoolctl import threadpool_limits
     except ModuleNotFoundError as error:
         raise TeachError("teaching needs scikit-learn: pip install scikit-learn") from error
