@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 SLOW, FAST = "#2b5c8a", "#e07b39"
@@ -105,8 +106,8 @@ def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Pa
     first in another colour. Where there is none the tile is grey."""
     columns = min(4, len(tiles))
     rows = -(-len(tiles) // columns)
-    figure = Figure(figsize=(2.7 * columns, 2.8 * rows), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.12)
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.12)
+    figure = Figure(figsize=(2.7 * columns, 2.8 * rows), layout=layout)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for number, (frame, title) in enumerate(tiles):
         shown = np.full((9, 16, 3), 200, np.uint8) if frame is None else frame

@@ -70,3 +70,20 @@ def test_the_learning_rate_is_drawn_twice_and_zero_is_not_on_the_logarithmic_sid
     for name, is_drawn in (("sub/a.png", True), ("b.png", False)):
         for side in np.array_split(pixels(tmp_path / name), 2, axis=1):
             assert (share_of(side, pictures.SLOW) > 0.001) == is_drawn
+
+
+def test_the_contact_sheet_has_a_tile_for_each_picture_and_a_grey_one_for_none(
+    tmp_path: Path,
+) -> None:
+    green, blue = (np.full((30, 40, 3), colour, np.uint8) for colour in ((0, 255, 0), (0, 0, 255)))
+    tiles = [(green, "$x_1$ looked for"), (blue, "1: 0.9"), (None, "2: 0.8"), (green, "\u3042")]
+    pictures.contact_sheet([*tiles, (blue, "4")], tmp_path / "sub" / "sheet.png")
+    sheet = pixels(tmp_path / "sub" / "sheet.png")
+    above, below = np.array_split(sheet, 2)
+    quarters = np.array_split(above, 4, axis=1)
+    shown = ["#00ff00", "#0000ff", "#c8c8c8", "#00ff00"]
+    assert all(share_of(part, c) > 0.3 for part, c in zip(quarters, shown, strict=True))
+    assert share_of(np.array_split(below, 4, axis=1)[0], "#0000ff") > 0.3
+    assert share_of(np.array_split(below, 4, axis=1)[1], "#ffffff") == 1
+    assert share_of(quarters[0], pictures.SLOW) > 0.005
+    assert share_of(quarters[1], pictures.FAST) > 0.005

@@ -129,8 +129,9 @@ def query_of(
             if chunk is None:
                 break
             starts, ends = chunk.seconds.T
-            inside = np.minimum(ends, end) - np.maximum(starts, begin)
-            chosen = inside >= np.minimum(ends - starts, end - begin) / 2
+            stop = min(end, ends[-1]) if chunk.is_last else end
+            inside = np.minimum(ends, stop) - np.maximum(starts, begin)
+            chosen = (inside > 0) & (inside >= np.minimum(ends - starts, stop - begin) / 2)
             if chosen.any():
                 part = dataclasses.replace(chunk, clips=chunk.clips[chosen])
                 found.append(chunk_features(backend, part).astype(np.float64))

@@ -56,7 +56,7 @@ def test_the_verdict_is_that_of_teaching_without_the_clip(counts: list[int]) -> 
     clips, names = clips_of(counts, apart=0.15), ["a", "b", "c"][: len(counts)]
     verdict = teach(clips, names).verdict
     assert verdict is not None
-    wrong = []
+    wrong: list[Any] = []
     for index, clip in enumerate(clips):
         shares = answer(clips[:index] + clips[index + 1 :], names, clip.features)
         if shares.argmax() != clip.label:
