@@ -18,14 +18,15 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from slowfast.config import Config, DataConfig
+from slowfast.data.clips.datasets import open_sample
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import reason_of
-from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.errors import one_line
 from slowfast.files import FolderError
@@ -42,6 +43,8 @@ ROWS = 1024
 """Rows of a file that are in memory at once."""
 OVERLAP = 0.1
 """Share of the shorter one from which on two moments overlap: starts are rounded to frames."""
+THUMBNAIL = 400
+"""The longer side of a frame that is shown, pixels."""
 TINY = 1e-30
 
 
@@ -235,19 +238,26 @@ def _is_same_file(one: str, other: str) -> bool:
 
 
 def middle_frame(moment: Moment, data: DataConfig) -> Picture | None:
-    """The frame in the middle of a moment ``[H, W, 3]``; None if its video cannot be read any
-    more."""
+    """The frame in the middle of a moment ``[H, W, 3]``, with sides up to ``THUMBNAIL``; None if
+    its video cannot be read any more."""
     try:
-        sample = Sample(moment.video)
-        reader = open_video(
-            sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start
-        )
+        reader, _ = open_sample(Sample(moment.video), data)
         with contextlib.closing(reader):
             number = int((moment.start + moment.end) / 2 * reader.fps)
             number = min(number, reader.num_frames - 1)
-            return reader.frames(reader.clocked(np.array([number])))[0]
+            return reader.frames(reader.clocked(np.array([number])), _thumbnail)[0]
     except VideoError:
         return None
+
+
+def _thumbnail(picture: Picture) -> Picture:
+    height, width, _ = picture.shape
+    scale = THUMBNAIL / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(round(scale * width), 1), max(round(scale * height), 1)
+    small: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return small
 
 
 def clock(seconds: float) -> str:

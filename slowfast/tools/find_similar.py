@@ -68,7 +68,7 @@ def lines(query: Query, moments: Sequence[Moment], own: Sequence[str]) -> list[s
     text = [f"similar to {query.path}, {span(query)}:"]
     for number, moment in enumerate(moments, 1):
         text.append(f"{number:>3}  {moment.similarity:.3f}  {span(moment)}  {moment.video}")
-    return text + [f"left out: {video}, the clip itself" for video in own]
+    return text + [f"left out: the clip itself, in {video}" for video in own]
 
 
 def titles(parts: Sequence[Moment]) -> list[str]:

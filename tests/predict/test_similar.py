@@ -213,4 +213,7 @@ def test_the_frame_in_the_middle_is_shown(cfg: Config, tmp_path: Path) -> None:
         assert picture is not None and picture.shape == (32, 48, 3)
         number = min(int((start + end) / 2 * 30), 59)
         assert abs(picture.mean() - 4 * number) < 4
+    wide = str(write_mpeg4(tmp_path / "wide.mp4", [np.zeros((48, 802, 3), np.uint8)] * 3))
+    picture = middle_frame(similar.Moment(wide, 0, 0.1, 1.0), cfg.data)
+    assert picture is not None and picture.shape == (24, 400, 3)
     assert middle_frame(similar.Moment("/gone.mp4", 0, 1, 1.0), cfg.data) is None

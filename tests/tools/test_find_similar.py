@@ -65,7 +65,7 @@ def test_a_clip_finds_its_own_kind(root: Path, tmp_path: Path, capfd: Any) -> No
 def test_the_clip_itself_is_told(root: Path, capfd: Any) -> None:
     assert tool(root, root / "videos" / "blue 1.mp4", root / "features", "--top", "2") == 0
     said = capfd.readouterr().out.splitlines()
-    assert said[-1] == f"left out: {root}/videos/blue 1.mp4, the clip itself"
+    assert said[-1] == f"left out: the clip itself, in {root}/videos/blue 1.mp4"
     assert {line.split("/")[-1] for line in said[-3:-1]} == {"blue 0.mp4", "blue 2.mp4"}
 
 
