@@ -197,12 +197,9 @@ def _sources(folder: Path) -> list[dict[str, str]]:
 
 
 def _moments_of(
-    file: Path,
-    video: str,
-    unit: NDArray[np.float64],
-    top: int,
+    file: Path, video: str, unit: NDArray[np.float64], top: int,
     left_out: tuple[float, float] | None,
-) -> list[Moment]:
+) -> list[Moment]:  # fmt: skip
     """The most similar moments of a video, of which none overlap, nor any the part left out."""
     rows = npy.open_memmap(file, mode="r")
     starts, ends = np.array(rows["start"]), np.array(rows["end"])
