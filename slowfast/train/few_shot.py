@@ -112,13 +112,13 @@ def teach(clips: Sequence[Clip], names: Sequence[str]) -> Taught:
     counts = np.bincount(labels, minlength=len(names))
     if not counts.all():
         raise TeachError(f"'{names[int(counts.argmin())]}' has no clip yet: add one")
-    rows_NC = np.stack([clip.features.mean(axis=0, dtype=np.float64) for clip in clips])
-    groups, notes = _same_clips(clips, names, rows_NC)
     try:
         import sklearn.linear_model  # noqa: F401, what _fit needs
         from threadpoolctl import threadpool_limits
     except ModuleNotFoundError as error:
         raise TeachError("teaching needs scikit-learn: pip install scikit-learn") from error
+    rows_NC = np.stack([clip.features.mean(axis=0, dtype=np.float64) for clip in clips])
+    groups, notes = _same_clips(clips, names, rows_NC)
     mean_C = rows_NC.mean(axis=0)
     # N points are told apart as well in the space that they span, where there is less to compute:
     # the penalty on the weights is the same there.
@@ -167,11 +167,12 @@ def _same_clips(
     Raises:
         TeachError: it is of another class.
     """
+    from scipy.spatial.distance import cdist
+
     groups, notes = np.arange(len(clips)), []
-    for index, row in enumerate(rows_NC):
-        distances = np.linalg.norm(rows_NC[: index + 1] - row, axis=1)
-        first = int(np.argmax(distances <= SAME * np.linalg.norm(row)))
-        if first == index:
+    is_same = cdist(rows_NC, rows_NC) <= SAME * np.linalg.norm(rows_NC, axis=1, keepdims=True)
+    for index, first in enumerate(is_same.argmax(axis=1).tolist()):
+        if first >= index:
             continue
         groups[index] = groups[first]
         one, other = clips[first], clips[index]
