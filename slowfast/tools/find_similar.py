@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.cli.command import in_home, new_parser, number_between, run, whole_number
-from slowfast.errors import UserError
 from slowfast.files import require_place, write_json
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, Query, clock
@@ -37,8 +36,6 @@ def find(args: argparse.Namespace) -> None:
     from slowfast.predict.backends import open_backend
     from slowfast.predict.low_precision import settled
 
-    if args.at and args.at[0] >= args.at[1]:
-        raise UserError(f"--at {args.at[0]:g} {args.at[1]:g}: the end must be after the start")
     plan = similar.plan_in(args.folder)
     for path in filter(None, (args.out, args.picture)):
         require_place(path)
@@ -111,7 +108,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--backend", choices=("auto", "eager", "paddle", "onnxruntime", "openvino"),
         help="what computes the network, default: the fastest one that is installed")  # fmt: skip
     add("--device", choices=("auto", "cpu", "gpu"), default="auto")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.at and args.at[0] >= args.at[1]:
+        parser.error("--at: the end must be after the start")
+    for flag, ending in (("out", ".json"), ("picture", ".png")):
+        path = getattr(args, flag)
+        if path and path.suffix.lower() != ending:
+            parser.error(f"--{flag}: {path} does not end with {ending}")
+    return args
 
 
 if __name__ == "__main__":

@@ -76,14 +76,13 @@ def test_the_clip_itself_is_told(root: Path, capfd: Any) -> None:
         (("ckpt.yaml", "features"), "ckpt.yaml: "),
         (("new.mp4", "gone"), "gone: there is no such folder of features (extract_features --out)"),
         (("new.mp4", "videos"), "videos has no features of extract_features: there is no depends"),
-        (("new.mp4", "features", "--at", "2", "1"), "--at 2 1: the end must be after the start"),
         (("new.mp4", "features", "--at", "9", "10"), "new.mp4 has no part from 9 to 10 s: it ends"),
         (
             ("new.mp4", "features", "-o", "data.sampling_stride=1"),
             "features is of other settings (data.sampling_stride: 2 there, 1 here): name those",
         ),
     ],
-    ids=["no clip", "no video", "no folder", "other folder", "turned", "beyond", "settings"],
+    ids=["no clip", "no video", "no folder", "other folder", "beyond", "settings"],
 )
 def test_what_is_refused(
     root: Path, words: tuple[str, ...], fault: str, capfd: Any, monkeypatch: pytest.MonkeyPatch
@@ -94,11 +93,21 @@ def test_what_is_refused(
     assert said.startswith("error: ") and fault in said and said.count("\n") == 1
 
 
-def test_a_number_of_moments_is_at_least_one(root: Path, capfd: Any) -> None:
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("--top", "0"), "'0' is not a whole number from 1 on"),
+        (("--at", "2", "1"), "--at: the end must be after the start"),
+        (("--out", "found.csv"), "--out: found.csv does not end with .json"),
+        (("--picture", "found.tga"), "--picture: found.tga does not end with .png"),
+    ],
+    ids=["none", "turned", "out", "picture"],
+)
+def test_flags_that_cannot_be(root: Path, words: tuple[str, ...], fault: str, capfd: Any) -> None:
     with pytest.raises(SystemExit) as caught:
-        tool(root, root / "new.mp4", root / "features", "--top", "0")
+        tool(root, root / "new.mp4", root / "features", *words)
     assert caught.value.code == 2
-    assert "'0' is not a whole number from 1 on" in capfd.readouterr().err
+    assert fault in capfd.readouterr().err
 
 
 def test_long_names_lose_their_middle() -> None:
