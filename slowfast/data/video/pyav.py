@@ -211,16 +211,11 @@ class PyAVReader:
             self._container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
-        # FFmpeg's choice, unless that is a cover picture, which may not be marked as one.
-        best: Any = self._container.streams.best("video")
-        films = sorted(
-            filter(_is_film, self._container.streams.video),
-            key=lambda s: (s.frames == 1, s != best),
-        )
-        stream: Any = films[0] if films else None
+        stream = film_of(self._container)
         what = ""
         if stream is None:
-            what = f"no video in it{', only a cover picture' if best else ''}"
+            has_cover = self._container.streams.best("video")
+            what = f"no video in it{', only a cover picture' if has_cover else ''}"
         elif stream.codec_context is None:
             what = "PyAV has no decoder for its codec"
         if what:
@@ -249,6 +244,16 @@ class _Walk:
             self.passed, self.shown = self._coming[0] + 1, self._coming[1]
             self._coming = next(self._frames, None)
         return self.shown if self._coming or number < self.passed else None
+
+
+def film_of(container: Any) -> Any:
+    """The video stream of an open file that is its film: FFmpeg's choice, unless that is a cover
+    picture, which may not be marked as one. None if there is none."""
+    best = container.streams.best("video")
+    films = sorted(
+        filter(_is_film, container.streams.video), key=lambda s: (s.frames == 1, s != best)
+    )
+    return films[0] if films else None
 
 
 def _is_film(stream: Any) -> bool:
