@@ -55,7 +55,7 @@ def test_the_strip_frames_slow_and_fast_and_scales_the_bars(tmp_path: Path) -> N
     areas = []
     for share in (0.2, 0.9):
         best = [("a class", share), ("another", 0.1)]
-        pictures.frame_strip(frames, [0, 7], best, "a class", tmp_path / "s.png")
+        pictures.frame_strip(frames, [0, 7], best, tmp_path / "s.png", truth="a class")
         areas.append(share_of(pixels(tmp_path / "s.png"), pictures.FAST))
         assert share_of(pixels(tmp_path / "s.png"), pictures.SLOW) > 0.003
     assert areas[1] > 1.5 * areas[0]

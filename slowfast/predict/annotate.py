@@ -34,14 +34,16 @@ def with_labels(picture: Picture, best: list[tuple[str, float]], note: str = "")
     in which that can be read, see ``legible``.
 
     Args:
-        best: labels with scores from 0 to 1, best first; the first is larger. May be empty.
+        best: labels with scores from 0 to 1, best first; the first is larger, and others are left
+            out where they round to 0 %. May be empty.
         note: a line below them.
     """
     shown = legible(picture)
     if not best and not note:
         return shown
     height, width, _ = shown.shape
-    percents = tuple((name, round(100 * score)) for name, score in best)
+    rounded = [(name, round(100 * score)) for name, score in best]
+    percents = (*rounded[:1], *(each for each in rounded[1:] if each[1]))
     colour, hides = _panel(percents, note, width, height)
     rows, columns, _ = colour.shape
     shown = shown.copy()
@@ -112,7 +114,9 @@ def _panel(
     room = width - 4 * gap
     lines = [*_lines(percents, room, text)]
     if note:
-        lines.append(_Line(note, "", None, max(round(0.75 * text), LEAST_TEXT - 1)))
+        size = max(round(0.75 * text), LEAST_TEXT - 1)
+        note = drawable(note)
+        lines.append(_Line(_shortened(note, _font(note, size), room), "", None, size))
     inner = min(room, max(max(line.width() for line in lines), 12 * text))
     tall = gap + sum(line.height() for line in lines)
     image = Image.new("RGBA", (inner + 4 * gap, tall + 2 * gap), (0, 0, 0, 0))
@@ -159,7 +163,7 @@ def _lines(percents: tuple[tuple[str, int], ...], room: int, text: int) -> Itera
     """The lines of the labels; the first label may take two, the others are shortened."""
     for place, (name, percent) in enumerate(percents):
         size = text if place == 0 else max(round(0.75 * text), LEAST_TEXT - 2)
-        name, score = _drawable(name), f"{percent} %"
+        name, score = drawable(name), f"{percent} %"
         left = room - size - _font(score, size).getlength(score)
         font = _font(name, size)
         if place == 0 and font.getlength(name) > left and " " in name:
@@ -185,15 +189,15 @@ def _shortened(text: str, font: "FreeTypeFont", room: float) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _drawable(text: str) -> str:
-    """The text, letters that no font here has replaced; says so once."""
+def drawable(text: str) -> str:
+    """The text in one line, letters that no font here has replaced; says so once."""
+    from slowfast.pictures import font_file, letters_of
+
     text = " ".join(text.split())
-    known = _letters(_font_file(text))
+    known = letters_of(font_file(text))
     drawn = "".join(letter if ord(letter) in known else MISSING for letter in text)
     if drawn != text:
-        logger.warning(
-            f"no font here has all letters of {text!r}: the others are drawn as {MISSING}"
-        )
+        logger.warning(f"no font here has all letters of {text!r}: it is drawn as {drawn!r}")
     return drawn
 
 
@@ -202,26 +206,6 @@ def _font(text: str, size: int) -> "FreeTypeFont":
     """A font for a text, ``size`` pixels high."""
     from PIL import ImageFont
 
-    return ImageFont.truetype(_font_file(text), size)
+    from slowfast.pictures import font_file
 
-
-@functools.lru_cache(maxsize=1024)
-def _font_file(text: str) -> str:
-    """The first font that has all letters of a text, or else the one with the most of them."""
-    from matplotlib import font_manager
-
-    first = font_manager.findfont("DejaVu Sans")  # which comes with matplotlib
-    wanted = {ord(letter) for letter in text}
-    if wanted <= _letters(first):
-        return first
-    fonts = (font for font in font_manager.fontManager.ttflist if "Last Resort" not in font.name)
-    upright = sorted({font.fname for font in fonts if font.style == "normal"})
-    return max([first, *upright], key=lambda file: len(wanted & _letters(file)))
-
-
-@functools.cache
-def _letters(font: str) -> frozenset[int]:
-    """The characters that a font has."""
-    from matplotlib.ft2font import FT2Font
-
-    return frozenset(FT2Font(font).get_charmap())
+    return ImageFont.truetype(font_file(text), size)

@@ -62,7 +62,6 @@ class Writer(contextlib.ExitStack):
         file = self.enter_context(atomic(self._path))
         options = {"movflags": "+faststart"}
         self._container = av.open(file.name, "w", format="mp4", options=options)
-        self.push(self._end)
         stream = self._stream = self._container.add_stream("libx264", rate=30, options=OPTIONS)
         height, width, _ = picture.shape
         stream.width, stream.height = width + width % 2, height + height % 2
@@ -73,6 +72,7 @@ class Writer(contextlib.ExitStack):
         codec.colorspace, codec.color_range = Colorspace.ITU709, ColorRange.MPEG
         if self._sound_of is not None:
             self._sound = self.enter_context(Sound(self._sound_of, self._container))
+        self.push(self._end)  # last, so that it comes first: it still reads the sound
 
     def _fitted(self, picture: Picture) -> Picture:
         height, width, _ = picture.shape
