@@ -93,9 +93,8 @@ def frame_strip(
         colours = [SLOW if index in slow else FAST for index in range(len(frames))]
         shown.append((f"fast pathway: all {len(frames)} frames", _grid(frames, colours, 8, 16)))
     ratios = [grid.shape[0] / grid.shape[1] for _, grid in shown]
-    figure = Figure(
-        figsize=(13, max(9 * sum(ratios) + 0.4 * len(shown), 2.8)), layout="constrained"
-    )
+    height = max(9 * sum(ratios) + 0.4 * len(shown), 0.5 * len(best) + 0.4, 2.8)
+    figure = Figure(figsize=(13, height), layout="constrained")
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[2.4, 1])[0]
     rows = left.subplots(len(shown), squeeze=False, height_ratios=ratios)[:, 0]
     for axis, (title, grid) in zip(rows, shown, strict=True):
@@ -110,7 +109,7 @@ def frame_strip(
         text = f"{textwrap.shorten(name, 42, placeholder=' …')}  {100 * share:.1f} %"
         font = FontProperties(fname=font_file(text), size=10)
         bars.text(0, place - 0.08, text, va="top", fontproperties=font)
-    bars.set(xlim=(0, 1), ylim=(-0.6, max(len(best), 4) - 0.5))
+    bars.set(xlim=(0, 1), ylim=(min(len(best) - 5, 0) - 0.6, len(best) - 0.5))
     bars.axis("off")
     bars.set_title(f"predicted (true: {truth})" if truth else "predicted", fontsize=11)
     _save(figure, picture)

@@ -190,15 +190,23 @@ def _shortened(text: str, font: "FreeTypeFont", room: float) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def drawable(text: str) -> str:
-    """The text in one line, letters that no font here has replaced; says so once."""
+    """The text in one line, letters that no font here has replaced; warns once."""
     from slowfast.pictures import font_file, letters_of
 
     text = " ".join(text.split())
     known = letters_of(font_file(text))
     drawn = "".join(letter if ord(letter) in known else MISSING for letter in text)
     if drawn != text:
-        logger.warning(f"no font here has all letters of {text!r}: it is drawn as {drawn!r}")
+        _tell_of_missing()
     return drawn
+
+
+@functools.cache
+def _tell_of_missing() -> None:
+    logger.warning(
+        f"letters that no font here has are drawn as {MISSING}: install a font with them, as Noto "
+        "Sans CJK, and delete matplotlib's list of fonts, ~/.cache/matplotlib/fontlist*.json"
+    )
 
 
 @functools.lru_cache(maxsize=256)

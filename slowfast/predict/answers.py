@@ -33,8 +33,8 @@ Best = list[tuple[str, float]]
 JOURNAL = "annotated.jsonl"
 FILES = "{}.mp4", "{}.png"
 """What is written for a video, by its name without ending."""
-IN_VIDEO = 3
-"""How many of the labels are drawn into the video."""
+IN_VIDEO, IN_PICTURE = 3, 10
+"""How many of the labels are drawn, at most."""
 
 
 def require_own_files(folder: Path, videos: Sequence[Named]) -> None:
@@ -161,7 +161,7 @@ def _show(
     new, picture = _files(folder, video.name)
     frames, slow = _seen(video.sample, cfg)
     with atomic(picture) as file:
-        named = [(drawable(name), share) for name, share in best]
+        named = [(drawable(name), share) for name, share in best[:IN_PICTURE]]
         frame_strip(frames, slow, named, Path(file.name))
     annotate_video(video.sample, new, lambda seconds: best[:IN_VIDEO], cfg.data, report)
 
