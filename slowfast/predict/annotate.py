@@ -56,8 +56,8 @@ def annotate_video(
     sample: Sample, path: Path, best_at: Callable[[float], list[tuple[str, float]]],
     data: DataConfig, report: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Writes a video again as an MP4, with labels drawn in, its sound and its frames' times; one
-    frame at a time is in memory.
+    """Writes a video again as an MP4, with labels drawn in, its sound and its frames' times, in the
+    shape in which it is shown; one frame at a time is in memory.
 
     Args:
         path: of the new file.
@@ -70,23 +70,34 @@ def annotate_video(
         VideoError: the video cannot be read.
         OSError: the new file cannot be written; names it.
     """
-    from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
+    from slowfast.data.video.pyav import pixel_aspect  # needs PyAV, which need not be there
+    from slowfast.data.video.write import Writer
 
     reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start)
+    source = None if reader.codec == "frames" else sample.path
     number = 0
     try:
-        with Writer(path, None if reader.codec == "frames" else sample.path) as writer:
+        aspect = pixel_aspect(source) if source else 1.0
+        with Writer(path, source) as writer:
             while number < reader.num_frames:
                 seconds = float(reader.seconds(np.array(number)))
-                each = functools.partial(with_labels, best=best_at(seconds))
-                for picture in reader.onward(np.array([number]), each):
-                    writer.add(picture, seconds)
+                for picture in reader.onward(np.array([number])):
+                    writer.add(with_labels(_squared(picture, aspect), best_at(seconds)), seconds)
                 number += 1
                 report(number / max(reader.num_frames, number))
     finally:
         reader.close()
     if not reader.num_frames:
         raise no_frame(sample.path)
+
+
+def _squared(picture: Picture, aspect: float) -> Picture:
+    """The picture with square pixels; they are ``aspect`` times as wide as high."""
+    if aspect == 1:
+        return picture
+    height, width, _ = picture.shape
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
 
 
 def legible(picture: Picture) -> Picture:
@@ -204,16 +215,20 @@ def drawable(text: str) -> str:
 @functools.cache
 def _tell_of_missing() -> None:
     logger.warning(
-        f"letters that no font here has are drawn as {MISSING}: install a font with them, as Noto "
-        "Sans CJK, and delete matplotlib's list of fonts, ~/.cache/matplotlib/fontlist*.json"
+        f"letters that no font here has are drawn as {MISSING}: install a font with them, and "
+        "delete matplotlib's list of fonts, ~/.cache/matplotlib/fontlist*.json"
     )
 
 
-@functools.lru_cache(maxsize=256)
 def _font(text: str, size: int) -> "FreeTypeFont":
     """A font for a text, ``size`` pixels high."""
-    from PIL import ImageFont
-
     from slowfast.pictures import font_file
 
-    return ImageFont.truetype(font_file(text), size)
+    return _face(font_file(text), size)
+
+
+@functools.lru_cache(maxsize=16)
+def _face(file: str, size: int) -> "FreeTypeFont":
+    from PIL import ImageFont
+
+    return ImageFont.truetype(file, size)

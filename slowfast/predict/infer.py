@@ -70,8 +70,9 @@ def infer(
             rows.add(index, str(row) if isinstance(row, VideoError) else answer(row))
             rows.show()
         unread = rows.finish()
-        named = lambda: [_named(rows.found(i), labels) for i in range(len(samples))]  # noqa: E731
-        answers = distributed.on_first(named) if annotate else []
+        answers = distributed.on_first(
+            lambda: [_named(rows.found(index), labels) for index in range(len(videos))]
+        )
     failed = show_answers(annotate, videos, answers, cfg, digest) if annotate else 0
     if unread:
         raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")

@@ -1,6 +1,7 @@
 """Labels in pictures: readable on any background and at any size; videos written again."""
 
 import logging
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from support.odd_videos import CASES, Case
 from support.videos import (
     numbered_picture,
     read_numbers,
+    turn_clockwise,
     write_frames,
+    write_h264,
     write_numbered_video,
     write_tar,
 )
@@ -150,6 +153,23 @@ def test_what_is_shown_is_kept(name: str, tmp_path: Path) -> None:
     numbers = np.arange(new.num_frames)
     assert read_numbers(new.frames(numbers)) == list(case.shown or [])
     np.testing.assert_allclose(new.seconds(numbers), old.seconds(numbers), atol=1.1e-3)
+
+
+@pytest.mark.parametrize(("aspect", "degrees", "size"), [
+    (Fraction(4, 3), 0, (320, 240)), (Fraction(4, 3), 90, (240, 320)),
+    (Fraction(2, 3), 0, (240, 360)), (Fraction(40), 0, (240, 240)),
+])  # fmt: skip
+def test_pixels_become_square(
+    aspect: Fraction, degrees: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    """As of DV and DVD; nobody means pixels that are 40 times as wide as high."""
+    pictures = [numbered_picture(number, (240, 240)) for number in range(3)]
+    source = write_h264(tmp_path / "a.mp4", pictures, pixel_aspect=aspect)
+    if degrees:
+        turn_clockwise(source, degrees)
+    annotate_video(Sample(str(source)), tmp_path / "b.mp4", lambda _: [], DataConfig())
+    found = PyAVReader(str(tmp_path / "b.mp4")).frames(np.arange(3))
+    assert found.shape[1:3] == size[::-1]
 
 
 NO_FILMS = [case for case in CASES if case.shown is None]

@@ -1,6 +1,7 @@
 """Writes pictures as an MP4 that every browser plays, with the sound of another file."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -61,7 +62,9 @@ class Writer(contextlib.ExitStack):
     def _begin(self, picture: Picture) -> None:
         file = self.enter_context(atomic(self._path))
         options = {"movflags": "+faststart"}
-        self._container = av.open(file.name, "w", format="mp4", options=options)
+        # Whole: FFmpeg takes the start of "12:30.mp4" for a protocol.
+        where = os.path.abspath(file.name)
+        self._container = av.open(where, "w", format="mp4", options=options)
         stream = self._stream = self._container.add_stream("libx264", rate=30, options=OPTIONS)
         height, width, _ = picture.shape
         stream.width, stream.height = width + width % 2, height + height % 2

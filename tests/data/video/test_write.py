@@ -1,6 +1,7 @@
 """MP4s that browsers play: times, sizes, colours and sound, through our reader and a browser."""
 
 import base64
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,14 @@ def test_colours_are_kept_and_tagged(tmp_path: Path) -> None:
     (found,) = PyAVReader(str(tmp_path / "a.mp4")).frames(np.array([1]))
     middles = found[20, 20::40].astype(int)
     assert np.abs(middles - COLOURS).max() <= 4
+
+
+@pytest.mark.parametrize("name", ["12:30.mp4", os.fsdecode(b"100 %d \xe9.mp4"), "no ending"])
+def test_odd_names(name: str, own_folder: Path) -> None:
+    with Writer(Path(name)) as writer:
+        for number in range(2):
+            writer.add(colours(), number)
+    assert PyAVReader(name).num_frames == 2 and [*own_folder.iterdir()] == [own_folder / name]
 
 
 def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path: Path) -> None:
