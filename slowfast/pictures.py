@@ -1,12 +1,17 @@
 """Draws pictures of a run: learning curves, confusion matrix, a strip of frames."""
 
+import functools
 import json
+import textwrap
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib import font_manager
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
@@ -71,33 +76,44 @@ def confusion_matrix(
 
 
 def frame_strip(
-    frames: NDArray[np.uint8], slow: list[int], best: list[tuple[str, float]], truth: str,
-    picture: Path,
+    frames: NDArray[np.uint8], slow: list[int], best: list[tuple[str, float]], picture: Path, *,
+    truth: str = "",
 ) -> None:  # fmt: skip
-    """Draws a clip's frames ``[T, H, W, 3]`` in a row, those of the slow pathway also enlarged.
+    """Draws a clip's frames ``[T, H, W, 3]``, those of the slow pathway larger, and the answer.
 
     Args:
-        slow: indices of the frames that the slow pathway sees.
+        slow: indices of the frames that the slow pathway sees; all of them if there is no fast
+            pathway, none if there is no slow one.
         best: the predicted labels with their probabilities, best first.
-        truth: the true label.
+        truth: the true label, if it is known.
     """
-    count = len(frames)
-    figure = Figure(figsize=(13, 3.1), layout="constrained")
+    shown = []
+    if slow:
+        title = f"slow pathway: frames {', '.join(map(str, slow))} of {len(frames)}"
+        shown.append((title, _grid(frames[slow], [SLOW] * len(slow), 4, 8)))
+    if len(slow) < len(frames):
+        colours = [SLOW if index in slow else FAST for index in range(len(frames))]
+        shown.append((f"fast pathway: all {len(frames)} frames", _grid(frames, colours, 8, 16)))
+    ratios = [grid.shape[0] / grid.shape[1] for _, grid in shown]
+    height = max(9 * sum(ratios) + 0.4 * len(shown), 0.5 * len(best) + 0.4, 2.8)
+    figure = Figure(figsize=(13, height), layout="constrained")
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[2.4, 1])[0]
-    left.suptitle(f"true: {truth}", fontsize=11)
-    above, below = left.subfigures(2, 1, squeeze=False, height_ratios=[2.6, 1])[:, 0]
-    for axis, index in zip(above.subplots(1, len(slow)), slow, strict=True):
-        _show(axis, frames[index], SLOW, f"slow pathway: frame {index}")
-    for index, axis in enumerate(below.subplots(1, count)):
-        _show(axis, frames[index], SLOW if index in slow else FAST, "")
+    rows = left.subplots(len(shown), squeeze=False, height_ratios=ratios)[:, 0]
+    for axis, (title, grid) in zip(rows, shown, strict=True):
+        axis.imshow(grid)
+        axis.set_title(title, fontsize=9, loc="left")
+        axis.axis("off")
     bars = right.subplots()
     places = np.arange(len(best))[::-1]
     bars.barh(places, [share for _, share in best], color=FAST, height=0.3, align="edge")
+    bars.barh(places, [1] * len(best), color="#e8e8e8", height=0.3, align="edge", zorder=0)
     for place, (name, share) in zip(places, best, strict=True):
-        bars.text(0, place - 0.08, f"{name}  {100 * share:.1f} %", va="top", fontsize=9)
-    bars.set(xlim=(0, 1), ylim=(-0.6, len(best) - 0.5))
+        text = f"{textwrap.shorten(name, 42, placeholder=' …')}  {100 * share:.1f} %"
+        font = FontProperties(fname=font_file(text), size=10)
+        bars.text(0, place - 0.08, text, va="top", fontproperties=font)
+    bars.set(xlim=(0, 1), ylim=(min(len(best) - 5, 0) - 0.6, len(best) - 0.5))
     bars.axis("off")
-    right.suptitle("predicted", fontsize=11)
+    bars.set_title(f"predicted (true: {truth})" if truth else "predicted", fontsize=11)
     _save(figure, picture)
 
 
@@ -110,27 +126,59 @@ def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Pa
     figure = Figure(figsize=(2.7 * columns, 2.8 * rows), layout=layout)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for number, (frame, title) in enumerate(tiles):
+        axis = axes[number]
         shown = np.full((9, 16, 3), 200, np.uint8) if frame is None else frame
-        _show(axes[number], shown, FAST if number else SLOW, "")
-        axes[number].set_title(title, fontsize=9, parse_math=False)
+        axis.imshow(shown, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        font = FontProperties(fname=font_file(title.replace("\n", "")), size=9)
+        axis.set_title(title, fontproperties=font, parse_math=False)
+        for spine in axis.spines.values():
+            spine.set(color=FAST if number else SLOW, linewidth=2)
     for axis in axes[len(tiles) :]:
         axis.axis("off")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that the font lacks
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that no font here has
         _save(figure, picture)
 
 
-def _show(axis: Any, frame: NDArray[np.uint8], colour: str, title: str) -> None:
-    axis.imshow(frame, interpolation="nearest")
-    axis.set(xticks=[], yticks=[])
-    axis.set_title(title, fontsize=9)
-    for spine in axis.spines.values():
-        spine.set(color=colour, linewidth=2)
+@functools.lru_cache(maxsize=1024)
+def font_file(text: str) -> str:
+    """The first font here that has all letters of a text, or else the one with most of them."""
+    first = font_manager.findfont("DejaVu Sans")  # which comes with matplotlib
+    wanted = {ord(letter) for letter in text}
+    if wanted <= letters_of(first):
+        return first
+    fonts = (font for font in font_manager.fontManager.ttflist if "Last Resort" not in font.name)
+    others = sorted({font.fname for font in fonts if font.style == "normal"})
+    return max([first, *others], key=lambda file: len(wanted & letters_of(file)))
+
+
+@functools.cache
+def letters_of(font: str) -> frozenset[int]:
+    """The code points that a font file has pictures for."""
+    return frozenset(FT2Font(font).get_charmap())
+
+
+def _grid(
+    frames: NDArray[np.uint8], colours: list[str], least: int, most: int
+) -> NDArray[np.uint8]:
+    """Frames ``[T, H, W, 3]`` side by side, from ``least`` to ``most`` in a row, each with an edge
+    of its colour."""
+    count, height, width, _ = frames.shape
+    columns = min(max(count, least), most)
+    rows, edge = -(-count // columns), max(height // 30, 1)
+    tall, wide = height + 4 * edge, width + 4 * edge
+    cells = np.full((rows * columns, tall, wide, 3), 255, np.uint8)
+    for cell, frame, colour in zip(cells, frames, colours, strict=False):
+        cell[edge:-edge, edge:-edge] = np.multiply(to_rgb(colour), 255).astype(np.uint8)
+        cell[2 * edge : -2 * edge, 2 * edge : -2 * edge] = frame
+    grid = cells.reshape(rows, columns, tall, wide, 3).swapaxes(1, 2)
+    return grid.reshape(rows * tall, columns * wide, 3)
 
 
 def _save(figure: Figure, picture: Path) -> None:
     picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(picture, dpi=110, format="png")  # whatever its name while it is written
 
 
 def _running_mean(values: list[float], window: int) -> NDArray[np.float64]:

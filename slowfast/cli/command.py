@@ -29,7 +29,7 @@ NO_PADDLE = (
 PACKAGES = {
     "paddle": "paddlepaddle", "cv2": "opencv-python", "numpy": "numpy", "yaml": "pyyaml",
     "pooch": "pooch", "requests": "requests", "safetensors": "safetensors",
-    "visualdl": "visualdl", "matplotlib": "matplotlib",
+    "visualdl": "visualdl", "matplotlib": "matplotlib", "av": "av", "PIL": "pillow",
 }  # fmt: skip
 """By the names of their modules: the packages that the project depends on."""
 

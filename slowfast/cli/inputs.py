@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,6 +54,8 @@ class Inputs(NamedTuple):
     weights: str
     samples: list[Sample]
     class_names: list[str] | None
+    names: Sequence[str] = ()
+    """Of the samples of a prediction, see ``find_videos``."""
 
 
 def read_inputs(args: argparse.Namespace) -> "TrainInputs | Inputs":
@@ -136,7 +139,8 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")
-    return Inputs(cfg, weights, [video.sample for video in videos], names)
+    samples = [video.sample for video in videos]
+    return Inputs(cfg, weights, samples, names, [video.name for video in videos])
 
 
 def export_inputs(args: argparse.Namespace) -> Inputs:

@@ -77,7 +77,7 @@ def _infer(args: argparse.Namespace) -> None:
     infer(
         backend, inputs.samples, inputs.class_names, cfg,
         weights=digest, out=args.out or RESULT, top=args.top or TOP,
-        until_enough=args.views in (None, "auto"),
+        until_enough=args.views in (None, "auto"), annotate=args.annotate, names=inputs.names,
     )  # fmt: skip
 
 

@@ -99,16 +99,28 @@ def _name_below(path: str, root: Path) -> str:
     return name
 
 
-def require_own_names(videos: Iterable[Named]) -> None:
-    """Raises ListError where two videos have one name, so that one file would be for both."""
+def require_own_names(
+    videos: Iterable[Named], file_of: Callable[[str], str] = "{}.npy".format
+) -> None:
+    """Raises ListError where one file would be for two videos.
+
+    Args:
+        file_of: from a video's name to that of the file that is written for it.
+    """
     owners: dict[str, str] = {}
     for video in videos:
-        other = owners.setdefault(video.name, video.sample.path)
+        other = owners.setdefault(file_of(video.name), video.sample.path)
         if other != video.sample.path:
             raise ListError(
-                f"{other} and {video.sample.path} would both be written to {video.name}.npy: give "
-                "the folder that holds both, or a list, or write to two folders"
+                f"{other} and {video.sample.path} would both be written to {file_of(video.name)}: "
+                "give the folder that holds both, or a list, or write to two folders"
             )
+
+
+def without_ending(name: str) -> str:
+    """A video's name without the ending of a video file: ``a/b.mp4`` becomes ``a/b``."""
+    stem, ending = os.path.splitext(name)
+    return stem if ending.lower() in lists.VIDEO_ENDINGS else name
 
 
 def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:

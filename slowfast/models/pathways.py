@@ -3,11 +3,12 @@
 Legend: N clips, C channels, T frames of the fast pathway, t = T / alpha of the slow one, H x W.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import paddle
 from paddle import Tensor
+
+from slowfast.models.slow_frames import SLOW_FRAMES
 
 
 def normalize(frames_NTHWC: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -16,25 +17,6 @@ def normalize(frames_NTHWC: Tensor, mean: Sequence[float], std: Sequence[float])
     scale = paddle.to_tensor([1.0 / (255.0 * s) for s in std], dtype="float32")
     shift = paddle.to_tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype="float32")
     return (frames_NTHWC.astype("float32") * scale + shift).transpose([0, 4, 1, 2, 3])
-
-
-def linspace_frames(num_frames: int, alpha: int) -> list[int]:
-    """``linspace(0, T-1, T/alpha)``, truncated: T=32, alpha=8 -> 0, 10, 20, 31.
-
-    The rule of PySlowFast, PyTorchVideo and PaddleVideo.
-    """
-    return [int(i) for i in np.linspace(0, num_frames - 1, num_frames // alpha)]
-
-
-def strided_frames(num_frames: int, alpha: int) -> list[int]:
-    """Every alpha-th frame: T=32, alpha=8 -> 0, 8, 16, 24. The rule of mmaction2."""
-    return list(range(0, num_frames, alpha))
-
-
-SLOW_FRAMES: dict[str, Callable[[int, int], list[int]]] = {
-    "linspace": linspace_frames,
-    "strided": strided_frames,
-}
 
 
 def slow_clip(clip_NCTHW: Tensor, alpha: int, rule: str) -> Tensor:

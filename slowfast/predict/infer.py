@@ -1,13 +1,17 @@
 """Predicts the classes of videos: shows each as it comes, and writes them all to a JSON file."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict import enough
+from slowfast.predict.answers import Best, require_own_files, show_answers
 from slowfast.predict.built import Row
 from slowfast.predict.kept import settings_of
 from slowfast.predict.result_rows import Answer, Rows
@@ -21,6 +25,7 @@ TOP = 5
 def infer(
     backend: Backend, samples: list[Sample], labels: list[str] | None, cfg: Config, *,
     weights: str, out: Path = RESULT, top: int = TOP, until_enough: bool = False,
+    annotate: Path | None = None, names: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Predicts each video from its views; the processes share the videos.
 
@@ -36,12 +41,18 @@ def infer(
         top: number of best classes that a row has, as ``top5_indices`` and so on.
         until_enough: only as many views as an answer needs, see ``enough.py``; on a terminal, the
             answer so far is shown as it changes.
+        annotate: a folder that gets a video and a picture of each answer, see ``show_answers``.
+        names: of the videos in that folder, see ``Named``.
 
     Raises:
         FolderError: another run is writing there, or what is there is not of this function.
         OSError: the files cannot be written; rows that were written before stay.
-        VideoError: at the end, if videos could not be read.
+        VideoError: at the end, if videos could not be read, or not be written to ``annotate``.
+        ListError: two videos would be written to one file of ``annotate``.
     """
+    videos = [*map(Named, samples, names)] if annotate else []
+    if annotate:
+        require_own_files(annotate, videos)
     settings = sorted(settings_of(cfg, with_head=True).items())
     depends_on = repr([weights, until_enough and enough.CERTAINTY, settings])
     digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
@@ -59,5 +70,19 @@ def infer(
             rows.add(index, str(row) if isinstance(row, VideoError) else answer(row))
             rows.show()
         unread = rows.finish()
+        answers = distributed.on_first(
+            lambda: [_named(rows.found(index), labels) for index in range(len(videos))]
+        )
+    failed = show_answers(annotate, videos, answers, cfg, digest) if annotate else 0
     if unread:
         raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")
+    if failed:
+        raise VideoError(f"{failed:,} of {len(samples):,} videos are not in {annotate}, see above")
+
+
+def _named(found: Answer | str, labels: list[str] | None) -> Best | None:
+    """The best classes by their names; None of a video that could not be read."""
+    if isinstance(found, str):
+        return None
+    names = [labels[i] if labels else f"class {i}" for i in found.classes]
+    return list(zip(names, found.values, strict=True))

@@ -113,7 +113,7 @@ class Rows(contextlib.ExitStack):
         """Prints the videos that come next, as far as they are there; only process 0 does."""
         while self._shown < len(self._keys) and self._keys[self._shown] not in self._missing:
             if distributed.rank() == 0:
-                found = self._found(self._shown)
+                found = self.found(self._shown)
                 text = lines_of(self._samples[self._shown].path, found, self._labels)
                 print(f"{self._clear()}{text}\n", flush=True)
             self._shown += 1
@@ -152,7 +152,7 @@ class Rows(contextlib.ExitStack):
         def rows() -> Iterator[dict[str, Any]]:
             nonlocal unread
             for index in range(len(self._keys)):
-                row = self._row(index, self._found(index))
+                row = self._row(index, self.found(index))
                 unread += "error" in row
                 yield row
 
@@ -161,8 +161,8 @@ class Rows(contextlib.ExitStack):
         print(self._out, flush=True)
         return unread
 
-    def _found(self, index: int) -> Answer | str:
-        """What the journal has of a video."""
+    def found(self, index: int) -> Answer | str:
+        """What the journal has of a video; in process 0, once it is there."""
         entry = self._journal.get(self._keys[index])
         assert entry is not None, self._keys[index]
         if "error" in entry:

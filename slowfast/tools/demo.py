@@ -191,7 +191,7 @@ def halves(predictions: Rows) -> tuple[float, float]:
 
 def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dict[str, str]:
     """Predicts one unseen clip, and draws the three pictures; returns their paths by name."""
-    from slowfast.models.pathways import SLOW_FRAMES
+    from slowfast.models.slow_frames import SLOW_FRAMES
     from slowfast.predict.infer import RESULT
 
     out, data = Path(cfg.output_dir), cfg.data
@@ -211,7 +211,8 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     wanted = sampling.clip_at(0.5, reader.num_frames, span, data.num_frames)
     slow = SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha)
     best = list(zip(row["top5_labels"], row["top5_values"], strict=True))
-    frame_strip(reader.frames(wanted), slow, best, names[sample.label], paths["frames"])
+    frames = reader.frames(wanted)
+    frame_strip(frames, slow, best, paths["frames"], truth=names[sample.label])
     return {name: str(path) for name, path in paths.items()}
 
 

@@ -16,6 +16,7 @@ from slowfast.data.find import (
     missing_fault,
     missing_files,
     require_own_names,
+    without_ending,
 )
 from slowfast.data.labels import find_labels
 from slowfast.data.lists import ListError, Sample
@@ -138,6 +139,17 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
     message = f"^{root}/a/1.mp4 and {root}/b/1.mp4 would both be written to 1.mp4.npy"
     with pytest.raises(ListError, match=message):
         require_own_names(both)
+    kinds = find_videos([str(touch(tmp_path / "c", "1.mp4", "1.AVI"))], DATA)
+    require_own_names(kinds)
+    with pytest.raises(ListError, match="would both be written to 1.png"):
+        require_own_names(kinds, lambda name: f"{without_ending(name)}.png")
+
+
+@pytest.mark.parametrize(("name", "stem"), [
+    ("a.mp4", "a"), ("b.c/a.MOV", "b.c/a"), ("a.b.mkv", "a.b"), ("a.b", "a.b"), (".mp4", ".mp4"),
+])  # fmt: skip
+def test_a_name_without_the_ending_of_a_video(name: str, stem: str) -> None:
+    assert without_ending(name) == stem
 
 
 def test_missing_files_are_found_without_looking_at_each(own_folder: Path) -> None:

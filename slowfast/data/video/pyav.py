@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from slowfast.data.shards import video_url
 from slowfast.data.video import reader
-from slowfast.data.video.colour import Converter
+from slowfast.data.video.colour import Converter, display_matrix
+from slowfast.data.video.orientation import upright
 from slowfast.data.video.reader import (
     Clock,
     Each,
@@ -38,6 +39,8 @@ TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv", "gif"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 """What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
+WIDEST_PIXEL = 4.0
+"""For its height, or highest for its width: what more is said is an error."""
 HELD_BYTES = 64 * 2**20
 """Packets that are kept from the first look at them to their decoding; more are read again."""
 
@@ -211,16 +214,11 @@ class PyAVReader:
             self._container = av.open(self._url, **LENIENT)
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
-        # FFmpeg's choice, unless that is a cover picture, which may not be marked as one.
-        best: Any = self._container.streams.best("video")
-        films = sorted(
-            filter(_is_film, self._container.streams.video),
-            key=lambda s: (s.frames == 1, s != best),
-        )
-        stream: Any = films[0] if films else None
+        stream = film_of(self._container)
         what = ""
         if stream is None:
-            what = f"no video in it{', only a cover picture' if best else ''}"
+            has_cover = self._container.streams.best("video")
+            what = f"no video in it{', only a cover picture' if has_cover else ''}"
         elif stream.codec_context is None:
             what = "PyAV has no decoder for its codec"
         if what:
@@ -249,6 +247,28 @@ class _Walk:
             self.passed, self.shown = self._coming[0] + 1, self._coming[1]
             self._coming = next(self._frames, None)
         return self.shown if self._coming or number < self.passed else None
+
+
+def film_of(container: Any) -> Any:
+    """The video stream of an open file that is its film: FFmpeg's choice, unless that is a cover
+    picture, which may not be marked as one. None if there is none."""
+    best = container.streams.best("video")
+    films = sorted(
+        filter(_is_film, container.streams.video), key=lambda s: (s.frames == 1, s != best)
+    )
+    return films[0] if films else None
+
+
+def pixel_aspect(path: str) -> float:
+    """How wide a pixel of a file's film is shown for its height, once upright: 1 but for DV, DVD
+    and the like; and where the file does not say, or nothing likely."""
+    with decoder_errors(path), av.open(video_url(path), **LENIENT) as source:
+        film = film_of(source)
+        aspect = float(film.sample_aspect_ratio or 1) if film else 1.0
+        if aspect == 1 or not 1 / WIDEST_PIXEL <= aspect <= WIDEST_PIXEL:
+            return 1.0
+        turns, _ = upright(display_matrix(next(source.decode(film))))
+        return 1 / aspect if turns % 2 else aspect
 
 
 def _is_film(stream: Any) -> bool:

@@ -1,0 +1,24 @@
+"""Which frames of a clip the slow pathway sees. numpy only, no Paddle."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def linspace_frames(num_frames: int, alpha: int) -> list[int]:
+    """``linspace(0, T-1, T/alpha)``, truncated: T=32, alpha=8 -> 0, 10, 20, 31.
+
+    The rule of PySlowFast, PyTorchVideo and PaddleVideo.
+    """
+    return [int(i) for i in np.linspace(0, num_frames - 1, num_frames // alpha)]
+
+
+def strided_frames(num_frames: int, alpha: int) -> list[int]:
+    """Every alpha-th frame: T=32, alpha=8 -> 0, 8, 16, 24. The rule of mmaction2."""
+    return list(range(0, num_frames, alpha))
+
+
+SLOW_FRAMES: dict[str, Callable[[int, int], list[int]]] = {
+    "linspace": linspace_frames,
+    "strided": strided_frames,
+}
