@@ -1,6 +1,9 @@
 """Errors that a user can fix, which are shown in one line without a traceback."""
 
 
+import re
+
+
 class UserError(Exception):
     """An error that a user can fix; the message says what is wrong, where, and what to do."""
 
@@ -10,8 +13,15 @@ def one_line(error: object) -> str:
     return " ".join(map(str.strip, str(error).splitlines()))
 
 
+def masked(text: str) -> str:
+    """A text without what urls in it may hold of passwords: what stands before ``@`` or after
+    ``?``; it is up to the next space that an url goes."""
+    text = re.sub(r"(://[^\s?]*)\?\S+", r"\1?***", text)
+    return re.sub(r"://\S*@", "://***@", text)
+
+
 def error_line(error: Exception) -> str:
     """The line that a user sees for an error."""
     if isinstance(error, OSError) and error.filename:
-        return f"error: {error.filename}: {error.strerror}"
-    return f"error: {error}"
+        return masked(f"error: {error.filename}: {error.strerror}")
+    return masked(f"error: {error}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
+from slowfast.errors import masked
 from slowfast.metrics.accuracy import METRICS
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
@@ -29,7 +30,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     mode.add_argument("--test", action="store_true", help="multi-view test of the weights")
     mode.add_argument(
         "--infer", metavar="PATH", nargs="*", type=in_home,
-        help="predict videos, folders of videos, folders of frames, or lists"
+        help="predict videos, folders of videos, folders of frames, or lists; or one stream, until "
+        "it ends or Ctrl-C: 0 (a webcam's number), an rtsp:// or http:// url, a pipe, - (stdin)"
     )  # fmt: skip
     mode.add_argument(
         "--summary", action="store_true", help="print the network's stages and the learning rates"
@@ -67,13 +69,14 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
     add("--out", metavar="FILE", type=Path,
         help="with --test, write each view's scores to FILE.npz, for python -m "
-        "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json; "
+        "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json, or "
+        "of a stream data/results/live.json; "
         "the same command continues an interrupted run")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),
         help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
     add("--annotate", metavar="DIR", type=Path,
         help="with --infer, also write each video into DIR with its label drawn in, and a picture "
-        "of its answer")  # fmt: skip
+        "of its answer; of a stream, the video; 'window' shows it on the screen instead")  # fmt: skip
     add("--timeline", metavar="DIR", nargs="?", const=TIMELINES, type=Path,
         help="with --infer, find what happens when: windows slide over each video, and DIR gets "
         f"its segments, subtitles and a picture (default: {TIMELINES})")  # fmt: skip
@@ -84,7 +87,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     if args.infer is not None:
         args.infer += args.paths
     elif args.paths:
-        parser.error(f"unrecognized arguments: {' '.join(args.paths)}")
+        parser.error(masked(f"unrecognized arguments: {' '.join(args.paths)}"))
     for fault, is_there in _faults(args).items():
         if is_there:
             parser.error(fault)

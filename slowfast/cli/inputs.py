@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slowfast import distributed
 from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
@@ -23,6 +24,8 @@ from slowfast.data.find import (
 from slowfast.data.labels import LABELS, find_labels, read_labels
 from slowfast.data.lists import ListError, Sample, read_list
 from slowfast.data.video.open import decoder_version
+from slowfast.data.video.sources import file_of, is_stream
+from slowfast.errors import masked
 from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.predict import exported
@@ -56,6 +59,8 @@ class Inputs(NamedTuple):
     class_names: list[str] | None
     names: Sequence[str] = ()
     """Of the samples of a prediction, see ``find_videos``."""
+    stream: str = ""
+    """The stream that is predicted instead of videos, see ``is_stream``."""
 
 
 def read_inputs(args: argparse.Namespace) -> "TrainInputs | Inputs":
@@ -123,7 +128,7 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
 
 
 def infer_inputs(args: argparse.Namespace) -> Inputs:
-    """Reads config and class names, finds the videos; checks weights and decoder. The weights may
+    """Reads config and class names, finds the videos, or the stream; checks weights and decoder. The weights may
     be a folder that ``--export`` has written.
 
     Raises:
@@ -135,12 +140,36 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         cfg, weights, names = _of_weights(args)
     if args.top and args.top > cfg.model.num_classes:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
-    videos = find_videos(args.infer, cfg.data)
+    paths = [*map(file_of, args.infer)]
+    stream = _stream(args, paths)
+    videos = [] if stream else find_videos(paths, cfg.data)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")
     samples = [video.sample for video in videos]
-    return Inputs(cfg, weights, samples, names, [video.name for video in videos])
+    return Inputs(cfg, weights, samples, names, [video.name for video in videos], stream)
+
+
+def _stream(args: argparse.Namespace, paths: list[str]) -> str:
+    """The stream among the paths, or nothing.
+
+    Raises:
+        ConfigError: it is not alone, or a flag does not go with it.
+    """
+    streams = [path for path in paths if is_stream(path)]
+    if not streams:
+        return ""
+    name = masked(streams[0])
+    if len(paths) > 1:
+        raise ConfigError(f"{name} is a stream, which is watched alone: give --infer only this one")
+    if distributed.world_size() > 1:
+        raise ConfigError(f"{name} is a stream, which one process watches: start one")
+    for flag in ("timeline", "explain"):
+        if getattr(args, flag):
+            raise ConfigError(f"{name} is a stream: --{flag} needs a video in a file")
+    if args.views not in (None, "auto"):
+        raise ConfigError(f"{name} is a stream: each window is one view, so leave out --views")
+    return streams[0]
 
 
 def export_inputs(args: argparse.Namespace) -> Inputs:

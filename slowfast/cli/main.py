@@ -67,6 +67,9 @@ def _infer(args: argparse.Namespace) -> None:
     from slowfast.predict.infer import RESULT, TOP, infer
 
     inputs = infer_inputs(args)
+    if inputs.stream:
+        _live(args, inputs)
+        return
     if args.explain:
         _explain(args, inputs)
         return
@@ -78,6 +81,19 @@ def _infer(args: argparse.Namespace) -> None:
         backend, inputs.samples, inputs.class_names, cfg,
         weights=digest, out=args.out or RESULT, top=args.top or TOP,
         until_enough=args.views in (None, "auto"), annotate=args.annotate, names=inputs.names,
+    )  # fmt: skip
+
+
+def _live(args: argparse.Namespace, inputs: "Inputs") -> None:
+    """Predicts a stream, until it ends or Ctrl-C comes."""
+    from slowfast.predict.infer import TOP
+    from slowfast.predict.live import LIVE, live
+
+    cfg, backend, _ = _opened(args, inputs, "prob")
+    live(
+        backend, inputs.stream, inputs.class_names, cfg,
+        out=args.out or LIVE, top=args.top or min(TOP, cfg.model.num_classes),
+        annotate=args.annotate,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
 from slowfast.data.video.frames import find_frames, frame_numbers, likely_names, names_in
 from slowfast.data.video.reader import VideoError
+from slowfast.data.video.sources import is_stream
 from slowfast.log import logger
 
 GO_ON = "data.on_error=skip goes on without them"
@@ -42,10 +43,14 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
 
     Raises:
         ListError: a list cannot be read, or none of its videos is there, a folder holds no video,
-            or a path is a tar.
+            or a path is a tar or a stream.
     """
     found: list[Named] = []
     for path in paths:
+        if is_stream(path):
+            raise ListError(
+                f"{path} is a stream, which is watched as it comes: main.py --infer takes it, alone"
+            )
         itself = Named(Sample(path), os.path.basename(os.path.abspath(path)))
         if os.path.isdir(path):
             names = _videos_in(path, data.frame_pattern)

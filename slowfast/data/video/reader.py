@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.shards import split_member, video_size
+from slowfast.data.video.sources import is_pipe
 from slowfast.errors import UserError, one_line
 
 Picture = NDArray[np.uint8]
@@ -26,6 +27,10 @@ Each = Callable[[Picture], Picture]
 """Called with each picture as soon as it is decoded: spatial, the same for each colour."""
 Decode = Callable[[Indices], Iterable[Picture]]
 """From the numbers of frames, sorted and unique, to these frames as far as they can be had."""
+PIPE = (
+    "a pipe, which can be read only once and from its start: write it into a file (main.py --infer "
+    "reads a pipe that is named alone)"
+)
 ROUNDING = 1e-3
 """Matroska's unit of time, the coarsest in use, seconds."""
 
@@ -92,7 +97,10 @@ def unchanged(picture: Picture) -> Picture:
 
 
 def require_file(path: str) -> None:
-    """Raises VideoError if the file or member of a shard is missing or empty, or not readable."""
+    """Raises VideoError if the file or member of a shard is missing or empty, or not readable, or
+    a pipe."""
+    if is_pipe(path):
+        raise VideoError(f"{path}: {PIPE}")
     try:
         size = video_size(path)
     except OSError as error:  # of a shard: strerror is None, and the message names what it is about
