@@ -56,12 +56,13 @@ class Connection:
             reason = self._reason(error, began)
             self._close_pipe()
             raise VideoError(f"{self._name}: {reason}") from error
-        try:
-            self._film = film_of(self._container, self._name)
-        except VideoError:
+        film, form = film_of(self._container), self._container.format.name
+        if film is None or film.codec_context is None:
             self.close()
-            raise
-        film, form = self._film, self._container.format.name
+            raise VideoError(
+                f"{self._name}: {'PyAV has no decoder for its codec' if film else 'no video in it'}"
+            )
+        self._film = film
         self._says_times = form in SAYS_TIMES
         self.fps = mean_rate(np.empty(0), float(film.average_rate or film.guessed_rate or 0))
         self.seconds_said = (self._container.duration or 0) / av.time_base
