@@ -107,12 +107,14 @@ class Connection:
         """Why nothing more can be read, in words that are true."""
         if self._pipe and self._pipe.has_late_index():
             return LATE_INDEX
+        if self._pipe and self._pipe.is_empty():
+            return "nothing comes through this pipe"
         if not self._pipe and time.monotonic() - began > 0.9 * self._patience:
             return f"nothing came for {self._patience:g} s"
         if isinstance(error, av.InvalidDataError):
             return "not a video that PyAV can read"
         if error.errno == errno.EIO and not self._pipe:  # all that FFmpeg says of both
-            return f"{error.strerror} (no such host, or the connection broke)"
+            return f"{error.strerror} (no such host, no video, or the connection broke)"
         return str(error.strerror)
 
 
@@ -143,6 +145,10 @@ class _Pipe:
         part = os.read(self._file, size)
         self._head += part[: HEAD - len(self._head)]
         return part
+
+    def is_empty(self) -> bool:
+        """Whether nothing has come so far."""
+        return not self._head
 
     def has_late_index(self) -> bool:
         """Whether it is an MP4 whose frames come before what tells where they are."""
