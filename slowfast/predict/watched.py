@@ -103,7 +103,7 @@ def watched(where: Path | None) -> Iterator[Watch]:
         from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
 
         path = where / f"live-{datetime.now():%Y%m%d-%H%M%S}.mp4"
-        with Watch(Writer(path)) as watch:
+        with Watch(Writer(path, is_live=True)) as watch:
             yield watch
         left_out = f" ({watch.left_out:,} frames left out: no time)" if watch.left_out else ""
         logger.info(f"{path}{left_out}")

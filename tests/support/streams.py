@@ -44,7 +44,10 @@ def served(*answers: Answer) -> Iterator[str]:
         server.server_close()
 
 
-def sent(content: bytes, seconds: float = 0.0, says: int = 0, then: float = 0.0) -> Answer:
+def sent(
+    content: bytes, seconds: float = 0.0, says: int = 0, then: float = 0.0,
+    kind: str = "video/mp2t",
+) -> Answer:  # fmt: skip
     """An answer: these bytes, spread over some seconds.
 
     Args:
@@ -54,7 +57,7 @@ def sent(content: bytes, seconds: float = 0.0, says: int = 0, then: float = 0.0)
 
     def answer(handler: Any) -> None:
         handler.send_response(200)
-        handler.send_header("Content-Type", "video/mp2t")
+        handler.send_header("Content-Type", kind)
         if says:
             handler.send_header("Content-Length", str(says))
         handler.end_headers()

@@ -22,6 +22,10 @@ OPTIONS = {"preset": "veryfast", "crf": "20", "g": "60", "bf": "0"}
 """Of x264. A keyframe at least every 60 frames, so that one can jump to any place; pictures stored
 in the order of showing, so that the file needs no edit list for them."""
 
+WHOLE = {"movflags": "+faststart"}
+LIVE = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
+"""Of the MP4: the index at the beginning, or pieces with an index each while it is written."""
+
 
 class Writer(contextlib.ExitStack):
     """An MP4: H.264 in 8 bits, 4:2:0, BT.709, the index at its beginning. The file is there whole
@@ -30,14 +34,17 @@ class Writer(contextlib.ExitStack):
     Args:
         sound_of: the file, or video in a tar shard, whose sound it gets, as far as it has one:
             see ``Sound``.
+        is_live: the pictures come one by one for hours. Should the process be killed, players play
+            the hidden part file up to its last keyframe but one; the index is at the end.
 
     Raises:
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.
         VideoError: FFmpeg cannot encode it.
     """
 
-    def __init__(self, path: Path, sound_of: str | None = None) -> None:
+    def __init__(self, path: Path, sound_of: str | None = None, *, is_live: bool = False) -> None:
         super().__init__()
+        self._options = LIVE if is_live else WHOLE
         self._path, self._sound_of = path, sound_of
         self._container: Any = None
         self._sound: Sound | None = None
@@ -61,10 +68,9 @@ class Writer(contextlib.ExitStack):
 
     def _begin(self, picture: Picture) -> None:
         file = self.enter_context(atomic(self._path))
-        options = {"movflags": "+faststart"}
         # Whole: FFmpeg takes the start of "12:30.mp4" for a protocol.
         where = os.path.abspath(file.name)
-        self._container = av.open(where, "w", format="mp4", options=options)
+        self._container = av.open(where, "w", format="mp4", options=self._options)
         stream = self._stream = self._container.add_stream("libx264", rate=30, options=OPTIONS)
         height, width, _ = picture.shape
         stream.width, stream.height = width + width % 2, height + height % 2

@@ -139,13 +139,13 @@ def test_no_such_protocol_and_no_such_host() -> None:
 
 
 def test_a_camera_that_speaks_rtsp() -> None:
-    pictures = (numbered_picture(number) for number in range(NUM_FRAMES))
+    pictures = (numbered_picture(number) for number in range(30))
     with streams.camera(pictures, FPS) as url:
         opened = Stream(url)
         assert opened.is_live
         frames, error = read(opened)
     shown = numbers(frames)
-    assert len(shown) > NUM_FRAMES // 2 and shown == sorted(shown)
+    assert len(shown) > 20 and shown == sorted(shown)
     assert "given up" in error and "secret" not in error
 
 
