@@ -1,9 +1,10 @@
 """A stream with its labels drawn in: in a file, or in a window on the screen."""
 
 import contextlib
+import multiprocessing
+import os
 import queue
-import subprocess
-import sys
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -35,15 +36,18 @@ class Watch:
 
     Args:
         drawn: opens what has ``add(picture, seconds)``, see ``Writer``; None: nothing is drawn.
+        goodbye: seconds to wait for the thread at the end; None: as long as it takes.
     """
 
-    def __init__(self, drawn: contextlib.AbstractContextManager[Any] | None) -> None:
+    def __init__(
+        self, drawn: contextlib.AbstractContextManager[Any] | None, goodbye: float | None = None
+    ) -> None:
         self.best: list[tuple[str, float]] = []
         """The labels that are drawn into the frames that come."""
         self.left_out = 0
         """Frames that there was no time for."""
         self.error: BaseException | None = None
-        self._drawn = drawn
+        self._drawn, self._goodbye = drawn, goodbye
         self._waiting: queue.Queue[tuple[StreamFrame, Any] | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._draw, name="watch", daemon=True)
 
@@ -64,8 +68,9 @@ class Watch:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._waiting.put(None)
-        self._thread.join()
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(None, timeout=self._goodbye)
+        self._thread.join(self._goodbye)
         if self.error is not None and error is None:
             raise self.error
 
@@ -96,9 +101,9 @@ def watched(where: Path | None) -> Iterator[Watch]:
         with Watch(None) as watch:
             yield watch
     elif where == SCREEN:
-        _require_screen()
-        with Watch(_Screen()) as watch:
-            yield watch
+        with contextlib.closing(_Screen()) as screen:
+            with Watch(contextlib.nullcontext(screen), goodbye=1.0) as watch:
+                yield watch
     else:
         from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
 
@@ -109,26 +114,51 @@ def watched(where: Path | None) -> Iterator[Watch]:
         logger.info(f"{path}{left_out}")
 
 
-def _require_screen() -> None:
-    """A process of its own tries: where there is no display, Qt ends the process."""
-    tried = "import cv2; cv2.namedWindow('slowfast'); cv2.pollKey()"
-    done = subprocess.run([sys.executable, "-c", tried], capture_output=True, check=False)
-    if done.returncode:
-        raise ScreenError(
-            "--annotate window: no window can be opened here (no display, or opencv-python-headless"
-            "): name a folder"
-        )
+class _Screen:
+    """A window, in a process of its own: where there is no display, Qt ends the process, and some
+    systems open windows in a main thread only.
 
+    Raises:
+        ScreenError: no window can be opened.
+    """
 
-class _Screen(contextlib.AbstractContextManager["_Screen"]):
-    """A window; all is called in one thread."""
+    def __init__(self) -> None:
+        new = multiprocessing.get_context("spawn")
+        self._pictures, theirs = new.Pipe()
+        self._process = new.Process(target=_show, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            self._pictures.recv()
+        except EOFError as error:
+            raise ScreenError(
+                "--annotate window: no window can be opened here (no display, or an OpenCV without "
+                "windows, opencv-python-headless): name a folder"
+            ) from error
 
     def add(self, picture: Picture, seconds: float) -> None:
-        """Shows a picture. Raises KeyboardInterrupt if the user closes the window."""
-        cv2.imshow(TITLE, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        key = cv2.pollKey() & 0xFF
-        if key in (ord("q"), ESCAPE) or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            raise KeyboardInterrupt
+        """Shows a picture. Raises KeyboardInterrupt if the user has closed the window."""
+        try:
+            self._pictures.send(picture)
+        except OSError as error:
+            raise KeyboardInterrupt from error
 
-    def __exit__(self, *unused: object) -> None:
-        cv2.destroyAllWindows()
+    def close(self) -> None:
+        """Closes the window."""
+        self._process.kill()
+        self._process.join()
+        self._pictures.close()
+
+
+def _show(pictures: Any) -> None:
+    """What the process of a window does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes to it as well
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Qt's complaints
+    cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+    pictures.send("open")
+    with contextlib.suppress(EOFError):
+        while True:
+            cv2.imshow(TITLE, cv2.cvtColor(pictures.recv(), cv2.COLOR_RGB2BGR))
+            is_open = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+            if cv2.pollKey() & 0xFF in (ord("q"), ESCAPE) or not is_open:
+                return
