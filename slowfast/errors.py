@@ -1,6 +1,5 @@
 """Errors that a user can fix, which are shown in one line without a traceback."""
 
-
 import re
 
 
@@ -14,9 +13,9 @@ def one_line(error: object) -> str:
 
 
 def masked(text: str) -> str:
-    """A text without what urls in it may hold of passwords: what stands before ``@`` or after
-    ``?``; it is up to the next space that an url goes."""
-    text = re.sub(r"(://[^\s?]*)\?\S+", r"\1?***", text)
+    """A text with ``***`` for what may be secret in its urls: what stands before ``@`` or behind
+    ``?``."""
+    text = re.sub(r"(://[^\s?]*\?)\S+?(?=:?(\s|$))", r"\1***", text)
     return re.sub(r"://\S*@", "://***@", text)
 
 

@@ -6,7 +6,7 @@ from slowfast.config import ConfigError
 from slowfast.data.lists import ListError
 from slowfast.data.video.reader import VideoError
 from slowfast.distributed import DeviceError
-from slowfast.errors import UserError, error_line, one_line
+from slowfast.errors import UserError, error_line, masked, one_line
 from slowfast.files import FolderError
 from slowfast.train.checkpoint import NonFiniteError
 from slowfast.weights.damage import WeightsError
@@ -18,9 +18,24 @@ from slowfast.weights.damage import WeightsError
      "error: out/höhe: No space left on device"),
     (OSError(5, "Input/output error"), "error: [Errno 5] Input/output error"),
     (OSError("something else"), "error: something else"),
+    (UserError("rtsp://me:p@ss@host/live?key=1: gone"), "error: rtsp://***@host/live?***: gone"),
+    (OSError(2, "No such file or directory", "http://me:pass@host/a b"),
+     "error: http://***@host/a b: No such file or directory"),
 ])  # fmt: skip
 def test_an_error_is_one_line(error: Exception, line: str) -> None:
     assert error_line(error) == line
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("rtsp://host:554/live", "rtsp://host:554/live"),
+    ("rtsp://me:secret@host/live", "rtsp://***@host/live"),
+    ("rtsp://me:se/cr@et@host/live", "rtsp://***@host/live"),
+    ("http://host/a?user=me&pass=se:cret", "http://host/a?***"),
+    ("a@b.mp4, why?", "a@b.mp4, why?"),
+    ("http://me@one:80 http://two", "http://***@one:80 http://two"),
+])  # fmt: skip
+def test_what_is_secret_in_an_url_is_not_shown(text: str, shown: str) -> None:
+    assert masked(text) == shown == masked(shown)
 
 
 def test_line_breaks_become_spaces_and_a_paths_own_spaces_stay() -> None:

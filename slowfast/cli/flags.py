@@ -69,14 +69,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
     add("--out", metavar="FILE", type=Path,
         help="with --test, write each view's scores to FILE.npz, for python -m "
-        "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json, or "
-        "of a stream data/results/live.json; "
-        "the same command continues an interrupted run")  # fmt: skip
+        "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json "
+        "(of a stream: live.json); the same command continues an interrupted run")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),
         help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
     add("--annotate", metavar="DIR", type=Path,
         help="with --infer, also write each video into DIR with its label drawn in, and a picture "
-        "of its answer; of a stream, the video; 'window' shows it on the screen instead")  # fmt: skip
+        "of its answer; of a stream the video, or with 'window' a window on the screen")  # fmt: skip
     add("--timeline", metavar="DIR", nargs="?", const=TIMELINES, type=Path,
         help="with --infer, find what happens when: windows slide over each video, and DIR gets "
         f"its segments, subtitles and a picture (default: {TIMELINES})")  # fmt: skip

@@ -128,8 +128,8 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
 
 
 def infer_inputs(args: argparse.Namespace) -> Inputs:
-    """Reads config and class names, finds the videos, or the stream; checks weights and decoder. The weights may
-    be a folder that ``--export`` has written.
+    """Reads config and class names, finds the videos or the stream; checks weights and decoder.
+    The weights may be a folder that ``--export`` has written.
 
     Raises:
         UserError: an input is missing or does not fit.

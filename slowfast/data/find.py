@@ -17,6 +17,7 @@ from slowfast.data.shards import shard_of
 from slowfast.data.video.frames import find_frames, frame_numbers, likely_names, names_in
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.sources import is_stream
+from slowfast.errors import masked
 from slowfast.log import logger
 
 GO_ON = "data.on_error=skip goes on without them"
@@ -49,7 +50,8 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
     for path in paths:
         if is_stream(path):
             raise ListError(
-                f"{path} is a stream, which is watched as it comes: main.py --infer takes it, alone"
+                f"{masked(path)} is a stream, which is watched as it comes: main.py --infer takes "
+                "it, alone"
             )
         itself = Named(Sample(path), os.path.basename(os.path.abspath(path)))
         if os.path.isdir(path):

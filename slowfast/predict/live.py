@@ -111,7 +111,7 @@ class _Rows(contextlib.ExitStack):
         lag = time.monotonic() - window.arrived
         if window.is_live:
             row |= {"lag": round(lag, 3), "dropped": window.dropped}
-        self._journal.add(self._key, row | best_fields(found, self._labels))
+        self._journal.add(self._key, row | best_fields(found, self._labels, len(found.classes)))
         self._count, self._end, self._is_live = self._count + 1, window.end, window.is_live
         self._longest, self._dropped = max(self._longest, lag), self._dropped + window.dropped
         print(f"{now:%H:%M:%S} {self._line(window, found, lag)}", flush=True)

@@ -175,18 +175,17 @@ class Rows(contextlib.ExitStack):
 
     def _row(self, index: int, found: Answer | str) -> dict[str, Any]:
         """A video's row of the file."""
-        sample, labels = self._samples[index], self._labels
+        sample, top, labels = self._samples[index], self._top, self._labels
         row: dict[str, Any] = {"video_id": sample.path}
         if sample.label >= 0:
             row["label"] = sample.label
         if isinstance(found, str):
             return row | {"error": found}
-        return row | best_fields(found, labels) | {"num_views": found.num_views}
+        return row | best_fields(found, labels, top) | {"num_views": found.num_views}
 
 
-def best_fields(found: Answer, labels: list[str] | None) -> dict[str, Any]:
+def best_fields(found: Answer, labels: list[str] | None, top: int) -> dict[str, Any]:
     """What a row tells of the best classes."""
-    top = len(found.classes)
     row: dict[str, Any] = {"top1_values": found.values[0], "top1_indices": found.classes[0]}
     if top > 1:
         row |= {f"top{top}_values": found.values, f"top{top}_indices": found.classes}

@@ -101,9 +101,11 @@ def watched(where: Path | None) -> Iterator[Watch]:
         with Watch(None) as watch:
             yield watch
     elif where == SCREEN:
-        with contextlib.closing(_Screen()) as screen:
-            with Watch(contextlib.nullcontext(screen), goodbye=1.0) as watch:
-                yield watch
+        with (
+            contextlib.closing(_Screen()) as screen,
+            Watch(contextlib.nullcontext(screen), goodbye=1.0) as watch,
+        ):
+            yield watch
     else:
         from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
 

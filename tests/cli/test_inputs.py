@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.small_run import refusal, touch_videos
+from support.small_run import refusal, touch_videos, write_weights
 from support.videos import touch
 
+from slowfast import distributed
 from slowfast.cli import inputs
 from slowfast.cli.flags import parse_args
 from slowfast.cli.inputs import infer_inputs, train_inputs
@@ -228,3 +229,37 @@ def test_a_test_calibrates_on_its_own_list_unless_told() -> None:
     complaint = "--calibration other.list is for int8, and this is fp32: add --precision int8"
     with pytest.raises(UserError, match=complaint):
         inputs_of_a_test(parse_args(command))
+
+
+@pytest.mark.parametrize(("flags", "complaint"), [
+    (["rtsp://me:secret@host/live", "videos/a.mp4"],
+     "rtsp://***@host/live is a stream, which is watched alone: give --infer only this one"),
+    (["0", "1"], "0 is a stream, which is watched alone: give --infer only this one"),
+    (["0", "--timeline"], "0 is a stream: --timeline needs a video in a file"),
+    (["-", "--explain"], "- is a stream: --explain needs a video in a file"),
+    (["0", "--views", "10x3"],
+     "0 is a stream: each window is one view, so leave out --views"),
+])  # fmt: skip
+def test_what_does_not_go_with_a_stream(flags: list[str], complaint: str) -> None:
+    touch_videos()
+    write_weights("run/w.pdparams")
+    assert refusal("--infer", *flags, "-c", "small.yaml", "-w", "run/w.pdparams") == complaint
+
+
+def test_a_stream_is_watched_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_weights("run/w.pdparams")
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    flags = ["--infer", "0", "-c", "small.yaml", "-w", "run/w.pdparams"]
+    assert refusal(*flags) == "0 is a stream, which one process watches: start one"
+
+
+def test_a_stream_or_a_file_of_that_name() -> None:
+    write_weights("run/w.pdparams")
+    flags = ["-c", "small.yaml", "-w", "run/w.pdparams", "--infer"]
+    assert infer_inputs(parse_args([*flags, "0"])).stream == "0"
+    touch(Path(), "0")
+    found = infer_inputs(parse_args([*flags, "0"]))
+    assert (found.stream, [sample.path for sample in found.samples]) == ("", ["0"])
+    with open("0") as file:  # as the shell opens it
+        found = infer_inputs(parse_args([*flags, f"/dev/fd/{file.fileno()}"]))
+    assert [sample.path for sample in found.samples] == [str(Path("0").resolve())]

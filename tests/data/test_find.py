@@ -1,5 +1,6 @@
 """What paths name: videos in folders and lists, lists and labels here or below root."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,12 @@ def test_lists_are_looked_for_here_and_then_below_root(own_folder: Path) -> None
     assert find_listed("sub/a.list", "videos") == "sub/a.list"
     assert find_listed("sub", "videos/../.") == "sub"  # one and the same
     assert listed_places("/a.list", "videos") == ["/a.list"]
+
+
+@pytest.mark.parametrize("path", ["rtsp://me:secret@host/live", "0", "-", "fifo"])
+def test_a_stream_is_not_among_videos(tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    path = str(tmp_path / path) if path == "fifo" else path
+    with pytest.raises(ListError, match="is a stream, which is watched as it comes: main.py") as e:
+        find_videos([str(touch(tmp_path, "a.mp4")), path], DataConfig())
+    assert "secret" not in str(e.value)

@@ -49,11 +49,14 @@ def test_a_file_with_labels(tmp_path: Path) -> None:
 
 def test_a_full_disk(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(OSError, match="File too large") as caught, largest_file(100_000):
-        with watched(tmp_path) as watch:
-            for number in range(500):
-                noise = rng.integers(0, 256, (240, 320, 3), np.uint8)
-                watch.add(StreamFrame(number / 30, time.monotonic(), noise), False)
+    with (
+        pytest.raises(OSError, match="File too large") as caught,
+        largest_file(100_000),
+        watched(tmp_path) as watch,
+    ):
+        for number in range(500):
+            noise = rng.integers(0, 256, (240, 320, 3), np.uint8)
+            watch.add(StreamFrame(number / 30, time.monotonic(), noise), False)
     assert caught.value.filename.startswith(str(tmp_path / "live-"))
     assert not [*tmp_path.iterdir()]
 
@@ -101,9 +104,9 @@ def test_an_error_is_raised_where_frames_come_from() -> None:
 def test_without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ScreenError, match="no window can be opened here .* name a folder"):
-        with watched(SCREEN):
-            pass
+    expected = "no window can be opened here .* name a folder"
+    with pytest.raises(ScreenError, match=expected), watched(SCREEN):
+        pass
 
 
 @pytest.fixture

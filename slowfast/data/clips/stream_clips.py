@@ -92,7 +92,7 @@ class StreamClips:
 
     def __iter__(self) -> Iterator[Window]:
         """The windows. Raises what the stream raises, after the last of them."""
-        self._wait(lambda: self._stream is not None)
+        self._wait(-math.inf)
         if self._stream is not None:
             yield from self._newest() if self._stream.is_live else self._all()
         if self._error is not None:
@@ -104,7 +104,7 @@ class StreamClips:
         """Of a live stream: each ends with the newest frame."""
         reach = (self._span - 1) / self._fps
         due = reach
-        while self._wait(lambda: self._last() + ROUNDING >= due):
+        while self._wait(due - ROUNDING):
             with self._changed:
                 end = self._last()
                 wanted = np.linspace(end - reach, end, self._data.num_frames)
@@ -118,10 +118,10 @@ class StreamClips:
         step, taken = max(self._every * self._fps, 1.0), 0
         while True:
             start = math.floor(taken * step + 0.5)
-            last = (start + math.floor(self._span - 1) - 0.5) / self._fps
-            if not self._wait(lambda last=last: self._last() >= last):  # type: ignore[misc]
+            last = start + math.floor(self._span - 1)
+            if not self._wait((last - 0.5) / self._fps):
                 break
-            yield self._at(start, math.inf)
+            yield self._at(start, start + math.ceil(self._span))
             taken += 1
             with self._changed:
                 self._needed = math.floor(taken * step + 0.5) / self._fps
@@ -131,11 +131,12 @@ class StreamClips:
             for start in sliding_starts(num_frames, self._span, step)[taken:].tolist():
                 yield self._at(start, num_frames)
 
-    def _at(self, start: int, num_frames: float) -> Window:
+    def _at(self, start: int, num_frames: int) -> Window:
         """The clip that begins at a frame, by its number at an even frame rate."""
         indices = clip_frames(start, self._span, self._data.num_frames, num_frames)
+        end = min(start + self._span, num_frames)
         with self._changed:
-            return self._window(indices / self._fps, min(start + self._span, num_frames) / self._fps)
+            return self._window(indices / self._fps, end / self._fps)
 
     def _window(self, wanted: NDArray[np.float64], end: float) -> Window:
         """The frames that are shown at these times."""
@@ -147,8 +148,12 @@ class StreamClips:
         is_live = self._stream is not None and self._stream.is_live
         return Window(clip, chosen[0].seconds, end, chosen[-1].arrived, dropped, is_live)
 
-    def _wait(self, is_there: Callable[[], bool]) -> bool:
-        """Waits for what is to come; False if the stream ends before."""
+    def _wait(self, seconds: float) -> bool:
+        """Waits for a frame at this time or later; False if the stream ends before."""
+
+        def is_there() -> bool:
+            return bool(self._frames) and self._last() >= seconds
+
         with self._changed:
             self._changed.wait_for(lambda: self._has_ended or is_there())
             return is_there()

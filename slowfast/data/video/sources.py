@@ -45,9 +45,9 @@ def is_pipe(path: str) -> bool:
 def is_camera(path: str) -> bool:
     """Whether a path is the device of a webcam."""
     status = _status(path)
-    return (
-        status is not None and stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) == VIDEO4LINUX
-    )
+    if status is None or not stat.S_ISCHR(status.st_mode):
+        return False
+    return os.major(status.st_rdev) == VIDEO4LINUX
 
 
 def _status(path: str) -> os.stat_result | None:

@@ -87,7 +87,8 @@ class Stream:
         while True:
             lost = ""
             try:
-                for last in self._of_one_connection(last):
+                for frame in self._of_one_connection(last):
+                    last = frame
                     if last.seconds - since > PATIENCE:
                         tries = 0
                     yield last

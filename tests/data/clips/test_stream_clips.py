@@ -1,5 +1,6 @@
 """Windows of streams: those of a file, or the newest ones, whatever the time they take."""
 
+import itertools
 import time
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_windows_of_a_live_stream_end_with_its_newest_frame(
         assert window.is_live
     assert len(ends) > 1 and (np.diff(ends) > 7).all()
     assert "given up" in error
-    gaps = sum(max(later - 15 - earlier - 1, 0) for earlier, later in zip(ends, ends[1:]))
+    gaps = sum(max(later - 15 - earlier - 1, 0) for earlier, later in itertools.pairwise(ends))
     dropped = sum(window.dropped for window in found)
     assert abs(dropped - gaps) <= len(found)
     assert (dropped > 10) == is_dropped
@@ -125,7 +126,7 @@ def test_a_stream_of_one_picture(tmp_path: Path) -> None:
         StreamClips(pipe, DATA, VIEWS, 1.0) as clips,
         pytest.raises(VideoError, match="fifo: a single picture, not a video"),
     ):
-        [*clips]
+        list(clips)
 
 
 def test_what_goes_wrong_in_the_thread_is_raised(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_what_goes_wrong_in_the_thread_is_raised(tmp_path: Path) -> None:
         StreamClips(pipe, DATA, VIEWS, 1.0, watch) as clips,
         pytest.raises(OSError, match="full"),
     ):
-        [*clips]
+        list(clips)
 
 
 def test_it_can_be_left_at_any_time(tmp_path: Path) -> None:

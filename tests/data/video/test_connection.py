@@ -19,9 +19,17 @@ from slowfast.data.video.reader import VideoError
 pytestmark = pytest.mark.usefixtures("no_hang")
 
 
-def film(folder: Path, ending: str = ".ts", **options: str) -> bytes:
+def film(folder: Path, ending: str = ".ts", movflags: str = "") -> bytes:
     pictures = (numbered_picture(number) for number in range(20))
-    return write_h264(folder / f"film{ending}", pictures, **options).read_bytes()
+    return write_h264(folder / f"film{ending}", pictures, movflags=movflags).read_bytes()
+
+
+def refuse(content: bytes, folder: Path) -> None:
+    with (
+        streams.piped(content, folder) as pipe,
+        pytest.raises(VideoError, match="fifo: no video in it"),
+    ):
+        Connection(pipe, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +78,12 @@ def test_sound_alone(tmp_path: Path) -> None:
         frame.sample_rate = 44100
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
-    with streams.piped(path.read_bytes(), tmp_path) as pipe:
-        with pytest.raises(VideoError, match="fifo: no video in it"):
-            Connection(pipe, 5.0)
+    refuse(path.read_bytes(), tmp_path)
 
 
 def test_sound_with_a_cover(tmp_path: Path) -> None:
     sound_with_cover(tmp_path / "a.mp4")
-    with streams.piped((tmp_path / "a.mp4").read_bytes(), tmp_path) as pipe:
-        with pytest.raises(VideoError, match="fifo: no video in it"):
-            Connection(pipe, 5.0)
+    refuse((tmp_path / "a.mp4").read_bytes(), tmp_path)
 
 
 def test_a_video_that_freezes_while_the_sound_goes_on(tmp_path: Path) -> None:
@@ -110,7 +114,12 @@ def test_a_socket_as_standard_input(tmp_path: Path) -> None:
     """As of a process that inetd or another program starts."""
     ours, theirs = socket.socketpair()
     content = film(tmp_path)
-    thread = threading.Thread(target=lambda: (ours.sendall(content), ours.close()))
+
+    def send() -> None:
+        with ours:
+            ours.sendall(content)
+
+    thread = threading.Thread(target=send)
     thread.start()
     with theirs:
         connection = Connection(f"/dev/fd/{theirs.fileno()}", 5.0)

@@ -1,6 +1,7 @@
 """Of every decoder: the frames asked for are those returned, whatever the file holds or says."""
 
 import contextlib
+import os
 import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -282,3 +283,14 @@ def test_what_a_decoder_raises_is_an_error_of_its_file() -> None:
         raise VideoError("mine")
     with pytest.raises(KeyboardInterrupt), decoder_errors("a.mp4"):
         raise KeyboardInterrupt
+
+
+def test_a_pipe_is_no_file(tmp_path: Path, reader: Open) -> None:
+    """It is refused before it is opened, which would wait for who writes into it."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError) as caught:
+        reader(tmp_path / "pipe.mp4")
+    assert str(caught.value) == (
+        f"{tmp_path}/pipe.mp4: a pipe, which can be read only once and from its start: write it "
+        "into a file (main.py --infer reads a pipe that is named alone)"
+    )

@@ -32,9 +32,7 @@ def test_what_is_a_stream_by_its_name(path: str, is_one: bool) -> None:
     assert is_stream(path) == is_one
 
 
-def test_what_is_a_stream_by_what_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_a_stream_by_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
     Path("3").touch()

@@ -2,8 +2,6 @@
 
 import logging
 import socket
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from support.videos import numbered_picture, read_number, write_h264
 from slowfast.data.video import stream
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.stream import Camera, Stream, StreamFrame
+from slowfast.errors import masked
 
 pytestmark = pytest.mark.usefixtures("no_hang")
 NUM_FRAMES, FPS = 60, 30
@@ -115,7 +114,7 @@ def test_an_url_that_has_never_worked_is_not_tried_again(
 ) -> None:
     with streams.served(answer) as url, pytest.raises(VideoError) as caught:
         Stream(url)
-    assert str(caught.value) == f"{stream.masked(url)}: {reason}" and "secret" not in str(caught)
+    assert str(caught.value) == f"{masked(url)}: {reason}" and "secret" not in str(caught)
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp"])
@@ -126,9 +125,11 @@ def test_nobody_listens(scheme: str) -> None:
 
 
 def test_a_listener_that_never_speaks_rtsp() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(VideoError, match=r"nothing came for 0.6 s"):
-            Stream(f"rtsp://127.0.0.1:{server.getsockname()[1]}/live")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(VideoError, match=r"nothing came for 0.6 s"),
+    ):
+        Stream(f"rtsp://127.0.0.1:{server.getsockname()[1]}/live")
 
 
 def test_no_such_protocol_and_no_such_host() -> None:
@@ -159,9 +160,7 @@ def test_a_pipe(tmp_path: Path, ending: str) -> None:
         assert not opened.is_live
         frames, error = read(opened)
     assert numbers(frames) == [*range(NUM_FRAMES)] and not error
-    np.testing.assert_allclose(
-        [f.seconds for f in frames], np.arange(NUM_FRAMES) / FPS, atol=6e-4
-    )
+    np.testing.assert_allclose([f.seconds for f in frames], np.arange(NUM_FRAMES) / FPS, atol=6e-4)
 
 
 def test_a_pipe_that_breaks_off(
@@ -181,7 +180,7 @@ def test_an_mp4_whose_index_comes_last_cannot_be_piped(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (NUM_FRAMES, 144, 192, 3), np.uint8)
     content = write_h264(tmp_path / "a.mp4", noise, FPS).read_bytes()
     with streams.piped(content, tmp_path) as pipe, pytest.raises(VideoError) as caught:
-        [*Stream(pipe).frames()]
+        list(Stream(pipe).frames())
     assert str(caught.value) == (
         f"{pipe}: an MP4 with its index at the end cannot be read from a pipe: write it into a "
         "file, or with ffmpeg -movflags +faststart"
