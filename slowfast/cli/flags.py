@@ -75,7 +75,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
     add("--annotate", metavar="DIR", type=Path,
         help="with --infer, also write each video into DIR with its label drawn in, and a picture "
-        "of its answer; of a stream the video, or with 'window' a window on the screen")  # fmt: skip
+        "of its answer; of a stream a video, or with 'window' a window on the screen")  # fmt: skip
     add("--timeline", metavar="DIR", nargs="?", const=TIMELINES, type=Path,
         help="with --infer, find what happens when: windows slide over each video, and DIR gets "
         f"its segments, subtitles and a picture (default: {TIMELINES})")  # fmt: skip

@@ -3,18 +3,24 @@
 Each file is read with each decoder.
 """
 
+import functools
 import itertools
+import json
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from support import videos
-from support.odd_videos import CASES, Case
+from support.odd_videos import CASES, Case, sound_with_cover
 from support.paths import REPOSITORY
+from support.tiny_run import main_here, save_tiny_model, tiny_config
 
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
@@ -260,3 +266,81 @@ def test_a_size_that_changes_within_the_file(tmp_path: Path) -> None:
         frames = opened(path, decoder).frames(np.arange(NUM_FRAMES))
         assert frames.shape == (NUM_FRAMES, 48, 64, 3)
         assert videos.read_numbers(frames) == [*range(NUM_FRAMES)]
+
+
+def no_frames(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        film = container.add_stream("mpeg4", rate=30)
+        film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+
+
+def sound(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        samples = np.zeros((2, 44100), np.float32)
+        silence = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        silence.sample_rate = 44100
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+
+
+def pictures(path: Path, count: int = 1) -> None:
+    """In a format of pictures, one or some that move."""
+    colours = np.full((12, 48, 64, 3), np.arange(12)[:, None, None, None] * 20, np.uint8)
+    first, *others = [Image.fromarray(colour) for colour in colours[:count]]
+    if others:
+        first.save(path, save_all=True, append_images=others)
+    else:
+        first.save(path)
+
+
+def film(count: int, size: tuple[int, int]) -> Callable[[Path], Any]:
+    width, height = size
+    shown = [np.full((height, width, 3), 9 * number, np.uint8) for number in range(count)]
+    pixels = "yuv444p" if size == (1, 1) else "yuv420p"
+    return lambda path: videos.write_h264(path, shown, pixels=pixels)
+
+
+SINGLE = "a single picture, not a video"
+ODD: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "text.mp4": (lambda path: path.write_text("not a video"), "not a video that PyAV can open"),
+    "empty.mp4": (Path.touch, "the file is empty (0 bytes)"),
+    "fifo.mp4": (os.mkfifo, "a pipe, which can be read only once"),
+    "zero.mp4": (no_frames, "no video in it"),
+    "sound.m4a": (sound, "no video in it"),
+    "cover.mp4": (sound_with_cover, "no video in it, only a cover picture"),
+    "one.mp4": (film(1, (64, 48)), SINGLE),
+    "a.jpg": (pictures, SINGLE),
+    "a.png": (pictures, SINGLE),
+    "a.gif": (pictures, SINGLE),
+    "a.webp": (pictures, SINGLE),
+    "a.avif": (pictures, SINGLE),
+    "moving.webp": (functools.partial(pictures, count=12), "an animated WebP, of which FFmpeg"),
+    "moving.gif": (functools.partial(pictures, count=12), ""),
+    "two.mp4": (film(2, (64, 48)), ""),
+    "two_windows.mp4": (film(32, (64, 48)), ""),
+    "pixel.mp4": (film(20, (1, 1)), ""),
+    "8K.mp4": (film(2, (7680, 4320)), ""),
+}
+"""Files that people may give to ``--infer``: how to make them, and why they have no answer."""
+
+
+def test_what_infer_says_of_odd_files(tmp_path: Path) -> None:
+    """No action is made up, and each that can be read has one."""
+    weights = save_tiny_model(tiny_config(tmp_path))
+    for name, (make, _) in ODD.items():
+        make(tmp_path / name)
+    done = main_here("--infer", *(n for n in ODD if n != "fifo.mp4"), "-w", weights,
+                     "-o", "data.num_workers=0", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 1
+    rows = json.loads((tmp_path / "data/results/result.json").read_text())
+    found = {row["video_id"]: row.get("error", "") for row in rows}
+    for name, error in found.items():
+        reason = ODD[name][1]
+        assert error.startswith(f"{name}: {reason}") if reason else not error, (name, error)
+    bad = sum(bool(error) for error in found.values())
+    assert done.stderr == f"error: {bad} of {len(found)} videos could not be read\n"
+    (tmp_path / "pipe.list").write_text("fifo.mp4\n")
+    again = main_here("--infer", "pipe.list", "-w", weights, cwd=tmp_path)
+    assert f"fifo.mp4: {ODD['fifo.mp4'][1]}" in again.stdout

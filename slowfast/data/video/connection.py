@@ -58,10 +58,10 @@ class Connection:
             raise VideoError(f"{self._name}: {reason}") from error
         film, form = film_of(self._container), self._container.format.name
         if film is None or film.codec_context is None:
+            has_cover = film is None and self._container.streams.best("video")
+            what = "PyAV has no decoder for its codec" if film else "no video in it"
             self.close()
-            raise VideoError(
-                f"{self._name}: {'PyAV has no decoder for its codec' if film else 'no video in it'}"
-            )
+            raise VideoError(f"{self._name}: {what}{', only a cover picture' if has_cover else ''}")
         self._film = film
         self._says_times = form in SAYS_TIMES
         self.fps = mean_rate(np.empty(0), float(film.average_rate or film.guessed_rate or 0))

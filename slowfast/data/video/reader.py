@@ -113,7 +113,17 @@ def require_file(path: str) -> None:
 
 def too_short(path: str, num_frames: int) -> VideoError:
     """The error of a file of fewer than two frames."""
+    if num_frames and _is_animated_webp(path):
+        return VideoError(f"{path}: an animated WebP, of which FFmpeg reads one picture")
     return VideoError(f"{path}: a single picture, not a video") if num_frames else no_frame(path)
+
+
+def _is_animated_webp(path: str) -> bool:
+    """By https://developers.google.com/speed/webp/docs/riff_container."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        head = file.read(64)
+        return head[8:12] == b"WEBP" and b"ANIM" in head
+    return False
 
 
 def no_frame(path: str) -> VideoError:

@@ -169,7 +169,10 @@ class Camera:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        log = cv2.utils.logging
+        level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # it tells what other drivers say
         self._capture: Any = cv2.VideoCapture(int(name) if name.isdecimal() else name)
+        log.setLogLevel(level)
         if not self._capture.isOpened():
             raise VideoError(
                 f"{name}: OpenCV can open no such webcam (is it there, free, and may you use it?)"
