@@ -296,10 +296,12 @@ def pictures(path: Path, count: int = 1) -> None:
 
 
 def film(count: int, size: tuple[int, int]) -> Callable[[Path], Any]:
-    width, height = size
-    shown = [np.full((height, width, 3), 9 * number, np.uint8) for number in range(count)]
-    pixels = "yuv444p" if size == (1, 1) else "yuv420p"
-    return lambda path: videos.write_h264(path, shown, pixels=pixels)
+    def write(path: Path) -> None:
+        width, height = size
+        shown = (np.full((height, width, 3), 7 * number, np.uint8) for number in range(count))
+        videos.write_h264(path, shown, pixels="yuv444p" if size == (1, 1) else "yuv420p")
+
+    return write
 
 
 SINGLE = "a single picture, not a video"

@@ -120,10 +120,11 @@ def too_short(path: str, num_frames: int) -> VideoError:
 
 def _is_animated_webp(path: str) -> bool:
     """By https://developers.google.com/speed/webp/docs/riff_container."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    if not os.path.isfile(path):  # a stream, or in a shard
+        return False
+    with open(path, "rb") as file:
         head = file.read(64)
-        return head[8:12] == b"WEBP" and b"ANIM" in head
-    return False
+    return head[8:12] == b"WEBP" and b"ANIM" in head
 
 
 def no_frame(path: str) -> VideoError:
