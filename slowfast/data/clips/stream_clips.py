@@ -70,7 +70,7 @@ class StreamClips:
         self._stream: Stream | None = None
         self._frames: list[StreamFrame] = []
         self._needed = 0.0  # seconds from which on frames are kept
-        self._unused = 0.0  # seconds from which on frames that are not kept are dropped
+        self._unused = math.inf  # seconds from which on frames that are not kept are dropped
         self._dropped = self.count = 0
         self._fps = self._span = 0.0
         self._error: BaseException | None = None

@@ -22,6 +22,8 @@ SEGMENTED = {"hls", "dash"}
 """Formats that are lists of pieces: the size of the list says nothing."""
 SAYS_TIMES = TIMED | SEGMENTED | {"rtsp", "rtp", "sdp", "live_flv", "asf"}
 """Formats that say when each frame is shown."""
+LOOK = 2_000_000
+"""Microseconds of a stream that FFmpeg may look at before the first frame; it takes 7 seconds."""
 HEAD = 1 << 16
 """Bytes of a pipe that are looked into if it cannot be read."""
 LATE_INDEX = (
@@ -41,28 +43,33 @@ class Connection:
     """
 
     def __init__(self, path: str, patience: float) -> None:
-        self._name, self._patience = masked(path), patience
+        self._name, self._patience, self._is_open = masked(path), patience, False
         self._pipe = None if URL.match(path) else _Pipe(path)
         scheme = path.partition(":")[0].lower()
-        over_tcp = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
+        options = {} if self._pipe else {"analyzeduration": str(LOOK)}
+        if scheme in ("rtsp", "rtsps"):
+            options["rtsp_transport"] = "tcp"
         began = time.monotonic()
         try:
             self._container: Any = av.open(
                 self._pipe or path,
                 timeout=None if self._pipe else (patience, patience),
-                options=over_tcp, **LENIENT,
+                options=options, **LENIENT,
             )  # fmt: skip
         except av.FFmpegError as error:
             reason = self._reason(error, began)
             self._close_pipe()
             raise VideoError(f"{self._name}: {reason}") from error
+        if not self._pipe and time.monotonic() - began > patience:  # FFmpeg has given up its look
+            self.close()
+            raise VideoError(f"{self._name}: no picture for {patience:g} s")
         film, form = film_of(self._container), self._container.format.name
         if film is None or film.codec_context is None:
             has_cover = film is None and self._container.streams.best("video")
             what = "PyAV has no decoder for its codec" if film else "no video in it"
             self.close()
             raise VideoError(f"{self._name}: {what}{', only a cover picture' if has_cover else ''}")
-        self._film = film
+        self._film, self._is_open = film, True
         self._says_times = form in SAYS_TIMES
         self.fps = mean_rate(np.empty(0), float(film.average_rate or film.guessed_rate or 0))
         self.seconds_said = (self._container.duration or 0) / av.time_base
@@ -109,12 +116,15 @@ class Connection:
             return LATE_INDEX
         if self._pipe and self._pipe.is_empty():
             return "nothing comes through this pipe"
-        if not self._pipe and time.monotonic() - began > 0.9 * self._patience:
+        is_late = not self._pipe and time.monotonic() - began > 0.9 * self._patience
+        if is_late or isinstance(error, av.error.ExitError):
             return f"nothing came for {self._patience:g} s"
         if isinstance(error, av.InvalidDataError):
             return "not a video that PyAV can read"
         if error.errno == errno.EIO and not self._pipe:  # all that FFmpeg says of both
-            return f"{error.strerror} (no such host, no video, or the connection broke)"
+            if self._is_open:
+                return "the connection broke, or nothing more comes"
+            return f"{error.strerror} (no such host, or no video)"
         return str(error.strerror)
 
 
