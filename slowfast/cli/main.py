@@ -89,6 +89,7 @@ def _live(args: argparse.Namespace, inputs: "Inputs") -> None:
     from slowfast.predict.infer import TOP
     from slowfast.predict.live import LIVE, live
 
+    inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
     cfg, backend, _ = _opened(args, inputs, "prob")
     live(
         backend, inputs.stream, inputs.class_names, cfg,

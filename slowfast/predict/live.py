@@ -61,7 +61,7 @@ def live(
                     watch.best = rows.named(found)[:2]
         except KeyboardInterrupt as error:
             stopped = error
-    if isinstance(stopped, Terminated):
+    if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):
         raise stopped
 
 
@@ -82,11 +82,14 @@ class _Rows(contextlib.ExitStack):
         self._require_own()
         self._name, self._labels = name, labels
         self._key = f"{KEY} {datetime.now().astimezone().isoformat()}"
-        self._count = self._dropped = 0
+        self.count = self._dropped = 0
         self._end = self._longest = 0.0
         self._is_live = False
         self.callback(self._finish)  # after the journal is closed
-        self._journal = self.enter_context(Journal(self._path, {self._key}))
+        try:
+            self._journal = self.enter_context(Journal(self._path, {self._key}))
+        except FolderError as error:  # in use by another run
+            raise FolderError(f"{error}, or name another file with --out") from error
 
     def _require_own(self) -> None:
         begin = b""
@@ -112,7 +115,7 @@ class _Rows(contextlib.ExitStack):
         if window.is_live:
             row |= {"lag": round(lag, 3), "dropped": window.dropped}
         self._journal.add(self._key, row | best_fields(found, self._labels, len(found.classes)))
-        self._count, self._end, self._is_live = self._count + 1, window.end, window.is_live
+        self.count, self._end, self._is_live = self.count + 1, window.end, window.is_live
         self._longest, self._dropped = max(self._longest, lag), self._dropped + window.dropped
         print(f"{now:%H:%M:%S} {self._line(window, found, lag)}", flush=True)
 
@@ -127,12 +130,12 @@ class _Rows(contextlib.ExitStack):
         return line + (f"  {window.dropped:,} frames dropped" if window.dropped else "")
 
     def _finish(self) -> None:
-        if not self._count:
+        if not self.count:
             return
         write_json_rows(self._out, self._rows())
         dropped = f", {self._dropped:,} frames dropped" if self._dropped else ""
         lag = f"; longest lag {self._longest:.2f} s{dropped}" if self._is_live else ""
-        print(f"{self._count:,} windows in {self._end:.1f} s{lag}\n{self._out}", flush=True)
+        print(f"{self.count:,} windows in {self._end:.1f} s{lag}\n{self._out}", flush=True)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for entry in entries_of(self._path):

@@ -23,8 +23,11 @@ OPTIONS = {"preset": "veryfast", "crf": "20", "g": "60", "bf": "0"}
 in the order of showing, so that the file needs no edit list for them."""
 
 WHOLE = {"movflags": "+faststart"}
-LIVE = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
-"""Of the MP4: the index at the beginning, or pieces with an index each while it is written."""
+LIVE = {
+    "movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1",
+}  # fmt: skip
+"""Of the MP4: the index at the beginning, or pieces of a second with an index each while it is
+written."""
 
 
 class Writer(contextlib.ExitStack):
@@ -35,7 +38,7 @@ class Writer(contextlib.ExitStack):
         sound_of: the file, or video in a tar shard, whose sound it gets, as far as it has one:
             see ``Sound``.
         is_live: the pictures come one by one for hours. Should the process be killed, players play
-            the hidden part file up to its last keyframe but one; the index is at the end.
+            the hidden part file up to 2 seconds before; the index is at the end.
 
     Raises:
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.

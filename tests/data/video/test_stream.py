@@ -139,11 +139,13 @@ def test_no_such_protocol_and_no_such_host() -> None:
         Stream("http://no-such-host.invalid/film")
 
 
-def test_a_camera_that_speaks_rtsp() -> None:
+def test_a_camera_that_speaks_rtsp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "PATIENCE", 5.0)  # FFmpeg looks at some frames first
     pictures = (numbered_picture(number) for number in range(30))
     with streams.camera(pictures, FPS) as url:
         opened = Stream(url)
         assert opened.is_live
+        monkeypatch.setattr(stream, "WAITS", ())  # it serves one client
         frames, error = read(opened)
     shown = numbers(frames)
     assert len(shown) > 20 and shown == sorted(shown)

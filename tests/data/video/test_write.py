@@ -3,6 +3,8 @@
 import base64
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +156,34 @@ def test_a_browser_plays_it_with_its_sound_in_its_colours(tmp_path: Path) -> Non
             for number in range(10):
                 writer.add(colours(), number / 25)
         paths.append(tmp_path / f"{sound}.mp4")
-    found = look(*paths)
+    with Writer(tmp_path / "live.mp4", is_live=True) as writer:
+        for number in range(10):
+            writer.add(colours(), number / 25)
+    found = look(*paths, tmp_path / "live.mp4")
     for each in found:
         assert each["state"] >= 2 and (each["width"], each["height"]) == (320, 40)
         assert each["seconds"] == pytest.approx(0.4, abs=0.06)
         middles = np.array(each["row"]).reshape(-1, 4)[20::40, :3]
         assert np.abs(middles - COLOURS).max() <= 16  # another matrix: 30 and more
-    assert [each["sound"] > 0 for each in found] == [True] * 4 + [False]
+    assert [each["sound"] > 0 for each in found] == [True] * 4 + [False] * 2
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from pathlib import Path
+from slowfast.data.video.write import Writer
+
+with Writer(Path(sys.argv[1]), is_live=True) as writer:
+    for number in range(300):
+        writer.add(np.full((48, 64, 3), number % 256, np.uint8), number / 30)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_process_that_is_killed_leaves_of_a_live_video(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "a.mp4")]
+    assert subprocess.run(command, check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    assert left.name == ".a.mp4.partial"
+    assert PyAVReader(str(left)).num_frames > 300 - 2 * 30
