@@ -90,11 +90,11 @@ class Connection:
                 packet, lost = None, self._reason(error, began)
             if packet is None or packet.stream_index == self._film.index:
                 for frame in _decoded(codec, packet):
-                    came = time.monotonic()
                     said = None if frame.pts is None else frame.pts * unit
                     if not self._says_times:
                         said = None if self.is_live else next(count) / self.fps
                     yield said, picture_of(frame)
+                    came = time.monotonic()  # now: who gets it may have taken long
             elif not self._pipe and time.monotonic() - came > self._patience:
                 lost = f"no frame for {self._patience:g} s"
             if packet is None:

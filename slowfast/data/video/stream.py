@@ -84,7 +84,7 @@ class Stream:
         """
         last: StreamFrame | None = None
         tries, since = 0, 0.0
-        while True:
+        while not self._stopped.is_set():
             lost = ""
             try:
                 for frame in self._of_one_connection(last):
@@ -144,7 +144,7 @@ class Stream:
                 return number
             except VideoError as error:
                 lost = str(error)
-        raise VideoError(f"{lost}; given up after {len(WAITS)} tries to connect again")
+        raise VideoError(f"{lost}; given up after {len(WAITS)} tries")
 
 
 def _opened(path: str) -> Source:
