@@ -91,7 +91,7 @@ def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
     cfg, backend, digest = _opened(args, inputs, "prob")
     timelines(
         backend, [*map(Named, inputs.samples, inputs.names)], inputs.class_names, cfg,
-        weights=digest, folder=args.timeline, top=args.top or TOP,
+        weights=digest, folder=args.timeline, top=args.top or TOP, annotate=args.annotate,
     )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ from slowfast.files import FolderError, sole_writer
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
 from slowfast.predict import kept_windows, timeline_files
+from slowfast.predict.answers import require_own_files
+from slowfast.predict.captions import write_captioned
 from slowfast.predict.kept_windows import Found, Video
 from slowfast.predict.long_videos import Kept, Part, joined_parts, sliding_rows
 from slowfast.predict.runtimes import Backend
@@ -77,7 +79,7 @@ def windows_of(parts: list[Part]) -> Windows | VideoError:
 
 def timelines(
     backend: Backend, listed: list[Named], labels: list[str] | None, cfg: Config, *,
-    weights: str, folder: Path, top: int,
+    weights: str, folder: Path, top: int, annotate: Path | None = None,
 ) -> None:  # fmt: skip
     """Writes each video's timeline into a folder, and prints it; the processes share the videos.
     What is there already stays, if it is of the same weights and settings, and of files that have
@@ -89,14 +91,17 @@ def timelines(
         labels: the names of the classes.
         weights: a digest of the weights.
         top: the best classes that are written for each window.
+        annotate: a folder that gets each video with the labels of its segments.
 
     Raises:
         ListError: two videos have the same name.
         FolderError: another run is writing there, or a file there is not of this function.
         OSError: the disk is full, or similar; what was kept before stays.
-        VideoError: at the end, if videos could not be read.
+        VideoError: at the end, if videos could not be read, or not be written to ``annotate``.
     """
     run = _Run(labels, cfg, weights, top)
+    if annotate:
+        require_own_files(annotate, listed)
     with contextlib.ExitStack() as opened:
 
         def begin() -> tuple[list[Video], list[Video]]:
@@ -113,19 +118,26 @@ def timelines(
             logger.info(f"{len(videos) - len(todo):,} of {len(videos):,} timelines are there")
         faults = distributed.gather(_compute_own(backend, todo, run))
 
-        def end() -> None:
+        def end() -> list[tuple[Found, Path] | None]:
+            """Writes what is of all videos; gives what is in each, and where its picture is."""
             for line in chain(*faults[1:]):  # its own, the first, are already logged
                 logger.warning(f"unreadable: {line}")
             found = {video: one for video in videos if (one := run.found(video))}
-            for video in found.keys() - run.shown:
-                run.show(video, found[video])
-            named = {os.path.relpath(v.path, folder): one.segments for v, one in found.items()}
-            timeline_files.write_all(folder, named, labels)
+            for video, one in found.items():
+                if video not in run.shown:
+                    run.show(video, one)
+            by_name = {os.path.relpath(v.path, folder): one.segments for v, one in found.items()}
+            timeline_files.write_all(folder, by_name, labels)
             print(folder, flush=True)
+            of = {v.sample.path: (one, beside(v.path, ".png")) for v, one in found.items()}
+            return [of.get(each.sample.path) for each in listed]
 
-        distributed.on_first(end)
+        pairs = distributed.on_first(end)
+    failed = write_captioned(annotate, listed, pairs, labels, cfg, weights) if annotate else 0
     if unread := len([*chain(*faults)]):
         raise VideoError(f"{unread:,} of {len(videos):,} videos could not be read")
+    if failed:
+        raise VideoError(f"{failed:,} of {len(videos):,} videos are not in {annotate}, see above")
 
 
 def _compute_own(backend: Backend, todo: list[Video], run: "_Run") -> list[str]:
