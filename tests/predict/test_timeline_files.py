@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import odd_videos
 
+from slowfast.data.lists import Sample
+from slowfast.data.video.open import open_video
 from slowfast.predict import timeline_files
 from slowfast.predict.segments import Segment
 
@@ -83,7 +86,8 @@ def page(tmp_path: Path) -> Iterator[Any]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with playwright.sync_playwright() as started:
-            browser = started.chromium.launch(executable_path=chromium)
+            flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+            browser = started.chromium.launch(executable_path=chromium, args=flags)
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{server.server_port}/page.html")
             yield page
@@ -111,6 +115,30 @@ def test_a_browser_reads_the_webvtt(tmp_path: Path, page: Any) -> None:
         [3661.5, 3662, "höhe 打 100 %"],
     ]
     assert page.evaluate(CUES, "empty.vtt") == []
+
+
+FIRST_FRAME = """name => new Promise(done => {
+  const video = document.getElementById("v");
+  video.muted = true; video.src = name;
+  video.onerror = () => done(video.error.message);
+  video.requestVideoFrameCallback((now, frame) => done(frame.mediaTime));
+  video.play();
+})"""
+
+
+@pytest.mark.parametrize(("name", "frames"), [("a.mp4", 45), ("a.mkv", 45), ("b.mp4", 0)])
+def test_a_browser_shows_the_first_frame_when_the_readers_say(
+    tmp_path: Path, page: Any, name: str, frames: int
+) -> None:
+    """Subtitles are for its clock; an edit list begins with nothing for so many frames."""
+    pytest.importorskip("av")
+    odd_videos.copied(tmp_path / name, lambda frame: frame + frames, size=(320, 240))
+    shown = page.evaluate(FIRST_FRAME, name)
+    if isinstance(shown, str):
+        pytest.skip(f"this Chromium does not play it: {shown}")
+    reader = open_video(Sample(str(tmp_path / name)), "", 30, "pyav")
+    assert shown == pytest.approx(frames / 30, abs=2e-3)
+    assert reader.begins == pytest.approx(shown, abs=2e-3)
 
 
 def test_without_segments_the_files_are_valid(tmp_path: Path) -> None:
