@@ -23,7 +23,7 @@ from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Pictures, VideoError
-from slowfast.files import FolderError, sole_writer
+from slowfast.files import FolderError, atomic, sole_writer
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
 from slowfast.predict import kept_windows, timeline_files
@@ -198,7 +198,8 @@ class _Run:
     def __init__(self, labels: list[str] | None, cfg: Config, weights: str, top: int) -> None:
         self.cfg, self.shown = cfg, set[Video]()
         self._labels, self._weights, self._top = labels, weights, top
-        depends_on = repr([dataclasses.asdict(cfg.timeline), labels, top])
+        self._settings = dataclasses.asdict(cfg.timeline)
+        depends_on = repr([self._settings, labels, top])
         self._files = hashlib.sha256(depends_on.encode(errors="surrogateescape")).hexdigest()[:16]
 
     def found(self, video: Video) -> Found | None:
@@ -215,23 +216,22 @@ class _Run:
         start, end = seconds[window].tolist()
         best = Segment(start, end, int(label), float(scores[window, label]))
         found = Found(segments, best, times, len(scores))
-        video.path.parent.mkdir(parents=True, exist_ok=True)
         head = {
             "video": video.sample.path, "fps": round(times.fps, 4),
             "duration": round(times.length, 3), "first_frame": round(times.begins, 3),
             "weights": self._weights,
-            "settings": {**kept_windows.settings_of_windows(self.cfg),
-                         **{f"timeline.{k}": v
-                            for k, v in dataclasses.asdict(self.cfg.timeline).items()}},
+            "settings": kept_windows.settings_of_windows(self.cfg)
+            | {f"timeline.{key}": value for key, value in self._settings.items()},
         }  # fmt: skip
         timeline_files.write_video(
             video.path, head, seconds, scores, segments, self._labels, self._top
         )
-        draw_timeline(
-            cell_edges(seconds), scores, segments, beside(video.path, ".png"),
-            name_of=lambda label: name_of(label, self._labels),
-            title=os.path.basename(video.sample.path), thumbs=_thumbs(video.sample, self.cfg),
-        )  # fmt: skip
+        with atomic(beside(video.path, ".png")) as file:
+            draw_timeline(
+                cell_edges(seconds), scores, segments, Path(file.name),
+                name_of=lambda label: name_of(label, self._labels),
+                title=os.path.basename(video.sample.path), thumbs=_thumbs(video.sample, self.cfg),
+            )  # fmt: skip
         kept_windows.keep_found(video, found, self._files)
         if distributed.rank() == 0:
             self.show(video, found)
