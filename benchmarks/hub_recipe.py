@@ -23,26 +23,32 @@ MEAN, STD = [0.45] * 3, [0.225] * 3
 CLIP_SECONDS = NUM_FRAMES * STRIDE / FPS
 
 
+def transform() -> Any:
+    """The recipe's, but for the crop and the split into pathways."""
+    from pytorchvideo.transforms import ShortSideScale, UniformTemporalSubsample
+    from torchvision.transforms import Compose, Lambda
+    from torchvision.transforms._transforms_video import NormalizeVideo
+
+    return Compose(
+        [
+            UniformTemporalSubsample(NUM_FRAMES),
+            Lambda(lambda x: x / 255.0),
+            NormalizeVideo(MEAN, STD),
+            ShortSideScale(size=SIDE),
+        ]
+    )
+
+
 class Recipe:
     """The network and the transforms."""
 
     def __init__(self, weights: Path, layout: torch.memory_format) -> None:
         from pytorchvideo.models.hub.slowfast import slowfast_r50
-        from pytorchvideo.transforms import ShortSideScale, UniformTemporalSubsample
-        from torchvision.transforms import Compose, Lambda
-        from torchvision.transforms._transforms_video import NormalizeVideo
 
         model = slowfast_r50().eval()
         model.load_state_dict(torch.load(weights)["model_state"])
         self.model, self.layout = model.to(memory_format=layout), layout
-        self.transform = Compose(
-            [
-                UniformTemporalSubsample(NUM_FRAMES),
-                Lambda(lambda x: x / 255.0),
-                NormalizeVideo(MEAN, STD),
-                ShortSideScale(size=SIDE),
-            ]
-        )
+        self.transform = transform()
         self.about = f"torch {torch.__version__}, PyTorchVideo 0.1.5"
 
     def answer(self, path: str, num_clips: int, num_crops: int) -> Any:

@@ -28,6 +28,10 @@ def one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+WINDOWS, BEGINS = 20, (60, 300)
+"""Of a timeline: how many are computed, from either of these seconds of ``video.mp4`` on."""
+
+
 def medians(title: str, contenders: Contenders, rounds: int) -> dict[str, float]:
     """Median seconds of each contender; every round runs each once, one after the other.
 

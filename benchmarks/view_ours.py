@@ -2,9 +2,11 @@
 
 ``openvino``, ``openvino bf16`` and so on are a backend with a precision; ``before`` is eager mode
 as it was, with the ``slowfast`` of another folder on the path; ``answer`` reads ``video.mp4`` and
-computes one view of it, in the precision that --infer takes, ``answer fp32`` in that one.
+computes one view of it, in the precision that --infer takes, ``answer fp32`` in that one; and
+``timeline fp32`` windows along it.
 """
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import BEGINS, WINDOWS
 from benchmarks.view_server import NUM_FRAMES, SIDE, Compute, clips, serve
 from slowfast.config import Config, load_config
 
@@ -22,7 +25,48 @@ def build(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
         return _before(network, folder / "before")
     if contender == "arithmetic":
         return _arithmetic(network, folder)
+    if contender.startswith("timeline"):
+        return _timeline(contender.partition(" ")[2], network, folder)
     return _backend(contender, network, folder)
+
+
+class _EnoughError(Exception):
+    """The windows that are timed are there."""
+
+
+def _timeline(precision: str, network: str, folder: Path) -> tuple[Compute, str]:
+    """Windows from the middle of a video on, as a timeline that goes on computes them."""
+    from slowfast.cli.network import network_of
+    from slowfast.data.clips.sliding import VideoTimes
+    from slowfast.data.lists import Sample
+    from slowfast.predict.backends import open_backend
+    from slowfast.predict.long_videos import Part
+    from slowfast.predict.timeline import timeline_rows
+
+    settings = [f"test.precision={precision}", "timeline.every=1"]
+    if precision == "int8":
+        settings.append(f"test.calibration_list={_calibrate_on(folder / 'calibration.mp4')}")
+    weights, cfg = _weights(network, folder, settings)
+    backend = open_backend(network_of(str(weights), cfg, "cpu"), cfg, "prob")
+
+    def rows(number: int) -> Any:
+        first, found = BEGINS[number], list[Any]()
+        before = Part(
+            np.zeros((first, 2)), np.zeros((first, 400), np.float32), VideoTimes(30, 0, 0), False
+        )
+
+        def seen(index: int, part: Part) -> None:
+            found.extend(part.rows)
+            if len(found) >= WINDOWS:
+                raise _EnoughError
+
+        samples = [Sample(str(folder / "video.mp4"))]
+        with contextlib.suppress(_EnoughError):
+            for _ in timeline_rows(backend, samples, cfg, kept={0: [before]}, seen=seen):
+                pass
+        return np.stack(found[:WINDOWS])
+
+    return rows, backend.about
 
 
 def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:

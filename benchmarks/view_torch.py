@@ -4,17 +4,20 @@ Each contender has its clips in the layout and precision that it wants before it
 bytes. Runs in the peers' environment (requirements-peers.txt).
 """
 
+import functools
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from make_pytorchvideo_logits import fill, import_pytorchvideo
 from torch import Tensor, nn
 
-from benchmarks.hub_recipe import Recipe
+from benchmarks.hub_recipe import CLIP_SECONDS, Recipe, transform
 from benchmarks.step_torch import OF_4X16, OF_8X8
-from benchmarks.view_server import ALPHA, MEAN, NUM_FRAMES, STD, Compute, clips, serve
+from benchmarks.timing import BEGINS, WINDOWS
+from benchmarks.view_server import ALPHA, MEAN, NUM_FRAMES, SIDE, STD, Compute, clips, serve
 from slowfast import machine
 
 PRODUCT = 4096
@@ -56,6 +59,8 @@ def build(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
         recipe = Recipe(folder / "8x8.pyth", layout)
         return lambda _: recipe.answer(str(folder / "video.mp4"), 1, 1), recipe.about
     model = network_of(network)
+    slides = contender.startswith("timeline ")
+    contender = contender.removeprefix("timeline ")
     layout = torch.contiguous_format if contender == "torch" else torch.channels_last_3d
     dtype = torch.bfloat16 if "bf16" in contender else torch.float32
     both = [
@@ -63,7 +68,35 @@ def build(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
         for clip in clips()
     ]
     compute, about = CONTENDERS[contender.removesuffix(" bf16")](model, both[0], dtype)
+    if slides:
+        prepared = functools.partial(torch.Tensor.to, dtype=dtype, memory_format=layout)
+        return _windows(folder / "video.mp4", compute, network, prepared), about
     return lambda number: compute(both[number]), about
+
+
+def _windows(path: Path, compute: Any, network: str, prepared: Any) -> Compute:
+    """The probabilities of windows a second apart, each read by PyTorchVideo's own reader."""
+    from pytorchvideo.data.encoded_video import EncodedVideo
+    from pytorchvideo.transforms.functional import uniform_crop
+
+    prepare = transform()
+    slow = torch.linspace(0, NUM_FRAMES - 1, NUM_FRAMES // ALPHA[network]).long()
+
+    def row(video: Any, start: int) -> Any:
+        # The frames of [start, end), a little earlier: 64 at 30 fps.
+        clip = video.get_clip(start - 0.001, start - 0.001 + CLIP_SECONDS)["video"]
+        fast = uniform_crop(prepare(clip), SIDE, 1)[None]
+        pair = [fast[:, :, slow], fast]
+        logits = compute([prepared(pathway) for pathway in pair])
+        return torch.from_numpy(logits).softmax(1).numpy()
+
+    def rows(number: int) -> Any:
+        video = EncodedVideo.from_path(str(path))
+        found = [row(video, BEGINS[number] + window) for window in range(WINDOWS)]
+        video.close()
+        return np.concatenate(found)
+
+    return rows
 
 
 def save(folder: str) -> None:

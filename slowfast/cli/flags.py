@@ -118,6 +118,10 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
             args.explain and args.annotate,
         "--timeline and --explain write into their DIR: leave out --out":
             (args.timeline or args.explain) and args.out,
+        "--timeline and --annotate write files of the same names: name two folders":
+            args.timeline and args.annotate == args.timeline,
+        "--timeline computes one view of each window, its probabilities: leave out --views and "
+        "--average-clips": args.timeline and (args.views or args.average_clips),
         "--average-clips is for --test and --infer":
             args.average_clips and not tests,
         "--views is for --test and --infer": args.views and not tests,

@@ -99,7 +99,17 @@ def _live(args: argparse.Namespace, inputs: "Inputs") -> None:
 
 
 def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
-    raise NotImplementedError
+    """Finds what happens when; at the end raises a VideoError if videos could not be read."""
+    from slowfast.data.find import Named
+    from slowfast.predict.infer import TOP
+    from slowfast.predict.timeline import timelines
+
+    inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
+    cfg, backend, digest = _opened(args, inputs, "prob")
+    timelines(
+        backend, [*map(Named, inputs.samples, inputs.names)], inputs.class_names, cfg,
+        weights=digest, folder=args.timeline, top=args.top or TOP, annotate=args.annotate,
+    )  # fmt: skip
 
 
 def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:

@@ -10,10 +10,12 @@ from slowfast.config.schema import (
     ModelConfig,
     OptimConfig,
     TestConfig,
+    TimelineConfig,
     TrainConfig,
 )  # fmt: skip
 
 __all__ = [
     "DEPTHS", "STAGES", "Config", "ConfigError", "DataConfig", "ModelConfig", "OptimConfig",
-    "TestConfig", "TrainConfig", "config_of", "dump_changes", "dump_config", "load_config",
+    "TestConfig", "TimelineConfig", "TrainConfig", "config_of", "dump_changes", "dump_config",
+    "load_config",
 ]  # fmt: skip

@@ -50,6 +50,8 @@ def validate(cfg: Config) -> None:
          f"data.crop_size={data.crop_size} is above data.min_short_side={data.min_short_side}"),
         (test.crop_size <= test.short_side,
          f"test.crop_size={test.crop_size} is above test.short_side={test.short_side}"),
+        (cfg.timeline.leave <= cfg.timeline.enter,
+         f"timeline.leave={cfg.timeline.leave:g} is above timeline.enter={cfg.timeline.enter:g}"),
     ]  # fmt: skip
     for holds_true, fault in relations:
         if not holds_true:

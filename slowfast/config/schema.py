@@ -190,6 +190,26 @@ class TestConfig:
 
 
 @dataclass(frozen=True)
+class TimelineConfig:
+    """What happens when (--infer PATH --timeline): windows slide over the video, and neighbours
+    that agree become a segment (slowfast/predict/segments.py)."""
+
+    every: AboveZero = 1.0
+    """Seconds from the start of one window to that of the next; a window is as long as a clip."""
+    smooth: Annotated[Count, ranges.ODD] = 3
+    """Windows that a score is averaged over, the nearest counting most: 1 2 1. 1: none."""
+    enter: Annotated[AboveZero, ranges.SHARE] = 0.4
+    """A class's segment begins where its probability reaches this."""
+    leave: Annotated[AboveZero, ranges.SHARE] = 0.3
+    """It ends where its probability falls below this; at most enter. Above 0.25, which is what
+    smoothing over 3 windows leaves of a neighbour, a change is cut where it is."""
+    gap: NotNegative = 1.0
+    """Segments of a class with no more seconds between them become one."""
+    shortest: NotNegative = 1.0
+    """Shorter segments are left out, seconds; not one as long as the video."""
+
+
+@dataclass(frozen=True)
 class OptimConfig:
     """SGD with momentum, and a learning rate that warms up linearly and then falls."""
 
@@ -292,6 +312,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     test: TestConfig = field(default_factory=TestConfig)
+    timeline: TimelineConfig = field(default_factory=TimelineConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     output_dir: Annotated[str, ranges.PATH] = "output/SlowFast"

@@ -10,6 +10,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -29,6 +30,8 @@ from slowfast.predict.views import own_batches
 
 Best = list[tuple[str, float]]
 """Labels with their probabilities, best first."""
+Show = Callable[[Path, Named, Any, Config, Callable[[float], None]], None]
+"""Folder, video, its answer, config, and what is told how much is done."""
 
 JOURNAL = "annotated.jsonl"
 FILES = "{}.mp4", "{}.png"
@@ -56,14 +59,17 @@ def require_own_files(folder: Path, videos: Sequence[Named]) -> None:
 
 
 def show_answers(
-    folder: Path, videos: Sequence[Named], answers: Sequence[Best | None], cfg: Config, digest: str
-) -> int:
+    folder: Path, videos: Sequence[Named], answers: Sequence[Any], cfg: Config, digest: str, *,
+    show: Show | None = None,
+) -> int:  # fmt: skip
     """Writes ``NAME.mp4`` and ``NAME.png`` into the folder for each video with an answer; the
     processes share the videos. Returns, in all processes, how many could not be written; why is
     logged.
 
     Args:
+        answers: what comes to be seen of each video, by default a ``Best``; None if nothing.
         digest: of weights and settings.
+        show: writes the files of a video; by default the same labels are in all of it.
 
     Raises:
         FolderError, OSError: as ``require_own_files`` does; or the disk is full.
@@ -81,14 +87,14 @@ def show_answers(
         faults = 0
         progress = Progress("annotate", len(own), show=distributed.rank() == 0 and bool(own))
         for done, index in enumerate(own):
-            video, best = videos[index], answers[index]
-            assert best is not None, video
+            video, answer = videos[index], answers[index]
+            assert answer is not None, video
 
             def report(share: float, done: int = done) -> None:
                 progress.update(done + share)
 
             try:
-                _show(folder, video, best, cfg, report)
+                (show or _show)(folder, video, answer, cfg, report)
             except VideoError as error:
                 faults += 1
                 logger.warning(f"not annotated: {reason_of(video.sample.path, error)}")
@@ -96,14 +102,15 @@ def show_answers(
         return sum(distributed.gather(faults))  # also waits until all are written
 
 
-def _files(folder: Path, name: str) -> list[Path]:
+def files_of(folder: Path, name: str) -> list[Path]:
+    """The video and the picture that are written for a video with this name."""
     return [folder / form.format(without_ending(name)) for form in FILES]
 
 
 def _require_own(folder: Path, videos: Sequence[Named], journal: Journal) -> None:
     for video in videos:
         then = journal.get(without_ending(video.name))
-        for path in _files(folder, video.name):
+        for path in files_of(folder, video.name):
             if not path.exists():
                 continue
             if os.path.exists(video.sample.path) and os.path.samefile(path, video.sample.path):
@@ -121,7 +128,7 @@ def _require_own(folder: Path, videos: Sequence[Named], journal: Journal) -> Non
 
 
 def _claim(
-    folder: Path, videos: Sequence[Named], answers: Sequence[Best | None], digest: str,
+    folder: Path, videos: Sequence[Named], answers: Sequence[Any], digest: str,
     journal: Journal,
 ) -> list[int]:  # fmt: skip
     """The videos whose files are missing, or of another answer; notes them in the journal before
@@ -132,7 +139,7 @@ def _claim(
         name = without_ending(video.name)
         if best is None or name in todo:
             continue
-        files, then = _files(folder, video.name), journal.get(name) or {}
+        files, then = files_of(folder, video.name), journal.get(name) or {}
         state = state_of(video.sample.path)
         depends_on = hashlib.sha256(repr([digest, best]).encode()).hexdigest()[:16]
         now = {"video": os.path.abspath(video.sample.path), "answer": depends_on}
@@ -158,7 +165,7 @@ def _show(
     """Writes both files of a video."""
     from slowfast.pictures import frame_strip  # here: matplotlib is slow to import
 
-    new, picture = _files(folder, video.name)
+    new, picture = files_of(folder, video.name)
     frames, slow = _seen(video.sample, cfg)
     with atomic(picture) as file:
         named = [(drawable(name), share) for name, share in best[:IN_PICTURE]]

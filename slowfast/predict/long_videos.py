@@ -1,21 +1,23 @@
-"""Features of clips that slide along videos of any length, in constant memory.
+"""The pass along videos of any length, in constant memory: clips slide over each, and the network
+runs on them. Features and timelines both use it.
 
 Legend: N clips, C channels of the classifier's input, n clips of a chunk.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config
-from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips
+from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips, VideoTimes
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
+from slowfast.predict.built import Row
 from slowfast.predict.runtimes import Backend
 from slowfast.predict.views import finite, num_readers
 
@@ -25,6 +27,56 @@ USUAL_SECONDS = 10.0
 """Seconds of video that ``data.read_seconds`` is meant for; longer chunks get more time."""
 LONGEST = 10.0**6
 """The longest time limit for a reader, in seconds; poll(2) takes at most twice as many."""
+
+
+class Part(NamedTuple):
+    """What some clips of a video come to."""
+
+    seconds: NDArray[np.float64]
+    """Start and end of each ``[n, 2]``, from the video's first frame on."""
+    rows: Row
+    """``[n, ...]``"""
+    video: VideoTimes
+    is_last: bool
+
+
+Kept = Mapping[int, list[Part]]
+"""What earlier runs came to, by the video's place in the list: its first parts, in order."""
+
+
+def sliding_rows(
+    backend: Backend, samples: list[Sample], cfg: Config, *, every: float,
+    report: Callable[[float, int], None], kept: Kept | None = None,
+    seen: Callable[[int, Part], None] = lambda index, part: None,
+) -> Iterator[tuple[int, list[Part] | VideoError]]:  # fmt: skip
+    """Yields each video's index and its parts, or its VideoError, as they become ready. Rows may
+    not be finite.
+
+    Args:
+        every: see ``SlidingClips``.
+        report: called with the number of videos done, which may be fractional, and of clips.
+        kept: the clips behind these are computed; the last one of these is not its video's.
+        seen: called with a video's index and each new part, once that is there.
+    """
+    parts = {index: list((kept or {}).get(index, ())) for index in range(len(samples))}
+    first = {index: sum(len(part.rows) for part in found) for index, found in parts.items()}
+    with sliding_loader(samples, cfg, every, backend.views_at_once, first) as loader:
+        shares: dict[int, float] = {}
+        num_done = num_clips = 0
+        for index, chunk in chunks_in_turn(loader, len(samples), loader.num_workers):
+            if isinstance(chunk, ClipChunk):
+                # A copy: a view would keep the chunk's frames in shared memory.
+                row = chunk_rows(backend, chunk)
+                part = Part(chunk.seconds.copy(), row, chunk.video, chunk.is_last)
+                parts[index].append(part)
+                num_clips += len(chunk.clips)
+                seen(index, part)
+            shares[index] = chunk.share if isinstance(chunk, ClipChunk) else 1.0
+            if not isinstance(chunk, ClipChunk) or chunk.is_last:
+                num_done, found = num_done + 1, parts.pop(index)
+                del shares[index]
+                yield index, chunk if isinstance(chunk, VideoError) else found
+            report(num_done + sum(shares.values()), num_clips)
 
 
 def clip_rows(seconds: NDArray[np.float64], features_NC: NDArray[np.float32]) -> NDArray[Any]:
@@ -39,47 +91,35 @@ def sliding_features(
     backend: Backend, samples: list[Sample], cfg: Config, *, every: float,
     report: Callable[[float, int], None],
 ) -> Iterator[tuple[int, NDArray[Any] | VideoError]]:  # fmt: skip
-    """Yields each video's index and ``clip_rows``, or its VideoError, as they become ready.
-
-    Args:
-        every: see ``SlidingClips``.
-        report: called with the number of videos done, which may be fractional, and of clips.
-    """
-    with sliding_loader(samples, cfg, every, backend.views_at_once) as loader:
-        parts: dict[int, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
-        shares: dict[int, float] = {}
-        num_done = num_clips = 0
-        for index, chunk in chunks_in_turn(loader, len(samples), loader.num_workers):
-            if isinstance(chunk, ClipChunk):
-                # A copy: a view would keep the chunk's frames in shared memory.
-                row = (chunk.seconds.copy(), chunk_features(backend, chunk))
-                parts.setdefault(index, []).append(row)
-                num_clips += len(chunk.clips)
-            shares[index] = chunk.share if isinstance(chunk, ClipChunk) else 1.0
-            if not isinstance(chunk, ClipChunk) or chunk.is_last:
-                num_done, found = num_done + 1, parts.pop(index, [])
-                del shares[index]
-                if isinstance(chunk, VideoError):
-                    yield index, chunk
-                else:
-                    seconds, features = zip(*found, strict=True)
-                    row = finite(np.concatenate(features))
-                    is_row = not isinstance(row, VideoError)
-                    yield index, clip_rows(np.concatenate(seconds), row) if is_row else row
-            report(num_done + sum(shares.values()), num_clips)
+    """Yields each video's index and ``clip_rows``, or its VideoError; see ``sliding_rows``."""
+    for index, found in sliding_rows(backend, samples, cfg, every=every, report=report):
+        joined = found if isinstance(found, VideoError) else joined_parts(found)
+        yield index, joined if isinstance(joined, VideoError) else clip_rows(*joined)
 
 
-def chunk_features(backend: Backend, chunk: ClipChunk) -> NDArray[np.float32]:
-    """The features ``[n, C]`` of a chunk's clips."""
+def joined_parts(parts: list[Part]) -> tuple[NDArray[np.float64], Row] | VideoError:
+    """The seconds ``[N, 2]`` and rows ``[N, ...]`` of a video; a VideoError if rows are not
+    finite, see ``finite``."""
+    row = finite(np.concatenate([part.rows for part in parts]))
+    if isinstance(row, VideoError):
+        return row
+    return np.concatenate([part.seconds for part in parts]), row
+
+
+def chunk_rows(backend: Backend, chunk: ClipChunk) -> Row:
+    """The rows ``[n, ...]`` of a chunk's clips."""
     frames_FHWC = backend.put(chunk.frames)
     return backend([frames_FHWC[clip] for clip in chunk.clips])
 
 
-def sliding_loader(samples: list[Sample], cfg: Config, every: float, clips: int) -> ChunkLoader:
-    """The loader of the videos' chunks, of so many clips each."""
+def sliding_loader(
+    samples: list[Sample], cfg: Config, every: float, clips: int,
+    first: Mapping[int, int] | None = None,
+) -> ChunkLoader:  # fmt: skip
+    """The loader of the videos' chunks, of so many clips each; ``first`` as in ``SlidingClips``."""
     chunk_bytes = clips * cfg.data.num_frames * cfg.test.crop_size**2 * 3
     return Loader(
-        SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips),
+        SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips, first=first),
         num_workers=min(num_readers(cfg, chunk_bytes), len(samples)),
         describe=lambda key: samples[key.sample].path,
         seconds=min(cfg.data.read_seconds * max(clips * every / USUAL_SECONDS, 1.0), LONGEST),

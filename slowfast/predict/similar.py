@@ -35,7 +35,7 @@ from slowfast.log import Progress, logger
 from slowfast.predict.built import Weighted
 from slowfast.predict.features import SOURCES
 from slowfast.predict.kept import META, Kept, Plan, plan_of
-from slowfast.predict.long_videos import chunk_features, chunks_in_turn, sliding_loader
+from slowfast.predict.long_videos import chunk_rows, chunks_in_turn, sliding_loader
 from slowfast.predict.runtimes import Backend
 from slowfast.predict.views import finite
 
@@ -137,7 +137,7 @@ def query_of(
             chosen = (inside > 0) & (inside >= np.minimum(ends - starts, stop - begin) / 2)
             if chosen.any():
                 part = dataclasses.replace(chunk, clips=chunk.clips[chosen])
-                found.append(chunk_features(backend, part).astype(np.float64))
+                found.append(chunk_rows(backend, part).astype(np.float64))
                 seconds.append(chunk.seconds[chosen])
             if starts[-1] > end:
                 break

@@ -34,6 +34,8 @@ from slowfast.config import ConfigError, load_config
     (["test.crop_size=257"], "test.crop_size=257 is above test.short_side=256"),
     (["data.frame_pattern=img.jpg"],
      "data.frame_pattern='img.jpg' does not number the frames, as img_{:05d}.jpg does"),
+    (["timeline.leave=0.5"], "timeline.leave=0.5 is above timeline.enter=0.4"),
+    (["timeline.smooth=2"], "timeline.smooth=2 is not odd"),
     (["train.epochs=10"], "optim.warmup_epochs=34 is above train.epochs=10"),
     (["seed=-1"], "seed=-1 must not be negative"),
     (["optim.steps=[0, 5]"],

@@ -41,7 +41,8 @@ def other_value(value: Any, name: str) -> Any:
         "crop_area": (0.25, 1.0), "crop_aspect": (0.5, 2.0), "ema": 0.5, "best_by": "ema",
         "average_positions": "score", "protocol": "mmaction2", "spatial": "whole",
         "backend": "eager", "precision": "bf16", "amp": "O1",
-        "amp_dtype": "float16", "rand_augment_magnitude": 5.0,
+        "smooth": 5, "enter": 0.75, "leave": 0.25, "amp_dtype": "float16",
+        "rand_augment_magnitude": 5.0,
     }  # fmt: skip
     if name in special:
         return special[name]
@@ -96,7 +97,7 @@ def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path) -> None:
 
 def test_dump_and_load_give_the_same_config_back(tmp_path: Path) -> None:
     cfg = all_different()
-    for section in ("model", "data", "test", "optim", "train"):
+    for section in ("model", "data", "test", "timeline", "optim", "train"):
         for item in dataclasses.fields(getattr(cfg, section)):
             found = getattr(getattr(cfg, section), item.name)
             default = getattr(getattr(Config(), section), item.name)

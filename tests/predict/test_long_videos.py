@@ -14,7 +14,7 @@ from support.videos import write_numbered_video
 from slowfast.config import Config
 from slowfast.data.clips import sliding
 from slowfast.data.clips.protocols import PROTOCOLS
-from slowfast.data.clips.sliding import ChunkKey, ClipChunk
+from slowfast.data.clips.sliding import ChunkKey, ClipChunk, VideoTimes
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
@@ -90,7 +90,7 @@ def test_features_that_are_not_finite_are_an_error_of_the_video(
         own[-1] = np.nan if chunk.is_last else 1
         return own
 
-    monkeypatch.setattr(long_videos, "chunk_features", spoiled)
+    monkeypatch.setattr(long_videos, "chunk_rows", spoiled)
     cfg = tiny_config(tmp_path, "test.views_per_chunk=2")
     model = fresh_state(cfg).model
     found = sliding_features(
@@ -166,8 +166,9 @@ class FakeLoader:
             return None
         frames, seconds = np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 2))
         share = (key.number + 1) / length
+        times = VideoTimes(30.0, 1.0, 0.0)
         return ClipChunk(
-            frames, np.zeros((1, 1), np.int64), seconds, share, key.number == length - 1
+            frames, np.zeros((1, 1), np.int64), seconds, share, key.number == length - 1, times
         )
 
 

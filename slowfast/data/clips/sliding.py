@@ -12,7 +12,7 @@ Legend: n clips, T frames of a clip, F distinct frames, S crop side in pixels.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,6 +37,17 @@ class ChunkKey(NamedTuple):
     """Which of its chunks, from 0."""
 
 
+class VideoTimes(NamedTuple):
+    """What a video's seconds are, so far as it has been read."""
+
+    fps: float
+    """The mean over the file."""
+    length: float
+    """Seconds from the first frame to the end of the last."""
+    begins: float
+    """When players show the first frame, see ``Reader.begins``."""
+
+
 @dataclass
 class ClipChunk:
     """Clips of a video, and where they lie in it."""
@@ -46,29 +57,32 @@ class ClipChunk:
     clips: Indices
     """For each clip, the positions of its T frames in ``frames``: ``[n, T]``."""
     seconds: NDArray[np.float64]
-    """Start and end of each clip in the video ``[n, 2]``."""
+    """Start and end of each clip ``[n, 2]``, from the video's first frame on."""
     share: float
-    """How much of the video's clips are read with these, up to 1."""
+    """How much of the clips that are asked for are read with these, up to 1."""
     is_last: bool
+    video: VideoTimes
 
 
 class SlidingClips:
     """The chunks of each video, asked for in order: 0, 1, 2, ...
 
     An object keeps the current file open, so one reader process must get all chunks of a video.
-    To begin in the middle, as after another process has died, is correct but slow. After the last
+    To begin in the middle, as after another process has died, is correct but slower. After the last
     chunk, and after one that cannot be read, the result is None.
 
     Args:
         every: seconds from the start of one clip to that of the next.
         clips_at_once: n; the last chunk may have one more.
+        first: the clip with which a video's chunk 0 begins, by its place in the list; else 0.
     """
 
     def __init__(
         self, samples: Sequence[Sample], data: DataConfig, test: TestConfig,
-        *, every: float, clips_at_once: int,
+        *, every: float, clips_at_once: int, first: Mapping[int, int] | None = None,
     ) -> None:  # fmt: skip
         self.samples, self.data, self.every, self._count = samples, data, every, clips_at_once
+        self._first = first or {}
         self._each = functools.partial(
             centre_view, short_side=test.short_side, crop_size=test.crop_size,
             protocol=PROTOCOLS[test.protocol],
@@ -85,7 +99,10 @@ class SlidingClips:
         try:
             if self._video is None or key != self._next:
                 self.close()
-                self._video = _Video(self.samples[key.sample], self.data, self._each, self.every)
+                self._video = _Video(
+                    self.samples[key.sample], self.data, self._each, self.every,
+                    self._first.get(key.sample, 0),
+                )  # fmt: skip
             chunk = self._video.chunk(key.number * self._count, self._count)
         except BaseException:
             self.close()
@@ -104,10 +121,13 @@ class SlidingClips:
 
 
 class _Video:
-    """An opened video and the frames that its next clips share with the last."""
+    """An opened video from clip ``begin`` on, and the frames that its next clips share with the
+    last."""
 
-    def __init__(self, sample: Sample, data: DataConfig, each: Each, every: float) -> None:
-        self._sample, self._data, self._each = sample, data, each
+    def __init__(
+        self, sample: Sample, data: DataConfig, each: Each, every: float, begin: int
+    ) -> None:
+        self._sample, self._data, self._each, self._begin = sample, data, each, begin
         self._reader, self._span = open_sample(sample, data)
         self._fps = self._reader.fps
         self._step = every * self._fps
@@ -116,8 +136,9 @@ class _Video:
         self._passed = -1  # the frame that was read last
 
     def chunk(self, first: int, count: int) -> ClipChunk | None:
-        """Clips ``first`` to ``first + count`` as far as there are any; or all from ``first`` on,
-        should the file turn out to end before they do."""
+        """Clips ``first`` to ``first + count``, counted from ``begin``, as far as there are any; or
+        all from ``first`` on, should the file turn out to end before they do."""
+        first += self._begin
         clips = self._clips(first, first + count)
         has_ended_early = len(clips) and not self._read_to(first, int(clips[-1, -1]))
         if has_ended_early:
@@ -144,8 +165,10 @@ class _Video:
         ends = np.minimum(starts + self._span, self._reader.num_frames) / self._fps
         begins = self._reader.seconds(self._firsts[first:done])
         seconds = np.stack([begins, ends], axis=1)
-        share = done / len(self._starts)
-        return ClipChunk(frames, positions.reshape(clips.shape), seconds, share, is_last)
+        share = (done - self._begin) / (len(self._starts) - self._begin)
+        reader = self._reader
+        video = VideoTimes(self._fps, reader.num_frames / self._fps, reader.begins)
+        return ClipChunk(frames, positions.reshape(clips.shape), seconds, share, is_last, video)
 
     def close(self) -> None:
         self._reader.close()

@@ -54,6 +54,8 @@ SAME = (cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
 class OpenCVReader:
     """A video file, on one thread."""
 
+    begins = 0.0
+
     def __init__(self, path: str) -> None:
         self.path = path
         self._held: Indices | None = None

@@ -8,6 +8,7 @@ exactly to its end. Where times say nothing, frames are counted.
 import contextlib
 import functools
 import itertools
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,7 +42,9 @@ LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]
 """What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
 WIDEST_PIXEL = 4.0
 """For its height, or highest for its width: what more is said is an error."""
-HELD_BYTES = 64 * 2**20
+OWN_CLOCK = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
+"""Containers whose times players keep; of others they begin with the first that there is."""
+HELD_BYTES = 16 * 2**20
 """Packets that are kept from the first look at them to their decoding; more are read again."""
 
 
@@ -81,7 +84,9 @@ class PyAVReader:
 
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
         with decoder_errors(self.path):
-            self._walk = self._walk or _Walk(self._all())
+            if not len(indices):
+                return []
+            self._walk = self._walk or _Walk(self._all(self._place_before(int(indices[0]))))
             shown = itertools.takewhile(bool, map(self._walk.at, indices))
             found = [each(self._picture(frame)) for frame in shown]
             if len(found) < len(indices):
@@ -117,20 +122,23 @@ class PyAVReader:
         """Takes from the packets, all of them, how many frames there are, and their times."""
         stream, name = self._stream, self._container.format.name
         hides = self.codec == "vp8"
-        rows, held, num_bytes = [], [], 0
+        held, num_bytes = [], 0
+        times, keys, shown = array("d"), bytearray(), bytearray()  # small also for hours of video
         for packet in _packets(self._container, stream):
             is_shown = not packet.is_discard and (
                 not hides or reader.is_shown_vp8(memoryview(packet))
             )
             time = packet.pts if name in TIMED else packet.dts
-            rows.append((time, packet.is_keyframe, is_shown))
+            times.append(float("nan") if time is None else time)
+            keys.append(packet.is_keyframe)
+            shown.append(is_shown)
             num_bytes += packet.size
             if num_bytes <= HELD_BYTES:
                 held.append(packet)
         self._is_new, self._held = True, held if num_bytes <= HELD_BYTES else None
         unit = float(stream.time_base or 0)
-        times, keys, shown = np.array(rows, np.float64).reshape(-1, 3).T  # None becomes NaN
-        self._timeline = Timeline(times * unit, keys > 0, shown > 0)
+        flags = (np.frombuffer(each, np.bool_) for each in (keys, shown))
+        self._timeline = Timeline(np.frombuffer(times) * unit, *flags)
         self._is_timed = name in TIMED and self._timeline.is_exact
         self._unit = unit
         self.num_frames = len(self._timeline)
@@ -138,13 +146,27 @@ class PyAVReader:
             raise reader.too_short(self.path, self.num_frames)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         # Of files that are joined, times come twice.
-        times = self._timeline.times() if self._timeline.is_exact else np.empty(0)
-        self._clock = Clock(times, rate)
+        exact = self._timeline.times() if self._timeline.is_exact else np.empty(0)
+        self._clock = Clock(exact, rate)
         self.fps = self._clock.fps
+        self.begins = self._begins(exact)
         of_all = self._container.duration or 0
         self.seconds_said = (stream.duration or 0) * unit or of_all / av.time_base
         if name == "avi" and rate:  # of a file that is cut off FFmpeg corrects the duration
             self.seconds_said = stream.frames / rate
+
+    def _place_before(self, number: int) -> int:
+        """The packet to decode frame ``number`` from."""
+        within = min(number, len(self._timeline) - 1)
+        return self._timeline.place_before(within) if self._is_timed else 0
+
+    def _begins(self, times: NDArray[np.float64]) -> float:
+        """When players show the first frame. Chromium 156 keeps an MP4's and Matroska's times, as
+        ISO 14496-12, 8.6.6, has it of an edit list that begins with nothing; others shift them."""
+        first = (self._container.start_time or 0) / av.time_base
+        if self._container.format.name in OWN_CLOCK:
+            first = min(first, 0.0)
+        return max(float(times[0]) - first, 0.0) if len(times) else 0.0
 
     def _by_time(self, each: Each, numbers: Indices) -> Iterator[Picture]:
         """The frames, each known by its time, as far as they come out of the decoder."""
@@ -190,9 +212,10 @@ class PyAVReader:
             found += [each(self._picture(walk.shown))] * missing
         return np.stack(found)
 
-    def _all(self) -> Iterator[tuple[int, Any]]:
-        """The frames that are not damaged, with their numbers, in the order of showing."""
-        packets = self._from_start()
+    def _all(self, begin: int = 0) -> Iterator[tuple[int, Any]]:
+        """The frames from packet ``begin`` on that are not damaged, with their numbers, in the
+        order of showing."""
+        packets = itertools.islice(self._from_start(), begin, None)
         codec, count = self._stream.codec_context, itertools.count()
         for packet in itertools.chain(packets, [None]):
             for frame in _decoded(codec, packet):

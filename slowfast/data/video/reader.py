@@ -52,6 +52,9 @@ class Reader(Protocol):
     """Frames that are shown, counted from the packets; lowered if fewer come out of the decoder."""
     fps: float
     """The mean over the file, see ``mean_rate``."""
+    begins: float
+    """When players show the first frame, on their clock, seconds: later than 0 where an edit list
+    or sound comes first. OpenCV does not tell: 0."""
     seconds_said: float
     """How long the container says that the video is; 0 if it does not."""
     codec: str
@@ -197,6 +200,10 @@ class Timeline:
         """See ``Reader.keyframes``."""
         return len(self._times), self._keyframes
 
+    def place_before(self, number: int) -> int:
+        """Where the keyframe is stored that frame ``number`` can be decoded from."""
+        return int(self._keyframe_of(self._positions[[number]])[0])
+
     def time(self, number: int) -> float:
         """When frame ``number`` is shown."""
         return float(self._shown[number])
@@ -216,8 +223,7 @@ class Timeline:
 
     def keyframe_before(self, number: int) -> int:
         """The number of the keyframe that frame ``number`` can be decoded from."""
-        keyframe = self._keyframe_of(self._positions[[number]])
-        return max(self.number(float(self._times[keyframe[0]])), 0)
+        return max(self.number(float(self._times[self.place_before(number)])), 0)
 
     def _keyframe_of(self, positions: Indices) -> Indices:
         """Where the keyframes are stored from which the packets at ``positions`` can be decoded."""

@@ -90,6 +90,29 @@ def test_chunks_hold_the_frames_of_their_clips(
         np.testing.assert_array_equal(again.frames, found[number].frames)
 
 
+def test_chunks_begin_with_the_clip_that_is_asked_for(tmp_path: Path, decoder: Any) -> None:
+    path = write_numbered_video(tmp_path / "a.mp4", 120, codec="h264", size=SQUARE)
+    data = DataConfig(num_frames=8, sampling_stride=2, decoder=decoder)
+    whole, rest, behind = (
+        sliding.SlidingClips(
+            [Sample(str(path))], data, VIEWS, every=0.25, clips_at_once=2, first={0: first}
+        )
+        for first in (0, 5, 15)
+    )  # fmt: skip
+    found = chunks(rest)
+    every, own = (
+        [pair for c in each for pair in zip(c.frames[c.clips], c.seconds, strict=True)]
+        for each in (chunks(whole), found)
+    )
+    assert len(every) == 15 and len(own) == 10
+    for (frames, seconds), (expected, at) in zip(own, every[5:], strict=True):
+        np.testing.assert_array_equal(frames, expected)
+        np.testing.assert_array_equal(seconds, at)
+    assert [chunk.share for chunk in found] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1])
+    assert {chunk.video for chunk in found} == {sliding.VideoTimes(30, 4, 0)}
+    assert behind(sliding.ChunkKey(0, 0)) is None  # all are done
+
+
 def test_a_folder_of_frames_and_what_it_lacks(tmp_path: Path) -> None:
     for name in ("f", "damaged"):
         write_frames(tmp_path / name, (numbered_picture(i, SQUARE) for i in range(20)))

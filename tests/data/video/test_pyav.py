@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.odd_videos import copied
 from support.videos import numbered_picture, read_numbers, write_h264, write_numbered_video
 
 from slowfast.data.video import pyav
@@ -22,6 +23,32 @@ def test_what_frames_need_is_decoded_and_nothing_else(
     wanted = np.array([3, 63, 64, 190])
     assert read_numbers(pyav.PyAVReader(str(path)).frames(wanted)) == wanted.tolist()
     assert counts["decoded"] == 4 + 5 + 1  # from the keyframes 0, 60 and 190
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_going_onward_begins_at_the_keyframe_before(
+    tmp_path: Path, counts: Counter[str], b_frames: int
+) -> None:
+    path = write_numbered_video(tmp_path / "a.mp4", 200, codec="h264", gop=10, b_frames=b_frames)
+    reader = pyav.PyAVReader(str(path))
+    assert reader.onward(np.array([], np.int64)) == []
+    assert read_numbers(np.stack(reader.onward(np.array([155, 157])))) == [155, 157]
+    assert counts["decoded"] <= 12
+    assert read_numbers(np.stack(reader.onward(np.array([160, 199, 200])))) == [160, 199]
+    assert counts["decoded"] == 50 and reader.num_frames == 200
+
+
+@pytest.mark.parametrize(("name", "begins"), [("a.mp4", 1.5), ("a.mkv", 1.5), ("a.ts", 0.0)])
+def test_the_first_frame_is_shown_when_players_show_it(
+    tmp_path: Path, name: str, begins: float
+) -> None:
+    copied(tmp_path / name, lambda frame: frame + 45)
+    reader = pyav.PyAVReader(str(tmp_path / name))
+    assert reader.begins == pytest.approx(begins, abs=2e-3)
+    assert reader.seconds(np.array([0, 30])) == pytest.approx([0, 1])
+    cut = tmp_path / "cut.mp4"
+    copied(cut, lambda frame: frame - 25, gop=250, avoid_negative_ts="disabled")
+    assert pyav.PyAVReader(str(cut)).begins == 0
 
 
 def test_frames_are_counted_where_there_are_no_times(tmp_path: Path, counts: Counter[str]) -> None:
