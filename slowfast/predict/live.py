@@ -21,7 +21,6 @@ from slowfast.predict.watched import watched
 from slowfast.signals import Terminated
 
 LIVE = Path("data/results/live.json")
-EVERY = 1.0
 KEY = "live"
 """With this word each line of FILE.jsonl begins its key."""
 WIDEST = 40
@@ -53,7 +52,7 @@ def live(
         try:
             with (
                 watched(annotate) as watch,
-                StreamClips(path, cfg.data, cfg.test, EVERY, watch.add) as clips,
+                StreamClips(path, cfg.data, cfg.test, cfg.timeline.every, watch.add) as clips,
             ):
                 for window in clips:
                     found = _answer(backend, window, path, top)

@@ -25,7 +25,7 @@ from slowfast.data.lists import Sample
 from slowfast.data.video import stream
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
-from slowfast.predict.live import EVERY, live
+from slowfast.predict.live import live
 from slowfast.signals import Terminated
 
 pytestmark = pytest.mark.usefixtures("no_hang")
@@ -65,7 +65,7 @@ def test_a_pipe_gets_the_scores_of_its_file(
     with streams.piped(path.read_bytes(), tmp_path) as pipe:
         live(backend, pipe, LABELS, cfg, out=out, top=24)
     samples = [Sample(str(path))]
-    chunk = SlidingClips(samples, cfg.data, cfg.test, every=EVERY, clips_at_once=99)(ChunkKey(0, 0))
+    chunk = SlidingClips(samples, cfg.data, cfg.test, every=cfg.timeline.every, clips_at_once=99)(ChunkKey(0, 0))
     assert chunk is not None
     frames = backend.put(chunk.frames)
     scores = backend([frames[clip] for clip in chunk.clips])
