@@ -208,8 +208,7 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     confusion_matrix(labels, predicted, names, paths["confusion_matrix"])
 
     sample = read_list(data.val_list, data.root, len(names))[1]
-    infer("infer", weights, sample.path, "--annotate", str(out / "annotated"))
-    paths["annotated_video"] = out / "annotated" / Path(sample.path).name
+    infer("infer", weights, sample.path)
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader, span = open_sample(sample, data)
     wanted = sampling.clip_at(0.5, reader.num_frames, span, data.num_frames)
@@ -228,12 +227,16 @@ def show(cfg: Config, weights: Path) -> dict[str, str]:
     chosen, joined = [samples[index] for index in JOINED], out / "joined.mp4"
     if not joined.exists():
         join(chosen, joined, data)
-    every = ["-o", "timeline.every=0.25"]
-    infer("timeline", weights, str(joined), "--timeline", str(out / "timeline"), *every)
+    folders = ["--timeline", str(out / "timeline"), "--annotate", str(out / "annotated")]
+    infer("timeline", weights, str(joined), *folders, "-o", "timeline.every=0.25")
     paths = [sample.path for sample in chosen]
     infer("explain", weights, *paths, "--explain", str(out / "explained"))
     explained = out / "explained" / Path(paths[SHOWN]).with_suffix(".png").name
-    return {"timeline": str(out / "timeline" / "joined.png"), "explanation": str(explained)}
+    return {
+        "annotated_video": str(out / "annotated" / joined.name),
+        "timeline": str(out / "timeline" / "joined.png"),
+        "explanation": str(explained),
+    }
 
 
 def infer(what: str, weights: Path, *flags: str) -> None:
