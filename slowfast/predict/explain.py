@@ -3,12 +3,16 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
@@ -87,6 +91,7 @@ def explain(
                 continue
             entry = {"depends_on": key, **entry_of(video.sample.path, why, labels, cfg)}
             numbers, picture = _files(folder, video)
+            picture.unlink(missing_ok=True)  # until both are there, neither counts
             write_json(numbers, entry, indent=None)
             with atomic(picture) as file:
                 draw(entry, why, cfg, file)
@@ -205,8 +210,14 @@ def entry_of(path: str, why: "Why", labels: list[str] | None, cfg: Config) -> En
         "lead": dict(zip(terms, why.reasons.leads(*decision).tolist(), strict=True)),
         "shares": dict(zip(pathways, why.reasons.shares(*decision).tolist(), strict=True)),
         "stage": f"res{stage}",
-        "heat": {name: x.round(5).tolist() for name, x in zip(pathways, heat, strict=True)},
+        "heat": {name: _short(x) for name, x in zip(pathways, heat, strict=True)},
     }
+
+
+def _short(heat: NDArray[np.float32]) -> list[Any]:
+    """The numbers, to 4 digits of the largest."""
+    digits = 4 - math.ceil(math.log10(heat.max() or 1))
+    return heat.astype(np.float64).round(digits).tolist()
 
 
 def text_of(entry: Entry, picture: Path) -> str:

@@ -49,6 +49,8 @@ def test_it_explains_the_answer_of_infer(own_folder: Path, name: str) -> None:
         assert list(entry["shares"]) == list(entry["heat"]) == pathways
         assert sum(entry["shares"].values()) == pytest.approx(1)
         parts = np.array([entry["logits"][term] for term in (*pathways, "bias")])
+        hottest = max(np.max(x) for x in entry["heat"].values())
+        assert hottest > 0 and hottest == float(f"{hottest:.4g}")
         leads = parts[:, 0] - parts[:, 1]
         assert [*entry["lead"].values()] == pytest.approx(leads, abs=1e-6)
         assert [np.shape(x) for x in entry["heat"].values()] == [
@@ -109,6 +111,13 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(own_folder: Path) -> N
     assert done.stderr == "error: why/000000.png: File too large\n"
     assert sorted(os.listdir("why")) == [".lock", "000000.json"]
     run(*flags, cwd=own_folder)
+    assert cv2.imread("why/000000.png") is not None
+    other = (*flags, "--top", "3")
+    with largest_file(30_000):
+        run(*other, cwd=own_folder, status=1)
+    assert numbers(Path("why/000000.json"))["classes"][3:] == []
+    assert not Path("why/000000.png").exists()  # it was that of another explanation
+    run(*other, cwd=own_folder)
     assert cv2.imread("why/000000.png") is not None
 
 
