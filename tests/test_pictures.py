@@ -4,24 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from support.pixels import pixels, share_of
 
 from slowfast import pictures
-
-
-def pixels(path: Path) -> NDArray[Any]:
-    picture = cv2.imread(str(path))
-    assert picture is not None
-    return picture[:, :, ::-1].astype(int)
-
-
-def share_of(picture: NDArray[Any], colour: str) -> float:
-    """Share of pixels that are of a colour, ``#rrggbb``."""
-    rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    return float((np.abs(picture - rgb).sum(axis=-1) < 12).mean())
 
 
 def test_the_learning_curve_has_both_curves_and_takes_repeated_rows(tmp_path: Path) -> None:

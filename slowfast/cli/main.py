@@ -113,7 +113,24 @@ def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
 
 
 def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:
-    raise NotImplementedError
+    """Explains; at the end raises a VideoError if videos could not be read."""
+    from slowfast.data.find import Named
+    from slowfast.predict.explain import explain
+    from slowfast.predict.export import ExportError
+    from slowfast.predict.infer import TOP
+    from slowfast.predict.low_precision import settled
+
+    if Path(inputs.weights).is_dir():
+        raise ExportError(
+            f"--explain computes with the network's weights, which {inputs.weights} does not have: "
+            "name the weights that it was exported from"
+        )
+    network = _network(args, inputs)
+    explain(
+        network, [*map(Named, inputs.samples, inputs.names)], inputs.class_names,
+        settled(network, inputs.cfg, inputs.cfg.test.average_clips), args.explain,
+        top=max(args.top or TOP, 2), until_enough=args.views in (None, "auto"),
+    )  # fmt: skip
 
 
 def _opened(

@@ -130,6 +130,25 @@ def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
     return np.clip(picture, 0, 255)
 
 
+def draw_layers(
+    what: str, how: str, rng: np.random.Generator, num_frames: int, size: tuple[int, int]
+) -> Pictures:
+    """The drop alone in each frame, RGBA [T, H, W, 4], its colour multiplied by alpha."""
+    height, width = size
+    pixels = height * SUPERSAMPLE
+    poses = draw_poses(MOTIONS[how], rng, num_frames, width / height)
+    drop = draw_drop(what, rng, pixels)
+    middle = (len(drop) - 1) / 2
+
+    layers: Pictures = np.empty((num_frames, height, width, 4), np.uint8)
+    for layer, x, y, grow, angle in zip(layers, *poses, strict=True):
+        to_canvas = cv2.getRotationMatrix2D((middle, middle), -math.degrees(angle), grow)
+        to_canvas[:, 2] += (x * pixels - 0.5 - middle, y * pixels - 0.5 - middle)
+        canvas = cv2.warpAffine(drop, to_canvas, (width * SUPERSAMPLE, pixels))
+        cv2.resize(canvas, (width, height), dst=layer, interpolation=cv2.INTER_AREA)
+    return layers
+
+
 def render_clip(
     what: str, how: str, rng: np.random.Generator, num_frames: int = 60,
     size: tuple[int, int] = (64, 80), noise: float = 4.0,
@@ -139,20 +158,9 @@ def render_clip(
     `noise` is the standard deviation, in grey levels, of a fresh sensor noise in every frame: with
     it no frame repeats another, so a codec cannot give a resting thing away.
     """
-    height, width = size
-    pixels = height * SUPERSAMPLE
-    poses = draw_poses(MOTIONS[how], rng, num_frames, width / height)
-    drop = draw_drop(what, rng, pixels)
+    layers = draw_layers(what, how, rng, num_frames, size)
     background = draw_background(rng, size)
-    middle = (len(drop) - 1) / 2
-
-    layers: Pictures = np.empty((num_frames, height, width, 4), np.uint8)
-    for layer, x, y, grow, angle in zip(layers, *poses, strict=True):
-        to_canvas = cv2.getRotationMatrix2D((middle, middle), -math.degrees(angle), grow)
-        to_canvas[:, 2] += (x * pixels - 0.5 - middle, y * pixels - 0.5 - middle)
-        canvas = cv2.warpAffine(drop, to_canvas, (width * SUPERSAMPLE, pixels))
-        cv2.resize(canvas, (width, height), dst=layer, interpolation=cv2.INTER_AREA)
-    clip = rng.standard_normal((num_frames, height, width, 3), np.float32)
+    clip = rng.standard_normal((num_frames, *size, 3), np.float32)
     clip *= noise
     clip += background * (1 - layers[..., 3:].astype(np.float32) / 255)
     clip += layers[..., :3]

@@ -45,6 +45,12 @@ class Head(nn.Layer):
         x_NCHW = paddle.concat([self._average(x) for x in pathways], axis=1)
         return x_NCHW.flatten(2).transpose([0, 2, 1])
 
+    def split(self, pathways: list[Tensor]) -> list[Tensor]:
+        """What each pathway's features add to the logits, ``[N, P, K]`` each: with the classifier's
+        bias they are the logits of evaluation."""
+        weights = paddle.split(self.projection.weight, [x.shape[1] for x in pathways])
+        return [self.pool([x]) @ own for x, own in zip(pathways, weights, strict=True)]
+
     def _average(self, x_NCTHW: Tensor) -> Tensor:
         x_NCHW = x_NCTHW.mean(axis=2)
         height, width = x_NCHW.shape[2:]

@@ -1,4 +1,4 @@
-"""The whole way once, on the built-in data: write it, train, test, predict, draw.
+"""The whole way once, on the built-in data: write it, train, test, predict, draw, explain.
 
     bash run_demo.sh [--compare]
 
@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.cli.command import new_parser, run
-from slowfast.config import Config, dump_config, load_config
+from slowfast.config import Config, DataConfig, dump_config, load_config
 from slowfast.config.built_in import CONFIGS
 from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import read_list
+from slowfast.data.lists import Sample, read_list
+from slowfast.data.video.write import Writer
 from slowfast.errors import UserError
 from slowfast.files import write_whole
 from slowfast.log import Progress
@@ -38,6 +39,8 @@ CONFIG = CONFIGS / "recognition/slowfast/moving_shapes.yaml"
 NUM_TRAIN, NUM_VAL = 1920, 240
 DATA_SEED = 0
 TOTAL_BATCH = 32  # of all processes
+JOINED = 0, 7, 14, 21, 4, 11  # clips of all things and motions
+SHOWN = 3  # of these
 Rows = list[dict[str, Any]]
 
 
@@ -68,7 +71,7 @@ def run_demo() -> None:
     weights = train_and_test([], "train")
     names = read_labels(cfg.data.labels, cfg.model.num_classes)
     result = json.loads((weights.parent / "test_result.json").read_text(encoding="utf-8"))
-    pictures = draw(cfg, weights, result["predictions"], names)
+    pictures = draw(cfg, weights, result["predictions"], names) | show(cfg, weights)
     tell(weights, result, pictures, time.monotonic() - began)
 
 
@@ -88,19 +91,19 @@ def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], second
     print(
         f"\ntop-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} % on "
         f"{result['num_videos']} unseen videos, {result['num_views']} views each "
-        f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), {seconds:.0f} s\n\n"
-        f"checkpoint        {weights}"
+        f"(what it is: {100 * what:.1f} %, how it moves: {100 * how:.1f} %), {seconds:.0f} s\n"
     )
+    here = f"{Path.cwd()}/"
+    lines = {"checkpoint": str(weights)}
     if curves:
-        visualdl = str(Path(sys.executable).with_name("visualdl")).removeprefix(f"{Path.cwd()}/")
-        print(f"curves            {visualdl} --logdir {weights.parent / 'vdl'}")
-    print(
-        f"prediction        {RESULT}\n"
-        f"learning curve    {pictures['learning_curve']}\n"
-        f"confusion matrix  {pictures['confusion_matrix']}\n"
-        f"frames            {pictures['frames']}\n"
-        f"all of this       {weights.with_name('summary.json')}"
-    )
+        visualdl = str(Path(sys.executable).with_name("visualdl")).removeprefix(here)
+        lines["curves"] = f"{visualdl} --logdir {weights.parent / 'vdl'}"
+    lines |= {"prediction": str(RESULT)}
+    lines |= {name.replace("_", " "): path for name, path in pictures.items()}
+    lines["all of this"] = str(weights.with_name("summary.json"))
+    python = sys.executable.removeprefix(here)
+    lines["in the browser"] = f"{python} -m slowfast.tools.web -w {weights}"
+    print("\n".join(f"{name:16s}  {what}" for name, what in lines.items()))
 
 
 def write_data(cfg: Config) -> None:
@@ -205,7 +208,7 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     confusion_matrix(labels, predicted, names, paths["confusion_matrix"])
 
     sample = read_list(data.val_list, data.root, len(names))[1]
-    launch("infer", ["single", "log_slowfast_infer", "--infer", sample.path, "-w", str(weights)])
+    infer("infer", weights, sample.path)
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader, span = open_sample(sample, data)
     wanted = sampling.clip_at(0.5, reader.num_frames, span, data.num_frames)
@@ -214,6 +217,42 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     frames = reader.frames(wanted)
     frame_strip(frames, slow, best, paths["frames"], truth=names[sample.label])
     return {name: str(path) for name, path in paths.items()}
+
+
+def show(cfg: Config, weights: Path) -> dict[str, str]:
+    """What happens when in a video joined from several clips, and why each of these has its label;
+    returns the paths by name."""
+    out, data = Path(cfg.output_dir), cfg.data
+    samples = read_list(data.val_list, data.root, cfg.model.num_classes)
+    chosen, joined = [samples[index] for index in JOINED], out / "joined.mp4"
+    if not joined.exists():
+        join(chosen, joined, data)
+    folders = ["--timeline", str(out / "timeline"), "--annotate", str(out / "annotated")]
+    infer("timeline", weights, str(joined), *folders, "-o", "timeline.every=0.25")
+    paths = [sample.path for sample in chosen]
+    infer("explain", weights, *paths, "--explain", str(out / "explained"))
+    explained = out / "explained" / Path(paths[SHOWN]).with_suffix(".png").name
+    return {
+        "annotated_video": str(out / "annotated" / joined.name),
+        "timeline": str(out / "timeline" / "joined.png"),
+        "explanation": str(explained),
+    }
+
+
+def infer(what: str, weights: Path, *flags: str) -> None:
+    """Runs --infer, see ``launch``."""
+    launch(what, ["single", "log_slowfast_infer", "--infer", *flags, "-w", str(weights)])
+
+
+def join(samples: list[Sample], path: Path, data: DataConfig) -> None:
+    """Writes a video of all the videos' frames, one video after the other."""
+    written = 0
+    with Writer(path) as writer:
+        for sample in samples:
+            reader, _ = open_sample(sample, data)
+            for picture in reader.frames(np.arange(reader.num_frames)):
+                writer.add(picture, written / moving_shapes.FPS)
+                written += 1
 
 
 def compare_pathways() -> None:

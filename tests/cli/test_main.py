@@ -11,6 +11,9 @@ from support.small_run import touch_videos, write_weights
 from support.tiny_run import main_py
 
 from slowfast.cli import main
+from slowfast.cli.inputs import Inputs
+from slowfast.config import Config
+from slowfast.errors import UserError
 
 
 def refusal(flags: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -81,6 +84,13 @@ def test_each_mode_says_how_to_go_on_after_an_interruption(
     monkeypatch.setattr(main, mode, interrupted)
     assert main.main(flags) == 130
     assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_an_exported_network_explains_nothing(tmp_path: Path) -> None:
+    args = argparse.Namespace(explain=tmp_path / "why")
+    with pytest.raises(UserError, match="which .* does not have: name the weights that it was"):
+        main._explain(args, Inputs(Config(), str(tmp_path), [], None))
+    assert not args.explain.exists()
 
 
 def test_main_py_ends_with_one_line_and_status_one(tmp_path: Path) -> None:

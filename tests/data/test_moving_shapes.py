@@ -18,6 +18,7 @@ from slowfast.data.moving_shapes import (
     MOTIONS,
     PERIOD,
     WHATS,
+    draw_layers,
     draw_poses,
     is_complete,
     render_clip,
@@ -69,6 +70,17 @@ def test_render_is_a_function_of_the_generator() -> None:
     first, same, other = (render_clip("striped", "sliding", rng, num_frames=4) for rng in rngs)
     assert first.shape == (4, 64, 80, 3) and first.dtype == np.uint8
     assert np.array_equal(first, same) and not np.array_equal(first, other)
+
+
+def test_the_layers_say_where_the_drop_is_in_a_clip() -> None:
+    """It hides what is behind it, and that stays as it is."""
+    layers = draw_layers("ringed", "sliding", np.random.default_rng(3), 6, (64, 80))
+    clip = render_clip("ringed", "sliding", np.random.default_rng(3), 6, noise=0)
+    opaque = layers[..., 3] == 255
+    assert 0.1 < opaque.mean() < 0.5
+    assert np.abs(clip.astype(int) - layers[..., :3])[opaque].max() == 0
+    still = (clip == clip[0]).all(axis=(0, 3))
+    assert still[(layers[..., 3] == 0).all(axis=0)].all() and not still.all()
 
 
 @pytest.mark.parametrize("what", WHATS)

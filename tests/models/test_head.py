@@ -23,6 +23,24 @@ def test_the_head_averages_windows_and_joins_slow_before_fast() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [(2, 1), (3,)], ids=["two pathways", "one"])
+def test_the_logits_split_into_what_each_pathway_adds(channels: tuple[int, ...]) -> None:
+    paddle.seed(0)
+    head = Head(3, 4, pool_size=2, dropout=0.5)
+    head.eval()
+    pathways = [
+        random_clip(2, number, frames, 3, 2)
+        for number, frames in zip(channels, (2, 8), strict=False)
+    ]
+    parts = head.split(pathways)
+    assert [part.shape for part in parts] == [[2, 2, 4]] * len(channels)
+    bias = paddle.to_tensor([1.0, 2, 3, 4])
+    head.projection.bias.set_value(bias)
+    np.testing.assert_allclose((sum(parts) + bias).numpy(), head(pathways).numpy(), atol=1e-6)
+    quiet = head.split([paddle.zeros_like(pathways[0]), *pathways[1:]])
+    assert float(quiet[0].abs().max()) == 0 < float(parts[0].abs().max())
+
+
 def test_dropout_is_on_in_training_only() -> None:
     paddle.seed(0)
     head = Head(200, 2, pool_size=None, dropout=0.5)

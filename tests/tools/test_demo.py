@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from support.paths import REPOSITORY
+from support.videos import numbers_of, shown_at, write_numbered_video
 
+from slowfast.config import DataConfig
+from slowfast.data.lists import Sample
 from slowfast.data.moving_shapes import HOWS
 from slowfast.tools import demo
 
@@ -48,10 +51,20 @@ def test_the_summary_has_curves_only_where_visualdl_has_drawn_some(
     said = capsys.readouterr().out
     assert "top-1 50.0 %, top-5 100.0 % on 2 unseen videos, 30 views each (what it is: 1" in said
     assert f"checkpoint        {tmp_path}/a.pdparams\n" in said
+    assert "frames            frames.png\n" in said
+    assert f" -m slowfast.tools.web -w {tmp_path}/a.pdparams\n" in said
     assert (f"visualdl --logdir {tmp_path}/vdl\n" in said) == bool(curves)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary.get("vdl") == (f"{tmp_path}/vdl/20260102-090000" if curves else None)
     assert (summary["seconds"], summary["frames"]) == (61.3, "frames.png")
+
+
+def test_clips_are_joined_frame_by_frame(tmp_path: Path) -> None:
+    paths = [write_numbered_video(tmp_path / f"{count}.mp4", count) for count in (5, 8)]
+    joined = tmp_path / "joined.mp4"
+    demo.join([Sample(str(path)) for path in paths], joined, DataConfig())
+    assert numbers_of(joined) == [*range(5), *range(8)]
+    assert shown_at(joined) == pytest.approx([i / 30 for i in range(13)], abs=1e-3)
 
 
 def test_a_step_that_fails_shows_its_error_and_keeps_its_output(

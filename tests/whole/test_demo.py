@@ -15,7 +15,8 @@ from support.paths import REPOSITORY
 
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import WHATS, render_clip, write_video
+from slowfast.data.moving_shapes import CLASS_NAMES, WHATS, render_clip, write_video
+from slowfast.tools.demo import JOINED
 
 
 def copy_repository(folder: Path) -> None:
@@ -60,14 +61,34 @@ def demo_done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 def test_run_demo_reaches_90_percent_and_is_reused(demo_done: tuple[Path, dict[str, Any]]) -> None:
     folder, first = demo_done
     assert first["top1"] >= 0.9 and first["how_top1"] >= 0.9 and first["what_top1"] >= 0.9
-    for name in ("checkpoint", "vdl", "result", "learning_curve", "confusion_matrix", "frames"):
+    for name in ("checkpoint", "vdl", "result", "annotated_video"):
         assert (folder / first[name]).exists(), name
-    for name in ("learning_curve", "confusion_matrix", "frames"):
+    for name in ("learning_curve", "confusion_matrix", "frames", "timeline", "explanation"):
         assert cv2.imread(str(folder / first[name])) is not None
+    timeline = json.loads((folder / first["timeline"]).with_suffix(".json").read_text())
+    labels = [CLASS_NAMES[label] for label in JOINED]
+    assert [segment["label"] for segment in timeline["segments"]] == labels
+    starts = [segment["start"] for segment in timeline["segments"]]
+    assert starts == pytest.approx([0, 2, 4, 6, 8, 10], abs=0.5)
     weights = (folder / first["checkpoint"]).stat().st_mtime_ns
     again = run_demo(folder)
     assert {**again, "seconds": 0} == {**first, "seconds": 0}
     assert (folder / first["checkpoint"]).stat().st_mtime_ns == weights
+
+
+@pytest.mark.slow
+def test_explanations_say_what_is_known(demo_done: tuple[Path, dict[str, Any]]) -> None:
+    """Heat lies on the drop, and the fast pathway decides about motion."""
+    folder, summary = demo_done
+    said = run_in(folder, "python", "-m", "benchmarks.reasons", "-w", summary["checkpoint"])
+    found = json.loads(said.splitlines()[-1])
+    area = found["area of the drop"]
+    assert found["videos"] == 240 and 0.15 < area < 0.3
+    assert found["heat of the slow pathway on it"] > 2 * area
+    assert found["heat of the fast pathway on it"] > 1.3 * area
+    motion = found["fast pathway's share where only motion differs"]
+    assert motion > 3 * found["fast pathway's share where only appearance differs"]
+    assert motion > 0.3
 
 
 @pytest.mark.slow
