@@ -65,7 +65,9 @@ def test_a_pipe_gets_the_scores_of_its_file(
     with streams.piped(path.read_bytes(), tmp_path) as pipe:
         live(backend, pipe, LABELS, cfg, out=out, top=24)
     samples = [Sample(str(path))]
-    chunk = SlidingClips(samples, cfg.data, cfg.test, every=cfg.timeline.every, clips_at_once=99)(ChunkKey(0, 0))
+    every = cfg.timeline.every
+    clips = SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=99)
+    chunk = clips(ChunkKey(0, 0))
     assert chunk is not None
     frames = backend.put(chunk.frames)
     scores = backend([frames[clip] for clip in chunk.clips])
