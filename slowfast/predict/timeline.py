@@ -245,8 +245,9 @@ class _Run:
 
 
 def _thumbs(sample: Sample, cfg: Config) -> Pictures:
-    """Frames spread over a video ``[n, H, W, 3]``; none if they cannot be read any more."""
-    data = dataclasses.replace(cfg.data, num_frames=1, sampling_stride=1)
+    """Frames spread over a video ``[n, H, W, 3]``; none if they cannot be read any more. They are
+    read in this process, for less memory: a reader has decoded the file to its end by now."""
+    data = dataclasses.replace(cfg.data, num_frames=1, sampling_stride=1, num_workers=0)
     cfg = dataclasses.replace(cfg, data=data).with_test(
         num_clips=THUMBS, spatial="whole", short_side=THUMB_SIDE, protocol="pyslowfast"
     )
