@@ -78,9 +78,11 @@ def serve(
         blocks.close(verbose=False)
 
 
-async def _no_download(url: str, *_: object) -> str:
+async def _no_download(url: str, cache_dir: str) -> str:
     """In place of Gradio's function, which fetches what a request names instead of a file."""
-    raise UserError("not a file of this machine")
+    from gradio import Error
+
+    raise Error("This is no file of this machine.", print_exception=False)
 
 
 class NoForeignFiles:

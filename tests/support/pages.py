@@ -105,19 +105,29 @@ class Browsed:
 
 
 @contextlib.contextmanager
-def browsing() -> Iterator[Browsed]:
-    """A headless browser; skips the test where there is none."""
+def headless() -> Iterator[Any]:
+    """A browser without a window; skips the test where there is none."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     if (program := next(filter(None, map(shutil.which, BROWSERS)), None)) is None:
         pytest.skip("there is no Chromium here")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=HEADLESS)
         try:
-            tab = browser.new_page(viewport={"width": 1280, "height": 900})
-            tab.set_default_timeout(30_000)
-            yield Browsed(tab)
+            yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def browsing(browser: Any) -> Iterator[Browsed]:
+    """A tab with a memory of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    try:
+        tab = context.new_page()
+        tab.set_default_timeout(60_000)
+        yield Browsed(tab)
+    finally:
+        context.close()
 
 
 def coloured(path: Path, colour: str, seed: int, seconds: float = 1.0) -> Path:

@@ -3,9 +3,10 @@
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.pages import Browsed, Page, browsing, coloured, serving
+from support.pages import Browsed, Page, browsing, coloured, headless, serving
 from support.tiny_run import save_tiny_model, tiny_config
 
 from slowfast.cli.network import network_of
@@ -30,10 +31,16 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with headless() as browser:
+        yield browser
+
+
 @pytest.fixture
-def browsed(page: Page) -> Iterator[Browsed]:
+def browsed(browser: Any, page: Page) -> Iterator[Browsed]:
     """A tab, which has asked nobody else for anything and has not complained."""
-    with browsing() as browsed:
+    with browsing(browser) as browsed:
         yield browsed
         hosts = {urllib.parse.urlsplit(asked).hostname for asked in browsed.asked}
         assert hosts - {None} == {"127.0.0.1"}  # None: what the page has itself, as data: and blob:

@@ -173,9 +173,8 @@ def test_a_short_request_does_not_wait_for_a_long_one(visitor: Visitor, tmp_path
 
 def test_no_file_is_fetched(visitor: Visitor) -> None:
     elsewhere = {"path": "http://example.com/a.mp4", "meta": {"_type": "gradio.FileData"}}
-    with pytest.raises(Exception, match="raised an exception"):
+    with pytest.raises(Exception, match="no file of this machine"):
         visitor.ask_of("look", elsewhere)
-    assert "not a file of this machine" in visitor.page.said()
 
 
 @pytest.mark.parametrize(
@@ -188,6 +187,7 @@ def test_no_other_file_is_served(page: Page, place: str) -> None:
     assert refused.value.code in (403, 404)
 
 
+@pytest.mark.slow
 def test_sigterm_ends_requests_and_leaves_nothing(weights: Path, tmp_path: Path) -> None:
     film = coloured(tmp_path / "film.mp4", "red", 0, seconds=30.0)
     with serving(tmp_path, weights) as page, visiting(page) as visitor:
