@@ -13,7 +13,7 @@ from slowfast.config import Config
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, clock
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
-from slowfast.web.site import Site, Values, bar, compute, fault, figures, sentence, upload
+from slowfast.web.site import Site, Values, at_once, bar, compute, fault, figures, sentence, upload
 from slowfast.web.uploads import by_its_name, seconds_of, write_small
 
 TOP = 12
@@ -79,10 +79,12 @@ class FindTab:
                 self.listed = gr.HTML(
                     sentence("What is similar appears here."), elem_id="find_list"
                 )
-        compute(
+        shown = [self.found, self.listed, self.status]
+        asked = compute(
             [self.clip.upload, self.clip.stop_recording], self._find,
-            [session, self.features, self.clip], [self.found, self.listed, self.status], "find",
+            [session, self.features, self.clip], shown, "find",
         )  # fmt: skip
+        at_once([self.clip.clear], lambda: ["", "", ""], None, shown, "lose", cancels=[asked])
 
     def _find(self, session: str, features: str | None, path: str | None) -> Iterator[Values]:
         site = self._site

@@ -61,10 +61,12 @@ class TeachTab:
         )
         learned = [*self._of_learning, self.status]
         compute([self.learn.click], self._learn, session, learned, "learn")
-        compute(
+        answers = [self.labels, self.answer]
+        asked = compute(
             [self.tried.upload, self.tried.stop_recording], self._try, [session, self.tried],
-            [self.labels, self.answer], "try",
+            answers, "try",
         )  # fmt: skip
+        at_once([self.tried.clear], lambda: [None, ""], None, answers, "forget", cancels=[asked])
 
     def _lay_out_show(self) -> None:
         gr = self._gr
