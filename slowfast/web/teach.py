@@ -59,7 +59,7 @@ class TeachTab:
         at_once(
             [self.remove.click], self._remove, [session, self.gone], [*seen, self.status], "remove"
         )
-        learned = [*self._of_learning, self.status]
+        learned = [*self._of_learning, self.progress]
         compute([self.learn.click], self._learn, session, learned, "learn")
         answers = [self.labels, self.answer]
         asked = compute(
@@ -96,6 +96,7 @@ class TeachTab:
         gr = self._gr
         gr.Markdown("### 2. Learn")
         self.learn = gr.Button("Learn", variant="primary", elem_id="teach_learn")
+        self.progress = gr.HTML("", elem_id="teach_progress")
         self.verdict = gr.HTML("", elem_id="teach_verdict")
         self.mistakes = gr.HTML("", elem_id="teach_mistakes")
         self.download = gr.DownloadButton(
@@ -179,12 +180,12 @@ class TeachTab:
             folder = site.sessions.folder(session)
             for item in site.desk.run(lesson.learn, folder, site.weights, site.cfg):
                 if isinstance(item, Step):
-                    yield {self.status: bar(item)}
+                    yield {self.progress: bar(item)}
                 else:
                     yield self._learned(folder, item)
-            yield {**self._learned(folder, lesson.taught(folder)), self.status: ""}
+            yield {**self._learned(folder, lesson.taught(folder)), self.progress: ""}
         except JobError as error:
-            yield {self.status: fault(error)}
+            yield {self.progress: fault(error)}
 
     def _try(self, session: str, path: str | None) -> Iterator[Values]:
         yield {self.labels: None, self.answer: ""}

@@ -91,7 +91,7 @@ def test_two_actions_are_taught_and_survive_a_reload(
         "!document.querySelector('#teach_list').innerText.includes('red')"
     )
     browsed.tab.get_by_role("button", name="Learn", exact=True).click()
-    browsed.wait("teach_status", "Name at least two actions")
+    browsed.wait("teach_progress", "Name at least two actions")
 
 
 def test_moments_alike_are_found(page: Page, browsed: Browsed, tmp_path: Path) -> None:
