@@ -230,7 +230,8 @@ class _Run:
             draw_timeline(
                 cell_edges(seconds), scores, segments, Path(file.name),
                 name_of=lambda label: name_of(label, self._labels),
-                title=os.path.basename(video.sample.path), thumbs=_thumbs(video.sample, self.cfg),
+                title=os.path.basename(video.sample.path),
+                thumbs=video_thumbs(video.sample, self.cfg),
             )  # fmt: skip
         kept_windows.keep_found(video, found, self._files)
         if distributed.rank() == 0:
@@ -244,7 +245,7 @@ class _Run:
         print(f"{clear}{video.sample.path}\n{text}\n", flush=True)
 
 
-def _thumbs(sample: Sample, cfg: Config) -> Pictures:
+def video_thumbs(sample: Sample, cfg: Config) -> Pictures:
     """Frames spread over a video ``[n, H, W, 3]``; none if they cannot be read any more. They are
     read in this process, for less memory: a reader has decoded the file to its end by now."""
     data = dataclasses.replace(cfg.data, num_frames=1, sampling_stride=1, num_workers=0)

@@ -11,11 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from support.pages import browsing, headless, serving
 from support.paths import REPOSITORY
 
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import CLASS_NAMES, WHATS, render_clip, write_video
+from slowfast.data.moving_shapes import CLASS_NAMES, HOWS, WHATS, render_clip, write_video
 from slowfast.tools.demo import JOINED
 
 
@@ -130,3 +131,45 @@ def test_three_commands_from_folders_to_a_prediction(
     rows = json.loads((demo / "data/results/result.json").read_text(encoding="utf-8"))
     right = [row["top1_label"] == names[s.label] for row, s in zip(rows, held_out, strict=True)]
     assert np.mean(right) >= 0.9  # chance is a third
+
+
+@pytest.mark.slow
+def test_the_page_is_taught_two_motions_and_knows_them_again(
+    demo_done: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, first = demo_done
+    teach_two_motions(folder / first["checkpoint"], tmp_path)
+
+
+def teach_two_motions(weights: Path, folder: Path) -> None:
+    """Shows a page 4 clips each of both spins, in a browser, and asks it about 3 new ones each."""
+
+    def clip(how: str, number: int) -> Path:
+        path = folder / f"{how} {number}.mp4"
+        seed = [7, HOWS.index(how), number]
+        what = WHATS[number % len(WHATS)]
+        write_video(path, render_clip(what, how, np.random.default_rng(seed)))
+        return path
+
+    spins = "spinning clockwise", "spinning counter-clockwise"
+    with headless() as browser, serving(folder, weights) as page, browsing(browser) as browsed:
+        browsed.open(page.address, "Teach")
+        for how in spins:
+            browsed.tab.get_by_label("Name of the action").fill(how)
+            browsed.put("teach_clips", *(clip(how, number) for number in range(4)))
+            browsed.tab.wait_for_selector("#teach_clips .file-preview")
+            browsed.tab.get_by_role("button", name="Add to this action").click()
+            browsed.wait("teach_list", f"{how}: 4 clips")
+            browsed.tab.wait_for_selector("#teach_clips .file-preview", state="detached")
+        browsed.tab.get_by_role("button", name="Learn", exact=True).click()
+        browsed.wait("teach_verdict", "of 8 clips")
+        right = 0
+        for how in spins:
+            for number in range(4, 7):
+                browsed.put("teach_try", clip(how, number))
+                right += browsed.wait("teach_labels", "%").splitlines()[1] == how
+                browsed.tab.locator("#teach_try").get_by_label("Clear").click()
+                browsed.tab.wait_for_function(
+                    "!document.querySelector('#teach_labels').innerText.includes('%')"
+                )
+        assert right >= 5

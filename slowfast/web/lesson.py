@@ -1,0 +1,162 @@
+"""A session's own actions: their clips, with the features of each, and the classifier.
+
+A session's folder has ``clips/``, ``features/`` and ``pictures/``, each with a file by the digest
+of the clip's content, so that none is computed twice; ``lesson.json``, which clips are of which
+action; and what was learned from them, until they change.
+"""
+
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.cli.network import network_of
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.files import atomic, file_digest, write_json
+from slowfast.predict.runtimes import Backend
+from slowfast.predict.views import rows_of_videos
+from slowfast.train.few_shot import Clip, Taught, save_taught, teach
+from slowfast.web.jobs import JobError, OpenKind, Step, Tell
+from slowfast.web.uploads import by_its_name, seconds_of, write_thumbnail
+
+NUM_CLIPS = 4
+"""Views of a clip, spread over it."""
+CHECKPOINT = "my_actions"
+TAUGHT, PACKED = "taught.pickle", f"{CHECKPOINT}.zip"
+
+
+class Example(NamedTuple):
+    """A clip of an action."""
+
+    action: str
+    name: str
+    """Of the file that was uploaded."""
+    digest: str
+
+
+def examples(session: Path) -> list[Example]:
+    """A session's clips, by action, in the order in which they came."""
+    path = session / "lesson.json"
+    if not path.exists():
+        return []
+    found = [Example(*row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    order = list(dict.fromkeys(example.action for example in found))
+    return sorted(found, key=lambda example: order.index(example.action))
+
+
+def write_examples(session: Path, found: list[Example]) -> None:
+    """Replaces a session's clips; what was learned from the others is gone."""
+    write_json(session / "lesson.json", found)
+    for name in (TAUGHT, PACKED):
+        (session / name).unlink(missing_ok=True)
+
+
+def picture(session: Path, digest: str) -> Path:
+    """What a clip looks like, a small JPEG."""
+    return session / "pictures" / f"{digest}.jpg"
+
+
+def features(session: Path, digest: str) -> NDArray[np.float32]:
+    """The features of a clip's views ``[n, C]``."""
+    return np.load(session / "features" / f"{digest}.npy", allow_pickle=False)
+
+
+def taught(session: Path) -> Taught | None:
+    """What was learned, if anything was since the last change."""
+    path = session / TAUGHT
+    return pickle.loads(path.read_bytes()) if path.exists() else None  # written by the server
+
+
+def checkpoint(session: Path) -> Path | None:
+    """The checkpoint of what was learned, with all that belongs to it, in a zip file."""
+    path = session / PACKED
+    return path if path.exists() else None
+
+
+def few_views(cfg: Config) -> Config:
+    """The config, with the views that features are of."""
+    return cfg.with_test(num_clips=NUM_CLIPS, num_crops=1, spatial="crops")
+
+
+def take(
+    open_kind: OpenKind, tell: Tell, paths: list[str], action: str, session: Path, cfg: Config,
+    longest: float,
+) -> None:  # fmt: skip
+    """Takes clips into a session; tells an Example for each, or a JobError for one that cannot be
+    used."""
+    backend: Backend | None = None
+    for number, path in enumerate(paths):
+        tell(Step(number / len(paths), f"looking at {Path(path).name}"))
+        try:
+            with by_its_name(path):
+                digest = file_digest(path)
+                kept = session / "features" / f"{digest}.npy"
+                if not kept.exists():
+                    backend = backend or open_kind("features")
+                    seconds = seconds_of(path, cfg.data, longest)
+                    rows = features_of(backend, path, cfg)
+                    write_thumbnail(path, cfg.data, seconds / 2, picture(session, digest))
+                    with atomic(kept, alone=False) as file:
+                        np.save(file, rows, allow_pickle=False)
+            tell(Example(action, Path(path).name, digest))
+        except JobError as error:
+            tell(error)
+
+
+def features_of(backend: Backend, path: str, cfg: Config) -> NDArray[np.float32]:
+    """The features of a video's views ``[n, C]``. Raises a VideoError if it cannot be read."""
+    ((_, row),) = rows_of_videos(backend, [Sample(path)], few_views(cfg), what="")
+    if isinstance(row, VideoError):
+        raise row
+    return row
+
+
+def recognise(
+    open_kind: OpenKind, tell: Tell, path: str, session: Path, cfg: Config, longest: float
+) -> None:
+    """Tells the probability of each of a session's actions, by name."""
+    known = taught(session)
+    if known is None:
+        raise JobError("Press Learn first.")
+    with by_its_name(path):
+        tell(Step(0.1, "looking at it"))
+        seconds_of(path, cfg.data, longest)
+        scores = known.probabilities(features_of(open_kind("features"), path, cfg))
+    tell(dict(zip(known.names, scores.tolist(), strict=True)))
+
+
+def learn(open_kind: OpenKind, tell: Tell, session: Path, weights: str, cfg: Config) -> None:
+    """Tells what was learned from a session's clips, a Taught; then writes its ``checkpoint``.
+
+    Raises:
+        TeachError: the clips do not do.
+    """
+    found = examples(session)
+    names = list(dict.fromkeys(example.action for example in found))
+    tell(Step(0.1, "learning"))
+    known = teach(
+        [Clip(e.name, names.index(e.action), features(session, e.digest)) for e in found], names
+    )
+    with atomic(session / TAUGHT, alone=False) as file:
+        pickle.dump(known, file)
+    tell(known)
+    tell(Step(0.5, "writing the checkpoint"))
+    _write_checkpoint(session, known, weights, few_views(cfg))
+
+
+def _write_checkpoint(session: Path, known: Taught, weights: str, cfg: Config) -> None:
+    folder = session / "checkpoint"
+    shutil.rmtree(folder, ignore_errors=True)
+    network = network_of(weights, cfg, "cpu", any_classes=True)
+    save_taught(network, cfg, known, folder / f"{CHECKPOINT}.pdparams")
+    with atomic(session / PACKED, alone=False) as file, zipfile.ZipFile(file, "w") as archive:
+        for part in sorted(folder.iterdir()):
+            archive.write(part, part.name)
+    shutil.rmtree(folder)

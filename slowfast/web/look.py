@@ -1,0 +1,237 @@
+"""The tab *Look*: what is in a video, when, and why."""
+
+import html
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from slowfast.cli.network import network_of
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.files import atomic
+from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.predict.annotate import annotate_video
+from slowfast.predict.answers import IN_VIDEO
+from slowfast.predict.captions import best_at
+from slowfast.predict.segments import Segment, cell_edges, find_segments
+from slowfast.predict.timeline import Windows, timeline_rows, video_thumbs
+from slowfast.predict.timeline_files import short_clock
+from slowfast.predict.views import rows_of_videos, view_loader
+from slowfast.web.jobs import JobError, OpenKind, Step, Tell
+from slowfast.web.site import Site, Values, at_once, bar, compute, fault, sentence, upload
+from slowfast.web.uploads import by_its_name, seconds_of
+
+TOP = 5
+
+
+class Labels(NamedTuple):
+    """The best classes of a video with their probabilities, best first."""
+
+    best: list[tuple[str, float]]
+
+
+class Story(NamedTuple):
+    """What happens when."""
+
+    segments: list[Segment]
+    picture: Path
+
+
+class Film(NamedTuple):
+    """The video with its labels drawn in."""
+
+    path: Path
+
+
+def look(
+    open_kind: OpenKind, tell: Tell, path: str, folder: Path, cfg: Config, names: list[str],
+    longest: float,
+) -> None:  # fmt: skip
+    """Tells the Labels of an upload, its Story, and its Film; their files are in ``folder``."""
+    with by_its_name(path):
+        tell(Step(0.0, "opening the video"))
+        seconds_of(path, cfg.data, longest)
+        backend, sample = open_kind("prob"), Sample(path)
+        tell(Step(0.02, "looking at it"))
+        ((_, row),) = rows_of_videos(backend, [sample], cfg, what="", until_enough=True)
+        if isinstance(row, VideoError):
+            raise row
+        classes, values = best_classes(average_views(row, "prob"), TOP)
+        best = [(names[i], value) for i, value in zip(classes, values, strict=True)]
+        tell(Labels(best))
+
+        def report(done: float, windows: int) -> None:
+            tell(Step(0.1 + 0.6 * done, f"what happens when: {windows:,} windows"))
+
+        ((_, found),) = timeline_rows(backend, [sample], cfg, report=report)
+        if isinstance(found, VideoError):
+            raise found
+        segments = find_segments(found.seconds, found.scores, cfg.timeline)
+        tell(Story(segments, _drawn(found, segments, sample, cfg, names, folder)))
+
+        begins = found.video.begins
+        captions = [
+            (start - begins, end - begins, names[label], score)
+            for start, end, label, score in segments
+        ]
+
+        def labels_at(seconds: float) -> list[tuple[str, float]]:
+            return best_at(captions, seconds) if segments else best[:IN_VIDEO]
+
+        film = folder / f"{Path(path).stem}-labelled.mp4"
+        annotate_video(
+            sample, film, labels_at, cfg.data,
+            report=lambda share: tell(Step(0.7 + 0.3 * share, "writing the video with its labels")),
+        )  # fmt: skip
+        tell(Film(film))
+
+
+def _drawn(
+    found: Windows, segments: list[Segment], sample: Sample, cfg: Config, names: list[str],
+    folder: Path,
+) -> Path:  # fmt: skip
+    """The picture of a timeline."""
+    from slowfast.timeline_picture import draw_timeline
+
+    picture = folder / "timeline.png"
+    draw_timeline(
+        cell_edges(found.seconds), found.scores, segments, picture, name_of=names.__getitem__,
+        title=Path(sample.path).name, thumbs=video_thumbs(sample, cfg),
+    )  # fmt: skip
+    return picture
+
+
+def tell_why(
+    open_kind: OpenKind, tell: Tell, path: str, folder: Path, weights: str, cfg: Config,
+    names: list[str], longest: float,
+) -> None:  # fmt: skip
+    """Tells the path of a picture of where each pathway looks, and what decided."""
+    from slowfast.predict.explain import draw, entry_of, explained
+
+    with by_its_name(path):
+        tell(Step(0.0, "opening the video"))
+        seconds_of(path, cfg.data, longest)
+        tell(Step(0.1, "looking for reasons"))
+        with view_loader([Sample(path)], cfg, 1) as loader:
+            ((video,),) = loader.run([[0]])
+        if isinstance(video, VideoError):
+            raise video
+        network = network_of(weights, cfg, "cpu")
+        why = explained(network, open_kind("prob"), video, cfg, True, TOP)
+        if isinstance(why, VideoError):
+            raise why
+    picture = folder / "why.png"
+    with atomic(picture) as file:
+        draw(entry_of(Path(path).name, why, names, cfg), why, cfg, file)
+    tell(picture)
+
+
+class LookTab:
+    """The tab's components, and what happens."""
+
+    def __init__(self, site: Site, session: Any) -> None:
+        import gradio as gr
+
+        self._gr, self._site = gr, site
+        gr.Markdown("Drop a video, or record one: see what is in it, when, and why.")
+        with gr.Row():
+            with gr.Column(min_width=300):
+                self.video = upload(gr, "Your video", "look_video")
+                self.status = gr.HTML("", elem_id="look_status")
+            with gr.Column(min_width=300):
+                self.labels = gr.Label(
+                    label="What is in it", num_top_classes=TOP, elem_id="look_labels"
+                )
+        self.story = gr.Image(
+            label="What happens when", buttons=["download", "fullscreen"], visible=False,
+            elem_id="look_timeline",
+        )  # fmt: skip
+        self.segments = gr.HTML("", elem_id="look_segments")
+        self.film = gr.Video(
+            label="The video with its labels", visible=False, elem_id="look_film", height=320
+        )
+        self.why = gr.Button("Why?", visible=False, elem_id="look_why")
+        self.why_status = gr.HTML("", elem_id="look_why_status")
+        self.reasons = gr.Image(
+            label="Where each pathway looks, and what it adds", visible=False,
+            buttons=["download", "fullscreen"], elem_id="look_reasons",
+        )  # fmt: skip
+        reasons = [self.why, self.why_status, self.reasons]
+        shown = [self.labels, self.story, self.segments, self.film, self.status, *reasons]
+        asked = compute([self.why.click], self._why, [session, self.video], reasons, "why")
+        looked = compute(
+            [self.video.upload, self.video.stop_recording], self._look, [session, self.video],
+            shown, "look",
+        )  # fmt: skip
+        at_once([self.video.clear], self._cleared, None, shown, "clear", cancels=[looked, asked])
+
+    def _cleared(self) -> Values:
+        gr = self._gr
+        return {
+            self.labels: None, self.status: "", self.segments: "",
+            self.story: gr.Image(None, visible=False), self.film: gr.Video(None, visible=False),
+            self.why: gr.Button(visible=False), self.why_status: "",
+            self.reasons: gr.Image(None, visible=False),
+        }  # fmt: skip
+
+    def _look(self, session: str, path: str | None) -> Iterator[Values]:
+        site = self._site
+        yield self._cleared()
+        if path is None:
+            return
+        try:
+            # What Gradio shows it has copied.
+            with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
+                given = path, Path(folder), site.cfg, site.names, site.longest
+                for item in site.desk.run(look, *given):
+                    yield self._shown(item)
+        except JobError as error:
+            yield {self.status: fault(error)}
+        else:
+            yield {self.status: ""}
+
+    def _why(self, session: str, path: str | None) -> Iterator[Values]:
+        gr, site = self._gr, self._site
+        if path is None:
+            yield {self.why_status: fault("Drop a video first.")}
+            return
+        try:
+            with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
+                given = path, Path(folder), site.weights, site.cfg, site.names, site.longest
+                for item in site.desk.run(tell_why, *given):
+                    if isinstance(item, Step):
+                        yield {self.why_status: bar(item)}
+                    else:
+                        yield {self.reasons: gr.Image(str(item), visible=True), self.why_status: ""}
+        except JobError as error:
+            yield {self.why_status: fault(error)}
+
+    def _shown(self, item: Any) -> Values:
+        if isinstance(item, Step):
+            return {self.status: bar(item)}
+        if isinstance(item, Labels):
+            return {
+                self.labels: dict(item.best),
+                self.why: self._gr.Button(visible=len(self._site.names) > 1),
+            }
+        if isinstance(item, Story):
+            return {
+                self.story: self._gr.Image(str(item.picture), visible=True),
+                self.segments: table_of(item.segments, self._site.names),
+            }
+        return {self.film: self._gr.Video(str(item.path), visible=True)}
+
+
+def table_of(segments: list[Segment], names: list[str]) -> str:
+    """The segments, as HTML."""
+    if not segments:
+        return sentence("No action is seen long and clearly enough for a place on the timeline.")
+    rows = "".join(
+        f"<tr><td>{short_clock(start)} to {short_clock(end)}</td><td>{html.escape(names[label])}"
+        f"</td><td>{100 * score:.0f} %</td></tr>"
+        for start, end, label, score in segments
+    )
+    head = "<tr><th>When</th><th>What</th><th>How sure</th></tr>"
+    return f'<table class="segments"><thead>{head}</thead><tbody>{rows}</tbody></table>'

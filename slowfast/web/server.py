@@ -1,0 +1,100 @@
+"""Serves the page, from a folder of its own that goes with it; nothing leaves this machine."""
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from slowfast.errors import UserError
+from slowfast.log import logger
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+OFFLINE = {
+    "GRADIO_ANALYTICS_ENABLED": "False",  # Gradio reports its start, and looks for a newer version
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "NO_PROXY": "*",  # a proxy cannot reach the server, which Gradio asks once whether it is there
+}
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for all that people upload and what is made of it; it is removed at the end.
+
+    Gradio is told of it before it is imported, and that it is to send nothing anywhere.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="slowfast-web-"))
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]  # what is served, and to whom, the flags alone say
+    os.environ |= OFFLINE | {"GRADIO_TEMP_DIR": str(folder / "files")}
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises a UserError if nothing can be served there."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        what = f"{host}:{port} cannot be used: {error.strerror}"
+        raise UserError(f"{what} (name another with --port or --host)") from error
+
+
+def serve(
+    blocks: Any, looks: dict[str, Any], *, host: str, port: int | None,
+    started: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Serves the page until Ctrl-C or SIGTERM.
+
+    Args:
+        blocks, looks: see ``page.page`` and ``page.look_and_feel``.
+        port: None: the first free one from 7860 on.
+        started: called with the address.
+    """
+    from gradio import processing_utils
+    from starlette.middleware import Middleware
+
+    processing_utils.async_ssrf_protected_download = _no_download
+    _, address, _ = blocks.launch(
+        server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,
+        prevent_thread_lock=True, footer_links=[], allowed_paths=[], run_history=False,
+        enable_monitoring=False, ssr_mode=False, pwa=False, mcp_server=False,
+        app_kwargs={"middleware": [Middleware(NoForeignFiles)]}, **looks,
+    )  # fmt: skip
+    try:
+        if host not in LOCAL:
+            logger.warning(f"whoever reaches {host} can use this page: it asks for no password")
+        started(address)
+        threading.Event().wait()
+    finally:
+        blocks.close(verbose=False)
+
+
+async def _no_download(url: str, cache_dir: str) -> str:
+    """In place of Gradio's function, which fetches what a request names instead of a file."""
+    from gradio import Error
+
+    raise Error("This is no file of this machine.", print_exception=False)
+
+
+class NoForeignFiles:
+    """Refuses ``/file=http://...``, which Gradio would fetch, too."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.responses import PlainTextResponse
+
+        app = self._app
+        if scope["type"] == "http" and "/file=http" in scope["path"]:
+            app = PlainTextResponse("Not a file of this machine", 403)
+        await app(scope, receive, send)

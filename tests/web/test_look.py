@@ -1,0 +1,64 @@
+"""What the tab Look tells of a video."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from support.pages import coloured
+from support.tiny_run import eager, fresh_state, save_tiny_model, tiny_config
+
+from slowfast.config import Config
+from slowfast.data.lists import Sample
+from slowfast.data.video.open import open_video
+from slowfast.predict.segments import Segment
+from slowfast.web.jobs import JobError, Step
+from slowfast.web.look import Film, Labels, Story, look, table_of, tell_why
+
+NAMES = [f"action {number}" for number in range(24)]
+
+
+@pytest.fixture
+def cfg(tmp_path: Path) -> Config:
+    all_day = "timeline.enter=0.001", "timeline.leave=0.001"
+    return tiny_config(tmp_path, "data.num_workers=0", *all_day)
+
+
+def told(work: Any, *given: Any, cfg: Config) -> list[Any]:
+    """What a request is told, but for its steps."""
+    items: list[Any] = []
+    work(lambda kind: eager(fresh_state(cfg).model, cfg, kind), items.append, *given)
+    steps = [item.share for item in items if isinstance(item, Step)]
+    assert steps == sorted(steps) and steps[0] >= 0 and steps[-1] <= 1
+    return [item for item in items if not isinstance(item, Step)]
+
+
+def test_labels_then_a_timeline_then_the_film(tmp_path: Path, cfg: Config) -> None:
+    film = coloured(tmp_path / "my film.mp4", "red", 0, seconds=3.0)
+    labels, story, shown = told(look, str(film), tmp_path, cfg, NAMES, 60.0, cfg=cfg)
+    assert isinstance(labels, Labels) and len(labels.best) == 5
+    assert sorted(labels.best, key=lambda one: -one[1]) == labels.best
+    assert isinstance(story, Story) and story.segments
+    assert all(0 <= s.start < s.end <= 3.01 for s in story.segments)
+    assert cv2.imread(str(story.picture)) is not None
+    assert isinstance(shown, Film) and shown.path.name == "my film-labelled.mp4"
+    assert open_video(Sample(str(shown.path)), "", 0).num_frames == 90
+
+
+def test_a_video_that_is_none_is_refused_before_it_is_computed(tmp_path: Path, cfg: Config) -> None:
+    (tmp_path / "notes.mp4").write_text("no video")
+    with pytest.raises(JobError, match="^notes.mp4: not a video but text$"):
+        told(look, str(tmp_path / "notes.mp4"), tmp_path, cfg, NAMES, 60.0, cfg=cfg)
+
+
+def test_reasons_are_a_picture(tmp_path: Path, cfg: Config) -> None:
+    weights = save_tiny_model(cfg)
+    film = coloured(tmp_path / "film.mp4", "blue", 0)
+    (picture,) = told(tell_why, str(film), tmp_path, str(weights), cfg, NAMES, 60.0, cfg=cfg)
+    assert cv2.imread(str(picture)) is not None
+
+
+def test_a_table_of_segments() -> None:
+    text = table_of([Segment(0.0, 61.25, 1, 0.987)], ["sit", "<b>stand</b>"])
+    assert "<td>0:00.0 to 1:01.2</td><td>&lt;b&gt;stand&lt;/b&gt;</td><td>99 %</td>" in text
+    assert "No action" in table_of([], ["sit"])

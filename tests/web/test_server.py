@@ -1,0 +1,232 @@
+"""The page's server, as a real process that is asked over HTTP, without a browser."""
+
+import contextlib
+import gc
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.pages import Page, coloured, serving
+from support.tiny_run import save_tiny_model, tiny_config
+
+from slowfast.web.server import own_folder, serve
+
+gradio_client = pytest.importorskip("gradio_client", reason="the extra web serves the page")
+
+pytestmark = pytest.mark.filterwarnings(  # gradio_client leaves its sockets to the collector
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+LIMITS = "--max_mb", "1", "--max_seconds", "60"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tiny_config(tmp_path_factory.mktemp("weights")))
+
+
+@pytest.fixture(scope="module")
+def page(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with serving(tmp_path_factory.mktemp("page"), weights, *LIMITS) as page:
+        yield page
+    assert_all_is_gone(page, signal.SIGINT)
+
+
+def assert_all_is_gone(page: Page, number: int) -> None:
+    assert page.process.returncode == 128 + number
+    assert os.listdir(page.temp) == []
+    assert page.said().endswith("interrupted\n") and "Traceback" not in page.said()
+
+
+def shown(request: Any) -> Any:
+    """What the page shows in the end: what each component was told last."""
+    last = request.result(timeout=120)
+    if not isinstance(last, tuple):
+        return last
+    values: list[Any] = [None] * len(last)
+    for told in [*request.outputs(), last]:
+        for place, value in enumerate(told):
+            value = value.get("props", value) if isinstance(value, dict) else value
+            if not isinstance(value, dict) or {*value} != {"__type__"}:
+                values[place] = value
+    return values
+
+
+class Visitor:
+    """Somebody with a session, who calls what the page calls."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.client = gradio_client.Client(page.address, verbose=False, analytics_enabled=False)
+        self.session = self.ask("begin", None)
+
+    def ask(self, name: str, *given: Any) -> Any:
+        return shown(self.client.submit(*given, api_name=f"/{name}"))
+
+    def ask_of(self, name: str, *given: Any) -> Any:
+        """With the session's name."""
+        return self.ask(name, self.session, *given)
+
+    def start(self, name: str, *given: Any) -> Any:
+        """A request that is under way."""
+        return self.client.submit(self.session, *given, api_name=f"/{name}")
+
+
+@contextlib.contextmanager
+def visiting(page: Page) -> Iterator[Visitor]:
+    visitor = Visitor(page)
+    yield visitor
+    visitor.client.close()
+    del visitor
+    gc.collect()  # here, where its warnings are expected
+
+
+@pytest.fixture
+def visitor(page: Page) -> Iterator[Visitor]:
+    with visiting(page) as visitor:
+        yield visitor
+
+
+def wait_until_under_way(request: Any) -> None:
+    while not request.outputs():
+        assert not request.done(), request.result()
+        time.sleep(0.05)
+
+
+def file(path: Path) -> Any:
+    return gradio_client.handle_file(str(path))
+
+
+def test_a_video_is_looked_at(visitor: Visitor, tmp_path: Path) -> None:
+    labels, picture, table, film, status, *_ = visitor.ask_of(
+        "look", file(coloured(tmp_path / "film.mp4", "red", 0))
+    )
+    assert len(labels["confidences"]) == 5 and status == ""
+    assert Path(picture["value"] if isinstance(picture, dict) else picture).is_file()
+    assert "No action" in table
+    assert str(film["value"] if isinstance(film, dict) else film).endswith("film-labelled.mp4")
+
+
+def test_two_actions_are_taught(visitor: Visitor, tmp_path: Path) -> None:
+    for colour in ("red", "blue"):
+        clips = [file(coloured(tmp_path / f"{colour}{i}.mp4", colour, i)) for i in range(2)]
+        listed = visitor.ask_of("add", colour, clips, None)
+    assert "<b>red</b>: 2 clips" in str(listed) and "<b>blue</b>: 2 clips" in str(listed)
+    learned = visitor.ask_of("learn")
+    assert "4 of 4 clips" in str(learned) and "my_actions.zip" in str(learned)
+    labels, _ = visitor.ask_of("try", file(coloured(tmp_path / "new.mp4", "blue", 9)))
+    assert labels["label"] == "blue"
+    assert "<b>blue</b>" in str(visitor.ask_of("lesson"))
+    with visiting(visitor.page) as other:
+        assert "<b>blue</b>" not in str(other.ask_of("lesson"))
+
+
+def no_video(path: Path) -> None:
+    path.write_text("no video")
+
+
+def too_long(path: Path) -> None:
+    coloured(path, "red", 0, seconds=61.0)
+
+
+@pytest.mark.parametrize(
+    ("write", "line"),
+    [
+        (no_video, "X.mp4: not a video but text."),
+        (too_long, "X.mp4: it lasts 0:01:01, and this page takes up to 0:01:00."),
+    ],
+    ids=["text", "too long"],
+)
+def test_what_cannot_be_taken_is_said_in_a_sentence(
+    visitor: Visitor, tmp_path: Path, write: Any, line: str
+) -> None:
+    write(tmp_path / "X.mp4")
+    status = visitor.ask_of("look", file(tmp_path / "X.mp4"))[4]
+    assert f">{line}<" in status
+    assert "Traceback" not in visitor.page.said()
+
+
+def test_a_file_over_the_limit_is_not_taken(page: Page) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.mp4"\r\n\r\n'
+    request = urllib.request.Request(
+        f"{page.address}gradio_api/upload", head + bytes(2 << 20) + b"\r\n--x--\r\n",
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    )  # fmt: skip
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 413
+
+
+def test_a_short_request_does_not_wait_for_a_long_one(visitor: Visitor, tmp_path: Path) -> None:
+    long = visitor.start("look", file(coloured(tmp_path / "long.mp4", "red", 0, seconds=50.0)))
+    wait_until_under_way(long)
+    clip = file(coloured(tmp_path / "short.mp4", "blue", 0))
+    assert visitor.ask_of("look", clip)[0]["confidences"]
+    assert not long.done()
+    assert shown(long)[0]["confidences"]
+
+
+def test_no_file_is_fetched(visitor: Visitor) -> None:
+    elsewhere = {"path": "http://example.com/a.mp4", "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(Exception, match="no file of this machine"):
+        visitor.ask_of("look", elsewhere)
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc/passwd", "{log}", "http://example.com/a.mp4"], ids=["system", "beside", "other"]
+)
+def test_no_other_file_is_served(page: Page, place: str) -> None:
+    address = f"{page.address}gradio_api/file={place.format(log=page.log)}"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(address)
+    assert refused.value.code in (403, 404)
+
+
+@pytest.mark.slow
+def test_sigterm_ends_requests_and_leaves_nothing(weights: Path, tmp_path: Path) -> None:
+    film = coloured(tmp_path / "film.mp4", "red", 0, seconds=30.0)
+    with serving(tmp_path, weights) as page, visiting(page) as visitor:
+        wait_until_under_way(visitor.start("look", file(film)))
+        page.process.send_signal(signal.SIGTERM)
+        page.process.wait(timeout=60)
+    assert_all_is_gone(page, signal.SIGTERM)
+
+
+class Launched:
+    """Stands for Gradio's Blocks."""
+
+    def launch(self, **how: Any) -> tuple[None, str, None]:
+        assert how["server_name"] == "0.0.0.0" and how["share"] is False
+        return None, "http://0.0.0.0:7860/", None
+
+    def close(self, verbose: bool) -> None:
+        self.is_closed = True
+
+
+def test_a_page_that_others_reach_says_so(lines: list[str]) -> None:
+    def end(address: str) -> None:
+        raise KeyboardInterrupt
+
+    blocks = Launched()
+    with pytest.raises(KeyboardInterrupt):
+        serve(blocks, {}, host="0.0.0.0", port=None, started=end)
+    assert lines == ["whoever reaches 0.0.0.0 can use this page: it asks for no password"]
+    assert blocks.is_closed
+
+
+def test_the_environment_makes_gradio_say_nothing_to_anybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ["GRADIO_SHARE"] = "True"
+    with own_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder / "files")
+        assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+        assert "GRADIO_SHARE" not in os.environ
+        (folder / "files").mkdir()
+    assert not folder.exists()

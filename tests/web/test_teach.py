@@ -1,0 +1,84 @@
+"""What the tab Teach says, and how names and clips are kept apart."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast.train.few_shot import Mistake, Taught, Verdict
+from slowfast.web import lesson
+from slowfast.web.jobs import JobError
+from slowfast.web.lesson import Example
+from slowfast.web.teach import (
+    LONGEST_NAME,
+    add_example,
+    choices_of,
+    known_name,
+    list_of,
+    verdict_of,
+    wrong_clips,
+)
+
+WAVE = Example("waving", "clip.webm", "digest one")
+
+
+def taught(verdict: Verdict | None, *notes: str) -> Taught:
+    none = np.zeros((1, 2), np.float32)
+    return Taught(["waving", "sitting"], none, none[0], verdict, list(notes))
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("  waving   one's hand ", "waving one's hand"),
+        ("WAVING", "waving"),
+        ("\N{SNOWMAN}" * 99, "\N{SNOWMAN}" * LONGEST_NAME),
+    ],
+    ids=["spaces", "as it is known", "long"],
+)
+def test_names_are_kept_as_one_would(tmp_path: Path, typed: str, name: str) -> None:
+    lesson.write_examples(tmp_path, [WAVE])
+    assert known_name(tmp_path, typed) == name
+
+
+@pytest.mark.parametrize("typed", ["", "  ", '""'], ids=["empty", "spaces", "quotes"])
+def test_an_action_needs_a_name(tmp_path: Path, typed: str) -> None:
+    with pytest.raises(JobError, match="Name the action first"):
+        known_name(tmp_path, typed)
+
+
+def test_a_clip_is_there_once_and_each_has_a_name_of_its_own(tmp_path: Path) -> None:
+    assert add_example(tmp_path, WAVE) == []
+    (said,) = add_example(tmp_path, WAVE._replace(action="sitting", name="copy.webm"))
+    assert "copy.webm is there already, in waving." in said
+    for digest in ("two", "three"):
+        assert add_example(tmp_path, WAVE._replace(digest=digest)) == []
+    names = [example.name for example in lesson.examples(tmp_path)]
+    assert names == ["clip.webm", "clip.webm (2)", "clip.webm (3)"]
+
+
+def test_actions_and_clips_can_be_chosen() -> None:
+    sit = Example("sitting", "b.mp4", "digest two")
+    assert choices_of([WAVE, sit]) == [
+        ("all of waving", "awaving"), ("all of sitting", "asitting"),
+        ("waving: clip.webm", "cdigest one"), ("sitting: b.mp4", "cdigest two"),
+    ]  # fmt: skip
+    assert "<b>waving</b>: 1 clip</li>" in list_of([WAVE, sit])
+    assert "Nothing yet" in list_of([])
+
+
+def test_a_verdict_is_honest(tmp_path: Path) -> None:
+    lesson.write_examples(tmp_path, [WAVE])
+    mistake = Mistake("clip.webm", "waving", "sitting", 0.7)
+    known = taught(Verdict(3, 4, (0.3, 0.954), [mistake]), "a <note>")
+    text = verdict_of(known)
+    assert "3 of 4 clips (75 %)" in text and "30 to 95 %" in text and "a &lt;note&gt;" in text
+    assert "clip.webm is waving, and was taken for sitting (70 %)." in text
+    picture = lesson.picture(tmp_path, "digest one")
+    assert wrong_clips(tmp_path, known) == [(picture, "waving, taken for sitting")]
+
+
+def test_without_a_check_none_is_claimed(tmp_path: Path) -> None:
+    text = verdict_of(taught(None, "a note"))
+    assert "%" not in text and "a note" in text
+    assert wrong_clips(tmp_path, taught(None)) == wrong_clips(tmp_path, None) == []

@@ -1,0 +1,70 @@
+"""Uploads that are looked at first: what is refused, and in which words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+from support import odd_videos
+from support.pages import coloured
+
+from slowfast.config import DataConfig
+from slowfast.web.jobs import JobError
+from slowfast.web.uploads import THUMBNAIL, by_its_name, seconds_of, write_thumbnail
+
+
+def looked_at(path: Path, longest: float = 600.0) -> float:
+    with by_its_name(path):
+        return seconds_of(path, DataConfig(), longest)
+
+
+def empty(path: Path) -> None:
+    path.touch()
+
+
+def playlist(path: Path) -> None:
+    path.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n")
+
+
+def single(path: Path) -> None:
+    coloured(path, "red", 0, seconds=1 / 30)
+
+
+@pytest.mark.parametrize(
+    ("write", "line"),
+    [
+        (empty, "x.mp4: the file is empty (0 bytes)"),
+        (odd_videos.text, "x.mp4: not a video but text"),
+        (playlist, "x.mp4: not a video but text"),
+        (odd_videos.sound_with_cover, "x.mp4: "),
+        (odd_videos.picture, "x.mp4: a single picture, not a video"),
+        (single, "x.mp4: a single picture, not a video"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_no_video_is_refused_by_its_own_name(
+    tmp_path: Path, write: Callable[[Path], None], line: str
+) -> None:
+    write(tmp_path / "x.mp4")
+    with pytest.raises(JobError) as raised:
+        looked_at(tmp_path / "x.mp4")
+    text = str(raised.value)
+    assert text.startswith(line) and str(tmp_path) not in text and "\n" not in text
+
+
+def test_a_video_is_as_long_as_it_is_and_may_be_too_long(tmp_path: Path) -> None:
+    path = coloured(tmp_path / "a film.mp4", "red", 0, seconds=2.0)
+    assert looked_at(path) == pytest.approx(2.0)
+    with pytest.raises(JobError) as raised:
+        looked_at(path, longest=1.0)
+    assert str(raised.value) == "a film.mp4: it lasts 0:00:02, and this page takes up to 0:00:01"
+
+
+@pytest.mark.parametrize("at", [0.0, 0.5, 99.0])
+def test_a_thumbnail_is_small_and_of_the_video(tmp_path: Path, at: float) -> None:
+    path = coloured(tmp_path / "film.mp4", "red", 0)
+    write_thumbnail(path, DataConfig(), at, tmp_path / "pictures" / "film.jpg")
+    picture = cv2.imread(str(tmp_path / "pictures" / "film.jpg"))
+    assert picture is not None and max(picture.shape[:2]) == THUMBNAIL
+    blue, _, red = picture.mean(axis=(0, 1))
+    assert red > blue + 100
