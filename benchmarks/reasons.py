@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     cfg = config_for(None, [], options.weights)
     model = network_of(options.weights, cfg, "cpu").model()
     from slowfast.models.slow_frames import SLOW_FRAMES
-    from slowfast.predict.reasons import reasons_of  # here: it imports Paddle
+    from slowfast.predict.explain.reasons import reasons_of  # here: it imports Paddle
 
     samples = read_list(cfg.data.val_list, cfg.data.root, cfg.model.num_classes)
     clips = ValClips(samples, cfg.data)

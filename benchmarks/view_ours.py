@@ -39,9 +39,9 @@ def _timeline(precision: str, network: str, folder: Path) -> tuple[Compute, str]
     from slowfast.cli.network import network_of
     from slowfast.data.clips.sliding import VideoTimes
     from slowfast.data.lists import Sample
-    from slowfast.predict.backends import open_backend
     from slowfast.predict.long_videos import Part
-    from slowfast.predict.timeline import timeline_rows
+    from slowfast.predict.runtime.backends import open_backend
+    from slowfast.predict.timeline.timelines import timeline_rows
 
     settings = [f"test.precision={precision}", "timeline.every=1"]
     if precision == "int8":
@@ -72,8 +72,8 @@ def _timeline(precision: str, network: str, folder: Path) -> tuple[Compute, str]
 def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
     from slowfast.cli.network import network_of
     from slowfast.data.lists import Sample
-    from slowfast.predict.backends import open_backend
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.backends import open_backend
+    from slowfast.predict.runtime.low_precision import settled
     from slowfast.predict.views import rows_of_videos
 
     name, _, precision = contender.partition(" ")
@@ -103,7 +103,7 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
 def _calibrate_on(video: Path) -> Path:
     """A list of two copies of the video, of which int8 then takes a few clips, whatever comes of
     it: only its time is of interest, and random weights have no classes to keep."""
-    from slowfast.predict import int8
+    from slowfast.predict.runtime import int8
 
     int8.CLIPS, int8.LEAST_CLIPS, int8.LEAST_AGREEMENT = 4, 1, 0.0
     copies = [video.with_name(f"calibration_{number}.mp4") for number in (0, 1)]

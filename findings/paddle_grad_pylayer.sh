@@ -8,7 +8,7 @@
 # Seen: w.stop_gradient is False inside backward(), as before, and the gradient that is returned for
 # it is an error: "should return None at 1 position, because it's forward Tensor's stopgradient is
 # true". Inside paddle.grad() w counts as having none, and the PyLayer cannot know it. What helps is
-# to set stop_gradient of the weights beforehand (slowfast/predict/reasons.py freezes the network).
+# to set stop_gradient of the weights beforehand (slowfast/predict/explain/reasons.py freezes the network).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -29,8 +29,8 @@ from slowfast.errors import masked
 from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.predict import exported
-from slowfast.predict.built import MANIFEST
 from slowfast.predict.export import require_new
+from slowfast.predict.runtime.built import MANIFEST
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError

@@ -17,8 +17,8 @@ from slowfast.log import logger
 if TYPE_CHECKING:
     from slowfast.cli.inputs import Inputs
     from slowfast.config import Config
-    from slowfast.predict.built import Weighted
-    from slowfast.predict.runtimes import Backend
+    from slowfast.predict.runtime.built import Weighted
+    from slowfast.predict.runtime.runtimes import Backend
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def _test(args: argparse.Namespace) -> None:
     """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
     from slowfast.evaluate.multi_view import multi_view_test
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.low_precision import settled
 
     inputs = test_inputs(args)
     network = _network(args, inputs)
@@ -87,7 +87,7 @@ def _infer(args: argparse.Namespace) -> None:
 def _live(args: argparse.Namespace, inputs: "Inputs") -> None:
     """Predicts a stream, until it ends or Ctrl-C comes."""
     from slowfast.predict.infer import TOP
-    from slowfast.predict.live import LIVE, live
+    from slowfast.predict.live.live_windows import LIVE, live
 
     inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
     cfg, backend, _ = _opened(args, inputs, "prob")
@@ -102,7 +102,7 @@ def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
     """Finds what happens when; at the end raises a VideoError if videos could not be read."""
     from slowfast.data.find import Named
     from slowfast.predict.infer import TOP
-    from slowfast.predict.timeline import timelines
+    from slowfast.predict.timeline.timelines import timelines
 
     inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
     cfg, backend, digest = _opened(args, inputs, "prob")
@@ -115,10 +115,10 @@ def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
 def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:
     """Explains; at the end raises a VideoError if videos could not be read."""
     from slowfast.data.find import Named
-    from slowfast.predict.explain import explain
+    from slowfast.predict.explain.explanations import explain
     from slowfast.predict.export import ExportError
     from slowfast.predict.infer import TOP
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.low_precision import settled
 
     if Path(inputs.weights).is_dir():
         raise ExportError(
@@ -138,10 +138,10 @@ def _opened(
 ) -> tuple["Config", "Backend", str]:
     """What computes rows of a kind, see ``graph.KINDS``: the config with its precision settled, a
     backend, and the digest of the weights."""
-    from slowfast.predict.backends import open_backend
-    from slowfast.predict.built import MANIFEST
     from slowfast.predict.exported import open_exported
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.backends import open_backend
+    from slowfast.predict.runtime.built import MANIFEST
+    from slowfast.predict.runtime.low_precision import settled
 
     if Path(inputs.weights).is_dir():
         backend = open_exported(Path(inputs.weights), inputs.cfg)

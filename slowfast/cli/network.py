@@ -7,7 +7,7 @@ from slowfast import distributed, machine
 from slowfast.config import Config
 from slowfast.files import file_digest
 from slowfast.log import logger
-from slowfast.predict.built import Weighted
+from slowfast.predict.runtime.built import Weighted
 
 if TYPE_CHECKING:
     from slowfast.models.slowfast import VideoClassifier

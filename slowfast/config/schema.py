@@ -192,7 +192,7 @@ class TestConfig:
 @dataclass(frozen=True)
 class TimelineConfig:
     """What happens when (--infer PATH --timeline): windows slide over the video, and neighbours
-    that agree become a segment (slowfast/predict/segments.py)."""
+    that agree become a segment (slowfast/predict/timeline/segments.py)."""
 
     every: AboveZero = 1.0
     """Seconds from the start of one window to that of the next; a window is as long as a clip."""

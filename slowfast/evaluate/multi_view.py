@@ -21,9 +21,9 @@ from slowfast.evaluate.scores import ResultsError, check_new
 from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views, class_table, rank_of_label
-from slowfast.predict.backends import open_backend
-from slowfast.predict.built import Row, Weighted
 from slowfast.predict.kept import META, Kept, key_of, plan_of
+from slowfast.predict.runtime.backends import open_backend
+from slowfast.predict.runtime.built import Row, Weighted
 from slowfast.predict.views import rows_of_videos
 
 

@@ -15,7 +15,7 @@ from slowfast.evaluate.scores import write_scores
 from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.metrics.accuracy import METRICS, accuracies, best_classes
-from slowfast.predict.built import Row
+from slowfast.predict.runtime.built import Row
 
 RESULT = "test_result.json"
 

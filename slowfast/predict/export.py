@@ -18,8 +18,9 @@ from slowfast.config import Config, dump_changes
 from slowfast.errors import UserError
 from slowfast.files import FolderError, file_digest, named, write_json, write_lines, write_whole
 from slowfast.log import logger
-from slowfast.predict.backends import TOLERANCE
-from slowfast.predict.built import (
+from slowfast.predict.card import Check, Source, card
+from slowfast.predict.runtime.backends import TOLERANCE
+from slowfast.predict.runtime.built import (
     CHECK,
     CHECKED,
     FORMS,
@@ -34,9 +35,8 @@ from slowfast.predict.built import (
     noise,
     npy_bytes,
 )
-from slowfast.predict.card import Check, Source, card
-from slowfast.predict.checks import apart
-from slowfast.predict.runtimes import (
+from slowfast.predict.runtime.checks import apart
+from slowfast.predict.runtime.runtimes import (
     Backend,
     OnnxRuntime,
     OpenVino,
@@ -72,7 +72,7 @@ class Artefact(NamedTuple):
 
 
 def _write_ir(traced: object, folder: Path) -> None:
-    from slowfast.predict.onnx_graph import to_onnx
+    from slowfast.predict.runtime.onnx_graph import to_onnx
 
     # Not convert_model: OpenVINO 2026.4's knows no ONNX model that is in memory.
     openvino = machine.import_openvino()
@@ -156,7 +156,7 @@ def _write_graphs(
 ) -> tuple[dict[str, Check], dict[str, str]]:
     """The checks of the graphs written, by the names of ``ARTEFACTS``, and why others failed."""
     machine.import_paddle()
-    from slowfast.predict import graph
+    from slowfast.predict.runtime import graph
 
     layer = graph.FromFrames(network.model(), cfg, KIND)
     clips = noise(cfg, max(BATCHES))
@@ -224,7 +224,7 @@ def _own_config(cfg: Config) -> Config:
 
 def preprocessing(cfg: Config) -> dict[str, Any]:
     """What becomes of a video before the graph, and the names of what goes in and comes out."""
-    from slowfast.predict.graph import CLIPS
+    from slowfast.predict.runtime.graph import CLIPS
 
     data, test = cfg.data, cfg.test
     frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}

@@ -8,10 +8,16 @@ from slowfast import distributed, machine
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.files import FolderError, cache_folder, file_digest
 from slowfast.log import logger
-from slowfast.predict.backends import checked
-from slowfast.predict.built import CHECK, MANIFEST
 from slowfast.predict.export import ARTEFACTS, FORMAT, KIND, LABELS, ExportError
-from slowfast.predict.runtimes import RUNTIMES, Backend, BackendError, is_installed, reported
+from slowfast.predict.runtime.backends import checked
+from slowfast.predict.runtime.built import CHECK, MANIFEST
+from slowfast.predict.runtime.runtimes import (
+    RUNTIMES,
+    Backend,
+    BackendError,
+    is_installed,
+    reported,
+)
 from slowfast.weights.save import CONFIG
 
 FORMS = {"openvino": "OpenVINO", "paddle": "Paddle Inference", "onnxruntime": "ONNX"}

@@ -23,10 +23,10 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
-from slowfast.predict.backends import open_backend
-from slowfast.predict.built import Weighted
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.long_videos import sliding_features
+from slowfast.predict.runtime.backends import open_backend
+from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.views import own_batches, rows_of_videos
 
 SOURCES = "videos.jsonl"

@@ -11,11 +11,11 @@ from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict import enough
-from slowfast.predict.answers import Best, require_own_files, show_answers
-from slowfast.predict.built import Row
+from slowfast.predict.annotate.answers import Best, require_own_files, show_answers
 from slowfast.predict.kept import settings_of
 from slowfast.predict.result_rows import Answer, Rows
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.built import Row
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
 
 RESULT = Path("data/results/result.json")

@@ -22,8 +22,8 @@ from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, cache_folder, write_whole
-from slowfast.predict.built import Weighted, digest_of, npy_bytes
-from slowfast.predict.int8 import calibration_digest
+from slowfast.predict.runtime.built import Weighted, digest_of, npy_bytes
+from slowfast.predict.runtime.int8 import calibration_digest
 
 META = "depends_on.yaml"
 

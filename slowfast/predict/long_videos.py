@@ -17,8 +17,8 @@ from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips, Video
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
-from slowfast.predict.built import Row
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.built import Row
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite, num_readers
 
 ChunkLoader = Loader[ChunkKey, ClipChunk | None]

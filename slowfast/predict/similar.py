@@ -32,11 +32,11 @@ from slowfast.errors import one_line
 from slowfast.files import FolderError
 from slowfast.journal import entries_of
 from slowfast.log import Progress, logger
-from slowfast.predict.built import Weighted
 from slowfast.predict.features import SOURCES
 from slowfast.predict.kept import META, Kept, Plan, plan_of
 from slowfast.predict.long_videos import chunk_rows, chunks_in_turn, sliding_loader
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.built import Weighted
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 
 ROWS = 1024

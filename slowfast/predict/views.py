@@ -19,8 +19,8 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
 from slowfast.log import Progress, logger
 from slowfast.predict import enough
-from slowfast.predict.built import Row
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.built import Row
+from slowfast.predict.runtime.runtimes import Backend
 
 Item = TypeVar("Item")
 

@@ -31,7 +31,7 @@ def extract_features(args: argparse.Namespace) -> None:
     from slowfast.cli.network import network_of
     from slowfast.cli.run_config import config_for  # here and below: Paddle must be quiet by then
     from slowfast.predict.features import extract
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.low_precision import settled
 
     flags = {"test.backend": args.backend, "test.precision": args.precision}
     overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]

@@ -33,8 +33,8 @@ def find(args: argparse.Namespace) -> None:
     """Computes the clip's features, looks for similar ones, and shows and writes what it finds."""
     from slowfast.cli.network import network_of
     from slowfast.cli.run_config import config_for
-    from slowfast.predict.backends import open_backend
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.backends import open_backend
+    from slowfast.predict.runtime.low_precision import settled
 
     plan = similar.plan_in(args.folder)
     for path in filter(None, (args.out, args.picture)):

@@ -39,8 +39,8 @@ def open_page(args: argparse.Namespace) -> None:
     Raises:
         UserError: an input is missing or does not fit, or the port is taken.
     """
-    from slowfast.predict.backends import open_backend
-    from slowfast.predict.low_precision import settled
+    from slowfast.predict.runtime.backends import open_backend
+    from slowfast.predict.runtime.low_precision import settled
     from slowfast.predict.similar import require_same
     from slowfast.web.jobs import Desk, start_fork_server
     from slowfast.web.page import WORK, look_and_feel, page

@@ -24,7 +24,7 @@ from slowfast.data.labels import label_lines
 from slowfast.errors import UserError
 from slowfast.files import FolderError, write_whole
 from slowfast.metrics.accuracy import average_views
-from slowfast.predict.built import Weighted
+from slowfast.predict.runtime.built import Weighted
 from slowfast.weights.save import CLASS_NAMES, write_pickles
 
 STRENGTH = 10.0

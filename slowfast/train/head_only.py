@@ -19,9 +19,9 @@ from slowfast.data.order import train_batches
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter, average_views
 from slowfast.models.head import Head, probabilities
-from slowfast.predict.built import weighted
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
-from slowfast.predict.low_precision import settled
+from slowfast.predict.runtime.built import weighted
+from slowfast.predict.runtime.low_precision import settled
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch

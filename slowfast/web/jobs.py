@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from slowfast.errors import UserError, error_line, one_line
 from slowfast.log import logger
-from slowfast.predict.built import Clips, Row
-from slowfast.predict.runtimes import Backend, BackendError
+from slowfast.predict.runtime.built import Clips, Row
+from slowfast.predict.runtime.runtimes import Backend, BackendError
 from slowfast.signals import end_with_parent
 
 PATIENCE = 240.0

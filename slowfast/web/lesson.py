@@ -20,7 +20,7 @@ from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic, file_digest, write_json
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
 from slowfast.train.few_shot import Clip, Taught, save_taught, teach
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell

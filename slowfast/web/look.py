@@ -12,12 +12,12 @@ from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic
 from slowfast.metrics.accuracy import average_views, best_classes
-from slowfast.predict.annotate import annotate_video
-from slowfast.predict.answers import IN_VIDEO
-from slowfast.predict.captions import best_at
-from slowfast.predict.segments import Segment, cell_edges, find_segments
-from slowfast.predict.timeline import Windows, timeline_rows, video_thumbs
-from slowfast.predict.timeline_files import short_clock
+from slowfast.predict.annotate.answers import IN_VIDEO
+from slowfast.predict.annotate.drawn_labels import annotate_video
+from slowfast.predict.timeline.captions import best_at
+from slowfast.predict.timeline.segments import Segment, cell_edges, find_segments
+from slowfast.predict.timeline.timeline_files import short_clock
+from slowfast.predict.timeline.timelines import Windows, timeline_rows, video_thumbs
 from slowfast.predict.views import rows_of_videos, view_loader
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
 from slowfast.web.site import Site, Values, at_once, bar, compute, fault, sentence, upload
@@ -93,7 +93,7 @@ def _drawn(
     folder: Path,
 ) -> Path:  # fmt: skip
     """The picture of a timeline."""
-    from slowfast.timeline_picture import draw_timeline
+    from slowfast.predict.timeline.timeline_picture import draw_timeline
 
     picture = folder / "timeline.png"
     draw_timeline(
@@ -108,7 +108,7 @@ def tell_why(
     names: list[str], longest: float,
 ) -> None:  # fmt: skip
     """Tells the path of a picture of where each pathway looks, and what decided."""
-    from slowfast.predict.explain import draw, entry_of, explained
+    from slowfast.predict.explain.explanations import draw, entry_of, explained
 
     with by_its_name(path):
         tell(Step(0.0, "opening the video"))

@@ -35,8 +35,8 @@ from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import FolderError
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict import views
-from slowfast.predict.built import weighted
 from slowfast.predict.kept import META, Kept
+from slowfast.predict.runtime.built import weighted
 from slowfast.predict.views import rows_of_views
 from slowfast.tools import score
 

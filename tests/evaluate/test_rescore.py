@@ -15,7 +15,7 @@ from slowfast.evaluate import rescore
 from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.evaluate.rescore import choose
 from slowfast.evaluate.scores import Results, ResultsError, read_scores, write_scores
-from slowfast.predict.built import weighted
+from slowfast.predict.runtime.built import weighted
 
 
 def score(results: Results, *protocol: Any, times: int = 0) -> dict[str, Any]:

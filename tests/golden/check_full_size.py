@@ -19,8 +19,8 @@ from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.lists import Sample
 from slowfast.metrics.accuracy import average_views
-from slowfast.predict.built import Graph, weighted
-from slowfast.predict.runtimes import Eager
+from slowfast.predict.runtime.built import Graph, weighted
+from slowfast.predict.runtime.runtimes import Eager
 from slowfast.predict.views import rows_of_views
 from slowfast.weights.load import load_weights
 

@@ -19,10 +19,10 @@ from support.tiny_run import eager, fresh_state, main_here, tiny_config, tiny_da
 from slowfast.config import Config, load_config
 from slowfast.files import FolderError
 from slowfast.predict import export as module
-from slowfast.predict import onnx_graph
-from slowfast.predict.built import weighted
 from slowfast.predict.export import ARTEFACTS, ExportError, export, preprocessing, require_new
-from slowfast.predict.runtimes import OnnxRuntime, OpenVino, PaddleInference
+from slowfast.predict.runtime import onnx_graph
+from slowfast.predict.runtime.built import weighted
+from slowfast.predict.runtime.runtimes import OnnxRuntime, OpenVino, PaddleInference
 from slowfast.weights.damage import WeightsError
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.convert import convert

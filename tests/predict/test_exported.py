@@ -17,7 +17,7 @@ from support.tiny_run import eager, environment, main_here, tiny_config, tiny_da
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.predict.export import ExportError
 from slowfast.predict.exported import class_names, open_exported, require_exported
-from slowfast.predict.runtimes import BackendError, OnnxRuntime, OpenVino, PaddleInference
+from slowfast.predict.runtime.runtimes import BackendError, OnnxRuntime, OpenVino, PaddleInference
 
 
 def config(*overrides: str) -> Config:

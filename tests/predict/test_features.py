@@ -16,9 +16,9 @@ from slowfast.data.find import Named
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
-from slowfast.predict.built import weighted
 from slowfast.predict.features import FOLDER, SOURCES, claim_features, extract, video_features
 from slowfast.predict.kept import META, Kept, key_of
+from slowfast.predict.runtime.built import weighted
 
 NAMES = ["a/b c.mp4", "d/b c.mp4", "höhe 1.mp4"]
 

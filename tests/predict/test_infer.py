@@ -41,7 +41,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, write_json
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict import infer, result_rows
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_views
 
 FIELDS = {

@@ -14,8 +14,8 @@ from support.tiny_run import fresh_state, tiny_config
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.files import FolderError
-from slowfast.predict.built import weighted
 from slowfast.predict.kept import META, OF_THE_HEAD, WITHOUT_INFLUENCE, Kept, Plan, key_of, plan_of
+from slowfast.predict.runtime.built import weighted
 
 ROW = np.random.default_rng(0).random((6, 4)).astype(np.float32)
 PLAN: Plan = {"weights": "abc", "test.num_clips": 2, "data.mean": [0.45, 0.45, 0.45]}

@@ -15,10 +15,10 @@ from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.predict import similar
-from slowfast.predict.built import weighted
 from slowfast.predict.features import SOURCES, extract
 from slowfast.predict.kept import META, Kept
 from slowfast.predict.long_videos import clip_rows, sliding_features
+from slowfast.predict.runtime.built import weighted
 from slowfast.predict.similar import (
     Query,
     clock,

@@ -22,9 +22,9 @@ from slowfast.data.video.reader import VideoError
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict import enough, views
-from slowfast.predict.built import Row
 from slowfast.predict.enough import spread_order
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.built import Row
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of, rows_of_videos, rows_of_views
 
 

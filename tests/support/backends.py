@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
-from slowfast.predict.built import Weighted, weighted
+from slowfast.predict.runtime.built import Weighted, weighted
 
 
 def config(folder: Path, backend: str, *more: str) -> Config:

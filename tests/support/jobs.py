@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.video.reader import VideoError
-from slowfast.predict.built import Clips
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.built import Clips
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.web.jobs import OpenKind, Tell
 
 

@@ -8,7 +8,7 @@ from support.tiny_run import tiny_config
 from support.videos import read_numbers
 
 from slowfast.config import Config
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.runtimes import Backend
 
 SQUARE = (48, 48)
 """Videos of this size come to it whole, with ``seeing_config``."""

@@ -20,8 +20,8 @@ from slowfast.config import Config, load_config
 from slowfast.data import moving_shapes
 from slowfast.models import build_model
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict.built import Graph, weighted
-from slowfast.predict.runtimes import Eager
+from slowfast.predict.runtime.built import Graph, weighted
+from slowfast.predict.runtime.runtimes import Eager
 from slowfast.train.checkpoint import TrainState, save_checkpoint
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.optim import build_optimizer

@@ -13,8 +13,8 @@ from support.tiny_run import fresh_state, main_here, tiny_config, tiny_data
 from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.files import FolderError
-from slowfast.predict.backends import open_backend
-from slowfast.predict.built import weighted
+from slowfast.predict.runtime.backends import open_backend
+from slowfast.predict.runtime.built import weighted
 from slowfast.predict.views import rows_of_videos
 from slowfast.train import few_shot
 from slowfast.train.few_shot import Clip, TeachError, save_taught, teach

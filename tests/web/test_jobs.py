@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.jobs import Sums, count_to, end_badly, tell_turn
 
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.web import jobs
 from slowfast.web.jobs import AT_ONCE, Desk, JobError
 

@@ -10,7 +10,7 @@ from support.pages import coloured
 from support.tiny_run import eager, fresh_state, main_here, save_tiny_model, tiny_config
 
 from slowfast.config import Config
-from slowfast.predict.runtimes import Backend
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.train.few_shot import TeachError
 from slowfast.web import lesson
 from slowfast.web.jobs import JobError, Step

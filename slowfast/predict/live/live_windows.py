@@ -1,0 +1,142 @@
+"""Says what happens in a stream while it happens: a line for each window."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from slowfast.config import Config
+from slowfast.data.clips.stream_clips import StreamClips, Window
+from slowfast.data.video.reader import VideoError
+from slowfast.errors import masked
+from slowfast.files import FolderError, require_place, write_json_rows
+from slowfast.journal import Journal, entries_of
+from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.predict.live.watched import watched
+from slowfast.predict.result_rows import Answer, best_fields
+from slowfast.predict.runtime.runtimes import Backend
+from slowfast.predict.views import finite
+from slowfast.signals import Terminated
+
+LIVE = Path("data/results/live.json")
+KEY = "live"
+"""With this word each line of FILE.jsonl begins its key."""
+WIDEST = 40
+"""Letters of the names of classes, so that columns stand below each other."""
+
+
+def live(
+    backend: Backend, path: str, labels: list[str] | None, cfg: Config, *,
+    out: Path = LIVE, top: int, annotate: Path | None = None,
+) -> None:  # fmt: skip
+    """Predicts the windows of a stream, see ``StreamClips``, until it ends, or until Ctrl-C, which
+    is how a live one ends.
+
+    Prints a line for each window, adds a row to ``FILE.jsonl`` at once, where those of earlier runs
+    are, and writes the rows of this run to ``FILE.json`` at the end, in whatever way it comes.
+
+    Args:
+        backend: its rows are probabilities.
+        out: ``FILE.json``.
+        top: number of best classes that a row has; a line shows two.
+        annotate: also show the stream with its labels, see ``watched``.
+
+    Raises:
+        VideoError: the stream cannot be opened, or is lost.
+        OSError: a file cannot be written.
+    """
+    stopped: KeyboardInterrupt | None = None
+    with _Rows(out, masked(path), labels) as rows:
+        try:
+            with (
+                watched(annotate) as watch,
+                StreamClips(path, cfg.data, cfg.test, cfg.timeline.every, watch.add) as clips,
+            ):
+                for window in clips:
+                    found = _answer(backend, window, path, top)
+                    rows.add(window, found)
+                    watch.best = rows.named(found)[:2]
+        except KeyboardInterrupt as error:
+            stopped = error
+    if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):
+        raise stopped
+
+
+def _answer(backend: Backend, window: Window, path: str, top: int) -> Answer:
+    row = finite(backend([backend.put(window.clip)]))
+    if isinstance(row, VideoError):
+        raise VideoError(f"{masked(path)}: {row}")
+    return Answer(*best_classes(average_views(row, "prob"), top), 1)
+
+
+class _Rows(contextlib.ExitStack):
+    """The rows of a run: on the screen, in ``FILE.jsonl``, and at the end in ``FILE.json``."""
+
+    def __init__(self, out: Path, name: str, labels: list[str] | None) -> None:
+        super().__init__()
+        require_place(out)
+        self._out, self._path = out, out.with_suffix(".jsonl")
+        self._require_own()
+        self._name, self._labels = name, labels
+        self._key = f"{KEY} {datetime.now().astimezone().isoformat()}"
+        self.count = self._dropped = 0
+        self._end = self._longest = 0.0
+        self._is_live = False
+        self.callback(self._finish)  # after the journal is closed
+        try:
+            self._journal = self.enter_context(Journal(self._path, {self._key}))
+        except FolderError as error:  # in use by another run
+            raise FolderError(f"{error}, or name another file with --out") from error
+
+    def _require_own(self) -> None:
+        begin = b""
+        with contextlib.suppress(FileNotFoundError), open(self._path, "rb") as file:
+            begin = file.read(100)
+        if begin and not begin.startswith(b'{"key": "%s ' % KEY.encode()):
+            raise FolderError(
+                f"{self._path} is there, and has no rows of a stream: name another file with "
+                "--out, or delete it"
+            )
+
+    def named(self, found: Answer) -> list[tuple[str, float]]:
+        """The best classes by name, with their probabilities."""
+        names = [self._labels[i] if self._labels else f"class {i}" for i in found.classes]
+        return list(zip(names, found.values, strict=True))
+
+    def add(self, window: Window, found: Answer) -> None:
+        """Keeps and prints a window."""
+        now = datetime.now().astimezone()
+        row: dict[str, Any] = {"video_id": self._name, "clock": now.isoformat()}
+        row |= {"start": round(window.start, 3), "end": round(window.end, 3)}
+        lag = time.monotonic() - window.arrived
+        if window.is_live:
+            row |= {"lag": round(lag, 3), "dropped": window.dropped}
+        self._journal.add(self._key, row | best_fields(found, self._labels, len(found.classes)))
+        self.count, self._end, self._is_live = self.count + 1, window.end, window.is_live
+        self._longest, self._dropped = max(self._longest, lag), self._dropped + window.dropped
+        print(f"{now:%H:%M:%S} {self._line(window, found, lag)}", flush=True)
+
+    def _line(self, window: Window, found: Answer, lag: float) -> str:
+        (name, value), *others = self.named(found)
+        width = min(max(map(len, self._labels or [name])), WIDEST)
+        line = f"{window.end:8.1f} s  {name.ljust(width)} {100 * value:5.1f} %"
+        if others:
+            line += f"  {others[0][0].ljust(width)} {100 * others[0][1]:5.1f} %"
+        if window.is_live:
+            line += f"  lag {lag:.2f} s"
+        return line + (f"  {window.dropped:,} frames dropped" if window.dropped else "")
+
+    def _finish(self) -> None:
+        if not self.count:
+            return
+        write_json_rows(self._out, self._rows())
+        dropped = f", {self._dropped:,} frames dropped" if self._dropped else ""
+        lag = f"; longest lag {self._longest:.2f} s{dropped}" if self._is_live else ""
+        print(f"{self.count:,} windows in {self._end:.1f} s{lag}\n{self._out}", flush=True)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for entry in entries_of(self._path):
+            if entry.pop("key") == self._key:
+                yield entry

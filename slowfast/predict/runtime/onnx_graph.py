@@ -1,0 +1,179 @@
+"""A traced network in ONNX, for other runtimes.
+
+Paddle's own exporter is not used: paddle2onnx 2.1.0 takes 50 s for R50, installs packages by
+itself, and ends the process at an operator that it does not know.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from slowfast.predict.runtime.graph import CLIPS
+
+Array = NDArray[Any]
+Node = tuple[str, list[Any], dict[str, Any]]
+"""An ONNX operator, its inputs (values of the program, or constants), and its attributes."""
+
+ROWS = "rows"
+"""The name of the graph's output."""
+OPSET, IR = 18, 10
+"""Versions of ONNX's operators and of its files."""
+
+
+def to_onnx(traced: Any) -> onnx.ModelProto:
+    """The traced network in ONNX.
+
+    Raises:
+        NotImplementedError: it has an operator, or a form of one, that ``OPERATORS`` has not.
+    """
+    program = traced.forward.concrete_program
+    writer = _Writer({p.name: p.numpy() for p in program.parameters[0]})
+    for operator in program.main_program.global_block().ops:
+        writer.write(operator)
+    (rows,) = (value for value in program.outputs if value is not None)
+    clips = helper.make_tensor_value_info(
+        CLIPS, TensorProto.UINT8, ["N", program.inputs[-1].shape[1], "H", "W", 3]
+    )
+    writer.nodes.append(helper.make_node("Identity", [writer.name(rows)], [ROWS]))
+    graph = helper.make_graph(
+        writer.nodes, "slowfast", [clips],
+        [helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, ["N", rows.shape[1]])],
+        writer.initializers,
+    )  # fmt: skip
+    model = helper.make_model(
+        graph,
+        producer_name="slowfast",
+        ir_version=IR,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )  # fmt: skip
+    onnx.checker.check_model(model)
+    return model
+
+
+class _Writer:
+    """Writes the operators of a program, in order, as ONNX nodes."""
+
+    def __init__(self, parameters: dict[str, Array]) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[TensorProto] = []
+        self._parameters = parameters
+        self._known: dict[int, Any] = {}
+        """By the id of a value of the program: a constant, or the values that a list has."""
+        self._names: dict[int, str] = {}
+
+    def write(self, operator: Any) -> None:
+        """Writes an operator of Paddle."""
+        kind, given = operator.name().removeprefix("pd_op."), operator.attrs()
+        values, result = operator.operands_source(), operator.results()[0]
+        if kind == "data":
+            self._names[result.id] = CLIPS
+        elif kind == "builtin.parameter":
+            self._known[result.id] = self._parameters[given["parameter_name"]]
+        elif kind == "builtin.combine":
+            self._known[result.id] = values
+        elif kind in CONSTANTS:
+            self._known[result.id] = CONSTANTS[kind](given)
+        elif kind in OPERATORS:
+            given_values = (self._known.get(v.id, v) for v in values if v.initialized())
+            name, inputs, attributes = OPERATORS[kind](given, *given_values)
+            output = f"{name}_{len(self.nodes)}"
+            names = [self.name(value) for value in inputs]
+            self.nodes.append(helper.make_node(name, names, [output], output, **attributes))
+            self._names[result.id] = output
+        else:
+            raise NotImplementedError(f"{operator.name()} has no form in ONNX here")
+
+    def name(self, value: Any) -> str:
+        """The name of a value in the graph; a constant becomes an initializer."""
+        value = value if isinstance(value, np.ndarray) else self._known.get(value.id, value)
+        if not isinstance(value, np.ndarray):
+            return self._names[value.id]
+        name = f"constant_{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(value, name))
+        return name
+
+
+def _dtype(given: dict[str, Any]) -> np.dtype[Any]:
+    return np.dtype(str(given["dtype"]).rpartition(".")[2])
+
+
+CONSTANTS: dict[str, Callable[[dict[str, Any]], Array]] = {
+    "full": lambda given: np.full(given["shape"], given["value"], _dtype(given)),
+    "full_int_array": lambda given: np.array(given["value"], _dtype(given)),
+    "assign_value_": lambda given: np.array(given["values"], _dtype(given)).reshape(given["shape"]),
+}
+"""Paddle's constants."""
+
+
+def _require(is_so: bool, what: str) -> None:
+    if not is_so:
+        raise NotImplementedError(f"{what} has no form in ONNX here")
+
+
+def _conv(given: dict[str, Any], x: Any, weight: Array) -> Node:
+    _require(given["padding_algorithm"] == "EXPLICIT", f"padding {given['padding_algorithm']}")
+    return "Conv", [x, weight], {
+        "strides": given["strides"], "pads": 2 * given["paddings"],
+        "dilations": given["dilations"], "group": given["groups"],
+    }  # fmt: skip
+
+
+def _batch_norm(
+    given: dict[str, Any], x: Any, mean: Array, variance: Array, scale: Array, bias: Array
+) -> Node:
+    return "BatchNormalization", [x, scale, bias, mean, variance], {"epsilon": given["epsilon"]}
+
+
+def _pool(given: dict[str, Any], x: Any, kernel: Any = None) -> Node:
+    _require(not given["adaptive"] and not given["ceil_mode"], "an adaptive pool")
+    size = given["kernel_size"] if kernel is None else kernel.tolist()
+    name = {"max": "MaxPool", "avg": "AveragePool"}[given["pooling_type"]]
+    return name, [x], {
+        "kernel_shape": size, "strides": given["strides"], "pads": 2 * given["paddings"]
+    }  # fmt: skip
+
+
+def _mean(given: dict[str, Any], x: Any, axes: Array) -> Node:
+    return "ReduceMean", [x, axes.ravel()], {"keepdims": int(given["keepdim"])}
+
+
+def _concat(given: dict[str, Any], parts: list[Any], axis: Array) -> Node:
+    return "Concat", parts, {"axis": int(axis.item())}
+
+
+def _flatten(given: dict[str, Any], x: Any) -> Node:
+    _require(
+        given["stop_axis"] == len(x.shape) - 1, "flattening that does not end with the last axis"
+    )
+    return "Reshape", [x, np.array([0] * given["start_axis"] + [-1])], {}
+
+
+def _matmul(given: dict[str, Any], x: Any, y: Any) -> Node:
+    _require(not given["transpose_x"] and not given["transpose_y"], "a transposed matrix product")
+    return "MatMul", [x, y], {}
+
+
+OPERATORS: dict[str, Callable[..., Node]] = {
+    "cast": lambda given, x: ("Cast", [x], {"to": helper.np_dtype_to_tensor_dtype(_dtype(given))}),
+    "add": lambda given, x, y: ("Add", [x, y], {}),
+    "subtract": lambda given, x, y: ("Sub", [x, y], {}),
+    "multiply": lambda given, x, y: ("Mul", [x, y], {}),
+    "transpose": lambda given, x: ("Transpose", [x], {"perm": given["perm"]}),
+    "index_select": lambda given, x, index: ("Gather", [x, index], {"axis": given["axis"]}),
+    "conv3d": _conv,
+    "batch_norm_": _batch_norm,
+    "relu": lambda given, x: ("Relu", [x], {}),
+    "pool2d": _pool,
+    "pool3d": _pool,
+    "mean": _mean,
+    "concat": _concat,
+    "flatten": _flatten,
+    "dropout": lambda given, x, p: ("Identity", [x], {}),
+    "matmul": _matmul,
+    "softmax": lambda given, x: ("Softmax", [x], {"axis": given["axis"]}),
+}
+"""Paddle's operators, by name: from their attributes and inputs."""
