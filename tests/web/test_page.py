@@ -45,6 +45,7 @@ def browsed(browser: Any, page: Page) -> Iterator[Browsed]:
         hosts = {urllib.parse.urlsplit(asked).hostname for asked in browsed.asked}
         assert hosts - {None} == {"127.0.0.1"}  # None: what the page has itself, as data: and blob:
         assert browsed.complaints == []
+    assert page.noted.read_text(encoding="utf-8") == ""
     assert "Traceback" not in page.said()
 
 

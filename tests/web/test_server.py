@@ -35,6 +35,7 @@ def page(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 def assert_all_is_gone(page: Page, number: int) -> None:
     assert page.process.returncode == 128 + number
     assert os.listdir(page.temp) == []
+    assert page.noted.read_text(encoding="utf-8") == ""
     assert page.said().endswith("interrupted\n") and "Traceback" not in page.said()
 
 
