@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ HEADLESS = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
+needs_gradio = pytest.mark.skipif(
+    find_spec("gradio") is None, reason="the extra web serves the page"
+)
+"""Not ``importorskip``: imported here, Gradio would make a folder in /tmp."""
 QUIET = ("Method not implemented.",)
 """What Gradio 6.31 itself writes into the browser's console."""
 

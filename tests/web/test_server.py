@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import requests
-from support.pages import Page, coloured, serving
+from support.pages import Page, coloured, needs_gradio, serving
 from support.tiny_run import save_tiny_model, tiny_config
 
 from slowfast.web.server import own_folder, serve
 
-pytest.importorskip("gradio", reason="the extra web serves the page")
+pytestmark = needs_gradio
 
 LIMITS = "--max_mb", "1", "--max_seconds", "60"
 
@@ -204,7 +204,11 @@ class Launched:
         self.is_closed = True
 
 
-def test_a_page_that_others_reach_says_so(lines: list[str]) -> None:
+def test_a_page_that_others_reach_says_so(
+    lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+
     def end(address: str) -> None:
         raise KeyboardInterrupt
 
@@ -218,11 +222,10 @@ def test_a_page_that_others_reach_says_so(lines: list[str]) -> None:
 def test_the_environment_makes_gradio_say_nothing_to_anybody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    os.environ["GRADIO_SHARE"] = "True"
+    monkeypatch.setenv("GRADIO_SHARE", "True")
     with own_folder() as folder:
         assert os.environ["GRADIO_TEMP_DIR"] == str(folder / "files")
         assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
         assert "GRADIO_SHARE" not in os.environ
         (folder / "files").mkdir()
-    assert not folder.exists()
+    assert not folder.exists() and os.environ["GRADIO_SHARE"] == "True"
