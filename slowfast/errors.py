@@ -2,6 +2,9 @@
 
 import re
 
+SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+:/+"
+SECRET = r"(?:[?#;]|(?:user|pass|pwd|token|key|secret|auth|sig)[a-z]*=)"
+
 
 class UserError(Exception):
     """An error that a user can fix; the message says what is wrong, where, and what to do."""
@@ -13,10 +16,19 @@ def one_line(error: object) -> str:
 
 
 def masked(text: str) -> str:
-    """A text with ``***`` for what may be secret in its urls: what stands before ``@`` or behind
-    ``?``."""
-    text = re.sub(r"(://[^\s?]*\?)\S+?(?=:?(\s|$))", r"\1***", text)
-    return re.sub(r"://\S*@", "://***@", text)
+    """A text with ``***`` for what may be secret in its urls: what stands before ``@``, behind one
+    of ``?#;``, or behind ``password=`` and the like. Also in urls that were taken for paths, which
+    have one slash."""
+    text = re.sub(rf"({SCHEME})(?:(?!{SCHEME}).)*@", r"\1***@", text, flags=re.DOTALL)
+    return re.sub(rf"({SCHEME}\S*?{SECRET})\S+?(?=:?(\s|$))", r"\1***", text, flags=re.I)
+
+
+def masked_url(url: str) -> str:
+    """An url ``masked`` as a whole, with whatever it holds, also spaces; other paths unchanged."""
+    if not re.match(SCHEME, url):
+        return url
+    found = re.search(SECRET, masked(one_line(url)), flags=re.I)
+    return masked(one_line(url)) if found is None else f"{found.string[: found.end()]}***"
 
 
 def error_line(error: Exception) -> str:

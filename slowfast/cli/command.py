@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from slowfast import distributed
-from slowfast.errors import UserError, error_line
+from slowfast.data.video.sources import URL
+from slowfast.errors import UserError, error_line, masked, masked_url
 from slowfast.log import quiet_libraries, start_logging
 from slowfast.machine import import_paddle
 from slowfast.signals import INTERRUPTS, Terminated, handled_by
@@ -48,10 +49,20 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.register("type", Path, lambda text: Path(in_home(text)))
+        self.register("type", Path, _path)
+
+    def error(self, message: str) -> NoReturn:
+        """Tells what is wrong with the flags, and ends."""
+        super().error(masked(message))
 
 
 in_home = os.path.expanduser
+
+
+def _path(text: str) -> Path:
+    if URL.match(text):
+        raise argparse.ArgumentTypeError(f"{masked_url(text)} is an url, not a file or folder here")
+    return Path(in_home(text))
 
 
 def new_parser(module: str, about: str | None) -> Parser:

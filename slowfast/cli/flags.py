@@ -6,7 +6,6 @@ from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
-from slowfast.errors import masked
 from slowfast.metrics.accuracy import METRICS
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
@@ -86,7 +85,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     if args.infer is not None:
         args.infer += args.paths
     elif args.paths:
-        parser.error(masked(f"unrecognized arguments: {' '.join(args.paths)}"))
+        parser.error(f"unrecognized arguments: {' '.join(args.paths)}")
     for fault, is_there in _faults(args).items():
         if is_there:
             parser.error(fault)

@@ -25,7 +25,7 @@ from slowfast.data.labels import LABELS, find_labels, read_labels
 from slowfast.data.lists import ListError, Sample, read_list
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
-from slowfast.errors import masked
+from slowfast.errors import masked_url
 from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.predict import exported
@@ -159,7 +159,7 @@ def _stream(args: argparse.Namespace, paths: list[str]) -> str:
     streams = [path for path in paths if is_stream(path)]
     if not streams:
         return ""
-    name = masked(streams[0])
+    name = masked_url(streams[0])
     if len(paths) > 1:
         raise ConfigError(f"{name} is a stream, which is watched alone: give --infer only this one")
     if distributed.world_size() > 1:

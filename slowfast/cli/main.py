@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
+from slowfast.data.video.sources import file_of, is_stream
 from slowfast.files import file_digest
 from slowfast.log import logger
 
@@ -31,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     elif args.test:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
-        mode, hint = _infer, "the same command goes on"
+        is_one = any(is_stream(file_of(path)) for path in args.infer)
+        mode, hint = _infer, "" if is_one else "the same command goes on"
     elif args.export:
         mode, hint = _export, ""
     return run(lambda: mode(args), hint=hint, with_paddle=mode not in (_infer, _export))
@@ -87,13 +89,15 @@ def _infer(args: argparse.Namespace) -> None:
 def _live(args: argparse.Namespace, inputs: "Inputs") -> None:
     """Predicts a stream, until it ends or Ctrl-C comes."""
     from slowfast.predict.infer import TOP
-    from slowfast.predict.live.live_windows import LIVE, live
+    from slowfast.predict.live.live_windows import LIVE, live, require_places
 
+    out = args.out or LIVE
+    require_places(out, args.annotate)  # the network takes its time
     inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
     cfg, backend, _ = _opened(args, inputs, "prob")
     live(
         backend, inputs.stream, inputs.class_names, cfg,
-        out=args.out or LIVE, top=args.top or min(TOP, cfg.model.num_classes),
+        out=out, top=args.top or min(TOP, cfg.model.num_classes),
         annotate=args.annotate,
     )  # fmt: skip
 

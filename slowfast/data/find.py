@@ -17,7 +17,7 @@ from slowfast.data.shards import shard_of
 from slowfast.data.video.frames import find_frames, frame_numbers, likely_names, names_in
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.sources import is_stream
-from slowfast.errors import masked
+from slowfast.errors import masked_url
 from slowfast.log import logger
 
 GO_ON = "data.on_error=skip goes on without them"
@@ -50,7 +50,7 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
     for path in paths:
         if is_stream(path):
             raise ListError(
-                f"{masked(path)} is a stream, which is watched as it comes: main.py --infer takes "
+                f"{masked_url(path)} is a stream, which is watched as it comes: main.py --infer takes "
                 "it, alone"
             )
         itself = Named(Sample(path), os.path.basename(os.path.abspath(path)))

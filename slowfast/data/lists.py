@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slowfast.data.shards import split_member
-from slowfast.errors import UserError
+from slowfast.data.video.sources import URL, is_device
+from slowfast.errors import UserError, masked_url
 from slowfast.log import logger
 
 LIST_ENDINGS = (".txt", ".list", ".csv")
@@ -138,7 +139,10 @@ def separator_of(list_path: str | Path) -> str:
 
 
 def resolve(path: str, root: str | Path) -> str:
-    """A path of a list, relative ones from ``root``, as the system's functions take it."""
+    """A path of a list, relative ones from ``root``, as the system's functions take it. Raises
+    ListError for an url."""
+    if URL.match(path):
+        raise ListError(f"{masked_url(path)} in a list of videos: a stream, not a file")
     own = os.fsdecode(path.encode(errors=PATHS))  # the same, unless the locale is not UTF-8
     return str(Path(root) / os.path.expanduser(own))
 
@@ -172,6 +176,8 @@ def lines_of(path: str | Path, errors: str = "strict") -> list[tuple[int, str]]:
     Args:
         errors: what happens to bytes that are not UTF-8: an error, or ``PATHS`` keeps them.
     """
+    if is_device(str(path)):
+        raise ListError(f"{path}: a device, not a list")
     try:
         # Not splitlines(), which also splits at signs that file names may have, such as U+0085.
         rows = enumerate(read_text(path, errors).split("\n"), 1)

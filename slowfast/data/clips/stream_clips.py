@@ -8,12 +8,16 @@ waits for them, and the windows are those of the same video in a file. A live on
                           ^ these are dropped
                               [. . . . .]               ends with the newest frame
 
+What comes at once, after a stall or in the pieces of HLS, is not newer for it: no window of it is
+left out, as long as they take less time than they are apart.
+
 Legend: T frames of a clip, S crop side in pixels.
 """
 
 import functools
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -30,6 +34,10 @@ from slowfast.log import logger
 
 AHEAD = 1.0
 """Seconds that a stream which waits is read ahead."""
+BEHIND = 10.0
+"""Seconds of a live stream that are kept for windows which are still to be computed."""
+CATCH_UP = 1.25
+"""How much faster than a live stream who lags behind it goes on, leaving out what that takes."""
 GOODBYE = 1.0
 """Seconds that the thread has to end; one that waits for a frame ends with the process."""
 
@@ -101,17 +109,28 @@ class StreamClips:
             raise too_short(self._stream.name, self.count)
 
     def _newest(self) -> Iterator[Window]:
-        """Of a live stream: each ends with the newest frame."""
+        """Of a live stream: each ends as long after the one before as that took, or with the newest
+        frame."""
         reach = (self._span - 1) / self._fps
-        due = reach
+        due = wished = reach
         while self._wait(due - ROUNDING):
             with self._changed:
-                end = self._last()
+                oldest = self._frames[0].seconds + reach
+                end = self._at_or_after(max(due, wished, min(oldest, self._last())))
+                self._forget(end - reach)
                 wanted = np.linspace(end - reach, end, self._data.num_frames)
                 window = self._window(wanted, end + 1 / self._fps)
                 due = end + self._every
-                self._unused = max(end, due - reach) + ROUNDING
+                self._needed = due - reach
+                self._unused = max(end, self._needed) + ROUNDING
+            began = time.monotonic()
             yield window
+            wished = end + CATCH_UP * (time.monotonic() - began)
+
+    def _at_or_after(self, seconds: float) -> float:
+        """The time of the first frame that is shown then or later, or else of the newest one."""
+        times = (frame.seconds for frame in self._frames)
+        return next((time for time in times if time >= seconds - ROUNDING), self._last())
 
     def _all(self) -> Iterator[Window]:
         """Of a stream that waits: those of a file."""
@@ -196,13 +215,15 @@ class StreamClips:
         with self._changed:
             self._frames.append(frame)
             self.count += 1
-            oldest = frame.seconds - seconds
-            oldest = oldest if is_live else min(oldest, self._needed)
-            while self._frames[1:] and self._frames[1].seconds <= oldest:
-                passed = self._frames.pop(0).seconds
-                self._dropped += is_live and passed > self._unused
+            oldest = min(frame.seconds - seconds, self._needed)
+            self._forget(max(oldest, frame.seconds - seconds - BEHIND) if is_live else oldest)
             self._changed.notify_all()
             if not is_live:
                 self._changed.wait_for(
                     lambda: self._is_closed or frame.seconds < self._needed + seconds + AHEAD
                 )
+
+    def _forget(self, oldest: float) -> None:
+        """Drops the frames that are no longer shown at this time, and counts those in no window."""
+        while self._frames[1:] and self._frames[1].seconds <= oldest:
+            self._dropped += self._frames.pop(0).seconds > self._unused

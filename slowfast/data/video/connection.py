@@ -3,6 +3,8 @@
 import errno
 import itertools
 import os
+import re
+import stat
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,18 +16,23 @@ from slowfast.data.video.colour import Converter
 from slowfast.data.video.pyav import LENIENT, TIMED, film_of
 from slowfast.data.video.reader import Picture, VideoError, mean_rate
 from slowfast.data.video.sources import URL, descriptor
-from slowfast.errors import masked
+from slowfast.errors import masked_url
 
 OF_FILES = ("http", "https", "ftp", "sftp")
 """Protocols that send files as well; by others comes what happens now."""
+ENCRYPTED = ("https", "rtsps", "tls", "ftps")
 SEGMENTED = {"hls", "dash"}
 """Formats that are lists of pieces: the size of the list says nothing."""
+PICTURES = re.compile(r".*_pipe|image2|tty|txd|ico|webp")
+"""Formats of FFmpeg that are single pictures, or any text drawn as a film."""
 SAYS_TIMES = TIMED | SEGMENTED | {"rtsp", "rtp", "sdp", "live_flv", "asf"}
 """Formats that say when each frame is shown."""
 LOOK = 2_000_000
 """Microseconds of a stream that FFmpeg may look at before the first frame; it takes 7 seconds."""
 HEAD = 1 << 16
 """Bytes of a pipe that are looked into if it cannot be read."""
+CLOSED = "the connection broke, or nothing more comes"
+"""Over HTTP without a length, both are the end (RFC 9112, 6.3): only what resets it is an error."""
 LATE_INDEX = (
     "an MP4 with its index at the end cannot be read from a pipe: write it into a file, or with "
     "ffmpeg -movflags +faststart"
@@ -43,16 +50,21 @@ class Connection:
     """
 
     def __init__(self, path: str, patience: float) -> None:
-        self._name, self._patience, self._is_open = masked(path), patience, False
+        self._name, self._patience, self._is_open = masked_url(path), patience, False
+        self._hint = "no such host, or no video"
         self._pipe = None if URL.match(path) else _Pipe(path)
-        scheme = path.partition(":")[0].lower()
+        scheme, *rest = path.partition(":")
+        scheme = scheme.lower()  # FFmpeg knows no other
         options = {} if self._pipe else {"analyzeduration": str(LOOK)}
         if scheme in ("rtsp", "rtsps"):
             options["rtsp_transport"] = "tcp"
+        if scheme in ENCRYPTED:
+            options |= {"tls_verify": "1", "ca_file": _authorities()}
+            self._hint = "no such host, a certificate that is not trusted, or no video"
         began = time.monotonic()
         try:
             self._container: Any = av.open(
-                self._pipe or path,
+                self._pipe or "".join((scheme, *rest)),
                 timeout=None if self._pipe else (patience, patience),
                 options=options, **LENIENT,
             )  # fmt: skip
@@ -64,6 +76,9 @@ class Connection:
             self.close()
             raise VideoError(f"{self._name}: no picture for {patience:g} s")
         film, form = film_of(self._container), self._container.format.name
+        if PICTURES.fullmatch(form):
+            self.close()
+            raise VideoError(f"{self._name}: text or a single picture, not a video")
         if film is None or film.codec_context is None:
             has_cover = film is None and self._container.streams.best("video")
             what = "PyAV has no decoder for its codec" if film else "no video in it"
@@ -76,6 +91,8 @@ class Connection:
         is_file = self._container.size > 0 and form not in SEGMENTED
         has_end = self.seconds_said > 0 or is_file
         self.is_live = not self._pipe and not (scheme in OF_FILES and has_end)
+        self.ends = bool(self._pipe) or scheme in OF_FILES
+        self._ends_with_connection = self.is_live and self.ends and form not in SEGMENTED
 
     def frames(self) -> Iterator[tuple[float | None, Picture]]:
         picture_of = Converter(self._name).picture
@@ -88,6 +105,8 @@ class Connection:
                 packet = next(packets, None)
             except av.FFmpegError as error:
                 packet, lost = None, self._reason(error, began)
+                if lost == CLOSED and self._ends_with_connection:
+                    lost = ""
             if packet is None or packet.stream_index == self._film.index:
                 for frame in _decoded(codec, packet):
                     said = None if frame.pts is None else frame.pts * unit
@@ -122,10 +141,15 @@ class Connection:
         if isinstance(error, av.InvalidDataError):
             return "not a video that PyAV can read"
         if error.errno == errno.EIO and not self._pipe:  # all that FFmpeg says of both
-            if self._is_open:
-                return "the connection broke, or nothing more comes"
-            return f"{error.strerror} (no such host, or no video)"
+            return CLOSED if self._is_open else f"{error.strerror} ({self._hint})"
         return str(error.strerror)
+
+
+def _authorities() -> str:
+    """The file of certificates that are trusted: ``$SSL_CERT_FILE``, or else those of requests."""
+    from requests.certs import where
+
+    return os.environ.get("SSL_CERT_FILE") or where()
 
 
 def _decoded(codec: Any, packet: Any) -> list[Any]:
@@ -149,6 +173,9 @@ class _Pipe:
         if os.isatty(self._file):
             os.close(self._file)
             raise VideoError(f"{path}: a terminal, not a video: pipe one in")
+        if stat.S_ISCHR(os.fstat(self._file).st_mode):  # /dev/zero never ends
+            os.close(self._file)
+            raise VideoError(f"{path}: a device, not a video")
 
     def read(self, size: int) -> bytes:
         """At most so many bytes, as soon as there are some; none at the end."""

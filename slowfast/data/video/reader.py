@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.shards import split_member, video_size
-from slowfast.data.video.sources import is_pipe
-from slowfast.errors import UserError, one_line
+from slowfast.data.video.sources import URL, is_device, is_pipe
+from slowfast.errors import UserError, masked_url, one_line
 
 Picture = NDArray[np.uint8]
 """One picture ``[H, W, 3]``."""
@@ -101,9 +101,13 @@ def unchanged(picture: Picture) -> Picture:
 
 def require_file(path: str) -> None:
     """Raises VideoError if the file or member of a shard is missing or empty, or not readable, or
-    a pipe."""
+    is no file: a pipe, a device, an url."""
+    if URL.match(path):
+        raise VideoError(f"{masked_url(path)}: a stream, not a file")
     if is_pipe(path):
         raise VideoError(f"{path}: {PIPE}")
+    if is_device(path):
+        raise VideoError(f"{path}: a device, not a video")
     try:
         size = video_size(path)
     except OSError as error:  # of a shard: strerror is None, and the message names what it is about

@@ -1,10 +1,12 @@
 """Videos that come while they are watched: a webcam, an url, a pipe.
 
 A camera, and an url of which the end is not known, are live: what is not taken in time is gone. A
-pipe, and a file behind an url, wait. A connection that is lost is made again, a few times.
+pipe, and a file behind an url, wait. A connection that is lost is made again, a few times; one over
+HTTP that ends without an error has ended.
 """
 
 import importlib.util
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import numpy as np
 
 from slowfast.data.video.reader import Picture, VideoError, mean_rate
 from slowfast.data.video.sources import URL, is_camera
-from slowfast.errors import masked
+from slowfast.errors import masked_url
 from slowfast.log import logger
 
 PATIENCE = 10.0
@@ -45,6 +47,8 @@ class Source(Protocol):
     is_live: bool
     seconds_said: float
     """How long it says that it is, or 0."""
+    ends: bool
+    """Whether an end without an error is that of the stream; else it is lost."""
 
     def frames(self) -> Iterator[tuple[float | None, Picture]]:
         """Pictures, and when each is shown, in seconds from anywhere on, if the source says it.
@@ -65,7 +69,7 @@ class Stream:
     """
 
     def __init__(self, path: str) -> None:
-        self.name, self._path = masked(path), path
+        self.name, self._path = masked_url(path), path
         self._stopped = threading.Event()
         self._said: float | None = None  # when the last frame is shown, as the source says
         self._source = _opened(path)
@@ -79,16 +83,15 @@ class Stream:
         """The frames, at times that grow.
 
         Raises:
-            VideoError: the connection is lost, and does not come back; of a live stream also that
-                it has ended.
+            VideoError: the connection is lost, and does not come back.
         """
         last: StreamFrame | None = None
-        tries, since = 0, 0.0
+        tries = 0
         while not self._stopped.is_set():
-            lost = ""
+            lost, since = "", math.inf
             try:
                 for frame in self._of_one_connection(last):
-                    last = frame
+                    last, since = frame, min(since, frame.seconds)
                     if last.seconds - since > PATIENCE:
                         tries = 0
                     yield last
@@ -100,7 +103,7 @@ class Stream:
                 self._source.close()
             if self._stopped.is_set() or last is None or self._has_ended(last.seconds, lost):
                 return
-            tries, since = self._connect_again(tries, lost), last.seconds
+            tries = self._connect_again(tries, lost)
 
     def _of_one_connection(self, last: StreamFrame | None) -> Iterator[StreamFrame]:
         seen = None if self.is_live else self._said  # a file begins once more
@@ -124,13 +127,13 @@ class Stream:
         return waited if self.is_live else 1 / self.fps
 
     def _has_ended(self, seconds: float, lost: str) -> bool:
-        """Whether nothing more is to come of a stream that is not live."""
-        if self.is_live:
-            return False
-        if lost and not URL.match(self._path):
+        """Whether nothing more is to come."""
+        if not lost or self.is_live:
+            return not lost and self._source.ends
+        if not URL.match(self._path):
             logger.warning(f"{lost} after {seconds:.1f} s; this is taken for its end")
             return True
-        return not lost or 0 < self._source.seconds_said < seconds + END
+        return 0 < self._source.seconds_said < seconds + END
 
     def _connect_again(self, tries: int, lost: str) -> int:
         """Makes a new connection; returns the tries so far. Raises VideoError after the last."""
@@ -151,7 +154,7 @@ def _opened(path: str) -> Source:
     if path.isdecimal() or is_camera(path):
         return Camera(path)
     if importlib.util.find_spec("av") is None:
-        raise VideoError(f"{masked(path)}: PyAV reads urls and pipes: pip install av")
+        raise VideoError(f"{masked_url(path)}: PyAV reads urls and pipes: pip install av")
     from slowfast.data.video.connection import Connection  # which needs PyAV
 
     return Connection(path, PATIENCE)
@@ -166,6 +169,7 @@ class Camera:
 
     is_live = True
     seconds_said = 0.0
+    ends = False
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import cv2
@@ -14,7 +14,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.data.video.sound import Sound
-from slowfast.files import atomic
+from slowfast.files import atomic, named
 
 UNIT = Fraction(1, 90_000)
 """Of times, seconds: what 24, 25, 30 and 60 frames a second and MPEG-TS can do without rounding."""
@@ -37,8 +37,9 @@ class Writer(contextlib.ExitStack):
     Args:
         sound_of: the file, or video in a tar shard, whose sound it gets, as far as it has one:
             see ``Sound``.
-        is_live: the pictures come one by one for hours. Should the process be killed, players play
-            the hidden part file up to 2 seconds before; the index is at the end.
+        is_live: the pictures come one by one for hours: after an error the file is there as well,
+            with what was written before. Should the process be killed, players play the hidden part
+            file up to 2 seconds before; the index is at the end.
 
     Raises:
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.
@@ -47,7 +48,7 @@ class Writer(contextlib.ExitStack):
 
     def __init__(self, path: Path, sound_of: str | None = None, *, is_live: bool = False) -> None:
         super().__init__()
-        self._options = LIVE if is_live else WHOLE
+        self._options, self._file = (LIVE, _kept) if is_live else (WHOLE, atomic)
         self._path, self._sound_of = path, sound_of
         self._container: Any = None
         self._sound: Sound | None = None
@@ -70,7 +71,7 @@ class Writer(contextlib.ExitStack):
             self._mux(self._stream.encode(frame), seconds)
 
     def _begin(self, picture: Picture) -> None:
-        file = self.enter_context(atomic(self._path))
+        file = self.enter_context(self._file(self._path))
         # Whole: FFmpeg takes the start of "12:30.mp4" for a protocol.
         where = os.path.abspath(file.name)
         self._container = av.open(where, "w", format="mp4", options=self._options)
@@ -118,3 +119,16 @@ class Writer(contextlib.ExitStack):
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, str(self._path)) from error
             raise VideoError(f"{self._path}: cannot be encoded: {error}") from error
+
+
+@contextlib.contextmanager
+def _kept(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears at ``path`` at the end, also after an error, as far as it is written."""
+    beside = path.with_name(f".{path.name}.partial")
+    with named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            try:
+                yield file
+            finally:
+                os.replace(beside, path)

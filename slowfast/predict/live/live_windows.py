@@ -1,6 +1,7 @@
 """Says what happens in a stream while it happens: a line for each window."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,11 +11,11 @@ from typing import Any
 from slowfast.config import Config
 from slowfast.data.clips.stream_clips import StreamClips, Window
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import masked
+from slowfast.errors import masked_url
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
 from slowfast.metrics.accuracy import average_views, best_classes
-from slowfast.predict.live.watched import watched
+from slowfast.predict.live.watched import SCREEN, watched
 from slowfast.predict.result_rows import Answer, best_fields
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
@@ -23,6 +24,8 @@ from slowfast.signals import Terminated
 LIVE = Path("data/results/live.json")
 KEY = "live"
 """With this word each line of FILE.jsonl begins its key."""
+OWN = re.compile(rb'\{"key": "%s |\[\s*\{"video_id": "(?:[^"\\]|\\.)*", "clock": ' % KEY.encode())
+"""How the files of an earlier stream begin."""
 WIDEST = 40
 """Letters of the names of classes, so that columns stand below each other."""
 
@@ -48,7 +51,8 @@ def live(
         OSError: a file cannot be written.
     """
     stopped: KeyboardInterrupt | None = None
-    with _Rows(out, masked(path), labels) as rows:
+    require_places(out, annotate)
+    with _Rows(out, masked_url(path), labels) as rows:
         try:
             with (
                 watched(annotate) as watch,
@@ -64,10 +68,31 @@ def live(
         raise stopped
 
 
+def require_places(out: Path, annotate: Path | None) -> None:
+    """Checks that the files of a stream can be written: ``FILE.json``, and those in ``annotate``.
+
+    Raises:
+        FolderError: one is there that is no stream's.
+        OSError: one cannot be written; names it.
+    """
+    require_place(out)
+    for path in (out, out.with_suffix(".jsonl")):
+        begin = b""
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+            begin = file.read(10_000)
+        if begin and not OWN.match(begin):
+            raise FolderError(
+                f"{path} is there, and has no rows of a stream: name another file with --out, or "
+                "delete it"
+            )
+    if annotate not in (None, SCREEN):
+        require_place(annotate / "live.mp4")
+
+
 def _answer(backend: Backend, window: Window, path: str, top: int) -> Answer:
     row = finite(backend([backend.put(window.clip)]))
     if isinstance(row, VideoError):
-        raise VideoError(f"{masked(path)}: {row}")
+        raise VideoError(f"{masked_url(path)}: {row}")
     return Answer(*best_classes(average_views(row, "prob"), top), 1)
 
 
@@ -76,9 +101,7 @@ class _Rows(contextlib.ExitStack):
 
     def __init__(self, out: Path, name: str, labels: list[str] | None) -> None:
         super().__init__()
-        require_place(out)
         self._out, self._path = out, out.with_suffix(".jsonl")
-        self._require_own()
         self._name, self._labels = name, labels
         self._key = f"{KEY} {datetime.now().astimezone().isoformat()}"
         self.count = self._dropped = 0
@@ -89,16 +112,6 @@ class _Rows(contextlib.ExitStack):
             self._journal = self.enter_context(Journal(self._path, {self._key}))
         except FolderError as error:  # in use by another run
             raise FolderError(f"{error}, or name another file with --out") from error
-
-    def _require_own(self) -> None:
-        begin = b""
-        with contextlib.suppress(FileNotFoundError), open(self._path, "rb") as file:
-            begin = file.read(100)
-        if begin and not begin.startswith(b'{"key": "%s ' % KEY.encode()):
-            raise FolderError(
-                f"{self._path} is there, and has no rows of a stream: name another file with "
-                "--out, or delete it"
-            )
 
     def named(self, found: Answer) -> list[tuple[str, float]]:
         """The best classes by name, with their probabilities."""

@@ -23,8 +23,9 @@ SCREEN = Path("window")
 """In the place of a folder: a window."""
 TITLE = "slowfast"
 ESCAPE = 27
-WAITING = 4
-"""Frames that may wait to be drawn."""
+WAITING, LEAST = 256 * 2**20, 4
+"""Bytes of frames that may wait to be drawn, as many may come at once: 3 seconds of 1280x720; and
+the number of frames that may wait in any case."""
 
 
 class ScreenError(UserError):
@@ -37,18 +38,20 @@ class Watch:
     Args:
         drawn: opens what has ``add(picture, seconds)``, see ``Writer``; None: nothing is drawn.
         goodbye: seconds to wait for the thread at the end; None: as long as it takes.
+        waiting: bytes of frames that may wait for it.
     """
 
     def __init__(
-        self, drawn: contextlib.AbstractContextManager[Any] | None, goodbye: float | None = None
-    ) -> None:
+        self, drawn: contextlib.AbstractContextManager[Any] | None,
+        goodbye: float | None = None, waiting: int = WAITING,
+    ) -> None:  # fmt: skip
         self.best: list[tuple[str, float]] = []
         """The labels that are drawn into the frames that come."""
         self.left_out = 0
         """Frames that there was no time for."""
         self.error: BaseException | None = None
-        self._drawn, self._goodbye = drawn, goodbye
-        self._waiting: queue.Queue[tuple[StreamFrame, Any] | None] = queue.Queue(WAITING)
+        self._drawn, self._goodbye, self._bytes = drawn, goodbye, waiting
+        self._waiting: queue.Queue[tuple[StreamFrame, Any] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._draw, name="watch", daemon=True)
 
     def add(self, frame: StreamFrame, is_live: bool) -> None:
@@ -58,6 +61,7 @@ class Watch:
             raise self.error
         if self._drawn is None:
             return
+        self._waiting.maxsize = max(LEAST, self._bytes // frame.picture.nbytes)
         try:
             self._waiting.put((frame, self.best), block=not is_live)
         except queue.Full:
@@ -103,17 +107,21 @@ def watched(where: Path | None) -> Iterator[Watch]:
     elif where == SCREEN:
         with (
             contextlib.closing(_Screen()) as screen,
-            Watch(contextlib.nullcontext(screen), goodbye=1.0) as watch,
+            Watch(contextlib.nullcontext(screen), goodbye=1.0, waiting=0) as watch,
         ):
             yield watch
     else:
         from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
 
         path = where / f"live-{datetime.now():%Y%m%d-%H%M%S}.mp4"
-        with Watch(Writer(path, is_live=True)) as watch:
-            yield watch
-        left_out = f" ({watch.left_out:,} frames left out: no time)" if watch.left_out else ""
-        logger.info(f"{path}{left_out}")
+        watch = Watch(Writer(path, is_live=True))
+        try:
+            with watch:
+                yield watch
+        finally:
+            left_out = f" ({watch.left_out:,} frames left out: no time)" if watch.left_out else ""
+            if path.exists():
+                logger.info(f"{path}{left_out}")
 
 
 class _Screen:
