@@ -6,7 +6,7 @@ from slowfast.config import ConfigError
 from slowfast.data.lists import ListError
 from slowfast.data.video.reader import VideoError
 from slowfast.distributed import DeviceError
-from slowfast.errors import UserError, error_line, masked, one_line
+from slowfast.errors import UserError, error_line, masked, masked_url, one_line
 from slowfast.files import FolderError
 from slowfast.train.checkpoint import NonFiniteError
 from slowfast.weights.damage import WeightsError
@@ -33,9 +33,25 @@ def test_an_error_is_one_line(error: Exception, line: str) -> None:
     ("http://host/a?user=me&pass=se:cret", "http://host/a?***"),
     ("a@b.mp4, why?", "a@b.mp4, why?"),
     ("http://me@one:80 http://two", "http://***@one:80 http://two"),
+    ("rtsp://me:se?cr#et@host/live: gone", "rtsp://***@host/live: gone"),
+    ("rtsp://me:sec\nr et@host/live: gone", "rtsp://***@host/live: gone"),
+    ("http://host/a;token=secret: gone", "http://host/a;***: gone"),
+    ("http://host/a#token=secret", "http://host/a#***"),
+    ("rtsp://host/user=me_password=secret_channel=1.sdp: gone", "rtsp://host/user=***: gone"),
+    ("rtsp://host/PASSWORD=secret&channel=1", "rtsp://host/PASSWORD=***"),
+    ("--out: rtsp:/me:secret@host/a.txt does not end", "--out: rtsp:/***@host/a.txt does not end"),
 ])  # fmt: skip
 def test_what_is_secret_in_an_url_is_not_shown(text: str, shown: str) -> None:
     assert masked(text) == shown == masked(shown)
+
+
+@pytest.mark.parametrize(("url", "shown"), [
+    ("http://host/a b?token=sec ret", "http://host/a b?***"),
+    ("http://me:sec ret@host/a\nb", "http://***@host/a b"),
+    ("what?.mp4", "what?.mp4"),
+])  # fmt: skip
+def test_an_url_by_itself_may_hold_spaces(url: str, shown: str) -> None:
+    assert masked_url(url) == shown == masked_url(shown)
 
 
 def test_line_breaks_become_spaces_and_a_paths_own_spaces_stay() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
-from slowfast.data.video.sources import file_of, is_stream
+from slowfast.data.video.sources import is_stream
 from slowfast.files import file_digest
 from slowfast.log import logger
 
@@ -32,8 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     elif args.test:
         mode, hint = _test, "the same command goes on" if args.out else ""
     elif args.infer is not None:
-        is_one = any(is_stream(file_of(path)) for path in args.infer)
-        mode, hint = _infer, "" if is_one else "the same command goes on"
+        mode, hint = _infer, "" if any(map(is_stream, args.infer)) else "the same command goes on"
     elif args.export:
         mode, hint = _export, ""
     return run(lambda: mode(args), hint=hint, with_paddle=mode not in (_infer, _export))

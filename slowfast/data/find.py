@@ -50,8 +50,8 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
     for path in paths:
         if is_stream(path):
             raise ListError(
-                f"{masked_url(path)} is a stream, which is watched as it comes: main.py --infer takes "
-                "it, alone"
+                f"{masked_url(path)} is a stream, which is watched as it comes: main.py --infer "
+                "takes it, alone"
             )
         itself = Named(Sample(path), os.path.basename(os.path.abspath(path)))
         if os.path.isdir(path):

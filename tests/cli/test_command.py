@@ -203,3 +203,14 @@ def test_a_signal_ends_work_with_paddle_though_paddle_takes_signals_itself(tmp_p
     )
     (said,) = run_script(text, cwd=tmp_path)
     assert said == f"143\ninterrupted ({GOES_ON})\n"
+
+
+def test_an_url_is_no_place_for_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what is secret in it is not shown."""
+    parser = new_parser("slowfast.tools.check_videos", None)
+    parser.add_argument("--out", type=Path)
+    for flags in (["--out", "rtsp://me:secret@host/live"], ["http://me:secret@host/a"]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(flags)
+        said = capsys.readouterr().err
+        assert "://***@host/" in said and "secret" not in said

@@ -1,6 +1,7 @@
 """List files and folders: what is read, what is left out, what is refused with file and line."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -278,3 +279,21 @@ def test_a_folder_of_class_folders_stands_for_a_list(tmp_path: Path) -> None:
     (tmp_path / "empty/class").mkdir(parents=True)
     with pytest.raises(ListError, match="no video in its class folders"):
         read_list(str(tmp_path / "empty"), "", 1)
+
+
+@pytest.mark.parametrize("line", ["rtsp://me:secret@host/live", "http://me:secret@host/a.mp4 1"])
+def test_a_list_holds_no_streams(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.list"
+    path.write_text(f"a.mp4 0\n{line}\n" if line.endswith("1") else f"{line}\n")
+    reads: list[Callable[[], object]] = [lambda: read_entries(path, tmp_path)]
+    if line.endswith("1"):
+        reads.append(lambda: read_list(path, tmp_path, 2))
+    for read in reads:
+        with pytest.raises(ListError, match=r"://\*\*\*@host/.*: a stream, not a file") as caught:
+            read()
+        assert "secret" not in str(caught.value)
+
+
+def test_a_device_is_no_list() -> None:
+    with pytest.raises(ListError, match="/dev/zero: a device, not a list"):
+        read_list("/dev/zero", "", 2)

@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import os
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -16,8 +17,9 @@ Answer = Callable[[Any], None]
 
 
 @contextlib.contextmanager
-def served(*answers: Answer) -> Iterator[str]:
-    """An url, with a password; request i gets answer i, and those that follow the last one."""
+def served(*answers: Answer, certificate: Path | None = None) -> Iterator[str]:
+    """An url, with a password; request i gets answer i, and those that follow the last one. With a
+    certificate and its key in a file, an https url of localhost."""
     count = 0
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,9 +38,15 @@ def served(*answers: Answer) -> Iterator[str]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    scheme, host = "http", "127.0.0.1"
+    if certificate is not None:
+        scheme, host = "https", "localhost"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
-        yield f"http://me:secret@127.0.0.1:{server.server_port}/film"
+        yield f"{scheme}://me:secret@{host}:{server.server_port}/film"
     finally:
         server.shutdown()
         server.server_close()
@@ -46,13 +54,14 @@ def served(*answers: Answer) -> Iterator[str]:
 
 def sent(
     content: bytes, seconds: float = 0.0, says: int = 0, then: float = 0.0,
-    kind: str = "video/mp2t",
+    kind: str = "video/mp2t", breaks: bool = False,
 ) -> Answer:  # fmt: skip
     """An answer: these bytes, spread over some seconds.
 
     Args:
         says: the length that the header says; 0: none, as of what is live.
         then: seconds in which nothing more comes before the end.
+        breaks: the connection is reset at the end, after the client has had time to read.
     """
 
     def answer(handler: Any) -> None:
@@ -66,6 +75,11 @@ def sent(
             handler.wfile.write(part)
             time.sleep(seconds / len(parts))
         time.sleep(then)
+        if breaks:
+            time.sleep(0.3)
+            now = struct.pack("ii", 1, 0)
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            os.close(handler.connection.detach())
 
     return answer
 

@@ -3,7 +3,6 @@
 import errno
 import itertools
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -23,8 +22,8 @@ OF_FILES = ("http", "https", "ftp", "sftp")
 ENCRYPTED = ("https", "rtsps", "tls", "ftps")
 SEGMENTED = {"hls", "dash"}
 """Formats that are lists of pieces: the size of the list says nothing."""
-PICTURES = re.compile(r".*_pipe|image2|tty|txd|ico|webp")
-"""Formats of FFmpeg that are single pictures, or any text drawn as a film."""
+TEXT = "tty"
+"""Any text, drawn as a film."""
 SAYS_TIMES = TIMED | SEGMENTED | {"rtsp", "rtp", "sdp", "live_flv", "asf"}
 """Formats that say when each frame is shown."""
 LOOK = 2_000_000
@@ -76,9 +75,9 @@ class Connection:
             self.close()
             raise VideoError(f"{self._name}: no picture for {patience:g} s")
         film, form = film_of(self._container), self._container.format.name
-        if PICTURES.fullmatch(form):
+        if form == TEXT:
             self.close()
-            raise VideoError(f"{self._name}: text or a single picture, not a video")
+            raise VideoError(f"{self._name}: text, not a video")
         if film is None or film.codec_context is None:
             has_cover = film is None and self._container.streams.best("video")
             what = "PyAV has no decoder for its codec" if film else "no video in it"

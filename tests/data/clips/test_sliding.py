@@ -90,6 +90,39 @@ def test_chunks_hold_the_frames_of_their_clips(
         np.testing.assert_array_equal(again.frames, found[number].frames)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_picture_that_stands_still(tmp_path: Path, seed: int) -> None:
+    """Also for so long that a clip spans less than a frame at the mean rate."""
+    rng = np.random.default_rng(seed)
+    steps = np.where(rng.random(59) < 0.05, rng.integers(25, 40_000, 59), 1)
+    times = np.concatenate([[0], steps.cumsum()])
+    path = write_at_times(tmp_path / "a.mkv", times)
+    data = DataConfig(num_frames=8, sampling_stride=2)
+    found = chunks(
+        sliding.SlidingClips(
+            [Sample(str(path))], data, VIEWS, every=1.0, clips_at_once=int(rng.integers(1, 9))
+        )
+    )
+    shown = [read_numbers(chunk.frames[clip]) for chunk in found for clip in chunk.clips]
+    starts = np.concatenate([chunk.seconds[:, 0] for chunk in found])
+    assert (np.diff(shown) >= 0).all()
+    np.testing.assert_allclose(times[[clip[0] for clip in shown]] / 25, starts, atol=2e-3)
+
+
+def write_at_times(path: Path, times: Any) -> Path:
+    """A video of 25 units of time a second."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0", "crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = *SQUARE, "yuv420p"
+        for number, time in enumerate(times.tolist()):
+            frame = av.VideoFrame.from_ndarray(numbered_picture(number, SQUARE), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
 def test_chunks_begin_with_the_clip_that_is_asked_for(tmp_path: Path, decoder: Any) -> None:
     path = write_numbered_video(tmp_path / "a.mp4", 120, codec="h264", size=SQUARE)
     data = DataConfig(num_frames=8, sampling_stride=2, decoder=decoder)

@@ -10,11 +10,11 @@ from support import streams
 from support.videos import numbered_picture, read_numbers, write_h264
 
 from slowfast.config import Config, DataConfig
+from slowfast.data.clips import stream_clips
 from slowfast.data.clips.sampling import clip_frames
 from slowfast.data.clips.sliding import ChunkKey, SlidingClips
 from slowfast.data.clips.stream_clips import StreamClips, Window
 from slowfast.data.lists import Sample
-from slowfast.data.video import stream
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.stream import StreamFrame
 
@@ -76,34 +76,26 @@ def test_a_pipe_waits_for_who_reads_it(tmp_path: Path) -> None:
             assert len(clips._frames) < 100
 
 
-def live(film: bytes, seconds: float, slow: float, every: float) -> tuple[list[Window], str]:
-    """The windows of a live stream that is sent in so many seconds, and its end; to compute each
-    window takes so long."""
+def live(film: bytes, seconds: float, slow: float, every: float) -> list[Window]:
+    """The windows of a live stream that is sent in so many seconds; to compute each window takes so
+    long."""
     found: list[Window] = []
-    answers = streams.sent(film, seconds=seconds), streams.missing
-    with streams.served(*answers) as url, StreamClips(url, DATA, VIEWS, every) as clips:
-        try:
-            for window in clips:
-                found.append(window)
-                time.sleep(slow)
-        except VideoError as error:
-            return found, str(error)
-    return found, ""
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "WAITS", (0.02,))
+    answer = streams.sent(film, seconds=seconds)
+    with streams.served(answer) as url, StreamClips(url, DATA, VIEWS, every) as clips:
+        for window in clips:
+            found.append(window)
+            time.sleep(slow)
+    return found
 
 
 @pytest.mark.parametrize(("slow", "is_dropped"), [(0.0, False), (0.6, True)], ids=["fast", "slow"])
 def test_windows_of_a_live_stream_end_with_its_newest_frame(
-    tmp_path: Path, hasty: None, slow: float, is_dropped: bool
+    tmp_path: Path, slow: float, is_dropped: bool
 ) -> None:
     """Each holds the frames that a window of a file has that ends there. What a slow machine has no
     window for is dropped, and counted; the next window is not late for it."""
     film = write(tmp_path / "a.ts", 90, 30).read_bytes()
-    found, error = live(film, 1.5, slow, 0.25)
+    found = live(film, 3.0, slow, 0.25)
     ends = [read_numbers(window.clip)[-1] for window in found]
     for window, end in zip(found, ends, strict=True):
         start = max(end - 15, 0)
@@ -112,11 +104,33 @@ def test_windows_of_a_live_stream_end_with_its_newest_frame(
         assert window.end == pytest.approx((end + 1) / 30)
         assert window.is_live
     assert len(ends) > 1 and (np.diff(ends) > 7).all()
-    assert "given up" in error
     gaps = sum(max(later - 15 - earlier - 1, 0) for earlier, later in itertools.pairwise(ends))
     dropped = sum(window.dropped for window in found)
     assert abs(dropped - gaps) <= len(found)
     assert (dropped > 10) == is_dropped
+
+
+def test_what_comes_at_once_loses_no_window(tmp_path: Path) -> None:
+    film = write(tmp_path / "a.ts", 240, 30).read_bytes()
+    found = live(film, 0.0, 0.02, 1.0)
+    assert [read_numbers(window.clip)[-1] for window in found] == [*range(15, 240, 30)]
+    assert not any(window.dropped for window in found)
+
+
+def test_what_comes_at_once_and_is_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few frames are held."""
+    monkeypatch.setattr(stream_clips, "BEHIND", 1.0)
+    film = write(tmp_path / "a.ts", 300, 30).read_bytes()
+    with streams.served(streams.sent(film)) as url, StreamClips(url, DATA, VIEWS, 0.5) as clips:
+        windows = iter(clips)
+        first = next(windows)
+        clips._thread.join()
+        assert len(clips._frames) < 60
+        found = [first, *windows]
+    ends = [read_numbers(window.clip)[-1] for window in found]
+    assert ends[-1] > 280 and sum(window.dropped for window in found) > 150
 
 
 def test_a_stream_of_one_picture(tmp_path: Path) -> None:

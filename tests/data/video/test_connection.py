@@ -2,7 +2,9 @@
 
 import os
 import pty
+import shutil
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -61,12 +63,47 @@ def test_a_webcam_that_sends_jpegs(tmp_path: Path) -> None:
         connection = Connection(url, 5.0)
         assert connection.is_live
         found = []
-        with pytest.raises(VideoError):  # that it ends
-            for said, picture in connection.frames():
-                assert said is None
-                found.append(read_number(picture))
+        for said, picture in connection.frames():
+            assert said is None
+            found.append(read_number(picture))
         connection.close()
     assert found == [*range(20)]
+
+
+def test_a_certificate_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One's own is trusted if it is named."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificates")
+    for name in ("localhost", "elsewhere"):
+        command = f"openssl req -x509 -nodes -newkey rsa:2048 -keyout {name} -out {name}.pem -subj"
+        more = [f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+        subprocess.run([*command.split(), *more], cwd=tmp_path, check=True, capture_output=True)
+        own = tmp_path / f"{name}.pem"
+        own.write_bytes(own.read_bytes() + (tmp_path / name).read_bytes())
+    content = film(tmp_path)
+    answer = streams.sent(content, says=len(content))
+    cases = [("localhost", "localhost"), ("localhost", ""), ("elsewhere", "elsewhere")]
+    for name, trusted in cases:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / f"{trusted}.pem"))
+        with streams.served(answer, certificate=tmp_path / f"{name}.pem") as url:
+            if (name, trusted) == cases[0]:
+                connection = Connection(url, 5.0)
+                assert len([*connection.frames()]) == 20
+                connection.close()
+            else:
+                with pytest.raises(VideoError, match=r"a certificate that is not trusted"):
+                    Connection(url, 5.0)
+
+
+def test_text_is_no_video(tmp_path: Path) -> None:
+    answer = streams.sent(b"text\n" * 500, kind="text/plain")
+    with (
+        streams.served(answer) as url,
+        pytest.raises(VideoError, match=r"film.txt: text, not a video"),
+    ):
+        Connection(f"{url.upper().partition(':')[0]}:{url.partition(':')[2]}.txt", 5.0)
 
 
 def test_sound_alone(tmp_path: Path) -> None:
@@ -136,6 +173,10 @@ def test_what_is_no_pipe_with_a_video(tmp_path: Path) -> None:
     os.close(reading)
     with pytest.raises(VideoError, match=f"/dev/fd/{terminal}: Bad file descriptor"):
         Connection(f"/dev/fd/{terminal}", 5.0)
+    with open("/dev/zero") as device:
+        name = f"/dev/fd/{device.fileno()}"
+        with pytest.raises(VideoError, match=f"{name}: a device, not a video"):
+            Connection(name, 5.0)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
         with pytest.raises(VideoError, match="socket: No such device or address"):

@@ -294,3 +294,17 @@ def test_a_pipe_is_no_file(tmp_path: Path, reader: Open) -> None:
         f"{tmp_path}/pipe.mp4: a pipe, which can be read only once and from its start: write it "
         "into a file (main.py --infer reads a pipe that is named alone)"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/dev/zero", "/dev/zero: a device, not a video"),
+        ("RTSP://me:secret@host/a b", "RTSP://***@host/a b: a stream, not a file"),
+    ],
+    ids=["device", "url"],
+)
+def test_a_device_and_an_url_are_no_files(path: str, reason: str) -> None:
+    with pytest.raises(VideoError) as caught:
+        require_file(path)
+    assert str(caught.value) == reason

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.data.video.sources import file_of, is_pipe, is_stream
+from slowfast.data.video.sources import file_of, is_device, is_pipe, is_stream
+from slowfast.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ from slowfast.data.video.sources import file_of, is_pipe, is_stream
         ("HTTPS://host/film.mp4", True),
         ("udp://@:1234", True),
         ("file:///there/a.mp4", False),
+        ("FILE:///there/a.mp4", False),
+        ("9" * 20, False),
         ("a.mp4", False),
         ("-1", False),
         ("٣", False),
@@ -59,4 +62,11 @@ def test_an_open_file_of_this_process(tmp_path: Path) -> None:
 
 def test_an_url_of_a_file() -> None:
     assert file_of("file:///there/two%20words.mp4") == "/there/two words.mp4"
+    assert file_of("FILE://localhost/there/a.mp4") == "/there/a.mp4"
     assert file_of("a.mp4") == "a.mp4"
+    with pytest.raises(UserError, match=r"file://host/a.mp4: a file of another machine"):
+        file_of("file://host/a.mp4")
+
+
+def test_devices_are_no_files(tmp_path: Path) -> None:
+    assert is_device("/dev/null") and not is_device(str(tmp_path)) and not is_device("missing")

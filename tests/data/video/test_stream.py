@@ -47,7 +47,7 @@ def read(opened: Stream) -> tuple[list[StreamFrame], str]:
 
 
 def test_a_live_url_is_followed_until_it_does_not_come_back(film: bytes) -> None:
-    with streams.served(streams.sent(film, seconds=0.5), streams.missing) as url:
+    with streams.served(streams.sent(film, seconds=0.5, breaks=True), streams.missing) as url:
         opened = Stream(url)
         assert opened.is_live and opened.fps == FPS
         frames, error = read(opened)
@@ -62,7 +62,8 @@ def test_a_live_url_that_breaks_off_is_connected_again(
 ) -> None:
     """Its times go on by the clock on the wall, and the tries are counted."""
     half = film[: len(film) // 2]
-    with streams.served(streams.sent(half), streams.missing, streams.sent(film)) as url:
+    broken = streams.sent(half, breaks=True)
+    with streams.served(broken, streams.missing, streams.sent(film)) as url:
         opened = Stream(url)
         frames, error = [], ""
         with caplog.at_level(logging.WARNING, "slowfast"):
@@ -79,6 +80,26 @@ def test_a_live_url_that_breaks_off_is_connected_again(
         "connecting again in 0.05 s (1 of 3)", "connecting again in 0.1 s (2 of 3)"
     ]  # fmt: skip
     assert not error and "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("says", [0, -5, 10**20], ids=["no length", "negative", "absurd"])
+def test_a_live_url_that_ends_in_order_has_ended(film: bytes, says: int) -> None:
+    with streams.served(streams.sent(film, says=says)) as url:
+        opened = Stream(url)
+        assert opened.is_live
+        frames, error = read(opened)
+    assert numbers(frames) == [*range(NUM_FRAMES)] and not error
+
+
+def test_the_tries_count_until_one_connection_lasts(
+    film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long they all take together."""
+    monkeypatch.setattr(stream, "PATIENCE", 2.5)  # more than the film lasts
+    monkeypatch.setattr(stream, "WAITS", (0.5, 0.5, 0.5))
+    with streams.served(streams.sent(film, breaks=True)) as url:
+        frames, error = read(Stream(url))
+    assert numbers(frames) == [*range(NUM_FRAMES)] * 4 and "given up after 3 tries" in error
 
 
 def test_a_file_behind_an_url_goes_on_where_it_broke_off(film: bytes) -> None:

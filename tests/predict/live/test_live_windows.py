@@ -22,10 +22,9 @@ from support.videos import numbered_picture, write_h264
 from slowfast.config import Config
 from slowfast.data.clips.sliding import ChunkKey, SlidingClips
 from slowfast.data.lists import Sample
-from slowfast.data.video import stream
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
-from slowfast.predict.live.live_windows import live
+from slowfast.predict.live.live_windows import live, require_places
 from slowfast.signals import Terminated
 
 pytestmark = pytest.mark.usefixtures("no_hang")
@@ -99,11 +98,16 @@ def test_rows_of_earlier_streams_stay(tmp_path: Path) -> None:
 
 def test_rows_of_videos_are_not_touched(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    out.with_suffix(".jsonl").write_text('{"key": "infer 1"}\n')
-    cfg = tiny_config(tmp_path)
-    with pytest.raises(FolderError, match=r"result.jsonl is there, and has no rows of a stream"):
-        live(eager(fresh_state(cfg).model, cfg, "prob"), "0", None, cfg, out=out, top=1)
-    assert out.with_suffix(".jsonl").read_text() == '{"key": "infer 1"}\n'
+    others = {
+        out.with_suffix(".jsonl"): '{"key": "infer 1"}\n',
+        out: '[\n {"video_id": "a.mp4", "top1_indices": [3]}\n]\n',
+    }
+    for path, content in others.items():
+        path.write_text(content)
+        with pytest.raises(FolderError, match=rf"{path} is there, and has no rows of a stream"):
+            require_places(out, None)
+        assert path.read_text() == content
+        path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -172,11 +176,8 @@ def test_weights_that_are_broken(tmp_path: Path) -> None:
     assert not (tmp_path / "a.json").exists()
 
 
-def test_a_slow_machine_drops_frames(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_slow_machine_drops_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And does not lag behind: each window ends later than the machine was busy."""
-    monkeypatch.setattr(stream, "WAITS", ())
     cfg, out = tiny_config(tmp_path), tmp_path / "live.json"
     backend = eager(fresh_state(cfg).model, cfg, "prob")
 
@@ -189,10 +190,7 @@ def test_a_slow_machine_drops_frames(
 
     film = write(tmp_path, 120).read_bytes()
     slow: Any = Slow()
-    with (
-        streams.served(streams.sent(film, seconds=3.5)) as url,
-        pytest.raises(VideoError, match="given up"),
-    ):
+    with streams.served(streams.sent(film, seconds=3.5)) as url:
         live(slow, url, LABELS, cfg, out=out, top=5)
     rows = read(out)
     ends = [row["end"] for row in rows]
