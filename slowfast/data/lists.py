@@ -142,7 +142,7 @@ def resolve(path: str, root: str | Path) -> str:
     """A path of a list, relative ones from ``root``, as the system's functions take it. Raises
     ListError for an url."""
     if URL.match(path):
-        raise ListError(f"{masked_url(path)} in a list of videos: a stream, not a file")
+        raise ListError(f"{masked_url(path)} in a list of videos: an url, not a file")
     own = os.fsdecode(path.encode(errors=PATHS))  # the same, unless the locale is not UTF-8
     return str(Path(root) / os.path.expanduser(own))
 

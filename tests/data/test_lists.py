@@ -289,7 +289,7 @@ def test_a_list_holds_no_streams(tmp_path: Path, line: str) -> None:
     if line.endswith("1"):
         reads.append(lambda: read_list(path, tmp_path, 2))
     for read in reads:
-        with pytest.raises(ListError, match=r"://\*\*\*@host/.*: a stream, not a file") as caught:
+        with pytest.raises(ListError, match=r"://\*\*\*@host/.*: an url, not a file") as caught:
             read()
         assert "secret" not in str(caught.value)
 

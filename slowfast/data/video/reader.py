@@ -103,7 +103,7 @@ def require_file(path: str) -> None:
     """Raises VideoError if the file or member of a shard is missing or empty, or not readable, or
     is no file: a pipe, a device, an url."""
     if URL.match(path):
-        raise VideoError(f"{masked_url(path)}: a stream, not a file")
+        raise VideoError(f"{masked_url(path)}: an url, not a file")
     if is_pipe(path):
         raise VideoError(f"{path}: {PIPE}")
     if is_device(path):

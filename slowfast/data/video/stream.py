@@ -128,12 +128,15 @@ class Stream:
 
     def _has_ended(self, seconds: float, lost: str) -> bool:
         """Whether nothing more is to come."""
-        if not lost or self.is_live:
-            return not lost and self._source.ends
-        if not URL.match(self._path):
+        if self.is_live:
+            has_ended = not lost and self._source.ends
+            if has_ended:
+                logger.info(f"{self.name}: the stream has ended after {seconds:.1f} s")
+            return has_ended
+        if lost and not URL.match(self._path):
             logger.warning(f"{lost} after {seconds:.1f} s; this is taken for its end")
             return True
-        return 0 < self._source.seconds_said < seconds + END
+        return not lost or 0 < self._source.seconds_said < seconds + END
 
     def _connect_again(self, tries: int, lost: str) -> int:
         """Makes a new connection; returns the tries so far. Raises VideoError after the last."""

@@ -300,7 +300,7 @@ def test_a_pipe_is_no_file(tmp_path: Path, reader: Open) -> None:
     ("path", "reason"),
     [
         ("/dev/zero", "/dev/zero: a device, not a video"),
-        ("RTSP://me:secret@host/a b", "RTSP://***@host/a b: a stream, not a file"),
+        ("RTSP://me:secret@host/a b", "RTSP://***@host/a b: an url, not a file"),
     ],
     ids=["device", "url"],
 )
