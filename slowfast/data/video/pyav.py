@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.format import formats_available
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -40,6 +41,8 @@ TIMED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv", "gif"}
 """Containers that say when each frame is shown; AVI and others say when it is decoded."""
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 """What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
+PLAYLISTS = {"concat", "dash", "hls", "imf", "sdp"}
+"""Formats that name other files, which FFmpeg would open: a video must not lead to others."""
 WIDEST_PIXEL = 4.0
 """For its height, or highest for its width: what more is said is an error."""
 OWN_CLOCK = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
@@ -53,7 +56,6 @@ class PyAVReader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._url = video_url(path)
         self._picture = Converter(path).picture
         self._walk: _Walk | None = None
         self._held: list[Any] | None = None
@@ -234,7 +236,7 @@ class PyAVReader:
 
     def _open(self) -> None:
         try:
-            self._container = av.open(self._url, **LENIENT)
+            self._container = open_container(self.path)
         except av.FFmpegError as error:
             raise VideoError(f"{self.path}: not a video that PyAV can open") from error
         stream = film_of(self._container)
@@ -282,10 +284,16 @@ def film_of(container: Any) -> Any:
     return films[0] if films else None
 
 
+def open_container(path: str) -> Any:
+    """A video file, or video in a tar shard, opened by PyAV; no playlist."""
+    formats = ",".join(sorted(formats_available - PLAYLISTS))
+    return av.open(video_url(path), options={"format_whitelist": formats}, **LENIENT)
+
+
 def pixel_aspect(path: str) -> float:
     """How wide a pixel of a file's film is shown for its height, once upright: 1 but for DV, DVD
     and the like; and where the file does not say, or nothing likely."""
-    with decoder_errors(path), av.open(video_url(path), **LENIENT) as source:
+    with decoder_errors(path), open_container(path) as source:
         film = film_of(source)
         aspect = float(film.sample_aspect_ratio or 1) if film else 1.0
         if aspect == 1 or not 1 / WIDEST_PIXEL <= aspect <= WIDEST_PIXEL:

@@ -116,6 +116,17 @@ def require_file(path: str) -> None:
         raise VideoError(f"{path}: the file is empty (0 bytes)")
     if not os.access((split_member(path) or (path,))[0], os.R_OK):
         raise VideoError(f"{path}: Permission denied")
+    if _is_playlist(path):
+        raise VideoError(f"{path}: a playlist, not a video: name the files that it names")
+
+
+def _is_playlist(path: str) -> bool:
+    """Whether a file is one of HLS, DASH or FFmpeg's ``concat``: OpenCV would open what it names,
+    whatever that is. PyAV is kept from it also where this does not see it."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        begin = file.read(1024)
+        return begin.startswith((b"#EXTM3U", b"ffconcat version")) or b"<MPD" in begin
+    return False
 
 
 def too_short(path: str, num_frames: int) -> VideoError:

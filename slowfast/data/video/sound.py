@@ -1,7 +1,7 @@
 """The sound of a video file, for a new MP4 of its pictures.
 
-What browsers play is copied; the rest is encoded to AAC. Chromium, Firefox and Safari play each of
-``COPIED`` in an MP4.
+What browsers play is copied; the rest is encoded to AAC. Chromium plays each of ``COPIED`` in an
+MP4.
 """
 
 import contextlib
@@ -13,8 +13,7 @@ from typing import Any
 import av
 from av.filter import Graph
 
-from slowfast.data.shards import video_url
-from slowfast.data.video.pyav import LENIENT, film_of
+from slowfast.data.video.pyav import film_of, open_container
 from slowfast.log import logger
 
 COPIED = {"aac", "mp3", "opus", "flac"}
@@ -37,7 +36,7 @@ class Sound(contextlib.ExitStack):
         self._path, self._coming = path, None
         with self._warned():
             begin = _first_picture(path)
-            self._source = self.enter_context(av.open(video_url(path), **LENIENT))
+            self._source = self.enter_context(open_container(path))
             self._stream: Any = self._source.streams.best("audio")
             if self._stream is None or self._stream.codec_context is None:
                 return
@@ -96,7 +95,7 @@ class Sound(contextlib.ExitStack):
 
 def _first_picture(path: str) -> Fraction:
     """When the first picture is shown that no edit list cuts away, seconds; 0 if not told."""
-    with av.open(video_url(path), **LENIENT) as source:
+    with open_container(path) as source:
         film = film_of(source)
         if film is None:
             return Fraction(0)

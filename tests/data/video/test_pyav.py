@@ -4,12 +4,15 @@ import wave
 from collections import Counter
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from support.odd_videos import copied
 from support.videos import numbered_picture, read_numbers, write_h264, write_numbered_video
 
+from slowfast.data.lists import Sample
 from slowfast.data.video import pyav
+from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
 
 
@@ -83,3 +86,19 @@ def test_what_is_no_video_is_an_error(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(VideoError, match=f"{tmp_path}/{name}: {reason}"):
             pyav.PyAVReader(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["a.m3u8", "a.mp4"])
+def test_a_playlist_leads_to_no_other_file(tmp_path: Path, name: str) -> None:
+    write_numbered_video(tmp_path / "part.ts", 8, codec="h264")
+    path = tmp_path / name
+    path.write_text(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.3,\npart.ts\n#EXT-X-ENDLIST\n", "utf-8"
+    )
+    with pytest.raises(VideoError, match=rf"{name}: a playlist, not a video: name the files"):
+        open_video(Sample(str(path)), "", 0)
+    with pytest.raises(VideoError, match=r"not a video that PyAV can open"):
+        pyav.PyAVReader(str(path))
+    if name == "a.m3u8":  # by itself FFmpeg goes where it leads
+        with av.open(str(path)) as container:
+            assert len(list(container.decode(video=0))) == 8
