@@ -2,7 +2,9 @@
 
 import wave
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,3 +85,15 @@ def test_what_is_no_video_is_an_error(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(VideoError, match=f"{tmp_path}/{name}: {reason}"):
             pyav.PyAVReader(str(tmp_path / name))
+
+
+def test_a_stream_that_begins_in_the_middle_is_named() -> None:
+    """As in a damaged MPEG-TS; PyAV 18.1 has no name for it."""
+
+    def demux(stream: object) -> Iterator[object]:
+        yield SimpleNamespace(size=1)
+        raise IndexError("list index out of range")
+
+    packets = pyav._packets(SimpleNamespace(name="a.ts", demux=demux), None)
+    with pytest.raises(VideoError, match=r"^a\.ts: another stream begins in its middle"):
+        list(packets)
