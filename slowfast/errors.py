@@ -4,6 +4,7 @@ import re
 
 SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+:/+"
 SECRET = r"(?:[?#;]|(?:user|pass|pwd|token|key|secret|auth|sig)[a-z]*=)"
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class UserError(Exception):
@@ -13,6 +14,12 @@ class UserError(Exception):
 def one_line(error: object) -> str:
     """The text of an error, with a space for each line break."""
     return " ".join(map(str.strip, str(error).splitlines()))
+
+
+def printable(text: str) -> str:
+    """A line of text as a terminal or a picture can show it: control characters, and bytes of file
+    names that are not UTF-8, escaped: ``\\x1b``, ``\\udcff``."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def masked(text: str) -> str:
@@ -34,5 +41,5 @@ def masked_url(url: str) -> str:
 def error_line(error: Exception) -> str:
     """The line that a user sees for an error."""
     if isinstance(error, OSError) and error.filename:
-        return masked(f"error: {error.filename}: {error.strerror}")
-    return masked(f"error: {error}")
+        return printable(masked(f"error: {error.filename}: {error.strerror}"))
+    return printable(masked(f"error: {error}"))

@@ -16,6 +16,8 @@ from typing import IO, Any
 
 from slowfast.errors import UserError
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, on most file systems."""
 HOME = "SLOWFAST_HOME"
 """The environment variable that names the cache folder."""
 
@@ -34,11 +36,16 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
         alone: no other process writes the same file now; else the last one's is whole, and a run
             that is killed leaves its part behind, under a hidden name.
 
+    The hidden name is ``.NAME.partial``, or a shorter one where NAME has no room for that.
+
     Raises:
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.
     """
     own = "" if alone else f".{secrets.token_hex(4)}"
-    beside = path.with_name(f".{path.name}{own}.partial")
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME - len(".12345678.partial") - 1:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    beside = path.with_name(f".{name}{own}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(beside, "wb") as file:
@@ -77,6 +84,12 @@ def require_place(path: Path) -> None:
             pass
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def require_of(path: Path, owner: str, own: str) -> None:
+    """Raises a FolderError if ``path``, made of the video ``owner``, is not of ``own``."""
+    if owner != own:
+        raise FolderError(f"{path} is of {owner}, not of {own}: name another folder")
 
 
 def write_whole(path: Path, text: str, errors: str = "surrogateescape") -> None:

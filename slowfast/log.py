@@ -1,4 +1,4 @@
-"""Log lines and the progress bar. Standard library only."""
+"""Log lines and the progress bar. Without libraries."""
 
 import io
 import logging
@@ -8,6 +8,8 @@ import time
 import warnings
 from pathlib import Path
 from typing import TextIO
+
+from slowfast.errors import printable
 
 logger = logging.getLogger("slowfast")
 
@@ -26,12 +28,21 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
     for handler in logger.handlers:
         handler.close()
     logger.handlers = [Lines(sys.stdout)]
+    logger.handlers[0].setFormatter(Printable())
     if output_dir is not None and rank == 0:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
         log = Path(output_dir) / "log.txt"
         handler = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
-        handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
+        handler.setFormatter(Printable("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
         logger.addHandler(handler)
+
+
+class Printable(logging.Formatter):
+    """Log lines in which names cannot move the cursor or colour the screen."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of a record."""
+        return "\n".join(map(printable, super().format(record).split("\n")))
 
 
 class Lines(logging.StreamHandler[TextIO]):

@@ -15,6 +15,8 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from slowfast.errors import printable
+
 SLOW, FAST = "#2b5c8a", "#e07b39"
 
 
@@ -63,6 +65,7 @@ def confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.5 + 0.26 * len(names)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
+    names = [*map(printable, names)]
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
@@ -108,7 +111,7 @@ def frame_strip(
     bars.barh(places, [share for _, share in best], color=FAST, height=0.3, align="edge")
     bars.barh(places, [1] * len(best), color="#e8e8e8", height=0.3, align="edge", zorder=0)
     for place, (name, share) in zip(places, best, strict=True):
-        text = f"{textwrap.shorten(name, 42, placeholder=' …')}  {100 * share:.1f} %"
+        text = f"{textwrap.shorten(printable(name), 42, placeholder=' …')}  {100 * share:.1f} %"
         font = FontProperties(fname=font_file(text), size=10)
         bars.text(0, place - 0.08, text, va="top", fontproperties=font)
     bars.set(xlim=(0, 1), ylim=(min(len(best) - 5, 0) - 0.6, len(best) - 0.5))

@@ -6,7 +6,7 @@ from slowfast.config import ConfigError
 from slowfast.data.lists import ListError
 from slowfast.data.video.reader import VideoError
 from slowfast.distributed import DeviceError
-from slowfast.errors import UserError, error_line, masked, masked_url, one_line
+from slowfast.errors import UserError, error_line, masked, masked_url, one_line, printable
 from slowfast.files import FolderError
 from slowfast.train.checkpoint import NonFiniteError
 from slowfast.weights.damage import WeightsError
@@ -52,6 +52,12 @@ def test_what_is_secret_in_an_url_is_not_shown(text: str, shown: str) -> None:
 ])  # fmt: skip
 def test_an_url_by_itself_may_hold_spaces(url: str, shown: str) -> None:
     assert masked_url(url) == shown == masked_url(shown)
+
+
+def test_names_are_shown_without_what_moves_the_cursor() -> None:
+    assert printable("höhe 打 \U0001f600 a\\b") == "höhe 打 \U0001f600 a\\b"
+    assert printable("\x1b[2J\r\n\t\x9b\x7f\udce9") == r"\x1b[2J\r\n\t\x9b\x7f\udce9"
+    assert error_line(UserError("\x1b.mp4: empty")) == r"error: \x1b.mp4: empty"
 
 
 def test_line_breaks_become_spaces_and_a_paths_own_spaces_stay() -> None:

@@ -80,6 +80,12 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     assert json.loads(text) == [name, {"é": 1}] and r"caf\udce9 é.mp4" in text
 
 
+def test_a_name_may_be_as_long_as_names_are(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 125 + ".json")
+    write_whole(path, "x")
+    assert path.read_text() == "x" and os.listdir(tmp_path) == [path.name]
+
+
 def test_what_was_there_stays_if_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_whole(path, "höhe")

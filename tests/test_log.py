@@ -113,14 +113,16 @@ def test_any_name_can_be_shown(
         monkeypatch.setattr(sys, name, io.TextIOWrapper(screen, encoding))
     log.start_logging(0, str(tmp_path))
     log.logger.info("é\udce9")
+    log.logger.info("\x1b[2J")
     progress = log.Progress("é\udce9", 1)
     progress.finish()
     print("é\udce9", file=sys.stderr, flush=True)
     sys.stdout.flush()
-    first, second = shown_on["stdout"].getvalue().splitlines()
+    first, no_command, second = shown_on["stdout"].getvalue().splitlines()
+    assert no_command == rb"\x1b[2J"
     assert (first, second) == (shown, shown + b": done in 0:00:00")
     assert shown_on["stderr"].getvalue() == shown + b"\n"
-    assert (tmp_path / "log.txt").read_text(encoding="utf-8").endswith("] é\\udce9\n")
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()[0].endswith("] é\\udce9")
 
 
 def test_a_training_run_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:

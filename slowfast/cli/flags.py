@@ -72,13 +72,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         "(of a stream: live.json); the same command continues an interrupted run")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),
         help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
-    add("--annotate", metavar="DIR", type=Path,
+    add("--annotate", metavar="DIR", type=_folder,
         help="with --infer, also write each video into DIR with its label drawn in, and a picture "
         "of its answer; of a stream a video, or with 'window' a window on the screen")  # fmt: skip
-    add("--timeline", metavar="DIR", nargs="?", const=TIMELINES, type=Path,
+    add("--timeline", metavar="DIR", nargs="?", const=TIMELINES, type=_folder,
         help="with --infer, find what happens when: windows slide over each video, and DIR gets "
         f"its segments, subtitles and a picture (default: {TIMELINES})")  # fmt: skip
-    add("--explain", metavar="DIR", nargs="?", const=EXPLAINED, type=Path,
+    add("--explain", metavar="DIR", nargs="?", const=EXPLAINED, type=_folder,
         help="with --infer, show why: DIR gets a picture of where each pathway looks, and its "
         f"share in the decision (default: {EXPLAINED})")  # fmt: skip
     args = parser.parse_args(argv)
@@ -133,6 +133,17 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--summary describes a config: leave out --weights": args.summary and args.weights,
         "--resume has its own weights: leave out --weights": args.resume and args.weights,
     }  # fmt: skip
+
+
+def _folder(text: str) -> Path:
+    path = Path(in_home(text))
+    if not text:
+        raise argparse.ArgumentTypeError("a folder has a name")
+    if path.is_file():
+        raise argparse.ArgumentTypeError(
+            f"{text} is a file, not a folder: put this flag behind the videos, or name a folder"
+        )
+    return path
 
 
 def _views(text: str) -> str:

@@ -142,7 +142,10 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
     paths = [*map(file_of, args.infer)]
     stream = _stream(args, paths)
-    videos = [] if stream else find_videos(paths, cfg.data)
+    if not stream and args.annotate == Path("window"):
+        raise ConfigError("--annotate window shows a stream: for videos in files name a folder")
+    results = [*filter(None, (args.annotate, args.timeline, args.explain))]
+    videos = [] if stream else find_videos(paths, cfg.data, results=results)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")

@@ -18,6 +18,7 @@ from slowfast.data.video.frames import find_frames, frame_numbers, likely_names,
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.sources import is_stream
 from slowfast.errors import masked_url
+from slowfast.files import LONGEST_NAME
 from slowfast.log import logger
 
 GO_ON = "data.on_error=skip goes on without them"
@@ -32,7 +33,9 @@ class Named(NamedTuple):
     name: str
 
 
-def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None) -> list[Named]:
+def find_videos(
+    paths: Sequence[str], data: DataConfig, root: Path | None = None, results: Sequence[Path] = ()
+) -> list[Named]:
     """The videos that the paths name: files, folders of videos, folders of frames, lists.
 
     A video's name is its file's name; of one found in a folder, at any depth, its path below that;
@@ -41,6 +44,8 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
     Args:
         root: where a list's paths start from; None: its folder, or ``data.root`` if more of its
             videos are there.
+        results: folders that the run writes into. What lies there, as of an earlier run, is no
+            video of a folder around it.
 
     Raises:
         ListError: a list cannot be read, or none of its videos is there, a folder holds no video,
@@ -55,7 +60,7 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
             )
         itself = Named(Sample(path), os.path.basename(os.path.abspath(path)))
         if os.path.isdir(path):
-            names = _videos_in(path, data.frame_pattern)
+            names = _videos_in(path, data.frame_pattern, results)
             below = [Named(Sample(os.path.join(path, name)), name) for name in names]
             found += below or [itself]
         elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
@@ -67,13 +72,15 @@ def find_videos(paths: Sequence[str], data: DataConfig, root: Path | None = None
     return found
 
 
-def _videos_in(folder: str, frame_pattern: str) -> list[str]:
+def _videos_in(folder: str, frame_pattern: str, results: Sequence[Path]) -> list[str]:
     """The videos in a folder, by their paths from there; none if the folder is one of frames, with
     no video beside them."""
     names = names_in(folder, frame_pattern)
     if frame_numbers(names, frame_pattern) and not lists.list_videos(folder, deep=False)[0]:
         return []
-    if found := lists.videos_below(folder):
+    inside = (os.path.relpath(os.path.realpath(path), os.path.realpath(folder)) for path in results)
+    written = tuple(f"{path}{os.sep}" for path in inside if path != os.curdir)
+    if found := [name for name in lists.videos_below(folder) if not name.startswith(written)]:
         return found
     endings = ", ".join(lists.VIDEO_ENDINGS)
     raise ListError(f"{folder}: no video in this folder ({endings}){likely_names(names)}")
@@ -109,13 +116,19 @@ def _name_below(path: str, root: Path) -> str:
 def require_own_names(
     videos: Iterable[Named], file_of: Callable[[str], str] = "{}.npy".format
 ) -> None:
-    """Raises ListError where one file would be for two videos.
+    """Raises ListError where one file would be for two videos, or its name would be too long.
 
     Args:
         file_of: from a video's name to that of the file that is written for it.
     """
     owners: dict[str, str] = {}
     for video in videos:
+        file = os.path.basename(file_of(video.name))
+        if (length := len(os.fsencode(file))) > LONGEST_NAME:
+            raise ListError(
+                f"{video.sample.path}: its name is too long, {file} would have {length} bytes, and "
+                f"{LONGEST_NAME} is the most: give the video a shorter one"
+            )
         other = owners.setdefault(file_of(video.name), video.sample.path)
         if other != video.sample.path:
             raise ListError(

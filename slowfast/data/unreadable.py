@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import one_line
+from slowfast.errors import UserError, one_line
 from slowfast.files import write_lines
 
 LIST = "unreadable.txt"
@@ -26,9 +26,11 @@ class UnreadableVideo:
         return reason_of(self.path, self.error)
 
 
-def reason_of(path: str, error: VideoError | str) -> str:
-    """Why a video cannot be read: one line, which begins with its path."""
+def reason_of(path: str, error: Exception | str) -> str:
+    """Why a video cannot be read, or used: one line, which begins with its path."""
     line = one_line(error)
+    if isinstance(error, Exception) and not isinstance(error, UserError):
+        line = f"{type(error).__name__}: {line}"
     return line if line.startswith(path) else f"{path}: {line}"
 
 

@@ -23,7 +23,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
-from slowfast.predict.kept import META, Kept, key_of, plan_of
+from slowfast.predict.kept import META, Kept, Plan, key_of, plan_of
 from slowfast.predict.long_videos import sliding_features
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Weighted
@@ -54,7 +54,7 @@ def extract(
     """
     require_own_names(videos)
     kept = Kept(folder)
-    plan = plan_of(network, cfg, with_head=False, every=every)
+    plan = plan_of_clips(network, cfg, every)
     with contextlib.ExitStack() as opened:
 
         def begin() -> list[Named]:
@@ -75,6 +75,15 @@ def extract(
                 logger.warning(f"unreadable: {line}")
         distributed.barrier()  # the launcher ends all processes as soon as one exits with an error
     return list(chain(*faults))
+
+
+def plan_of_clips(network: Weighted, cfg: Config, every: float) -> Plan:
+    """What the features of sliding clips depend on. Where clips leave something out between them,
+    the last one did not always end with the video."""
+    data = cfg.data
+    leaves_out = every > data.num_frames * data.sampling_stride / data.target_fps
+    more = {"last_clip": "ends with the video"} if leaves_out else {}
+    return plan_of(network, cfg, with_head=False, every=every, **more)
 
 
 def _extract_own(

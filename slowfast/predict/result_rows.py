@@ -18,10 +18,13 @@ from typing import Any, NamedTuple
 from slowfast import distributed
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
+from slowfast.errors import printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
 from slowfast.shares import journals, left_to_do, part_of
 
+WIDEST = 40
+"""Letters of a class's name for which others make room."""
 KEY = "infer"
 """With this word each line of FILE.jsonl begins its key."""
 OWN = re.compile(rb'\s*(\[\s*\{\s*"video_id"|\{"key": "%s )' % KEY.encode())
@@ -217,10 +220,10 @@ def _require_own(path: Path) -> None:
 def lines_of(path: str, found: Answer | str, labels: list[str] | None) -> str:
     """A video in the table: its best classes with their probabilities, or why it was not read."""
     if isinstance(found, str):
-        return f"{path}\n  not read: {found}"
-    names = [labels[i] if labels else f"class {i}" for i in found.classes]
-    width = max(map(len, names))
-    lines = [path]
+        return f"{printable(path)}\n  not read: {printable(found)}"
+    names = [printable(labels[i]) if labels else f"class {i}" for i in found.classes]
+    width = min(max(map(len, names)), WIDEST)
+    lines = [printable(path)]
     for name, value in zip(names, found.values, strict=True):
         bar = "#" * round(30 * value)
         lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {bar}".rstrip())

@@ -32,8 +32,8 @@ from slowfast.errors import one_line
 from slowfast.files import FolderError
 from slowfast.journal import entries_of
 from slowfast.log import Progress, logger
-from slowfast.predict.features import SOURCES
-from slowfast.predict.kept import META, Kept, Plan, plan_of
+from slowfast.predict.features import SOURCES, plan_of_clips
+from slowfast.predict.kept import META, Kept, Plan
 from slowfast.predict.long_videos import chunk_rows, chunks_in_turn, sliding_loader
 from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.runtime.runtimes import Backend
@@ -104,7 +104,7 @@ def overrides_of(plan: Plan) -> list[str]:
 def require_same(network: Weighted, cfg: Config, folder: Path) -> None:
     """Raises a FolderError if a folder's features are of other weights or settings."""
     every = plan_in(folder)["every"]
-    plan = plan_of(network, cfg, with_head=False, every=every)
+    plan = plan_of_clips(network, cfg, every)
     if odd := Kept(folder).differing(plan):
         raise FolderError(f"what is in {folder} is of other {odd}: name those with -w and -o")
 

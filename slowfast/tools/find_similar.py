@@ -8,13 +8,15 @@ The weights must be those that DIR is from; its settings are taken from there (d
 """
 
 import argparse
+import contextlib
 import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast.cli.command import in_home, new_parser, number_between, run, whole_number
+from slowfast.cli.command import in_home, new_parser, run, whole_number
+from slowfast.errors import printable
 from slowfast.files import require_place, write_json
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, Query, clock
@@ -47,7 +49,7 @@ def find(args: argparse.Namespace) -> None:
     backend = open_backend(network, cfg, "features")
     query = similar.query_of(backend, args.clip, cfg, plan["every"], args.at)
     moments, own = similar.find_similar(args.folder, query, args.top, what="search")
-    print("\n".join(lines(query, moments, own)), flush=True)
+    print("\n".join(map(printable, lines(query, moments, own))), flush=True)
     if args.out:
         write_json(args.out, [moment._asdict() for moment in moments])
         print(args.out)
@@ -78,8 +80,8 @@ def titles(parts: Sequence[Moment]) -> list[str]:
 
 
 def short_name(path: str) -> str:
-    """A file's name, without its middle if it is long; bytes that are no text become a sign."""
-    name = os.fsencode(os.path.basename(os.path.abspath(path))).decode(errors="replace")
+    """A file's name, without its middle if it is long."""
+    name = printable(os.path.basename(os.path.abspath(path)))
     half = LONGEST_NAME // 2
     return name if len(name) <= LONGEST_NAME else f"{name[:half]}...{name[-half + 3 :]}"
 
@@ -87,6 +89,13 @@ def short_name(path: str) -> str:
 def span(part: Query | Moment) -> str:
     """``0:04.0 - 0:06.1``."""
     return f"{clock(part.start)} - {clock(part.end)}"
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -97,8 +106,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("folder", metavar="DIR", type=Path, help="features that extract_features has written")
     add("-w", "--weights", metavar="FILE", type=in_home, required=True,
         help="the weights that the features are from")  # fmt: skip
-    seconds = number_between(-1, math.inf, below=math.inf)
-    add("--at", metavar=("START", "END"), nargs=2, type=seconds,
+    add("--at", metavar=("START", "END"), nargs=2, type=_seconds,
         help="the seconds of the clip to look for; default: all of it")  # fmt: skip
     add("--top", metavar="N", type=whole_number(1), default=10, help="how many (default 10)")
     add("--out", metavar="FILE", type=Path, help="write the moments to a JSON file")

@@ -101,6 +101,11 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--infer a.mp4 --top 0", "'0' is not a whole number from 1 on"),
     ("--test --out a.pkl", "a.pkl does not end with .npz"),
     ("--test --eval accuracy", "invalid choice: 'accuracy' (choose from"),
+    (f"--infer --timeline {__file__}", f"argument --timeline: {__file__} is a file, not a folder: "
+     "put this flag behind the videos, or name a folder"),
+    (f"--infer a.mp4 --explain {__file__}", "is a file, not a folder"),
+    (f"--infer a.mp4 --annotate {__file__}", "is a file, not a folder"),
+    ("--infer a.mp4 --annotate=", "argument --annotate: a folder has a name"),
     ("--resume --weights w.pdparams", "--resume has its own weights"),
     ("--test --amp", "--amp is for training"),
     ("--amp_level O2", "--amp_level is for --amp"),

@@ -239,6 +239,8 @@ def test_a_test_calibrates_on_its_own_list_unless_told() -> None:
     (["-", "--explain"], "- is a stream: --explain needs a video in a file"),
     (["0", "--views", "10x3"],
      "0 is a stream: each window is one view, so leave out --views"),
+    (["videos/a.mp4", "--annotate", "window"],
+     "--annotate window shows a stream: for videos in files name a folder"),
 ])  # fmt: skip
 def test_what_does_not_go_with_a_stream(flags: list[str], complaint: str) -> None:
     touch_videos()

@@ -146,6 +146,29 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
         require_own_names(kinds, lambda name: f"{without_ending(name)}.png")
 
 
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    longest = Named(Sample("x.mp4"), f"a/{'é' * 125}.mp4")
+    require_own_names([longest], lambda name: f"{without_ending(name)}.json")
+    with pytest.raises(ListError, match=r"^x.mp4: its name is too long, .*é.jsonl would have 256 "):
+        require_own_names([longest], lambda name: f"{without_ending(name)}.jsonl")
+
+
+def test_results_of_an_earlier_run_are_no_videos_of_a_folder_around_them(tmp_path: Path) -> None:
+    root = touch(tmp_path / "r", "1.mp4", "out/1.mp4", "out/b/2.mp4", "outer/3.mp4")
+
+    def names(path: Path, *results: Path) -> list[str]:
+        return [each.name for each in find_videos([str(path)], DATA, results=results)]
+
+    assert names(root, tmp_path / "elsewhere", root / "out") == ["1.mp4", "outer/3.mp4"]
+    (tmp_path / "link").symlink_to(root / "out")
+    assert names(root, tmp_path / "link") == ["1.mp4", "outer/3.mp4"]
+    assert names(root / "out", root / "out") == ["1.mp4", "b/2.mp4"]  # it is asked for
+    assert names(root / "out/1.mp4", root / "out") == ["1.mp4"]
+    assert len(names(root, root)) == len(names(root, tmp_path)) == 4
+    with pytest.raises(ListError, match="no video in this folder"):
+        names(touch(tmp_path / "s", "out/1.mp4"), tmp_path / "s/out")
+
+
 @pytest.mark.parametrize(("name", "stem"), [
     ("a.mp4", "a"), ("b.c/a.MOV", "b.c/a"), ("a.b.mkv", "a.b"), ("a.b", "a.b"), (".mp4", ".mp4"),
 ])  # fmt: skip

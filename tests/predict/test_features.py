@@ -65,7 +65,7 @@ def test_a_file_a_video_which_is_kept(
     assert (out / "höhe 1.mp4.npy").stat().st_mtime_ns == first
     assert files(out) == [f"{name}.npy" for name in NAMES]
     rows = np.load(out / "a/b c.mp4.npy", allow_pickle=False)
-    assert rows["start"].tolist() == [0.0, 1.0]
+    assert rows["start"].tolist() == pytest.approx([0, 1, 2 - 16 / 30])
 
 
 def test_features_of_other_weights_are_never_mixed(videos: list[Named], tmp_path: Path) -> None:

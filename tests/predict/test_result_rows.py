@@ -18,6 +18,14 @@ def test_without_class_names_the_table_shows_numbers() -> None:
     ]
 
 
+def test_names_can_do_nothing_to_the_table() -> None:
+    names = ["run", "\x1b[2J" + "x" * 400]
+    said = lines_of("a\n.mp4", Answer([0, 1], [0.75, 0.25], 1), names).splitlines()
+    assert said[0] == r"a\n.mp4" and len(said) == 3 and r"\x1b[2Jxx" in said[2]
+    assert said[1].startswith("  run ") and len(said[1]) < 80
+    assert lines_of("a.mp4", "\x1b", None) == "a.mp4\n  not read: \\x1b"
+
+
 def answer(best: int) -> Answer:
     return Answer([best, 3], [0.75, 0.25], 4)
 

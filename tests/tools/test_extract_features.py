@@ -62,7 +62,7 @@ def test_a_list_from_a_root_and_clips_far_apart(
     words = "--root", videos / "a", "--every", "1e300", "-o", "data.num_workers=1"
     assert tool(weights, tmp_path / "out", tmp_path / "moved.list", *words) == 0
     assert files(tmp_path / "out") == ["b c.mp4.npy"]
-    assert np.load(tmp_path / "out" / "b c.mp4.npy")["start"].tolist() == [0.0]
+    assert np.load(tmp_path / "out" / "b c.mp4.npy")["start"].tolist() == [0.0, 44 / 30]
 
 
 def test_unreadable_videos_are_an_error(

@@ -98,10 +98,11 @@ def test_what_is_refused(
     [
         (("--top", "0"), "'0' is not a whole number from 1 on"),
         (("--at", "2", "1"), "--at: the end must be after the start"),
+        (("--at", "-1", "2"), "--at: '-1' is not a number of seconds, 0 or more"),
         (("--out", "found.csv"), "--out: found.csv does not end with .json"),
         (("--picture", "found.tga"), "--picture: found.tga does not end with .png"),
     ],
-    ids=["none", "turned", "out", "picture"],
+    ids=["none", "turned", "before", "out", "picture"],
 )
 def test_flags_that_cannot_be(root: Path, words: tuple[str, ...], fault: str, capfd: Any) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -113,4 +114,4 @@ def test_flags_that_cannot_be(root: Path, words: tuple[str, ...], fault: str, ca
 def test_long_names_lose_their_middle() -> None:
     assert short_name("/videos/a clip.mp4") == "a clip.mp4"
     assert short_name(f"/videos/{'a' * 30}{'b' * 30}.mp4") == "aaaaaaaaaaaaaa...bbbbbbb.mp4"
-    assert short_name("/videos/\udcff.mp4") == "\ufffd.mp4"
+    assert short_name("/videos/\udcff.mp4") == r"\udcff.mp4"

@@ -159,7 +159,7 @@ class MultiViewVideos:
         def clips(count: int) -> Indices:
             return protocol.clips(count, reader.fps, grid)
 
-        frames, places = _distinct(reader, clips, each, protocol.counts_frames)
+        frames, places = distinct_frames(reader, clips, each, protocol.counts_frames)
         _, height, width, _ = frames.shape
         if test.spatial == "whole":
             return VideoViews(frames, places, [(0, 0)], (height, width), sample.label, index)
@@ -200,11 +200,11 @@ def open_sample(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
 
 def _read(reader: Reader, clip: Callable[[int], Indices], each: Each) -> Pictures:
     """The frames of a clip; ``clip`` gives their numbers from the video's number of frames."""
-    frames, places = _distinct(reader, clip, each)
+    frames, places = distinct_frames(reader, clip, each)
     return frames if len(frames) == len(places) else frames[places]
 
 
-def _distinct(
+def distinct_frames(
     reader: Reader, clips: Callable[[int], Indices], each: Each, counts_frames: bool = False
 ) -> tuple[Pictures, Indices]:
     """The distinct frames of some clips, each decoded once, and where the clips' frames lie in
@@ -219,5 +219,5 @@ def _distinct(
     unique, inverse = np.unique(wanted, return_inverse=True)
     frames = reader.frames(unique, each)
     if reader.num_frames < said:
-        return _distinct(reader, clips, each, counts_frames)
+        return distinct_frames(reader, clips, each, counts_frames)
     return frames, inverse.reshape(wanted.shape)

@@ -25,9 +25,8 @@ class Grid(NamedTuple):
 
 
 def clip_span(num_frames: int, stride: int, fps: float, target_fps: float) -> float:
-    """Frames of the video that a clip of ``num_frames`` spans: at least one, also of a video that
-    stands still for minutes, which lowers its mean rate."""
-    return max(num_frames * stride * fps / target_fps, 1.0)
+    """Frames of the video that a clip of ``num_frames`` spans."""
+    return num_frames * stride * fps / target_fps
 
 
 def clip_frames(start: float, span: float, num_frames: int, video_frames: int) -> Indices:

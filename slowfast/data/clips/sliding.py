@@ -128,7 +128,8 @@ class _Video:
         self, sample: Sample, data: DataConfig, each: Each, every: float, begin: int
     ) -> None:
         self._sample, self._data, self._each, self._begin = sample, data, each, begin
-        self._reader, self._span = open_sample(sample, data)
+        self._reader, span = open_sample(sample, data)
+        self._span = max(span, 1.0)  # a clip of less than a frame is that frame
         self._fps = self._reader.fps
         self._step = every * self._fps
         self._lay_out()
@@ -202,15 +203,18 @@ class _Video:
 def sliding_starts(video_frames: int, span: float, step: float) -> Indices:
     """The first frame of each clip: every ``step`` frames, rounded, as long as the clip fits.
 
-    Where one would begin in the video and reach beyond its end, and the clips before leave frames
-    out, the last clip ends with the video. A video shorter than a clip has one clip.
+    The last clip ends with the video: where these leave frames out at the end, one more does. A
+    video shorter than a clip has one clip.
+
+    Args:
+        span: frames of a clip, at least 1.
     """
     step = max(step, 1.0)
     starts = np.floor(np.arange(int(video_frames / step) + 1) * step + 0.5).astype(np.int64)
     starts = starts[starts < video_frames]
     lasts = np.floor(starts + span - 1)
     fits = lasts < video_frames
-    if fits.all() or video_frames - 1 in lasts[fits]:
+    if video_frames - 1 in lasts[fits]:
         return starts[fits]
     return np.append(starts[fits], max(video_frames - int(span), 0))
 

@@ -186,9 +186,8 @@ class StreamClips:
             stream = Stream(self._path)
             data = self._data
             self._fps = stream.fps
-            self._span = clip_span(
-                data.num_frames, data.sampling_stride, stream.fps, data.target_fps
-            )
+            span = clip_span(data.num_frames, data.sampling_stride, stream.fps, data.target_fps)
+            self._span = max(span, 1.0)  # as in sliding.py
             kind = "live" if stream.is_live else "not live: it waits"
             logger.info(
                 f"{stream.name}: {stream.fps:g} frames/s, {kind}; windows of "

@@ -308,11 +308,15 @@ def _is_film(stream: Any) -> bool:
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
     """The packets of a stream as far as they can be read."""
-    with contextlib.suppress(av.FFmpegError):  # cut off
-        for packet in container.demux(stream):
-            Pulse.beat()
-            if packet.size:  # an empty one marks the end, or repeats a frame in AVI
-                yield packet
+    try:
+        with contextlib.suppress(av.FFmpegError):  # cut off
+            for packet in container.demux(stream):
+                Pulse.beat()
+                if packet.size:  # an empty one marks the end, or repeats a frame in AVI
+                    yield packet
+    except IndexError as error:  # PyAV has only the streams that were there at first
+        what = "another stream begins in its middle: it is damaged, or was joined"
+        raise VideoError(f"{container.name}: {what}") from error
 
 
 def _decoded(codec: Any, packet: Any) -> list[Any]:

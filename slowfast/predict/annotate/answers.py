@@ -19,8 +19,8 @@ from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.data.unreadable import reason_of
-from slowfast.data.video.reader import Pictures, VideoError
-from slowfast.files import FolderError, atomic
+from slowfast.data.video.reader import Pictures
+from slowfast.files import FolderError, atomic, require_of
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
 from slowfast.models.slow_frames import SLOW_FRAMES
@@ -95,7 +95,9 @@ def show_answers(
 
             try:
                 (show or _show)(folder, video, answer, cfg, report)
-            except VideoError as error:
+            except OSError:
+                raise
+            except Exception as error:  # whatever it is, the others go on
                 faults += 1
                 logger.warning(f"not annotated: {reason_of(video.sample.path, error)}")
         progress.finish(str(folder))
@@ -120,11 +122,7 @@ def _require_own(folder: Path, videos: Sequence[Named], journal: Journal) -> Non
                     f"{path} is there, and no run with --annotate wrote it: name another folder, "
                     "or delete it"
                 )
-            if then["video"] != os.path.abspath(video.sample.path):
-                raise FolderError(
-                    f"{path} is of {then['video']}, not of {os.path.abspath(video.sample.path)}: "
-                    "name another folder"
-                )
+            require_of(path, then["video"], os.path.abspath(video.sample.path))
 
 
 def _claim(

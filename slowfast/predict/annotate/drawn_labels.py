@@ -102,14 +102,18 @@ def _squared(picture: Picture, aspect: float) -> Picture:
 
 def legible(picture: Picture) -> Picture:
     """The picture, larger if a label would not find room in it, smaller if players would not play
-    a video of its size."""
+    a video of its size; black beside a narrow one for which both are so."""
     height, width, _ = picture.shape
     scale = min(max(1.0, LEAST_SIDE / min(height, width)), MOST_SIDE / max(height, width))
-    if scale == 1:
-        return picture
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    return cv2.resize(picture, size, interpolation=how)
+    if scale != 1:
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+        picture = cv2.resize(picture, size, interpolation=how)
+    down, across = (max(LEAST_SIDE - side, 0) for side in picture.shape[:2])
+    if down or across:
+        sides = down // 2, down - down // 2, across // 2, across - across // 2
+        picture = cv2.copyMakeBorder(picture, *sides, cv2.BORDER_CONSTANT)
+    return picture
 
 
 @functools.lru_cache(maxsize=8)

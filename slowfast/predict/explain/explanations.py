@@ -20,7 +20,8 @@ from slowfast.data.clips.datasets import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
-from slowfast.files import FolderError, atomic, sole_writer, write_json
+from slowfast.errors import printable
+from slowfast.files import FolderError, atomic, require_of, sole_writer, write_json
 from slowfast.log import Progress
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
@@ -89,7 +90,9 @@ def explain(
                 faults += 1
                 _show(lines_of(video.sample.path, str(why), labels))
                 continue
-            entry = {"depends_on": key, **entry_of(video.sample.path, why, labels, cfg)}
+            path = video.sample.path
+            own = {"depends_on": key, "file": os.path.abspath(path)}
+            entry = own | entry_of(path, why, labels, cfg)
             numbers, picture = _files(folder, video)
             picture.unlink(missing_ok=True)  # until both are there, neither counts
             write_json(numbers, entry, indent=None)
@@ -110,7 +113,7 @@ def _left_to_do(videos: list[Named], depends_on: str, folder: Path) -> list[tupl
         told = repr([depends_on, path, state_of(path)])
         key = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
         numbers, picture = _files(folder, video)
-        entry = _earlier(numbers, picture)
+        entry = _earlier(numbers, picture, path)
         if entry.get("depends_on") == key and picture.exists():
             _show(text_of(entry, picture))
         else:
@@ -119,7 +122,7 @@ def _left_to_do(videos: list[Named], depends_on: str, folder: Path) -> list[tupl
 
 
 def _file_of(name: str) -> str:
-    return f"{without_ending(name)}.png"
+    return f"{without_ending(name)}.json"
 
 
 def _files(folder: Path, video: Named) -> tuple[Path, Path]:
@@ -127,14 +130,15 @@ def _files(folder: Path, video: Named) -> tuple[Path, Path]:
     return folder / f"{name}.json", folder / f"{name}.png"
 
 
-def _earlier(numbers: Path, picture: Path) -> Entry:
+def _earlier(numbers: Path, picture: Path, path: str) -> Entry:
     """What an earlier run has written of a video; empty if it has not. Raises a FolderError if a
-    file is there that is none of ours."""
+    file is there that is none of ours, or of another video's file than ``path``."""
     if not numbers.exists() and not picture.exists():
         return {}
     with contextlib.suppress(OSError, ValueError):
         entry = json.loads(numbers.read_bytes())
         if isinstance(entry, dict) and "depends_on" in entry:
+            require_of(numbers, entry.get("file", path), path)
             return entry
     raise FolderError(
         f"{numbers if numbers.exists() else picture} is there, and is not of --explain: name "
@@ -226,8 +230,8 @@ def text_of(entry: Entry, picture: Path) -> str:
     lead = ", ".join(f"{name} {value:+.2f}" for name, value in entry["lead"].items())
     return (
         f"{lines_of(entry['video_id'], answer, entry['labels'])}\n"
-        f"  {_rather(entry['labels'][1], entry)} (lead: {lead})\n"
-        f"  {picture}"
+        f"  {printable(_rather(entry['labels'][1], entry))} (lead: {lead})\n"
+        f"  {printable(str(picture))}"
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from slowfast.config import Config
 from slowfast.data.clips.stream_clips import StreamClips, Window
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import masked_url
+from slowfast.errors import masked_url, printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict.live.watched import SCREEN, watched
-from slowfast.predict.result_rows import Answer, best_fields
+from slowfast.predict.result_rows import WIDEST, Answer, best_fields
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 from slowfast.signals import Terminated
@@ -26,8 +26,6 @@ KEY = "live"
 """With this word each line of FILE.jsonl begins its key."""
 OWN = re.compile(rb'\{"key": "%s |\[\s*\{"video_id": "(?:[^"\\]|\\.)*", "clock": ' % KEY.encode())
 """How the files of an earlier stream begin."""
-WIDEST = 40
-"""Letters of the names of classes, so that columns stand below each other."""
 
 
 def live(
@@ -129,7 +127,7 @@ class _Rows(contextlib.ExitStack):
         self._journal.add(self._key, row | best_fields(found, self._labels, len(found.classes)))
         self.count, self._end, self._is_live = self.count + 1, window.end, window.is_live
         self._longest, self._dropped = max(self._longest, lag), self._dropped + window.dropped
-        print(f"{now:%H:%M:%S} {self._line(window, found, lag)}", flush=True)
+        print(f"{now:%H:%M:%S} {printable(self._line(window, found, lag))}", flush=True)
 
     def _line(self, window: Window, found: Answer, lag: float) -> str:
         (name, value), *others = self.named(found)

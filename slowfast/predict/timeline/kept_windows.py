@@ -20,7 +20,7 @@ from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
-from slowfast.files import FolderError
+from slowfast.files import FolderError, require_of
 from slowfast.journal import Entry, Journal
 from slowfast.predict.kept import OF_THE_HEAD, settings_of
 from slowfast.predict.long_videos import Part
@@ -71,7 +71,7 @@ def videos_of(videos: Sequence[Named], weights: str, folder: Path, cfg: Config) 
     Raises:
         ListError: two of them have the same name.
     """
-    require_own_names(videos, lambda name: f"{_stem(name)}.json")
+    require_own_names(videos, lambda name: f"{_stem(name)}.jsonl")
     settings, found = sorted(settings_of_windows(cfg).items()), {}
     for sample, name in videos:
         depends_on = repr([weights, settings, os.path.abspath(sample.path), sample.num_frames])
@@ -92,7 +92,7 @@ def begin(video: Video) -> Video:
     video that is gone it stays, and counts: its key is then the one in there.
 
     Raises:
-        FolderError: a file is there that is not of a timeline.
+        FolderError: a file is there that is not of a timeline, or of another video.
     """
     path = beside(video.path, ".jsonl")
     there = [p for p in (path, *(beside(video.path, e) for e in ENDINGS)) if p.exists()]
@@ -107,6 +107,9 @@ def begin(video: Video) -> Video:
         )
     with video.journal() as journal:
         keys = [key.rpartition(" ")[0] for key in journal]
+        for first in (journal.get(f"{key} 0") for key in keys):
+            if first and "file" in first:
+                require_of(there[0], first["file"], os.path.abspath(video.sample.path))
     if video.key in keys:
         return video
     if video.key.endswith(f" {GONE}"):
@@ -125,7 +128,8 @@ def keep_part(journal: Journal, video: Video, first: int, part: Part) -> None:
     if np.isfinite(part.rows).all():
         rows = base64.b64encode(part.rows.astype("<f4").tobytes()).decode()
         entry = {"seconds": part.seconds.tolist(), "rows": rows, "video": list(part.video)}
-        journal.add(f"{video.key} {first}", {**entry, "is_last": part.is_last})
+        file = {} if first else {"file": os.path.abspath(video.sample.path)}
+        journal.add(f"{video.key} {first}", {**entry, "is_last": part.is_last, **file})
 
 
 def kept_parts(video: Video) -> list[Part]:

@@ -11,14 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slowfast.errors import printable
 from slowfast.files import atomic, write_json, write_whole
 from slowfast.metrics.accuracy import best_classes
+from slowfast.predict.result_rows import WIDEST
 from slowfast.predict.timeline.segments import Scores, Seconds, Segment
 
 ENDINGS = (".json", ".srt", ".vtt", ".png")
 """Of the files of each video; all but the picture are written here."""
 ALL = "activitynet"
 """The name of the files of all videos."""
+PLAIN = str.maketrans("<>{}", "\u2039\u203a()")
+"""What stands for the brackets that players of SRT act on."""
 COLUMNS = "video-id,t-start,t-end,label,score"
 
 
@@ -34,9 +38,9 @@ def write_video(
     """
     rows = _windows(seconds_N2, scores_NK, labels, top)
     _write_rows(beside(path, ".json"), {**head, "segments": as_rows(segments, labels)}, rows)
-    texts = [f"{name_of(s.label, labels)} {100 * s.score:.0f} %" for s in segments]
-    write_whole(beside(path, ".srt"), srt(segments, texts), errors="replace")
-    write_whole(beside(path, ".vtt"), webvtt(segments, texts), errors="replace")
+    texts = [printable(f"{name_of(s.label, labels)} {100 * s.score:.0f} %") for s in segments]
+    write_whole(beside(path, ".srt"), srt(segments, texts))
+    write_whole(beside(path, ".vtt"), webvtt(segments, texts))
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -87,12 +91,11 @@ def _write_rows(path: Path, head: Mapping[str, Any], windows: Iterator[dict[str,
 
 
 def srt(segments: Sequence[Segment], texts: Sequence[str]) -> str:
-    """SubRip subtitles. The form has no escapes; players take ``<`` for the begin of a tag, so
-    angle brackets become others."""
+    """SubRip subtitles. The form has no escapes; players take ``<`` for the begin of a tag, and
+    ``{`` for that of a command, so these brackets become others."""
     lines = []
     for number, (segment, text) in enumerate(zip(segments, texts, strict=True), 1):
-        plain = text.replace("<", "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}")
-        plain = plain.replace(">", "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}")
+        plain = text.translate(PLAIN)
         times = f"{clock(segment.start)} --> {clock(segment.end)}".replace(".", ",")
         lines.append(f"{number}\n{times}\n{plain}\n")
     return "\n".join(lines)
@@ -119,12 +122,12 @@ def table(segments: Sequence[Segment], best: Segment, labels: list[str] | None) 
     """A video's segments for the screen; if there are none, what came nearest to one."""
     if not segments:
         return (
-            f"  no segment; the best window is {name_of(best.label, labels)}, "
+            f"  no segment; the best window is {printable(name_of(best.label, labels))}, "
             f"{100 * best.score:.0f} %, at {short_clock(best.start)}"
         )
     times = [f"{short_clock(s.start)} - {short_clock(s.end)}" for s in segments]
-    names = [name_of(segment.label, labels) for segment in segments]
-    left, width = max(map(len, times)), max(map(len, names))
+    names = [printable(name_of(segment.label, labels)) for segment in segments]
+    left, width = max(map(len, times)), min(max(map(len, names)), WIDEST)
     rows = zip(times, names, segments, strict=True)
     return "\n".join(
         f"  {time.rjust(left)}  {name.ljust(width)}  {100 * segment.score:3.0f} %"

@@ -14,15 +14,18 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.clips.datasets import distinct_frames, open_sample
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import reason_of
-from slowfast.data.video.reader import Pictures, VideoError
+from slowfast.data.video.reader import Picture, Pictures, VideoError
+from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, sole_writer
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
@@ -34,10 +37,10 @@ from slowfast.predict.timeline.captions import write_captioned
 from slowfast.predict.timeline.kept_windows import Found, Video
 from slowfast.predict.timeline.segments import Scores, Seconds, Segment, cell_edges, find_segments
 from slowfast.predict.timeline.timeline_files import beside, name_of
-from slowfast.predict.views import own_batches, view_loader
+from slowfast.predict.views import own_batches
 
-THUMBS, THUMB_SIDE = 12, 96
-"""Frames above the picture of a timeline, and their short side, pixels."""
+THUMBS, THUMB_SIDE, LONGEST_THUMB = 12, 96, 384
+"""Frames above the picture of a timeline; their short side, and their long one at most, pixels."""
 
 
 class Windows(NamedTuple):
@@ -147,7 +150,7 @@ def _compute_own(backend: Backend, todo: list[Video], run: "_Run") -> list[str]:
     counts = [sum(len(part.rows) for part in kept.get(index, ())) for index in range(len(own))]
     if sum(counts):
         logger.info(f"{sum(counts):,} windows are there from an earlier run")
-    samples, faults = [video.sample for video in own], list[str]()
+    samples = [video.sample for video in own]
     progress = Progress("timeline", 100, show=bool(own) and distributed.rank() == 0)
     with contextlib.ExitStack() as opened:
         journals: dict[int, Journal] = {}
@@ -166,12 +169,11 @@ def _compute_own(backend: Backend, todo: list[Video], run: "_Run") -> list[str]:
             if index in journals:
                 journals.pop(index).close()
             if isinstance(found, VideoError):
-                faults.append(reason_of(samples[index].path, found))
-                logger.warning(f"unreadable: {faults[-1]}")
+                run.note(own[index], found)
             else:
                 run.write(own[index], found)
-    progress.finish(f"{len(own) - len(faults):,} videos")
-    return faults
+    progress.finish(f"{len(own) - len(run.faults):,} videos")
+    return run.faults
 
 
 def _without_windows(videos: list[Video], run: "_Run") -> tuple[list[Video], Kept]:
@@ -193,10 +195,10 @@ def _without_windows(videos: list[Video], run: "_Run") -> tuple[list[Video], Kep
 
 
 class _Run:
-    """What timelines are made with, and which have been printed."""
+    """What timelines are made with, which have been printed, and what could not be read."""
 
     def __init__(self, labels: list[str] | None, cfg: Config, weights: str, top: int) -> None:
-        self.cfg, self.shown = cfg, set[Video]()
+        self.cfg, self.shown, self.faults = cfg, set[Video](), list[str]()
         self._labels, self._weights, self._top = labels, weights, top
         self._settings = dataclasses.asdict(cfg.timeline)
         depends_on = repr([self._settings, labels, top])
@@ -207,17 +209,35 @@ class _Run:
         return kept_windows.kept_found(video, self._files)
 
     def write(self, video: Video, windows: Windows) -> None:
-        """Writes a video's files, and prints its segments."""
-        from slowfast.predict.timeline.timeline_picture import (
-            draw_timeline,  # matplotlib takes half a second
-        )
-
+        """Prints a video's segments, and writes its files."""
         seconds, scores, times = windows
         segments = find_segments(seconds, scores, self.cfg.timeline)
         window, label = np.unravel_index(np.argmax(scores), scores.shape)
         start, end = seconds[window].tolist()
         best = Segment(start, end, int(label), float(scores[window, label]))
         found = Found(segments, best, times, len(scores))
+        if distributed.rank() == 0:
+            self.show(video, found)  # first: no full disk takes them
+        try:
+            self._write_files(video, windows, segments)
+        except OSError:
+            raise
+        except Exception as error:  # whatever it is, the other videos go on
+            self.note(video, error)
+        else:
+            kept_windows.keep_found(video, found, self._files)
+
+    def note(self, video: Video, error: Exception) -> None:
+        """Logs why a video cannot be read, or drawn."""
+        self.faults.append(reason_of(video.sample.path, error))
+        logger.warning(f"unreadable: {self.faults[-1]}")
+
+    def _write_files(self, video: Video, windows: Windows, segments: list[Segment]) -> None:
+        from slowfast.predict.timeline.timeline_picture import (
+            draw_timeline,  # matplotlib takes half a second
+        )
+
+        seconds, scores, times = windows
         head = {
             "video": video.sample.path, "fps": round(times.fps, 4),
             "duration": round(times.length, 3), "first_frame": round(times.begins, 3),
@@ -235,27 +255,33 @@ class _Run:
                 title=os.path.basename(video.sample.path),
                 thumbs=video_thumbs(video.sample, self.cfg),
             )  # fmt: skip
-        kept_windows.keep_found(video, found, self._files)
-        if distributed.rank() == 0:
-            self.show(video, found)
 
     def show(self, video: Video, found: Found) -> None:
         """Prints a video's segments."""
         self.shown.add(video)
         clear = "\r\033[J" if sys.stdout.isatty() else ""
         text = timeline_files.table(found.segments, found.best, self._labels)
-        print(f"{clear}{video.sample.path}\n{text}\n", flush=True)
+        print(f"{clear}{printable(video.sample.path)}\n{text}\n", flush=True)
 
 
 def video_thumbs(sample: Sample, cfg: Config) -> Pictures:
     """Frames spread over a video ``[n, H, W, 3]``; none if they cannot be read any more. They are
     read in this process, for less memory: a reader has decoded the file to its end by now."""
-    data = dataclasses.replace(cfg.data, num_frames=1, sampling_stride=1, num_workers=0)
-    cfg = dataclasses.replace(cfg, data=data).with_test(
-        num_clips=THUMBS, spatial="whole", short_side=THUMB_SIDE, protocol="pyslowfast"
-    )
-    with view_loader([sample], cfg, 1) as loader:
-        ((video,),) = loader.run([[0]])
-    if isinstance(video, VideoError):
+    try:
+        reader, _ = open_sample(sample, cfg.data)
+        try:
+            frames, places = distinct_frames(
+                reader, lambda count: np.arange(THUMBS) * count // THUMBS, _thumb
+            )
+        finally:
+            reader.close()
+    except VideoError:
         return np.zeros((0, 1, 1, 3), np.uint8)
-    return video.frames[video.clips[:, 0]].copy()
+    return frames[places]
+
+
+def _thumb(picture: Picture) -> Picture:
+    height, width, _ = picture.shape
+    scale = min(THUMB_SIDE / min(height, width), LONGEST_THUMB / max(height, width))
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -33,7 +33,9 @@ NTSC = Fraction(30000, 1001)
         (3, 4, 4, [0]),  # shorter than a clip
         (1, 64, 64, [0]),
         (65, 64, 64, [0, 1]),
-        (25, 4, 10, [0, 10, 20]),  # what is between is not asked for, nor what is behind
+        (25, 4, 10, [0, 10, 20, 21]),  # what is between is not asked for, the end always is
+        (480, 16, 30, [*range(0, 480, 30), 464]),
+        (5, 1, 1, [0, 1, 2, 3, 4]),
         (22, 4, 10, [0, 10, 18]),
         (160, 53.33, 53.33, [0, 53, 107]),  # 25 fps: the last frame of the third is 159
         (9, 4, 0.01, [0, 1, 2, 3, 4, 5]),  # no closer than the frames
@@ -144,6 +146,29 @@ def test_chunks_begin_with_the_clip_that_is_asked_for(tmp_path: Path, decoder: A
     assert [chunk.share for chunk in found] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1])
     assert {chunk.video for chunk in found} == {sliding.VideoTimes(30, 4, 0)}
     assert behind(sliding.ChunkKey(0, 0)) is None  # all are done
+
+
+def test_clips_of_any_span_and_distance(tmp_path: Path) -> None:
+    """Also of less than a frame: it is that frame."""
+    write_frames(tmp_path / "f", (numbered_picture(i, SQUARE) for i in range(40)))
+    rng = np.random.default_rng(0)
+    for fps in (1, 2.5, 7, 15, 30, 240):
+        for _ in range(3):
+            length, stride = (int(n) for n in rng.integers(1, [17, 5]))
+            every = float(rng.uniform(0.01, 8))
+            data = DataConfig(num_frames=length, sampling_stride=stride, frame_fps=fps)
+            clips = sliding.SlidingClips(
+                [Sample(str(tmp_path / "f"))], data, VIEWS, every=every, clips_at_once=3
+            )
+            found = chunks(clips)
+            span = max(length * stride * fps / 30, 1.0)
+            shown = [read_numbers(chunk.frames[clip]) for chunk in found for clip in chunk.clips]
+            starts = sliding.sliding_starts(40, span, every * fps)
+            assert shown == [clip_frames(start, span, length, 40).tolist() for start in starts]
+            assert shown[-1][-1] == 39 or length == 1
+            seconds = np.concatenate([chunk.seconds for chunk in found])
+            assert (seconds[:, 0] < seconds[:, 1]).all()
+            assert seconds[-1, 1] == pytest.approx(40 / fps)
 
 
 def test_a_folder_of_frames_and_what_it_lacks(tmp_path: Path) -> None:

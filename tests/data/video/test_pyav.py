@@ -2,7 +2,9 @@
 
 import wave
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -102,3 +104,15 @@ def test_a_playlist_leads_to_no_other_file(tmp_path: Path, name: str) -> None:
     if name == "a.m3u8":  # by itself FFmpeg goes where it leads
         with av.open(str(path)) as container:
             assert len(list(container.decode(video=0))) == 8
+
+
+def test_a_stream_that_begins_in_the_middle_is_named() -> None:
+    """As in a damaged MPEG-TS; PyAV 18.1 has no name for it."""
+
+    def demux(stream: object) -> Iterator[object]:
+        yield SimpleNamespace(size=1)
+        raise IndexError("list index out of range")
+
+    packets = pyav._packets(SimpleNamespace(name="a.ts", demux=demux), None)
+    with pytest.raises(VideoError, match=r"^a\.ts: another stream begins in its middle"):
+        list(packets)

@@ -14,6 +14,7 @@ from support.odd_videos import sound_with_cover
 from support.tiny_run import main_here, main_py, save_tiny_model, tiny_config, tiny_data
 from support.videos import write_h264, write_numbered_video
 
+from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.video.pyav import PyAVReader
 from slowfast.predict.annotate import answers
@@ -79,7 +80,6 @@ def test_each_video_and_only_once(own_folder: Path) -> None:
     (["videos/b.avi", "videos/b.mov", "--annotate", "new"],
      "videos/b.avi and videos/b.mov would both be written to b.mp4: give the folder that holds "
      "both, or a list, or write to two folders"),
-    (["videos/b.avi", "--annotate", "videos/a.mp4"], "videos/a.mp4: File exists"),
 ])  # fmt: skip
 def test_files_of_others_are_left_alone(paths: list[str], error: str, own_folder: Path) -> None:
     weights = save_tiny_model(tiny_config(own_folder))
@@ -110,6 +110,22 @@ def test_a_full_disk_keeps_the_answers(own_folder: Path) -> None:
     assert json.loads(Path("data/results/result.json").read_text(encoding="utf-8"))
     assert main_here(*flags, cwd=own_folder).returncode == 0
     assert written() == ["a.mp4", "a.png", "annotated.jsonl"]
+
+
+def test_what_cannot_be_drawn_stops_no_other(own_folder: Path, lines: list[str]) -> None:
+    videos = [Named(Sample(f"{name}.mp4"), f"{name}.mp4") for name in "abc"]
+    drawn = []
+
+    def show(folder: Path, video: Named, *_: object) -> None:
+        if video.name == "a.mp4":
+            raise ValueError("no room")
+        drawn.append(video.name)
+
+    cfg = tiny_config(own_folder)
+    best = [("run", 0.9)]
+    assert answers.show_answers(Path("new"), videos, [best] * 3, cfg, "w", show=show) == 1
+    assert drawn == ["b.mp4", "c.mp4"]
+    assert "not annotated: a.mp4: ValueError: no room" in lines
 
 
 def test_processes_share_the_videos(own_folder: Path) -> None:

@@ -53,7 +53,8 @@ def test_letters_stand_out_from_any_background(shade: int) -> None:
 
 @pytest.mark.parametrize(("size", "shown"), [
     ((1, 1), (240, 240)), ((32, 44), (240, 330)), ((320, 240), (320, 240)),
-    ((1920, 1080), (1920, 1080)), ((7680, 4320), (1920, 1080)), ((4000, 10), (1920, 5)),
+    ((1920, 1080), (1920, 1080)), ((7680, 4320), (1920, 1080)), ((4000, 10), (1920, 240)),
+    ((2, 3000), (240, 1920)),
 ])  # fmt: skip
 def test_pictures_get_a_size_in_which_labels_can_be_read(
     size: tuple[int, int], shown: tuple[int, int]

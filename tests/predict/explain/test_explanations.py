@@ -112,6 +112,9 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(own_folder: Path) -> N
     assert sorted(os.listdir("why")) == [".lock", "000000.json"]
     run(*flags, cwd=own_folder)
     assert cv2.imread("why/000000.png") is not None
+    shutil.copy(VIDEOS[0], "000000.mp4")
+    refused = run("000000.mp4", *flags[1:], cwd=own_folder, status=1)
+    assert f"why/000000.json is of {VIDEOS[0]}, not of {own_folder}/000000.mp4" in refused.stderr
     other = (*flags, "--top", "3")
     with largest_file(30_000):
         run(*other, cwd=own_folder, status=1)
@@ -130,7 +133,7 @@ def test_what_cannot_be_explained_is_refused(own_folder: Path) -> None:
         explain(Weighted(network, "x"), list(videos), None, cfg, Path("why"), top=5,
                 until_enough=True)  # fmt: skip
 
-    with pytest.raises(ListError, match=r"^a/1.mp4 and b/1.avi would both be written to 1.png: "):
+    with pytest.raises(ListError, match=r"^a/1.mp4 and b/1.avi would both be written to 1.json: "):
         explained(Named(Sample("a/1.mp4"), "1.mp4"), Named(Sample("b/1.avi"), "1.avi"))
     with pytest.raises(ConfigError, match="there is only one"):
         explained(Named(Sample("a"), "a"), classes=1)

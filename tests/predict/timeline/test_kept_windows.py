@@ -10,6 +10,7 @@ from support.videos import touch
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
 from slowfast.data.lists import ListError, Sample
+from slowfast.files import FolderError
 from slowfast.predict.long_videos import Part
 from slowfast.predict.timeline.kept_windows import (
     Found,
@@ -83,6 +84,17 @@ def test_other_weights_settings_and_files_begin_anew(tmp_path: Path) -> None:
     assert kept_parts(own) == []
 
 
+def test_the_timeline_of_another_video_stays(tmp_path: Path) -> None:
+    own = video(touch(tmp_path, "a.mp4", "a.mkv"))
+    with own.journal() as journal:
+        keep_part(journal, own, 0, part(0.1))
+    listed = [Named(Sample(str(tmp_path / "a.mkv")), "a.mkv")]
+    (other,) = videos_of(listed, "w", tmp_path / "t", seeing_config(tmp_path))
+    with pytest.raises(FolderError, match=r"a\.jsonl is of .*/a\.mp4, not of .*/a\.mkv: name"):
+        begin(other)
+    assert len(kept_parts(own)) == 1
+
+
 def test_what_was_made_of_a_video_that_is_gone_stays(tmp_path: Path) -> None:
     own = video(touch(tmp_path, "a.mp4"))
     with own.journal() as journal:
@@ -102,6 +114,6 @@ def test_names_are_refused_that_two_videos_have_and_the_name_for_all_is_taken(
     found = videos_of(listed, "w", tmp_path, cfg)
     assert [each.path.name for each in found] == ["activitynet", "activitynet.mp4"]
     both = [Named(Sample("x/a.mp4"), "a.mp4"), Named(Sample("y/a.avi"), "a.avi")]
-    with pytest.raises(ListError, match=r"both be written to a\.json"):
+    with pytest.raises(ListError, match=r"both be written to a\.jsonl"):
         videos_of(both, "w", tmp_path, cfg)
     assert len(videos_of([both[0], both[0]], "w", tmp_path, cfg)) == 1

@@ -183,3 +183,20 @@ def test_clocks_round_to_what_they_show() -> None:
     assert [timeline_files.short_clock(s) for s in (59.96, 0.04, 7199.99)] == [
         "1:00.0", "0:00.0", "2:00:00.0",
     ]  # fmt: skip
+
+
+def test_in_the_srt_no_name_is_a_command(tmp_path: Path) -> None:
+    segments = [Segment(0, 1, 0, 0.5)]
+    labels = ["{\\an8}<b>\x1b[2J"]
+    timeline_files.write_video(
+        tmp_path / "v", {"video": ""}, SECONDS, SCORES[:, :1], segments, labels, 1
+    )
+    text = (tmp_path / "v.srt").read_text()
+    assert text == "1\n00:00:00,000 --> 00:00:01,000\n(\\an8)‹b›\\x1b[2J 50 %\n"
+    assert "  (" not in timeline_files.table(segments, segments[0], labels)
+    assert "\x1b" not in timeline_files.table(segments, segments[0], labels)
+
+
+def test_a_long_name_makes_no_room_for_itself_in_other_lines() -> None:
+    said = timeline_files.table(SEGMENTS[:2], SEGMENTS[0], ["x" * 400, "run", "", ""])
+    assert len(said.splitlines()[1]) < 80

@@ -33,7 +33,8 @@ def draw(path: Path, number: int = 8, *, thumbs: int = 0, classes: int = 4) -> N
     edges = np.arange(number + 1.0)
     timeline_picture.draw_timeline(
         edges, scores, [(0, half, 0, 0.9), (half, number, 1 % classes, 0.9)], path,
-        name_of=lambda label: f"$a name that is long_{label}^$" * 3, title="a & <b> $.mp4",
+        name_of=lambda label: f"$a name that is long_{label}^$" * 3,
+        title="a & <b> $ \udce9\x1b.mp4",
         thumbs=np.full((thumbs, 24, 32, 3), (250, 0, 250), np.uint8),
     )  # fmt: skip
 

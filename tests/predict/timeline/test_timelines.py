@@ -1,6 +1,8 @@
 """Timelines: changes at their true seconds, runs that go on, files of all kinds."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,14 +28,15 @@ from support.tiny_run import (
     tiny_config,
     tiny_data,
 )
-from support.videos import write_numbered_video
+from support.videos import write_frames, write_numbered_video
 
 from slowfast.config import Config
 from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
-from slowfast.predict.timeline.timelines import Windows, timeline_rows, timelines
+from slowfast.predict.timeline import timeline_files
+from slowfast.predict.timeline.timelines import Windows, timeline_rows, timelines, video_thumbs
 
 NAMES = ["before", "then", "last"]
 
@@ -174,14 +177,46 @@ def test_other_thresholds_need_no_network_and_other_windows_do(
     assert len((runs.folder / "t" / "a.jsonl").read_text().splitlines()) == 5 + 1
 
 
-def test_a_full_disk_keeps_what_was_computed(runs: Runs) -> None:
+def test_a_full_disk_keeps_what_was_computed(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = runs.folder / "t" / "a.jsonl"
     with largest_file(1000), pytest.raises(OSError) as caught:
         runs()
     assert caught.value.filename == str(kept)
     there = kept.read_bytes().count(b"\n")
     assert there > 0
-    assert runs() == 31 - 3 * there
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timeline_files, "write_video", _full)
+        with pytest.raises(OSError, match="No space left"):
+            runs()
+    assert "  last " in capsys.readouterr().out  # the answer is told all the same
+    assert runs() == 0
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.json")
+
+
+def test_what_cannot_be_drawn_stops_no_other(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    def thumbs(*_: object) -> None:
+        raise ValueError("no room")
+
+    monkeypatch.setattr("slowfast.predict.timeline.timelines.video_thumbs", thumbs)
+    with pytest.raises(VideoError, match="1 of 1 videos could not be read"):
+        runs()
+    assert any(line.endswith("a.mp4: ValueError: no room") for line in lines)
+    monkeypatch.undo()
+    assert runs() == 0
+
+
+@pytest.mark.parametrize("size", [(3000, 2), (2, 3000)], ids=["wide", "tall"])
+def test_frames_above_a_timeline_are_small(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_frames(tmp_path / "f", [np.full((*size, 3), 90, np.uint8)] * 3)
+    thumbs = video_thumbs(Sample(str(tmp_path / "f")), seeing_config(tmp_path))
+    assert thumbs.shape == (12, *(max(side * 384 // 3000, 1) for side in size), 3)
 
 
 def test_what_is_there_of_somebody_else_stays(runs: Runs) -> None:
@@ -282,5 +317,5 @@ def test_two_hours_need_little_memory(own_folder: Path, weights: Path) -> None:
             time.sleep(0.05)
     assert process.returncode == 0
     found = json.loads(Path("t/long.json").read_text())
-    assert found["duration"] == pytest.approx(7200) and len(found["windows"]) == 3600
+    assert found["duration"] == pytest.approx(7200) and len(found["windows"]) == 3601
     assert 0 < most < 1.5e9
