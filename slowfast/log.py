@@ -97,6 +97,11 @@ class Progress:
         print(padded, end=end, flush=True)
 
 
+def over_bar(text: str) -> str:
+    """The text, on a terminal in the place of the bar that is there."""
+    return f"\r\033[J{text}" if sys.stdout.isatty() else text
+
+
 def duration(seconds: float) -> str:
     """``1:23:45``."""
     minutes, seconds = divmod(max(int(seconds), 0), 60)

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import textwrap
 import warnings
 from pathlib import Path
 
@@ -111,7 +110,7 @@ def frame_strip(
     bars.barh(places, [share for _, share in best], color=FAST, height=0.3, align="edge")
     bars.barh(places, [1] * len(best), color="#e8e8e8", height=0.3, align="edge", zorder=0)
     for place, (name, share) in zip(places, best, strict=True):
-        text = f"{textwrap.shorten(printable(name), 42, placeholder=' …')}  {100 * share:.1f} %"
+        text = f"{shortened(printable(name), 42)}  {100 * share:.1f} %"
         font = FontProperties(fname=font_file(text), size=10)
         bars.text(0, place - 0.08, text, va="top", fontproperties=font)
     bars.set(xlim=(0, 1), ylim=(min(len(best) - 5, 0) - 0.6, len(best) - 0.5))
@@ -142,6 +141,11 @@ def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Pa
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that no font here has
         _save(figure, picture)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many letters; where some are left out, the last one is an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
 
 
 @functools.lru_cache(maxsize=1024)

@@ -95,3 +95,12 @@ def test_the_contact_sheet_has_a_tile_for_each_picture_and_a_grey_one_for_none(
     assert share_of(np.array_split(below, 4, axis=1)[1], "#ffffff") == 1
     assert share_of(quarters[0], pictures.SLOW) > 0.005
     assert share_of(quarters[1], pictures.FAST) > 0.005
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a" * 50, "a" * 9 + "\u2026"), ("eats a pear", "eats a pe\u2026"), ("four", "four")],
+)
+def test_a_long_text_keeps_its_beginning(text: str, shown: str) -> None:
+    """Also where it is a single word, as in Chinese."""
+    assert pictures.shortened(text, 10) == shown

@@ -9,6 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
+from slowfast.data.labels import name_of
 from slowfast.evaluate.scores import Results, ResultsError
 from slowfast.metrics import accuracy
 
@@ -118,7 +119,7 @@ def _classes(table_K3: NDArray[np.int64], names: list[str]) -> list[dict[str, An
     return [
         {
             "class": i,
-            "name": names[i] if names else f"class {i}",
+            "name": name_of(i, names),
             "videos": int(row.sum()),
             "right": int(row[0]),
             "accuracy": float(row[0] / row.sum()),

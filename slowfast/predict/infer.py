@@ -11,7 +11,7 @@ from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict import enough
-from slowfast.predict.annotate.answers import Best, require_own_files, show_answers
+from slowfast.predict.annotate.answers import require_own_files, show_answer, show_answers
 from slowfast.predict.kept import settings_of
 from slowfast.predict.result_rows import Answer, Rows
 from slowfast.predict.runtime.built import Row
@@ -70,19 +70,11 @@ def infer(
             rows.add(index, str(row) if isinstance(row, VideoError) else answer(row))
             rows.show()
         unread = rows.finish()
-        answers = distributed.on_first(
-            lambda: [_named(rows.found(index), labels) for index in range(len(videos))]
-        )
-    failed = show_answers(annotate, videos, answers, cfg, digest) if annotate else 0
+        answers = distributed.on_first(lambda: [rows.best(index) for index in range(len(videos))])
+    failed = 0
+    if annotate:
+        failed = show_answers(annotate, videos, answers, cfg, digest, show=show_answer)
     if unread:
         raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")
     if failed:
         raise VideoError(f"{failed:,} of {len(samples):,} videos are not in {annotate}, see above")
-
-
-def _named(found: Answer | str, labels: list[str] | None) -> Best | None:
-    """The best classes by their names; None of a video that could not be read."""
-    if isinstance(found, str):
-        return None
-    names = [labels[i] if labels else f"class {i}" for i in found.classes]
-    return list(zip(names, found.values, strict=True))

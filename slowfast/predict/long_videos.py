@@ -40,13 +40,13 @@ class Part(NamedTuple):
     is_last: bool
 
 
-Kept = Mapping[int, list[Part]]
+EarlierParts = Mapping[int, list[Part]]
 """What earlier runs came to, by the video's place in the list: its first parts, in order."""
 
 
 def sliding_rows(
     backend: Backend, samples: list[Sample], cfg: Config, *, every: float,
-    report: Callable[[float, int], None], kept: Kept | None = None,
+    report: Callable[[float, int], None], kept: EarlierParts | None = None,
     seen: Callable[[int, Part], None] = lambda index, part: None,
 ) -> Iterator[tuple[int, list[Part] | VideoError]]:  # fmt: skip
     """Yields each video's index and its parts, or its VideoError, as they become ready. Rows may

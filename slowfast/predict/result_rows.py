@@ -11,11 +11,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast import distributed
+from slowfast.data.labels import name_of
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.errors import printable
@@ -41,6 +42,10 @@ class Answer(NamedTuple):
     values: list[float]
     """Their probabilities."""
     num_views: int
+
+    def named(self, labels: Sequence[str] | None) -> list[tuple[str, float]]:
+        """The classes by name, with their probabilities."""
+        return [(name_of(i, labels), x) for i, x in zip(self.classes, self.values, strict=True)]
 
 
 class Rows(contextlib.ExitStack):
@@ -176,6 +181,12 @@ class Rows(contextlib.ExitStack):
             classes, values = [classes], [values]
         return Answer(classes[: self._top], values[: self._top], entry["num_views"])
 
+    def best(self, index: int) -> list[tuple[str, float]] | None:
+        """The best classes of a video by name, with their probabilities, as ``found``; None if it
+        could not be read."""
+        found = self.found(index)
+        return None if isinstance(found, str) else found.named(self._labels)
+
     def _row(self, index: int, found: Answer | str) -> dict[str, Any]:
         """A video's row of the file."""
         sample, top, labels = self._samples[index], self._top, self._labels
@@ -221,10 +232,10 @@ def lines_of(path: str, found: Answer | str, labels: list[str] | None) -> str:
     """A video in the table: its best classes with their probabilities, or why it was not read."""
     if isinstance(found, str):
         return f"{printable(path)}\n  not read: {printable(found)}"
-    names = [printable(labels[i]) if labels else f"class {i}" for i in found.classes]
-    width = min(max(map(len, names)), WIDEST)
+    best = [(printable(name), value) for name, value in found.named(labels)]
+    width = min(max(len(name) for name, _ in best), WIDEST)
     lines = [printable(path)]
-    for name, value in zip(names, found.values, strict=True):
+    for name, value in best:
         bar = "#" * round(30 * value)
         lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {bar}".rstrip())
     return "\n".join(lines)

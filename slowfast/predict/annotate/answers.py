@@ -60,7 +60,7 @@ def require_own_files(folder: Path, videos: Sequence[Named]) -> None:
 
 def show_answers(
     folder: Path, videos: Sequence[Named], answers: Sequence[Any], cfg: Config, digest: str, *,
-    show: Show | None = None,
+    show: Show,
 ) -> int:  # fmt: skip
     """Writes ``NAME.mp4`` and ``NAME.png`` into the folder for each video with an answer; the
     processes share the videos. Returns, in all processes, how many could not be written; why is
@@ -69,7 +69,7 @@ def show_answers(
     Args:
         answers: what comes to be seen of each video, by default a ``Best``; None if nothing.
         digest: of weights and settings.
-        show: writes the files of a video; by default the same labels are in all of it.
+        show: writes the files of a video.
 
     Raises:
         FolderError, OSError: as ``require_own_files`` does; or the disk is full.
@@ -94,7 +94,7 @@ def show_answers(
                 progress.update(done + share)
 
             try:
-                (show or _show)(folder, video, answer, cfg, report)
+                show(folder, video, answer, cfg, report)
             except OSError:
                 raise
             except Exception as error:  # whatever it is, the others go on
@@ -142,10 +142,7 @@ def _claim(
         depends_on = hashlib.sha256(repr([digest, best]).encode()).hexdigest()[:16]
         now = {"video": os.path.abspath(video.sample.path), "answer": depends_on}
         is_same = now.items() <= then.items() and all(file.exists() for file in files)
-        if is_same and state in (
-            None,
-            then["state"],
-        ):  # what was made of a video that is gone stays
+        if is_same and state in (None, then["state"]):  # of a video that is gone it stays
             there.add(name)
             continue
         for file in files:
@@ -157,7 +154,7 @@ def _claim(
     return [*todo.values()]
 
 
-def _show(
+def show_answer(
     folder: Path, video: Named, best: Best, cfg: Config, report: Callable[[float], None]
 ) -> None:
     """Writes both files of a video."""

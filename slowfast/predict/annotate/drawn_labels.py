@@ -29,22 +29,21 @@ MISSING = "\u25a1"
 """Stands for a letter that no font has, a square."""
 
 
-def with_labels(picture: Picture, best: list[tuple[str, float]], note: str = "") -> Picture:
+def with_labels(picture: Picture, best: list[tuple[str, float]]) -> Picture:
     """The picture ``[H, W, 3]`` with the best labels and their scores at its top left, in a size
     in which that can be read, see ``legible``.
 
     Args:
         best: labels with scores from 0 to 1, best first; the first is larger, and others are left
             out where they round to 0 %. May be empty.
-        note: a line below them.
     """
     shown = legible(picture)
-    if not best and not note:
+    if not best:
         return shown
     height, width, _ = shown.shape
     rounded = [(name, round(100 * score)) for name, score in best]
     percents = (*rounded[:1], *(each for each in rounded[1:] if each[1]))
-    colour, hides = _panel(percents, note, width, height)
+    colour, hides = _panel(percents, width, height)
     rows, columns, _ = colour.shape
     shown = shown.copy()
     below = shown[:rows, :columns]
@@ -118,7 +117,7 @@ def legible(picture: Picture) -> Picture:
 
 @functools.lru_cache(maxsize=8)
 def _panel(
-    percents: tuple[tuple[str, int], ...], note: str, width: int, height: int
+    percents: tuple[tuple[str, int], ...], width: int, height: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """What is drawn at the top left of pictures of this size: colours, already multiplied by how
     much they hide, ``[h, w, 3]``, and that, ``[h, w, 1]``; both of 255."""
@@ -128,10 +127,6 @@ def _panel(
     gap = max(text // 2, 4)
     room = width - 4 * gap
     lines = [*_lines(percents, room, text)]
-    if note:
-        size = max(round(0.75 * text), LEAST_TEXT - 1)
-        note = drawable(note)
-        lines.append(_Line(_shortened(note, _font(note, size), room), "", None, size))
     inner = min(room, max(max(line.width() for line in lines), 12 * text))
     tall = gap + sum(line.height() for line in lines)
     image = Image.new("RGBA", (inner + 4 * gap, tall + 2 * gap), (0, 0, 0, 0))

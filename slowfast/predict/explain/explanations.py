@@ -5,8 +5,6 @@ import hashlib
 import json
 import math
 import os
-import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,11 +16,12 @@ from slowfast import distributed
 from slowfast.config import Config, ConfigError
 from slowfast.data.clips.datasets import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
+from slowfast.data.labels import name_of
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
 from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, require_of, sole_writer, write_json
-from slowfast.log import Progress
+from slowfast.log import Progress, over_bar
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
@@ -147,8 +146,7 @@ def _earlier(numbers: Path, picture: Path, path: str) -> Entry:
 
 
 def _show(text: str) -> None:
-    bar = "\r\033[J" if sys.stdout.isatty() else ""
-    print(f"{bar}{text}\n", flush=True)
+    print(over_bar(f"{text}\n"), flush=True)
 
 
 def _whys(
@@ -205,7 +203,7 @@ def entry_of(path: str, why: "Why", labels: list[str] | None, cfg: Config) -> En
     return {
         "video_id": path,
         "classes": why.classes,
-        "labels": [labels[i] if labels else f"class {i}" for i in why.classes],
+        "labels": [name_of(i, labels) for i in why.classes],
         "probabilities": why.probabilities,
         "num_views": why.num_views,
         "clip": why.place[0],
@@ -237,6 +235,8 @@ def text_of(entry: Entry, picture: Path) -> str:
 
 def draw(entry: Entry, why: "Why", cfg: Config, file: IO[bytes]) -> None:
     """Writes the picture, a PNG file."""
+    from slowfast.pictures import shortened  # here: matplotlib is slow to import
+
     count, names = len(why.clip), PATHWAYS[cfg.model.name]
     slow = SLOW_FRAMES[cfg.model.slow_frames](count, cfg.model.alpha)
     seen = {"slow": slow, "fast": list(range(count))}
@@ -247,7 +247,7 @@ def draw(entry: Entry, why: "Why", cfg: Config, file: IO[bytes]) -> None:
     parts = why.reasons.parts - why.reasons.parts.mean(axis=1, keepdims=True)
     bars = dict(zip([*names, "bias"], parts[:, why.classes], strict=True))
     labels = [drawable(label) for label in entry["labels"]]
-    best, second = (textwrap.shorten(label, 80, placeholder=" …") for label in labels[:2])
+    best, second = (shortened(label, 80) for label in labels[:2])
     title = f"{best}  {100 * why.probabilities[0]:.1f} %\n{_rather(second, entry)}"
     heat_maps(rows, bars, labels, title, file)
 

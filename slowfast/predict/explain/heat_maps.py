@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
-from slowfast.pictures import FAST, SLOW, font_file
+from slowfast.pictures import FAST, SLOW, font_file, shortened
 
 COLOURS = {"slow": SLOW, "fast": FAST, "bias": "#999999"}
 WIDTH, COLUMNS = 8.0, 8
@@ -111,7 +111,7 @@ def _parts(axis: Any, parts: dict[str, NDArray[np.float32]], labels: list[str]) 
     for number, (name, values) in enumerate(parts.items()):
         places = np.arange(len(labels)) + (number - (len(parts) - 1) / 2) * height
         axis.barh(places, values, height, label=name, color=COLOURS[name])
-    names = [textwrap.fill(textwrap.shorten(label, 75, placeholder=" …"), 26) for label in labels]
+    names = [textwrap.fill(shortened(label, 75), 26) for label in labels]
     axis.set_yticks(range(len(labels)), names)
     for text, label in zip(axis.get_yticklabels(), labels, strict=True):
         text.set(fontproperties=_font(label, 8), parse_math=False)

@@ -59,7 +59,7 @@ def live(
                 for window in clips:
                     found = _answer(backend, window, path, top)
                     rows.add(window, found)
-                    watch.best = rows.named(found)[:2]
+                    watch.best = found.named(labels)[:2]
         except KeyboardInterrupt as error:
             stopped = error
     if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):
@@ -111,11 +111,6 @@ class _Rows(contextlib.ExitStack):
         except FolderError as error:  # in use by another run
             raise FolderError(f"{error}, or name another file with --out") from error
 
-    def named(self, found: Answer) -> list[tuple[str, float]]:
-        """The best classes by name, with their probabilities."""
-        names = [self._labels[i] if self._labels else f"class {i}" for i in found.classes]
-        return list(zip(names, found.values, strict=True))
-
     def add(self, window: Window, found: Answer) -> None:
         """Keeps and prints a window."""
         now = datetime.now().astimezone()
@@ -130,7 +125,7 @@ class _Rows(contextlib.ExitStack):
         print(f"{now:%H:%M:%S} {printable(self._line(window, found, lag))}", flush=True)
 
     def _line(self, window: Window, found: Answer, lag: float) -> str:
-        (name, value), *others = self.named(found)
+        (name, value), *others = found.named(self._labels)
         width = min(max(map(len, self._labels or [name])), WIDEST)
         line = f"{window.end:8.1f} s  {name.ljust(width)} {100 * value:5.1f} %"
         if others:

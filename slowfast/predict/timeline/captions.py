@@ -7,11 +7,11 @@ from pathlib import Path
 
 from slowfast.config import Config
 from slowfast.data.find import Named
+from slowfast.data.labels import name_of
 from slowfast.files import atomic
 from slowfast.predict.annotate.answers import IN_VIDEO, Best, files_of, show_answers
 from slowfast.predict.annotate.drawn_labels import annotate_video
 from slowfast.predict.timeline.kept_windows import Found
-from slowfast.predict.timeline.timeline_files import name_of
 
 Captions = list[tuple[float, float, str, float]]
 """Start and end (seconds after the first frame), label and score of each segment."""

@@ -54,7 +54,6 @@ class Found(NamedTuple):
     best: Segment
     """The window and class with the largest probability."""
     video: VideoTimes
-    num_windows: int
 
 
 def settings_of_windows(cfg: Config) -> dict[str, Any]:
@@ -157,9 +156,7 @@ def keep_found(video: Video, found: Found, files: str) -> None:
     segments = [list(segment) for segment in found.segments]
     entry = {"segments": segments, "best": list(found.best), "video": list(found.video)}
     with video.journal() as journal:
-        journal.add(
-            f"{video.key} found", {**entry, "num_windows": found.num_windows, "files": files}
-        )
+        journal.add(f"{video.key} found", {**entry, "files": files})
 
 
 def kept_found(video: Video, files: str) -> Found | None:
@@ -172,4 +169,4 @@ def kept_found(video: Video, files: str) -> Found | None:
         return None
     segments = [Segment(*segment) for segment in entry["segments"]]
     times = VideoTimes(*entry["video"])
-    return Found(segments, Segment(*entry["best"]), times, entry["num_windows"])
+    return Found(segments, Segment(*entry["best"]), times)

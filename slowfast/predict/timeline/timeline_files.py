@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slowfast.data.labels import name_of
 from slowfast.errors import printable
 from slowfast.files import atomic, write_json, write_whole
 from slowfast.metrics.accuracy import best_classes
@@ -46,11 +47,6 @@ def write_video(
 def beside(path: Path, ending: str) -> Path:
     """The file with this ending; ``path`` may have dots in its name."""
     return path.with_name(f"{path.name}{ending}")
-
-
-def name_of(label: int, labels: list[str] | None) -> str:
-    """A class's name; its number where there are no names."""
-    return labels[label] if labels else f"class {label}"
 
 
 def as_rows(segments: Sequence[Segment], labels: list[str] | None) -> list[dict[str, Any]]:

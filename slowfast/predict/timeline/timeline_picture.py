@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from slowfast.errors import printable
-from slowfast.pictures import FAST, SLOW, font_file
+from slowfast.pictures import FAST, SLOW, font_file, shortened
 
 COLOURS = (SLOW, FAST, "#3a8f5c", "#a8477c", "#7a6a2f", "#5b5fc7", "#c0392b", "#2a9d9d")
 """Of the classes of a timeline, in turn."""
@@ -50,7 +50,7 @@ def draw_timeline(
     for row, label in enumerate(shown):
         own = [segment for segment in segments if segment[2] == label]
         _row(axis, -row, COLOURS[row % len(COLOURS)], places, heights[:, row], own)
-    names = [_shortened(printable(name_of(label))) for label in shown]
+    names = [shortened(printable(name_of(label)), 42) for label in shown]
     axis.set_yticks([0.5 - row for row in range(len(shown))], names)
     axis.set(xlim=(begin, end), ylim=(0.97 - len(shown), 1))
     step = next((s for s in STEPS if (end - begin) / s <= 12), STEPS[-1])
@@ -60,7 +60,7 @@ def draw_timeline(
     axis.tick_params(axis="y", length=0)
     axis.spines[["top", "right", "left"]].set_visible(False)
     more = f"; {hidden} more classes have segments" if hidden else ""
-    heading = figure.suptitle(f"{_shortened(printable(title), 90)}{more}")
+    heading = figure.suptitle(f"{shortened(printable(title), 90)}{more}")
     for text, size in ((heading, 11), *((tick, 9) for tick in axis.get_yticklabels())):
         text.set_parse_math(False)  # a dollar is a dollar
         text.set_fontproperties(FontProperties(fname=font_file(text.get_text()), size=size))
@@ -120,10 +120,6 @@ def _strip(thumbs: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     down = max(round(width * high / inches) - height, 0)
     around = ((0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0))
     return np.concatenate([*np.pad(thumbs, around, constant_values=255)], axis=1), high
-
-
-def _shortened(name: str, most: int = 42) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _clock(second: float, step: float, end: float) -> str:

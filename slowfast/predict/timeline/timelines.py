@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -22,21 +21,22 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import distinct_frames, open_sample
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
+from slowfast.data.labels import name_of
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Picture, Pictures, VideoError
 from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, sole_writer
 from slowfast.journal import Journal
-from slowfast.log import Progress, logger
+from slowfast.log import Progress, logger, over_bar
 from slowfast.predict.annotate.answers import require_own_files
-from slowfast.predict.long_videos import Kept, Part, joined_parts, sliding_rows
+from slowfast.predict.long_videos import EarlierParts, Part, joined_parts, sliding_rows
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.timeline import kept_windows, timeline_files
 from slowfast.predict.timeline.captions import write_captioned
 from slowfast.predict.timeline.kept_windows import Found, Video
 from slowfast.predict.timeline.segments import Scores, Seconds, Segment, cell_edges, find_segments
-from slowfast.predict.timeline.timeline_files import beside, name_of
+from slowfast.predict.timeline.timeline_files import beside
 from slowfast.predict.views import own_batches
 
 THUMBS, THUMB_SIDE, LONGEST_THUMB = 12, 96, 384
@@ -56,7 +56,7 @@ class Windows(NamedTuple):
 def timeline_rows(
     backend: Backend, samples: list[Sample], cfg: Config, *,
     report: Callable[[float, int], None] = lambda done, windows: None,
-    kept: Kept | None = None, seen: Callable[[int, Part], None] = lambda index, part: None,
+    kept: EarlierParts | None = None, seen: Callable[[int, Part], None] = lambda index, part: None,
 ) -> Iterator[tuple[int, Windows | VideoError]]:  # fmt: skip
     """Yields each video's index and windows, or its VideoError, as they become ready. For the
     arguments see ``sliding_rows``.
@@ -136,7 +136,9 @@ def timelines(
             return [of.get(each.sample.path) for each in listed]
 
         pairs = distributed.on_first(end)
-    failed = write_captioned(annotate, listed, pairs, labels, cfg, weights) if annotate else 0
+    failed = 0
+    if annotate:
+        failed = write_captioned(annotate, listed, pairs, labels, cfg, run.digest)
     if unread := len([*chain(*faults)]):
         raise VideoError(f"{unread:,} of {len(videos):,} videos could not be read")
     if failed:
@@ -176,7 +178,7 @@ def _compute_own(backend: Backend, todo: list[Video], run: "_Run") -> list[str]:
     return run.faults
 
 
-def _without_windows(videos: list[Video], run: "_Run") -> tuple[list[Video], Kept]:
+def _without_windows(videos: list[Video], run: "_Run") -> tuple[list[Video], EarlierParts]:
     """Writes the videos of which all windows are kept; returns the others, and the windows that
     are kept of these."""
     left: list[Video] = []
@@ -202,6 +204,8 @@ class _Run:
         self._labels, self._weights, self._top = labels, weights, top
         self._settings = dataclasses.asdict(cfg.timeline)
         depends_on = repr([self._settings, labels, top])
+        of_windows = sorted(kept_windows.settings_of_windows(cfg).items())
+        self.digest = f"{weights} {depends_on} {of_windows}"
         self._files = hashlib.sha256(depends_on.encode(errors="surrogateescape")).hexdigest()[:16]
 
     def found(self, video: Video) -> Found | None:
@@ -215,7 +219,7 @@ class _Run:
         window, label = np.unravel_index(np.argmax(scores), scores.shape)
         start, end = seconds[window].tolist()
         best = Segment(start, end, int(label), float(scores[window, label]))
-        found = Found(segments, best, times, len(scores))
+        found = Found(segments, best, times)
         if distributed.rank() == 0:
             self.show(video, found)  # first: no full disk takes them
         try:
@@ -259,9 +263,8 @@ class _Run:
     def show(self, video: Video, found: Found) -> None:
         """Prints a video's segments."""
         self.shown.add(video)
-        clear = "\r\033[J" if sys.stdout.isatty() else ""
         text = timeline_files.table(found.segments, found.best, self._labels)
-        print(f"{clear}{printable(video.sample.path)}\n{text}\n", flush=True)
+        print(over_bar(f"{printable(video.sample.path)}\n{text}\n"), flush=True)
 
 
 def video_thumbs(sample: Sample, cfg: Config) -> Pictures:

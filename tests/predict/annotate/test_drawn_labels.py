@@ -32,11 +32,9 @@ def plain(width: int, height: int, shade: int = 255) -> Picture:
     return np.full((height, width, 3), shade, np.uint8)
 
 
-def changed(
-    picture: Picture, best: list[tuple[str, float]] = BEST, note: str = ""
-) -> tuple[int, int, int, int]:
+def changed(picture: Picture, best: list[tuple[str, float]] = BEST) -> tuple[int, int, int, int]:
     """The rectangle that labels have changed: top, bottom, left, right."""
-    drawn = with_labels(picture, best, note)
+    drawn = with_labels(picture, best)
     rows, columns = np.nonzero((drawn != with_labels(picture, [])).any(axis=2))
     return int(rows.min()), int(rows.max()), int(columns.min()), int(columns.max())
 
@@ -59,7 +57,7 @@ def test_letters_stand_out_from_any_background(shade: int) -> None:
 def test_pictures_get_a_size_in_which_labels_can_be_read(
     size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
-    drawn = with_labels(plain(*size), BEST, note="0:01")
+    drawn = with_labels(plain(*size), BEST)
     assert drawn.shape == (shown[1], shown[0], 3)
 
 
@@ -79,7 +77,6 @@ def test_what_rounds_to_nothing_is_left_out_but_not_the_first() -> None:
     assert two < three
     assert changed(picture, best=[("a", 0.001)])[1] < two
     assert with_labels(picture, []) is picture
-    assert changed(picture, best=[], note="nothing yet")[1] < two
 
 
 def test_letters_of_other_scripts(caplog: pytest.LogCaptureFixture) -> None:

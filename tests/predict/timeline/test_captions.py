@@ -20,7 +20,7 @@ from slowfast.predict.timeline.timelines import timelines
 
 def test_what_is_shown_when() -> None:
     segments = [Segment(1.5, 3, 0, 0.6), Segment(2.5, 5, 1, 0.9)]
-    found = Found(segments, segments[1], VideoTimes(30, 5, 1.5), 9)
+    found = Found(segments, segments[1], VideoTimes(30, 5, 1.5))
     captions = captions_of(found, ["a", "b"])
     assert captions == [(0, 1.5, "a", 0.6), (1, 3.5, "b", 0.9)]  # from the first frame on
     shown = {second: best_at(captions, second) for second in (0, 0.9, 1, 1.49, 1.5, 3.5)}

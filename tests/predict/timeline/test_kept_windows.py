@@ -56,7 +56,7 @@ def test_parts_come_back_as_they_were_up_to_the_first_gap(tmp_path: Path) -> Non
 
 def test_what_is_found_counts_while_all_files_are_there(tmp_path: Path) -> None:
     own = video(touch(tmp_path, "a.mp4"))
-    found = Found([Segment(0, 1.5, 2, 0.9)], Segment(0, 1, 2, 0.95), TIMES, 7)
+    found = Found([Segment(0, 1.5, 2, 0.9)], Segment(0, 1, 2, 0.95), TIMES)
     keep_found(own, found, "files")
     assert kept_found(own, "files") is None
     for ending in ENDINGS:
