@@ -122,7 +122,6 @@ FIRST_FRAME = """name => new Promise(done => {
   video.muted = true; video.src = name;
   video.onerror = () => done(video.error.message);
   video.requestVideoFrameCallback((now, frame) => done(frame.mediaTime));
-  video.play();
 })"""
 
 
