@@ -5,6 +5,7 @@ of the clip's content, so that none is computed twice; ``lesson.json``, which cl
 action; and what was learned from them, until they change.
 """
 
+import itertools
 import json
 import pickle
 import shutil
@@ -28,6 +29,8 @@ from slowfast.web.uploads import by_its_name, seconds_of, write_thumbnail
 
 NUM_CLIPS = 4
 """Views of a clip, spread over it."""
+LONGEST_NAME = 60
+"""Characters of an action's name."""
 CHECKPOINT = "my_actions"
 TAUGHT, PACKED = "taught.pickle", f"{CHECKPOINT}.zip"
 
@@ -56,6 +59,30 @@ def write_examples(session: Path, found: list[Example]) -> None:
     write_json(session / "lesson.json", found)
     for name in (TAUGHT, PACKED):
         (session / name).unlink(missing_ok=True)
+
+
+def known_name(session: Path, action: str) -> str:
+    """An action's name without needless spaces, and as it is known already, if it is. Raises a
+    JobError if there is none."""
+    name = " ".join((action or "").split()).strip('" ')[:LONGEST_NAME]
+    if not name:
+        raise JobError("Name the action first.")
+    known = {e.action.casefold(): e.action for e in examples(session)}
+    return known.get(name.casefold(), name)
+
+
+def add_example(session: Path, new: Example) -> list[str]:
+    """Adds a clip to a session; returns what is to be said of it, if anything."""
+    found = examples(session)
+    for example in found:
+        if example.digest == new.digest:
+            return [f"{new.name} is there already, in {example.action}."]
+    taken, name = {example.name for example in found}, new.name
+    numbers = itertools.count(2)
+    while name in taken:  # as of clips from a camera
+        name = f"{new.name} ({next(numbers)})"
+    write_examples(session, [*found, new._replace(name=name)])
+    return []
 
 
 def picture(session: Path, digest: str) -> Path:

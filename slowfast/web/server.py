@@ -28,7 +28,7 @@ def own_folder() -> Iterator[Path]:
 
     Gradio is told of it before it is imported, and that it is to send nothing anywhere.
     """
-    folder = Path(tempfile.mkdtemp(prefix="slowfast-web-"))
+    folder, before = Path(tempfile.mkdtemp(prefix="slowfast-web-")), dict(os.environ)
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]  # what is served, and to whom, the flags alone say
     os.environ |= OFFLINE | {"GRADIO_TEMP_DIR": str(folder / "files")}
@@ -36,6 +36,8 @@ def own_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def require_free(host: str, port: int) -> None:

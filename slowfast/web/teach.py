@@ -1,7 +1,6 @@
 """The tab *Teach*: people show their own actions, and have them recognised."""
 
 import html
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,6 @@ from slowfast.web.site import (
 
 TOP = 5
 FIRST = "Nothing yet. Name an action, add a few clips of it, then do the same with another action."
-LONGEST_NAME = 60
-"""Characters of an action's name."""
 
 
 class TeachTab:
@@ -72,7 +69,7 @@ class TeachTab:
         gr = self._gr
         gr.Markdown("### 1. Show")
         self.name = gr.Textbox(
-            label="Name of the action", placeholder="waving", max_length=LONGEST_NAME,
+            label="Name of the action", placeholder="waving", max_length=lesson.LONGEST_NAME,
             elem_id="teach_name",
         )  # fmt: skip
         self.clips = upload_files(gr, "Clips of it", "teach_clips")
@@ -146,7 +143,7 @@ class TeachTab:
         site, said = self._site, list[str]()
         try:
             folder = site.sessions.folder(session)
-            action = known_name(folder, action)
+            action = lesson.known_name(folder, action)
             paths = [*(files or []), *([film] if film else [])]
             if not paths:
                 raise JobError("Drop clips of it first, or record one.")
@@ -156,7 +153,7 @@ class TeachTab:
                     yield {self.status: bar(item)}
                 elif isinstance(item, Example):
                     with site.sessions.lock:
-                        said += add_example(folder, item)
+                        said += map(sentence, lesson.add_example(folder, item))
                     yield self._overview(folder)
                 else:
                     said.append(fault(item))
@@ -201,30 +198,6 @@ class TeachTab:
                     yield {self.labels: item, self.answer: ""}
         except JobError as error:
             yield {self.answer: fault(error)}
-
-
-def known_name(folder: Path, action: str) -> str:
-    """An action's name without needless spaces, and as it is known already, if it is. Raises a
-    JobError if there is none."""
-    name = " ".join((action or "").split()).strip('" ')[:LONGEST_NAME]
-    if not name:
-        raise JobError("Name the action first.")
-    known = {e.action.casefold(): e.action for e in lesson.examples(folder)}
-    return known.get(name.casefold(), name)
-
-
-def add_example(folder: Path, new: Example) -> list[str]:
-    """Adds a clip to a session; returns what is to be said of it, as HTML."""
-    found = lesson.examples(folder)
-    for example in found:
-        if example.digest == new.digest:
-            return [sentence(f"{new.name} is there already, in {example.action}.")]
-    taken, name = {example.name for example in found}, new.name
-    numbers = itertools.count(2)
-    while name in taken:  # as of clips from a camera
-        name = f"{new.name} ({next(numbers)})"
-    lesson.write_examples(folder, [*found, new._replace(name=name)])
-    return []
 
 
 def list_of(found: list[Example]) -> str:

@@ -14,7 +14,16 @@ from slowfast.predict.runtime.runtimes import Backend
 from slowfast.train.few_shot import TeachError
 from slowfast.web import lesson
 from slowfast.web.jobs import JobError, Step
-from slowfast.web.lesson import Example
+from slowfast.web.lesson import (
+    LONGEST_NAME,
+    Example,
+    add_example,
+    examples,
+    known_name,
+    write_examples,
+)
+
+WAVE = Example("waving", "clip.webm", "digest one")
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def show(tmp_path: Path, asked: Asked, cfg: Config) -> Path:
     for colour in ("red", "blue"):
         paths = [str(coloured(tmp_path / f"{colour}{i}.mp4", colour, i)) for i in range(3)]
         found = told(lesson.take, asked, paths, colour, session, cfg, 60.0)
-        lesson.write_examples(session, [*lesson.examples(session), *found])
+        write_examples(session, [*examples(session), *found])
     return session
 
 
@@ -82,7 +91,7 @@ def test_what_was_learned_recognises_new_clips_until_the_clips_change(
     assert (known.verdict.right, known.verdict.judged) == (6, 6)
     (scores,) = told(lesson.recognise, asked, str(new), session, cfg, 60.0)
     assert scores["blue"] > 0.5 and sum(scores.values()) == pytest.approx(1)
-    lesson.write_examples(session, lesson.examples(session)[:-1])
+    write_examples(session, examples(session)[:-1])
     assert lesson.taught(session) is None and lesson.checkpoint(session) is None
 
 
@@ -106,7 +115,7 @@ def test_the_checkpoint_predicts_the_same_on_the_command_line(tmp_path: Path, cf
 
 def test_one_action_alone_cannot_be_learned(tmp_path: Path, cfg: Config) -> None:
     session = session_of(tmp_path)
-    lesson.write_examples(session, [])
+    write_examples(session, [])
     with pytest.raises(TeachError, match="at least two actions"):
         told(lesson.learn, Asked(cfg), session, "", cfg)
 
@@ -114,5 +123,35 @@ def test_one_action_alone_cannot_be_learned(tmp_path: Path, cfg: Config) -> None
 def test_clips_are_listed_by_action(tmp_path: Path) -> None:
     session = session_of(tmp_path)
     rows = [Example("b", "1.mp4", "x"), Example("a", "2.mp4", "y"), Example("b", "3.mp4", "z")]
-    lesson.write_examples(session, rows)
-    assert lesson.examples(session) == [rows[0], rows[2], rows[1]]
+    write_examples(session, rows)
+    assert examples(session) == [rows[0], rows[2], rows[1]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("  waving   one's hand ", "waving one's hand"),
+        ("WAVING", "waving"),
+        ("\N{SNOWMAN}" * 99, "\N{SNOWMAN}" * LONGEST_NAME),
+    ],
+    ids=["spaces", "as it is known", "long"],
+)
+def test_names_are_kept_as_one_would(tmp_path: Path, typed: str, name: str) -> None:
+    write_examples(tmp_path, [WAVE])
+    assert known_name(tmp_path, typed) == name
+
+
+@pytest.mark.parametrize("typed", ["", "  ", '""'], ids=["empty", "spaces", "quotes"])
+def test_an_action_needs_a_name(tmp_path: Path, typed: str) -> None:
+    with pytest.raises(JobError, match="Name the action first"):
+        known_name(tmp_path, typed)
+
+
+def test_a_clip_is_there_once_and_each_has_a_name_of_its_own(tmp_path: Path) -> None:
+    assert add_example(tmp_path, WAVE) == []
+    (said,) = add_example(tmp_path, WAVE._replace(action="sitting", name="copy.webm"))
+    assert "copy.webm is there already, in waving." in said
+    for digest in ("two", "three"):
+        assert add_example(tmp_path, WAVE._replace(digest=digest)) == []
+    names = [example.name for example in examples(tmp_path)]
+    assert names == ["clip.webm", "clip.webm (2)", "clip.webm (3)"]

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pages import Browsed, Page, browsing, coloured, headless, serving
+from support.pages import Browsed, Page, browsing, coloured, headless, needs_gradio, serving
 from support.tiny_run import save_tiny_model, tiny_config
 
 from slowfast.cli.network import network_of
 from slowfast.data.find import find_videos
 from slowfast.predict.features import extract
 
-pytest.importorskip("gradio", reason="the extra web serves the page")
+pytestmark = needs_gradio
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,7 @@ def browsed(browser: Any, page: Page) -> Iterator[Browsed]:
         hosts = {urllib.parse.urlsplit(asked).hostname for asked in browsed.asked}
         assert hosts - {None} == {"127.0.0.1"}  # None: what the page has itself, as data: and blob:
         assert browsed.complaints == []
+    assert page.noted.read_text(encoding="utf-8") == ""
     assert "Traceback" not in page.said()
 
 

@@ -1,23 +1,13 @@
-"""What the tab Teach says, and how names and clips are kept apart."""
+"""What the tab Teach says."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from slowfast.train.few_shot import Mistake, Taught, Verdict
 from slowfast.web import lesson
-from slowfast.web.jobs import JobError
 from slowfast.web.lesson import Example
-from slowfast.web.teach import (
-    LONGEST_NAME,
-    add_example,
-    choices_of,
-    known_name,
-    list_of,
-    verdict_of,
-    wrong_clips,
-)
+from slowfast.web.teach import choices_of, list_of, verdict_of, wrong_clips
 
 WAVE = Example("waving", "clip.webm", "digest one")
 
@@ -25,36 +15,6 @@ WAVE = Example("waving", "clip.webm", "digest one")
 def taught(verdict: Verdict | None, *notes: str) -> Taught:
     none = np.zeros((1, 2), np.float32)
     return Taught(["waving", "sitting"], none, none[0], verdict, list(notes))
-
-
-@pytest.mark.parametrize(
-    ("typed", "name"),
-    [
-        ("  waving   one's hand ", "waving one's hand"),
-        ("WAVING", "waving"),
-        ("\N{SNOWMAN}" * 99, "\N{SNOWMAN}" * LONGEST_NAME),
-    ],
-    ids=["spaces", "as it is known", "long"],
-)
-def test_names_are_kept_as_one_would(tmp_path: Path, typed: str, name: str) -> None:
-    lesson.write_examples(tmp_path, [WAVE])
-    assert known_name(tmp_path, typed) == name
-
-
-@pytest.mark.parametrize("typed", ["", "  ", '""'], ids=["empty", "spaces", "quotes"])
-def test_an_action_needs_a_name(tmp_path: Path, typed: str) -> None:
-    with pytest.raises(JobError, match="Name the action first"):
-        known_name(tmp_path, typed)
-
-
-def test_a_clip_is_there_once_and_each_has_a_name_of_its_own(tmp_path: Path) -> None:
-    assert add_example(tmp_path, WAVE) == []
-    (said,) = add_example(tmp_path, WAVE._replace(action="sitting", name="copy.webm"))
-    assert "copy.webm is there already, in waving." in said
-    for digest in ("two", "three"):
-        assert add_example(tmp_path, WAVE._replace(digest=digest)) == []
-    names = [example.name for example in lesson.examples(tmp_path)]
-    assert names == ["clip.webm", "clip.webm (2)", "clip.webm (3)"]
 
 
 def test_actions_and_clips_can_be_chosen() -> None:
