@@ -6,8 +6,7 @@ action; and what was learned from them, until they change.
 """
 
 import json
-import pickle
-import shutil
+import os
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -22,14 +21,14 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic, file_digest, write_json
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
-from slowfast.train.few_shot import Clip, Taught, save_taught, teach
+from slowfast.train.few_shot import Clip, Mistake, Taught, Verdict, save_taught, teach
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
 from slowfast.web.uploads import by_its_name, seconds_of, write_thumbnail
 
 NUM_CLIPS = 4
 """Views of a clip, spread over it."""
 CHECKPOINT = "my_actions"
-TAUGHT, PACKED = "taught.pickle", f"{CHECKPOINT}.zip"
+TAUGHT, PACKED = "taught.json", f"{CHECKPOINT}.zip"
 
 
 class Example(NamedTuple):
@@ -71,7 +70,28 @@ def features(session: Path, digest: str) -> NDArray[np.float32]:
 def taught(session: Path) -> Taught | None:
     """What was learned, if anything was since the last change."""
     path = session / TAUGHT
-    return pickle.loads(path.read_bytes()) if path.exists() else None  # written by the server
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("weights", "bias"):
+        kept[name] = np.array(kept[name], np.float32)
+    if kept["verdict"] is not None:
+        right, judged, interval, mistakes = kept["verdict"]
+        mistakes = [Mistake(*mistake) for mistake in mistakes]
+        kept["verdict"] = Verdict(right, judged, tuple(interval), mistakes)
+    return Taught(**kept)
+
+
+def keep(session: Path, found: list[Example], new: Taught | Path) -> None:
+    """Keeps what was learned from these clips, or moves its packed checkpoint into the session.
+    Raises a JobError if the session has other clips by now."""
+    if examples(session) != found:
+        raise JobError("The clips have changed meanwhile: press Learn again.")
+    if isinstance(new, Path):
+        os.replace(new, session / PACKED)
+    else:
+        numbers = {"weights": new.weights.tolist(), "bias": new.bias.tolist()}
+        write_json(session / TAUGHT, {**vars(new), **numbers}, indent=None)
 
 
 def checkpoint(session: Path) -> Path | None:
@@ -132,31 +152,30 @@ def recognise(
     tell(dict(zip(known.names, scores.tolist(), strict=True)))
 
 
-def learn(open_kind: OpenKind, tell: Tell, session: Path, weights: str, cfg: Config) -> None:
-    """Tells what was learned from a session's clips, a Taught; then writes its ``checkpoint``.
+def learn(
+    open_kind: OpenKind, tell: Tell, session: Path, found: list[Example], folder: Path,
+    weights: str, cfg: Config,
+) -> None:  # fmt: skip
+    """Tells what is learned from these clips of a session, a Taught; then the path of its packed
+    checkpoint, which is in ``folder``.
 
     Raises:
         TeachError: the clips do not do.
     """
-    found = examples(session)
     names = list(dict.fromkeys(example.action for example in found))
     tell(Step(0.1, "learning"))
     known = teach(
         [Clip(e.name, names.index(e.action), features(session, e.digest)) for e in found], names
     )
-    with atomic(session / TAUGHT, alone=False) as file:
-        pickle.dump(known, file)
     tell(known)
     tell(Step(0.5, "writing the checkpoint"))
-    _write_checkpoint(session, known, weights, few_views(cfg))
+    tell(_packed(folder, known, weights, few_views(cfg)))
 
 
-def _write_checkpoint(session: Path, known: Taught, weights: str, cfg: Config) -> None:
-    folder = session / "checkpoint"
-    shutil.rmtree(folder, ignore_errors=True)
+def _packed(folder: Path, known: Taught, weights: str, cfg: Config) -> Path:
     network = network_of(weights, cfg, "cpu", any_classes=True)
-    save_taught(network, cfg, known, folder / f"{CHECKPOINT}.pdparams")
-    with atomic(session / PACKED, alone=False) as file, zipfile.ZipFile(file, "w") as archive:
-        for part in sorted(folder.iterdir()):
+    save_taught(network, cfg, known, folder / "parts" / f"{CHECKPOINT}.pdparams")
+    with zipfile.ZipFile(folder / PACKED, "w") as archive:
+        for part in sorted((folder / "parts").iterdir()):
             archive.write(part, part.name)
-    shutil.rmtree(folder)
+    return folder / PACKED

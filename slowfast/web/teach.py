@@ -1,7 +1,7 @@
 """The tab *Teach*: people show their own actions, and have them recognised."""
 
 import html
-import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,21 +117,23 @@ class TeachTab:
                 )
 
     def _overview(self, folder: Path) -> Values:
-        gr, found = self._gr, lesson.examples(folder)
+        gr = self._gr
+        with self._site.sessions.lock:  # what was learned is of these clips
+            found, known = lesson.examples(folder), lesson.taught(folder)
         tiles = [(lesson.picture(folder, e.digest), e.action) for e in found]
         return {
             self.shown: figures(tiles),
             self.listed: list_of(found),
             self.removal: gr.Row(visible=bool(found)),
             self.gone: gr.Dropdown(choices_of(found), value=[]),
-            **self._learned(folder, lesson.taught(folder)),
+            **self._learned(folder, found, known),
         }
 
-    def _learned(self, folder: Path, known: Taught | None) -> Values:
+    def _learned(self, folder: Path, found: list[Example], known: Taught | None) -> Values:
         gr, packed = self._gr, lesson.checkpoint(folder)
         return {
             self.verdict: verdict_of(known) if known else "",
-            self.mistakes: figures(wrong_clips(folder, known)),
+            self.mistakes: figures(wrong_clips(folder, found, known)),
             self.download: gr.DownloadButton(
                 value=str(packed) if packed else None, visible=bool(packed)
             ),
@@ -178,12 +180,18 @@ class TeachTab:
         site = self._site
         try:
             folder = site.sessions.folder(session)
-            for item in site.desk.run(lesson.learn, folder, site.weights, site.cfg):
-                if isinstance(item, Step):
-                    yield {self.progress: bar(item)}
-                else:
-                    yield self._learned(folder, item)
-            yield {**self._learned(folder, lesson.taught(folder)), self.progress: ""}
+            found, known = lesson.examples(folder), None
+            with tempfile.TemporaryDirectory(dir=folder) as own:
+                given = folder, found, Path(own), site.weights, site.cfg
+                for item in site.desk.run(lesson.learn, *given):
+                    if isinstance(item, Step):
+                        yield {self.progress: bar(item)}
+                        continue
+                    with site.sessions.lock:
+                        lesson.keep(folder, found, item)
+                    known = item if isinstance(item, Taught) else known
+                    yield self._learned(folder, found, known)
+            yield {self.progress: ""}
         except JobError as error:
             yield {self.progress: fault(error)}
 
@@ -247,11 +255,11 @@ def choices_of(found: list[Example]) -> list[tuple[str, str]]:
     ]
 
 
-def wrong_clips(folder: Path, known: Taught | None) -> list[tuple[Path, str]]:
+def wrong_clips(folder: Path, found: list[Example], known: Taught | None) -> list[tuple[Path, str]]:
     """Pictures of the clips that the check got wrong, with what it took them for."""
     if known is None or known.verdict is None:
         return []
-    clips = {(e.action, e.name): e.digest for e in lesson.examples(folder)}
+    clips = {(e.action, e.name): e.digest for e in found}
     return [
         (lesson.picture(folder, clips[m.label, m.clip]), f"{m.label}, taken for {m.guessed}")
         for m in known.verdict.mistakes

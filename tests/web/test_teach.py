@@ -68,17 +68,16 @@ def test_actions_and_clips_can_be_chosen() -> None:
 
 
 def test_a_verdict_is_honest(tmp_path: Path) -> None:
-    lesson.write_examples(tmp_path, [WAVE])
     mistake = Mistake("clip.webm", "waving", "sitting", 0.7)
     known = taught(Verdict(3, 4, (0.3, 0.954), [mistake]), "a <note>")
     text = verdict_of(known)
     assert "3 of 4 clips (75 %)" in text and "30 to 95 %" in text and "a &lt;note&gt;" in text
     assert "clip.webm is waving, and was taken for sitting (70 %)." in text
     picture = lesson.picture(tmp_path, "digest one")
-    assert wrong_clips(tmp_path, known) == [(picture, "waving, taken for sitting")]
+    assert wrong_clips(tmp_path, [WAVE], known) == [(picture, "waving, taken for sitting")]
 
 
 def test_without_a_check_none_is_claimed(tmp_path: Path) -> None:
     text = verdict_of(taught(None, "a note"))
     assert "%" not in text and "a note" in text
-    assert wrong_clips(tmp_path, taught(None)) == wrong_clips(tmp_path, None) == []
+    assert wrong_clips(tmp_path, [], taught(None)) == wrong_clips(tmp_path, [], None) == []
