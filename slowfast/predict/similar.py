@@ -255,9 +255,3 @@ def _thumbnail(picture: Picture) -> Picture:
     size = max(round(scale * width), 1), max(round(scale * height), 1)
     small: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return small
-
-
-def clock(seconds: float) -> str:
-    """``1:23.4``."""
-    minutes, tenths = divmod(round(10 * seconds), 600)
-    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"

@@ -46,7 +46,7 @@ def open_page(args: argparse.Namespace) -> None:
     from slowfast.web.page import WORK, look_and_feel, page
     from slowfast.web.server import LOCAL, own_folder, require_free, serve
     from slowfast.web.sessions import Sessions
-    from slowfast.web.site import Site
+    from slowfast.web.site import Shared, Site
 
     weights = args.weights or str(
         Path(config_for(args.config, args.override, None).output_dir, BEST)
@@ -71,7 +71,7 @@ def open_page(args: argparse.Namespace) -> None:
         for kind in ("prob", "features"):  # here: Paddle takes the signals if a thread imports it
             desk.backend(kind)
         site = Site(
-            desk, Sessions(folder / "sessions"), cfg, weights, names, args.max_seconds,
+            desk, Sessions(folder / "sessions"), Shared(cfg, weights, names, args.max_seconds),
             args.features, args.host in LOCAL,
         )  # fmt: skip
         try:

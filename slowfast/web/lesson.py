@@ -21,8 +21,9 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic, file_digest, write_json
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
-from slowfast.train.few_shot import Clip, Mistake, Taught, Verdict, save_taught, teach
+from slowfast.train.few_shot import Clip, Mistake, Taught, Verdict, class_name, save_taught, teach
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
+from slowfast.web.site import Shared
 from slowfast.web.uploads import by_its_name, seconds_of, write_thumbnail
 
 NUM_CLIPS = 4
@@ -55,6 +56,30 @@ def write_examples(session: Path, found: list[Example]) -> None:
     write_json(session / "lesson.json", found)
     for name in (TAUGHT, PACKED):
         (session / name).unlink(missing_ok=True)
+
+
+def known_name(session: Path, action: str) -> str:
+    """An action's name without needless spaces, and as it is known already, if it is. Raises a
+    JobError if there is none."""
+    name = class_name(class_name(action or "")[:LONGEST_NAME])  # a cut may end at a space
+    if not name:
+        raise JobError("Name the action first.")
+    known = {e.action.casefold(): e.action for e in examples(session)}
+    return known.get(name.casefold(), name)
+
+
+def add_example(session: Path, new: Example) -> list[str]:
+    """Adds a clip to a session; returns what is to be said of it, if anything."""
+    found = examples(session)
+    for example in found:
+        if example.digest == new.digest:
+            return [f"{new.name} is there already, in {example.action}."]
+    taken, name = {example.name for example in found}, new.name
+    numbers = itertools.count(2)
+    while name in taken:  # as of clips from a camera
+        name = f"{new.name} ({next(numbers)})"
+    write_examples(session, [*found, new._replace(name=name)])
+    return []
 
 
 def picture(session: Path, digest: str) -> Path:
@@ -106,28 +131,20 @@ def few_views(cfg: Config) -> Config:
 
 
 def take(
-    open_kind: OpenKind, tell: Tell, paths: list[str], action: str, session: Path, cfg: Config,
-    longest: float,
-) -> None:  # fmt: skip
-    """Takes clips into a session; tells an Example for each, or a JobError for one that cannot be
-    used."""
-    backend: Backend | None = None
-    for number, path in enumerate(paths):
-        tell(Step(number / len(paths), f"looking at {Path(path).name}"))
-        try:
-            with by_its_name(path):
-                digest = file_digest(path)
-                kept = session / "features" / f"{digest}.npy"
-                if not kept.exists():
-                    backend = backend or open_kind("features")
-                    seconds = seconds_of(path, cfg.data, longest)
-                    rows = features_of(backend, path, cfg)
-                    write_thumbnail(path, cfg.data, seconds / 2, picture(session, digest))
-                    with atomic(kept, alone=False) as file:
-                        np.save(file, rows, allow_pickle=False)
-            tell(Example(action, Path(path).name, digest))
-        except JobError as error:
-            tell(error)
+    open_kind: OpenKind, tell: Tell, path: str, action: str, session: Path, shared: Shared
+) -> None:
+    """Takes a clip into a session; tells its Example."""
+    data = shared.cfg.data
+    with by_its_name(path):
+        digest = file_digest(path)
+        kept = session / "features" / f"{digest}.npy"
+        if not kept.exists():
+            seconds = seconds_of(path, data, shared.longest)
+            rows = features_of(open_kind("features"), path, shared.cfg)
+            write_thumbnail(path, data, seconds / 2, picture(session, digest))
+            with atomic(kept, alone=False) as file:
+                np.save(file, rows, allow_pickle=False)
+    tell(Example(action, Path(path).name, digest))
 
 
 def features_of(backend: Backend, path: str, cfg: Config) -> NDArray[np.float32]:
@@ -138,23 +155,21 @@ def features_of(backend: Backend, path: str, cfg: Config) -> NDArray[np.float32]
     return row
 
 
-def recognise(
-    open_kind: OpenKind, tell: Tell, path: str, session: Path, cfg: Config, longest: float
-) -> None:
+def recognise(open_kind: OpenKind, tell: Tell, path: str, session: Path, shared: Shared) -> None:
     """Tells the probability of each of a session's actions, by name."""
     known = taught(session)
     if known is None:
         raise JobError("Press Learn first.")
     with by_its_name(path):
         tell(Step(0.1, "looking at it"))
-        seconds_of(path, cfg.data, longest)
-        scores = known.probabilities(features_of(open_kind("features"), path, cfg))
+        seconds_of(path, shared.cfg.data, shared.longest)
+        scores = known.probabilities(features_of(open_kind("features"), path, shared.cfg))
     tell(dict(zip(known.names, scores.tolist(), strict=True)))
 
 
 def learn(
     open_kind: OpenKind, tell: Tell, session: Path, found: list[Example], folder: Path,
-    weights: str, cfg: Config,
+    shared: Shared,
 ) -> None:  # fmt: skip
     """Tells what is learned from these clips of a session, a Taught; then the path of its packed
     checkpoint, which is in ``folder``.
@@ -169,7 +184,7 @@ def learn(
     )
     tell(known)
     tell(Step(0.5, "writing the checkpoint"))
-    tell(_packed(folder, known, weights, few_views(cfg)))
+    tell(_packed(folder, known, shared.weights, few_views(shared.cfg)))
 
 
 def _packed(folder: Path, known: Taught, weights: str, cfg: Config) -> Path:

@@ -12,7 +12,7 @@ from support.tiny_run import eager, fresh_state, main_here, save_tiny_model, tin
 
 from slowfast.config import Config
 from slowfast.predict.runtime.runtimes import Backend
-from slowfast.train.few_shot import Mistake, Taught, TeachError, Verdict
+from slowfast.train.few_shot import Mistake, Taught, TeachError, Verdict, class_name
 from slowfast.web import lesson
 from slowfast.web.jobs import JobError, Step
 from slowfast.web.lesson import (
@@ -23,14 +23,16 @@ from slowfast.web.lesson import (
     known_name,
     write_examples,
 )
+from slowfast.web.site import Shared
 
 WAVE = Example("waving", "clip.webm", "digest one")
 MISTAKE = Mistake("clip.webm", "waving", "sitting", 0.7)
 
 
 @pytest.fixture
-def cfg(tmp_path: Path) -> Config:
-    return tiny_config(tmp_path, "data.num_workers=0")
+def shared(tmp_path: Path) -> Shared:
+    cfg = tiny_config(tmp_path, "data.num_workers=0")
+    return Shared(cfg, str(save_tiny_model(cfg)), [], 60.0)
 
 
 class Asked:
@@ -56,62 +58,66 @@ def session_of(tmp_path: Path) -> Path:
     return tmp_path / "session"
 
 
-def show(tmp_path: Path, asked: Asked, cfg: Config) -> Path:
+def show(tmp_path: Path, asked: Asked, shared: Shared) -> Path:
     """A session that was shown three red and three blue clips."""
     session = session_of(tmp_path)
     for colour in ("red", "blue"):
-        paths = [str(coloured(tmp_path / f"{colour}{i}.mp4", colour, i)) for i in range(3)]
-        found = told(lesson.take, asked, paths, colour, session, cfg, 60.0)
-        lesson.write_examples(session, [*lesson.examples(session), *found])
+        for number in range(3):
+            path = coloured(tmp_path / f"{colour}{number}.mp4", colour, number)
+            (found,) = told(lesson.take, asked, str(path), colour, session, shared)
+            add_example(session, found)
     return session
 
 
-def learn(tmp_path: Path, asked: Asked, session: Path, weights: str, cfg: Config) -> Taught:
+def learn(tmp_path: Path, asked: Asked, session: Path, shared: Shared) -> Taught:
     """Learns, and keeps it."""
     found = examples(session)
-    known, packed = told(lesson.learn, asked, session, found, tmp_path / "own", weights, cfg)
+    known, packed = told(lesson.learn, asked, session, found, tmp_path / "own", shared)
     lesson.keep(session, found, known)
     lesson.keep(session, found, packed)
+    assert isinstance(known, Taught)
     return known
 
 
-def test_clips_are_taken_once_and_bad_ones_are_told(tmp_path: Path, cfg: Config) -> None:
-    asked, session = Asked(cfg), session_of(tmp_path)
-    good = coloured(tmp_path / "good.mp4", "red", 0)
+def test_a_clip_is_taken_once_and_a_bad_one_is_refused(tmp_path: Path, shared: Shared) -> None:
+    asked, session = Asked(shared.cfg), session_of(tmp_path)
     (tmp_path / "bad.mp4").write_text("no video")
-    paths = [str(tmp_path / "bad.mp4"), str(good)]
-    bad, example = told(lesson.take, asked, paths, "red", session, cfg, 60.0)
-    assert isinstance(bad, JobError) and str(bad) == "bad.mp4: not a video but text"
+    with pytest.raises(JobError, match="^bad.mp4: not a video but text$"):
+        told(lesson.take, asked, str(tmp_path / "bad.mp4"), "red", session, shared)
+    good = str(coloured(tmp_path / "good.mp4", "red", 0))
+    (example,) = told(lesson.take, asked, good, "red", session, shared)
     assert example[:2] == ("red", "good.mp4")
     assert lesson.features(session, example.digest).shape == (lesson.NUM_CLIPS, 288)
     assert lesson.picture(session, example.digest).stat().st_size > 100
-    again = told(lesson.take, asked, [str(good)], "other", session, cfg, 60.0)
+    again = told(lesson.take, asked, good, "other", session, shared)
     assert again == [example._replace(action="other")] and asked.times == 1
 
 
 def test_what_was_learned_recognises_new_clips_until_the_clips_change(
-    tmp_path: Path, cfg: Config
+    tmp_path: Path, shared: Shared
 ) -> None:
-    asked, weights = Asked(cfg), save_tiny_model(cfg)
-    session = show(tmp_path, asked, cfg)
-    new = coloured(tmp_path / "new.mp4", "blue", 9)
+    asked = Asked(shared.cfg)
+    session = show(tmp_path, asked, shared)
+    new = str(coloured(tmp_path / "new.mp4", "blue", 9))
     with pytest.raises(JobError, match="Press Learn first"):
-        told(lesson.recognise, asked, str(new), session, cfg, 60.0)
-    known = learn(tmp_path, asked, session, str(weights), cfg)
+        told(lesson.recognise, asked, new, session, shared)
+    known = learn(tmp_path, asked, session, shared)
     assert known.names == ["red", "blue"]
     assert known.verdict is not None and known.verdict[:2] == (6, 6)
-    (scores,) = told(lesson.recognise, asked, str(new), session, cfg, 60.0)
+    (scores,) = told(lesson.recognise, asked, new, session, shared)
     assert scores["blue"] > 0.5 and sum(scores.values()) == pytest.approx(1)
     lesson.write_examples(session, lesson.examples(session)[:-1])
     assert lesson.taught(session) is None and lesson.checkpoint(session) is None
 
 
-def test_the_checkpoint_predicts_the_same_on_the_command_line(tmp_path: Path, cfg: Config) -> None:
-    asked, weights = Asked(cfg), save_tiny_model(cfg)
-    session = show(tmp_path, asked, cfg)
-    learn(tmp_path, asked, session, str(weights), cfg)
-    new = coloured(tmp_path / "new.mp4", "blue", 9)
-    (scores,) = told(lesson.recognise, asked, str(new), session, cfg, 60.0)
+def test_the_checkpoint_predicts_the_same_on_the_command_line(
+    tmp_path: Path, shared: Shared
+) -> None:
+    asked = Asked(shared.cfg)
+    session = show(tmp_path, asked, shared)
+    learn(tmp_path, asked, session, shared)
+    new = str(coloured(tmp_path / "new.mp4", "blue", 9))
+    (scores,) = told(lesson.recognise, asked, new, session, shared)
     packed = lesson.checkpoint(session)
     assert packed is not None
     zipfile.ZipFile(packed).extractall(tmp_path / "taken")
@@ -153,15 +159,45 @@ def test_what_was_learned_from_clips_that_have_changed_meanwhile_is_not_kept(
     assert lesson.taught(tmp_path) is None and lesson.checkpoint(tmp_path) is None
 
 
-def test_one_action_alone_cannot_be_learned(tmp_path: Path, cfg: Config) -> None:
-    session = session_of(tmp_path)
-    lesson.write_examples(session, [])
+def test_one_action_alone_cannot_be_learned(tmp_path: Path, shared: Shared) -> None:
     with pytest.raises(TeachError, match="at least two actions"):
-        told(lesson.learn, Asked(cfg), session, [], tmp_path, "", cfg)
+        told(lesson.learn, Asked(shared.cfg), tmp_path, [], tmp_path, shared)
 
 
 def test_clips_are_listed_by_action(tmp_path: Path) -> None:
     session = session_of(tmp_path)
     rows = [Example("b", "1.mp4", "x"), Example("a", "2.mp4", "y"), Example("b", "3.mp4", "z")]
-    lesson.write_examples(session, rows)
-    assert lesson.examples(session) == [rows[0], rows[2], rows[1]]
+    write_examples(session, rows)
+    assert examples(session) == [rows[0], rows[2], rows[1]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("  waving   one's hand ", "waving one's hand"),
+        ("WAVING", "waving"),
+        ("\N{SNOWMAN}" * 99, "\N{SNOWMAN}" * LONGEST_NAME),
+        (f"{'a' * (LONGEST_NAME - 1)} b", "a" * (LONGEST_NAME - 1)),
+        (f"{'a' * (LONGEST_NAME - 2)} '\"b", f"{'a' * (LONGEST_NAME - 2)} '"),
+    ],
+    ids=["spaces", "as it is known", "long", "cut at a space", "cut at a quote"],
+)
+def test_names_are_kept_as_one_would(tmp_path: Path, typed: str, name: str) -> None:
+    write_examples(tmp_path, [WAVE])
+    assert known_name(tmp_path, typed) == name == class_name(name)
+
+
+@pytest.mark.parametrize("typed", ["", "  ", '""'], ids=["empty", "spaces", "quotes"])
+def test_an_action_needs_a_name(tmp_path: Path, typed: str) -> None:
+    with pytest.raises(JobError, match="Name the action first"):
+        known_name(tmp_path, typed)
+
+
+def test_a_clip_is_there_once_and_each_has_a_name_of_its_own(tmp_path: Path) -> None:
+    assert add_example(tmp_path, WAVE) == []
+    (said,) = add_example(tmp_path, WAVE._replace(action="sitting", name="copy.webm"))
+    assert "copy.webm is there already, in waving." in said
+    for digest in ("two", "three"):
+        assert add_example(tmp_path, WAVE._replace(digest=digest)) == []
+    names = [example.name for example in examples(tmp_path)]
+    assert names == ["clip.webm", "clip.webm (2)", "clip.webm (3)"]
