@@ -16,10 +16,15 @@ from slowfast.cli.command import in_home, new_parser, number_between, run, whole
 from slowfast.cli.network import network_of
 from slowfast.cli.run_config import class_names, config_for
 from slowfast.data.video.open import decoder_version
+from slowfast.errors import UserError
 from slowfast.log import logger
 from slowfast.train.folder import BEST
 from slowfast.weights.damage import WeightsError
 
+NO_EXTRA = (
+    "the page needs {}, which is not installed: pip install 'slowfast-paddle[web]', or gradio and "
+    "scikit-learn"
+)
 NO_WEIGHTS = (
     "no -w given, and there is no {} from a training run: bash run_demo.sh (installed: "
     "slowfast-demo) trains a network in minutes, and python -m slowfast.tools.convert_weights gets "
@@ -64,8 +69,11 @@ def open_page(args: argparse.Namespace) -> None:
         require_same(network, cfg, place)
     require_free(args.host, args.port or 0)
     with own_folder() as folder:
-        import gradio  # noqa: F401  # missing, it is told before the network is built
-
+        try:  # here: missing, they are told before the network is built
+            import gradio  # noqa: F401
+            import sklearn  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise UserError(NO_EXTRA.format(error.name)) from error
         start_fork_server(WORK)
         desk = Desk(lambda kind: open_backend(network, cfg, kind))
         for kind in ("prob", "features"):  # here: Paddle takes the signals if a thread imports it

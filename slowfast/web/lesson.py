@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from slowfast.cli.network import network_of
 from slowfast.config import Config
+from slowfast.data.clips.datasets import frame_at
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic, file_digest, write_json
@@ -24,7 +25,7 @@ from slowfast.predict.views import rows_of_videos
 from slowfast.train.few_shot import Clip, Mistake, Taught, Verdict, class_name, save_taught, teach
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
 from slowfast.web.site import Shared
-from slowfast.web.uploads import by_its_name, seconds_of, write_thumbnail
+from slowfast.web.uploads import THUMBNAIL, by_its_name, seconds_of, write_picture
 
 NUM_CLIPS = 4
 """Views of a clip, spread over it."""
@@ -141,7 +142,8 @@ def take(
         if not kept.exists():
             seconds = seconds_of(path, data, shared.longest)
             rows = features_of(open_kind("features"), path, shared.cfg)
-            write_thumbnail(path, data, seconds / 2, picture(session, digest))
+            frame = frame_at(Sample(path), data, seconds / 2, THUMBNAIL)
+            write_picture(frame, picture(session, digest))
             with atomic(kept, alone=False) as file:
                 np.save(file, rows, allow_pickle=False)
     tell(Example(action, Path(path).name, digest))

@@ -14,7 +14,7 @@ from slowfast.predict.similar import Moment
 from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
 from slowfast.web.site import Shared, Site, Values, at_once, bar, compute, figures, sentence, upload
-from slowfast.web.uploads import by_its_name, seconds_of, write_small
+from slowfast.web.uploads import by_its_name, seconds_of, write_picture
 
 MOMENTS = 12
 """How many are shown, at most."""
@@ -55,7 +55,7 @@ def find(
         tell(Step(0.8 + 0.2 * number / MOMENTS, "fetching pictures"))
         frame = similar.middle_frame(moment, cfg.data)
         tiles.append((moment, folder / f"{number}.jpg"))
-        write_small(GONE if frame is None else frame, tiles[-1][1])
+        write_picture(GONE if frame is None else frame, tiles[-1][1])
     tell(Alike(tiles, found.own))
 
 

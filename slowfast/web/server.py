@@ -58,10 +58,17 @@ def serve(
         blocks, looks: see ``page.page`` and ``page.look_and_feel``.
         port: None: the first free one from 7860 on.
         started: called with the address.
+
+    Raises:
+        UserError: this Gradio cannot be kept from fetching urls.
     """
+    import gradio
     from gradio import processing_utils
     from starlette.middleware import Middleware
 
+    if not hasattr(processing_utils, "async_ssrf_protected_download"):
+        version = gradio.__version__
+        raise UserError(f"this page does not know Gradio {version}: pip install 'gradio>=6,<7'")
     processing_utils.async_ssrf_protected_download = _no_download
     _, address, _ = blocks.launch(
         server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,

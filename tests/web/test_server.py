@@ -15,6 +15,7 @@ import pytest
 from support.pages import Page, coloured, serving
 from support.tiny_run import save_tiny_model, tiny_config
 
+from slowfast.errors import UserError
 from slowfast.web.server import own_folder, serve
 
 gradio_client = pytest.importorskip("gradio_client", reason="the extra web serves the page")
@@ -217,6 +218,15 @@ def test_a_page_that_others_reach_says_so(lines: list[str]) -> None:
         serve(blocks, {}, host="0.0.0.0", port=None, started=end)
     assert lines == ["whoever reaches 0.0.0.0 can use this page: it asks for no password"]
     assert blocks.is_closed
+
+
+def test_another_gradio_serves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    from gradio import processing_utils
+
+    monkeypatch.delattr(processing_utils, "async_ssrf_protected_download")
+    with pytest.raises(UserError, match="this page does not know Gradio .*'gradio>=6,<7'"):
+        serve(Launched(), {}, host="127.0.0.1", port=None, started=print)
 
 
 def test_the_environment_makes_gradio_say_nothing_to_anybody(
