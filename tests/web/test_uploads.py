@@ -37,7 +37,7 @@ def single(path: Path) -> None:
         (empty, "x.mp4: the file is empty (0 bytes)"),
         (odd_videos.text, "x.mp4: not a video but text"),
         (playlist, "x.mp4: not a video but text"),
-        (odd_videos.sound_with_cover, "x.mp4: "),
+        (odd_videos.sound_with_cover, "x.mp4: no video in it, only a cover picture"),
         (odd_videos.picture, "x.mp4: a single picture, not a video"),
         (single, "x.mp4: a single picture, not a video"),
     ],
@@ -49,8 +49,7 @@ def test_what_is_no_video_is_refused_by_its_own_name(
     write(tmp_path / "x.mp4")
     with pytest.raises(JobError) as raised:
         looked_at(tmp_path / "x.mp4")
-    text = str(raised.value)
-    assert text.startswith(line) and str(tmp_path) not in text and "\n" not in text
+    assert str(raised.value) == line
 
 
 def test_a_video_is_as_long_as_it_is_and_may_be_too_long(tmp_path: Path) -> None:
