@@ -9,6 +9,7 @@
       const name = file.name.toLowerCase();
       if (!file.type.startsWith("video/") && !ENDINGS.some((ending) => name.endsWith(ending)))
         return `${file.name} is not a video.`;
+      if (name.startsWith(".")) return `${file.name} begins with a dot: rename it first.`;
       if (file.size === 0) return `${file.name} is empty.`;
       if (file.size > LIMIT_MB * 1024 * 1024)
         return `${file.name} has ${Math.ceil(file.size / 1024 / 1024)} MB: ` +
@@ -45,6 +46,12 @@
     say(box, "This browser cannot play this file; it can be read all the same.", "said");
   };
 
+  const forget = (event) => {
+    const box = event.target.closest?.("button") && event.target.closest(".upload");
+    if (box) say(box, "");
+  };
+
+  document.addEventListener("click", forget, true);
   document.addEventListener("change", (event) => guard(event, event.target.files), true);
   document.addEventListener("drop", (event) => guard(event, event.dataTransfer?.files), true);
   document.addEventListener("error", unplayable, true);

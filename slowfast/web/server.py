@@ -9,11 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from slowfast.errors import UserError
 from slowfast.log import logger
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; media-src 'self' blob: data:; "
+    "font-src 'self' data:; connect-src 'self' blob: data:; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+"""What a browser may load for the page: nothing of other hosts, also if an uploaded file names
+some, as a playlist does."""
 OFFLINE = {
     "GRADIO_ANALYTICS_ENABLED": "False",  # Gradio reports its start, and looks for a newer version
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -74,7 +83,7 @@ def serve(
         server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,
         prevent_thread_lock=True, footer_links=[], allowed_paths=[], run_history=False,
         enable_monitoring=False, ssr_mode=False, pwa=False, mcp_server=False,
-        app_kwargs={"middleware": [Middleware(NoForeignFiles)]}, **looks,
+        app_kwargs={"middleware": [Middleware(Guard, host in LOCAL)]}, **looks,
     )  # fmt: skip
     try:
         if host not in LOCAL:
@@ -92,16 +101,38 @@ async def _no_download(url: str, cache_dir: str) -> str:
     raise Error("This is no file of this machine.", print_exception=False)
 
 
-class NoForeignFiles:
-    """Refuses ``/file=http://...``, which Gradio would fetch, too."""
+class Guard:
+    """Refuses requests of other pages, and keeps this one from asking other machines.
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    Args:
+        is_local: only this machine reaches the server. Then another name in a request is that of
+            a page elsewhere, which had its name mean this machine (DNS rebinding).
+    """
+
+    def __init__(self, app: Any, is_local: bool) -> None:
+        self._app, self._is_local = app, is_local
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.datastructures import MutableHeaders
         from starlette.responses import PlainTextResponse
 
+        async def send_kept(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = POLICY
+            await send(message)
+
         app = self._app
-        if scope["type"] == "http" and "/file=http" in scope["path"]:
-            app = PlainTextResponse("Not a file of this machine", 403)
-        await app(scope, receive, send)
+        if scope["type"] == "http" and (fault := self._fault(scope)):
+            app = PlainTextResponse(fault, 403)
+        await app(scope, receive, send_kept)
+
+    def _fault(self, scope: Any) -> str:
+        """What is wrong with a request, if anything."""
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host, origin = headers.get(b"host", ""), headers.get(b"origin")
+        if self._is_local and urlsplit(f"//{host}").hostname not in LOCAL:
+            return "This page is for its own machine"
+        if origin is not None and urlsplit(origin).netloc != host:
+            return "Not a request of this page"
+        # Gradio would fetch it.
+        return "Not a file of this machine" if "/file=http" in scope["path"] else ""

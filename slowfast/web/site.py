@@ -62,7 +62,9 @@ def sentence(text: object, kind: str = "said") -> str:
 def fault(error: object) -> str:
     """What is wrong, as HTML."""
     text = str(error)
-    return sentence(f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}", "fault")
+    name, colon, _ = text.partition(": ")
+    begin = text[:1] if colon and "." in name else text[:1].upper()  # a file's name stays as it is
+    return sentence(f"{begin}{text[1:]}{'' if text.endswith('.') else '.'}", "fault")
 
 
 def figures(tiles: Sequence[tuple[Path, str]]) -> str:
@@ -118,6 +120,7 @@ def compute(
     return gr.on(
         list(events), told_in(status, work), inputs, outputs, api_name=name,
         concurrency_id="compute", concurrency_limit=AT_A_TIME, show_progress="hidden",
+        trigger_mode="multiple" if name == "add" else "once",
     )  # fmt: skip
 
 

@@ -147,6 +147,7 @@ class TeachTab:
         paths = [*(files or []), *([film] if film else [])]
         if not paths:
             raise JobError("Drop clips of it first, or record one.")
+        yield {self.clips: None, self.camera: None}  # now: meanwhile others may be put there
         for number, path in enumerate(paths):
             name = Path(path).name
             yield {self.status: bar(Step(number / len(paths), f"looking at {name}"))}
@@ -157,11 +158,13 @@ class TeachTab:
                     yield self._overview(folder)
             except JobError as error:
                 said.append(fault(error if name in str(error) else f"{name}: {error}"))
-        yield {self.status: "".join(said), self.clips: None, self.camera: None}
+        yield {self.status: "".join(said)}
 
     def _remove(self, session: str, chosen: list[str]) -> Iterator[Values]:
         site = self._site
         folder = site.sessions.folder(session)
+        if not chosen:
+            raise JobError("Choose what to remove first.")
         with site.sessions.lock:
             found = lesson.examples(folder)
             left = [e for e in found if not {f"a{e.action}", f"c{e.digest}"} & {*chosen}]

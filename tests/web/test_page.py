@@ -1,6 +1,7 @@
 """The page in a real browser: what only a browser shows; the answers are those of
 ``test_server.py``."""
 
+import socket
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,9 +80,26 @@ def test_what_cannot_be_taken_is_said_before_it_is_sent(
         ("notes.txt", b"no video", "notes.txt is not a video."),
         ("big.mp4", bytes(2 << 20), "big.mp4 has 2 MB: this page takes up to 1 MB."),
         ("empty.mp4", b"", "empty.mp4 is empty."),
+        (".hidden.mp4", b"video", ".hidden.mp4 begins with a dot: rename it first."),
     ):
         (tmp_path / name).write_bytes(content)
         browsed.put("look_video", tmp_path / name)
         browsed.tab.get_by_text(line).wait_for()
     assert not any("upload" in url for url in browsed.asked[asked:])
     assert browsed.tab.locator(".toast-wrap").inner_text() == ""
+
+
+def test_no_file_makes_the_browser_ask_others(page: Page, browsed: Browsed, tmp_path: Path) -> None:
+    """A playlist, which Chromium plays: it would fetch what that names."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        url = f"http://127.0.0.1:{other.getsockname()[1]}/a.ts"
+        text = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n"
+        (tmp_path / "list.mp4").write_text(text)
+        browsed.open(page.address)
+        browsed.put("look_video", tmp_path / "list.mp4")
+        browsed.wait("look_status", "list.mp4: not a video but text.")
+        browsed.tab.wait_for_selector("#look_video video", state="attached")
+        other.settimeout(1)
+        with pytest.raises(TimeoutError):
+            other.accept()
+    browsed.complaints.clear()  # the browser's own, that it cannot play it

@@ -118,16 +118,16 @@ def too_long(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "line"),
     [
-        (no_video, "X.mp4: not a video but text."),
-        (too_long, "X.mp4: it lasts 0:01:01, and this page takes up to 0:01:00."),
+        (no_video, "x.mp4: not a video but text."),
+        (too_long, "x.mp4: it lasts 0:01:01, and this page takes up to 0:01:00."),
     ],
     ids=["text", "too long"],
 )
 def test_what_cannot_be_taken_is_said_in_a_sentence(
     visitor: Visitor, tmp_path: Path, write: Any, line: str
 ) -> None:
-    write(tmp_path / "X.mp4")
-    status = visitor.ask_of("look", file(tmp_path / "X.mp4"))[4]
+    write(tmp_path / "x.mp4")
+    status = visitor.ask_of("look", visitor.upload(tmp_path / "x.mp4"))[4]
     assert f">{line}<" in status
     assert "Traceback" not in visitor.page.said()
 
@@ -172,6 +172,27 @@ def test_no_other_file_is_served(page: Page, place: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(address)
     assert refused.value.code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "{own}"}, 200),
+        ({"Host": "localhost:7860"}, 200),
+        ({"Host": "rebound.example:7860"}, 403),
+        ({"Origin": "http://example.com"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+    ids=["tool", "own", "local", "rebound", "other site", "other port", "sandboxed"],
+)
+def test_other_pages_cannot_use_this_one(page: Page, headers: dict[str, str], status: int) -> None:
+    given = {name: value.format(own=page.address.rstrip("/")) for name, value in headers.items()}
+    address = f"{page.address}gradio_api/call/begin"
+    answer = requests.post(address, json={"data": [None]}, headers=given, timeout=60)
+    assert answer.status_code == status
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'; ")
 
 
 @pytest.mark.slow

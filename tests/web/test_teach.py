@@ -113,11 +113,17 @@ def test_one_bad_clip_does_not_keep_the_others_out(sessions: Sessions, folder: P
     tab = tab_of(sessions, Desk(taken))
     shown = list(tab._add(folder.name, "Waving", ["/bad.mp4", "/good.mp4"], None))
     assert examples(folder) == [WAVE, Example("waving", "good.mp4", "three"), SIT]
-    assert "Bad.mp4: The process that read this file crashed." in shown[-1][tab.status]
+    assert "bad.mp4: The process that read this file crashed." in shown[-1][tab.status]
+
+
+def test_nothing_to_remove_is_told(sessions: Sessions, folder: Path) -> None:
+    tab = tab_of(sessions, Desk())
+    (shown,) = told_in(tab.status, tab._remove)(folder.name, [])
+    assert "Choose what to remove first." in shown[tab.status]
 
 
 def test_a_session_that_is_gone_is_a_sentence(sessions: Sessions) -> None:
     tab = tab_of(sessions, Desk())
-    for work in (tab._start, lambda session: tab._remove(session, [])):
+    for work in (tab._start, lambda session: tab._remove(session, ["cone"])):
         (shown,) = told_in(tab.status, work)("0" * 64)
         assert "load it again" in shown[tab.status]
