@@ -1,19 +1,21 @@
 """Serves the page, from a folder of its own that goes with it; nothing leaves this machine."""
 
+import contextlib
 import os
 import shutil
 import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from slowfast.errors import UserError
+from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
 
+PREFIX = "slowfast-web-"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -31,24 +33,38 @@ OFFLINE = {
 }
 
 
-@contextmanager
+@contextlib.contextmanager
 def own_folder() -> Iterator[Path]:
-    """A folder for all that people upload and what is made of it; it is removed at the end.
+    """A folder for all that people upload and what is made of it; it is removed at the end, or, if
+    this process is killed, when the next page begins.
 
     Gradio is told of it before it is imported, and that it is to send nothing anywhere.
     """
-    folder = Path(tempfile.mkdtemp(prefix="slowfast-web-"))
+    _remove_left()
+    folder, before = Path(tempfile.mkdtemp(prefix=PREFIX)), dict(os.environ)
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]  # what is served, and to whom, the flags alone say
     os.environ |= OFFLINE | {"GRADIO_TEMP_DIR": str(folder / "files")}
     try:
-        yield folder
+        with sole_writer(folder, "serving a page"):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _remove_left() -> None:
+    """Removes the folders of pages whose process was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError, FolderError):  # one that goes, or is in use
+            if (folder / ".lock").lstat().st_uid == os.getuid():
+                with sole_writer(folder, "serving a page"):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
 def require_free(host: str, port: int) -> None:
     """Raises a UserError if nothing can be served there."""
+    if not host:
+        raise UserError("--host: name an address, 0.0.0.0 for all of this machine's")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()

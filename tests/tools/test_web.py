@@ -26,9 +26,10 @@ def test_only_this_machine_reaches_the_page_unless_told_otherwise() -> None:
     [
         ([], "error: no -w given, and there is no output/SlowFast/SlowFast_best.pdparams from a "),
         (["-w", "gone.pdparams"], "error: weights gone.pdparams cannot be read: No such file"),
+        (["-w", "{weights}", "--host", ""], "error: --host: name an address, 0.0.0.0 for all "),
         (["-w", "{weights}", "--features", "gone"], "error: gone: there is no such folder of "),
     ],
-    ids=["no weights", "no such weights", "no such features"],
+    ids=["no weights", "no such weights", "no host", "no such features"],
 )
 def test_what_cannot_be_is_one_line(
     weights: Path, own_folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], line: str

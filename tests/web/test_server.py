@@ -4,6 +4,9 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 from support.pages import Page, assert_all_is_gone, coloured, needs_gradio, requests_of, serving
+from support.tiny_run import environment
 
 from slowfast.errors import UserError
 from slowfast.web.server import own_folder, serve
@@ -225,6 +229,28 @@ def test_a_page_that_others_reach_says_so(lines: list[str]) -> None:
         serve(blocks, {}, host="0.0.0.0", port=None, started=end)
     assert lines == ["whoever reaches 0.0.0.0 can use this page: it asks for no password"]
     assert blocks.is_closed
+
+
+def test_what_a_killed_page_left_is_removed_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script = (
+        "import os, sys; from slowfast.web.server import own_folder\n"
+        "with own_folder() as folder:\n"
+        "    (folder / 'clip').touch(); print(folder, flush=True); sys.stdin.read(); os._exit(9)\n"
+    )
+    command = [sys.executable, "-c", script]
+    env, pipe = environment() | {"TMPDIR": str(tmp_path)}, subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True) as running:
+        assert running.stdin and running.stdout
+        other = Path(running.stdout.readline().strip())
+        with own_folder():
+            assert (other / "clip").exists()
+        running.stdin.close()
+    assert (other / "clip").exists()
+    with own_folder() as folder:
+        assert os.listdir(tmp_path) == [folder.name]
 
 
 def test_another_gradio_serves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
