@@ -27,7 +27,7 @@ NO_EXTRA = (
 )
 NO_WEIGHTS = (
     "no -w given, and there is no {} from a training run: bash run_demo.sh (installed: "
-    "slowfast-demo) trains a network in minutes, and python -m slowfast.tools.convert_weights gets "
+    "slowfast-demo) trains output/demo/SlowFast_best.pdparams in minutes, and python -m slowfast.tools.convert_weights gets "
     "published ones"
 )
 

@@ -47,7 +47,9 @@ def test_clips_survive_a_reload_and_can_be_removed(
 ) -> None:
     browsed.open(page.address, "Teach")
     browsed.tab.get_by_label("Name of the action").fill("red")
-    browsed.put("teach_clips", coloured(tmp_path / "red.mp4", "red", 0))
+    (tmp_path / "notes.txt").touch()
+    browsed.put("teach_clips", tmp_path / "notes.txt", coloured(tmp_path / "red.mp4", "red", 0))
+    browsed.tab.get_by_text("notes.txt is not a video.").wait_for()
     browsed.tab.wait_for_selector("#teach_clips .file-preview")
     browsed.tab.get_by_role("button", name="Add to this action").click()
     browsed.wait("teach_list", "red: 1 clip")
