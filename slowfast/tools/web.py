@@ -27,8 +27,8 @@ NO_EXTRA = (
 )
 NO_WEIGHTS = (
     "no -w given, and there is no {} from a training run: bash run_demo.sh (installed: "
-    "slowfast-demo) trains output/demo/SlowFast_best.pdparams in minutes, and python -m slowfast.tools.convert_weights gets "
-    "published ones"
+    "slowfast-demo) trains output/demo/SlowFast_best.pdparams in minutes, and "
+    "python -m slowfast.tools.convert_weights gets published ones"
 )
 
 
