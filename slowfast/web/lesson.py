@@ -132,21 +132,26 @@ def few_views(cfg: Config) -> Config:
 
 
 def take(
-    open_kind: OpenKind, tell: Tell, path: str, action: str, session: Path, shared: Shared
+    open_kind: OpenKind, tell: Tell, paths: list[str], action: str, session: Path, shared: Shared
 ) -> None:
-    """Takes a clip into a session; tells its Example."""
-    data = shared.cfg.data
-    with by_its_name(path):
-        digest = file_digest(path)
-        kept = session / "features" / f"{digest}.npy"
-        if not kept.exists():
-            seconds = seconds_of(path, data, shared.longest)
-            rows = features_of(open_kind("features"), path, shared.cfg)
-            frame = frame_at(Sample(path), data, seconds / 2, THUMBNAIL)
-            write_picture(frame, picture(session, digest))
-            with atomic(kept, alone=False) as file:
-                np.save(file, rows, allow_pickle=False)
-    tell(Example(action, Path(path).name, digest))
+    """Takes clips into a session; tells for each an Example, or a JobError if it cannot be used."""
+    data, backend = shared.cfg.data, None
+    for path in paths:
+        try:
+            with by_its_name(path):
+                digest = file_digest(path)
+                kept = session / "features" / f"{digest}.npy"
+                if not kept.exists():
+                    backend = backend or open_kind("features")
+                    seconds = seconds_of(path, data, shared.longest)
+                    rows = features_of(backend, path, shared.cfg)
+                    frame = frame_at(Sample(path), data, seconds / 2, THUMBNAIL)
+                    write_picture(frame, picture(session, digest))
+                    with atomic(kept, alone=False) as file:
+                        np.save(file, rows, allow_pickle=False)
+            tell(Example(action, Path(path).name, digest))
+        except JobError as error:
+            tell(error)
 
 
 def features_of(backend: Backend, path: str, cfg: Config) -> NDArray[np.float32]:

@@ -148,17 +148,26 @@ class TeachTab:
         if not paths:
             raise JobError("Drop clips of it first, or record one.")
         yield {self.clips: None, self.camera: None}  # now: meanwhile others may be put there
-        for number, path in enumerate(paths):
-            name = Path(path).name
-            yield {self.status: bar(Step(number / len(paths), f"looking at {name}"))}
-            try:  # each in a process of its own: one that crashes it does not take the others
-                for example in site.desk.run(lesson.take, path, action, folder, site.shared):
-                    with site.sessions.lock:
-                        said += map(sentence, lesson.add_example(folder, example))
-                    yield self._overview(folder)
-            except JobError as error:
-                said.append(fault(error if name in str(error) else f"{name}: {error}"))
+        left = [*paths]
+        while left:
+            yield {self.status: self._taking(left[0], 1 - len(left) / len(paths))}
+            try:
+                for item in site.desk.run(lesson.take, left[:], action, folder, site.shared):
+                    left.pop(0)
+                    if isinstance(item, JobError):
+                        said.append(fault(item))
+                    else:
+                        with site.sessions.lock:
+                            said += map(sentence, lesson.add_example(folder, item))
+                        yield self._overview(folder)
+                    if left:
+                        yield {self.status: self._taking(left[0], 1 - len(left) / len(paths))}
+            except JobError as error:  # a clip crashed the process: another one takes the others
+                said.append(fault(f"{Path(left.pop(0)).name}: {error}"))
         yield {self.status: "".join(said)}
+
+    def _taking(self, path: str, share: float) -> str:
+        return bar(Step(share, f"looking at {Path(path).name}"))
 
     def _remove(self, session: str, chosen: list[str]) -> Iterator[Values]:
         site = self._site

@@ -62,9 +62,8 @@ def show(tmp_path: Path, asked: Asked, shared: Shared) -> Path:
     """A session that was shown three red and three blue clips."""
     session = session_of(tmp_path)
     for colour in ("red", "blue"):
-        for number in range(3):
-            path = coloured(tmp_path / f"{colour}{number}.mp4", colour, number)
-            (found,) = told(lesson.take, asked, str(path), colour, session, shared)
+        paths = [str(coloured(tmp_path / f"{colour}{i}.mp4", colour, i)) for i in range(3)]
+        for found in told(lesson.take, asked, paths, colour, session, shared):
             add_example(session, found)
     return session
 
@@ -79,17 +78,17 @@ def learn(tmp_path: Path, asked: Asked, session: Path, shared: Shared) -> Taught
     return known
 
 
-def test_a_clip_is_taken_once_and_a_bad_one_is_refused(tmp_path: Path, shared: Shared) -> None:
+def test_clips_are_taken_once_and_bad_ones_are_told(tmp_path: Path, shared: Shared) -> None:
     asked, session = Asked(shared.cfg), session_of(tmp_path)
-    (tmp_path / "bad.mp4").write_text("no video")
-    with pytest.raises(JobError, match="^bad.mp4: not a video but text$"):
-        told(lesson.take, asked, str(tmp_path / "bad.mp4"), "red", session, shared)
     good = str(coloured(tmp_path / "good.mp4", "red", 0))
-    (example,) = told(lesson.take, asked, good, "red", session, shared)
+    (tmp_path / "bad.mp4").write_text("no video")
+    paths = [str(tmp_path / "bad.mp4"), good]
+    bad, example = told(lesson.take, asked, paths, "red", session, shared)
+    assert isinstance(bad, JobError) and str(bad) == "bad.mp4: not a video but text"
     assert example[:2] == ("red", "good.mp4")
     assert lesson.features(session, example.digest).shape == (lesson.NUM_CLIPS, 288)
     assert lesson.picture(session, example.digest).stat().st_size > 100
-    again = told(lesson.take, asked, good, "other", session, shared)
+    again = told(lesson.take, asked, [good], "other", session, shared)
     assert again == [example._replace(action="other")] and asked.times == 1
 
 
