@@ -5,6 +5,7 @@ of the clip's content, so that none is computed twice; ``lesson.json``, which cl
 action; and what was learned from them, until they change.
 """
 
+import itertools
 import json
 import os
 import zipfile
@@ -29,6 +30,8 @@ from slowfast.web.uploads import THUMBNAIL, by_its_name, seconds_of, write_pictu
 
 NUM_CLIPS = 4
 """Views of a clip, spread over it."""
+LONGEST_NAME = 60
+"""Characters of an action's name."""
 CHECKPOINT = "my_actions"
 TAUGHT, PACKED = "taught.json", f"{CHECKPOINT}.zip"
 

@@ -42,7 +42,8 @@ def page(site: Site) -> Any:
 
     kept = (3600, int(IDLE))  # seconds: Gradio looks through its copies of files, and keeps them
     with gr.Blocks(analytics_enabled=False, title=TITLE, delete_cache=kept) as blocks:
-        session = gr.BrowserState(None, storage_key="slowfast")
+        # Nothing is secret about it; with another one after a restart, the browser shows an error.
+        session = gr.BrowserState(None, storage_key="slowfast", secret="slowfast")
         gr.Markdown(f"# {TITLE}")
         started = at_once([blocks.load], site.sessions.begin, session, session, "begin")
         with gr.Tab("Look"):

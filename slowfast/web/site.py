@@ -55,7 +55,7 @@ def bar(step: Step) -> str:
 
 
 def sentence(text: object, kind: str = "said") -> str:
-    """A sentence, as HTML. ``kind`` is ``said``, ``good`` or ``fault``."""
+    """A sentence, as HTML. ``kind`` is ``said`` or ``fault``."""
     return f'<p class="{kind}" role="status">{html.escape(str(text))}</p>' if text else ""
 
 

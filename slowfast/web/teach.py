@@ -68,7 +68,7 @@ class TeachTab:
         gr = self._gr
         gr.Markdown("### 1. Show")
         self.name = gr.Textbox(
-            label="Name of the action", placeholder="waving", max_length=LONGEST_NAME,
+            label="Name of the action", placeholder="waving", max_length=lesson.LONGEST_NAME,
             elem_id="teach_name",
         )  # fmt: skip
         self.clips = upload_files(gr, "Clips of it", "teach_clips")

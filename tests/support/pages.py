@@ -1,12 +1,14 @@
 """The page as a real process, a headless browser that looks at it, and short videos for both."""
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +24,31 @@ HEADLESS = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
+needs_gradio = pytest.mark.skipif(
+    find_spec("gradio") is None, reason="the extra web serves the page"
+)
+"""Not ``importorskip``: imported here, Gradio would make a folder in /tmp."""
 QUIET = ("Method not implemented.",)
 """What Gradio 6.31 itself writes into the browser's console."""
+
+WATCH = """
+import ipaddress, os, socket, sys
+
+def note(event, given):
+    if event == "socket.getaddrinfo":
+        host = given[0]
+    elif event == "socket.connect" and isinstance(given[1], tuple):
+        host = given[1][0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host not in (None, "", "localhost", "0.0.0.0") and not host.startswith(("127.", "::1")):
+        with open(os.environ["NOTED"], "a") as file:
+            print(event, host, file=file)
+
+sys.addaudithook(note)
+"""
+"""A ``sitecustomize.py`` that notes which other machines a process and its children ask for."""
 
 
 class Page(NamedTuple):
@@ -34,6 +59,8 @@ class Page(NamedTuple):
     temp: Path
     """What it has for temporary files."""
     log: Path
+    noted: Path
+    """Has a line for each other machine that the server has asked for."""
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
@@ -42,14 +69,18 @@ class Page(NamedTuple):
 @contextlib.contextmanager
 def serving(folder: Path, weights: Path, *flags: str | Path) -> Iterator[Page]:
     """A page of its own process, which is ended with Ctrl-C."""
-    temp, log = folder / "temp", folder / "log.txt"
-    temp.mkdir(parents=True)
+    temp, log, noted = folder / "temp", folder / "log.txt", folder / "noted.txt"
+    for name in ("temp", "watch"):
+        (folder / name).mkdir(parents=True)
+    noted.touch()
+    (folder / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
     command = [sys.executable, "-m", "slowfast.tools.web", "-w", str(weights), *map(str, flags)]
-    env = environment() | {"TMPDIR": str(temp), "PYTHONUNBUFFERED": "1"}
+    env = environment() | {"TMPDIR": str(temp), "PYTHONUNBUFFERED": "1", "NOTED": str(noted)}
+    env["PYTHONPATH"] = f"{folder / 'watch'}{os.pathsep}{env['PYTHONPATH']}"
     with open(log, "wb") as out:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=out)
     try:
-        yield Page(_address(process, log), process, temp, log)
+        yield Page(_address(process, log), process, temp, log, noted)
     finally:
         process.send_signal(signal.SIGINT)
         try:

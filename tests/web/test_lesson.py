@@ -105,7 +105,7 @@ def test_what_was_learned_recognises_new_clips_until_the_clips_change(
     assert known.verdict is not None and known.verdict[:2] == (6, 6)
     (scores,) = told(lesson.recognise, asked, new, session, shared)
     assert scores["blue"] > 0.5 and sum(scores.values()) == pytest.approx(1)
-    lesson.write_examples(session, lesson.examples(session)[:-1])
+    write_examples(session, examples(session)[:-1])
     assert lesson.taught(session) is None and lesson.checkpoint(session) is None
 
 

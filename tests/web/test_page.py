@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.pages import Browsed, Page, browsing, coloured, headless, needs_gradio
 
-pytest.importorskip("gradio", reason="the extra web serves the page")
+pytestmark = needs_gradio
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def browsed(browser: Any, page: Page) -> Iterator[Browsed]:
         hosts = {urllib.parse.urlsplit(asked).hostname for asked in browsed.asked}
         assert hosts - {None} == {"127.0.0.1"}  # None: what the page has itself, as data: and blob:
         assert browsed.complaints == []
+    assert page.noted.read_text(encoding="utf-8") == ""
     assert "Traceback" not in page.said()
 
 

@@ -1,7 +1,6 @@
 """The page's server, as a real process that is asked over HTTP, without a browser."""
 
-import contextlib
-import gc
+import json
 import os
 import signal
 import subprocess
@@ -20,73 +19,72 @@ from support.tiny_run import environment
 from slowfast.errors import UserError
 from slowfast.web.server import own_folder, serve
 
-gradio_client = pytest.importorskip("gradio_client", reason="the extra web serves the page")
-
-
-def shown(request: Any) -> Any:
-    """What the page shows in the end: what each component was told last."""
-    last = request.result(timeout=120)
-    if not isinstance(last, tuple):
-        return last
-    values: list[Any] = [None] * len(last)
-    for told in [*request.outputs(), last]:
-        for place, value in enumerate(told):
-            value = value.get("props", value) if isinstance(value, dict) else value
-            if not isinstance(value, dict) or {*value} != {"__type__"}:
-                values[place] = value
-    return values
+pytestmark = needs_gradio
 
 
 class Visitor:
-    """Somebody with a session, who calls what the page calls."""
+    """Somebody with a session, who calls what the page calls (gradio.app/guides, "Querying Gradio
+    apps with curl")."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.client = gradio_client.Client(page.address, verbose=False, analytics_enabled=False)
-        self.session = self.ask("begin", None)
+        self.session = self.ask("begin", None)[0]
 
-    def ask(self, name: str, *given: Any) -> Any:
-        return shown(self.client.submit(*given, api_name=f"/{name}"))
+    def ask(self, name: str, *given: Any) -> list[Any]:
+        """What each component was told last."""
+        values: list[Any] = []
+        for told in self.start(name, *given):
+            values = values or [None] * len(told)
+            for place, value in enumerate(told):
+                value = value.get("props", value) if isinstance(value, dict) else value
+                if not isinstance(value, dict) or {*value} != {"__type__"}:
+                    values[place] = value
+        return values
 
-    def ask_of(self, name: str, *given: Any) -> Any:
+    def ask_of(self, name: str, *given: Any) -> list[Any]:
         """With the session's name."""
         return self.ask(name, self.session, *given)
 
-    def start(self, name: str, *given: Any) -> Any:
-        """A request that is under way."""
-        return self.client.submit(self.session, *given, api_name=f"/{name}")
+    def start(self, name: str, *given: Any) -> Iterator[list[Any]]:
+        """What the components are told, as it comes; a ValueError if the request fails."""
+        address = f"{self.page.address}gradio_api/call/{name}"
+        begun = requests.post(address, json={"data": given}, timeout=60)
+        begun.raise_for_status()
+        with requests.get(
+            f"{address}/{begun.json()['event_id']}", stream=True, timeout=120
+        ) as answer:
+            kind = ""
+            for line in answer.iter_lines(decode_unicode=True):
+                word, _, text = line.partition(": ")
+                kind = text if word == "event" else kind
+                if word == "data" and kind == "error":
+                    raise ValueError(text)
+                if word == "data" and kind in ("generating", "complete"):
+                    yield json.loads(text)
+
+    def upload(self, path: Path) -> dict[str, Any]:
+        """A file, as a request names it."""
+        with open(path, "rb") as file:
+            sent = requests.post(
+                f"{self.page.address}gradio_api/upload", files={"files": file}, timeout=60
+            )
+        sent.raise_for_status()
+        return file_at(sent.json()[0])
 
 
-@contextlib.contextmanager
-def visiting(page: Page) -> Iterator[Visitor]:
-    visitor = Visitor(page)
-    yield visitor
-    visitor.client.close()
-    del visitor
-    gc.collect()  # here, where its warnings are expected
+def file_at(path: str) -> dict[str, Any]:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
 @pytest.fixture
-def visitor(page: Page) -> Iterator[Visitor]:
-    with visiting(page) as visitor:
-        yield visitor
-
-
-def wait_until_under_way(request: Any) -> None:
-    while not request.outputs():
-        assert not request.done(), request.result()
-        time.sleep(0.05)
-
-
-def file(path: Path) -> Any:
-    return gradio_client.handle_file(str(path))
+def visitor(page: Page) -> Visitor:
+    return Visitor(page)
 
 
 def test_a_video_is_looked_at(visitor: Visitor, tmp_path: Path) -> None:
     film = visitor.upload(coloured(tmp_path / "film.mp4", "red", 0))
     labels, picture, table, labelled, status, *_ = visitor.ask_of("look", film)
     assert len(labels["confidences"]) == 5 and status == ""
-    assert Path(picture["value"] if isinstance(picture, dict) else picture).is_file()
     assert "No action" in table
     *_, reasons = visitor.ask_of("why", film)
     for name, shown in (
@@ -100,12 +98,14 @@ def test_a_video_is_looked_at(visitor: Visitor, tmp_path: Path) -> None:
 
 def test_two_actions_are_taught(visitor: Visitor, tmp_path: Path) -> None:
     for colour in ("red", "blue"):
-        clips = [file(coloured(tmp_path / f"{colour}{i}.mp4", colour, i)) for i in range(2)]
+        clips = [
+            visitor.upload(coloured(tmp_path / f"{colour}{i}.mp4", colour, i)) for i in range(2)
+        ]
         listed = visitor.ask_of("add", colour, clips, None)
     assert "<b>red</b>: 2 clips" in str(listed) and "<b>blue</b>: 2 clips" in str(listed)
     learned = visitor.ask_of("learn")
     assert "4 of 4 clips" in str(learned) and "my_actions.zip" in str(learned)
-    labels, _ = visitor.ask_of("try", file(coloured(tmp_path / "new.mp4", "blue", 9)))
+    labels, _ = visitor.ask_of("try", visitor.upload(coloured(tmp_path / "new.mp4", "blue", 9)))
     assert labels["label"] == "blue"
     assert "4 of 4 clips" in str(visitor.ask_of("lesson"))
     assert "<b>blue</b>" not in str(Visitor(visitor.page).ask_of("lesson"))  # somebody else's
@@ -136,15 +136,10 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(
     assert "Traceback" not in visitor.page.said()
 
 
-def test_a_file_over_the_limit_is_not_taken(page: Page) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.mp4"\r\n\r\n'
-    request = urllib.request.Request(
-        f"{page.address}gradio_api/upload", head + bytes(2 << 20) + b"\r\n--x--\r\n",
-        {"Content-Type": "multipart/form-data; boundary=x"},
-    )  # fmt: skip
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)
-    assert refused.value.code == 413
+def test_a_file_over_the_limit_is_not_taken(visitor: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "big.mp4").write_bytes(bytes(2 << 20))
+    with pytest.raises(requests.HTTPError, match="413"):
+        visitor.upload(tmp_path / "big.mp4")
 
 
 def test_a_short_request_does_not_wait_for_a_long_one(visitor: Visitor, tmp_path: Path) -> None:
@@ -163,9 +158,8 @@ def test_a_short_request_does_not_wait_for_a_long_one(visitor: Visitor, tmp_path
 
 
 def test_no_file_is_fetched(visitor: Visitor) -> None:
-    elsewhere = {"path": "http://example.com/a.mp4", "meta": {"_type": "gradio.FileData"}}
-    with pytest.raises(Exception, match="no file of this machine"):
-        visitor.ask_of("look", elsewhere)
+    with pytest.raises(ValueError, match="no file of this machine"):
+        visitor.ask_of("look", file_at("http://example.com/a.mp4"))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +167,7 @@ def test_no_file_is_fetched(visitor: Visitor) -> None:
 )
 def test_no_other_file_is_served(page: Page, place: str) -> None:
     address = f"{page.address}gradio_api/file={place.format(log=page.log)}"
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(address)
-    assert refused.value.code in (403, 404)
+    assert requests.get(address, timeout=60).status_code in (403, 404)
 
 
 @pytest.mark.parametrize(
@@ -202,10 +194,13 @@ def test_other_pages_cannot_use_this_one(page: Page, headers: dict[str, str], st
 @pytest.mark.slow
 def test_sigterm_ends_requests_and_leaves_nothing(weights: Path, tmp_path: Path) -> None:
     film = coloured(tmp_path / "film.mp4", "red", 0, seconds=30.0)
-    with serving(tmp_path, weights) as page, visiting(page) as visitor:
-        wait_until_under_way(visitor.start("look", file(film)))
+    with serving(tmp_path, weights) as page:
+        visitor = Visitor(page)
+        long = visitor.start("look", visitor.session, visitor.upload(film))
+        next(long)
         page.process.send_signal(signal.SIGTERM)
         page.process.wait(timeout=60)
+        long.close()  # type: ignore[attr-defined]
     assert_all_is_gone(page, signal.SIGTERM)
 
 
@@ -220,7 +215,11 @@ class Launched:
         self.is_closed = True
 
 
-def test_a_page_that_others_reach_says_so(lines: list[str]) -> None:
+def test_a_page_that_others_reach_says_so(
+    lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+
     def end(address: str) -> None:
         raise KeyboardInterrupt
 
@@ -265,11 +264,10 @@ def test_another_gradio_serves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_environment_makes_gradio_say_nothing_to_anybody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    os.environ["GRADIO_SHARE"] = "True"
+    monkeypatch.setenv("GRADIO_SHARE", "True")
     with own_folder() as folder:
         assert os.environ["GRADIO_TEMP_DIR"] == str(folder / "files")
         assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
         assert "GRADIO_SHARE" not in os.environ
         (folder / "files").mkdir()
-    assert not folder.exists()
+    assert not folder.exists() and os.environ["GRADIO_SHARE"] == "True"
