@@ -18,13 +18,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from slowfast.config import Config, DataConfig
-from slowfast.data.clips.datasets import open_sample
+from slowfast.data.clips.datasets import frame_at
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Picture, VideoError
@@ -238,26 +237,6 @@ def middle_frame(moment: Moment, data: DataConfig) -> Picture | None:
     """The frame in the middle of a moment ``[H, W, 3]``, with sides up to ``THUMBNAIL``; None if
     its video cannot be read any more."""
     try:
-        reader, _ = open_sample(Sample(moment.video), data)
-        with contextlib.closing(reader):
-            number = int((moment.start + moment.end) / 2 * reader.fps)
-            number = min(number, reader.num_frames - 1)
-            return reader.frames(reader.clocked(np.array([number])), _thumbnail)[0]
+        return frame_at(Sample(moment.video), data, (moment.start + moment.end) / 2, THUMBNAIL)
     except VideoError:
         return None
-
-
-def _thumbnail(picture: Picture) -> Picture:
-    height, width, _ = picture.shape
-    scale = THUMBNAIL / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(round(scale * width), 1), max(round(scale * height), 1)
-    small: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return small
-
-
-def clock(seconds: float) -> str:
-    """``1:23.4``."""
-    minutes, tenths = divmod(round(10 * seconds), 600)
-    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"

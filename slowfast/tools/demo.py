@@ -102,7 +102,7 @@ def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], second
     lines |= {name.replace("_", " "): path for name, path in pictures.items()}
     lines["all of this"] = str(weights.with_name("summary.json"))
     python = sys.executable.removeprefix(here)
-    lines["in the browser"] = f"{python} -m slowfast.tools.web -w {weights}"
+    lines["in the browser"] = f"{python} -m slowfast.tools.web -w {weights.with_name(folder.BEST)}"
     print("\n".join(f"{name:16s}  {what}" for name, what in lines.items()))
 
 

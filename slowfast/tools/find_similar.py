@@ -19,7 +19,8 @@ from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import printable
 from slowfast.files import require_place, write_json
 from slowfast.predict import similar
-from slowfast.predict.similar import Moment, Query, clock
+from slowfast.predict.similar import Moment, Query
+from slowfast.predict.timeline.timeline_files import short_clock
 
 LONGEST_NAME = 28
 """Letters of a file's name in the picture."""
@@ -88,7 +89,7 @@ def short_name(path: str) -> str:
 
 def span(part: Query | Moment) -> str:
     """``0:04.0 - 0:06.1``."""
-    return f"{clock(part.start)} - {clock(part.end)}"
+    return f"{short_clock(part.start)} - {short_clock(part.end)}"
 
 
 def _seconds(text: str) -> float:

@@ -16,14 +16,19 @@ from slowfast.cli.command import in_home, new_parser, number_between, run, whole
 from slowfast.cli.network import network_of
 from slowfast.cli.run_config import class_names, config_for
 from slowfast.data.video.open import decoder_version
+from slowfast.errors import UserError
 from slowfast.log import logger
 from slowfast.train.folder import BEST
 from slowfast.weights.damage import WeightsError
 
+NO_EXTRA = (
+    "the page needs {}, which is not installed: pip install 'slowfast-paddle[web]', or gradio and "
+    "scikit-learn"
+)
 NO_WEIGHTS = (
     "no -w given, and there is no {} from a training run: bash run_demo.sh (installed: "
-    "slowfast-demo) trains a network in minutes, and python -m slowfast.tools.convert_weights gets "
-    "published ones"
+    "slowfast-demo) trains output/demo/SlowFast_best.pdparams in minutes, and "
+    "python -m slowfast.tools.convert_weights gets published ones"
 )
 
 
@@ -46,7 +51,7 @@ def open_page(args: argparse.Namespace) -> None:
     from slowfast.web.page import WORK, look_and_feel, page
     from slowfast.web.server import LOCAL, own_folder, require_free, serve
     from slowfast.web.sessions import Sessions
-    from slowfast.web.site import Site
+    from slowfast.web.site import Shared, Site
 
     weights = args.weights or str(
         Path(config_for(args.config, args.override, None).output_dir, BEST)
@@ -64,14 +69,17 @@ def open_page(args: argparse.Namespace) -> None:
         require_same(network, cfg, place)
     require_free(args.host, args.port or 0)
     with own_folder() as folder:
-        import gradio  # noqa: F401  # missing, it is told before the network is built
-
+        try:  # here: missing, they are told before the network is built
+            import gradio  # noqa: F401
+            import sklearn  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise UserError(NO_EXTRA.format(error.name)) from error
         start_fork_server(WORK)
         desk = Desk(lambda kind: open_backend(network, cfg, kind))
         for kind in ("prob", "features"):  # here: Paddle takes the signals if a thread imports it
             desk.backend(kind)
         site = Site(
-            desk, Sessions(folder / "sessions"), cfg, weights, names, args.max_seconds,
+            desk, Sessions(folder / "sessions"), Shared(cfg, weights, names, args.max_seconds),
             args.features, args.host in LOCAL,
         )  # fmt: skip
         try:

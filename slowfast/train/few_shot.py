@@ -106,7 +106,7 @@ def teach(clips: Sequence[Clip], names: Sequence[str]) -> Taught:
         TeachError: there are fewer than two classes, a name is empty or there twice, a class has no
             clip, or two classes have the same one; or scikit-learn is not installed.
     """
-    names = [" ".join(name.split()).strip('" ') for name in names]
+    names = [class_name(name) for name in names]
     _require_names(names)
     labels = np.array([clip.label for clip in clips], np.int64)
     counts = np.bincount(labels, minlength=len(names))
@@ -131,6 +131,11 @@ def teach(clips: Sequence[Clip], names: Sequence[str]) -> Taught:
     bias = bias - mean_C @ weights_CK
     single = weights_CK.astype(np.float32), bias.astype(np.float32)
     return Taught(names, *single, verdict, notes + more)
+
+
+def class_name(text: str) -> str:
+    """A class's name, without needless spaces and quotes."""
+    return " ".join(text.split()).strip('" ')
 
 
 def _fit(points_Nr: Rows, labels: NDArray[np.int64]) -> tuple[Rows, Rows]:
@@ -256,7 +261,8 @@ def save_taught(network: Weighted, cfg: Config, taught: Taught, path: Path) -> N
         test_list="", flip_pairs=(),
     )  # fmt: skip
     test = dataclasses.replace(cfg.test, average_clips="score", calibration_list="")
-    own = dataclasses.replace(cfg, model=model, data=data, test=test)
+    output = f"output/{path.stem}"  # that of the network's own run has other results
+    own = dataclasses.replace(cfg, model=model, data=data, test=test, output_dir=output)
     write_whole(path.with_suffix(".yaml"), dump_config(own))
     write_whole(beside, lines)
     write_pickles({path: tensors})

@@ -29,8 +29,6 @@ PATIENCE = 240.0
 """Seconds for which a process may say nothing before it is ended."""
 AT_ONCE = 4
 """Views that are computed in one turn, at most: one more request waits for them."""
-
-
 STEP_EVERY = 0.25
 """Seconds from one Step to the next; those between are not sent."""
 
@@ -181,7 +179,7 @@ def _serve(work: Work, args: tuple[Any, ...], connection: Connection) -> None:
     except (UserError, OSError, MemoryError) as error:
         with contextlib.suppress(OSError):
             connection.send(("error", error_line(error).removeprefix("error: ")))
-    except (BrokenPipeError, EOFError):  # nobody waits for it any more
+    except EOFError:  # nobody waits for it any more
         pass
     sys.stdout.flush()
     os._exit(0)  # at once, whatever threads libraries have

@@ -7,8 +7,7 @@ action; and what was learned from them, until they change.
 
 import itertools
 import json
-import pickle
-import shutil
+import os
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -18,21 +17,23 @@ from numpy.typing import NDArray
 
 from slowfast.cli.network import network_of
 from slowfast.config import Config
+from slowfast.data.clips.datasets import frame_at
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic, file_digest, write_json
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
-from slowfast.train.few_shot import Clip, Taught, save_taught, teach
+from slowfast.train.few_shot import Clip, Mistake, Taught, Verdict, class_name, save_taught, teach
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
-from slowfast.web.uploads import by_its_name, seconds_of, write_thumbnail
+from slowfast.web.site import Shared
+from slowfast.web.uploads import THUMBNAIL, by_its_name, seconds_of, write_picture
 
 NUM_CLIPS = 4
 """Views of a clip, spread over it."""
 LONGEST_NAME = 60
 """Characters of an action's name."""
 CHECKPOINT = "my_actions"
-TAUGHT, PACKED = "taught.pickle", f"{CHECKPOINT}.zip"
+TAUGHT, PACKED = "taught.json", f"{CHECKPOINT}.zip"
 
 
 class Example(NamedTuple):
@@ -64,7 +65,7 @@ def write_examples(session: Path, found: list[Example]) -> None:
 def known_name(session: Path, action: str) -> str:
     """An action's name without needless spaces, and as it is known already, if it is. Raises a
     JobError if there is none."""
-    name = " ".join((action or "").split()).strip('" ')[:LONGEST_NAME]
+    name = class_name(class_name(action or "")[:LONGEST_NAME])  # a cut may end at a space
     if not name:
         raise JobError("Name the action first.")
     known = {e.action.casefold(): e.action for e in examples(session)}
@@ -98,7 +99,28 @@ def features(session: Path, digest: str) -> NDArray[np.float32]:
 def taught(session: Path) -> Taught | None:
     """What was learned, if anything was since the last change."""
     path = session / TAUGHT
-    return pickle.loads(path.read_bytes()) if path.exists() else None  # written by the server
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("weights", "bias"):
+        kept[name] = np.array(kept[name], np.float32)
+    if kept["verdict"] is not None:
+        right, judged, interval, mistakes = kept["verdict"]
+        mistakes = [Mistake(*mistake) for mistake in mistakes]
+        kept["verdict"] = Verdict(right, judged, tuple(interval), mistakes)
+    return Taught(**kept)
+
+
+def keep(session: Path, found: list[Example], new: Taught | Path) -> None:
+    """Keeps what was learned from these clips, or moves its packed checkpoint into the session.
+    Raises a JobError if the session has other clips by now."""
+    if examples(session) != found:
+        raise JobError("The clips have changed meanwhile: press Learn again.")
+    if isinstance(new, Path):
+        os.replace(new, session / PACKED)
+    else:
+        numbers = {"weights": new.weights.tolist(), "bias": new.bias.tolist()}
+        write_json(session / TAUGHT, {**vars(new), **numbers}, indent=None)
 
 
 def checkpoint(session: Path) -> Path | None:
@@ -113,23 +135,21 @@ def few_views(cfg: Config) -> Config:
 
 
 def take(
-    open_kind: OpenKind, tell: Tell, paths: list[str], action: str, session: Path, cfg: Config,
-    longest: float,
-) -> None:  # fmt: skip
-    """Takes clips into a session; tells an Example for each, or a JobError for one that cannot be
-    used."""
-    backend: Backend | None = None
-    for number, path in enumerate(paths):
-        tell(Step(number / len(paths), f"looking at {Path(path).name}"))
+    open_kind: OpenKind, tell: Tell, paths: list[str], action: str, session: Path, shared: Shared
+) -> None:
+    """Takes clips into a session; tells for each an Example, or a JobError if it cannot be used."""
+    data, backend = shared.cfg.data, None
+    for path in paths:
         try:
             with by_its_name(path):
                 digest = file_digest(path)
                 kept = session / "features" / f"{digest}.npy"
                 if not kept.exists():
                     backend = backend or open_kind("features")
-                    seconds = seconds_of(path, cfg.data, longest)
-                    rows = features_of(backend, path, cfg)
-                    write_thumbnail(path, cfg.data, seconds / 2, picture(session, digest))
+                    seconds = seconds_of(path, data, shared.longest)
+                    rows = features_of(backend, path, shared.cfg)
+                    frame = frame_at(Sample(path), data, seconds / 2, THUMBNAIL)
+                    write_picture(frame, picture(session, digest))
                     with atomic(kept, alone=False) as file:
                         np.save(file, rows, allow_pickle=False)
             tell(Example(action, Path(path).name, digest))
@@ -145,45 +165,42 @@ def features_of(backend: Backend, path: str, cfg: Config) -> NDArray[np.float32]
     return row
 
 
-def recognise(
-    open_kind: OpenKind, tell: Tell, path: str, session: Path, cfg: Config, longest: float
-) -> None:
+def recognise(open_kind: OpenKind, tell: Tell, path: str, session: Path, shared: Shared) -> None:
     """Tells the probability of each of a session's actions, by name."""
     known = taught(session)
     if known is None:
         raise JobError("Press Learn first.")
     with by_its_name(path):
         tell(Step(0.1, "looking at it"))
-        seconds_of(path, cfg.data, longest)
-        scores = known.probabilities(features_of(open_kind("features"), path, cfg))
+        seconds_of(path, shared.cfg.data, shared.longest)
+        scores = known.probabilities(features_of(open_kind("features"), path, shared.cfg))
     tell(dict(zip(known.names, scores.tolist(), strict=True)))
 
 
-def learn(open_kind: OpenKind, tell: Tell, session: Path, weights: str, cfg: Config) -> None:
-    """Tells what was learned from a session's clips, a Taught; then writes its ``checkpoint``.
+def learn(
+    open_kind: OpenKind, tell: Tell, session: Path, found: list[Example], folder: Path,
+    shared: Shared,
+) -> None:  # fmt: skip
+    """Tells what is learned from these clips of a session, a Taught; then the path of its packed
+    checkpoint, which is in ``folder``.
 
     Raises:
         TeachError: the clips do not do.
     """
-    found = examples(session)
     names = list(dict.fromkeys(example.action for example in found))
     tell(Step(0.1, "learning"))
     known = teach(
         [Clip(e.name, names.index(e.action), features(session, e.digest)) for e in found], names
     )
-    with atomic(session / TAUGHT, alone=False) as file:
-        pickle.dump(known, file)
     tell(known)
     tell(Step(0.5, "writing the checkpoint"))
-    _write_checkpoint(session, known, weights, few_views(cfg))
+    tell(_packed(folder, known, shared.weights, few_views(shared.cfg)))
 
 
-def _write_checkpoint(session: Path, known: Taught, weights: str, cfg: Config) -> None:
-    folder = session / "checkpoint"
-    shutil.rmtree(folder, ignore_errors=True)
+def _packed(folder: Path, known: Taught, weights: str, cfg: Config) -> Path:
     network = network_of(weights, cfg, "cpu", any_classes=True)
-    save_taught(network, cfg, known, folder / f"{CHECKPOINT}.pdparams")
-    with atomic(session / PACKED, alone=False) as file, zipfile.ZipFile(file, "w") as archive:
-        for part in sorted(folder.iterdir()):
+    save_taught(network, cfg, known, folder / "parts" / f"{CHECKPOINT}.pdparams")
+    with zipfile.ZipFile(folder / PACKED, "w") as archive:
+        for part in sorted((folder / "parts").iterdir()):
             archive.write(part, part.name)
-    shutil.rmtree(folder)
+    return folder / PACKED

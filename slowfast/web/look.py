@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.cli.network import network_of
-from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic
@@ -19,11 +18,20 @@ from slowfast.predict.timeline.segments import Segment, cell_edges, find_segment
 from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.predict.timeline.timelines import Windows, timeline_rows, video_thumbs
 from slowfast.predict.views import rows_of_videos, view_loader
-from slowfast.web.jobs import JobError, OpenKind, Step, Tell
-from slowfast.web.site import Site, Values, at_once, bar, compute, fault, sentence, upload
+from slowfast.web.jobs import OpenKind, Step, Tell
+from slowfast.web.site import (
+    TOP,
+    Shared,
+    Site,
+    Values,
+    at_once,
+    bar,
+    compute,
+    fault,
+    sentence,
+    upload,
+)
 from slowfast.web.uploads import by_its_name, seconds_of
-
-TOP = 5
 
 
 class Labels(NamedTuple):
@@ -45,14 +53,12 @@ class Film(NamedTuple):
     path: Path
 
 
-def look(
-    open_kind: OpenKind, tell: Tell, path: str, folder: Path, cfg: Config, names: list[str],
-    longest: float,
-) -> None:  # fmt: skip
+def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Shared) -> None:
     """Tells the Labels of an upload, its Story, and its Film; their files are in ``folder``."""
+    cfg, names = shared.cfg, shared.names
     with by_its_name(path):
         tell(Step(0.0, "opening the video"))
-        seconds_of(path, cfg.data, longest)
+        seconds_of(path, cfg.data, shared.longest)
         backend, sample = open_kind("prob"), Sample(path)
         tell(Step(0.02, "looking at it"))
         ((_, row),) = rows_of_videos(backend, [sample], cfg, what="", until_enough=True)
@@ -69,7 +75,7 @@ def look(
         if isinstance(found, VideoError):
             raise found
         segments = find_segments(found.seconds, found.scores, cfg.timeline)
-        tell(Story(segments, _drawn(found, segments, sample, cfg, names, folder)))
+        tell(Story(segments, _drawn(found, segments, sample, folder, shared)))
 
         begins = found.video.begins
         captions = [
@@ -89,42 +95,40 @@ def look(
 
 
 def _drawn(
-    found: Windows, segments: list[Segment], sample: Sample, cfg: Config, names: list[str],
-    folder: Path,
-) -> Path:  # fmt: skip
+    found: Windows, segments: list[Segment], sample: Sample, folder: Path, shared: Shared
+) -> Path:
     """The picture of a timeline."""
     from slowfast.predict.timeline.timeline_picture import draw_timeline
 
     picture = folder / "timeline.png"
     draw_timeline(
-        cell_edges(found.seconds), found.scores, segments, picture, name_of=names.__getitem__,
-        title=Path(sample.path).name, thumbs=video_thumbs(sample, cfg),
+        cell_edges(found.seconds), found.scores, segments, picture,
+        name_of=shared.names.__getitem__, title=Path(sample.path).name,
+        thumbs=video_thumbs(sample, shared.cfg),
     )  # fmt: skip
     return picture
 
 
-def tell_why(
-    open_kind: OpenKind, tell: Tell, path: str, folder: Path, weights: str, cfg: Config,
-    names: list[str], longest: float,
-) -> None:  # fmt: skip
+def tell_why(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Shared) -> None:
     """Tells the path of a picture of where each pathway looks, and what decided."""
     from slowfast.predict.explain.explanations import draw, entry_of, explained
 
+    cfg = shared.cfg
     with by_its_name(path):
         tell(Step(0.0, "opening the video"))
-        seconds_of(path, cfg.data, longest)
+        seconds_of(path, cfg.data, shared.longest)
         tell(Step(0.1, "looking for reasons"))
         with view_loader([Sample(path)], cfg, 1) as loader:
             ((video,),) = loader.run([[0]])
         if isinstance(video, VideoError):
             raise video
-        network = network_of(weights, cfg, "cpu")
+        network = network_of(shared.weights, cfg, "cpu")
         why = explained(network, open_kind("prob"), video, cfg, True, TOP)
         if isinstance(why, VideoError):
             raise why
     picture = folder / "why.png"
     with atomic(picture) as file:
-        draw(entry_of(Path(path).name, why, names, cfg), why, cfg, file)
+        draw(entry_of(Path(path).name, why, shared.names, cfg), why, cfg, file)
     tell(picture)
 
 
@@ -160,10 +164,12 @@ class LookTab:
         )  # fmt: skip
         reasons = [self.why, self.why_status, self.reasons]
         shown = [self.labels, self.story, self.segments, self.film, self.status, *reasons]
-        asked = compute([self.why.click], self._why, [session, self.video], reasons, "why")
+        asked = compute(
+            [self.why.click], self._why, [session, self.video], reasons, "why", self.why_status
+        )
         looked = compute(
             [self.video.upload, self.video.stop_recording], self._look, [session, self.video],
-            shown, "look",
+            shown, "look", self.status,
         )  # fmt: skip
         at_once([self.video.clear], self._cleared, None, shown, "clear", cancels=[looked, asked])
 
@@ -181,32 +187,23 @@ class LookTab:
         yield self._cleared()
         if path is None:
             return
-        try:
-            # What Gradio shows it has copied.
-            with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
-                given = path, Path(folder), site.cfg, site.names, site.longest
-                for item in site.desk.run(look, *given):
-                    yield self._shown(item)
-        except JobError as error:
-            yield {self.status: fault(error)}
-        else:
-            yield {self.status: ""}
+        # What Gradio shows it has copied.
+        with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
+            for item in site.desk.run(look, path, Path(folder), site.shared):
+                yield self._shown(item)
+        yield {self.status: ""}
 
     def _why(self, session: str, path: str | None) -> Iterator[Values]:
         gr, site = self._gr, self._site
         if path is None:
             yield {self.why_status: fault("Drop a video first.")}
             return
-        try:
-            with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
-                given = path, Path(folder), site.weights, site.cfg, site.names, site.longest
-                for item in site.desk.run(tell_why, *given):
-                    if isinstance(item, Step):
-                        yield {self.why_status: bar(item)}
-                    else:
-                        yield {self.reasons: gr.Image(str(item), visible=True), self.why_status: ""}
-        except JobError as error:
-            yield {self.why_status: fault(error)}
+        with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
+            for item in site.desk.run(tell_why, path, Path(folder), site.shared):
+                if isinstance(item, Step):
+                    yield {self.why_status: bar(item)}
+                else:
+                    yield {self.reasons: gr.Image(str(item), visible=True), self.why_status: ""}
 
     def _shown(self, item: Any) -> Values:
         if isinstance(item, Step):
@@ -214,12 +211,12 @@ class LookTab:
         if isinstance(item, Labels):
             return {
                 self.labels: dict(item.best),
-                self.why: self._gr.Button(visible=len(self._site.names) > 1),
+                self.why: self._gr.Button(visible=len(self._site.shared.names) > 1),
             }
         if isinstance(item, Story):
             return {
                 self.story: self._gr.Image(str(item.picture), visible=True),
-                self.segments: table_of(item.segments, self._site.names),
+                self.segments: table_of(item.segments, self._site.shared.names),
             }
         return {self.film: self._gr.Video(str(item.path), visible=True)}
 

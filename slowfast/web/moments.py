@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slowfast.cli.network import network_of
-from slowfast.config import Config
 from slowfast.predict import similar
-from slowfast.predict.similar import Moment, clock
+from slowfast.predict.similar import Moment
+from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.web.jobs import JobError, OpenKind, Step, Tell
-from slowfast.web.site import Site, Values, at_once, bar, compute, fault, figures, sentence, upload
-from slowfast.web.uploads import by_its_name, seconds_of, write_small
+from slowfast.web.site import Shared, Site, Values, at_once, bar, compute, figures, sentence, upload
+from slowfast.web.uploads import by_its_name, seconds_of, write_picture
 
-TOP = 12
+MOMENTS = 12
+"""How many are shown, at most."""
 HOW = "python -m slowfast.tools.extract_features VIDEOS -w WEIGHTS --out DIR"
 GONE = np.full((90, 160, 3), 160, np.uint8)
 """Stands for a picture of a video that is not there any more."""
@@ -31,29 +32,30 @@ class Alike(NamedTuple):
 
 
 def find(
-    open_kind: OpenKind, tell: Tell, path: str, features: Path, folder: Path, weights: str,
-    cfg: Config, longest: float,
-) -> None:  # fmt: skip
+    open_kind: OpenKind, tell: Tell, path: str, features: Path, folder: Path, shared: Shared
+) -> None:
     """Tells the Alike of an upload; its pictures are in ``folder``.
 
     Raises:
         FolderError: the features are of other weights or settings, or there are none.
     """
+    cfg = shared.cfg
     with by_its_name(path):
         tell(Step(0.0, "opening the video"))
-        seconds_of(path, cfg.data, longest)
-        similar.require_same(network_of(weights, cfg, "cpu", any_classes=True), cfg, features)
+        seconds_of(path, cfg.data, shared.longest)
+        network = network_of(shared.weights, cfg, "cpu", any_classes=True)
+        similar.require_same(network, cfg, features)
         tell(Step(0.1, "looking at it"))
         every = similar.plan_in(features)["every"]
         query = similar.query_of(open_kind("features"), path, cfg, every)
     tell(Step(0.6, f"looking through {features}"))
-    found = similar.find_similar(features, query, TOP)
+    found = similar.find_similar(features, query, MOMENTS)
     tiles = []
     for number, moment in enumerate(found.moments):
-        tell(Step(0.8 + 0.2 * number / TOP, "fetching pictures"))
+        tell(Step(0.8 + 0.2 * number / MOMENTS, "fetching pictures"))
         frame = similar.middle_frame(moment, cfg.data)
         tiles.append((moment, folder / f"{number}.jpg"))
-        write_small(GONE if frame is None else frame, tiles[-1][1])
+        write_picture(GONE if frame is None else frame, tiles[-1][1])
     tell(Alike(tiles, found.own))
 
 
@@ -82,7 +84,7 @@ class FindTab:
         shown = [self.found, self.listed, self.status]
         asked = compute(
             [self.clip.upload, self.clip.stop_recording], self._find,
-            [session, self.features, self.clip], shown, "find",
+            [session, self.features, self.clip], shown, "find", self.status,
         )  # fmt: skip
         at_once([self.clip.clear], lambda: ["", "", ""], None, shown, "lose", cancels=[asked])
 
@@ -91,18 +93,14 @@ class FindTab:
         yield {self.found: "", self.listed: "", self.status: ""}
         if path is None:
             return
-        try:
-            place = Path(features or "").expanduser()
-            if not features:
-                raise JobError(f"Name a folder of features first: {HOW} makes one.")
-            if not site.any_folder and place not in site.features:
-                raise JobError("This folder is not one of those that the page was opened with.")
-            with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
-                given = path, place, Path(folder), site.weights, site.cfg, site.longest
-                for item in site.desk.run(find, *given):
-                    yield self._shown(item)
-        except JobError as error:
-            yield {self.status: fault(error)}
+        if not features:
+            raise JobError(f"Name a folder of features first: {HOW} makes one.")
+        place = Path(features).expanduser()
+        if not site.any_folder and place not in site.features:
+            raise JobError("This folder is not one of those that the page was opened with.")
+        with tempfile.TemporaryDirectory(dir=site.sessions.folder(session)) as folder:
+            for item in site.desk.run(find, path, place, Path(folder), site.shared):
+                yield self._shown(item)
 
     def _shown(self, item: Step | Alike) -> Values:
         if isinstance(item, Step):
@@ -121,7 +119,7 @@ class FindTab:
 
 def times(moment: Moment) -> str:
     """``0:04.0 to 0:06.1``."""
-    return f"{clock(moment.start)} to {clock(moment.end)}"
+    return f"{short_clock(moment.start)} to {short_clock(moment.end)}"
 
 
 def table_of(moments: list[Moment], whole: bool) -> str:

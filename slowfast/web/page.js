@@ -4,16 +4,15 @@
   const LIMIT_MB = __LIMIT_MB__;
   const ENDINGS = __ENDINGS__;
 
-  const fault = (files) => {
-    for (const file of files) {
-      const name = file.name.toLowerCase();
-      if (!file.type.startsWith("video/") && !ENDINGS.some((ending) => name.endsWith(ending)))
-        return `${file.name} is not a video.`;
-      if (file.size === 0) return `${file.name} is empty.`;
-      if (file.size > LIMIT_MB * 1024 * 1024)
-        return `${file.name} has ${Math.ceil(file.size / 1024 / 1024)} MB: ` +
-          `this page takes up to ${LIMIT_MB} MB.`;
-    }
+  const fault = (file) => {
+    const name = file.name.toLowerCase();
+    if (!file.type.startsWith("video/") && !ENDINGS.some((ending) => name.endsWith(ending)))
+      return `${file.name} is not a video.`;
+    if (name.startsWith(".")) return `${file.name} begins with a dot: rename it first.`;
+    if (file.size === 0) return `${file.name} is empty.`;
+    if (file.size > LIMIT_MB * 1024 * 1024)
+      return `${file.name} has ${Math.ceil(file.size / 1024 / 1024)} MB: ` +
+        `this page takes up to ${LIMIT_MB} MB.`;
     return "";
   };
 
@@ -27,15 +26,25 @@
     box.after(said);
   };
 
+  let isPassing = false;
+
   const guard = (event, files) => {
     const box = event.target.closest?.(".upload");
-    if (!box || !files?.length) return;
-    const text = fault(files);
-    say(box, text, "fault");
-    if (!text) return;
+    if (isPassing || !box || !files?.length) return;
+    const faults = [...files].map(fault);
+    say(box, faults.filter(Boolean).join(" "), "fault");
+    if (!faults.some(Boolean)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (event.target.type === "file") event.target.value = "";
+    const good = new DataTransfer();
+    [...files].forEach((file, i) => faults[i] || good.items.add(file));
+    const input = box.querySelector("input[type=file]");
+    if (!input) return;
+    input.files = good.files;
+    if (!good.files.length) return;
+    isPassing = true;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    isPassing = false;
   };
 
   const unplayable = (event) => {
@@ -45,6 +54,12 @@
     say(box, "This browser cannot play this file; it can be read all the same.", "said");
   };
 
+  const forget = (event) => {
+    const box = event.target.closest?.("button") && event.target.closest(".upload");
+    if (box) say(box, "");
+  };
+
+  document.addEventListener("click", forget, true);
   document.addEventListener("change", (event) => guard(event, event.target.files), true);
   document.addEventListener("drop", (event) => guard(event, event.dataTransfer?.files), true);
   document.addEventListener("error", unplayable, true);

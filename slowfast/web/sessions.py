@@ -1,9 +1,10 @@
 """What each browser has on the server: a folder under a random name that only it knows.
 
 The browser keeps the name, so a session survives a reload. All folders go when the server ends,
-and each when it has long not been used.
+and those that have long not been used when somebody next loads the page.
 """
 
+import contextlib
 import os
 import re
 import secrets
@@ -15,7 +16,7 @@ from pathlib import Path
 from slowfast.web.jobs import JobError
 
 IDLE = 12 * 3600.0
-"""Seconds after which an unused session is removed."""
+"""Seconds after which an unused session is removed, when somebody next loads the page."""
 
 
 class Sessions:
@@ -47,7 +48,7 @@ class Sessions:
         """The folder of a session, which is in use now. Raises a JobError if it is not there."""
         if isinstance(name, str) and re.fullmatch("[0-9a-f]{64}", name):
             folder = self._folder / name
-            if folder.is_dir():
+            with contextlib.suppress(FileNotFoundError):
                 os.utime(folder)
                 return folder
         raise JobError("The server knows this page no more: load it again.")

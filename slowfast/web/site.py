@@ -1,20 +1,36 @@
 """What all tabs of the page share: what computes, the limits, and how things are said."""
 
+import functools
 import html
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.config import Config
-from slowfast.web.jobs import Desk, Step
+from slowfast.web.jobs import Desk, JobError, Step
 from slowfast.web.sessions import Sessions
 
 AT_A_TIME = 4
 """Requests that compute at once; the others wait."""
+TOP = 5
+"""Classes that are shown, at most."""
 
 Values = dict[Any, Any]
 """What components show from now on."""
+Shown = Callable[..., Iterator[Values]]
+"""What happens at an event."""
+
+
+class Shared(NamedTuple):
+    """What all requests work with; it can be pickled."""
+
+    cfg: Config
+    weights: str
+    names: list[str]
+    """Of the network's classes."""
+    longest: float
+    """Seconds that a video may last."""
 
 
 class Site(NamedTuple):
@@ -22,12 +38,7 @@ class Site(NamedTuple):
 
     desk: Desk
     sessions: Sessions
-    cfg: Config
-    weights: str
-    names: list[str]
-    """Of the network's classes."""
-    longest: float
-    """Seconds that a video may last."""
+    shared: Shared
     features: list[Path]
     """Folders that ``extract_features`` has written."""
     any_folder: bool
@@ -51,7 +62,9 @@ def sentence(text: object, kind: str = "said") -> str:
 def fault(error: object) -> str:
     """What is wrong, as HTML."""
     text = str(error)
-    return sentence(f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}", "fault")
+    name, colon, _ = text.partition(": ")
+    begin = text[:1] if colon and "." in name else text[:1].upper()  # a file's name stays as it is
+    return sentence(f"{begin}{text[1:]}{'' if text.endswith('.') else '.'}", "fault")
 
 
 def figures(tiles: Sequence[tuple[Path, str]]) -> str:
@@ -84,15 +97,30 @@ def upload_files(gr: Any, label: str, name: str) -> Any:
     )
 
 
+def told_in(status: Any, work: Shown) -> Shown:
+    """``work``; what is wrong is told in ``status``."""
+
+    @functools.wraps(work)
+    def told(*given: Any) -> Iterator[Values]:
+        try:
+            yield from work(*given)
+        except JobError as error:
+            yield {status: fault(error)}
+
+    return told
+
+
 def compute(
-    events: Sequence[Any], work: Callable[..., Any], inputs: Any, outputs: Any, name: str
+    events: Sequence[Any], work: Shown, inputs: Any, outputs: Any, name: str, status: Any
 ) -> Any:
-    """Runs ``work`` at these events, after at most ``AT_A_TIME`` others of all tabs."""
+    """Runs ``work`` at these events, after at most ``AT_A_TIME`` others of all tabs; see
+    ``told_in``."""
     import gradio as gr
 
     return gr.on(
-        list(events), work, inputs, outputs, api_name=name, concurrency_id="compute",
-        concurrency_limit=AT_A_TIME, show_progress="hidden",
+        list(events), told_in(status, work), inputs, outputs, api_name=name,
+        concurrency_id="compute", concurrency_limit=AT_A_TIME, show_progress="hidden",
+        trigger_mode="multiple" if name == "add" else "once",
     )  # fmt: skip
 
 

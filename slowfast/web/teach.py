@@ -1,6 +1,6 @@
 """The tab *Teach*: people show their own actions, and have them recognised."""
 
-import html
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from slowfast.train.few_shot import Taught
 from slowfast.web import lesson
 from slowfast.web.jobs import JobError, Step
 from slowfast.web.lesson import Example
+from slowfast.web.lesson_html import FIRST, choices_of, list_of, verdict_of, wrong_clips
 from slowfast.web.site import (
+    TOP,
     Site,
     Values,
     at_once,
@@ -18,12 +20,10 @@ from slowfast.web.site import (
     fault,
     figures,
     sentence,
+    told_in,
     upload,
     upload_files,
 )
-
-TOP = 5
-FIRST = "Nothing yet. Name an action, add a few clips of it, then do the same with another action."
 
 
 class TeachTab:
@@ -47,21 +47,20 @@ class TeachTab:
                 self._lay_out_clips()
         self._lay_out_learn()
         self._lay_out_try()
-        seen = [self.shown, self.listed, self.removal, self.gone, *self._of_learning]
-        started.then(self._start, session, seen, api_name="lesson", show_progress="hidden")
+        seen = [self.shown, self.listed, self.removal, self.gone, *self._of_learning, self.status]
+        start, remove = (told_in(self.status, work) for work in (self._start, self._remove))
+        started.then(start, session, seen, api_name="lesson", show_progress="hidden")
         compute(
             [self.add.click], self._add, [session, self.name, self.clips, self.camera],
-            [*seen, self.status, self.clips, self.camera], "add",
+            [*seen, self.clips, self.camera], "add", self.status,
         )  # fmt: skip
-        at_once(
-            [self.remove.click], self._remove, [session, self.gone], [*seen, self.status], "remove"
-        )
+        at_once([self.remove.click], remove, [session, self.gone], seen, "remove")
         learned = [*self._of_learning, self.progress]
-        compute([self.learn.click], self._learn, session, learned, "learn")
+        compute([self.learn.click], self._learn, session, learned, "learn", self.progress)
         answers = [self.labels, self.answer]
         asked = compute(
             [self.tried.upload, self.tried.stop_recording], self._try, [session, self.tried],
-            answers, "try",
+            answers, "try", self.answer,
         )  # fmt: skip
         at_once([self.tried.clear], lambda: [None, ""], None, answers, "forget", cancels=[asked])
 
@@ -114,137 +113,97 @@ class TeachTab:
                 )
 
     def _overview(self, folder: Path) -> Values:
-        gr, found = self._gr, lesson.examples(folder)
+        gr = self._gr
+        with self._site.sessions.lock:  # what was learned is of these clips
+            found, known = lesson.examples(folder), lesson.taught(folder)
         tiles = [(lesson.picture(folder, e.digest), e.action) for e in found]
         return {
             self.shown: figures(tiles),
             self.listed: list_of(found),
             self.removal: gr.Row(visible=bool(found)),
             self.gone: gr.Dropdown(choices_of(found), value=[]),
-            **self._learned(folder, lesson.taught(folder)),
+            **self._learned(folder, found, known),
         }
 
-    def _learned(self, folder: Path, known: Taught | None) -> Values:
+    def _learned(self, folder: Path, found: list[Example], known: Taught | None) -> Values:
         gr, packed = self._gr, lesson.checkpoint(folder)
         return {
             self.verdict: verdict_of(known) if known else "",
-            self.mistakes: figures(wrong_clips(folder, known)),
+            self.mistakes: figures(wrong_clips(folder, found, known)),
             self.download: gr.DownloadButton(
                 value=str(packed) if packed else None, visible=bool(packed)
             ),
         }
 
-    def _start(self, session: str) -> Values:
-        return self._overview(self._site.sessions.folder(session))
+    def _start(self, session: str) -> Iterator[Values]:
+        yield self._overview(self._site.sessions.folder(session))
 
     def _add(
         self, session: str, action: str, files: list[str] | None, film: str | None
     ) -> Iterator[Values]:
         site, said = self._site, list[str]()
-        try:
-            folder = site.sessions.folder(session)
-            action = lesson.known_name(folder, action)
-            paths = [*(files or []), *([film] if film else [])]
-            if not paths:
-                raise JobError("Drop clips of it first, or record one.")
-            given = paths, action, folder, site.cfg, site.longest
-            for item in site.desk.run(lesson.take, *given):
-                if isinstance(item, Step):
-                    yield {self.status: bar(item)}
-                elif isinstance(item, Example):
-                    with site.sessions.lock:
-                        said += map(sentence, lesson.add_example(folder, item))
-                    yield self._overview(folder)
-                else:
-                    said.append(fault(item))
-            yield {self.status: "".join(said), self.clips: None, self.camera: None}
-        except JobError as error:
-            yield {self.status: "".join([*said, fault(error)])}
+        folder = site.sessions.folder(session)
+        action = lesson.known_name(folder, action)
+        paths = [*(files or []), *([film] if film else [])]
+        if not paths:
+            raise JobError("Drop clips of it first, or record one.")
+        yield {self.clips: None, self.camera: None}  # now: meanwhile others may be put there
+        left = [*paths]
+        while left:
+            yield {self.status: self._taking(left[0], 1 - len(left) / len(paths))}
+            try:
+                for item in site.desk.run(lesson.take, left[:], action, folder, site.shared):
+                    left.pop(0)
+                    if isinstance(item, JobError):
+                        said.append(fault(item))
+                    else:
+                        with site.sessions.lock:
+                            said += map(sentence, lesson.add_example(folder, item))
+                        yield self._overview(folder)
+                    if left:
+                        yield {self.status: self._taking(left[0], 1 - len(left) / len(paths))}
+            except JobError as error:  # a clip crashed the process: another one takes the others
+                said.append(fault(f"{Path(left.pop(0)).name}: {error}"))
+        yield {self.status: "".join(said)}
 
-    def _remove(self, session: str, chosen: list[str]) -> Values:
+    def _taking(self, path: str, share: float) -> str:
+        return bar(Step(share, f"looking at {Path(path).name}"))
+
+    def _remove(self, session: str, chosen: list[str]) -> Iterator[Values]:
         site = self._site
         folder = site.sessions.folder(session)
+        if not chosen:
+            raise JobError("Choose what to remove first.")
         with site.sessions.lock:
             found = lesson.examples(folder)
             left = [e for e in found if not {f"a{e.action}", f"c{e.digest}"} & {*chosen}]
             if len(left) < len(found):
                 lesson.write_examples(folder, left)
-        return {**self._overview(folder), self.status: ""}
+        yield {**self._overview(folder), self.status: ""}
 
     def _learn(self, session: str) -> Iterator[Values]:
         site = self._site
-        try:
-            folder = site.sessions.folder(session)
-            for item in site.desk.run(lesson.learn, folder, site.weights, site.cfg):
+        folder = site.sessions.folder(session)
+        found, known = lesson.examples(folder), None
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            for item in site.desk.run(lesson.learn, folder, found, Path(own), site.shared):
                 if isinstance(item, Step):
                     yield {self.progress: bar(item)}
-                else:
-                    yield self._learned(folder, item)
-            yield {**self._learned(folder, lesson.taught(folder)), self.progress: ""}
-        except JobError as error:
-            yield {self.progress: fault(error)}
+                    continue
+                with site.sessions.lock:
+                    lesson.keep(folder, found, item)
+                known = item if isinstance(item, Taught) else known
+                yield self._learned(folder, found, known)
+        yield {self.progress: ""}
 
     def _try(self, session: str, path: str | None) -> Iterator[Values]:
         yield {self.labels: None, self.answer: ""}
         if path is None:
             return
         site = self._site
-        try:
-            given = path, site.sessions.folder(session), site.cfg, site.longest
-            for item in site.desk.run(lesson.recognise, *given):
-                if isinstance(item, Step):
-                    yield {self.answer: bar(item)}
-                else:
-                    yield {self.labels: item, self.answer: ""}
-        except JobError as error:
-            yield {self.answer: fault(error)}
-
-
-def list_of(found: list[Example]) -> str:
-    """How many clips each action has, as HTML."""
-    if not found:
-        return sentence(FIRST)
-    counts = {e.action: sum(e.action == other.action for other in found) for e in found}
-    items = "".join(
-        f"<li><b>{html.escape(action)}</b>: {count} {'clip' if count == 1 else 'clips'}</li>"
-        for action, count in counts.items()
-    )
-    return f"<ul>{items}</ul>"
-
-
-def choices_of(found: list[Example]) -> list[tuple[str, str]]:
-    """What can be removed: actions with all their clips, and single clips."""
-    actions = dict.fromkeys(e.action for e in found)
-    return [(f"all of {action}", f"a{action}") for action in actions] + [
-        (f"{e.action}: {e.name}", f"c{e.digest}") for e in found
-    ]
-
-
-def wrong_clips(folder: Path, known: Taught | None) -> list[tuple[Path, str]]:
-    """Pictures of the clips that the check got wrong, with what it took them for."""
-    if known is None or known.verdict is None:
-        return []
-    clips = {(e.action, e.name): e.digest for e in lesson.examples(folder)}
-    return [
-        (lesson.picture(folder, clips[m.label, m.clip]), f"{m.label}, taken for {m.guessed}")
-        for m in known.verdict.mistakes
-    ]
-
-
-def verdict_of(known: Taught) -> str:
-    """What leaving one clip out has shown, as HTML."""
-    if (found := known.verdict) is None:
-        return sentence("It has learned. With more clips it can be checked.") + "".join(
-            map(sentence, known.notes)
-        )
-    low, high = (round(100 * end) for end in found.interval)
-    share = round(100 * found.right / found.judged)
-    wrong = [
-        f"{m.clip} is {m.label}, and was taken for {m.guessed} ({100 * m.probability:.0f} %)."
-        for m in found.mistakes
-    ]
-    return (
-        f"<p><b>{found.right} of {found.judged} clips ({share} %)</b> were recognised by what "
-        f"learned from the others alone. So few clips tell no more than this: of new ones, {low} "
-        f"to {high} % will be recognised (95 % interval).</p>"
-    ) + "".join(map(sentence, [*wrong, *known.notes]))
+        folder = site.sessions.folder(session)
+        for item in site.desk.run(lesson.recognise, path, folder, site.shared):
+            if isinstance(item, Step):
+                yield {self.answer: bar(item)}
+            else:
+                yield {self.labels: item, self.answer: ""}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from slowfast.config import DataConfig
 from slowfast.data.lists import Sample, first_bytes
@@ -19,7 +18,7 @@ from slowfast.log import duration
 from slowfast.web.jobs import JobError
 
 THUMBNAIL = 200
-"""The longer side of a thumbnail, in pixels."""
+"""The longer side of a clip's picture, in pixels, at most."""
 
 
 @contextlib.contextmanager
@@ -55,20 +54,7 @@ def seconds_of(path: str | Path, data: DataConfig, longest: float) -> float:
     return seconds
 
 
-def write_thumbnail(path: str | Path, data: DataConfig, at: float, picture: Path) -> None:
-    """Writes what a video shows at a time, in seconds, as a small JPEG."""
-    with contextlib.closing(open_video(Sample(str(path)), "", 0, data.decoder)) as video:
-        index = min(max(int(at * video.fps), 0), video.num_frames - 1)
-        wanted = video.clocked(np.array([index]))
-        frame: Picture = video.frames(wanted)[0]
-    write_small(frame, picture)
-
-
-def write_small(frame: Picture, picture: Path) -> None:
-    """Writes a picture ``[H, W, 3]`` as a small JPEG."""
-    height, width, _ = frame.shape
-    scale = THUMBNAIL / max(height, width)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(picture), cv2.resize(frame, size, interpolation=way)[:, :, ::-1])
+def write_picture(frame: Picture, path: Path) -> None:
+    """Writes a picture ``[H, W, 3]`` as JPEG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), frame[:, :, ::-1])

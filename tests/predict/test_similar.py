@@ -21,7 +21,6 @@ from slowfast.predict.long_videos import clip_rows, sliding_features
 from slowfast.predict.runtime.built import weighted
 from slowfast.predict.similar import (
     Query,
-    clock,
     find_similar,
     middle_frame,
     overrides_of,
@@ -136,12 +135,6 @@ def test_folders_that_are_not_of_features(tmp_path: Path) -> None:
     (tmp_path / META).write_text("- a list")
     with pytest.raises(FolderError, match="is damaged: delete it"):
         plan_in(tmp_path)
-
-
-def test_times_are_shown_in_tenths_of_a_second() -> None:
-    assert [clock(seconds) for seconds in (0, 4.04, 59.96, 3725.25)] == [
-        "0:00.0", "0:04.0", "1:00.0", "62:05.2",
-    ]  # fmt: skip
 
 
 # -------------------------------------------------------------------------- with a network

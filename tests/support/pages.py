@@ -100,6 +100,24 @@ def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
     raise AssertionError(log.read_text(encoding="utf-8"))
 
 
+def assert_all_is_gone(page: Page, number: int) -> None:
+    """A page that this signal has ended leaves nothing, asked nobody, and had no fault."""
+    assert page.process.returncode == 128 + number
+    assert os.listdir(page.temp) == []
+    assert page.noted.read_text(encoding="utf-8") == ""
+    assert page.said().endswith("interrupted\n") and "Traceback" not in page.said()
+
+
+def requests_of(page: Page) -> list[int]:
+    """The processes of what is computed now: children of the fork server."""
+    return [child for each in _children(page.process.pid) for child in _children(each)]
+
+
+def _children(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    return [*map(int, text.split())]
+
+
 class Browsed:
     """A tab of a headless browser, and all that it asked for and complained of."""
 

@@ -52,7 +52,7 @@ def test_the_summary_has_curves_only_where_visualdl_has_drawn_some(
     assert "top-1 50.0 %, top-5 100.0 % on 2 unseen videos, 30 views each (what it is: 1" in said
     assert f"checkpoint        {tmp_path}/a.pdparams\n" in said
     assert "frames            frames.png\n" in said
-    assert f" -m slowfast.tools.web -w {tmp_path}/a.pdparams\n" in said
+    assert f" -m slowfast.tools.web -w {tmp_path}/SlowFast_best.pdparams\n" in said
     assert (f"visualdl --logdir {tmp_path}/vdl\n" in said) == bool(curves)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary.get("vdl") == (f"{tmp_path}/vdl/20260102-090000" if curves else None)

@@ -3,6 +3,7 @@
 import socket
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from support.tiny_run import save_tiny_model, tiny_config
@@ -25,9 +26,10 @@ def test_only_this_machine_reaches_the_page_unless_told_otherwise() -> None:
     [
         ([], "error: no -w given, and there is no output/SlowFast/SlowFast_best.pdparams from a "),
         (["-w", "gone.pdparams"], "error: weights gone.pdparams cannot be read: No such file"),
+        (["-w", "{weights}", "--host", ""], "error: --host: name an address, 0.0.0.0 for all "),
         (["-w", "{weights}", "--features", "gone"], "error: gone: there is no such folder of "),
     ],
-    ids=["no weights", "no such weights", "no such features"],
+    ids=["no weights", "no such weights", "no host", "no such features"],
 )
 def test_what_cannot_be_is_one_line(
     weights: Path, own_folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], line: str
@@ -37,13 +39,18 @@ def test_what_cannot_be_is_one_line(
     assert said.startswith(line) and said.count("\n") == 1
 
 
-def test_without_gradio_it_says_what_to_install(
+@pytest.mark.parametrize("name", ["gradio", "sklearn"])
+def test_without_what_it_needs_it_says_what_to_install(
     weights: Path, own_folder: Path, capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, name: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(sys.modules, "gradio", None)
+    for module in ("gradio", "sklearn"):
+        monkeypatch.setitem(sys.modules, module, None if module == name else ModuleType(module))
     assert main(["-w", str(weights)]) == 1
-    assert capfd.readouterr().err == "error: gradio is not installed: pip install gradio\n"
+    assert capfd.readouterr().err == (
+        f"error: the page needs {name}, which is not installed: pip install "
+        "'slowfast-paddle[web]', or gradio and scikit-learn\n"
+    )
 
 
 def test_a_port_that_is_taken_is_named(

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from support.tiny_run import fresh_state, main_here, tiny_config, tiny_data
 
-from slowfast.config import Config
+from slowfast.config import Config, load_config
 from slowfast.data.lists import Sample
 from slowfast.files import FolderError
 from slowfast.predict.runtime.backends import open_backend
@@ -197,6 +197,7 @@ def test_infer_and_test_take_the_checkpoint(cfg: Config, tmp_path: Path) -> None
     (tmp_path / "val.list").write_text("".join(f"{v} {i % 3}\n" for i, v in enumerate(videos)))
     done = main_here("--test", "-w", path, "--out", tmp_path / "scores.npz", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert load_config(str(path.with_suffix(".yaml"))).output_dir == "output/mine"
     right = sum(int(shares.argmax()) == i % 3 for i, shares in enumerate(expected))
     assert f"{right / 6:.5f}" in done.stdout
 

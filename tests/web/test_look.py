@@ -14,6 +14,7 @@ from slowfast.data.video.open import open_video
 from slowfast.predict.timeline.segments import Segment
 from slowfast.web.jobs import JobError, Step
 from slowfast.web.look import Film, Labels, Story, look, table_of, tell_why
+from slowfast.web.site import Shared
 
 NAMES = [f"action {number}" for number in range(24)]
 
@@ -24,10 +25,11 @@ def cfg(tmp_path: Path) -> Config:
     return tiny_config(tmp_path, "data.num_workers=0", *all_day)
 
 
-def told(work: Any, *given: Any, cfg: Config) -> list[Any]:
+def told(work: Any, path: str, folder: Path, shared: Shared) -> list[Any]:
     """What a request is told, but for its steps."""
+    cfg = shared.cfg
     items: list[Any] = []
-    work(lambda kind: eager(fresh_state(cfg).model, cfg, kind), items.append, *given)
+    work(lambda kind: eager(fresh_state(cfg).model, cfg, kind), items.append, path, folder, shared)
     steps = [item.share for item in items if isinstance(item, Step)]
     assert steps == sorted(steps) and steps[0] >= 0 and steps[-1] <= 1
     return [item for item in items if not isinstance(item, Step)]
@@ -35,7 +37,7 @@ def told(work: Any, *given: Any, cfg: Config) -> list[Any]:
 
 def test_labels_then_a_timeline_then_the_film(tmp_path: Path, cfg: Config) -> None:
     film = coloured(tmp_path / "my film.mp4", "red", 0, seconds=3.0)
-    labels, story, shown = told(look, str(film), tmp_path, cfg, NAMES, 60.0, cfg=cfg)
+    labels, story, shown = told(look, str(film), tmp_path, Shared(cfg, "", NAMES, 60.0))
     assert isinstance(labels, Labels) and len(labels.best) == 5
     assert sorted(labels.best, key=lambda one: -one[1]) == labels.best
     assert isinstance(story, Story) and story.segments
@@ -48,13 +50,13 @@ def test_labels_then_a_timeline_then_the_film(tmp_path: Path, cfg: Config) -> No
 def test_a_video_that_is_none_is_refused_before_it_is_computed(tmp_path: Path, cfg: Config) -> None:
     (tmp_path / "notes.mp4").write_text("no video")
     with pytest.raises(JobError, match="^notes.mp4: not a video but text$"):
-        told(look, str(tmp_path / "notes.mp4"), tmp_path, cfg, NAMES, 60.0, cfg=cfg)
+        told(look, str(tmp_path / "notes.mp4"), tmp_path, Shared(cfg, "", NAMES, 60.0))
 
 
 def test_reasons_are_a_picture(tmp_path: Path, cfg: Config) -> None:
     weights = save_tiny_model(cfg)
     film = coloured(tmp_path / "film.mp4", "blue", 0)
-    (picture,) = told(tell_why, str(film), tmp_path, str(weights), cfg, NAMES, 60.0, cfg=cfg)
+    (picture,) = told(tell_why, str(film), tmp_path, Shared(cfg, str(weights), NAMES, 60.0))
     assert cv2.imread(str(picture)) is not None
 
 

@@ -16,6 +16,7 @@ from slowfast.predict.features import extract
 from slowfast.predict.similar import Moment
 from slowfast.web.jobs import Step
 from slowfast.web.moments import Alike, find, table_of
+from slowfast.web.site import Shared
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def told(clip: Path, features: Path, out: Path, cfg: Config, weights: Path) -> A
     items: list[Any] = []
     find(
         lambda kind: eager(fresh_state(cfg).model, cfg, kind), items.append,
-        str(clip), features, out, str(weights), cfg, 60.0,
+        str(clip), features, out, Shared(cfg, str(weights), [], 60.0),
     )  # fmt: skip
     return [item for item in items if not isinstance(item, Step)]
 

@@ -23,4 +23,5 @@ def test_a_bar_is_as_long_as_what_is_done() -> None:
 def test_a_fault_is_a_sentence() -> None:
     assert ">The file is empty.<" in fault("the file is empty.")
     assert ">It crashed.<" in fault("it crashed")
+    assert ">my film.mp4: not a video.<" in fault("my film.mp4: not a video")
     assert sentence("") == figures([]) == ""

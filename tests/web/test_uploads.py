@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from support import odd_videos
 from support.pages import coloured
 
 from slowfast.config import DataConfig
 from slowfast.web.jobs import JobError
-from slowfast.web.uploads import THUMBNAIL, by_its_name, seconds_of, write_thumbnail
+from slowfast.web.uploads import by_its_name, seconds_of, write_picture
 
 
 def looked_at(path: Path, longest: float = 600.0) -> float:
@@ -36,7 +37,7 @@ def single(path: Path) -> None:
         (empty, "x.mp4: the file is empty (0 bytes)"),
         (odd_videos.text, "x.mp4: not a video but text"),
         (playlist, "x.mp4: not a video but text"),
-        (odd_videos.sound_with_cover, "x.mp4: "),
+        (odd_videos.sound_with_cover, "x.mp4: no video in it, only a cover picture"),
         (odd_videos.picture, "x.mp4: a single picture, not a video"),
         (single, "x.mp4: a single picture, not a video"),
     ],
@@ -48,8 +49,7 @@ def test_what_is_no_video_is_refused_by_its_own_name(
     write(tmp_path / "x.mp4")
     with pytest.raises(JobError) as raised:
         looked_at(tmp_path / "x.mp4")
-    text = str(raised.value)
-    assert text.startswith(line) and str(tmp_path) not in text and "\n" not in text
+    assert str(raised.value) == line
 
 
 def test_a_video_is_as_long_as_it_is_and_may_be_too_long(tmp_path: Path) -> None:
@@ -60,11 +60,9 @@ def test_a_video_is_as_long_as_it_is_and_may_be_too_long(tmp_path: Path) -> None
     assert str(raised.value) == "a film.mp4: it lasts 0:00:02, and this page takes up to 0:00:01"
 
 
-@pytest.mark.parametrize("at", [0.0, 0.5, 99.0])
-def test_a_thumbnail_is_small_and_of_the_video(tmp_path: Path, at: float) -> None:
-    path = coloured(tmp_path / "film.mp4", "red", 0)
-    write_thumbnail(path, DataConfig(), at, tmp_path / "pictures" / "film.jpg")
+def test_a_picture_keeps_its_colours(tmp_path: Path) -> None:
+    frame = np.full((30, 40, 3), (200, 100, 20), np.uint8)
+    write_picture(frame, tmp_path / "pictures" / "film.jpg")
     picture = cv2.imread(str(tmp_path / "pictures" / "film.jpg"))
-    assert picture is not None and max(picture.shape[:2]) == THUMBNAIL
-    blue, _, red = picture.mean(axis=(0, 1))
-    assert red > blue + 100
+    assert picture is not None and picture.shape == frame.shape
+    assert picture.mean(axis=(0, 1)) == pytest.approx([20, 100, 200], abs=3)

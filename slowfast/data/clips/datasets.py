@@ -4,6 +4,7 @@ Each class is called with a key and returns arrays only: numpy and OpenCV, no Pa
 runs in reader processes.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from slowfast.data.clips.sampling import Grid
 from slowfast.data.lists import Sample
 from slowfast.data.order import Stream
 from slowfast.data.video.open import open_video
-from slowfast.data.video.reader import Each, Indices, Pictures, Reader
+from slowfast.data.video.reader import Each, Indices, Picture, Pictures, Reader
 
 
 class TrainKey(NamedTuple):
@@ -196,6 +197,18 @@ def open_sample(sample: Sample, data: DataConfig) -> tuple[Reader, float]:
     reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start)
     span = sampling.clip_span(data.num_frames, data.sampling_stride, reader.fps, data.target_fps)
     return reader, span
+
+
+def frame_at(sample: Sample, data: DataConfig, seconds: float, longest: int) -> Picture:
+    """What a video shows at a time ``[H, W, 3]``, or at its end, with its longer side at most
+    ``longest`` pixels. Raises a VideoError if the video cannot be read."""
+    reader, _ = open_sample(sample, data)
+    with contextlib.closing(reader):
+
+        def at(count: int) -> Indices:
+            return np.array([min(int(seconds * reader.fps), count - 1)])
+
+        return _read(reader, at, functools.partial(transforms.fitted, longest=longest))[0]
 
 
 def _read(reader: Reader, clip: Callable[[int], Indices], each: Each) -> Pictures:

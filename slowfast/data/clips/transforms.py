@@ -117,6 +117,17 @@ def resized_size(picture: Picture, short_side: int) -> tuple[int, int]:
     return scaled_size(picture.shape[0], picture.shape[1], short_side)
 
 
+def fitted(picture: Picture, longest: int) -> Picture:
+    """A picture with its longer side at most this many pixels."""
+    height, width, _ = picture.shape
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(round(scale * width), 1), max(round(scale * height), 1)
+    small: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
 def resize_short_side(
     picture: Picture,
     short_side: int,

@@ -88,6 +88,13 @@ def test_val_clip_has_the_middle_frames(samples: list[Sample]) -> None:
     assert read_numbers(read(0).frames)[0] == 118
 
 
+@pytest.mark.parametrize(("seconds", "number"), [(0.0, 0), (1.0, 30), (99.0, 299)])
+def test_a_frame_is_that_of_its_time(samples: list[Sample], seconds: float, number: int) -> None:
+    frame = datasets.frame_at(samples[0], WHOLE, seconds, SIDE)
+    assert read_numbers(frame[None]) == [number]
+    assert datasets.frame_at(samples[0], WHOLE, seconds, SIDE // 2).shape == (24, 24, 3)
+
+
 def test_augmentation_depends_on_seed_epoch_and_sample_alone(samples: list[Sample]) -> None:
     data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
     read = TrainClips(samples, data, SEED)

@@ -46,6 +46,15 @@ def test_the_short_side_is_resized_and_the_ratio_kept(
     assert picture.shape == (*resized, 3) and picture.dtype == np.uint8
 
 
+@pytest.mark.parametrize(
+    ("size", "fitting"),
+    [((30, 60), (20, 40)), ((60, 30), (40, 20)), ((30, 40), (30, 40)), ((1, 200), (1, 40))],
+    ids=["wide", "high", "small", "thin"],
+)
+def test_a_picture_is_fitted(size: tuple[int, int], fitting: tuple[int, int]) -> None:
+    assert transforms.fitted(coordinates(*size), 40).shape == (*fitting, 3)
+
+
 def test_resize_is_bilinear_between_pixel_centres() -> None:
     row = np.array([0, 100], np.uint8)
     larger = transforms.resize_short_side(np.broadcast_to(row[None, :, None], (2, 2, 3)), 4)
