@@ -100,7 +100,7 @@ def test_no_file_makes_the_browser_ask_others(page: Page, browsed: Browsed, tmp_
         (tmp_path / "list.mp4").write_text(text)
         browsed.open(page.address)
         browsed.put("look_video", tmp_path / "list.mp4")
-        browsed.wait("look_status", "list.mp4: not a video but text.")
+        browsed.wait("look_status", "list.mp4: a playlist, not a video")
         browsed.tab.wait_for_selector("#look_video video", state="attached")
         other.settimeout(1)
         with pytest.raises(TimeoutError):
