@@ -32,11 +32,6 @@ NAME_COLUMNS = ("name", "class_name", "label_name", "display_name", "class", "la
 NUMBER_COLUMNS = ("id", "index", "idx", "number", "class_id", "label_id", "class", "label")
 
 
-def name_of(label: int, labels: Sequence[str] | None) -> str:
-    """A class's name; its number where there are no names."""
-    return labels[label] if labels else f"class {label}"
-
-
 def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
     """Class names in index order.
 

@@ -9,9 +9,9 @@ import yaml
 from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
-from slowfast.data.labels import name_of
 from slowfast.evaluate.scores import Results, ResultsError
 from slowfast.metrics import accuracy
+from slowfast.metrics.accuracy import name_of
 
 NUMBERS = accuracy.METRICS | {"calibration_error": ("calibration_error",)}
 

@@ -31,6 +31,11 @@ def best_classes(scores_K: NDArray[np.float64], number: int = 5) -> tuple[list[i
     return best.tolist(), scores_K[best].tolist()
 
 
+def name_of(label: int, labels: Sequence[str] | None) -> str:
+    """A class's name; its number where there are no names."""
+    return labels[label] if labels else f"class {label}"
+
+
 def rank_of_label(scores: Scores, labels: Labels) -> NDArray[np.int64]:
     """The rank ``[N]``, from 0, of each label's class in ``scores [N, K]``.
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast import distributed
-from slowfast.data.labels import name_of
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.errors import printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
+from slowfast.metrics.accuracy import name_of
 from slowfast.shares import journals, left_to_do, part_of
 
 WIDEST = 40

@@ -121,11 +121,11 @@ def require_file(path: str) -> None:
 
 
 def _is_playlist(path: str) -> bool:
-    """Whether a file is one of HLS, DASH or FFmpeg's ``concat``: OpenCV would open what it names,
-    whatever that is. PyAV is kept from it also where this does not see it."""
+    """Whether a file is one of HLS or DASH: OpenCV would open what it names, whatever that is. PyAV
+    is kept from it also where this does not see it."""
     with contextlib.suppress(OSError), open(path, "rb") as file:
         begin = file.read(1024)
-        return begin.startswith((b"#EXTM3U", b"ffconcat version")) or b"<MPD" in begin
+        return begin.startswith(b"#EXTM3U") or b"<MPD" in begin
     return False
 
 

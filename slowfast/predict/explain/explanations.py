@@ -16,12 +16,12 @@ from slowfast import distributed
 from slowfast.config import Config, ConfigError
 from slowfast.data.clips.datasets import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
-from slowfast.data.labels import name_of
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
 from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, require_of, sole_writer, write_json
 from slowfast.log import Progress, over_bar
+from slowfast.metrics.accuracy import name_of
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from slowfast.config import Config
 from slowfast.data.find import Named
-from slowfast.data.labels import name_of
 from slowfast.files import atomic
+from slowfast.metrics.accuracy import name_of
 from slowfast.predict.annotate.answers import IN_VIDEO, Best, files_of, show_answers
 from slowfast.predict.annotate.drawn_labels import annotate_video
 from slowfast.predict.timeline.kept_windows import Found

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slowfast.data.labels import name_of
 from slowfast.errors import printable
 from slowfast.files import atomic, write_json, write_whole
-from slowfast.metrics.accuracy import best_classes
+from slowfast.metrics.accuracy import best_classes, name_of
 from slowfast.predict.result_rows import WIDEST
 from slowfast.predict.timeline.segments import Scores, Seconds, Segment
 

@@ -21,7 +21,6 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import distinct_frames, open_sample
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
-from slowfast.data.labels import name_of
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Picture, Pictures, VideoError
@@ -29,6 +28,7 @@ from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, sole_writer
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger, over_bar
+from slowfast.metrics.accuracy import name_of
 from slowfast.predict.annotate.answers import require_own_files
 from slowfast.predict.long_videos import EarlierParts, Part, joined_parts, sliding_rows
 from slowfast.predict.runtime.runtimes import Backend
