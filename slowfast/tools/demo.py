@@ -6,6 +6,7 @@ Everything goes through the same commands, list files and readers as a run on Ki
 is there already, from an earlier run with the same config, is used again.
 """
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -102,7 +103,9 @@ def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], second
     lines |= {name.replace("_", " "): path for name, path in pictures.items()}
     lines["all of this"] = str(weights.with_name("summary.json"))
     python = sys.executable.removeprefix(here)
-    lines["in the browser"] = f"{python} -m slowfast.tools.web -w {weights.with_name(folder.BEST)}"
+    first = "" if importlib.util.find_spec("gradio") else f"{python} -m pip install '.[web]'; "
+    page = f"{python} -m slowfast.tools.web -w {weights.with_name(folder.BEST)}"
+    lines["in the browser"] = first + page
     print("\n".join(f"{name:16s}  {what}" for name, what in lines.items()))
 
 
