@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks import videos
 from benchmarks.processes import Ran, Server, run_command
-from benchmarks.report import Row, markdown, write_json
+from benchmarks.report import Row, tell
 from benchmarks.timing import progress
 from slowfast import machine
 
@@ -118,12 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
         print(f"inference: {error}", file=sys.stderr)
         return 1
-    table = markdown(rows, bench.notes)
-    print(table, end="")
-    if options.json:
-        write_json(rows, options.json)
-    if options.markdown:
-        options.markdown.write_text(table, encoding="utf-8")
+    tell(rows, bench.notes, options)
     return 0
 
 

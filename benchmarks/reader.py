@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import checks, ours, peers, scaling, videos
-from benchmarks.report import Row, markdown, write_chart, write_json
+from benchmarks.report import Row, tell, write_chart
 from benchmarks.timing import fastest, medians, one_core, processor, progress
 from benchmarks.videos import Files
 
@@ -201,12 +201,7 @@ def _decoders(path: Path, notes: list[str]) -> list[str]:
 
 
 def _write(options: argparse.Namespace, rows: list[Row], notes: list[str]) -> None:
-    table = markdown(rows, notes)
-    print(table, end="")
-    if options.json:
-        write_json(rows, options.json)
-    if options.markdown:
-        options.markdown.write_text(table, encoding="utf-8")
+    tell(rows, notes, options)
     if options.chart:
         write_chart(rows, options.chart)
 

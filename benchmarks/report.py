@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,16 @@ def markdown(rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
             f"{row.ratio:.2f} | {target} | {reached} |"
         )
     return "\n".join([*lines, "", *(f"- {note}" for note in notes)]).rstrip() + "\n"
+
+
+def tell(rows: Sequence[Row], notes: Sequence[str], options: Any) -> None:
+    """Prints the table, and writes it to ``--markdown`` and the rows to ``--json``."""
+    table = markdown(rows, notes)
+    print(table, end="")
+    if options.json:
+        write_json(rows, options.json)
+    if options.markdown:
+        options.markdown.write_text(table, encoding="utf-8")
 
 
 def write_chart(rows: Sequence[Row], path: Path) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Row, markdown, write_json
+from benchmarks.report import Row, tell
 from benchmarks.timing import processor, progress
 
 CONTENDERS = {
@@ -104,12 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"Medians of {options.rounds} interleaved rounds after one that is not counted; each step "
         "is timed right after another."
     )
-    table = markdown(rows, notes)
-    print(table, end="")
-    if options.json:
-        write_json(rows, options.json)
-    if options.markdown:
-        options.markdown.write_text(table, encoding="utf-8")
+    tell(rows, notes, options)
     return 0
 
 

@@ -31,7 +31,6 @@ PACKAGES = {
     "paddle": "paddlepaddle", "cv2": "opencv-python", "numpy": "numpy", "yaml": "pyyaml",
     "pooch": "pooch", "requests": "requests", "safetensors": "safetensors",
     "visualdl": "visualdl", "matplotlib": "matplotlib", "av": "av", "PIL": "pillow",
-    "gradio": "gradio", "sklearn": "scikit-learn",
 }  # fmt: skip
 """By the names of their modules: the packages that the project depends on."""
 

@@ -18,6 +18,7 @@ from slowfast.cli.run_config import class_names, config_for
 from slowfast.data.video.open import decoder_version
 from slowfast.errors import UserError
 from slowfast.log import logger
+from slowfast.metrics.accuracy import name_of
 from slowfast.train.folder import BEST
 from slowfast.weights.damage import WeightsError
 
@@ -62,7 +63,8 @@ def open_page(args: argparse.Namespace) -> None:
     overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]
     cfg = config_for(args.config, overrides, weights)
     decoder_version(cfg.data.decoder)
-    names = class_names(cfg, weights) or [f"class {i}" for i in range(cfg.model.num_classes)]
+    labels = class_names(cfg, weights)
+    names = [name_of(i, labels) for i in range(cfg.model.num_classes)]
     network = network_of(weights, cfg, "auto")
     cfg = settled(network, cfg.with_test(average_clips="prob"), "prob")
     for place in args.features:

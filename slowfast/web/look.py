@@ -13,7 +13,8 @@ from slowfast.files import atomic
 from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.annotate.drawn_labels import annotate_video
-from slowfast.predict.timeline.captions import best_at
+from slowfast.predict.result_rows import Answer
+from slowfast.predict.timeline.captions import best_at, captions_of
 from slowfast.predict.timeline.segments import Segment, cell_edges, find_segments
 from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.predict.timeline.timelines import Windows, timeline_rows, video_thumbs
@@ -64,8 +65,8 @@ def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Share
         ((_, row),) = rows_of_videos(backend, [sample], cfg, what="", until_enough=True)
         if isinstance(row, VideoError):
             raise row
-        classes, values = best_classes(average_views(row, "prob"), TOP)
-        best = [(names[i], value) for i, value in zip(classes, values, strict=True)]
+        answer = Answer(*best_classes(average_views(row, "prob"), TOP), len(row))
+        best = answer.named(names)
         tell(Labels(best))
 
         def report(done: float, windows: int) -> None:
@@ -77,11 +78,7 @@ def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Share
         segments = find_segments(found.seconds, found.scores, cfg.timeline)
         tell(Story(segments, _drawn(found, segments, sample, folder, shared)))
 
-        begins = found.video.begins
-        captions = [
-            (start - begins, end - begins, names[label], score)
-            for start, end, label, score in segments
-        ]
+        captions = captions_of(segments, found.video.begins, names)
 
         def labels_at(seconds: float) -> list[tuple[str, float]]:
             return best_at(captions, seconds) if segments else best[:IN_VIDEO]

@@ -40,7 +40,7 @@ def seconds_of(path: str | Path, data: DataConfig, longest: float) -> float:
         JobError: it is longer than ``longest``.
     """
     require_file(str(path))
-    # Playlists are text: FFmpeg would open the files that one names.
+    # FFmpeg draws some text as a film, and some names files that it would open.
     if b"\0" not in first_bytes(str(path)):
         raise VideoError(f"{path}: not a video but text")
     with contextlib.closing(open_video(Sample(str(path)), "", 0, data.decoder)) as video:

@@ -43,7 +43,7 @@ LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]
 """What makes a title that is not UTF-8 no error; from PyAV 19 on it never is one."""
 PLAYLISTS = {"dash", "hls", "imf", "sdp"}
 """Formats that name other files, which FFmpeg would open, wherever they are: a video must not lead
-to others. ``concat`` can name only files beside it."""
+to others. ``concat`` can name only files beside and below it."""
 WIDEST_PIXEL = 4.0
 """For its height, or highest for its width: what more is said is an error."""
 OWN_CLOCK = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}

@@ -12,6 +12,7 @@ from slowfast.metrics.accuracy import name_of
 from slowfast.predict.annotate.answers import IN_VIDEO, Best, files_of, show_answers
 from slowfast.predict.annotate.drawn_labels import annotate_video
 from slowfast.predict.timeline.kept_windows import Found
+from slowfast.predict.timeline.segments import Segment
 
 Captions = list[tuple[float, float, str, float]]
 """Start and end (seconds after the first frame), label and score of each segment."""
@@ -27,16 +28,17 @@ def write_captioned(
     Args:
         found: what is in each video, and where its timeline's picture is.
     """
-    answers = [one and (captions_of(one[0], labels), one[1]) for one in found]
+    answers = [
+        one and (captions_of(one[0].segments, one[0].video.begins, labels), one[1]) for one in found
+    ]
     return show_answers(folder, videos, answers, cfg, digest, show=_show)
 
 
-def captions_of(found: Found, labels: list[str] | None) -> Captions:
-    """The segments of a video, by the time of its frames."""
-    begins = found.video.begins
+def captions_of(segments: Sequence[Segment], begins: float, labels: list[str] | None) -> Captions:
+    """The segments of a video, by the time of its frames, the first of which is at ``begins``."""
     return [
         (start - begins, end - begins, name_of(label, labels), score)
-        for start, end, label, score in found.segments
+        for start, end, label, score in segments
     ]
 
 

@@ -237,9 +237,8 @@ class _Run:
         logger.warning(f"unreadable: {self.faults[-1]}")
 
     def _write_files(self, video: Video, windows: Windows, segments: list[Segment]) -> None:
-        from slowfast.predict.timeline.timeline_picture import (
-            draw_timeline,  # matplotlib takes half a second
-        )
+        # Here: matplotlib takes half a second to import.
+        from slowfast.predict.timeline.timeline_picture import draw_timeline
 
         seconds, scores, times = windows
         head = {

@@ -8,25 +8,22 @@ import pytest
 from support.seeing import SQUARE, Seeing, seeing_config
 from support.videos import write_numbered_video
 
-from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.video.open import open_video
 from slowfast.predict.timeline.captions import best_at, captions_of
-from slowfast.predict.timeline.kept_windows import Found
 from slowfast.predict.timeline.segments import Segment
 from slowfast.predict.timeline.timelines import timelines
 
 
 def test_what_is_shown_when() -> None:
     segments = [Segment(1.5, 3, 0, 0.6), Segment(2.5, 5, 1, 0.9)]
-    found = Found(segments, segments[1], VideoTimes(30, 5, 1.5))
-    captions = captions_of(found, ["a", "b"])
+    captions = captions_of(segments, 1.5, ["a", "b"])
     assert captions == [(0, 1.5, "a", 0.6), (1, 3.5, "b", 0.9)]  # from the first frame on
     shown = {second: best_at(captions, second) for second in (0, 0.9, 1, 1.49, 1.5, 3.5)}
     a, b = ("a", 0.6), ("b", 0.9)
     assert shown == {0: [a], 0.9: [a], 1: [b, a], 1.49: [b, a], 1.5: [b], 3.5: []}
-    assert captions_of(found, None)[0][2] == "class 0"
+    assert captions_of(segments, 1.5, None)[0][2] == "class 0"
 
 
 def test_a_video_gets_the_labels_of_its_segments(
