@@ -45,6 +45,7 @@ def own_folder() -> Iterator[Path]:
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]  # what is served, and to whom, the flags alone say
     os.environ |= OFFLINE | {"GRADIO_TEMP_DIR": str(folder / "files")}
+    os.environ.setdefault("PATH", os.defpath)  # pydub, which Gradio imports, fails without one
     try:
         with sole_writer(folder, "serving a page"):
             yield folder

@@ -252,6 +252,17 @@ def test_what_a_killed_page_left_is_removed_and_no_more(
         assert os.listdir(tmp_path) == [folder.name]
 
 
+def test_gradio_can_be_imported_where_no_variable_is_set() -> None:
+    script = (
+        "import os; from slowfast.web.server import own_folder\n"
+        "with own_folder():\n"
+        "    import gradio\n"
+        "assert 'PATH' not in os.environ"
+    )
+    env = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
+
+
 def test_another_gradio_serves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     from gradio import processing_utils
