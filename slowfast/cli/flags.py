@@ -52,7 +52,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--multigrid", action="store_true", help="multigrid training, as train.multigrid=true")
     add("--max_iters", type=whole_number(1), metavar="N", help="end training after N steps")
     add("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: a GPU if any")
-    add("--average-clips", choices=("prob", "score"), help="replaces test.average_clips")
+    add("--average-clips", choices=("prob", "score", "max"), help="replaces test.average_clips")
     add("--views", type=_views, metavar="auto|NxM",
         help="N clips x M crops of each video; auto, the default of --infer: as many as the answer "
         "needs (default of --test: the config's, 10x3)")  # fmt: skip

@@ -57,7 +57,7 @@ def _test(args: argparse.Namespace) -> None:
     inputs = test_inputs(args)
     network = _network(args, inputs)
     multi_view_test(
-        network, inputs.samples, settled(network, inputs.cfg, inputs.cfg.test.average_clips),
+        network, inputs.samples, settled(network, inputs.cfg, inputs.cfg.test.row_kind),
         metrics=args.eval or ("top_k_accuracy",), out=args.out, class_names=inputs.class_names,
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def _infer(args: argparse.Namespace) -> None:
     if args.timeline:
         _timeline(args, inputs)
         return
-    cfg, backend, digest = _opened(args, inputs, inputs.cfg.test.average_clips)
+    cfg, backend, digest = _opened(args, inputs, inputs.cfg.test.row_kind)
     infer(
         backend, inputs.samples, inputs.class_names, cfg,
         weights=digest, out=args.out or RESULT, top=args.top or TOP,
@@ -131,7 +131,7 @@ def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:
     network = _network(args, inputs)
     explain(
         network, [*map(Named, inputs.samples, inputs.names)], inputs.class_names,
-        settled(network, inputs.cfg, inputs.cfg.test.average_clips), args.explain,
+        settled(network, inputs.cfg, inputs.cfg.test.row_kind), args.explain,
         top=max(args.top or TOP, 2), until_enough=args.views in (None, "auto"),
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ def network_of(
         from slowfast.weights.load import load_pretrained, load_weights
 
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
-        network = build_model(cfg.model, cfg.data.crop_size)
+        network = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
         logger.info((load_pretrained if any_classes else load_weights)(network, weights))
         network.eval()
         return network

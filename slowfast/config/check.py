@@ -29,6 +29,10 @@ def validate(cfg: Config) -> None:
          and len(cfg.optim.steps) == len(cfg.optim.step_factors),
          f"optim.steps={list(cfg.optim.steps)} must rise from 0, with a number of "
          f"optim.step_factors={list(cfg.optim.step_factors)} for each"),
+        (cfg.train.task == "multi" or cfg.train.focal_gamma == 0,
+         "train.focal_gamma is for several labels a video: train.task=multi"),
+        (cfg.train.focal_gamma > 0 or cfg.train.focal_alpha == 1,
+         "train.focal_alpha is a factor of focal loss: it needs train.focal_gamma"),
         (cfg.train.ema > 0 or cfg.train.best_by == "raw",
          "train.best_by=ema needs an average of the weights: train.ema, such as 0.999"),
         (not cfg.train.sync_bn or data.on_error != "skip",

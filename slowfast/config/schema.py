@@ -95,6 +95,10 @@ class DataConfig:
     """The clip takes every so many frames of the video, at target_fps."""
     target_fps: AboveZero = 30.0
     """Frame rate that sampling_stride counts in; at any other rate a clip lasts as many seconds."""
+    spacing: Literal["spread", "stride"] = "spread"
+    """Training and validation: a clip's frames are spread evenly from its first to its last one
+    (PySlowFast on Kinetics), or are sampling_stride apart, which may begin before a short video
+    (PySlowFast on Charades)."""
     min_short_side: int = 256
     """Training resizes the short side to a size drawn between this one and max_short_side, pixels.
     Validation resizes it to this one. At least crop_size."""
@@ -164,8 +168,11 @@ class TestConfig:
     system that trained them."""
     crop_size: Count = 256
     """Side of the square crop, pixels."""
-    average_clips: Literal["prob", "score"] = "prob"
-    """What is averaged over the views: probabilities, or logits before one softmax."""
+    average_clips: Literal["prob", "score", "max"] = "prob"
+    """How the views become one answer: the mean of their probabilities, the probabilities of their
+    mean logits, or each class's largest probability."""
+    threshold: Share = 0.5
+    """With train.task=multi: the probability from which on a class counts as predicted, for F1."""
     batch_size: Count = 1
     """Videos that are tested together, so that their views fill the chunks."""
     views_per_chunk: Natural = 0
@@ -182,6 +189,11 @@ class TestConfig:
     calibration_list: Annotated[str, ranges.PATH] = ""
     """With precision=int8: list of videos to calibrate on, and to compare with fp32. Empty: the
     list that --test tests."""
+
+    @property
+    def row_kind(self) -> Literal["prob", "score"]:
+        """What the network gives for each view: its probabilities, or its logits."""
+        return "score" if self.average_clips == "score" else "prob"
 
     @property
     def views_per_clip(self) -> int:
@@ -245,6 +257,9 @@ class OptimConfig:
 class TrainConfig:
     """The training loop."""
 
+    task: Literal["single", "multi"] = "single"
+    """What a video shows: one class (softmax, cross-entropy, accuracy), or any number of them
+    (sigmoid, binary cross-entropy, average precision)."""
     epochs: Count = 196
     """Passes over the training list."""
     batch_size: Count = 8
@@ -269,7 +284,20 @@ class TrainConfig:
     """CutMix: a rectangle of each clip comes from another clip; its area is drawn from
     Beta(cutmix, cutmix). 0: none. With mixup as well, one of the two is drawn for each batch."""
     label_smoothing: Share = 0.0
-    """Share of the target that is spread evenly over all classes; the label has the rest."""
+    """Share of the target that is spread evenly over all classes; the label has the rest. With
+    task=multi: over a class's yes and no."""
+    class_weights: Annotated[str, ranges.PATH] = "none"
+    """Weights of the classes in the loss: none; balanced, for rare classes to count as much as
+    frequent ones; or a file with a number a line, in the order of the classes. With task=multi they
+    are those of a class's yes."""
+    sampling: Literal["plain", "balanced"] = "plain"
+    """Which videos an epoch has: each once, or as many of each class, those of rare classes several
+    times, each time augmented anew."""
+    focal_gamma: NotNegative = 0.0
+    """With task=multi: focal loss (Lin et al. 2017), in which what the network knows already counts
+    less. 0: none; theirs is 2."""
+    focal_alpha: AboveZero = 1.0
+    """With focal_gamma: a factor of the loss."""
     freeze: Annotated[tuple[str, ...], ranges.some_of(STAGES)] = ()
     """Stages that are not trained; the statistics of their batch norm stay as they are, too."""
     head_only: bool = False

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError, Sample, classes_of
 from slowfast.log import logger
 
 ADVICE = (
@@ -73,7 +73,11 @@ def _classes_of(path: str, samples: Sequence[Sample]) -> Classes:
     if os.path.isfile(beside := f"{path}.labels"):
         return Classes(beside, dict(enumerate(read_labels(beside, 0))))
     meant = os.path.isdir(path)
-    pairs = {(sample.label, os.path.basename(os.path.dirname(sample.path))) for sample in samples}
+    pairs = {
+        (label, os.path.basename(os.path.dirname(sample.path)))
+        for sample in samples
+        for label in classes_of(sample.label)
+    }
     names = dict(pairs)
     alone = len(names) == len({*names.values()}) == len(pairs)
     if not meant and not (alone and 1 < len(names) < len(samples)):

@@ -226,7 +226,8 @@ def look_into_folders(path: str, samples: Sequence[Sample], data: DataConfig, ev
     chosen = named[:: -(-len(named) // FOLDERS_SEEN) or 1]
     seen = [sample for sample in chosen if os.path.isdir(sample.path)]
     faults, from_zero = [], 0
-    for folder, _, count in seen:
+    for sample in seen:
+        folder, count = sample.path, sample.num_frames
         try:
             first, _ = find_frames(folder, data.frame_pattern, data.frame_start, count)
             from_zero += first == 0

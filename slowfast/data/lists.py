@@ -46,14 +46,42 @@ class ListError(UserError):
     """A list or label file that cannot be used; the message names the file and line."""
 
 
+Label = int | tuple[int, ...]
+"""A class index, -1 where there is none; or, with several labels a video, all of its class indices,
+rising."""
+
+
+def classes_of(label: Label) -> tuple[int, ...]:
+    """All class indices of a label."""
+    if isinstance(label, tuple):
+        return label
+    return () if label == -1 else (label,)
+
+
+class Action(NamedTuple):
+    """What happens for a part of a video: a class index, and the seconds of the first and the last
+    frame that shows it."""
+
+    label: int
+    start: float
+    end: float
+
+
 class Sample(NamedTuple):
-    """One video: a file, a member of a tar, or a folder of ``num_frames`` frames."""
+    """One video: a file, a member of a tar, or a folder of ``num_frames`` frames; or a part of
+    one."""
 
     path: str
-    label: int = -1
-    """Class index; -1 where there is none."""
+    label: Label = -1
     num_frames: int | None = None
     """Frames of a frame folder; None for a video file."""
+    start: float | None = None
+    """Where the part begins, seconds; None: with the video."""
+    end: float | None = None
+    """Where it ends; None: with the video."""
+    actions: tuple[Action, ...] = ()
+    """When the labels are seen, in the whole video's seconds: a training clip then has those of its
+    own time. None: all the time."""
 
 
 class Entry(NamedTuple):
@@ -63,7 +91,9 @@ class Entry(NamedTuple):
     sample: Sample
 
 
-def read_list(list_path: str | Path, root: str | Path, num_classes: int) -> list[Sample]:
+def read_list(
+    list_path: str | Path, root: str | Path, num_classes: int, task: str = "single"
+) -> list[Sample]:
     """The samples of a list, in its order.
 
     Raises:

@@ -58,7 +58,7 @@ def multi_view_test(
         unreadable = Unreadable(cfg.data.max_errors)
         table, own = np.zeros((cfg.model.num_classes, 3), np.int64), []
         for index, scores_VK in _scored(network, samples, cfg, unreadable, kept):
-            scores = average_views(scores_VK, cfg.test.average_clips)
+            scores = average_views(scores_VK, cfg.test.average_clips, cfg.train.task)
             labels = np.array([samples[index].label])
             table += class_table(rank_of_label(scores[None], labels), labels, len(table))
             own.append(report.prediction(index, samples[index], scores))
@@ -82,7 +82,7 @@ def _scored(
         todo -= set(kept.done)
         for index in kept.done[distributed.rank() :: distributed.world_size()]:
             yield index, kept.read(index)
-    backend = open_backend(network, cfg, cfg.test.average_clips)
+    backend = open_backend(network, cfg, cfg.test.row_kind)
     own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):

@@ -16,13 +16,31 @@ METRICS = {"top_k_accuracy": ("top1", "top5"), "mean_class_accuracy": ("mean_cla
 """The names for --eval, as in mmaction2, and the numbers that each stands for."""
 
 
-def average_views(scores_VK: NDArray[np.float32], average_clips: str) -> NDArray[np.float64]:
-    """A video's probabilities ``[K]``, from its views' probabilities or (``score``) logits."""
-    mean = scores_VK.astype(np.float64).mean(axis=0)
-    if average_clips == "prob":
-        return mean
-    powers = np.exp(mean - mean.max())
-    return powers / powers.sum()
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax over the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sigmoid of each, without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+PROBABILITIES = {"single": softmax, "multi": sigmoid}
+"""By task: from logits ``[..., K]`` to as many probabilities."""
+
+
+def average_views(
+    scores_VK: NDArray[np.float32], average_clips: str, task: str = "single"
+) -> NDArray[np.float64]:
+    """A video's probabilities ``[K]``, from its views' probabilities (``prob``: their mean;
+    ``max``: the largest of each class) or logits (``score``: the probabilities of their mean)."""
+    views_VK = scores_VK.astype(np.float64)
+    if average_clips == "max":
+        return views_VK.max(axis=0)
+    mean = views_VK.mean(axis=0)
+    return PROBABILITIES[task](mean) if average_clips == "score" else mean
 
 
 def best_classes(scores_K: NDArray[np.float64], number: int = 5) -> tuple[list[int], list[float]]:

@@ -8,12 +8,21 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 
-def probabilities(logits: Tensor) -> Tensor:
+def softmax(logits: Tensor) -> Tensor:
     """Softmax over the last axis; nan where a logit is not finite.
 
     Paddle's own then gives about 1 / K on CPU (K from 8 on; seen in 3.3.1): no check would see it.
     """
     return F.softmax(logits, axis=-1) + (logits - logits)
+
+
+def sigmoid(logits: Tensor) -> Tensor:
+    """Sigmoid of each; nan where a logit is not finite, as for ``softmax``."""
+    return F.sigmoid(logits) + (logits - logits)
+
+
+PROBABILITIES = {"single": softmax, "multi": sigmoid}
+"""By task: from logits ``[..., K]`` to as many probabilities."""
 
 
 class Head(nn.Layer):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import paddle
 from paddle import Tensor, nn
 
-from slowfast.models.head import Head, probabilities
+from slowfast.models.head import PROBABILITIES, Head
 from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
@@ -68,6 +68,7 @@ class VideoClassifier(nn.Layer):
         stem_kernel: spatial kernel of the stems.
         pool_size, dropout: see ``Head``.
         average_positions: ``prob`` or ``score``, see ``predict``.
+        task: ``single``: one class a clip; ``multi``: any number of them.
     """
 
     def __init__(
@@ -83,8 +84,10 @@ class VideoClassifier(nn.Layer):
         pool_size: int | None = 7,
         dropout: float = 0.5,
         average_positions: str = "prob",
+        task: str = "single",
     ) -> None:
         super().__init__()
+        self.probabilities = PROBABILITIES[task]
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions
         channels = [p.width for p in pathways]
@@ -122,13 +125,13 @@ class VideoClassifier(nn.Layer):
         return self.head(self.features(clip_NCTHW)).mean(axis=1)
 
     def predict(self, clip_NCTHW: Tensor) -> Tensor:
-        """Probabilities ``[N, K]``: softmax at each position, then the mean (PySlowFast).
+        """Probabilities ``[N, K]``: those at each position, then the mean (PySlowFast).
 
-        With ``average_positions`` of ``score`` the softmax of the mean logits (PyTorchVideo).
+        With ``average_positions`` of ``score`` those of the mean logits (PyTorchVideo).
         """
         if self.average_positions == "score":
-            return probabilities(self(clip_NCTHW))
-        return probabilities(self.head(self.features(clip_NCTHW))).mean(axis=1)
+            return self.probabilities(self(clip_NCTHW))
+        return self.probabilities(self.head(self.features(clip_NCTHW))).mean(axis=1)
 
 
 class SlowFast(VideoClassifier):

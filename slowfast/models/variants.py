@@ -38,13 +38,14 @@ any further argument of ``SlowFast`` (``slow_frames``, ``pool_size``, ``dropout`
 network's own."""
 
 
-def build_model(model: ModelConfig, train_crop: int) -> VideoClassifier:
+def build_model(model: ModelConfig, train_crop: int, task: str = "single") -> VideoClassifier:
     """The network that a config describes.
 
     Args:
         model: the config's model section.
         train_crop: side of the training crop, pixels; the dense head's window is as large as its
             last feature map.
+        task: the config's ``train.task``.
     """
     slow = slow_pathway(model.slow_depth, model.width)
     fast = fast_pathway(model.fast_depth, model.width // model.beta_inv)
@@ -56,6 +57,7 @@ def build_model(model: ModelConfig, train_crop: int) -> VideoClassifier:
         pool_size=max(train_crop // 32, 1) if model.head_pooling == "dense" else None,
         dropout=model.dropout,
         average_positions=model.average_positions,
+        task=task,
     )
     if model.name == "slow_only":
         return SinglePathway(slow, alpha=model.alpha, **common)

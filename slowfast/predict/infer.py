@@ -58,7 +58,9 @@ def infer(
     digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
 
     def answer(row: Row) -> Answer:
-        return Answer(*best_classes(average_views(row, cfg.test.average_clips), top), len(row))
+        return Answer(
+            *best_classes(average_views(row, cfg.test.average_clips, cfg.train.task), top), len(row)
+        )
 
     with Rows(out, samples, digest, labels, top) as rows:
         rows.show()

@@ -38,10 +38,10 @@ WITHOUT_INFLUENCE = {
         "root", "train_list", "val_list", "test_list", "labels", "min_short_side",
         "max_short_side", "inverse_short_side", "crop_area", "crop_aspect", "rand_augment",
         "rand_augment_magnitude", "erase", "flip", "flip_pairs", "flip_by_name", "num_workers",
-        "read_seconds", "on_error", "max_errors",
+        "read_seconds", "on_error", "max_errors", "spacing",
     },
     "model": {"dropout", "pretrained"},
-    "test": {"batch_size", "views_per_chunk", "backend", "calibration_list"},
+    "test": {"batch_size", "views_per_chunk", "backend", "calibration_list", "threshold"},
 }  # fmt: skip
 """Keys of the config that do not change what a row holds."""
 OF_THE_HEAD = {
@@ -82,6 +82,8 @@ def settings_of(cfg: Config, *, with_head: bool) -> Plan:
         for key, value in dataclasses.asdict(getattr(cfg, section)).items():
             if key not in ignored:
                 plan[f"{section}.{key}"] = list(value) if isinstance(value, tuple) else value
+    if with_head and cfg.train.task != "single":
+        plan["task"] = cfg.train.task
     if cfg.test.precision == "int8":
         plan["calibration"] = calibration_digest(cfg)
     return plan
@@ -89,7 +91,10 @@ def settings_of(cfg: Config, *, with_head: bool) -> Plan:
 
 def key_of(sample: Sample) -> str:
     """A name for a video's row, from its path and the size and time of its file."""
-    key = (os.path.abspath(sample.path), sample.num_frames, state_of(sample.path) or (-1, -1))
+    key: tuple[Any, ...] = os.path.abspath(sample.path), sample.num_frames
+    key += (state_of(sample.path) or (-1, -1),)
+    if (part := (sample.start, sample.end)) != (None, None):
+        key += part
     return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
 

@@ -191,7 +191,7 @@ class Rows(contextlib.ExitStack):
         """A video's row of the file."""
         sample, top, labels = self._samples[index], self._top, self._labels
         row: dict[str, Any] = {"video_id": sample.path}
-        if sample.label >= 0:
+        if sample.label != -1:
             row["label"] = sample.label
         if isinstance(found, str):
             return row | {"error": found}

@@ -25,7 +25,7 @@ from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import Sample, classes_of, read_list
 from slowfast.data.video.write import Writer
 from slowfast.errors import UserError
 from slowfast.files import write_whole
@@ -218,7 +218,7 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     slow = SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha)
     best = list(zip(row["top5_labels"], row["top5_values"], strict=True))
     frames = reader.frames(wanted)
-    frame_strip(frames, slow, best, paths["frames"], truth=names[sample.label])
+    frame_strip(frames, slow, best, paths["frames"], truth=names[classes_of(sample.label)[0]])
     return {name: str(path) for name, path in paths.items()}
 
 

@@ -232,7 +232,7 @@ def write_results(
     for _, sample in entries:
         name, label = jobs[sample.path].name, sample.label
         if name not in failed:
-            lines.append(name if label < 0 else f"{name}{between}{label}")
+            lines.append(name if label == -1 else f"{name}{between}{label}")
     reasons = Path(f"{args.list_out}.failed")
     write_lines(reasons, list(failed.values()))
     if lines:

@@ -93,8 +93,9 @@ def _pack(source: Path, root: Path) -> list[Packed]:
     seen: set[str] = set()
     samples = read_list(str(source), str(root), ANY_CLASS)
     progress = Progress("look at files", len(samples))
-    for path, label, num_frames in samples:
-        if num_frames is not None or os.path.isdir(path):
+    for sample in samples:
+        path, label = sample.path, sample.label
+        if sample.num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
@@ -111,7 +112,7 @@ def _pack(source: Path, root: Path) -> list[Packed]:
         seen.add(path)
         names = itertools.chain([key], (f"{key}_{ending[1:]}{n or ''}" for n in itertools.count()))
         key = next(name for name in names if name not in packed)  # x.avi beside x.mp4 is x_avi.avi
-        video = ShardVideo(f"{key}{ending}", status.st_size, label)
+        video = ShardVideo(f"{key}{ending}", status.st_size, lists.classes_of(label)[0])
         packed[key] = Packed(path, video)
         progress.update(len(packed))
     return list(packed.values())

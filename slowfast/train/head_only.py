@@ -18,7 +18,7 @@ from slowfast.data.lists import Sample
 from slowfast.data.order import train_batches
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Meter, average_views
-from slowfast.models.head import Head, probabilities
+from slowfast.models.head import PROBABILITIES, Head
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.predict.runtime.built import weighted
 from slowfast.predict.runtime.low_precision import settled
@@ -167,9 +167,10 @@ def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
         rows, labels = val.rows[first : first + at_once], val.labels[first : first + at_once]
         logits = head.projection(paddle.to_tensor(rows.reshape(-1, channels)))
         loss = cross_entropy(logits, paddle.to_tensor(labels.repeat(clips)))
-        views = probabilities(logits) if cfg.test.average_clips == "prob" else logits
+        is_score = cfg.test.row_kind == "score"
+        views = logits if is_score else PROBABILITIES[cfg.train.task](logits)
         scores = [
-            average_views(scores_nK, cfg.test.average_clips)
+            average_views(scores_nK, cfg.test.average_clips, cfg.train.task)
             for scores_nK in views.numpy().reshape(len(labels), clips, -1)
         ]
         meter.add(np.stack(scores), labels, float(loss))

@@ -97,7 +97,7 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
     """The network with its weights; what is not trained is frozen."""
     cfg = inputs.cfg
     logger.info(f"video files are read through {decoder_version(cfg.data.decoder)}")
-    model = build_model(cfg.model, cfg.data.crop_size)
+    model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
     if inputs.weights is not None:
         logger.info(load_weights(model, inputs.weights))
     elif inputs.pretrained:

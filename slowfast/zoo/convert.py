@@ -44,7 +44,7 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     home, cfg = home_config(checkpoint, given)
     if cfg.data.labels:
         read_labels(cfg.data.labels, cfg.model.num_classes)
-    model = build_model(cfg.model, cfg.data.crop_size)
+    model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
     loaded = load_weights(model, checkpoint)
     rows = describe(checkpoint, cfg, home, given)
     config = dst.with_suffix(".yaml")

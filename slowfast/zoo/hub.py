@@ -58,7 +58,7 @@ def network(
     if published is None and (config := save.own_config(path)) is not None:
         overrides = [f"model.{name}={json.dumps(value)}" for name, value in given.items()]
         cfg = load_config(config, overrides)
-        net = build_model(cfg.model, cfg.data.crop_size)
+        net = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
         lines = [f"the network is the one of {config}", clip_line(cfg.data)]
     else:
         arguments, lines = _recognised(checkpoint, constructor, given)

@@ -42,7 +42,8 @@ def other_value(value: Any, name: str) -> Any:
         "average_positions": "score", "protocol": "mmaction2", "spatial": "whole",
         "backend": "eager", "precision": "bf16", "amp": "O1",
         "smooth": 5, "enter": 0.75, "leave": 0.25, "amp_dtype": "float16",
-        "rand_augment_magnitude": 5.0,
+        "rand_augment_magnitude": 5.0, "spacing": "stride", "task": "multi", "threshold": 0.25,
+        "sampling": "balanced",
     }  # fmt: skip
     if name in special:
         return special[name]

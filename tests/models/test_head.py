@@ -5,7 +5,7 @@ import paddle
 import pytest
 from support.small_nets import random_clip
 
-from slowfast.models.head import Head, probabilities
+from slowfast.models.head import Head, softmax
 
 
 def test_the_head_averages_windows_and_joins_slow_before_fast() -> None:
@@ -55,11 +55,11 @@ def test_dropout_is_on_in_training_only() -> None:
 
 
 @pytest.mark.parametrize("classes", [3, 24, 400])
-def test_logits_that_are_not_finite_are_no_probabilities(classes: int) -> None:
+def test_logits_that_are_not_finite_are_no_softmax(classes: int) -> None:
     logits = np.random.default_rng(0).normal(size=(4, classes)).astype(np.float32)
     powers = np.exp(logits.astype(np.float64))
     expected = powers / powers.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probabilities(paddle.to_tensor(logits)).numpy(), expected, 1e-5)
+    np.testing.assert_allclose(softmax(paddle.to_tensor(logits)).numpy(), expected, 1e-5)
     logits[0], logits[1, 1], logits[2, 2] = np.nan, np.inf, -np.inf
-    finite = np.isfinite(probabilities(paddle.to_tensor(logits)).numpy()).all(axis=1)
+    finite = np.isfinite(softmax(paddle.to_tensor(logits)).numpy()).all(axis=1)
     assert finite.tolist() == [False, False, False, True]

@@ -10,7 +10,7 @@ from support.video_tools import error_line, lines, write
 from support.videos import touch, write_tar
 
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import Label, Sample, read_list
 from slowfast.data.shards import split_member
 from slowfast.tools.build_list import main
 
@@ -31,7 +31,7 @@ def left_out(said: str) -> list[str]:
     return [start for start, found, _ in rows if found]
 
 
-def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, int]]:
+def samples(path: Path, root: Path, num_classes: int) -> list[tuple[str, Label]]:
     """What training would read, by paths from root."""
     read = read_list(str(path), str(root), num_classes)
     assert all(Path(sample.path).exists() for sample in read)

@@ -8,7 +8,7 @@ from support.tiny_run import tiny_config
 
 from slowfast.config import Config
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import Label, Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.train import batches
 from slowfast.train.batches import UNREADABLE, EpochReader, clip_loader
@@ -39,7 +39,7 @@ def read(cfg: Config, samples: list[Sample], epoch: int = 0) -> list[Work]:
     return [work for _, work, _ in found]
 
 
-def labels(works: list[Work]) -> list[list[list[int]]]:
+def labels(works: list[Work]) -> list[list[list[Label]]]:
     return [[[clip.label for clip in batch] for batch in work.batches] for work in works]
 
 

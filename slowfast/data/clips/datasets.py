@@ -16,7 +16,7 @@ from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import Sample
+from slowfast.data.lists import Label, Sample
 from slowfast.data.order import Stream
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Each, Indices, Picture, Pictures, Reader
@@ -38,10 +38,11 @@ ClipKey = TrainKey | int
 
 @dataclass
 class Clip:
-    """One clip: ``frames [T, H, W, 3]`` uint8 RGB, its class, its sample's place in the list."""
+    """One clip: ``frames [T, H, W, 3]`` uint8 RGB, its class or classes, its sample's place in the
+    list."""
 
     frames: Pictures
-    label: int
+    label: Label
     index: int
 
 
@@ -57,7 +58,7 @@ class VideoViews:
     """Top left corner ``(y, x)`` of each crop."""
     size: tuple[int, int]
     """Height and width of the crops."""
-    label: int
+    label: Label
     index: int
 
     @property
@@ -97,8 +98,15 @@ class TrainClips:
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
         frames = _read(reader, clip, each)
         _augment_clip(frames, data, rng)
-        label = self.flipped.get(sample.label, sample.label) if is_flipped else sample.label
+        label = flipped(sample.label, self.flipped) if is_flipped else sample.label
         return Clip(frames, label, key.sample)
+
+
+def flipped(label: Label, becomes: Mapping[int, int]) -> Label:
+    """What a label becomes by a horizontal flip, which turns classes into others."""
+    if isinstance(label, tuple):
+        return tuple(sorted(becomes.get(own, own) for own in label))
+    return becomes.get(label, label)
 
 
 class ValClips:

@@ -159,7 +159,7 @@ def _whys(
     if not videos:
         return
     samples = [video.sample for video in videos]
-    backend = open_backend(network, cfg, cfg.test.average_clips)
+    backend = open_backend(network, cfg, cfg.test.row_kind)
     shares = own_batches(samples, 1, cfg)
     progress = Progress("explain", len(shares), show=distributed.rank() == 0)
     with view_loader(samples, cfg, len(shares)) as loader:

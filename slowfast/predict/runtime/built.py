@@ -228,9 +228,9 @@ def key_of(wanted: Graph) -> str:
     own = package / "predict/runtime"
     code += [own / name for name in ("built.py", "graph.py", "onnx_graph.py")]
     told = (
-        wanted.network.digest, wanted.kind, settings, cfg.data.num_frames, cfg.data.crop_size,
-        cfg.data.mean, cfg.data.std, cfg.test.crop_size, machine.paddle_version(),
-        [file_digest(path) for path in code],
+        wanted.network.digest, wanted.kind, cfg.train.task, settings, cfg.data.num_frames,
+        cfg.data.crop_size, cfg.data.mean, cfg.data.std, cfg.test.crop_size,
+        machine.paddle_version(), [file_digest(path) for path in code],
     )  # fmt: skip
     return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
 
