@@ -29,7 +29,8 @@ from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling, transforms
 from slowfast.data.clips.datasets import ValClips, open_sample
 from slowfast.data.lists import Sample, read_list
-from slowfast.data.moving_shapes import HOWS, MARKER, SPLITS, WHATS
+from slowfast.data.moving_shapes import HOWS, WHATS
+from slowfast.data.moving_shapes_files import MARKER, SPLITS
 
 Floats = NDArray[np.floating[Any]]
 
@@ -81,7 +82,7 @@ def where_the_drop_is(sample: Sample, cfg: Config) -> NDArray[np.bool_]:
     reader, span = open_sample(sample, data)
     what, how = divmod(sample.label, len(HOWS))
     size = reader.frames(np.array([0])).shape[1:3]
-    layers = moving_shapes.draw_layers(WHATS[what], HOWS[how], rng, reader.num_frames, size)
+    layers = moving_shapes.draw_layers(WHATS[what], [HOWS[how]], rng, reader.num_frames, size)
     seen = sampling.clip_at(0.5, reader.num_frames, span, data.num_frames)
     alphas = np.repeat(layers[seen, ..., 3:], 3, axis=-1)
     crops = [transforms.centre_crop(a, data.min_short_side, data.crop_size) for a in alphas]

@@ -5,32 +5,28 @@ which takes channels to tell. HOW it moves, most of which shows only at a high f
 pathway that sees every fifth frame finds a shaking or a pulsing drop (period: 5 frames) at rest,
 and cannot tell the two spins apart (36 degrees a frame: half a turn in 5 frames, whichever way).
 
+With two classes a video, its drop moves in one way and then in another.
+
 Legend: T frames, H x W pixels. Lengths are in frame heights, angles in radians.
 """
 
-import json
+import itertools
 import math
-import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.video.reader import Pictures, VideoError
-from slowfast.data.workers.loader import Loader
-from slowfast.errors import UserError
+from slowfast.data.video.reader import Pictures
 
 Floats = NDArray[np.floating[Any]]
 
 FPS = 30.0
 SUPERSAMPLE = 2  # a frame is drawn this much finer, and the drop in it as much finer again
 PERIOD = 5  # frames from one slow frame to the next: what repeats after 5 looks at rest
-MARKER = "moving_shapes.json"  # written last: what stands beside it is complete
-VERSION = 1  # to be raised with every change to the pictures, so that old files are replaced
-SPLITS = ("train", "val")
+FRAMES = {1: 60, 2: 90}  # of a video with so many motions
 
 
 class Motion(NamedTuple):
@@ -79,14 +75,29 @@ def bounce(position: Floats, low: float, high: float) -> Floats:
     return low + span - np.abs((position - low) % (2 * span) - span)
 
 
-def draw_poses(motion: Motion, rng: np.random.Generator, num_frames: int, width: float) -> Poses:
-    """The drop's poses [T] in a frame that is `width` high ones wide; its centre stays in view."""
-    t = np.arange(num_frames)
+def parts_of(num_frames: int, num_motions: int) -> list[tuple[int, int]]:
+    """The first frame of each motion, and the one after its last: as many frames for each."""
+    ends = [round(i * num_frames / num_motions) for i in range(num_motions + 1)]
+    return list(itertools.pairwise(ends))
+
+
+def draw_poses(
+    motions: Sequence[Motion], rng: np.random.Generator, num_frames: int, width: float
+) -> Poses:
+    """The drop's poses [T], one motion after the other, in a frame that is `width` high ones wide;
+    its centre stays in view."""
+    t, parts = np.arange(num_frames), parts_of(num_frames, len(motions))
+
+    def so_far(rate: str, unit: float) -> Floats:
+        steps = (np.clip(t - first, 0, end - first) for first, end in parts)
+        moved = zip(motions, steps, strict=True)
+        return sum((unit * getattr(m, rate) * own for m, own in moved), np.zeros(num_frames))
+
     heading, turned, phase_s, phase_p = rng.uniform(0, 2 * math.pi, 4)
-    shake = rng.uniform(0.05, 0.09) * np.sin(phase_s + 2 * math.pi * motion.shake * t)
-    pulse = rng.uniform(0.12, 0.25) * np.sin(phase_p + 2 * math.pi * motion.pulse * t)
-    angle = turned + rng.uniform(0.92, 1.08) * motion.spin * t
-    way = shake + rng.uniform(0.015, 0.03) * motion.slide * t
+    shake = rng.uniform(0.05, 0.09) * np.sin(phase_s + so_far("shake", 2 * math.pi))
+    pulse = rng.uniform(0.12, 0.25) * np.sin(phase_p + so_far("pulse", 2 * math.pi))
+    angle = turned + so_far("spin", rng.uniform(0.92, 1.08))
+    way = shake + so_far("slide", rng.uniform(0.015, 0.03))
     x = rng.uniform(-0.14, 0.14) + math.cos(heading) * way
     y = rng.uniform(-0.14, 0.14) + math.sin(heading) * way
     x, y = width / 2 + bounce(x, -0.22, 0.22), 0.5 + bounce(y, -0.22, 0.22)
@@ -131,12 +142,13 @@ def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 
 
 def draw_layers(
-    what: str, how: str, rng: np.random.Generator, num_frames: int, size: tuple[int, int]
+    what: str, hows: Sequence[str], rng: np.random.Generator, num_frames: int, size: tuple[int, int]
 ) -> Pictures:
-    """The drop alone in each frame, RGBA [T, H, W, 4], its colour multiplied by alpha."""
+    """The drop alone in each frame, RGBA [T, H, W, 4], its colour multiplied by alpha. It moves in
+    one way after the other."""
     height, width = size
     pixels = height * SUPERSAMPLE
-    poses = draw_poses(MOTIONS[how], rng, num_frames, width / height)
+    poses = draw_poses([MOTIONS[how] for how in hows], rng, num_frames, width / height)
     drop = draw_drop(what, rng, pixels)
     middle = (len(drop) - 1) / 2
 
@@ -150,110 +162,18 @@ def draw_layers(
 
 
 def render_clip(
-    what: str, how: str, rng: np.random.Generator, num_frames: int = 60,
+    what: str, hows: Sequence[str], rng: np.random.Generator, num_frames: int = FRAMES[1],
     size: tuple[int, int] = (64, 80), noise: float = 4.0,
 ) -> Pictures:  # fmt: skip
-    """One clip of class (`what`, `how`), uint8 RGB [T, H, W, 3] for `size` (H, W).
+    """One clip of the classes (`what`, each of `hows`), uint8 RGB [T, H, W, 3] for `size` (H, W).
 
     `noise` is the standard deviation, in grey levels, of a fresh sensor noise in every frame: with
     it no frame repeats another, so a codec cannot give a resting thing away.
     """
-    layers = draw_layers(what, how, rng, num_frames, size)
+    layers = draw_layers(what, hows, rng, num_frames, size)
     background = draw_background(rng, size)
     clip = rng.standard_normal((num_frames, *size, 3), np.float32)
     clip *= noise
     clip += background * (1 - layers[..., 3:].astype(np.float32) / 255)
     clip += layers[..., :3]
     return np.clip(np.rint(clip), 0, 255).astype(np.uint8)
-
-
-def write_video(path: Path, clip: Pictures) -> None:
-    """Encodes uint8 RGB [T, H, W, 3] as MPEG-4; the file appears under its name when complete.
-
-    Raises:
-        UserError: it cannot be written in full; the message names it.
-    """
-    part = path.with_suffix(".part.mp4")
-    size = (clip.shape[2], clip.shape[1])
-    writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
-    for frame in clip:
-        writer.write(np.ascontiguousarray(frame[..., ::-1]))
-    writer.release()
-    reader = cv2.VideoCapture(str(part))
-    num_written = int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
-    reader.release()
-    if num_written != len(clip):
-        part.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot write {path}: {num_written} of {len(clip)} frames are there "
-            "(is the disk full, the folder writable, MPEG-4 in this OpenCV?)"
-        )
-    os.replace(part, path)
-
-
-def label_of(index: int) -> int:
-    """Clips take the classes in turn, so that any number of clips is balanced."""
-    return index % len(CLASS_NAMES)
-
-
-def write_clip(clip_id: tuple[str, int], root: Path, seed: int) -> None:
-    """Writes clip number `index` of a split; it depends on (seed, split, index) only."""
-    split, index = clip_id
-    what, how = divmod(label_of(index), len(HOWS))
-    rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    write_video(root / clip_path(split, index), render_clip(WHATS[what], HOWS[how], rng))
-
-
-def clip_path(split: str, index: int) -> str:
-    """Path of a clip relative to the data set's root, as in its list file."""
-    return f"{split}/{index:06d}.mp4"
-
-
-def is_complete(root: Path, params: dict[str, int]) -> bool:
-    """Whether a data set of exactly these parameters was written to its end and is still there."""
-    marker = root / MARKER
-    if not marker.is_file() or marker.read_text() != json.dumps(params):
-        return False
-    names = ["labels.txt", *(f"{split}.list" for split in SPLITS)]
-    names += [clip_path(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]
-    return all((root / name).is_file() for name in names)
-
-
-def write_dataset(
-    root: str | os.PathLike[str], *, num_train: int, num_val: int, seed: int, num_processes: int,
-    report: Callable[[int, int], None] | None = None,
-) -> None:  # fmt: skip
-    """Writes train/*.mp4, val/*.mp4, train.list, val.list and labels.txt below `root`.
-
-    An earlier data set is kept if it is complete and has the same parameters, else written anew.
-    `report(done, total)` is called after every clip.
-
-    Raises:
-        UserError, OSError: a file cannot be written, or its process was killed; names the file.
-    """
-    root = Path(root)
-    params = {"version": VERSION, "num_train": num_train, "num_val": num_val, "seed": seed}
-    if is_complete(root, params):
-        return
-    for split in SPLITS:
-        (root / split).mkdir(parents=True, exist_ok=True)
-    (root / MARKER).unlink(missing_ok=True)
-    clip_ids = [(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]
-
-    def write(clip_id: tuple[str, int]) -> None:
-        write_clip(clip_id, root, seed)
-
-    def path_of(clip_id: tuple[str, int]) -> str:
-        return str(root / clip_path(*clip_id))
-
-    with Loader(write, num_workers=num_processes, describe=path_of) as writers:
-        for done, (_, error) in enumerate(writers.as_ready(clip_ids), start=1):
-            if isinstance(error, VideoError):
-                raise error
-            if report:
-                report(done, len(clip_ids))
-    for split in SPLITS:
-        lines = [f"{clip_path(of, i)} {label_of(i)}\n" for of, i in clip_ids if of == split]
-        (root / f"{split}.list").write_text("".join(lines))
-    (root / "labels.txt").write_text("".join(f"{name}\n" for name in CLASS_NAMES))
-    (root / MARKER).write_text(json.dumps(params))

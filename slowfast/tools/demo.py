@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from slowfast.cli.command import new_parser, run
 from slowfast.config import Config, DataConfig, dump_config, load_config
 from slowfast.config.built_in import CONFIGS
-from slowfast.data import moving_shapes
+from slowfast.data import moving_shapes, moving_shapes_files
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
@@ -112,7 +112,7 @@ def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], second
 def write_data(cfg: Config) -> None:
     """Writes the video files and lists where the config expects them."""
     progress = Progress("write videos", NUM_TRAIN + NUM_VAL)
-    moving_shapes.write_dataset(
+    moving_shapes_files.write_dataset(
         cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, seed=DATA_SEED, num_processes=2,
         report=lambda done, total: progress.update(done),
     )  # fmt: skip
@@ -125,7 +125,7 @@ def train_and_test(overrides: list[str], what: str) -> Path:
     cfg = load_config(CONFIG, overrides)
     out = Path(cfg.output_dir)
     weights = out / f"{folder.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
-    own_config, data = out / save.CONFIG, Path(cfg.data.root) / moving_shapes.MARKER
+    own_config, data = out / save.CONFIG, Path(cfg.data.root) / moving_shapes_files.MARKER
     if own_config.exists():
         same = own_config.read_text(encoding="utf-8") == dump_config(cfg)
         if not same or own_config.stat().st_mtime < data.stat().st_mtime:  # other videos by now

@@ -17,7 +17,7 @@ from support.processes import LOG_DIR, run_processes
 
 from slowfast.cli import main
 from slowfast.config import Config, load_config
-from slowfast.data import moving_shapes
+from slowfast.data import moving_shapes_files
 from slowfast.models import build_model
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.runtime.built import Graph, weighted
@@ -53,7 +53,7 @@ train: {epochs: 2, batch_size: 4, log_interval: 2, precise_bn_batches: 0}
 def tiny_data() -> Path:
     """A folder with 24 training and 7 validation videos, kept for the whole test session."""
     root = Path(tempfile.mkdtemp(prefix="slowfast-tests-"))
-    moving_shapes.write_dataset(root, num_train=24, num_val=7, seed=0, num_processes=1)
+    moving_shapes_files.write_dataset(root, num_train=24, num_val=7, seed=0, num_processes=1)
     return root
 
 

@@ -16,7 +16,8 @@ from support.paths import REPOSITORY
 
 from slowfast.data.labels import read_labels
 from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import CLASS_NAMES, HOWS, WHATS, render_clip, write_video
+from slowfast.data.moving_shapes import CLASS_NAMES, HOWS, WHATS, render_clip
+from slowfast.data.moving_shapes_files import write_video
 from slowfast.tools.demo import JOINED
 
 
@@ -109,7 +110,7 @@ def test_three_commands_from_folders_to_a_prediction(
         for index in range(32):
             what, how = WHATS[index % len(WHATS)], hows[index % len(hows)]
             rng = np.random.default_rng([7, label, index])
-            write_video(folder / f"{index:03d}.mp4", render_clip(what, how, rng, num_frames=40))
+            write_video(folder / f"{index:03d}.mp4", render_clip(what, [how], rng, num_frames=40))
 
     build_list = ("python", "-m", "slowfast.tools.build_list", "folder", "data/mine")
     run_in(demo, *build_list, "--out", "data/mine", "--val-share", "0.375")
@@ -148,7 +149,7 @@ def teach_two_motions(weights: Path, folder: Path) -> None:
         path = folder / f"{how} {number}.mp4"
         seed = [7, HOWS.index(how), number]
         what = WHATS[number % len(WHATS)]
-        write_video(path, render_clip(what, how, np.random.default_rng(seed)))
+        write_video(path, render_clip(what, [how], np.random.default_rng(seed)))
         return path
 
     spins = "spinning clockwise", "spinning counter-clockwise"
