@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
-from slowfast.metrics.accuracy import METRICS
+from slowfast.metrics import accuracy, average_precision
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
 """Where results go without a DIR."""
@@ -64,8 +64,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--calibration", metavar="LIST", type=in_home,
         help="videos to calibrate int8 on, replaces test.calibration_list; for --test the default "
         "is the list that it tests")  # fmt: skip
-    add("--eval", choices=tuple(METRICS), metavar="METRIC", nargs="+",
-        help=f"what --test reports: {', '.join(METRICS)} (default: top_k_accuracy)")  # fmt: skip
+    add("--eval", choices=(*accuracy.METRICS, *average_precision.METRICS), metavar="METRIC",
+        nargs="+",
+        help=f"what --test reports: {', '.join(accuracy.METRICS)} (default: top_k_accuracy); with "
+        f"several labels a video: {', '.join(average_precision.METRICS)} (default: both)"
+    )  # fmt: skip
     add("--out", metavar="FILE", type=Path,
         help="with --test, write each view's scores to FILE.npz, for python -m "
         "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json "

@@ -27,6 +27,7 @@ from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
 from slowfast.evaluate.scores import check_new
+from slowfast.evaluate.tallies import check_metrics
 from slowfast.log import logger
 from slowfast.predict import exported
 from slowfast.predict.export import require_new
@@ -116,6 +117,7 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
         UserError: an input is missing or does not fit, or ``--out`` exists.
     """
     cfg, weights, names = _of_weights(args)
+    check_metrics(args.eval or (), cfg.train.task)
     if args.out:
         check_new(args.out)
     key = "test_list" if cfg.data.test_list else "val_list"

@@ -58,7 +58,7 @@ def _test(args: argparse.Namespace) -> None:
     network = _network(args, inputs)
     multi_view_test(
         network, inputs.samples, settled(network, inputs.cfg, inputs.cfg.test.row_kind),
-        metrics=args.eval or ("top_k_accuracy",), out=args.out, class_names=inputs.class_names,
+        metrics=args.eval or (), out=args.out, class_names=inputs.class_names,
     )  # fmt: skip
 
 

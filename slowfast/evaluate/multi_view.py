@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.lists import Sample
@@ -18,34 +15,39 @@ from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import ResultsError, check_new
+from slowfast.evaluate.tallies import OneLabel, SeveralLabels
 from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
-from slowfast.metrics.accuracy import average_views, class_table, rank_of_label
+from slowfast.metrics.accuracy import average_views
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Row, Weighted
 from slowfast.predict.views import rows_of_videos
 
+TALLIES: dict[str, type[OneLabel | SeveralLabels]] = {"single": OneLabel, "multi": SeveralLabels}
+"""By task: what makes the numbers."""
+
 
 def multi_view_test(
     network: Weighted, samples: list[Sample], cfg: Config, *,
-    metrics: Sequence[str] = ("top_k_accuracy",), out: Path | None = None,
+    metrics: Sequence[str] = (), out: Path | None = None,
     class_names: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Runs the multi-view test over all processes; each readable video is counted once.
 
     Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
-    file of scores. Returns the content of ``test_result.json``: ``top1``, ``top5``,
-    ``mean_class_accuracy``, ``num_videos`` that were read of ``num_listed``, ``coverage`` (their
-    share), ``num_views``, ``unreadable`` and, in the list's order, each video's prediction.
+    file of scores. Returns the content of ``test_result.json``: the numbers of the task's tally,
+    ``num_videos`` that were read of ``num_listed``, ``coverage`` (their share), ``num_views``,
+    ``unreadable`` and, in the list's order, each video's prediction.
 
     Args:
-        metrics: names from ``METRICS`` for the log line.
+        metrics: names from the task's ``report.METRICS`` for the log line; none: the usual ones.
         out: the file for all views' scores, see ``evaluate/scores.py``. During the test the scores
             are in the folder ``OUT.partial``; after an interruption, the same test continues there.
         class_names: stored in that file.
 
     Raises:
+        NoPositivesError: average precision is asked for, but no video has a label.
         VideoError: no video can be read, or more than ``data.max_errors`` of one process cannot;
             or, at the end, some cannot and ``data.on_error`` is ``raise``.
         ResultsError: ``out`` exists already.
@@ -53,16 +55,15 @@ def multi_view_test(
     """
     place = Path(cfg.output_dir) / report.RESULT
     distributed.on_first(lambda: require_place(place))  # now, not after hours of work
+    tally = TALLIES[cfg.train.task](samples, cfg)
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, network, samples, cfg)) if out else None
-        unreadable = Unreadable(cfg.data.max_errors)
-        table, own = np.zeros((cfg.model.num_classes, 3), np.int64), []
+        unreadable, own = Unreadable(cfg.data.max_errors), []
         for index, scores_VK in _scored(network, samples, cfg, unreadable, kept):
             scores = average_views(scores_VK, cfg.test.average_clips, cfg.train.task)
-            labels = np.array([samples[index].label])
-            table += class_table(rank_of_label(scores[None], labels), labels, len(table))
-            own.append(report.prediction(index, samples[index], scores))
-        result = _report(table, own, unreadable, cfg, metrics)
+            tally.add(index, scores)
+            own.append(report.prediction(index, samples[index], scores, cfg.train.task))
+        result = _report(tally, own, unreadable, cfg, metrics)
         is_allowed = not result["unreadable"] or cfg.data.on_error != "raise"
         if kept and distributed.rank() == 0:
             kept.finish(result, class_names or [], cfg, is_complete=is_allowed)
@@ -95,18 +96,17 @@ def _scored(
 
 
 def _report(
-    own_table_K3: NDArray[np.int64], own_predictions: list[dict[str, Any]], unreadable: Unreadable,
+    tally: OneLabel | SeveralLabels, own_predictions: list[dict[str, Any]], unreadable: Unreadable,
     cfg: Config, metrics: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
     """Returns the result of all processes; rank 0 also writes it. Raises a VideoError if no video
     could be read."""
-    counts = np.array(distributed.all_reduce_sum(*own_table_K3.ravel().tolist()))
     predictions = [row for part in distributed.gather(own_predictions) for row in part]
     missing = in_order(distributed.gather(unreadable.videos))
     if not predictions:
         first = missing[0].line()
         raise VideoError(f"none of the {len(missing):,} videos could be read (first: {first})")
-    result = report.summary(counts.reshape(own_table_K3.shape), predictions, missing, cfg)
+    result = report.summary(tally.numbers(), predictions, missing, cfg)
     if distributed.rank() == 0:
         report.write_report(result, missing, cfg, metrics)
     return result

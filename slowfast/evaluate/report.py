@@ -9,32 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config, dump_config
-from slowfast.data.lists import Sample
+from slowfast.data.lists import Sample, classes_of
 from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
+from slowfast.evaluate.tallies import METRICS, USUAL
 from slowfast.files import write_json
 from slowfast.log import logger
-from slowfast.metrics.accuracy import METRICS, accuracies, best_classes
+from slowfast.metrics.accuracy import best_classes
+from slowfast.metrics.average_precision import multi_hot
 from slowfast.predict.runtime.built import Row
 
 RESULT = "test_result.json"
 
 
-def prediction(index: int, sample: Sample, scores: NDArray[np.float64]) -> dict[str, Any]:
+def prediction(
+    index: int, sample: Sample, scores: NDArray[np.float64], task: str
+) -> dict[str, Any]:
     """A video's row of test_result.json."""
     best, values = best_classes(scores)
-    row = {"index": index, "path": sample.path, "label": sample.label}
+    label = sample.label
+    truth = {"labels": [*classes_of(label)]} if task == "multi" else {"label": label}
+    row = {"index": index, "path": sample.path, **truth}
     return row | {"top5_indices": best, "top5_values": values}
 
 
 def summary(
-    table_K3: NDArray[Any], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
+    numbers: dict[str, float], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
     cfg: Config,
 ) -> dict[str, Any]:  # fmt: skip
-    """The content of test_result.json, from the ``class_table`` of all processes."""
+    """The content of test_result.json, from the numbers of all processes' tally."""
     num_listed = len(predictions) + len(missing)
     return {
-        **{name: float(value) for name, value in accuracies(table_K3).items()},
+        **numbers,
         "num_videos": len(predictions),
         "num_listed": num_listed,
         "coverage": len(predictions) / num_listed,
@@ -47,11 +53,14 @@ def summary(
 def write_report(
     result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, metrics: Sequence[str]
 ) -> None:
-    """Writes test_result.json and unreadable.txt, and logs the numbers of ``metrics``."""
+    """Writes test_result.json and unreadable.txt, and logs the numbers of ``metrics``, or the
+    usual ones."""
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
-    numbers = [f"{key}: {result[key]:.5f}" for name in metrics for key in METRICS[name]]
+    task = cfg.train.task
+    keys = [key for name in metrics or USUAL[task] for key in METRICS[task][name]]
+    numbers = [f"{key}: {result[key]:.5f}" for key in keys]
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
     is_whole = cfg.test.spatial == "whole"
@@ -77,9 +86,14 @@ def write_scores_of(
 ) -> None:
     """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
+    num_classes = cfg.model.num_classes
+    if cfg.train.task == "multi":
+        labels: Any = multi_hot([row["labels"] for row in predictions], num_classes)
+    else:
+        labels = [row["label"] for row in predictions]
     write_scores(
-        path, rows, (len(predictions), result["num_views"], cfg.model.num_classes),
-        labels=[row["label"] for row in predictions],
+        path, rows, (len(predictions), result["num_views"], num_classes),
+        labels=labels,
         indices=[row["index"] for row in predictions],
         paths=[row["path"] for row in predictions],
         num_listed=result["num_listed"],

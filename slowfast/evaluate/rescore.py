@@ -1,21 +1,25 @@
 """Scores a test again from its file of scores: other metrics, fewer views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.evaluate.scores import Results, ResultsError
-from slowfast.metrics import accuracy
+from slowfast.evaluate.tallies import METRICS
+from slowfast.metrics import accuracy, average_precision
 from slowfast.metrics.accuracy import name_of
 
-NUMBERS = accuracy.METRICS | {"calibration_error": ("calibration_error",)}
+NUMBERS = {
+    "single": {**METRICS["single"], "calibration_error": ("calibration_error",)},
+    "multi": METRICS["multi"],
+}
+"""By task: the names for --eval, and the numbers that each stands for."""
 
-MEANING = {"prob": "probabilities", "score": "logits"}
+MEANING = {"prob": "probabilities", "max": "probabilities", "score": "logits"}
 """What a file's scores are, by ``average_clips``."""
 
 CENTRE = 1
@@ -50,7 +54,7 @@ def choose(
         ResultsError: the file does not have these views; the message lists those it has.
     """
     num_clips, num_crops = results.num_clips, results.num_crops
-    starts_of = _starts_rule(results.config)
+    starts_of = _starts_rule(results)
     starts = starts_of(num_clips)
     if clips == "middle":
         if MIDDLE not in starts:
@@ -70,48 +74,94 @@ def choose(
         raise ResultsError("--crops 3: the file has the centre crop only")
     crop = [CENTRE] if crops == 1 and num_crops == 3 else list(range(num_crops))
     own = results.average_clips
-    if average_clips not in (None, own):
+    average_clips = average_clips or own
+    if MEANING[average_clips] != MEANING[own]:
         raise ResultsError(
             f"--average-clips {average_clips}: the file has the views' {MEANING[own]}, and "
             f"{MEANING[average_clips]} do not follow from them exactly (each is a mean over "
             f"positions): run --test again with --average-clips {average_clips} --out"
         )
-    return ChosenViews(chosen, crop, own)
+    return ChosenViews(chosen, crop, average_clips)
 
 
-def _starts_rule(config: str) -> Callable[[int], list[Fraction]]:
+def _starts_rule(results: Results) -> Callable[[int], list[Fraction]]:
     """The clip starts of the test.protocol in a file's config; PySlowFast's if it has none."""
-    found = yaml.safe_load(config) or {}
-    name = (found.get("test") or {}).get("protocol", "pyslowfast")
+    name = results.setting("test", "protocol", "pyslowfast")
     if name not in PROTOCOLS:
         raise ResultsError(f"test.protocol={name} in its config; known are {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name].starts
 
 
-def score(results: Results, chosen: ChosenViews, *, times: int, seed: int) -> dict[str, Any]:
-    """All metrics of a file, as shares of 1; with intervals if ``times`` is not 0."""
-    num_videos, _, num_classes = results.scores.shape
-    views = chosen.views(results.num_crops)
-    places = np.empty(num_videos, np.int64)
-    confidence = np.empty(num_videos)
-    for i, (scores_VK, label) in enumerate(zip(results.scores, results.labels, strict=True)):
-        scores = accuracy.average_views(scores_VK[views], chosen.average_clips)
-        places[i] = accuracy.rank_of_label(scores[None], np.array([label]))[0]
-        confidence[i] = scores.max()
-    table = accuracy.class_table(places, results.labels, num_classes)
-    found = {name: float(value) for name, value in accuracy.accuracies(table).items()}
+def score(
+    results: Results, chosen: ChosenViews, *, times: int, seed: int, threshold: float | None = None
+) -> dict[str, Any]:
+    """All metrics of a file, as shares of 1; with intervals if ``times`` is not 0.
+
+    Args:
+        threshold: with several labels a video, that of F1; None: the file's own.
+
+    Raises:
+        NoPositivesError: no video has a label, but the file's task has average precision.
+        ResultsError: there is a threshold, but each video has one label.
+    """
+    num_videos = len(results.scores)
+    if results.task == "multi":
+        if threshold is None:
+            threshold = float(results.setting("test", "threshold", 0.5))
+        numbers, classes = _several_labels(results, chosen, threshold, times, seed)
+    elif threshold is None:
+        numbers, classes = _one_label(results, chosen, times, seed)
+    else:
+        raise ResultsError("--threshold is for several labels a video, and the file has one")
     return {
-        **found,
-        "calibration_error": accuracy.calibration_error(confidence, places == 0),
-        "intervals": accuracy.bootstrap(table, times, seed) if times else {},
+        **numbers,
         "bootstrap": times, "seed": seed,
         "num_videos": num_videos, "num_listed": results.num_listed,
         "coverage": num_videos / results.num_listed,
         "clips": chosen.clips, "of_clips": results.num_clips,
         "crops": chosen.crops, "of_crops": results.num_crops,
         "average_clips": chosen.average_clips,
-        "classes": _classes(table, results.class_names),
+        "classes": classes,
     }  # fmt: skip
+
+
+def _probabilities(results: Results, chosen: ChosenViews) -> Iterator[NDArray[np.float64]]:
+    """Each video's, ``[K]``."""
+    views = chosen.views(results.num_crops)
+    for scores_VK in results.scores:
+        yield accuracy.average_views(scores_VK[views], chosen.average_clips, results.task)
+
+
+Numbers = tuple[dict[str, Any], list[dict[str, Any]]]
+"""Metrics with their intervals, and a row for each class that occurs."""
+
+
+def _one_label(results: Results, chosen: ChosenViews, times: int, seed: int) -> Numbers:
+    num_videos, _, num_classes = results.scores.shape
+    places = np.empty(num_videos, np.int64)
+    confidence = np.empty(num_videos)
+    for i, scores in enumerate(_probabilities(results, chosen)):
+        places[i] = accuracy.rank_of_label(scores[None], results.labels[i : i + 1])[0]
+        confidence[i] = scores.max()
+    table = accuracy.class_table(places, results.labels, num_classes)
+    numbers = {
+        **{name: float(value) for name, value in accuracy.accuracies(table).items()},
+        "calibration_error": accuracy.calibration_error(confidence, places == 0),
+        "intervals": accuracy.bootstrap(table, times, seed) if times else {},
+    }
+    return numbers, _classes(table, results.class_names)
+
+
+def _several_labels(
+    results: Results, chosen: ChosenViews, threshold: float, times: int, seed: int
+) -> Numbers:
+    given = np.stack([*_probabilities(results, chosen)]), results.labels, threshold
+    numbers = {
+        **average_precision.multi_label_numbers(*given),
+        "threshold": threshold,
+        "intervals": average_precision.bootstrap(*given, times, seed) if times else {},
+    }
+    return numbers, average_precision.class_rows(*given, results.class_names)
 
 
 def _classes(table_K3: NDArray[np.int64], names: list[str]) -> list[dict[str, Any]]:

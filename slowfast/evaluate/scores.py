@@ -3,10 +3,12 @@
 FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pickled::
 
     scores              float32 [N, V, K]: view v is crop v % num_crops of clip v // num_crops
-    labels indices paths                of the N readable videos; indices are those in the list
+    labels indices paths                of the N readable videos; indices are those in the list;
+                                        with several labels a video, labels are uint8 [N, K]: 1
+                                        where it has the class
     num_listed unreadable_{indices,paths,errors}    length of the list; its unreadable videos
-    num_clips num_crops average_clips   the protocol; "prob": scores are probabilities, "score":
-                                        logits
+    num_clips num_crops average_clips   the protocol; "prob", "max": scores are probabilities,
+                                        "score": logits
     class_names config                  names by class, may be empty; config.yaml
 
 numpy only, no Paddle. Legend: N videos, V views, K classes.
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import yaml
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -36,7 +39,8 @@ class Results:
 
     scores: NDArray[np.float32]
     """``[N, V, K]``; mapped from the file, so it takes no memory."""
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
+    """``[N]``; with several labels a video ``[N, K]``, 1 where it has the class."""
     indices: NDArray[np.int64]
     paths: list[str]
     num_listed: int
@@ -49,14 +53,24 @@ class Results:
     class_names: list[str]
     config: str
 
+    def setting(self, section: str, key: str, default: Any) -> Any:
+        """A value of ``config``; the default where it has none."""
+        found = yaml.safe_load(self.config) or {}
+        return (found.get(section) or {}).get(key, default)
 
-_MEMBERS = {
-    "labels": ("i", 1), "indices": ("i", 1), "paths": ("U", 1), "num_listed": ("i", 0),
+    @property
+    def task(self) -> str:
+        """What a video shows: one class (``single``), or any number (``multi``)."""
+        return str(self.setting("train", "task", "single"))
+
+
+_MEMBERS: dict[str, tuple[Any, ...]] = {
+    "labels": ("iu", 1, 2), "indices": ("i", 1), "paths": ("U", 1), "num_listed": ("i", 0),
     "unreadable_indices": ("i", 1), "unreadable_paths": ("U", 1), "unreadable_errors": ("U", 1),
     "num_clips": ("i", 0), "num_crops": ("i", 0), "average_clips": ("U", 0),
     "class_names": ("U", 1), "config": ("U", 0),
 }  # fmt: skip
-"""Dtype kind and number of dimensions of each member except ``scores``."""
+"""Dtype kinds and numbers of dimensions of each member except ``scores``."""
 
 
 def check_new(path: Path) -> None:
@@ -87,9 +101,10 @@ def write_scores(
             for row in rows:
                 entry.write(row.astype("<f4").tobytes())
         for name, value in members.items():
-            kind = "<i8" if _MEMBERS[name][0] == "i" else np.str_
+            number = np.uint8 if np.ndim(value) == 2 else "<i8"
+            array = np.array(value, np.str_ if _MEMBERS[name][0] == "U" else number)
             with _entry(archive, name) as entry:
-                npy.write_array(entry, np.array(value, dtype=kind), allow_pickle=False)
+                npy.write_array(entry, array, allow_pickle=False)
 
 
 def read_scores(path: Path) -> Results:
@@ -124,12 +139,14 @@ def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 def _read(archive: zipfile.ZipFile, name: str) -> Any:
     """Reads a member as the type of its field in ``Results``."""
-    kind, dimensions = _MEMBERS[name]
+    kinds, *dimensions = _MEMBERS[name]
     with archive.open(f"{name}.npy") as entry:
         array = npy.read_array(entry, allow_pickle=False)
-    if array.dtype.kind != kind or array.ndim != dimensions:
+    if array.dtype.kind not in kinds or array.ndim not in dimensions:
         raise ResultsError(f"its {name} are {array.dtype} {list(array.shape)}")
-    return array.tolist() if kind == "U" or dimensions == 0 else array.astype(np.int64)
+    if kinds == "U" or array.ndim == 0:
+        return array.tolist()
+    return array if array.ndim == 2 else array.astype(np.int64)
 
 
 def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
@@ -152,13 +169,19 @@ def _check(results: Results) -> None:
     """Raises ResultsError if the members do not fit each other, or a score is not finite."""
     num_videos, num_views, num_classes = results.scores.shape
     lengths = {len(results.labels), len(results.indices), len(results.paths)}
-    labels = results.labels
+    labels, is_multi = results.labels, results.task == "multi"
+    if labels.ndim != 1 + is_multi:
+        raise ResultsError(
+            f"its labels are {list(labels.shape)}, not as train.task={results.task} in its config "
+            "has them"
+        )
     if (
         lengths != {num_videos}
         or num_views != results.num_clips * results.num_crops
-        or results.average_clips not in ("prob", "score")
+        or results.average_clips not in ("prob", "score", "max")
         or results.num_listed != num_videos + len(results.unreadable_indices)
-        or not ((labels >= 0) & (labels < num_classes)).all()
+        or labels.shape[1:] not in ((), (num_classes,))
+        or not ((labels >= 0) & (labels < (2 if is_multi else num_classes))).all()
         or len(results.class_names) not in (0, num_classes)
     ):
         raise ResultsError("its members do not fit each other")

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from slowfast.errors import UserError
 from slowfast.metrics.accuracy import Scores, name_of
 
-Truth = NDArray[np.uint8]
+Truth = NDArray[np.integer[Any]]
+
+METRICS = {
+    "mean_average_precision": ("mAP", "mAP_all_classes", "mAP_charades"), "f1": ("f1",)
+}  # fmt: skip
+"""The names for --eval, the first as in mmaction2, and the numbers that each stands for."""
 
 AT_ONCE = 250_000
 """Weights of videos that ``bootstrap`` has in memory at once, about."""
@@ -21,6 +26,16 @@ AT_ONCE = 250_000
 
 class NoPositivesError(UserError):
     """No video has a label, so there is nothing to find."""
+
+
+def require_labels(labels: Collection[Any]) -> None:
+    """Raises a NoPositivesError unless one of the videos has a label: its item is not empty, or
+    true."""
+    if not any(labels):
+        raise NoPositivesError(
+            f"none of the {len(labels):,} videos has a label, so there is no average precision: "
+            "use a list with labels"
+        )
 
 
 def multi_hot(labels: Sequence[Collection[int]], num_classes: int) -> Truth:
@@ -75,12 +90,9 @@ def average_precisions(
     Raises:
         NoPositivesError: no video has a label.
     """
-    if not truth_NK.any():
-        raise NoPositivesError(
-            f"none of the {len(truth_NK):,} videos has a label, so there is no average precision: "
-            "use a list with labels"
-        )
-    last_NK = np.where(truth_NK.any(axis=1, keepdims=True), scores_NK, -np.inf)
+    has_label_N = np.any(truth_NK, axis=1)
+    require_labels(has_label_N)
+    last_NK = np.where(has_label_N[:, None], scores_NK, -np.inf)
     plain = map(average_precision, scores_NK.T, truth_NK.T)
     official = map(charades_average_precision, last_NK.T, truth_NK.T)
     return np.array([*plain]), np.array([*official])
@@ -122,6 +134,16 @@ def f1(true_positives: Any, predicted: Any, positives: Any) -> Any:
     """F1, the harmonic mean of precision and recall, of numbers or arrays; 0 where nothing was
     predicted nor was there to predict. Sums over all classes give the micro average."""
     return 2 * true_positives / np.maximum(predicted + positives, 1)
+
+
+def multi_label_numbers(scores_NK: Scores, truth_NK: Truth, threshold: float) -> dict[str, float]:
+    """``mean_average_precisions``, and the micro average of ``f1`` at the threshold.
+
+    Raises:
+        NoPositivesError: no video has a label.
+    """
+    micro = f1(*counts_at(threshold, scores_NK, truth_NK).sum(axis=0))
+    return mean_average_precisions(scores_NK, truth_NK) | {"f1": float(micro)}
 
 
 def class_rows(

@@ -14,8 +14,7 @@ from slowfast.evaluate import report
 from slowfast.evaluate.scores import read_scores
 
 GONE = UnreadableVideo(1, "höhe.mp4", "höhe.mp4: No such file")
-TABLE = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 0]])
-"""A video of class 0 at place 0, one of class 1 behind the fifth, none of class 2."""
+NUMBERS = {"top1": 0.5, "top5": 0.5, "mean_class_accuracy": 0.5}
 
 
 def config(folder: Path) -> Config:
@@ -26,7 +25,7 @@ def config(folder: Path) -> Config:
 def predictions() -> list[dict[str, Any]]:
     """In the order in which two processes have them."""
     scores = np.array([0.25, 0.5, 0.25])
-    return [report.prediction(i, Sample(f"{i}.mp4", i // 2), scores) for i in (2, 0)]
+    return [report.prediction(i, Sample(f"{i}.mp4", i // 2), scores, "single") for i in (2, 0)]
 
 
 def test_a_prediction_has_the_best_classes_first_and_of_equal_ones_the_lower() -> None:
@@ -37,7 +36,7 @@ def test_a_prediction_has_the_best_classes_first_and_of_equal_ones_the_lower() -
 
 
 def test_the_numbers_are_of_what_was_read(tmp_path: Path) -> None:
-    found = report.summary(TABLE, predictions(), [GONE], config(tmp_path))
+    found = report.summary(NUMBERS, predictions(), [GONE], config(tmp_path))
     assert [row["index"] for row in found.pop("predictions")] == [0, 2]
     assert found == {
         "top1": 0.5, "top5": 0.5, "mean_class_accuracy": 0.5, "num_videos": 2, "num_listed": 3,
@@ -52,7 +51,7 @@ def test_files_and_log_line(
 ) -> None:
     cfg = config(tmp_path)
     (tmp_path / "unreadable.txt").write_text("of an earlier test\n")
-    result = report.summary(TABLE, predictions(), missing, cfg)
+    result = report.summary(NUMBERS, predictions(), missing, cfg)
     report.write_report(result, missing, cfg, ["top_k_accuracy", "mean_class_accuracy"])
     assert json.loads((tmp_path / "test_result.json").read_text(encoding="utf-8")) == result
     numbers = "test: top1: 0.50000 top5: 0.50000 mean_class_accuracy: 0.50000"
@@ -68,7 +67,7 @@ def test_files_and_log_line(
 
 def test_the_error_says_how_to_accept_it(tmp_path: Path) -> None:
     cfg = config(tmp_path)
-    result = report.summary(TABLE, predictions(), [GONE], cfg)
+    result = report.summary(NUMBERS, predictions(), [GONE], cfg)
     assert report.unreadable_line(result, cfg) == (
         "1 of 3 videos could not be read (first: höhe.mp4: No such file); listed in "
         f"{tmp_path}/unreadable.txt; data.on_error=skip accepts that"
@@ -77,7 +76,7 @@ def test_the_error_says_how_to_accept_it(tmp_path: Path) -> None:
 
 def test_the_file_of_scores_is_of_the_predictions(tmp_path: Path, lines: list[str]) -> None:
     cfg, path = config(tmp_path), tmp_path / "a.npz"
-    result = report.summary(TABLE, predictions(), [GONE], cfg)
+    result = report.summary(NUMBERS, predictions(), [GONE], cfg)
     rows = [np.full((6, 3), index, np.float32) for index in (0, 2)]
     report.write_scores_of(path, rows, result, ["a", "b", "c"], cfg)
     found = read_scores(path)

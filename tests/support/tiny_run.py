@@ -73,7 +73,7 @@ def tiny_config(folder: Path, *overrides: str) -> Config:
 def fresh_state(cfg: Config) -> TrainState:
     """The start of a run, the same each time."""
     paddle.seed(0)
-    model = build_model(cfg.model, cfg.data.crop_size)
+    model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
     return TrainState(model, build_optimizer(model, cfg.optim))
 
 
