@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in options.files:
         try:
             results = read_scores(path)
+            if results.task != "single":
+                raise ResultsError(f"{path} has several labels a video, and no best class")
         except ResultsError as error:
             print(f"views: {error}", file=sys.stderr)
             return 1

@@ -17,6 +17,7 @@ numpy only, no Paddle. Legend: N videos, V views, K classes.
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,10 +54,13 @@ class Results:
     class_names: list[str]
     config: str
 
+    @cached_property
+    def _sections(self) -> dict[str, Any]:
+        return yaml.safe_load(self.config) or {}
+
     def setting(self, section: str, key: str, default: Any) -> Any:
         """A value of ``config``; the default where it has none."""
-        found = yaml.safe_load(self.config) or {}
-        return (found.get(section) or {}).get(key, default)
+        return (self._sections.get(section) or {}).get(key, default)
 
     @property
     def task(self) -> str:
@@ -129,7 +133,7 @@ def read_scores(path: Path) -> Results:
     except zipfile.BadZipFile as error:
         raise ResultsError(f"{path} is cut off or damaged, or not an .npz file") from error
     except Exception as error:  # a damaged file can fail in any way
-        raise ResultsError(f"{path} is damaged: {error}") from error
+        raise ResultsError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     return results
 
 

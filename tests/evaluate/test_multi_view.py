@@ -19,21 +19,24 @@ from support.tiny_run import (
     fresh_state,
     main_here,
     main_py,
+    run_script,
     save_tiny_model,
     tiny_config,
     tiny_data,
+    write_tiny_config,
 )
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
-from slowfast.data.lists import read_list
+from slowfast.data.lists import Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import FolderError
 from slowfast.metrics.accuracy import average_views
+from slowfast.metrics.average_precision import NoPositivesError, multi_hot, multi_label_numbers
 from slowfast.predict import views
 from slowfast.predict.kept import META, Kept
 from slowfast.predict.runtime.built import weighted
@@ -134,6 +137,79 @@ def test_the_file_of_scores_repeats_each_number_to_the_last_digit(of_processes: 
         again = json.loads((folder / "s.json").read_text())
         for name in ("top1", "top5", "mean_class_accuracy", "num_videos", "coverage"):
             assert again[name] == result[name]
+
+
+# ----------------------------------------------------------------------- several labels a video
+
+
+SEVERAL = """
+import sys
+from pathlib import Path
+
+from support.tiny_run import fresh_state
+
+from slowfast import distributed
+from slowfast.config import load_config
+from slowfast.data.lists import Sample
+from slowfast.evaluate.multi_view import multi_view_test
+from slowfast.log import start_logging
+from slowfast.predict.runtime.built import weighted
+
+distributed.start("cpu", seed=0)
+start_logging(distributed.rank())
+cfg = load_config(sys.argv[1], [
+    "train.task=multi", "test.average_clips=max", "test.threshold=0.49", "test.num_clips=2",
+    "data.num_workers=0", "data.on_error=skip",
+])
+paths = [f"{cfg.data.root}/val/{i:06d}.mp4" for i in range(7)] * 2  # each is a tie
+paths[2] = paths[5] = paths[8] = paths[11] = "/gone.mp4"  # all of the last of 3 processes
+labels = [(), *(tuple(sorted({i % 5, i * i % 11, 20})) for i in range(1, 14))]
+network = weighted(fresh_state(cfg).model)
+multi_view_test(network, list(map(Sample, paths, labels)), cfg, out=Path("scores.npz"))
+"""
+
+
+def several(folder: Path, processes: int) -> tuple[Any, Path, str]:
+    """The result of a test by so many processes, its file of scores, and its log."""
+    config = write_tiny_config(folder)
+    said = run_script(SEVERAL, str(config), cwd=folder, processes=processes)
+    result = json.loads((folder / "out" / "test_result.json").read_text())
+    return result, folder / "scores.npz", said[0]
+
+
+@pytest.fixture(scope="module")
+def of_one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, str]:
+    return several(tmp_path_factory.mktemp("one"), 1)
+
+
+def test_several_labels_leave_their_numbers(of_one: tuple[Any, Path, str]) -> None:
+    result, out, said = of_one
+    found = read_scores(out)
+    names = ("mAP", "mAP_all_classes", "mAP_charades", "f1")
+    numbers = " ".join(f"{name}: {result[name]:.5f}" for name in names)
+    assert f"test: {numbers} over 10 of 14 videos, 2 x 3 views each; 4 unreadable" in said
+    assert result["threshold"] == 0.49 and result["num_videos"] == 10
+    assert [row["labels"] for row in result["predictions"]][:3] == [[], [1, 20], [3, 9, 20]]
+    assert "label" not in result["predictions"][0] and "top1" not in result
+    truth = multi_hot([row["labels"] for row in result["predictions"]], 24)
+    np.testing.assert_array_equal(found.labels, truth)
+    assert (found.task, found.average_clips) == ("multi", "max")
+    scores = found.scores.astype(np.float64).max(axis=1)
+    assert multi_label_numbers(scores, truth, 0.49) == {name: result[name] for name in names}
+    assert result["mAP"] != result["mAP_charades"] and 0 < result["f1"] < 1
+    for row, own in zip(result["predictions"], scores, strict=True):
+        assert row["top5_values"] == sorted(own, reverse=True)[:5]
+
+
+@pytest.mark.parametrize(
+    "processes", [2, pytest.param(3, marks=pytest.mark.slow)], ids=["two", "three"]
+)
+def test_several_labels_count_the_same_for_more_processes(
+    of_one: tuple[Any, Path, str], tmp_path: Path, processes: int
+) -> None:
+    result, out, _ = several(tmp_path, processes)
+    assert result == of_one[0]
+    assert read_scores(out).labels.tolist() == read_scores(of_one[1]).labels.tolist()
 
 
 # ----------------------------------------------------------------------- one that goes on
@@ -367,6 +443,24 @@ def test_a_list_without_any_readable_video_is_an_error(tmp_path: Path) -> None:
         run_test(config(tmp_path, "data.on_error=skip", f"data.test_list={tmp_path}/test.list"))
     reason = "/gone.mp4: No such file or directory"
     assert str(caught.value) == f"none of the 1 videos could be read (first: {reason})"
+
+
+def test_average_precision_needs_a_label(tmp_path: Path, batches: list[tuple[int, ...]]) -> None:
+    cfg = config(tmp_path, "train.task=multi")
+    samples = [Sample(str(tiny_data() / "val" / "000000.mp4"), ())]
+    with pytest.raises(NoPositivesError, match="none of the 1 videos has a label"):
+        multi_view_test(weighted(fresh_state(cfg).model), samples, cfg, out=tmp_path / "a.npz")
+    assert batches == [] and not (tmp_path / "a.npz.partial").exists()
+
+
+def test_metrics_of_another_task_are_refused(tmp_path: Path) -> None:
+    weights = save_tiny_model(config(tmp_path))
+    done = main_here("--test", "-w", weights, "--eval", "f1", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: --eval f1 is not for train.task=single: choose from top_k_accuracy, "
+        "mean_class_accuracy\n",
+    )
 
 
 def test_more_unreadable_videos_than_allowed_end_the_test(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.config import Config, load_config
-from slowfast.data.lists import Sample
+from slowfast.data.lists import Label, Sample
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import read_scores
@@ -33,6 +33,27 @@ def test_a_prediction_has_the_best_classes_first_and_of_equal_ones_the_lower() -
         "index": 2, "path": "2.mp4", "label": 1,
         "top5_indices": [1, 0, 2], "top5_values": [0.5, 0.25, 0.25],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "labels"), [((0, 2), [0, 2]), ((), []), (1, [1])])
+def test_a_prediction_may_have_several_labels(label: Label, labels: list[int]) -> None:
+    row = report.prediction(3, Sample("3.mp4", label), np.array([0.25, 0.5]), "multi")
+    assert row == {
+        "index": 3, "path": "3.mp4", "labels": labels,
+        "top5_indices": [1, 0], "top5_values": [0.5, 0.25],
+    }  # fmt: skip
+
+
+def test_the_usual_numbers_of_several_labels(tmp_path: Path, lines: list[str]) -> None:
+    cfg = load_config(None, [f"output_dir={tmp_path}", "train.task=multi"])
+    numbers = {"mAP": 0.1, "mAP_all_classes": 0.2, "mAP_charades": 0.3, "f1": 0.4}
+    result = report.summary(numbers, predictions(), [], cfg)
+    report.write_report(result, [], cfg, ())
+    report.write_report(result, [], cfg, ["f1"])
+    assert lines[0].startswith(
+        "test: mAP: 0.10000 mAP_all_classes: 0.20000 mAP_charades: 0.30000 f1: 0.40000 over 2 video"
+    )
+    assert lines[1].startswith("test: f1: 0.40000 over 2 videos")
 
 
 def test_the_numbers_are_of_what_was_read(tmp_path: Path) -> None:

@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.scores import labels_of, make_scores, members, top1, write_file
+from support.scores import (
+    MULTI,
+    NAMES,
+    labels_of,
+    make_scores,
+    members,
+    top1,
+    truth_of,
+    write_file,
+    write_several,
+)
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
@@ -15,6 +25,12 @@ from slowfast.evaluate import rescore
 from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.evaluate.rescore import choose
 from slowfast.evaluate.scores import Results, ResultsError, read_scores, write_scores
+from slowfast.metrics.average_precision import (
+    NoPositivesError,
+    bootstrap,
+    class_rows,
+    multi_label_numbers,
+)
 from slowfast.predict.runtime.built import weighted
 
 
@@ -105,6 +121,8 @@ def test_logits_are_averaged_before_the_softmax(tmp_path: Path) -> None:
          "test.protocol=other in its config; known are"),
         ({"num_clips": 30, "num_crops": 1}, (None, 3, None),
          "--crops 3: the file has the centre crop only"),
+        ({"average_clips": "max"}, (None, None, "score"),
+         "--average-clips score: the file has the views' probabilities, and logits do not follow"),
         ({}, (None, None, "score"),
          "--average-clips score: the file has the views' probabilities, and logits do not follow"),
         ({"average_clips": "score"}, (None, None, "prob"),
@@ -118,6 +136,88 @@ def test_what_the_file_does_not_have(
     with pytest.raises(ResultsError) as caught:
         choose(read_scores(tmp_path / "a.npz"), *protocol)
     assert str(caught.value).startswith(complaint)
+
+
+# ----------------------------------------------------------------------- several labels a video
+
+
+def numbers(scores_NVK: NDArray[Any], how: str, threshold: float = 0.4) -> dict[str, float]:
+    """Of these views' probabilities, by the functions of numpy."""
+    scores = getattr(np, how)(scores_NVK.astype(np.float64), axis=1)
+    return multi_label_numbers(scores, truth_of(), threshold)
+
+
+def test_several_labels_by_any_views(tmp_path: Path) -> None:
+    scores = write_several(tmp_path / "a.npz", average_clips="max")
+    results, by_clip = read_scores(tmp_path / "a.npz"), scores.reshape(60, 10, 3, 5)
+    for protocol, views, how in (
+        ((None, None, None), scores, "max"),
+        ((None, None, "max"), scores, "max"),
+        ((None, None, "prob"), scores, "mean"),
+        (("5", 1, None), by_clip[:, ::2, 1], "max"),
+        (("middle", 1, "prob"), by_clip[:, 5:6, 1], "mean"),
+    ):
+        found = score(results, *protocol)
+        wanted = numbers(views, how)
+        assert {name: found[name] for name in wanted} == wanted
+        assert found["average_clips"] == (protocol[2] or "max")
+        assert "calibration_error" not in found and "top1" not in found
+    assert numbers(scores, "max")["mAP"] != numbers(scores, "mean")["mAP"]
+
+
+def test_the_threshold_is_the_tests_unless_another_is_asked_for(tmp_path: Path) -> None:
+    scores = write_several(tmp_path / "a.npz")
+    results = read_scores(tmp_path / "a.npz")
+    views = choose(results, None, None, None)
+    for threshold, wanted in ((None, 0.4), (0.7, 0.7), (0.0, 0.0)):
+        found = rescore.score(results, views, times=0, seed=0, threshold=threshold)
+        assert found["threshold"] == wanted
+        assert found["f1"] == numbers(scores, "mean", wanted)["f1"]
+    write_several(tmp_path / "old.npz", config="train: {task: multi}\n")
+    assert score(read_scores(tmp_path / "old.npz"), None, None, None)["threshold"] == 0.5
+
+
+def test_classes_and_intervals_of_several_labels(tmp_path: Path) -> None:
+    scores = write_several(tmp_path / "a.npz").astype(np.float64).mean(axis=1)
+    found = score(read_scores(tmp_path / "a.npz"), None, None, None, times=200)
+    assert found["classes"] == class_rows(scores, truth_of(), 0.4, NAMES)
+    assert [row["name"] for row in found["classes"]] == ["walk", "run", "jump", "sit"]
+    assert found["intervals"] == bootstrap(scores, truth_of(), 0.4, times=200, seed=0)
+    for name, (low, high) in found["intervals"].items():
+        assert low < found[name] < high
+
+
+def test_logits_of_several_labels_are_averaged_before_the_sigmoid(tmp_path: Path) -> None:
+    probabilities = write_several(tmp_path / "prob.npz").astype(np.float64)
+    logits = np.log(probabilities / (1 - probabilities)).astype(np.float32)
+    facts = {"labels": truth_of(), "num_clips": 10, "average_clips": "score", "config": MULTI}
+    write_scores(tmp_path / "a.npz", logits, logits.shape, **members(60, **facts))
+    results = read_scores(tmp_path / "a.npz")
+    mean = logits.astype(np.float64).mean(axis=1)
+    wanted = multi_label_numbers(1 / (1 + np.exp(-mean)), truth_of(), 0.4)
+    found = score(results, None, None, None)
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+    for asked in ("max", "prob"):
+        with pytest.raises(ResultsError, match=f"--average-clips {asked}: the file has the views'"):
+            choose(results, None, None, asked)
+
+
+def test_one_label_by_the_highest_probability(tmp_path: Path) -> None:
+    scores = write_file(tmp_path / "a.npz")
+    found = score(read_scores(tmp_path / "a.npz"), None, None, "max")
+    right = scores.max(axis=1).argmax(axis=1) == labels_of(60)
+    assert (found["top1"], found["average_clips"]) == (right.mean(), "max")
+    assert found["top1"] != top1(scores)
+
+
+def test_no_number_of_what_is_not_there(tmp_path: Path) -> None:
+    write_several(tmp_path / "a.npz", labels=np.zeros((60, 5)))
+    with pytest.raises(NoPositivesError, match=r"^none of the 60 videos has a label, so there"):
+        score(read_scores(tmp_path / "a.npz"), None, None, None)
+    write_file(tmp_path / "b.npz")
+    results = read_scores(tmp_path / "b.npz")
+    with pytest.raises(ResultsError, match="--threshold is for several labels a video"):
+        rescore.score(results, choose(results, None, None, None), times=0, seed=0, threshold=0.5)
 
 
 def test_there_is_no_middle_of_an_odd_number(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.scores import members
+from support.scores import MULTI, members, truth_of, write_several
 
 from slowfast.evaluate.scores import ResultsError, read_scores, write_scores
 
@@ -33,6 +33,46 @@ def test_what_is_written_is_read_by_us_and_by_numpy(tmp_path: Path) -> None:
         assert archive["scores"].dtype == np.float32
         assert archive["paths"].tolist() == members()["paths"]
         assert str(archive["average_clips"]) == "prob"
+
+
+def test_several_labels_a_video(tmp_path: Path) -> None:
+    scores = write_several(tmp_path / "a.npz", average_clips="max")
+    results = read_scores(tmp_path / "a.npz")
+    np.testing.assert_array_equal(results.labels, truth_of())
+    assert (results.task, results.average_clips) == ("multi", "max")
+    assert (results.setting("test", "threshold", 0.5), results.setting("a", "b", 1)) == (0.4, 1)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        np.testing.assert_array_equal(archive["scores"], scores)
+        assert (archive["labels"].dtype, archive["labels"].shape) == (np.uint8, (60, 5))
+
+
+@pytest.mark.parametrize("config", ["", "test:\n", "seed: 0\n", "train: {epochs: 1}\n"])
+def test_a_file_of_old_has_one_label_a_video(tmp_path: Path, config: str) -> None:
+    results = read_scores(write(tmp_path / "a.npz", config=config))
+    assert (results.task, results.labels.tolist()) == ("single", [2] * 4)
+
+
+@pytest.mark.parametrize(
+    ("facts", "complaint"),
+    [
+        ({"config": "seed: 0\n"}, "its labels are [60, 5], not as train.task=single in its config"),
+        ({"labels": [0] * 60}, "its labels are [60], not as train.task=multi in its config has th"),
+        ({"labels": np.zeros((60, 4))}, "its members do not fit each other"),
+        ({"labels": np.zeros((59, 5))}, "its members do not fit each other"),
+        ({"labels": np.full((60, 5), 2)}, "its members do not fit each other"),
+        ({"labels": np.zeros((60, 5, 1))}, "its labels are int64 [60, 5, 1]"),
+        ({"config": "train: 3"}, "is damaged: 'int' object has no attribute 'get'"),
+        ({"config": "a: ["}, "is damaged: while parsing a flow node"),
+    ],
+    ids=["config", "one label", "classes", "videos", "two", "three axes", "no section", "no yaml"],
+)  # fmt: skip
+def test_labels_that_do_not_fit(tmp_path: Path, facts: dict[str, Any], complaint: str) -> None:
+    write_several(tmp_path / "a.npz", **facts)
+    with pytest.raises(ResultsError) as caught:
+        read_scores(tmp_path / "a.npz")
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / "a.npz")) and complaint in message
+    assert "\n" not in message
 
 
 def test_lists_may_be_empty(tmp_path: Path) -> None:
@@ -140,8 +180,11 @@ def test_a_file_that_is_gone_or_damaged_within(tmp_path: Path) -> None:
         read_scores(path)
 
 
-def test_a_file_that_is_cut_off_anywhere(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.npz")
+@pytest.mark.parametrize(
+    "facts", [{}, {"labels": np.eye(4, 5), "config": MULTI}], ids=["one label", "several"]
+)
+def test_a_file_that_is_cut_off_anywhere(tmp_path: Path, facts: dict[str, Any]) -> None:
+    path = write(tmp_path / "a.npz", **facts)
     content = path.read_bytes()
     for size in range(0, len(content), 97):
         path.write_bytes(content[:size])

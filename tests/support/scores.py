@@ -50,6 +50,27 @@ def write_file(path: Path, **other: Any) -> NDArray[np.float32]:
     return scores
 
 
+MULTI = "train: {task: multi}\ntest: {threshold: 0.4}\n"
+"""The config of a file with several labels a video."""
+
+
+def truth_of(num_videos: int = 60) -> NDArray[np.uint8]:
+    """Which of 5 classes each video has; some have none, and none has class 3."""
+    truth = (np.random.default_rng(1).random((num_videos, 5)) < 0.4).astype(np.uint8)
+    truth[:, 3], truth[::9] = 0, 0
+    return truth
+
+
+def write_several(path: Path, **other: Any) -> NDArray[np.float32]:
+    """As ``write_file``, with several labels a video; returns the views' probabilities."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 2, (60, 30, 5)) + 1.5 * truth_of()[:, None] - 1
+    scores: NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    facts = {"labels": truth_of(), "num_clips": 10, "class_names": NAMES, "config": MULTI}
+    write_scores(path, scores, scores.shape, **members(60, **(facts | other)))
+    return scores
+
+
 def top1(scores_NVK: NDArray[np.float32]) -> float:
     """Of these views' mean."""
     return float((scores_NVK.mean(axis=1).argmax(axis=1) == labels_of(60)).mean())

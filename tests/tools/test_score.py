@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.paths import REPOSITORY
-from support.scores import labels_of, top1, write_file
+from support.scores import labels_of, top1, truth_of, write_file, write_several
 from support.tiny_run import environment
 
 from slowfast.tools import score
@@ -88,9 +88,73 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert run(tmp_path / "a.npz", "--seed", "5")["intervals"]["top1"] != [low, high]
 
 
+def test_what_is_printed_of_several_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_several(tmp_path / "a.npz")
+    flags = ["--average-clips", "max", "--threshold", "0.9", "--crops", "1", "--per-class"]
+    found = run(tmp_path / "a.npz", *flags, "--csv", str(tmp_path / "a.csv"))
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == (
+        "60 of 61 videos, 10 x 1 of 10 x 3 views each, highest probabilities; 1 unreadable"
+    )
+    low, high = found["intervals"]["mAP"]
+    assert lines[0] == f"mAP                  {found['mAP']:.5f}  (95 %: {low:.5f} to {high:.5f})"
+    low, high = found["intervals"]["f1"]
+    assert lines[3] == f"f1 at 0.9            {found['f1']:.5f}  (95 %: {low:.5f} to {high:.5f})"
+    assert [line.split()[0] for line in lines[:4]] == [
+        "mAP", "mAP_all_classes", "mAP_charades", "f1"
+    ]  # fmt: skip
+    head, *table = (line.split() for line in lines[4:])
+    assert head == ["class", "name", "videos", "AP", "AP_charades", "precision", "recall", "f1"]
+    shown = [float(row[3]) for row in table]
+    assert shown == sorted(shown) and len({*shown}) == len(shown) == 4  # none has class 3
+    assert {row[1]: int(row[2]) for row in table} == {
+        name: int(truth_of()[:, i].sum()) for i, name in enumerate(["walk", "run", "jump"])
+    } | {"sit": int(truth_of()[:, 4].sum())}
+    with open(tmp_path / "a.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["AP"] for row in rows] == [str(row["AP"]) for row in found["classes"]]
+
+
+def test_chosen_numbers_of_several_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_several(tmp_path / "a.npz")
+    found = run(tmp_path / "a.npz", "--eval", "f1", "--bootstrap", "0")
+    assert capsys.readouterr().out.splitlines()[1:] == [f"f1 at 0.4            {found['f1']:.5f}"]
+
+
+@pytest.mark.parametrize(
+    ("several", "flags", "complaint"),
+    [
+        (True, ["--eval", "top_k_accuracy"],
+         "--eval top_k_accuracy is not for train.task=multi: choose from mean_average_precision"),
+        (False, ["--eval", "f1"],
+         "--eval f1 is not for train.task=single: choose from top_k_accuracy, mean_class_accuracy, "
+         "calibration_error"),
+        (False, ["--threshold", "0.5"], "--threshold is for several labels a video, and the file "),
+    ],
+    ids=["accuracy", "f1", "threshold"],
+)  # fmt: skip
+def test_what_is_of_the_other_task(
+    tmp_path: Path, several: bool, flags: list[str], complaint: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (write_several if several else write_file)(tmp_path / "a.npz")
+    assert score.main([str(tmp_path / "a.npz"), *flags]) == 1
+    printed, errors = capsys.readouterr()
+    assert printed == ""
+    assert errors.startswith(f"error: {complaint}") and errors.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
+        (["--threshold", "1.5"], "'1.5' is not a number from 0 to 1"),
+        (["--threshold", "-0.1"], "'-0.1' is not a number from 0 to 1"),
+        (["--threshold", "nan"], "'nan' is not a number from 0 to 1"),
+        (["--threshold", "half"], "'half' is not a number from 0 to 1"),
         (["--clips", "0"], "'0' is not a whole number from 1 on"),
         (["--bootstrap", "-1"], "'-1' is not a whole number from 0 to 1,000,000"),
         (["--crops", "2"], "invalid choice: 2"),
