@@ -44,6 +44,13 @@ def test_flags_of_training_and_of_a_test() -> None:
     assert (found["out"], found["top"]) == (Path("a/b.json"), 3)
 
 
+def test_metrics_of_each_task() -> None:
+    for names in (["top_k_accuracy", "mean_class_accuracy"], ["mean_average_precision", "f1"]):
+        assert parse_args(["--test", "--eval", *names]).eval == names
+    with pytest.raises(SystemExit):
+        parse_args(["--test", "--eval", "mAP"])
+
+
 @pytest.mark.parametrize(
     ("flags", "resume"),
     [(["--resume"], "auto"), (["--resume", "auto"], "auto"), (["--resume", "--validate"], "auto"),
