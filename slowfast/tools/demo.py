@@ -1,9 +1,10 @@
 """The whole way once, on the built-in data: write it, train, test, predict, draw, explain.
 
-    bash run_demo.sh [--compare]
+    bash run_demo.sh [--several] [--compare]
 
-Everything goes through the same commands, list files and readers as a run on Kinetics would. What
-is there already, from an earlier run with the same config, is used again.
+With --several a video has two classes, one after the other. Everything goes through the same
+commands, list files and readers as a run on Kinetics would. What is there already, from an earlier
+run with the same config, is used again.
 """
 
 import importlib.util
@@ -28,6 +29,8 @@ from slowfast.data.labels import read_labels
 from slowfast.data.lists import Sample, classes_of, read_list
 from slowfast.data.video.write import Writer
 from slowfast.errors import UserError
+from slowfast.evaluate.rescore import choose, score
+from slowfast.evaluate.scores import read_scores
 from slowfast.files import write_whole
 from slowfast.log import Progress
 from slowfast.machine import environment
@@ -37,11 +40,21 @@ from slowfast.train import folder
 from slowfast.weights import save
 
 CONFIG = CONFIGS / "recognition/slowfast/moving_shapes.yaml"
+SEVERAL = CONFIGS / "recognition/slowfast/moving_shapes_several.yaml"
 NUM_TRAIN, NUM_VAL = 1920, 240
 DATA_SEED = 0
 TOTAL_BATCH = 32  # of all processes
 JOINED = 0, 7, 14, 21, 4, 11  # clips of all things and motions
 SHOWN = 3  # of these
+SEEN = 0, 25, 50, 75, 100  # clips with two motions whose timelines are drawn
+COLUMNS = {
+    "single": ("top-1", "what", "how"),
+    "multi": ("mAP max", "mAP mean", "F1 max", "F1 mean"),
+}
+"""What pathways are compared by; with several labels, of each class's largest probability over the
+views, and of their mean."""
+EVERY = "timeline.every=0.25"
+SCORES = "scores.npz"
 Rows = list[dict[str, Any]]
 
 
@@ -52,14 +65,16 @@ class StepFailedError(UserError):
 def main(argv: list[str] | None = None) -> int:
     """Runs the demo; returns the exit status."""
     parser = new_parser("slowfast.tools.demo", __doc__)
+    about = "videos with two motions, one after the other: several labels a video"
+    parser.add_argument("--several", action="store_true", help=about)
     about = "also train each pathway alone in the same way"
     parser.add_argument("--compare", action="store_true", help=about)
     args = parser.parse_args(argv)
 
     def work() -> None:
-        run_demo()
+        run_several() if args.several else run_demo()
         if args.compare:
-            compare_pathways()
+            compare_pathways(SEVERAL if args.several else CONFIG)
 
     return run(work, hint="run it again, finished steps and epochs stay", with_paddle=True)
 
@@ -68,12 +83,43 @@ def run_demo() -> None:
     """Data, training, test, prediction, pictures, summary."""
     began = time.monotonic()
     cfg = load_config(CONFIG)
-    write_data(cfg)
-    weights = train_and_test([], "train")
+    write_data(cfg, num_motions=1)
+    weights = train_and_test(CONFIG, [], "train")
     names = read_labels(cfg.data.labels, cfg.model.num_classes)
     result = json.loads((weights.parent / "test_result.json").read_text(encoding="utf-8"))
     pictures = draw(cfg, weights, result["predictions"], names) | show(cfg, weights)
     tell(weights, result, pictures, time.monotonic() - began)
+
+
+def run_several() -> None:
+    """Two classes a video: data, training, test, when each is seen, summary."""
+    began = time.monotonic()
+    cfg = load_config(SEVERAL)
+    write_data(cfg, num_motions=2)
+    weights = train_and_test(SEVERAL, [], "train")
+    out, data = weights.parent, cfg.data
+    learning_curve(out / "metrics.jsonl", out / "learning_curve.png")
+    samples = read_list(data.val_list, data.root, cfg.model.num_classes, cfg.train.task)
+    paths = [samples[index].path for index in SEEN]
+    infer("timeline", weights, *paths, "--timeline", str(out / "timeline"), "-o", EVERY)
+    result = json.loads((out / "test_result.json").read_text(encoding="utf-8"))
+    shares = dict(zip(COLUMNS["multi"], shares_of(out, cfg), strict=True))
+    seconds = time.monotonic() - began
+    summary = {**shares, "seconds": round(seconds, 1), "checkpoint": str(weights)}
+    write_whole(out / "summary.json", json.dumps(summary, indent=1))
+    numbers = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
+    print(
+        f"\n{numbers} on {result['num_videos']} unseen videos of two classes, "
+        f"{result['num_views']} views each, {seconds:.0f} s\n"
+    )
+    lines = {
+        "checkpoint": weights,
+        "learning curve": out / "learning_curve.png",
+        "timelines": out / "timeline",
+        "each class": f"{sys.executable} -m slowfast.tools.score {out / SCORES} --per-class",
+        "all of this": out / "summary.json",
+    }
+    print("\n".join(f"{name:16s}  {what}" for name, what in lines.items()))
 
 
 def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], seconds: float) -> None:
@@ -109,20 +155,20 @@ def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], second
     print("\n".join(f"{name:16s}  {what}" for name, what in lines.items()))
 
 
-def write_data(cfg: Config) -> None:
+def write_data(cfg: Config, num_motions: int) -> None:
     """Writes the video files and lists where the config expects them."""
     progress = Progress("write videos", NUM_TRAIN + NUM_VAL)
     moving_shapes_files.write_dataset(
         cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, seed=DATA_SEED, num_processes=2,
-        report=lambda done, total: progress.update(done),
+        num_motions=num_motions, report=lambda done, total: progress.update(done),
     )  # fmt: skip
     progress.finish(cfg.data.root)
 
 
-def train_and_test(overrides: list[str], what: str) -> Path:
-    """Trains and tests with the demo's config; returns the last epoch's weights."""
+def train_and_test(config: Path, overrides: list[str], what: str) -> Path:
+    """Trains and tests with a config of the demo; returns the last epoch's weights."""
     overrides = [*overrides, f"train.batch_size={max(TOTAL_BATCH // num_processes(), 1)}"]
-    cfg = load_config(CONFIG, overrides)
+    cfg = load_config(config, overrides)
     out = Path(cfg.output_dir)
     weights = out / f"{folder.PREFIX}_epoch_{cfg.train.epochs:06d}.pdparams"
     own_config, data = out / save.CONFIG, Path(cfg.data.root) / moving_shapes_files.MARKER
@@ -132,7 +178,7 @@ def train_and_test(overrides: list[str], what: str) -> Path:
             aside = out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}")
             print(f"{what}: {out} is of other videos or settings, moved to {aside}")
             out.rename(aside)
-    flags = ["-c", str(CONFIG), "-o", *overrides]
+    flags = ["-c", str(config), "-o", *overrides]
     if weights in folder.checkpoints(cfg.output_dir):
         print(f"{what}: reusing {weights}")
     else:
@@ -141,7 +187,9 @@ def train_and_test(overrides: list[str], what: str) -> Path:
     if tested.exists() and tested.stat().st_mtime > weights.stat().st_mtime:
         print(f"test: reusing {tested}")
     else:
-        launch("test", ["multi", "log_slowfast_test", "--test", "-w", str(weights)])
+        (out / SCORES).unlink(missing_ok=True)
+        keeps = ["--out", str(out / SCORES)] if cfg.train.task == "multi" else []
+        launch("test", ["multi", "log_slowfast_test", "--test", "-w", str(weights), *keeps])
     return weights
 
 
@@ -231,7 +279,7 @@ def show(cfg: Config, weights: Path) -> dict[str, str]:
     if not joined.exists():
         join(chosen, joined, data)
     folders = ["--timeline", str(out / "timeline"), "--annotate", str(out / "annotated")]
-    infer("timeline", weights, str(joined), *folders, "-o", "timeline.every=0.25")
+    infer("timeline", weights, str(joined), *folders, "-o", EVERY)
     paths = [sample.path for sample in chosen]
     infer("explain", weights, *paths, "--explain", str(out / "explained"))
     explained = out / "explained" / Path(paths[SHOWN]).with_suffix(".png").name
@@ -258,17 +306,27 @@ def join(samples: list[Sample], path: Path, data: DataConfig) -> None:
                 written += 1
 
 
-def compare_pathways() -> None:
+def compare_pathways(config: Path) -> None:
     """Trains each pathway alone in the same way, and prints the three side by side."""
-    rows = []
+    cfg, rows = load_config(config), []
     for name in ("slowfast", "slow_only", "fast_only"):
-        out = load_config(CONFIG).output_dir + ("" if name == "slowfast" else f"_{name}")
-        train_and_test([f"model.name={name}", f"output_dir={out}"], name.replace("_", " "))
-        result = json.loads((Path(out) / "test_result.json").read_text(encoding="utf-8"))
-        rows.append((name, result["top1"], *halves(result["predictions"])))
-    print("\nnetwork      top-1    what     how")
-    for name, *shares in rows:
-        print(f"{name:10s}" + "".join(f"  {100 * share:5.1f}%" for share in shares))
+        out = cfg.output_dir + ("" if name == "slowfast" else f"_{name}")
+        train_and_test(config, [f"model.name={name}", f"output_dir={out}"], name.replace("_", " "))
+        rows.append((name, shares_of(Path(out), cfg)))
+    print("\nnetwork   " + "".join(f"{column:>10s}" for column in COLUMNS[cfg.train.task]))
+    for name, shares in rows:
+        print(f"{name:10s}" + "".join(f"{100 * share:9.1f}%" for share in shares))
+
+
+def shares_of(out: Path, cfg: Config) -> list[float]:
+    """What ``COLUMNS`` has of the test in an output folder."""
+    if cfg.train.task == "single":
+        result = json.loads((out / "test_result.json").read_text(encoding="utf-8"))
+        return [result["top1"], *halves(result["predictions"])]
+    scores = read_scores(out / SCORES)
+    ways = (choose(scores, None, None, way) for way in ("max", "prob"))
+    found = [score(scores, way, times=0, seed=0) for way in ways]
+    return [row[name] for name in ("mAP", "f1") for row in found]
 
 
 if __name__ == "__main__":
