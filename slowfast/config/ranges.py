@@ -18,8 +18,9 @@ class Rule(NamedTuple):
 
 
 def _numbers_frames(pattern: str) -> bool:
+    own = pattern.replace("{name}", "name")  # of the folder, see data/video/frames.py
     try:
-        return pattern.format(1) != pattern.format(2)
+        return own.format(1) != own.format(2)
     except (ValueError, LookupError, AttributeError, TypeError):
         return False
 

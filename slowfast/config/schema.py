@@ -84,7 +84,8 @@ class DataConfig:
     """File of class names, such as one per line in index order, or a name from slowfast/labels,
     such as kinetics400; empty: classes are shown by number."""
     frame_pattern: Annotated[str, ranges.NUMBERS_FRAMES] = "img_{:05d}.jpg"
-    """File name of frame i in a frame folder."""
+    """File name of frame i in a frame folder. {name} is the folder's own name, as in
+    {name}-{:06d}.jpg."""
     frame_start: Annotated[int, ranges.MINUS_ONE_ON] = -1
     """Number of the first frame in a frame folder. -1: 0 or 1, as each folder shows."""
     frame_fps: AboveZero = 30.0
@@ -161,7 +162,7 @@ class TestConfig:
     short_side: int = 256
     """Size that the short side is resized to, pixels; at least crop_size."""
     protocol: Literal[
-        "pyslowfast", "pytorchvideo", "pytorchvideo-0.1", "mmaction2", "mmaction2-1.2"
+        "pyslowfast", "pytorchvideo", "pytorchvideo-0.1", "mmaction2", "mmaction2-1.2", "charades"
     ] = "pyslowfast"
     """Whose rules choose the frames of the clips and the place of the crops, see
     slowfast/data/clips/protocols.py. Weights reach their published accuracy with the rules of the

@@ -14,7 +14,7 @@ from slowfast.config import DataConfig
 from slowfast.data import lists
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
-from slowfast.data.video.frames import find_frames, frame_numbers, likely_names, names_in
+from slowfast.data.video import frames
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.sources import is_stream
 from slowfast.errors import masked_url
@@ -75,15 +75,17 @@ def find_videos(
 def _videos_in(folder: str, frame_pattern: str, results: Sequence[Path]) -> list[str]:
     """The videos in a folder, by their paths from there; none if the folder is one of frames, with
     no video beside them."""
-    names = names_in(folder, frame_pattern)
-    if frame_numbers(names, frame_pattern) and not lists.list_videos(folder, deep=False)[0]:
+    pattern = frames.own_pattern(folder, frame_pattern)
+    names = frames.names_in(folder, pattern)
+    if frames.frame_numbers(names, pattern) and not lists.list_videos(folder, deep=False)[0]:
         return []
     inside = (os.path.relpath(os.path.realpath(path), os.path.realpath(folder)) for path in results)
     written = tuple(f"{path}{os.sep}" for path in inside if path != os.curdir)
     if found := [name for name in lists.videos_below(folder) if not name.startswith(written)]:
         return found
     endings = ", ".join(lists.VIDEO_ENDINGS)
-    raise ListError(f"{folder}: no video in this folder ({endings}){likely_names(names)}")
+    likely = frames.likely_names(folder, names)
+    raise ListError(f"{folder}: no video in this folder ({endings}){likely}")
 
 
 def _videos_of(path: str, roots: list[Path]) -> list[Named]:
@@ -229,7 +231,7 @@ def look_into_folders(path: str, samples: Sequence[Sample], data: DataConfig, ev
     for sample in seen:
         folder, count = sample.path, sample.num_frames
         try:
-            first, _ = find_frames(folder, data.frame_pattern, data.frame_start, count)
+            first, _ = frames.find_frames(folder, data.frame_pattern, data.frame_start, count)
             from_zero += first == 0
         except VideoError as error:
             faults.append(error)

@@ -29,8 +29,8 @@ FULL = Rule("some", "{} is empty", bool)
     (Annotated[tuple[float, ...], ranges.PAIR_OR_NONE], [(), (1, 2)], [(1,), (2, 1)]),
     (
         Annotated[str, ranges.NUMBERS_FRAMES],
-        ["img_{:05d}.jpg", "{}.png", "{0}/{0}.jpg"],
-        ["img.jpg", "%05d.jpg", "{a}.jpg", "{:05x", "{.a}", "{[0]}", "{{}}"],
+        ["img_{:05d}.jpg", "{}.png", "{0}/{0}.jpg", "{name}-{:06d}.jpg"],
+        ["img.jpg", "{name}.jpg", "{{name}}{}", "%05d.jpg", "{a}.jpg", "{:05x", "{.a}", "{[0]}", "{{}}"],
     ),
     (int, [-1], []),
     (tuple[int, ...], [(-1,)], []),

@@ -91,10 +91,8 @@ class TrainClips:
         data, sample = self.data, self.samples[key.sample]
         grid = key.grid or Grid(data.num_frames, data.crop_size)
         rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
-        reader, span = open_sample(sample, data)
-        clip = functools.partial(
-            sampling.clip_at, rng.random(), span=span, num_frames=grid.num_frames
-        )
+        reader, _ = open_sample(sample, data)
+        clip = _clip_at(rng.random(), reader.fps, data, grid.num_frames)
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
         frames = _read(reader, clip, each)
         _augment_clip(frames, data, rng)
@@ -117,8 +115,8 @@ class ValClips:
 
     def __call__(self, index: int) -> Clip:
         data, sample = self.data, self.samples[index]
-        reader, span = open_sample(sample, data)
-        clip = functools.partial(sampling.clip_at, 0.5, span=span, num_frames=data.num_frames)
+        reader, _ = open_sample(sample, data)
+        clip = _clip_at(0.5, reader.fps, data, data.num_frames)
         each = functools.partial(
             transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
         )
@@ -175,6 +173,20 @@ class MultiViewVideos:
         crops = protocol.crops(height, width, test.crop_size, test.num_crops)
         size = test.crop_size, test.crop_size
         return VideoViews(frames, places, crops, size, sample.label, index)
+
+
+def _clip_at(
+    where: float, fps: float, data: DataConfig, num_frames: int
+) -> Callable[[int], Indices]:
+    """From a video's number of frames: those of a clip, ``where`` of its room, as data.spacing has
+    them. With however many frames, a clip spans the seconds of the config's."""
+    span = data.num_frames * data.sampling_stride
+    rate = fps / data.target_fps
+    if data.spacing == "stride":
+        return functools.partial(
+            sampling.strided_at, where, rate=rate, num_frames=num_frames, stride=span / num_frames
+        )
+    return functools.partial(sampling.clip_at, where, span=span * rate, num_frames=num_frames)
 
 
 def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:

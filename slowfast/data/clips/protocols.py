@@ -11,13 +11,17 @@ plain functions; what sets them apart, for a video of N frames and n clips of T 
     mmaction2        (N - T * stride + 1)          every stride-th, whatever      begin again
                      * (i + 1/2) / n               the frame rate
     mmaction2-1.2    room * i / (n - 1), rounded
+    charades         room * i / (n - 1), rounded  every stride-th at target_fps  repeat the last
+                                                                                 frame
 
-``room`` is what the video is longer than a clip.
+``room`` is what the video is longer than a clip, which for mmaction2-1.2 and charades ends with its
+last frame.
 
-numpy only. Read for this: PyTorchVideo 0.1.5, and its main branch, where the clips have reached to
-the video's end since 28 April 2022 (no release has that, and its published accuracies are older);
-mmaction2 0.24 and 1.2.0, mmcv 2.1.0. mmaction2 0.x, which the published checkpoints were tested
-with, places the clips' starts otherwise than 1.2.0 does.
+numpy only. Read for this: PySlowFast of March 2026 (``datasets/charades.py``); PyTorchVideo 0.1.5,
+and its main branch, where the clips have reached to the video's end since 28 April 2022 (no release
+has that, and its published accuracies are older); mmaction2 0.24 and 1.2.0, mmcv 2.1.0. mmaction2
+0.x, which the published checkpoints were tested with, places the clips' starts otherwise than 1.2.0
+does.
 """
 
 import functools
@@ -28,7 +32,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.data.clips.sampling import clip_span, scaled_size, view_clips, view_crops
+from slowfast.data.clips.sampling import (
+    clip_span,
+    scaled_size,
+    strided_clips,
+    strided_room,
+    view_clips,
+    view_crops,
+)
 from slowfast.data.video.reader import Indices
 
 Starts = Callable[[int], list[Fraction]]
@@ -119,10 +130,23 @@ def mmaction2_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
 def mmaction2_12_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
     """``SampleFrames(test_mode=True)`` of mmaction2 1.2.0: from the first frame to the last."""
     room = max(video_frames - (grid.num_frames - 1) * grid.stride - 1, 0)
-    if grid.num_clips == 1:
-        return _strided(np.array([room // 2]), video_frames, grid)
-    starts = np.round(np.arange(grid.num_clips) * (room / (grid.num_clips - 1)))
-    return _strided(starts.astype(np.int64), video_frames, grid)
+    return _strided(_to_end(room, grid.num_clips), video_frames, grid)
+
+
+def charades_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
+    """PySlowFast's clips on Charades, where a frame is one of the data set's frame folders, 24 a
+    second. One clip is the middle one; theirs are two or more."""
+    rate = fps / grid.target_fps
+    room = strided_room(video_frames, rate, grid.num_frames, grid.stride)
+    starts = _to_end(max(room, 0), grid.num_clips)
+    return strided_clips(starts, video_frames, rate, grid.num_frames, grid.stride)
+
+
+def _to_end(room: int, num_clips: int) -> Indices:
+    """Starts from the first frame to the last one that leaves room for a clip, or in the middle."""
+    if num_clips == 1:
+        return np.array([room // 2])
+    return np.round(np.arange(num_clips) * (room / (num_clips - 1))).astype(np.int64)
 
 
 def _strided(starts: Indices, video_frames: int, grid: ClipGrid) -> Indices:
@@ -184,4 +208,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "mmaction2": _mmaction2(mmaction2_clips, starts_in_middles),
     "pytorchvideo-0.1": _pytorchvideo(starts_before_end),  # up to its last release, 0.1.5
     "mmaction2-1.2": _mmaction2(mmaction2_12_clips, starts_to_end_or_middle),
+    "charades": Protocol(
+        charades_clips, scaled_size, view_crops, starts_to_end_or_middle, in_float=True
+    ),
 }

@@ -7,6 +7,14 @@ down, and never beyond the last frame (PySlowFast, PaddleVideo)::
     video   0 1 2 3 4 5 6 7 8 9 ...
     span        [2 . . . . . . . 9]        start 2, 8 frames
     clip         2   4   6     9           T = 4, linspace(2, 9, 4)
+
+Or its T frames are ``stride`` apart, all counted at ``target_fps`` (PySlowFast on Charades, whose
+frames are all at 24 frames/s)::
+
+    video   0 1 2 3 4 5 6 7 8 9 ...        a clip reaches 6 frames beyond its first, T = 4, stride 2
+    clip         2   4   6   8
+
+A video at another rate gives the frames that it shows at the same times.
 """
 
 import math
@@ -15,6 +23,9 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast.data.video.reader import Indices
+
+ROUNDING = 1e-6
+"""Frames: far below one, far above the error of a float."""
 
 
 class Grid(NamedTuple):
@@ -40,6 +51,45 @@ def clip_at(where: float, video_frames: int, span: float, num_frames: int) -> In
     its middle (validation), uniform in [0, 1) for training."""
     start = where * max(video_frames - span, 0)
     return clip_frames(start, span, num_frames, video_frames)
+
+
+def strided_at(
+    where: float, video_frames: int, rate: float, num_frames: int, stride: float
+) -> Indices:
+    """One clip of frames ``stride`` apart, ``where`` of all its starts: 0.5 the middle one
+    (validation), uniform in [0, 1) for training.
+
+    It starts at a frame from which it fits into the video; in a shorter video, at one before the
+    video's first, or with it. Where the video has no frame, its nearest one is repeated.
+    """
+    room = strided_room(video_frames, rate, num_frames, stride)
+    start = min(room, 0) + math.floor(where * (abs(room) + 1))
+    return strided_clips(np.array([start]), video_frames, rate, num_frames, stride)[0]
+
+
+def strided_clips(
+    starts: Indices, video_frames: int, rate: float, num_frames: int, stride: float
+) -> Indices:
+    """The frame indices ``[n, T]`` of the clips that begin at these frames.
+
+    Args:
+        starts: counted at target_fps, as ``stride`` is.
+        rate: fps / target_fps.
+    """
+    steps = np.floor(np.arange(num_frames) * stride + ROUNDING)
+    index = np.clip(starts[:, None] + steps, 0, _counted(video_frames, rate) - 1)
+    return np.minimum((index * rate + ROUNDING).astype(np.int64), video_frames - 1)
+
+
+def strided_room(video_frames: int, rate: float, num_frames: int, stride: float) -> int:
+    """By how many frames, counted at target_fps, a video is longer than such a clip; less than 0 if
+    it is shorter."""
+    return _counted(video_frames, rate) - 1 - math.floor((num_frames - 1) * stride + ROUNDING)
+
+
+def _counted(video_frames: int, rate: float) -> int:
+    """The frames that a video has at target_fps."""
+    return max(round(video_frames / rate), 1)
 
 
 def view_clips(video_frames: int, span: float, num_frames: int, num_clips: int) -> Indices:

@@ -33,7 +33,7 @@ class FrameFolderReader:
     def __init__(
         self, folder: str, num_frames: int | None, pattern: str, fps: float, start: int = -1
     ) -> None:
-        self.folder, self.pattern, self.fps = folder, pattern, fps
+        self.folder, self.pattern, self.fps = folder, own_pattern(folder, pattern), fps
         self._first, self.num_frames = find_frames(folder, pattern, start, num_frames)
         self.seconds_said = self.num_frames / fps
 
@@ -90,7 +90,8 @@ def find_frames(folder: str, pattern: str, start: int, listed: int | None) -> tu
     """The number of a folder's first frame, and how many there are (``listed``, if it is given).
 
     Args:
-        pattern: the name of a frame, with the place of its number.
+        pattern: the name of a frame, with the place of its number; ``{name}`` is that of the
+            folder.
         start: the number of the first frame; -1: 0 or 1, as the folder shows.
         listed: the number of frames by the list; None: all.
 
@@ -98,13 +99,15 @@ def find_frames(folder: str, pattern: str, start: int, listed: int | None) -> tu
         VideoError: there is no such folder or frame, one of the frames is missing, or the folder
             does not show whether they start from 0 or 1; the message says what is there.
     """
+    pattern = own_pattern(folder, pattern)
     try:
         names = names_in(folder, pattern)
     except OSError as error:
         raise VideoError(f"{folder}: no such folder of frames ({error.strerror})") from error
     numbers = frame_numbers(names, pattern)
     if not numbers:
-        raise VideoError(f"{folder}: no frame named like {pattern.format(1)}{likely_names(names)}")
+        likely = likely_names(folder, names)
+        raise VideoError(f"{folder}: no frame named like {pattern.format(1)}{likely}")
     first = start if start >= 0 else min(numbers[0], 1)
     if first not in numbers:
         raise VideoError(
@@ -129,13 +132,18 @@ def find_frames(folder: str, pattern: str, start: int, listed: int | None) -> tu
     return first, count if listed is None else listed
 
 
+def own_pattern(folder: str, pattern: str) -> str:
+    """The pattern of a folder's frames, with the folder's name in the place of ``{name}``."""
+    return pattern.replace("{name}", _escaped(_name(folder)))
+
+
 def frame_numbers(names: Iterable[str], pattern: str) -> list[int]:
     """The numbers of the frames among some names, rising."""
     matches = filter(None, map(_numbered(pattern).fullmatch, names))
     return sorted(int(m[1]) for m in matches if pattern.format(int(m[1])) == m[0])
 
 
-def likely_names(names: list[str]) -> str:
+def likely_names(folder: str, names: list[str]) -> str:
     """What numbered pictures there are instead, for a message; empty if there are none."""
     kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in names:
@@ -146,8 +154,10 @@ def likely_names(names: list[str]) -> str:
     (before, after), numbers = max(kinds.items(), key=lambda kind: len(kind[1]))
     is_padded = any(number[0] == "0" and len(number) > 1 for number in numbers)
     field = f"{{:0{min(map(len, numbers))}d}}" if is_padded else "{}"
-    before, after = (text.replace("{", "{{").replace("}", "}}") for text in (before, after))
-    pattern = f"{before}{field}{after}"
+    begin, rest = _escaped(before), before.removeprefix(_name(folder))
+    if rest != before and not rest[:1].isalnum():
+        begin = f"{{name}}{_escaped(rest)}"
+    pattern = f"{begin}{field}{_escaped(after)}"
     return f"; {len(numbers)} are like {pattern}: set data.frame_pattern={pattern}"
 
 
@@ -160,7 +170,16 @@ def names_in(folder: str, pattern: str) -> list[str]:
     return [os.path.join(below, name) for name in os.listdir(os.path.join(folder, below))]
 
 
-@functools.cache
+def _name(folder: str) -> str:
+    return os.path.basename(os.path.abspath(folder))
+
+
+def _escaped(text: str) -> str:
+    """As a pattern has it."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+@functools.lru_cache  # with {name} there is a pattern for each folder
 def _numbered(pattern: str) -> re.Pattern[str]:
     """Matches names of the pattern; the first group is the number."""
     parts = string.Formatter().parse(pattern)

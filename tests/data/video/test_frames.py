@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.videos import numbered_picture, read_numbers, touch, write_frames
 
-from slowfast.data.video.frames import FrameFolderReader, find_frames
+from slowfast.data.video.frames import FrameFolderReader, find_frames, likely_names
 from slowfast.data.video.reader import VideoError
 
 NUM_FRAMES = 40
@@ -68,6 +68,24 @@ def test_the_frames_are_found_by_what_is_there(
 ) -> None:  # fmt: skip
     touch(tmp_path, *map(pattern.format, numbers_there), "img_1.jpg", "Thumbs.db", "img_00001.txt")
     assert find_frames(str(tmp_path), pattern, start, listed) == expected
+
+
+@pytest.mark.parametrize("name", ["46GP8", "{x} 1", "17"])
+def test_frames_may_have_the_name_of_their_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    write_frames(folder, map(numbered_picture, range(3)), "{}.jpg")
+    for number in (1, 2, 3):
+        (folder / f"{number}.jpg").rename(folder / f"{name}-{number:06d}.jpg")
+    video = reader(folder, None, "{name}-{:06d}.jpg")
+    assert numbers(video, [0, 2]) == [0, 2]
+    assert find_frames(f"{folder}/", "{name}-{:06d}.jpg", -1, 3) == (1, 3)
+    with pytest.raises(VideoError, match=r"3 are like \{name\}-\{:06d\}\.jpg: set data.frame_pat"):
+        reader(folder)
+
+
+@pytest.mark.parametrize("name", ["i", "image", ""])
+def test_a_folder_of_a_name_that_frames_only_begin_with(name: str) -> None:
+    assert "set data.frame_pattern=img{}.png" in likely_names(f"/{name}", ["img1.png", "img12.png"])
 
 
 def test_frames_from_0_are_not_shifted(tmp_path: Path) -> None:
