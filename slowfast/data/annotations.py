@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import ListError, lines_of, read_text
+from slowfast.data.lists import Action, Label, ListError, lines_of, read_text
+from slowfast.log import Progress
 
 
 class Listed(NamedTuple):
@@ -21,7 +22,11 @@ class Listed(NamedTuple):
     names: tuple[str, ...]
     """Where it may be, from the folder of the videos, the usual place first. The ending may be
     missing, or another one than that of the file; a folder of frames has the same name."""
-    label: int
+    label: Label
+    actions: tuple[Action, ...] = ()
+    """When its labels are seen, if that is said."""
+    num_frames: int | None = None
+    """How many frames of a folder are meant, if that is said."""
 
 
 Split = tuple[list[str], list[Listed]]
@@ -80,7 +85,7 @@ def kinetics(source: Path, names: Sequence[str]) -> Split:
     alphabetical order of the csv's labels, and LIST.labels names them, unless --labels does.
     """
     columns = ("label", "youtube_id", "time_start", "time_end")
-    rows = list(_table(source, columns))
+    rows = list(csv_rows(source, columns))
     classes = _Classes(names or sorted({label for (label, *_), _ in rows}))
     found = []
     for (label, name, *times), where in rows:
@@ -100,7 +105,7 @@ def table(source: Path, names: Sequence[str], columns: Sequence[str]) -> Split:
     Paths start from ROOT; the ending may be missing. Names are numbered in alphabetical order, and
     LIST.labels names them, unless --labels does; numbers stay as they are.
     """
-    rows = list(_table(source, columns))
+    rows = list(csv_rows(source, columns))
     if all(label.isdecimal() for (_, label), _ in rows):
         return [], [Listed((path,), int(label)) for (path, label), _ in rows]
     classes = _Classes(names or sorted({label for (_, label), _ in rows}))
@@ -185,21 +190,32 @@ class _Classes:
         return found
 
 
-def _table(source: Path, columns: Sequence[str]) -> Iterator[tuple[list[str], str]]:
-    """These columns of each row of a csv with a header, and ``file:line``; none may be empty."""
+def csv_rows(
+    source: Path, columns: Sequence[str], *, empty: Sequence[str] = (), marks: str = ",;\t"
+) -> Iterator[tuple[list[str], str]]:
+    """These columns of each row of a csv with a header, and ``file:line``.
+
+    Args:
+        empty: the columns that may be empty.
+        marks: what may be between the columns; the first one that the header has.
+    """
     lines = read_text(source).split("\n")
-    mark = next((mark for mark in ",;\t" if mark in lines[0]), ",")
-    reader = csv.DictReader(lines, delimiter=mark)
+    mark = next((mark for mark in marks if mark in lines[0]), ",")
+    reader = csv.reader(lines, delimiter=mark)
+    progress = Progress(f"read {source.name}", len(lines))
     try:
-        if not set(columns) <= set(reader.fieldnames or ()):
-            has = ",".join(reader.fieldnames or ())
+        header = next(reader, [])
+        if not set(columns) <= set(header):
+            has = ",".join(header)
             raise ListError(f"{source}:1: has no columns {','.join(columns)}, but {has}")
-        for row in reader:
-            cells = [row[column] or "" for column in columns]
+        places = [(header.index(column), column in empty) for column in columns]
+        for row in filter(None, reader):
+            cells = [row[place] for place, _ in places if place < len(row)]
             where = f"{source}:{reader.line_num}"
-            if not all(cells):
+            if len(cells) < len(columns) or not all(row[p] or may_be for p, may_be in places):
                 raise ListError(f"{where}: not {','.join(columns)}: {row}")
             yield cells, where
+            progress.update(reader.line_num)
     except csv.Error as error:
         raise ListError(f"{source}:{reader.line_num}: {error}") from error
 

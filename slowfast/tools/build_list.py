@@ -6,6 +6,7 @@
     python -m slowfast.tools.build_list kinetics ROOT CSV                    --out LIST
     python -m slowfast.tools.build_list csv      ROOT CSV --columns path,label --out LIST
     python -m slowfast.tools.build_list sthv     ROOT LABELS SPLIT           --out LIST
+    python -m slowfast.tools.build_list charades ROOT CSV                    --out LIST.jsonl
     python -m slowfast.tools.build_list shards   ROOT --pattern 'train-*.tar' --out LIST
 
 and jester, moments and diving48 like sthv. ``slowfast.data.lists`` says what a list is; its paths
@@ -15,34 +16,28 @@ LIST.missing.
 
 import argparse
 import fnmatch
-import functools
 import hashlib
 import inspect
-import itertools
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run
 from slowfast.data import annotations, lists
-from slowfast.data.annotations import Listed
-from slowfast.data.labels import label_lines, read_labels, spelled
+from slowfast.data.charades import charades
+from slowfast.data.found_lists import Rows, find_listed, write_lists
+from slowfast.data.labels import read_labels, spelled
 from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample
 from slowfast.data.shards import labelled_videos, state_of
-from slowfast.files import write_lines
 from slowfast.journal import Entry
-from slowfast.log import Progress, logger
+from slowfast.log import Progress
 from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 Videos = dict[str, list[str]]
 """The names of each class's videos."""
-Rows = list[tuple[str, Sample | None]]
-"""The videos that a data set names: a name, and the sample, or None where the video is missing."""
 BY_SPLITS = {"ucf101": annotations.ucf101, "hmdb51": annotations.hmdb51}
 BY_FILES = {
     "sthv": annotations.sthv, "jester": annotations.jester, "moments": annotations.moments,
@@ -91,7 +86,7 @@ def build_folder(args: argparse.Namespace) -> None:
             print(f"{split}: no video of {', '.join(absent)}")
         rows: Rows = [(path.name, Sample(path.as_posix(), label)) for path, label in paths]
         written[args.out / f"{split}.list"] = rows
-    _write(written, args.out / "labels.txt", labels)
+    write_lists(written, args.out / "labels.txt", labels)
 
 
 def _class_order(args: argparse.Namespace, folders: list[str]) -> list[str]:
@@ -108,8 +103,9 @@ def _class_order(args: argparse.Namespace, folders: list[str]) -> list[str]:
 def build_splits(args: argparse.Namespace) -> None:
     """A data set with a folder of files for each split."""
     classes, splits = BY_SPLITS[args.kind](args.split_dir, args.split)
-    found = {args.out / f"{name}.list": _find(listed, args) for name, listed in splits.items()}
-    _write(found, args.out / "labels.txt", classes)
+    root = args.root
+    found = {args.out / f"{name}.list": find_listed(root, own) for name, own in splits.items()}
+    write_lists(found, args.out / "labels.txt", classes)
 
 
 def build_csv(args: argparse.Namespace) -> None:
@@ -120,7 +116,7 @@ def build_csv(args: argparse.Namespace) -> None:
     else:
         classes, listed = annotations.table(args.csv, names, args.columns)
     own = Path(f"{args.out}.labels") if classes and not names else None
-    _write({args.out: _find(listed, args)}, own, classes)
+    write_lists({args.out: find_listed(args.root, listed)}, own, classes)
     if own:
         print(f"the classes are numbered here; for the other csv give --labels {own}")
 
@@ -128,7 +124,14 @@ def build_csv(args: argparse.Namespace) -> None:
 def build_files(args: argparse.Namespace) -> None:
     """A data set with a file of class names and one for each split."""
     classes, listed = BY_FILES[args.kind](args.labels, args.split)
-    _write({args.out: _find(listed, args)}, Path(f"{args.out}.labels"), classes)
+    write_lists({args.out: find_listed(args.root, listed)}, Path(f"{args.out}.labels"), classes)
+
+
+def build_charades(args: argparse.Namespace) -> None:
+    """Charades, whose videos have several labels, and times of them."""
+    if args.out.suffix.lower() != ".jsonl":
+        raise ListError(f"--out {args.out}: the list has times, which only a .jsonl list can hold")
+    write_lists({args.out: find_listed(args.root, charades(args.csv))}, None, [])
 
 
 def build_shards(args: argparse.Namespace) -> None:
@@ -172,54 +175,7 @@ def build_shards(args: argparse.Namespace) -> None:
             lists.tell_left_out(args.root, left_out)
             if not rows:
                 raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
-            _write({args.out: rows}, None, [])
-
-
-def _find(listed: Sequence[Listed], args: argparse.Namespace) -> Rows:
-    """Where the videos, or folders of their frames, are below ROOT. Raises ListError if none is."""
-    left_out: list[str] = []
-
-    @functools.cache
-    def videos(folder: str) -> dict[str, str]:
-        there = not folder or (args.root / folder).is_dir()
-        return _by_name(args.root, left_out, folder) if there else {}
-
-    def sample(name: str, label: int) -> Sample | None:
-        folder, own = os.path.split(name)
-        stem = name.rpartition(".")[0] if name.lower().endswith(VIDEO_ENDINGS) else name
-        for key in (own, os.path.basename(stem)):
-            if key in videos(folder):
-                return Sample(videos(folder)[key], label)
-        frames = args.root / stem
-        num_frames = _num_pictures(frames) if frames.is_dir() else 0
-        return Sample(stem, label, num_frames) if num_frames else None
-
-    videos("")  # an error if there is no such folder
-    rows: Rows = []
-    for names, label in listed:
-        samples = (sample(name, label) for name in names)
-        rows.append((names[0], next(filter(None, samples), None)))
-    lists.tell_left_out(args.root, left_out)
-    if not any(found for _, found in rows):
-        example = f", such as {rows[0][0]}" if rows else ""
-        raise ListError(f"{args.root}: none of the {len(rows):,} videos is there{example}")
-    return rows
-
-
-def _by_name(root: Path, left_out: list[str], folder: str) -> dict[str, str]:
-    """The videos directly in ROOT/FOLDER: paths from ROOT by the file's name, with its ending and
-    without it. Adds to ``left_out`` files that are no videos, and hidden folders."""
-    names, others = lists.list_videos(root / folder, deep=False)
-    meant = [name for name in others if name[0] == "." or not name.endswith("/")]
-    left_out += [os.path.join(folder, name) for name in meant]
-    paths = {name: os.path.join(folder, name) for name in names}
-    return {name.rpartition(".")[0]: path for name, path in paths.items()} | paths
-
-
-def _num_pictures(folder: Path) -> int:
-    """The frames of a folder; hidden files are not meant."""
-    names = (name.lower() for name in os.listdir(folder) if name[0] != ".")
-    return sum(name.endswith(PICTURE_ENDINGS) for name in names)
+            write_lists({args.out: rows}, None, [])
 
 
 def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
@@ -235,42 +191,6 @@ def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
     if not any(val.values()):
         raise ListError("--val-share: no class has two videos")
     return train, val
-
-
-def _write(written: dict[Path, Rows], labels: Path | None, classes: list[str]) -> None:
-    """Writes each list and what it misses, and the class names unless the user gave them."""
-    texts, said = {labels: label_lines(classes)} if labels else {}, []
-    for path, rows in written.items():
-        samples = [sample for _, sample in rows if sample]
-        fields = [(s.path, s.num_frames, s.label) if s.num_frames else s[:2] for s in samples]
-        missing = [name for name, sample in rows if not sample]
-        lines = [lists.separator_of(path).join(map(str, row)) for row in fields]
-        texts[path] = [line for line in lines if _fits(line)]
-        if unfit := [line for line in lines if not _fits(line)]:
-            fault = (
-                f"{path}: no list can hold {len(unfit):,} of {len(lines):,} names, with a line "
-                f"break or an outer space, the first is {unfit[0]!r}: rename them"
-            )
-            if not texts[path]:
-                raise ListError(fault)
-            logger.warning(f"{fault}; left out")
-        texts[Path(f"{path}.missing")] = missing  # none removes an earlier run's
-        note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
-        said.append(f"{path}: {len(samples):,} of {len(rows):,} videos found{note}")
-    for line in itertools.chain.from_iterable(texts.values()):
-        if not _fits(line):  # a class's name, or that of a missing video
-            raise ListError(f"{line!r} has a line break or an outer space")
-    for name in classes:
-        if name.encode(errors="replace") != name.encode(errors=lists.PATHS):
-            raise ListError(f"{name!r} has bytes that are not UTF-8: no name for a class")
-    for path, lines in texts.items():
-        write_lines(path, lines)
-    print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
-
-
-def _fits(line: str) -> bool:
-    """Whether a list or a file of names can hold a line; those are stripped as they are read."""
-    return line == line.strip() and "\n" not in line and "\r" not in line
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -319,6 +239,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         added = kind(name, build_files, "videos LABELS SPLIT --out train.list", read)
         added.add_argument("labels", metavar="LABELS", type=Path, help="the file of the classes")
         added.add_argument("split", metavar="SPLIT", type=Path, help="the file of the split")
+    several = kind("charades", build_charades, "Charades_v1_rgb Charades_v1_train.csv "
+                   "--out train.jsonl", charades)  # fmt: skip
+    several.add_argument("csv", metavar="CSV", type=Path, help="its csv, or PySlowFast's list")
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
     shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="tars (%(default)s)")
     return parser.parse_args(argv)

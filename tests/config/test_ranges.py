@@ -30,7 +30,8 @@ FULL = Rule("some", "{} is empty", bool)
     (
         Annotated[str, ranges.NUMBERS_FRAMES],
         ["img_{:05d}.jpg", "{}.png", "{0}/{0}.jpg", "{name}-{:06d}.jpg"],
-        ["img.jpg", "{name}.jpg", "{{name}}{}", "%05d.jpg", "{a}.jpg", "{:05x", "{.a}", "{[0]}", "{{}}"],
+        ["img.jpg", "{name}.jpg", "{{name}}{}", "%05d.jpg", "{a}.jpg", "{:05x", "{.a}", "{[0]}",
+         "{{}}"],
     ),
     (int, [-1], []),
     (tuple[int, ...], [(-1,)], []),
