@@ -16,8 +16,8 @@ from slowfast.data.labels import (
 from slowfast.data.lists import ListError
 
 COUNTS = {
-    "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,
-    "sthv1": 174, "sthv2": 174, "ucf101": 101, "charades": 157,
+    "charades": 157, "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,
+    "sthv1": 174, "sthv2": 174, "ucf101": 101,
 }  # fmt: skip
 
 # Names at some indices: the ends, and where spellings or orders of other systems differ.
@@ -42,8 +42,8 @@ SPOTS: dict[str, dict[int, str]] = {
     "sthv2": {0: "Approaching something with your camera", 16: "Holding something",
               173: "Wiping something off of something"},
     "charades": {
-        0: "Holding some clothes", 2: "Taking some clothes from somewhere", 32:
-        "Watching/Reading/Looking at a book", 92: "Watching/Looking outside of a window",
+        0: "Holding some clothes", 2: "Taking some clothes from somewhere",
+        32: "Watching/Reading/Looking at a book", 92: "Watching/Looking outside of a window",
         147: "Someone is cooking something", 156: "Someone is eating something",
     },
     "ucf101": {0: "ApplyEyeMakeup", 34: "Hammering", 35: "HammerThrow", 46: "JumpingJack",

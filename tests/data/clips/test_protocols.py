@@ -138,6 +138,30 @@ def test_mmaction2_1_goes_from_the_first_frame_to_the_last() -> None:
     assert clips("mmaction2-1.2", 300, 30.0, one) == [[118 + 2 * i for i in range(32)]]
 
 
+def test_charades_goes_from_the_first_frame_to_the_last() -> None:
+    # A clip ends with its last frame there: 127 frames, so 300 leave 173, in 9 steps of 19 2/9.
+    grid = ClipGrid(10, 64, 2, 24.0)
+    starts = [0, 19, 38, 58, 77, 96, 115, 135, 154, 173]
+    assert clips("charades", 300, 24.0, grid) == [[s + 2 * i for i in range(64)] for s in starts]
+    # Halves go to the even number, as in Python: 9 frames of room, in 2 steps of 4.5.
+    three = ClipGrid(3, 64, 2, 24.0)
+    assert [clip[0] for clip in clips("charades", 136, 24.0, three)] == [0, 4, 9]
+    assert [clip[0] for clip in clips("charades", 138, 24.0, three)] == [0, 6, 11]
+    assert [clip[0] for clip in clips("charades", 300, 24.0, ClipGrid(1, 64, 2, 24.0))] == [86]
+    # A video that is too short repeats its last frame.
+    assert clips("charades", 100, 24.0, grid) == [[*range(0, 99, 2)] + [99] * 14] * 10
+    assert clips("charades", 1, 24.0, grid) == [[0] * 64] * 10
+
+
+def test_charades_shows_the_same_times_in_a_video_of_another_rate() -> None:
+    # 12 s: a video of 30 fps has 360 frames where the data set's folder has 288.
+    grid = ClipGrid(10, 32, 2, 24.0)
+    folder, video = clips("charades", 288, 24.0, grid), clips("charades", 360, 30.0, grid)
+    assert video == [[i * 30 // 24 for i in clip] for clip in folder]
+    assert video[0][:5] == [0, 2, 5, 7, 10]
+    assert video[-1][-1] == 358  # 287/24 s: the 288th frame of the folder
+
+
 def test_pytorchvideo_takes_the_frames_of_some_seconds() -> None:
     # 250 frames at 25 fps are 10 s, of which a clip takes 53 1/3 frames: room for 196 2/3, in 9
     # steps of 21.85. A clip has the frames that begin in it: 54 of them if it begins with one.

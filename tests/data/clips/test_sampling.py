@@ -9,6 +9,7 @@ from slowfast.data.clips.sampling import (
     clip_at,
     clip_frames,
     clip_span,
+    strided_at,
     view_clips,
     view_crops,
 )
@@ -80,6 +81,54 @@ def test_random_clips_start_anywhere_that_fits_equally_often() -> None:
     assert len(counts) == 90  # starts 0 .. 89
     # Chi-square with 89 degrees of freedom: mean 89, standard deviation 13.3.
     assert ((counts - 100) ** 2 / 100).sum() < 89 + 4 * 13.3
+
+
+@pytest.mark.parametrize(
+    ("video_frames", "where", "expected"),
+    [
+        (12, 0.0, [0, 3, 6, 9]),  # 10 frames from the first to the last leave room for 3 starts
+        (12, 0.5, [1, 4, 7, 10]),
+        (12, 0.999, [2, 5, 8, 11]),
+        (10, 0.999, [0, 3, 6, 9]),
+        (7, 0.0, [0, 0, 3, 6]),  # -3, 0, 3, 6
+        (7, 0.5, [0, 2, 5, 6]),  # -1, 2, 5, 8
+        (7, 0.999, [0, 3, 6, 6]),  # 0, 3, 6, 9
+        (1, 0.3, [0, 0, 0, 0]),
+    ],
+)
+def test_strided_clips_in_full(video_frames: int, where: float, expected: list[int]) -> None:
+    clip = strided_at(where, video_frames, 1.0, 4, 3)
+    assert clip.dtype == np.int64
+    assert clip.tolist() == expected
+
+
+def test_strided_clips_show_the_same_times_at_any_rate() -> None:
+    folder = strided_at(0.4, 24 * 30, 1.0, 64, 2)
+    for fps in (23.976, NTSC, 30.0, 60.0, 12.0):
+        found = strided_at(0.4, round(30 * fps), fps / 24, 64, 2)
+        shown = found / fps  # from then on, for one frame
+        assert ((shown <= folder / 24 + 1e-6) & (folder / 24 - shown < 1 / fps + 1e-6)).all()
+    thirty = strided_at(0.0, 900, 30 / 24, 5, 2)
+    assert thirty.tolist() == [0, 2, 5, 7, 10]  # 2.5 frames apart
+
+
+def test_strided_clips_of_fewer_frames_span_the_same_time() -> None:
+    for num_frames in (64, 32, 16):
+        clip = strided_at(0.0, 720, 1.0, num_frames, 128 / num_frames)
+        assert clip.tolist() == [*range(0, 128, 128 // num_frames)]
+    assert strided_at(0.0, 720, 1.0, 6, 16 / 6).tolist() == [0, 2, 5, 8, 10, 13]
+
+
+@pytest.mark.parametrize(("video_frames", "starts"), [(15, range(6)), (6, range(-4, 1))])
+def test_random_strided_clips_start_at_each_frame_equally_often(
+    video_frames: int, starts: range
+) -> None:
+    rng = np.random.default_rng(1)
+    clips = [tuple(strided_at(rng.random(), video_frames, 1.0, 4, 3)) for _ in range(3000)]
+    last = video_frames - 1
+    expected = {tuple(min(max(s + i, 0), last) for i in (0, 3, 6, 9)) for s in starts}
+    assert {*clips} == expected and len(expected) == len(starts)
+    assert all(abs(clips.count(clip) - 3000 / len(starts)) < 120 for clip in expected)
 
 
 @pytest.mark.parametrize(
