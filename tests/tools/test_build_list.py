@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 from support.video_tools import error_line, lines, write
-from support.videos import touch, write_tar
+from support.videos import (
+    numbered_picture,
+    read_numbers,
+    touch,
+    write_frames,
+    write_numbered_video,
+    write_tar,
+)
 
+from slowfast.config import DataConfig
+from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import Label, Sample, read_list
+from slowfast.data.lists import Action, Label, Sample, read_list
 from slowfast.data.shards import split_member
 from slowfast.tools.build_list import main
 
@@ -302,6 +311,107 @@ def test_something_something_files_that_are_wrong(
     assert not (tmp_path / "train.list").exists()
 
 
+# ---------------------------------------------------------------------------- Charades
+
+CHARADES = (
+    "id,script,actions,length\n"
+    'AAAAA,"cooks, eats",c147 0.50 0.75;c156 0.00 0.60;c147 0.90 9.00,1.0\n'
+    "BBBBB,x,c000 0.00 1.00,1.0\nCCCCC,x,,1.0\nDDDDD,x,,1.0\n"
+)
+"""Of the data set's own csv: some columns, and videos of one second."""
+
+
+@pytest.fixture
+def charades_root(tmp_path: Path) -> Path:
+    """A folder of 24 frames, and two videos at 30 frames/s."""
+    root = tmp_path / "Charades_v1"
+    write_frames(root / "AAAAA", map(numbered_picture, range(24)), "AAAAA-{:06d}.jpg")
+    for name in ("BBBBB.mp4", "CCCCC.avi"):
+        write_numbered_video(root / name, 30)
+    return root
+
+
+def test_charades_by_its_own_csv(tmp_path: Path, charades_root: Path, capsys: Capsys) -> None:
+    source, out = write(tmp_path / "train.csv", CHARADES), tmp_path / "train.jsonl"
+    assert build("charades", charades_root, source, "--out", out) == 0
+    actions = (Action(147, 0.5, 0.75), Action(156, 0.0, 0.6), Action(147, 0.9, 1.0))
+    assert read_list(out, charades_root, 157, "multi") == [
+        Sample(f"{charades_root}/AAAAA", (147, 156), 24, actions=actions),
+        Sample(f"{charades_root}/BBBBB.mp4", (0,), actions=(Action(0, 0.0, 1.0),)),
+        Sample(f"{charades_root}/CCCCC.avi", ()),
+    ]
+    assert lines(Path(f"{out}.missing")) == ["DDDDD"]
+    assert not Path(f"{out}.labels").exists()  # data.labels=charades
+    assert f"{out}: 3 of 4 videos found; 1 missing, listed in " in capsys.readouterr().out
+
+
+def test_charades_by_pyslowfasts_list(tmp_path: Path, charades_root: Path) -> None:
+    rows = [
+        f'{name} {number} {i} {name}/{name}-{i + 1:06d}.jpg "{labels if 6 <= i < 13 else ""}"\n'
+        for number, (name, labels) in enumerate((("BBBBB", "1,5"), ("AAAAA", "7")))
+        for i in range(24)
+    ]
+    header = "original_vido_id video_id frame_id path labels\n"
+    source, out = write(tmp_path / "val.csv", header + "".join(rows)), tmp_path / "val.jsonl"
+    assert build("charades", charades_root, source, "--out", out) == 0
+    assert read_list(out, charades_root, 157, "multi") == [
+        Sample(f"{charades_root}/BBBBB.mp4", (1, 5),
+               actions=(Action(1, 0.25, 0.5), Action(5, 0.25, 0.5))),
+        Sample(f"{charades_root}/AAAAA", (7,), 24, actions=(Action(7, 0.25, 0.5),)),
+    ]  # fmt: skip
+
+
+def test_a_charades_clip_has_the_labels_of_its_time(tmp_path: Path, charades_root: Path) -> None:
+    """Clips of 3 of a folder's 24 frames, and of what a video shows at the same times."""
+    source, out = write(tmp_path / "train.csv", CHARADES), tmp_path / "train.jsonl"
+    assert build("charades", charades_root, source, "--out", out) == 0
+    data = DataConfig(
+        num_frames=2, sampling_stride=2, target_fps=24.0, spacing="stride", frame_fps=24.0,
+        frame_pattern="{name}-{:06d}.jpg", min_short_side=48, max_short_side=48, crop_size=48,
+        flip=0.0,
+    )  # fmt: skip
+    read = TrainClips(read_list(out, charades_root, 157, "multi"), data, seed=0)
+    seen = set()
+    for epoch in range(40):
+        clip = read(TrainKey(epoch, 0))
+        first, last = read_numbers(clip.frames)
+        assert last == first + 2
+        spans = {147: ((12, 18), (21.6, 24)), 156: ((0, 14.4),)}  # in frames of 1/24 s
+        expected = [
+            label for label, parts in spans.items()
+            if any(first <= end and last >= start for start, end in parts)
+        ]  # fmt: skip
+        assert clip.label == tuple(expected), first
+        seen.add(clip.label)
+        assert read(TrainKey(epoch, 2)).label == ()
+    assert seen == {(156,), (147, 156), (147,), ()}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.jsonl", CHARADES.replace("c156 0.00 0.60", "c157 0 1"), "x.csv:2: class '157' is not"),
+        ("x.list", CHARADES, "x.list: the list has times, which only a .jsonl list can hold"),
+        (
+            "x.jsonl",
+            "id,actions,length\nEEEEE,,1\n",
+            "none of the 1 videos is there, such as EEEEE",
+        ),
+        (
+            "x.jsonl",
+            "label,youtube_id\n",
+            "x.csv:1: has no columns id,actions,length, but label,yo",
+        ),
+    ],
+)
+def test_wrong_charades_files(
+    tmp_path: Path, charades_root: Path, capsys: Capsys, name: str, text: str, message: str
+) -> None:
+    source, out = write(tmp_path / "x.csv", text), tmp_path / name
+    assert message in error(capsys, "charades", charades_root, source, "--out", out)
+    assert not out.exists()
+
+
 # ---------------------------------------------------------------------------- tar shards
 
 
@@ -510,7 +620,7 @@ def test_numbered_class_folders_keep_their_order_in_labels_txt(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "kind", ["folder", "ucf101", "hmdb51", "kinetics", "csv", "sthv", "jester", "moments",
-             "diving48", "shards"],
+             "diving48", "charades", "shards"],
 )  # fmt: skip
 def test_help_has_an_example(kind: str, capsys: Capsys) -> None:
     with pytest.raises(SystemExit):

@@ -88,6 +88,22 @@ def test_val_clip_has_the_middle_frames(samples: list[Sample]) -> None:
     assert read_numbers(read(0).frames)[0] == 118
 
 
+def test_clips_of_frames_a_stride_apart(samples: list[Sample]) -> None:
+    """data.spacing=stride: of 40 frames at 25/s, which are fewer than a clip's, and of 90 at 30."""
+    data = dataclasses.replace(WHOLE, spacing="stride", target_fps=25.0)
+    for epoch, (index, rate) in itertools.product(range(3), ((1, 1.0), (3, 1.2))):
+        length = {1: 40, 3: 90}[index]
+        for num_frames, stride in ((32, 2), (8, 8)):  # of a multigrid phase: the same time
+            key = TrainKey(epoch, index, Grid(num_frames, SIDE))
+            where = np.random.default_rng([Stream.CLIP, SEED, epoch, index]).random()
+            wanted = sampling.strided_at(where, length, rate, num_frames, stride)
+            found = TrainClips(samples, data, SEED)(key).frames
+            assert read_numbers(found) == wanted.tolist()
+    # A clip has 63 frames from first to last, 23 more than there are: 11 of them before the first.
+    middle = [max(0, min(i, 39)) for i in range(-11, 53, 2)]
+    assert read_numbers(ValClips(samples, data)(1).frames) == middle
+
+
 @pytest.mark.parametrize(("seconds", "number"), [(0.0, 0), (1.0, 30), (99.0, 299)])
 def test_a_frame_is_that_of_its_time(samples: list[Sample], seconds: float, number: int) -> None:
     frame = datasets.frame_at(samples[0], WHOLE, seconds, SIDE)
