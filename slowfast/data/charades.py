@@ -38,22 +38,23 @@ def charades(source: Path) -> list[Listed]:
 
 
 def _by_videos(source: Path) -> list[Listed]:
-    """By the data set's own csv. Times are cut to the video's length, as its authors advise; an
-    action of which nothing is left is a label of the whole video only."""
-    found, num_cut, num_lost = [], 0, 0
+    """By the data set's own csv. Times are cut to the video's length, as its authors advise; where
+    that or the csv leaves none, an action lasts an instant."""
+    found, num_late, num_turned = [], 0, 0
     for (name, text, said), where in csv_rows(source, VIDEOS, empty=("actions",)):
         length = _number(said, where)
         actions = [_action(part, where) for part in text.split(";") if part.strip()]
-        lasting = [a for a in actions if a.start < min(a.end, length)]
-        num_cut += sum(a.end > length for a in lasting)
-        num_lost += len(actions) - len(lasting)
-        labels = tuple(sorted({a.label for a in actions}))
-        within = tuple(a._replace(end=min(a.end, length)) for a in lasting)
-        found.append(Listed((name,), labels, within))
-    if num_cut or num_lost:
+        num_late += sum(action.end > length for action in actions)
+        num_turned += sum(action.end < action.start for action in actions)
+        within = (
+            Action(label, min(start, length), min(max(start, end), length))
+            for label, start, end in actions
+        )
+        found.append(Listed((name,), tuple(sorted({a.label for a in actions})), tuple(within)))
+    if num_late or num_turned:
         logger.info(
-            f"{source}: {num_cut:,} actions end after their video, and are cut to its length; "
-            f"{num_lost:,} have no time within it, and are labels of the whole video only"
+            f"{source}: {num_late:,} actions end after their video, and are cut to its length; "
+            f"{num_turned:,} end before they start, and last an instant"
         )
     return found
 

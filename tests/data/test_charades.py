@@ -30,10 +30,14 @@ def test_its_own_csv(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             ("46GP8",), (92, 147),
             (Action(147, 0.0, 12.6), Action(92, 11.9, 21.2), Action(147, 20.0, 21.0)),
         ),
-        Listed(("42K3H",), (6, 8, 112, 113), (Action(6, 0.0, 3.5), Action(8, 0.0, 3.5))),
+        Listed(
+            ("42K3H",), (6, 8, 112, 113),
+            (Action(6, 0.0, 3.5), Action(8, 0.0, 3.5), Action(112, 3.0, 3.0),
+             Action(113, 3.5, 3.5)),
+        ),
         Listed(("00000",), ()),
     ]  # fmt: skip
-    told = ": 2 actions end after their video, and are cut to its length; 2 have no time within it"
+    told = ": 3 actions end after their video, and are cut to its length; 1 end before they start"
     assert told in caplog.text
 
 
