@@ -325,9 +325,10 @@ CHARADES = (
 def charades_root(tmp_path: Path) -> Path:
     """A folder of 24 frames, and two videos at 30 frames/s."""
     root = tmp_path / "Charades_v1"
-    write_frames(root / "AAAAA", map(numbered_picture, range(24)), "AAAAA-{:06d}.jpg")
+    pictures = (numbered_picture(number, (48, 48)) for number in range(24))
+    write_frames(root / "AAAAA", pictures, "AAAAA-{:06d}.jpg")
     for name in ("BBBBB.mp4", "CCCCC.avi"):
-        write_numbered_video(root / name, 30)
+        write_numbered_video(root / name, 30, size=(48, 48))
     return root
 
 
