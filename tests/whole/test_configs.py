@@ -88,7 +88,7 @@ def header(name: str) -> str:
 
 
 def test_every_config_is_tested_here() -> None:
-    assert sorted({*EXPECTED, "moving_shapes"}) == NAMES
+    assert sorted({*EXPECTED, "moving_shapes", "moving_shapes_several"}) == NAMES
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -180,13 +180,14 @@ def _clip_at(
 ) -> Callable[[int], Indices]:
     """From a video's number of frames: those of a clip, ``where`` of its room, as data.spacing has
     them. With however many frames, a clip spans the seconds of the config's."""
-    span = data.num_frames * data.sampling_stride
-    rate = fps / data.target_fps
+    stride, target_fps = data.sampling_stride, data.target_fps
     if data.spacing == "stride":
-        return functools.partial(
-            sampling.strided_at, where, rate=rate, num_frames=num_frames, stride=span / num_frames
-        )
-    return functools.partial(sampling.clip_at, where, span=span * rate, num_frames=num_frames)
+        wider = stride * data.num_frames / num_frames
+        own = functools.partial(sampling.strided_at, rate=fps / target_fps, stride=wider)
+    else:
+        span = sampling.clip_span(data.num_frames, stride, fps, target_fps)
+        own = functools.partial(sampling.clip_at, span=span)
+    return functools.partial(own, where, num_frames=num_frames)
 
 
 def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
