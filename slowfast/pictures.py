@@ -79,7 +79,7 @@ def confusion_matrix(
 
 def frame_strip(
     frames: NDArray[np.uint8], slow: list[int], best: list[tuple[str, float]], picture: Path, *,
-    truth: str = "",
+    truth: str = "", threshold: float | None = None,
 ) -> None:  # fmt: skip
     """Draws a clip's frames ``[T, H, W, 3]``, those of the slow pathway larger, and the answer.
 
@@ -88,6 +88,7 @@ def frame_strip(
             pathway, none if there is no slow one.
         best: the predicted labels with their probabilities, best first.
         truth: the true label, if it is known.
+        threshold: with several labels a video, the probability from which on one is predicted.
     """
     shown = []
     if slow:
@@ -107,7 +108,9 @@ def frame_strip(
         axis.axis("off")
     bars = right.subplots()
     places = np.arange(len(best))[::-1]
-    bars.barh(places, [share for _, share in best], color=FAST, height=0.3, align="edge")
+    least = threshold or 0.0
+    colours = [FAST if share >= least else "#c9b8ac" for _, share in best]
+    bars.barh(places, [share for _, share in best], color=colours, height=0.3, align="edge")
     bars.barh(places, [1] * len(best), color="#e8e8e8", height=0.3, align="edge", zorder=0)
     for place, (name, share) in zip(places, best, strict=True):
         text = f"{shortened(printable(name), 42)}  {100 * share:.1f} %"
@@ -115,7 +118,10 @@ def frame_strip(
         bars.text(0, place - 0.08, text, va="top", fontproperties=font)
     bars.set(xlim=(0, 1), ylim=(min(len(best) - 5, 0) - 0.6, len(best) - 0.5))
     bars.axis("off")
-    bars.set_title(f"predicted (true: {truth})" if truth else "predicted", fontsize=11)
+    title = "predicted"
+    if threshold is not None:
+        title += f": {100 * threshold:g} % or more, each by itself"
+    bars.set_title(f"{title} (true: {truth})" if truth else title, fontsize=11)
     _save(figure, picture)
 
 

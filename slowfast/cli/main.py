@@ -81,7 +81,7 @@ def _infer(args: argparse.Namespace) -> None:
     infer(
         backend, inputs.samples, inputs.class_names, cfg,
         weights=digest, out=args.out or RESULT, top=args.top or TOP,
-        until_enough=args.views in (None, "auto"), annotate=args.annotate, names=inputs.names,
+        until_enough=_until_enough(args, cfg), annotate=args.annotate, names=inputs.names,
     )  # fmt: skip
 
 
@@ -132,8 +132,23 @@ def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:
     explain(
         network, [*map(Named, inputs.samples, inputs.names)], inputs.class_names,
         settled(network, inputs.cfg, inputs.cfg.test.row_kind), args.explain,
-        top=max(args.top or TOP, 2), until_enough=args.views in (None, "auto"),
+        top=max(args.top or TOP, 2), until_enough=_until_enough(args, inputs.cfg),
     )  # fmt: skip
+
+
+def _until_enough(args: argparse.Namespace, cfg: "Config") -> bool:
+    """Whether views are left out that an answer does not need; says where none can be."""
+    from slowfast.predict import enough
+
+    if args.views not in (None, "auto"):
+        return False
+    if not enough.has_rule(cfg):
+        reason = "train.task=multi" if cfg.train.task == "multi" else "test.average_clips=max"
+        logger.info(
+            f"all {cfg.test.num_clips * cfg.test.views_per_clip} views of each video are computed: "
+            f"with {reason} none can be left out (fewer, and sooner: --views 3x1)"
+        )
+    return enough.has_rule(cfg)
 
 
 def _opened(

@@ -11,7 +11,7 @@ TEMPLATE = """\
 # {title}
 
 A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes clips of a video,
-and gives the probability of each of {num_classes} classes.
+and gives the probability of each of {num_classes} classes.{task}
 
 | | |
 |---|---|
@@ -30,7 +30,7 @@ and gives the probability of each of {num_classes} classes.
 - A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a
   second. The short side of its pictures is resized to {short_side} pixels.
 - The test took {num_clips} clips x {num_crops} {cut} from each video, where {protocol} takes them,
-  and the mean of their probabilities.
+  and {average} of their probabilities.
 
 `preprocessing.json` says the same as data.
 
@@ -56,6 +56,10 @@ Every file is as it was written if this ends without an error:
 The project's code, which the graph is made by, has the licence Apache-2.0. The numbers in the graph
 are the weights: they have the licence that their publisher gave them.
 """
+SEVERAL = """ A video may show several of them, or none
+(`train.task=multi`): each probability is a sigmoid of its own logit, and they do not add up to 1.
+From {threshold:g} on (`test.threshold`) a class counts as shown."""
+AVERAGES = {"prob": "the mean", "score": "the mean", "max": "each class's largest"}
 USE = {
     "Paddle Inference": """
     from paddle import inference
@@ -112,6 +116,8 @@ def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
         source=one_line(source.weights),
         digest=source.digest,
         num_classes=model.num_classes,
+        task="" if cfg.train.task == "single" else SEVERAL.format(threshold=test.threshold),
+        average=AVERAGES[test.average_clips],
         classes=f"{len(names)}, in the order of `labels.txt`" if names else "by number, no names",
         seconds=data.num_frames * data.sampling_stride / data.target_fps,
         frames=data.num_frames, stride=data.sampling_stride, fps=data.target_fps,

@@ -109,7 +109,7 @@ def export(
             did.
     """
     require_new(folder)
-    if cfg.test.average_clips != KIND:
+    if cfg.test.row_kind != KIND:
         logger.warning(
             f"test.average_clips={cfg.test.average_clips}: an exported network gives "
             "probabilities, and it is these that are averaged over its views"
@@ -217,9 +217,17 @@ def _own_config(cfg: Config) -> Config:
         model=dataclasses.replace(cfg.model, pretrained=""),
         data=dataclasses.replace(cfg.data, **data),
         test=cfg.test,
+        train=dataclasses.replace(none.train, task=cfg.train.task),
     ).with_test(
-        backend="auto", precision="fp32", calibration_list="", average_clips=KIND, views_per_chunk=0
+        backend="auto", precision="fp32", calibration_list="", views_per_chunk=0,
+        average_clips=averaged(cfg),
     )  # fmt: skip
+
+
+def averaged(cfg: Config) -> str:
+    """What is done with the probabilities of a video's views: as the weights have it, but their
+    mean where logits would be averaged."""
+    return cfg.test.average_clips if cfg.test.row_kind == KIND else KIND
 
 
 def preprocessing(cfg: Config) -> dict[str, Any]:
@@ -231,9 +239,12 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
     views: dict[str, Any] = {"short_side": test.short_side, "crop_size": test.crop_size}
     views |= {"num_clips": test.num_clips, "num_crops": test.num_crops, "spatial": test.spatial}
     shape = ["N", data.num_frames, "H", "W", 3]
+    several: dict[str, Any] = {}
+    if cfg.train.task == "multi":
+        several = {"task": "multi", "activation": "sigmoid", "threshold": test.threshold}
     return {
         **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
-        "average_clips": KIND, "colour_order": "RGB",
+        "average_clips": averaged(cfg), **several, "colour_order": "RGB",
         "input": {"name": CLIPS, "dtype": "uint8", "layout": "NTHWC", "shape": shape},
         "output": {
             "name": "rows", "dtype": "float32", "shape": ["N", cfg.model.num_classes],

@@ -73,10 +73,11 @@ def open_exported(folder: Path, cfg: Config) -> Backend:
         BackendError: the backend cannot be used here, or none can.
     """
     files, asked = require_exported(folder), cfg.test.backend
-    if asked == "eager" or cfg.test.average_clips != KIND:
+    if asked == "eager" or cfg.test.row_kind != KIND:
         raise ConfigError(
             f"test.backend={asked} and test.average_clips={cfg.test.average_clips}: {folder} has "
-            "graphs of probabilities, no weights: take other backends, and test.average_clips=prob"
+            "graphs of probabilities, no weights: take other backends, and test.average_clips=prob "
+            "or max"
         )
     if cfg.test.precision not in ("auto", "fp32"):
         raise ConfigError(
@@ -85,8 +86,9 @@ def open_exported(folder: Path, cfg: Config) -> Backend:
     own = load_config(folder / CONFIG)
     if _of_the_graph(own) != _of_the_graph(cfg):
         raise ConfigError(
-            f"{folder}: network, frames of a clip, mean, std and a crop of {own.test.crop_size} or "
-            "more are part of the graph: leave out -o and -c that change them"
+            f"{folder}: network, task, frames of a clip, mean, std and a crop of "
+            f"{own.test.crop_size} or more are part of the graph: leave out -o and -c that change "
+            "them"
         )
     if distributed.world_size() > 1:  # Paddle connects the processes
         machine.import_paddle()
@@ -106,7 +108,14 @@ def open_exported(folder: Path, cfg: Config) -> Backend:
 def _of_the_graph(cfg: Config) -> tuple[object, ...]:
     """The settings that the graph was made with."""
     model = dataclasses.replace(cfg.model, pretrained="", dropout=0.0)
-    return model, cfg.data.num_frames, cfg.data.mean, cfg.data.std, cfg.test.crop_size
+    return (
+        model,
+        cfg.train.task,
+        cfg.data.num_frames,
+        cfg.data.mean,
+        cfg.data.std,
+        cfg.test.crop_size,
+    )
 
 
 def _open(folder: Path, name: str, files: dict[str, str], own: Config) -> Backend:

@@ -9,12 +9,10 @@ from slowfast.config import Config
 from slowfast.data.find import Named
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import require_own_files, show_answer, show_answers
 from slowfast.predict.kept import settings_of
-from slowfast.predict.result_rows import Answer, Rows
-from slowfast.predict.runtime.built import Row
+from slowfast.predict.result_rows import Rows, answer_of
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
 
@@ -57,25 +55,22 @@ def infer(
     depends_on = repr([weights, until_enough and enough.CERTAINTY, settings])
     digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
 
-    def answer(row: Row) -> Answer:
-        return Answer(
-            *best_classes(average_views(row, cfg.test.average_clips, cfg.train.task), top), len(row)
-        )
-
-    with Rows(out, samples, digest, labels, top) as rows:
+    threshold = cfg.test.threshold if cfg.train.task == "multi" else None
+    with Rows(out, samples, digest, labels, top, threshold) as rows:
         rows.show()
         found = rows_of_videos(
             backend, samples, cfg, what="infer", only=list(rows.todo), until_enough=until_enough,
-            seen=lambda index, row: rows.show_so_far(index, answer(row)),
+            seen=lambda index, row: rows.show_so_far(index, answer_of(row, cfg, top)),
         )  # fmt: skip
         for index, row in found:
-            rows.add(index, str(row) if isinstance(row, VideoError) else answer(row))
+            rows.add(index, str(row) if isinstance(row, VideoError) else answer_of(row, cfg, top))
             rows.show()
         unread = rows.finish()
-        answers = distributed.on_first(lambda: [rows.best(index) for index in range(len(videos))])
+        answers = distributed.on_first(lambda: [rows.listed(index) for index in range(len(videos))])
     failed = 0
     if annotate:
-        failed = show_answers(annotate, videos, answers, cfg, digest, show=show_answer)
+        depends_on = digest if threshold is None else f"{digest} {threshold}"
+        failed = show_answers(annotate, videos, answers, cfg, depends_on, show=show_answer)
     if unread:
         raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")
     if failed:

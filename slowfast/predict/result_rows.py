@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast import distributed
+from slowfast.config import Config
 from slowfast.data.lists import Sample
 from slowfast.data.shards import state_of
 from slowfast.errors import printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
-from slowfast.metrics.accuracy import name_of
+from slowfast.metrics.accuracy import average_views, best_classes, name_of
+from slowfast.predict.runtime.built import Row
 from slowfast.shares import journals, left_to_do, part_of
 
 WIDEST = 40
@@ -35,6 +37,20 @@ State = list[int] | None
 """See ``state_of``."""
 
 
+class Predicted(NamedTuple):
+    """The classes that a video shows, where it may show several: all whose probability is at least
+    ``threshold``, best first."""
+
+    classes: list[int]
+    values: list[float]
+    threshold: float
+
+    def least(self, threshold: float) -> "Predicted":
+        """Those from a higher threshold on."""
+        number = sum(value >= threshold for value in self.values)
+        return Predicted(self.classes[:number], self.values[:number], threshold)
+
+
 class Answer(NamedTuple):
     """The best classes of a video, best first, and from how many views."""
 
@@ -42,10 +58,43 @@ class Answer(NamedTuple):
     values: list[float]
     """Their probabilities."""
     num_views: int
+    predicted: Predicted | None = None
+    """None where a video shows one class."""
 
     def named(self, labels: Sequence[str] | None) -> list[tuple[str, float]]:
         """The classes by name, with their probabilities."""
-        return [(name_of(i, labels), x) for i, x in zip(self.classes, self.values, strict=True)]
+        return _named(self.classes, self.values, labels)
+
+    def shown(self, labels: Sequence[str] | None) -> list[tuple[str, float]]:
+        """What is drawn into a video: the best classes, or all that it shows."""
+        if self.predicted is None:
+            return self.named(labels)
+        return _named(self.predicted.classes, self.predicted.values, labels)
+
+    def listed(self, labels: Sequence[str] | None) -> list[tuple[str, float]]:
+        """What is listed: the best classes, and all that a video shows."""
+        return max(self.named(labels), self.shown(labels), key=len)
+
+
+def _named(
+    classes: list[int], values: list[float], labels: Sequence[str] | None
+) -> list[tuple[str, float]]:
+    return [(name_of(i, labels), x) for i, x in zip(classes, values, strict=True)]
+
+
+def answer_of(row_nK: Row, cfg: Config, top: int) -> Answer:
+    """What the rows of a video's views come to.
+
+    Args:
+        top: number of best classes.
+    """
+    scores_K = average_views(row_nK, cfg.test.average_clips, cfg.train.task)
+    answer = Answer(*best_classes(scores_K, top), len(row_nK))
+    if cfg.train.task == "single":
+        return answer
+    threshold = cfg.test.threshold
+    found = best_classes(scores_K, int((scores_K >= threshold).sum()))
+    return answer._replace(predicted=Predicted(*found, threshold))
 
 
 class Rows(contextlib.ExitStack):
@@ -54,14 +103,17 @@ class Rows(contextlib.ExitStack):
 
     Args:
         digest: of weights and settings.
+        threshold: from which on classes are predicted; None where a video shows one class.
     """
 
     def __init__(
-        self, out: Path, samples: list[Sample], digest: str, labels: list[str] | None, top: int
-    ) -> None:
+        self, out: Path, samples: list[Sample], digest: str, labels: list[str] | None, top: int,
+        threshold: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._out, self._path = out, out.with_suffix(".jsonl")
         self._samples, self._labels, self._top = samples, labels, top
+        self._threshold = threshold
         self._keys = [_key(sample, digest) for sample in samples]
         self._shown = 0
         self._so_far = 0  # lines on the terminal that the next ones replace
@@ -94,6 +146,8 @@ class Rows(contextlib.ExitStack):
         def is_done(key: str, entry: Entry) -> bool:
             """Where the file is gone its row stays."""
             if "error" in entry or entry["top"] < self._top:
+                return False
+            if self._threshold is not None and entry["threshold"] > self._threshold:
                 return False
             return state_of(self._samples[places[key]].path) in (None, entry["state"])
 
@@ -179,19 +233,27 @@ class Rows(contextlib.ExitStack):
         classes, values = entry[f"top{top}_indices"], entry[f"top{top}_values"]
         if top == 1:
             classes, values = [classes], [values]
-        return Answer(classes[: self._top], values[: self._top], entry["num_views"])
+        answer = Answer(classes[: self._top], values[: self._top], entry["num_views"])
+        if self._threshold is None:
+            return answer
+        classes, values = entry["predicted_indices"], entry["predicted_values"]
+        kept = Predicted(classes, values, entry["threshold"])
+        return answer._replace(predicted=kept.least(self._threshold))
 
-    def best(self, index: int) -> list[tuple[str, float]] | None:
-        """The best classes of a video by name, with their probabilities, as ``found``; None if it
-        could not be read."""
+    def listed(self, index: int) -> list[tuple[str, float]] | None:
+        """A video in the list of ``Answer.listed``; None if it could not be read."""
         found = self.found(index)
-        return None if isinstance(found, str) else found.named(self._labels)
+        return None if isinstance(found, str) else found.listed(self._labels)
 
     def _row(self, index: int, found: Answer | str) -> dict[str, Any]:
         """A video's row of the file."""
         sample, top, labels = self._samples[index], self._top, self._labels
         row: dict[str, Any] = {"video_id": sample.path}
-        if sample.label != -1:
+        if (sample.start, sample.end) != (None, None):
+            row |= {"start": sample.start, "end": sample.end}
+        if isinstance(sample.label, tuple):
+            row["labels"] = list(sample.label)
+        elif sample.label != -1:
             row["label"] = sample.label
         if isinstance(found, str):
             return row | {"error": found}
@@ -207,12 +269,22 @@ def best_fields(found: Answer, labels: list[str] | None, top: int) -> dict[str, 
         row["top1_label"] = labels[found.classes[0]]
         if top > 1:
             row[f"top{top}_labels"] = [labels[i] for i in found.classes]
-    return row
+    return row | predicted_fields(found, labels)
+
+
+def predicted_fields(found: Answer, labels: list[str] | None) -> dict[str, Any]:
+    """What a row tells of the classes that a video shows, where it may show several."""
+    if found.predicted is None:
+        return {}
+    classes, values, threshold = found.predicted
+    row = {"threshold": threshold, "predicted_indices": classes, "predicted_values": values}
+    return row | ({"predicted_labels": [labels[i] for i in classes]} if labels is not None else {})
 
 
 def _key(sample: Sample, digest: str) -> str:
     frames = "" if sample.num_frames is None else f" {sample.num_frames}"
-    return f"{KEY} {digest} {os.path.abspath(sample.path)}{frames}"
+    part = "" if (sample.start, sample.end) == (None, None) else f" {sample.start}-{sample.end}"
+    return f"{KEY} {digest} {os.path.abspath(sample.path)}{frames}{part}"
 
 
 def _require_own(path: Path) -> None:
@@ -232,10 +304,15 @@ def lines_of(path: str, found: Answer | str, labels: list[str] | None) -> str:
     """A video in the table: its best classes with their probabilities, or why it was not read."""
     if isinstance(found, str):
         return f"{printable(path)}\n  not read: {printable(found)}"
-    best = [(printable(name), value) for name, value in found.named(labels)]
+    best = [(printable(name), value) for name, value in found.listed(labels)]
     width = min(max(len(name) for name, _ in best), WIDEST)
-    lines = [printable(path)]
-    for name, value in best:
+    lines, marks = [printable(path)], [" "] * len(best)
+    if found.predicted is not None:
+        number = len(found.predicted.classes)
+        what = "class is" if number == 1 else "classes are"
+        lines[0] += f"  ({number} {what} seen: {100 * found.predicted.threshold:g} % or more each)"
+        marks[:number] = ["*"] * number
+    for mark, (name, value) in zip(marks, best, strict=True):
         bar = "#" * round(30 * value)
-        lines.append(f"  {name.ljust(width)}  {100 * value:5.1f} %  {bar}".rstrip())
+        lines.append(f"{mark} {name.ljust(width)}  {100 * value:5.1f} %  {bar}".rstrip())
     return "\n".join(lines)

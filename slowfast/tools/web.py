@@ -66,7 +66,9 @@ def open_page(args: argparse.Namespace) -> None:
     labels = class_names(cfg, weights)
     names = [name_of(i, labels) for i in range(cfg.model.num_classes)]
     network = network_of(weights, cfg, "auto")
-    cfg = settled(network, cfg.with_test(average_clips="prob"), "prob")
+    if cfg.test.row_kind != "prob":
+        cfg = cfg.with_test(average_clips="prob")
+    cfg = settled(network, cfg, "prob")
     for place in args.features:
         require_same(network, cfg, place)
     require_free(args.host, args.port or 0)

@@ -261,8 +261,13 @@ def save_taught(network: Weighted, cfg: Config, taught: Taught, path: Path) -> N
         test_list="", flip_pairs=(),
     )  # fmt: skip
     test = dataclasses.replace(cfg.test, average_clips="score", calibration_list="")
+    train = dataclasses.replace(  # a clip shows one action, whatever the network was trained for
+        cfg.train, task="single", class_weights="none", focal_gamma=0.0, focal_alpha=1.0
+    )
     output = f"output/{path.stem}"  # that of the network's own run has other results
-    own = dataclasses.replace(cfg, model=model, data=data, test=test, output_dir=output)
+    own = dataclasses.replace(
+        cfg, model=model, data=data, test=test, train=train, output_dir=output
+    )
     write_whole(path.with_suffix(".yaml"), dump_config(own))
     write_whole(beside, lines)
     write_pickles({path: tensors})

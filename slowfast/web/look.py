@@ -10,10 +10,10 @@ from slowfast.cli.network import network_of
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic
-from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.predict import enough
 from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.annotate.drawn_labels import annotate_video
-from slowfast.predict.result_rows import Answer
+from slowfast.predict.result_rows import Answer, answer_of
 from slowfast.predict.timeline.captions import best_at, captions_of
 from slowfast.predict.timeline.segments import Segment, cell_edges, find_segments
 from slowfast.predict.timeline.timeline_files import short_clock
@@ -39,6 +39,8 @@ class Labels(NamedTuple):
     """The best classes of a video with their probabilities, best first."""
 
     best: list[tuple[str, float]]
+    said: str
+    """With several labels a video: which of them it shows."""
 
 
 class Story(NamedTuple):
@@ -57,17 +59,20 @@ class Film(NamedTuple):
 def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Shared) -> None:
     """Tells the Labels of an upload, its Story, and its Film; their files are in ``folder``."""
     cfg, names = shared.cfg, shared.names
+    most = IN_VIDEO[cfg.train.task]
     with by_its_name(path):
         tell(Step(0.0, "opening the video"))
         seconds_of(path, cfg.data, shared.longest)
         backend, sample = open_kind("prob"), Sample(path)
         tell(Step(0.02, "looking at it"))
-        ((_, row),) = rows_of_videos(backend, [sample], cfg, what="", until_enough=True)
+        ((_, row),) = rows_of_videos(
+            backend, [sample], cfg, what="", until_enough=enough.has_rule(cfg)
+        )
         if isinstance(row, VideoError):
             raise row
-        answer = Answer(*best_classes(average_views(row, "prob"), TOP), len(row))
-        best = answer.named(names)
-        tell(Labels(best))
+        answer = answer_of(row, cfg, TOP)
+        best = answer.shown(names)
+        tell(Labels(answer.named(names), said_of(answer, names)))
 
         def report(done: float, windows: int) -> None:
             tell(Step(0.1 + 0.6 * done, f"what happens when: {windows:,} windows"))
@@ -81,7 +86,7 @@ def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Share
         captions = captions_of(segments, found.video.begins, names)
 
         def labels_at(seconds: float) -> list[tuple[str, float]]:
-            return best_at(captions, seconds) if segments else best[:IN_VIDEO]
+            return best_at(captions, seconds, most) if segments else best[:most]
 
         film = folder / f"{Path(path).stem}-labelled.mp4"
         annotate_video(
@@ -120,7 +125,7 @@ def tell_why(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: S
         if isinstance(video, VideoError):
             raise video
         network = network_of(shared.weights, cfg, "cpu")
-        why = explained(network, open_kind("prob"), video, cfg, True, TOP)
+        why = explained(network, open_kind("prob"), video, cfg, enough.has_rule(cfg), TOP)
         if isinstance(why, VideoError):
             raise why
     picture = folder / "why.png"
@@ -143,8 +148,10 @@ class LookTab:
                 self.status = gr.HTML("", elem_id="look_status")
             with gr.Column(min_width=300):
                 self.labels = gr.Label(
-                    label="What is in it", num_top_classes=TOP, elem_id="look_labels"
-                )
+                    label="What is in it", num_top_classes=TOP, elem_id="look_labels",
+                    show_heading=site.shared.cfg.train.task == "single",
+                )  # fmt: skip
+                self.said = gr.HTML("", elem_id="look_said")
         self.story = gr.Image(
             label="What happens when", buttons=["download", "fullscreen"], visible=False,
             elem_id="look_timeline",
@@ -160,7 +167,9 @@ class LookTab:
             buttons=["download", "fullscreen"], elem_id="look_reasons",
         )  # fmt: skip
         reasons = [self.why, self.why_status, self.reasons]
-        shown = [self.labels, self.story, self.segments, self.film, self.status, *reasons]
+        shown = [
+            self.labels, self.said, self.story, self.segments, self.film, self.status, *reasons
+        ]  # fmt: skip
         asked = compute(
             [self.why.click], self._why, [session, self.video], reasons, "why", self.why_status
         )
@@ -173,7 +182,7 @@ class LookTab:
     def _cleared(self) -> Values:
         gr = self._gr
         return {
-            self.labels: None, self.status: "", self.segments: "",
+            self.labels: None, self.said: "", self.status: "", self.segments: "",
             self.story: gr.Image(None, visible=False), self.film: gr.Video(None, visible=False),
             self.why: gr.Button(visible=False), self.why_status: "",
             self.reasons: gr.Image(None, visible=False),
@@ -206,16 +215,26 @@ class LookTab:
         if isinstance(item, Step):
             return {self.status: bar(item)}
         if isinstance(item, Labels):
+            several = self._site.shared.cfg.train.task == "multi"
             return {
-                self.labels: dict(item.best),
-                self.why: self._gr.Button(visible=len(self._site.shared.names) > 1),
-            }
+                self.labels: dict(item.best), self.said: sentence(item.said),
+                self.why: self._gr.Button(visible=several or len(self._site.shared.names) > 1),
+            }  # fmt: skip
         if isinstance(item, Story):
             return {
                 self.story: self._gr.Image(str(item.picture), visible=True),
                 self.segments: table_of(item.segments, self._site.shared.names),
             }
         return {self.film: self._gr.Video(str(item.path), visible=True)}
+
+
+def said_of(answer: Answer, names: list[str]) -> str:
+    """With several labels a video: which of them it shows; else nothing."""
+    if answer.predicted is None:
+        return ""
+    seen = ", ".join(name for name, _ in answer.shown(names)) or "none of the actions"
+    least = f"{100 * answer.predicted.threshold:g} %"
+    return f"Seen: {seen}. Each action is judged by itself, and counts from {least} on."
 
 
 def table_of(segments: list[Segment], names: list[str]) -> str:

@@ -36,8 +36,8 @@ Show = Callable[[Path, Named, Any, Config, Callable[[float], None]], None]
 JOURNAL = "annotated.jsonl"
 FILES = "{}.mp4", "{}.png"
 """What is written for a video, by its name without ending."""
-IN_VIDEO, IN_PICTURE = 3, 10
-"""How many of the labels are drawn, at most."""
+IN_VIDEO, IN_PICTURE = {"single": 3, "multi": 6}, 10
+"""How many of the labels are drawn, at most; in videos by ``train.task``."""
 
 
 def require_own_files(folder: Path, videos: Sequence[Named]) -> None:
@@ -157,15 +157,18 @@ def _claim(
 def show_answer(
     folder: Path, video: Named, best: Best, cfg: Config, report: Callable[[float], None]
 ) -> None:
-    """Writes both files of a video."""
+    """Writes both files of a video; with several labels a video, those from ``test.threshold`` on
+    are drawn into it."""
     from slowfast.pictures import frame_strip  # here: matplotlib is slow to import
 
+    task, least = cfg.train.task, cfg.test.threshold if cfg.train.task == "multi" else None
     new, picture = files_of(folder, video.name)
     frames, slow = _seen(video.sample, cfg)
     with atomic(picture) as file:
         named = [(drawable(name), share) for name, share in best[:IN_PICTURE]]
-        frame_strip(frames, slow, named, Path(file.name))
-    annotate_video(video.sample, new, lambda seconds: best[:IN_VIDEO], cfg.data, report)
+        frame_strip(frames, slow, named, Path(file.name), threshold=least)
+    shown = [each for each in best if least is None or each[1] >= least][: IN_VIDEO[task]]
+    annotate_video(video.sample, new, lambda seconds: shown, cfg.data, report)
 
 
 def _seen(sample: Sample, cfg: Config) -> tuple[Pictures, list[int]]:

@@ -27,7 +27,7 @@ from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
 from slowfast.predict.explain.heat_maps import COLOURS, HeatRow, heat_maps
 from slowfast.predict.kept import settings_of
-from slowfast.predict.result_rows import Answer, lines_of
+from slowfast.predict.result_rows import Answer, Predicted, lines_of, predicted_fields
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.runtime.runtimes import Backend
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 PATHWAYS = {"slowfast": ("slow", "fast"), "slow_only": ("slow",), "fast_only": ("fast",)}
 """What the pathways of each ``model.name`` are called."""
 
+DECIDES = {"single": "lead", "multi": "logit"}
+"""What decides, by ``train.task``: a class's lead over the second one, or its logit."""
+
 Entry = dict[str, Any]
 """What a ``NAME.json`` holds, see docs/answers.md."""
 
@@ -61,7 +64,7 @@ def explain(
 
     Args:
         labels: the names of the classes.
-        top: number of best classes that are told, at least 2.
+        top: number of best classes that are told, at least 2 if there are as many.
         until_enough: the answer is from as many views as it needs, see ``enough.py``.
 
     Raises:
@@ -70,12 +73,15 @@ def explain(
         OSError: a file cannot be written; those that were written before stay.
         VideoError: at the end, if videos could not be read.
     """
-    if cfg.model.num_classes < 2:
+    task = cfg.train.task
+    if cfg.model.num_classes < 2 and task == "single":
         raise ConfigError("--explain tells why one class and not another, and there is only one")
     require_own_names(videos, file_of=_file_of)
     videos = list({video.name: video for video in videos}.values())
     settings = sorted(settings_of(cfg, with_head=True).items())
-    depends_on = repr([network.digest, until_enough and enough.CERTAINTY, top, labels, settings])
+    more = [cfg.test.threshold] if task == "multi" else []
+    told = [network.digest, until_enough and enough.CERTAINTY, top, labels, settings, *more]
+    depends_on = repr(told)
     with contextlib.ExitStack() as opened:
 
         def begin() -> list[tuple[Named, str]]:
@@ -109,7 +115,8 @@ def _left_to_do(videos: list[Named], depends_on: str, folder: Path) -> list[tupl
     todo = []
     for video in videos:
         path = os.path.abspath(video.sample.path)
-        told = repr([depends_on, path, state_of(path)])
+        part = video.sample.start, video.sample.end
+        told = repr([depends_on, path, state_of(path), *(part if any(part) else ())])
         key = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
         numbers, picture = _files(folder, video)
         entry = _earlier(numbers, picture, path)
@@ -180,7 +187,7 @@ def explained(
     """The answer of a video, and why; a VideoError if the network's output is not finite.
 
     Args:
-        backend: of kind ``test.average_clips``; it computes the answer.
+        backend: of kind ``test.row_kind``; it computes the answer.
     """
     views: Sequence[int] = range(video.num_views)
     if until_enough:
@@ -199,17 +206,22 @@ def explained(
 def entry_of(path: str, why: "Why", labels: list[str] | None, cfg: Config) -> Entry:
     """The numbers. The logits, and what adds up to them, are those of the explained view."""
     pathways, (parts, heat, stage) = PATHWAYS[cfg.model.name], why.reasons
-    terms, decision = (*pathways, "bias"), why.classes[:2]
+    terms, names = (*pathways, "bias"), [name_of(i, labels) for i in range(cfg.model.num_classes)]
+    decision = why.classes[0], why.classes[1] if why.predicted is None else None
+    answer = Answer(why.classes, why.probabilities, why.num_views, why.predicted)
     return {
         "video_id": path,
         "classes": why.classes,
-        "labels": [name_of(i, labels) for i in why.classes],
+        "labels": [names[i] for i in why.classes],
         "probabilities": why.probabilities,
+        **predicted_fields(answer, names),
         "num_views": why.num_views,
         "clip": why.place[0],
         "crop": why.place[1],
         "logits": dict(zip(terms, parts[:, why.classes].tolist(), strict=True)),
-        "lead": dict(zip(terms, why.reasons.leads(*decision).tolist(), strict=True)),
+        DECIDES[cfg.train.task]: dict(
+            zip(terms, why.reasons.leads(*decision).tolist(), strict=True)
+        ),
         "shares": dict(zip(pathways, why.reasons.shares(*decision).tolist(), strict=True)),
         "stage": f"res{stage}",
         "heat": {name: _short(x) for name, x in zip(pathways, heat, strict=True)},
@@ -224,11 +236,17 @@ def _short(heat: NDArray[np.float32]) -> list[Any]:
 
 def text_of(entry: Entry, picture: Path) -> str:
     """What is printed of a video."""
-    answer = Answer(list(range(len(entry["classes"]))), entry["probabilities"], entry["num_views"])
-    lead = ", ".join(f"{name} {value:+.2f}" for name, value in entry["lead"].items())
+    names = entry["labels"]
+    answer = Answer(list(range(len(names))), entry["probabilities"], entry["num_views"])
+    if (threshold := entry.get("threshold")) is not None:
+        values = entry["predicted_values"]
+        answer = answer._replace(predicted=Predicted([*range(len(values))], values, threshold))
+        names = max(names, entry["predicted_labels"], key=len)
+    decides = next(name for name in DECIDES.values() if name in entry)
+    parts = ", ".join(f"{name} {value:+.2f}" for name, value in entry[decides].items())
     return (
-        f"{lines_of(entry['video_id'], answer, entry['labels'])}\n"
-        f"  {printable(_rather(entry['labels'][1], entry))} (lead: {lead})\n"
+        f"{lines_of(entry['video_id'], answer, names)}\n"
+        f"  {printable(_decision(names, entry))} ({decides}: {parts})\n"
         f"  {printable(str(picture))}"
     )
 
@@ -244,15 +262,20 @@ def draw(entry: Entry, why: "Why", cfg: Config, file: IO[bytes]) -> None:
         HeatRow(f"{name} pathway", COLOURS[name], why.clip[seen[name]], seen[name], heat)
         for name, heat in zip(names, why.reasons.heat, strict=True)
     ]
-    parts = why.reasons.parts - why.reasons.parts.mean(axis=1, keepdims=True)
+    parts, scale = why.reasons.parts, "logit (a positive one: more than 50 %)"
+    if why.predicted is None:  # softmax stays the same where the same is added to all
+        parts = parts - parts.mean(axis=1, keepdims=True)
+        scale = "logit above the mean of all classes"
     bars = dict(zip([*names, "bias"], parts[:, why.classes], strict=True))
     labels = [drawable(label) for label in entry["labels"]]
-    best, second = (shortened(label, 80) for label in labels[:2])
-    title = f"{best}  {100 * why.probabilities[0]:.1f} %\n{_rather(second, entry)}"
-    heat_maps(rows, bars, labels, title, file)
+    short = [shortened(label, 80) for label in labels[:2]]
+    title = f"{short[0]}  {100 * why.probabilities[0]:.1f} %\n{_decision(short, entry)}"
+    heat_maps(rows, bars, labels, title, scale, file)
 
 
-def _rather(second: str, entry: Entry) -> str:
-    """What decided against the second class."""
+def _decision(names: Sequence[str], entry: Entry) -> str:
+    """What decided for the best class, or against the second one."""
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in entry["shares"].items())
-    return f"rather than {second}: {shares} of the decision"
+    if "lead" not in entry:
+        return f"{names[0]} by itself: {shares} of its logit"
+    return f"rather than {names[1]}: {shares} of the decision"

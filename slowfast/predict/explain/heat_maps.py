@@ -42,7 +42,7 @@ class HeatRow(NamedTuple):
 
 def heat_maps(
     rows: list[HeatRow], parts: dict[str, NDArray[np.float32]], labels: list[str],
-    title: str, file: IO[bytes],
+    title: str, scale: str, file: IO[bytes],
 ) -> None:  # fmt: skip
     """Draws, as a PNG file, heat over grey frames, and what each class's logit is made of.
 
@@ -50,9 +50,10 @@ def heat_maps(
     some are shown.
 
     Args:
-        parts: by name, what is added to the logits of the classes, above the mean of all classes.
+        parts: by name, what is added to the logits of the classes.
         labels: the classes, best first.
         title: a line or more, above all.
+        scale: what the parts add up to.
     """
     grids = [_grid(row) for row in rows]
     ratios = [len(grid) / grid.shape[1] for grid in grids]
@@ -71,7 +72,7 @@ def heat_maps(
             ScalarMappable(cmap=ON_WHITE), ax=axis, ticks=[0, 1], pad=0.01, shrink=0.9
         )
         bar.ax.set_yticklabels(["none", "most"], fontsize=7)
-    _parts(right.subplots(), parts, labels)
+    _parts(right.subplots(), parts, labels, scale)
     figure.savefig(file, format="png")
 
 
@@ -105,7 +106,7 @@ def _grid(row: HeatRow) -> NDArray[np.uint8]:
     return cells.swapaxes(1, 2).reshape(shape[0] * shape[2], shape[1] * shape[3], 3)
 
 
-def _parts(axis: Any, parts: dict[str, NDArray[np.float32]], labels: list[str]) -> None:
+def _parts(axis: Any, parts: dict[str, NDArray[np.float32]], labels: list[str], scale: str) -> None:
     """Bars for each class, best on top."""
     height = 0.8 / len(parts)
     for number, (name, values) in enumerate(parts.items()):
@@ -118,7 +119,7 @@ def _parts(axis: Any, parts: dict[str, NDArray[np.float32]], labels: list[str]) 
     axis.invert_yaxis()
     axis.axvline(0, color="black", lw=0.8)
     axis.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    axis.set_xlabel("logit above the mean of all classes", fontsize=8)
+    axis.set_xlabel(scale, fontsize=8)
 
 
 def _font(text: str, size: float) -> FontProperties:

@@ -15,10 +15,11 @@ from paddle import Tensor
 
 from slowfast.config import Config, DataConfig
 from slowfast.data.clips.datasets import VideoViews
-from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.metrics.accuracy import average_views
 from slowfast.models.freeze import LAYERS, freeze
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.result_rows import Predicted, answer_of
 from slowfast.predict.runtime.built import Row
 
 LEAST_SIDE = 7
@@ -38,15 +39,16 @@ class Reasons(NamedTuple):
     stage: int
     """The heat is of the output of this one: 2 is res2."""
 
-    def leads(self, label: int, other: int) -> Floats:
+    def leads(self, label: int, other: int | None) -> Floats:
         """What is added to a class's lead over another one ``[S + 1]``.
 
         The lead is what decides between the two. A logit alone says nothing: softmax stays the same
-        where the same is added to all.
+        where the same is added to all. With several labels a video there is no other class (None),
+        and it is the logit that decides: a sigmoid is of nothing else.
         """
-        return self.parts[:, label] - self.parts[:, other]
+        return self.parts[:, label] - (0 if other is None else self.parts[:, other])
 
-    def shares(self, label: int, other: int) -> Floats:
+    def shares(self, label: int, other: int | None) -> Floats:
         """The pathways' shares in that decision ``[S]``: the size of each one's part of the lead,
         whichever way it counts, in the sum of these sizes."""
         sizes = np.abs(self.leads(label, other)[:-1])
@@ -57,9 +59,11 @@ class Why(NamedTuple):
     """An answer with its reasons."""
 
     classes: list[int]
-    """The best ones, best first, at least two."""
+    """The best ones, best first, at least two if there are as many."""
     probabilities: list[float]
     """Theirs."""
+    predicted: Predicted | None
+    """See ``Answer``."""
     num_views: int
     """From which they come."""
     place: tuple[int, int]
@@ -80,14 +84,14 @@ def why_of(
         views: those of the row, see ``VideoViews``.
         top: number of best classes, at least 2.
     """
-    kind = cfg.test.average_clips
-    classes, probabilities = best_classes(average_views(row_nK, kind), top)
-    certain = [average_views(scores_K[None], kind)[classes[0]] for scores_K in row_nK]
+    classes, probabilities, _, predicted = answer_of(row_nK, cfg, top)
+    kind, task = cfg.test.average_clips, cfg.train.task
+    certain = [average_views(scores_K[None], kind, task)[classes[0]] for scores_K in row_nK]
     clip, crop = place = divmod(views[int(np.argmax(certain))], len(video.crops))
     (height, width), (y, x) = video.size, video.crops[crop]
     clip_THWC = video.frames[video.clips[clip]][:, y : y + height, x : x + width]
     reasons = reasons_of(model, clip_THWC, classes[0], cfg.data)
-    return Why(classes, probabilities, len(row_nK), place, clip_THWC, reasons)
+    return Why(classes, probabilities, predicted, len(row_nK), place, clip_THWC, reasons)
 
 
 def reasons_of(

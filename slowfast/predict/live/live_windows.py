@@ -14,9 +14,9 @@ from slowfast.data.video.reader import VideoError
 from slowfast.errors import masked_url, printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
-from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.live.watched import SCREEN, watched
-from slowfast.predict.result_rows import WIDEST, Answer, best_fields
+from slowfast.predict.result_rows import WIDEST, Answer, answer_of, best_fields
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 from slowfast.signals import Terminated
@@ -26,6 +26,8 @@ KEY = "live"
 """With this word each line of FILE.jsonl begins its key."""
 OWN = re.compile(rb'\{"key": "%s |\[\s*\{"video_id": "(?:[^"\\]|\\.)*", "clock": ' % KEY.encode())
 """How the files of an earlier stream begin."""
+_DRAWN = {"single": 2, "multi": IN_VIDEO["multi"]}
+"""Labels that are drawn into a stream, at most, by ``train.task``."""
 
 
 def live(
@@ -41,7 +43,7 @@ def live(
     Args:
         backend: its rows are probabilities.
         out: ``FILE.json``.
-        top: number of best classes that a row has; a line shows two.
+        top: number of best classes that a row has; a line shows two, or all that are predicted.
         annotate: also show the stream with its labels, see ``watched``.
 
     Raises:
@@ -57,9 +59,9 @@ def live(
                 StreamClips(path, cfg.data, cfg.test, cfg.timeline.every, watch.add) as clips,
             ):
                 for window in clips:
-                    found = _answer(backend, window, path, top)
+                    found = _answer(backend, window, path, cfg, top)
                     rows.add(window, found)
-                    watch.best = found.named(labels)[:2]
+                    watch.best = found.shown(labels)[: _DRAWN[cfg.train.task]]
         except KeyboardInterrupt as error:
             stopped = error
     if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):
@@ -87,11 +89,11 @@ def require_places(out: Path, annotate: Path | None) -> None:
         require_place(annotate / "live.mp4")
 
 
-def _answer(backend: Backend, window: Window, path: str, top: int) -> Answer:
+def _answer(backend: Backend, window: Window, path: str, cfg: Config, top: int) -> Answer:
     row = finite(backend([backend.put(window.clip)]))
     if isinstance(row, VideoError):
         raise VideoError(f"{masked_url(path)}: {row}")
-    return Answer(*best_classes(average_views(row, "prob"), top), 1)
+    return answer_of(row, cfg, top)
 
 
 class _Rows(contextlib.ExitStack):
@@ -125,11 +127,14 @@ class _Rows(contextlib.ExitStack):
         print(f"{now:%H:%M:%S} {printable(self._line(window, found, lag))}", flush=True)
 
     def _line(self, window: Window, found: Answer, lag: float) -> str:
-        (name, value), *others = found.named(self._labels)
-        width = min(max(map(len, self._labels or [name])), WIDEST)
-        line = f"{window.end:8.1f} s  {name.ljust(width)} {100 * value:5.1f} %"
-        if others:
-            line += f"  {others[0][0].ljust(width)} {100 * others[0][1]:5.1f} %"
+        best = found.named(self._labels)
+        width = min(max(map(len, self._labels or [best[0][0]])), WIDEST)
+        if found.predicted is None:
+            shown = [f"{name.ljust(width)} {100 * value:5.1f} %" for name, value in best[:2]]
+        else:
+            shown = [f"{name} {100 * value:.1f} %" for name, value in found.shown(self._labels)]
+            shown = shown or [f"none (best: {best[0][0]} {100 * best[0][1]:.1f} %)"]
+        line = f"{window.end:8.1f} s  {'  '.join(shown)}"
         if window.is_live:
             line += f"  lag {lag:.2f} s"
         return line + (f"  {window.dropped:,} frames dropped" if window.dropped else "")

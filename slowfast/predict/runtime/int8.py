@@ -1,8 +1,8 @@
 """int8 by quantisation after training, on clips of the user's own videos.
 
 From some of them NNCF finds the ranges of numbers in the network (calibration); on those of other
-videos the classes are compared with fp32's. Without these videos nobody knows how many answers
-would change.
+videos the answers are compared with fp32's. Without these videos nobody knows how many would
+change.
 
 Legend: T frames, H x W pixels.
 """
@@ -33,6 +33,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.files import file_digest, write_json
 from slowfast.log import Progress, logger
+from slowfast.metrics.accuracy import sigmoid
 from slowfast.predict.runtime.built import (
     CHECK,
     IR,
@@ -51,9 +52,9 @@ CLIPS = 200
 LEAST_CLIPS = 100
 """With fewer, one answer that changes would decide; and fewer are no sample of the videos."""
 LEAST_AGREEMENT = 0.99
-"""Share of the compared clips whose top class must be that of fp32."""
+"""Share of the compared clips whose answer must be that of fp32, see ``_answer``."""
 AGREEMENT = "agreement.json"
-"""Beside the graph: of how many clips the class is fp32's."""
+"""Beside the graph: of how many clips the answer is fp32's."""
 
 
 def calibration_digest(cfg: Config) -> str:
@@ -96,13 +97,14 @@ def quantised(wanted: Graph) -> Iterator[Path]:
     data, test = cfg.data, cfg.test
     settings = (
         data.sampling_stride, data.target_fps, data.decoder, test.short_side, test.protocol,
-        machine.instruction_sets(), file_digest(__file__), *map(_version, ("openvino", "nncf")),
+        test.threshold if cfg.train.task == "multi" else None, machine.instruction_sets(),
+        file_digest(__file__), *map(_version, ("openvino", "nncf")),
     )  # fmt: skip
     told = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
     make = functools.partial(_quantise, wanted)
     with kept_folder(f"{key_of(wanted)}-int8-{digest}-{told}", make, "int8 graph") as folder:
         found: dict[str, int] = json.loads((folder / AGREEMENT).read_text())
-        said = agreement_line(found)
+        said = agreement_line(found, cfg.train.task)
         if found["same"] < LEAST_AGREEMENT * found["compared"]:
             raise PrecisionError(
                 f"test.precision=int8 is refused: {said}, where {LEAST_AGREEMENT:.0%} is needed: "
@@ -116,17 +118,18 @@ def _version(package: str) -> str:
     return importlib.metadata.version(package) if is_installed(package) else ""
 
 
-def agreement_line(found: dict[str, int]) -> str:
+def agreement_line(found: dict[str, int], task: str = "single") -> str:
     """What the comparison has come to."""
     same, compared = found["same"], found["compared"]
+    what = "the class that fp32 gives" if task == "single" else "all the labels that fp32 gives"
     return (
         f"int8, calibrated on {found['calibrated']} clips, gives {same} of {compared} other clips "
-        f"the class that fp32 gives them ({same / compared:.1%})"
+        f"{what} them ({same / compared:.1%})"
     )
 
 
 def _quantise(wanted: Graph, folder: Path) -> None:
-    """Writes the int8 graph, and how many classes are those of fp32."""
+    """Writes the int8 graph, and how many answers are those of fp32."""
     openvino = machine.import_openvino()
     first, second = halves(calibration_videos(wanted.cfg))
     calibration, others = Videos(first, wanted.cfg), Videos(second, wanted.cfg)
@@ -136,16 +139,25 @@ def _quantise(wanted: Graph, folder: Path) -> None:
         openvino.save_model(model, folder / IR, compress_to_fp16=False)
         fp32 = compiled(original / ONNX, "fp32")
         int8 = compiled(folder / IR, "int8")
-        same = [_top(fp32, clip) == _top(int8, clip) for clip in others.clips("int8: comparison")]
+        same = [
+            _answer(fp32, clip, wanted) == _answer(int8, clip, wanted)
+            for clip in others.clips("int8: comparison")
+        ]
         shutil.copy(original / CHECK, folder)
     found = {"same": sum(same), "compared": len(same), "calibrated": calibration.number}
     write_json(folder / AGREEMENT, found)
     write_manifest(folder)
 
 
-def _top(network: Any, clip_1THWC: Clips) -> int:
+def _answer(network: Any, clip_1THWC: Clips, wanted: Graph) -> list[int]:
+    """The best class of a clip; with several labels a video all from ``test.threshold`` on, if
+    there are any."""
     (rows,) = network([clip_1THWC]).values()
-    return int(rows.argmax())
+    best, cfg = [int(rows.argmax())], wanted.cfg
+    if cfg.train.task == "single":
+        return best
+    scores_K = rows[0] if wanted.kind == "prob" else sigmoid(rows[0].astype(np.float64))
+    return np.flatnonzero(scores_K >= cfg.test.threshold).tolist() or best
 
 
 def quantise(graph: Path, videos: "Videos") -> Any:

@@ -175,5 +175,6 @@ OPERATORS: dict[str, Callable[..., Node]] = {
     "dropout": lambda given, x, p: ("Identity", [x], {}),
     "matmul": _matmul,
     "softmax": lambda given, x: ("Softmax", [x], {"axis": given["axis"]}),
+    "sigmoid": lambda given, x: ("Sigmoid", [x], {}),
 }
 """Paddle's operators, by name: from their attributes and inputs."""

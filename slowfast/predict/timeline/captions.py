@@ -42,10 +42,10 @@ def captions_of(segments: Sequence[Segment], begins: float, labels: list[str] | 
     ]
 
 
-def best_at(captions: Captions, seconds: float) -> Best:
-    """What is seen at a time: labels and scores, best first."""
+def best_at(captions: Captions, seconds: float, most: int) -> Best:
+    """What is seen at a time: so many labels at most, with scores, best first."""
     now = [(name, score) for start, end, name, score in captions if start <= seconds < end]
-    return sorted(now, key=lambda each: -each[1])[:IN_VIDEO]
+    return sorted(now, key=lambda each: -each[1])[:most]
 
 
 def _show(
@@ -56,4 +56,5 @@ def _show(
     new, picture = files_of(folder, video.name)
     with open(drawn, "rb") as source, atomic(picture) as target:
         shutil.copyfileobj(source, target)
-    annotate_video(video.sample, new, functools.partial(best_at, captions), cfg.data, report)
+    shown = functools.partial(best_at, captions, most=IN_VIDEO[cfg.train.task])
+    annotate_video(video.sample, new, shown, cfg.data, report)

@@ -21,7 +21,7 @@ def heat_picture(path: Path, heat: list[NDArray[np.float32]], size: tuple[int, i
         rows.append(HeatRow(name, "#00ff00", frames, list(range(len(own))), own))
     parts = {name: np.array([1, -1], np.float32) for name in ("slow", "fast", "bias")}
     with open(path, "wb") as file:
-        heat_maps(rows, parts, ["a $class$", "another " * 12], "50 % of $it", file)
+        heat_maps(rows, parts, ["a $class$", "another " * 12], "50 % of $it", "logit", file)
     return pixels(path)
 
 

@@ -20,7 +20,7 @@ def test_what_is_shown_when() -> None:
     segments = [Segment(1.5, 3, 0, 0.6), Segment(2.5, 5, 1, 0.9)]
     captions = captions_of(segments, 1.5, ["a", "b"])
     assert captions == [(0, 1.5, "a", 0.6), (1, 3.5, "b", 0.9)]  # from the first frame on
-    shown = {second: best_at(captions, second) for second in (0, 0.9, 1, 1.49, 1.5, 3.5)}
+    shown = {second: best_at(captions, second, 3) for second in (0, 0.9, 1, 1.49, 1.5, 3.5)}
     a, b = ("a", 0.6), ("b", 0.9)
     assert shown == {0: [a], 0.9: [a], 1: [b, a], 1.49: [b, a], 1.5: [b], 3.5: []}
     assert captions_of(segments, 1.5, None)[0][2] == "class 0"
