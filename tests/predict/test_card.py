@@ -36,9 +36,15 @@ def test_a_check_in_words() -> None:
         ("model.name=fast_only", None, [
             "| network | fast_only: fast R14, width 8, alpha 4 |", "| classes | by number",
         ]),
-        ("test.spatial=whole", None, ["10 clips x 1 whole pictures"]),
+        ("test.spatial=whole", None, [
+            "10 clips x 1 whole pictures", "of each of 24 classes.\n", "and the mean of their",
+        ]),
+        ("train.task=multi", None, [
+            "may show several of them, or none", "From 0.5 on (`test.threshold`) a class counts",
+        ]),
+        ("test.average_clips=max", None, ["and each class's largest of their probabilities"]),
     ],
-    ids=["both pathways", "one", "whole pictures"],
+    ids=["both pathways", "one", "whole pictures", "several labels", "maximum"],
 )  # fmt: skip
 def test_what_a_card_says(
     tmp_path: Path, override: str, names: list[str] | None, said: list[str]

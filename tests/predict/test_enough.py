@@ -1,10 +1,14 @@
 """Views come in an order that spreads, and stop when the others can hardly change the answer."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from slowfast.predict.enough import is_enough, spread_order
+from slowfast.config import Config
+from slowfast.config.schema import TrainConfig
+from slowfast.predict.enough import has_rule, is_enough, spread_order
 
 PROTOCOLS = [(clips, crops) for clips in (1, 2, 3, 4, 5, 7, 10, 16, 31) for crops in (1, 3)]
 
@@ -147,3 +151,14 @@ def test_logits_whose_mean_has_another_best_class_are_not_enough() -> None:
 
 def test_large_logits_do_not_overflow() -> None:
     assert is_enough(np.array([[3e38, -3e38]] * 3, np.float32), 30, "score")
+
+
+@pytest.mark.parametrize(("task", "average_clips", "can"), [
+    ("single", "prob", True), ("single", "score", True), ("single", "max", False),
+    ("multi", "prob", False), ("multi", "score", False), ("multi", "max", False),
+])  # fmt: skip
+def test_views_are_left_out_only_for_one_best_class_of_a_mean(
+    task: Any, average_clips: Any, can: bool
+) -> None:
+    cfg = Config(train=TrainConfig(task=task)).with_test(average_clips=average_clips)
+    assert has_rule(cfg) == can

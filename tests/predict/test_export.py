@@ -32,6 +32,7 @@ REST = {"README.md", "config.yaml", "eager.npy", "manifest.json", "preprocessing
 NETWORKS = {
     "slow_only": ["model.name=slow_only", "model.head_pooling=global"],
     "fast_only": ["model.name=fast_only", "model.average_positions=score"],
+    "several labels": ["train.task=multi"],
     "as mmaction2": ["model.slow_frames=strided", "model.lateral_norm=false",
                      "model.temporal_blocks=[1,0,1,0]", "data.mean=[0.5,0.25,0.125]"],
 }  # fmt: skip

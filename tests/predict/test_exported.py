@@ -15,9 +15,11 @@ from support.exporting import exported_once, network
 from support.tiny_run import eager, environment, main_here, tiny_config, tiny_data
 
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.predict.export import ExportError
+from slowfast.data.lists import Sample
+from slowfast.predict.export import ExportError, export
 from slowfast.predict.exported import class_names, open_exported, require_exported
 from slowfast.predict.runtime.runtimes import BackendError, OnnxRuntime, OpenVino, PaddleInference
+from slowfast.predict.views import rows_of_videos
 
 
 def config(*overrides: str) -> Config:
@@ -171,3 +173,34 @@ def test_wrong_folders_end_in_one_line(tmp_path: Path) -> None:
         done = main_here(*mode, "-w", tmp_path, cwd=tmp_path)
         (line,) = done.stderr.splitlines()
         assert (done.returncode, complaint in line) == (1, True)
+
+
+@pytest.mark.parametrize("average_clips", ["prob", "max"])
+def test_several_labels(tmp_path: Path, average_clips: str, own_folder: Path) -> None:
+    """A folder knows its task, threshold and average, and gives what its weights give."""
+    settings = "train.task=multi", "test.threshold=0.55", "test.num_clips=2"
+    cfg = tiny_config(tmp_path, *settings, f"test.average_clips={average_clips}")
+    names = (tiny_data() / "labels.txt").read_text().splitlines()
+    export(network(cfg), cfg, names, tmp_path / "new", "mine.pdparams")
+    how = json.loads((tmp_path / "new" / "preprocessing.json").read_text())
+    assert (how["task"], how["activation"], how["threshold"]) == ("multi", "sigmoid", 0.55)
+    assert how["average_clips"] == average_clips
+    video = tiny_data() / "val" / "000000.mp4"
+    flags = "--infer", video, "--views", "2x3", "--out", "a.json"
+    done = main_here(*flags, "-w", tmp_path / "new", cwd=own_folder)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(Path("a.json").read_text())
+    backend = eager(network(cfg).model(), cfg, "prob")
+    ((_, rows),) = rows_of_videos(backend, [Sample(str(video))], cfg, what="")
+    assert isinstance(rows, np.ndarray)
+    expected = {"prob": rows.mean(axis=0), "max": rows.max(axis=0)}[average_clips]
+    assert row["predicted_indices"] == [
+        i for i in np.argsort(-expected).tolist() if expected[i] >= 0.55
+    ]
+    np.testing.assert_allclose(row["top5_values"], np.sort(expected)[:-6:-1], atol=1e-4)
+    for more, fault in (
+        (("-o", "train.task=single"), "network, task, frames of a clip"),
+        (("--average-clips", "score"), "take other backends"),
+    ):
+        done = main_here(*flags, "-w", tmp_path / "new", *more, cwd=own_folder)
+        assert done.returncode == 1 and fault in done.stderr

@@ -79,7 +79,7 @@ def fresh_state(cfg: Config) -> TrainState:
 
 def eager(model: VideoClassifier, cfg: Config, kind: str = "") -> Eager:
     """Eager mode's backend; by default its rows are those that a test averages."""
-    return Eager(Graph(weighted(model), cfg, kind or cfg.test.average_clips))
+    return Eager(Graph(weighted(model), cfg, kind or cfg.test.row_kind))
 
 
 def save_tiny_model(cfg: Config) -> Path:

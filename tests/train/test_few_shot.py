@@ -210,3 +210,12 @@ def test_names_beside_another_checkpoint_stay(cfg: Config, tmp_path: Path) -> No
     with pytest.raises(FolderError, match="labels.txt has other class names: write into another"):
         save_taught(network, cfg, teach(clips, ["a", "c"]), tmp_path / "three.pdparams")
     assert not (tmp_path / "three.pdparams").exists()
+
+
+def test_a_network_of_several_labels_learns_one_action_a_clip(tmp_path: Path) -> None:
+    more = "train.focal_gamma=2", "train.focal_alpha=0.25", "train.class_weights=balanced"
+    cfg = tiny_config(tmp_path, "train.task=multi", *more)
+    clips = [Clip(f"{i}", i % 2, np.full((1, 3), i % 2, np.float32)) for i in range(2)]
+    taught = teach(clips, ["a", "b"])
+    save_taught(weighted(fresh_state(cfg).model), cfg, taught, tmp_path / "x" / "mine.pdparams")
+    assert load_config(tmp_path / "x" / "mine.yaml").train.task == "single"

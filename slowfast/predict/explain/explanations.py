@@ -277,5 +277,5 @@ def _decision(names: Sequence[str], entry: Entry) -> str:
     """What decided for the best class, or against the second one."""
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in entry["shares"].items())
     if "lead" not in entry:
-        return f"{names[0]} by itself: {shares} of its logit"
+        return f"{names[0]}: {shares} of its logit"
     return f"rather than {names[1]}: {shares} of the decision"

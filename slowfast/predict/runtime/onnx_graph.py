@@ -16,7 +16,7 @@ from slowfast.predict.runtime.graph import CLIPS
 
 Array = NDArray[Any]
 Node = tuple[str, list[Any], dict[str, Any]]
-"""An ONNX operator, its inputs (values of the program, or constants), and its attributes."""
+"""An ONNX operator, its inputs (values of the program, constants, or nodes), and its attributes."""
 
 ROWS = "rows"
 """The name of the graph's output."""
@@ -79,16 +79,21 @@ class _Writer:
             self._known[result.id] = CONSTANTS[kind](given)
         elif kind in OPERATORS:
             given_values = (self._known.get(v.id, v) for v in values if v.initialized())
-            name, inputs, attributes = OPERATORS[kind](given, *given_values)
-            output = f"{name}_{len(self.nodes)}"
-            names = [self.name(value) for value in inputs]
-            self.nodes.append(helper.make_node(name, names, [output], output, **attributes))
-            self._names[result.id] = output
+            self._names[result.id] = self._add(*OPERATORS[kind](given, *given_values))
         else:
             raise NotImplementedError(f"{operator.name()} has no form in ONNX here")
 
+    def _add(self, operator: str, inputs: list[Any], attributes: dict[str, Any]) -> str:
+        """Adds a node; returns the name of its output."""
+        names = [self.name(value) for value in inputs]
+        output = f"{operator}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, names, [output], output, **attributes))
+        return output
+
     def name(self, value: Any) -> str:
-        """The name of a value in the graph; a constant becomes an initializer."""
+        """The name of a value in the graph; a constant becomes an initializer, and a node is added."""
+        if isinstance(value, tuple):
+            return self._add(*value)
         value = value if isinstance(value, np.ndarray) else self._known.get(value.id, value)
         if not isinstance(value, np.ndarray):
             return self._names[value.id]
@@ -157,6 +162,12 @@ def _matmul(given: dict[str, Any], x: Any, y: Any) -> Node:
     return "MatMul", [x, y], {}
 
 
+def _sigmoid(given: dict[str, Any], x: Any) -> Node:
+    """Not ONNX's Sigmoid: ONNX Runtime 1.32's is 0 below -18, and there is no order left."""
+    powers: Node = ("Exp", [("Neg", [x], {})], {})
+    return "Reciprocal", [("Add", [powers, np.array(1, np.float32)], {})], {}
+
+
 OPERATORS: dict[str, Callable[..., Node]] = {
     "cast": lambda given, x: ("Cast", [x], {"to": helper.np_dtype_to_tensor_dtype(_dtype(given))}),
     "add": lambda given, x, y: ("Add", [x, y], {}),
@@ -175,6 +186,6 @@ OPERATORS: dict[str, Callable[..., Node]] = {
     "dropout": lambda given, x, p: ("Identity", [x], {}),
     "matmul": _matmul,
     "softmax": lambda given, x: ("Softmax", [x], {"axis": given["axis"]}),
-    "sigmoid": lambda given, x: ("Sigmoid", [x], {}),
+    "sigmoid": _sigmoid,
 }
 """Paddle's operators, by name: from their attributes and inputs."""

@@ -154,3 +154,24 @@ def test_the_picture_is_of_what_the_network_saw(
     small = np.stack([cv2.resize(picture, (42, 32), interpolation=1) for picture in whole])
     first = np.abs(small[:, :, 5:37].astype(int) - frames[0]).mean(axis=(1, 2, 3)).argmin()
     assert first == 14  # clip 1 of 3 begins at a third of the 44 frames that are free before it
+
+
+def test_labels_of_several_classes_are_drawn_and_change_with_the_threshold(
+    own_folder: Path,
+) -> None:
+    weights = save_tiny_model(tiny_config(own_folder, "train.task=multi"))
+    video = tiny_data() / "val" / "000000.mp4"
+    looks = []
+    for threshold in ("0.1", "0.99"):
+        more = "-o", f"test.threshold={threshold}"
+        flags = "-w", weights, "--views", "1x1", "--annotate", "new", *more
+        done = main_here("--infer", video, *flags, cwd=own_folder)
+        assert done.returncode == 0, done.stderr
+        number = {"0.1": 24, "0.99": 0}[threshold]
+        assert f"({number} classes are seen" in done.stdout
+        reader = PyAVReader("new/000000.mp4")
+        looks.append(reader.frames(np.array([0]))[0].astype(int))
+        reader.close()
+    with_panel, without = looks
+    tall = np.flatnonzero(np.abs(with_panel - without).max(axis=(1, 2)) > 60)
+    assert 6 * 15 < tall.max() < 6 * 30  # six lines of 24

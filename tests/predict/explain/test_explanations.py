@@ -148,3 +148,29 @@ def test_two_processes_share_the_videos(own_folder: Path) -> None:
     assert [name for name in sorted(os.listdir("why")) if name.endswith("g")] == [
         "000000.png", "000001.png",
     ]  # fmt: skip
+
+
+def test_with_several_labels_the_logit_decides(own_folder: Path) -> None:
+    """Of one class, and of no other; the maximum over views is of the view that is explained."""
+    cfg = tiny_config(own_folder, VIEWS, "train.task=multi", "test.average_clips=max")
+    flags: list[str | Path] = [VIDEOS[0], "-w", save_tiny_model(cfg)]
+    said = run(*flags, "--explain", "why", "--top", "3", cwd=own_folder).stdout
+    entry = numbers(Path("why/000000.json"))
+    parts = np.array([entry["logits"][term] for term in ("slow", "fast", "bias")])
+    assert "lead" not in entry and [*entry["logit"].values()] == pytest.approx(parts[:, 0])
+    probability = 1 / (1 + np.exp(-parts[:, 0].sum()))
+    assert entry["probabilities"][0] == pytest.approx(probability, abs=1e-5)
+    sizes = np.abs(parts[:2, 0])
+    assert [*entry["shares"].values()] == pytest.approx(sizes / sizes.sum())
+    best, count = entry["labels"][0], len(entry["predicted_labels"])
+    assert f"({count} classes are seen: 50 % or more each)" in said and count > 3
+    assert f"  {best}: slow " in said and "of its logit (logit: slow " in said
+    assert said.count("\n* ") == count and cv2.imread("why/000000.png") is not None
+    run(*flags, "--explain", "why", "--top", "3", "-o", "test.threshold=0.9", cwd=own_folder)
+    assert numbers(Path("why/000000.json"))["predicted_labels"] == []
+
+
+def test_one_class_of_several_labels_is_explained(own_folder: Path) -> None:
+    cfg = tiny_config(own_folder, VIEWS, "train.task=multi", "model.num_classes=1", "data.labels=")
+    run(VIDEOS[0], "-w", save_tiny_model(cfg), "--explain", "why", cwd=own_folder)
+    assert numbers(Path("why/000000.json"))["labels"] == ["class 0"]

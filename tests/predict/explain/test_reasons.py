@@ -140,6 +140,8 @@ def test_shares_are_of_the_lead_over_another_class() -> None:
     assert reasons.shares(1, 0).tolist() == [0.75, 0.25]
     assert reasons.shares(0, 2).tolist() == pytest.approx([2 / 7, 5 / 7])
     assert reasons.shares(0, 0).tolist() == [0, 0]
+    assert reasons.leads(1, None).tolist() == [9, 4, 0]  # several labels: its own logit
+    assert reasons.shares(1, None).tolist() == pytest.approx([9 / 13, 4 / 13])
 
 
 @pytest.mark.parametrize("kind", ["prob", "score"])

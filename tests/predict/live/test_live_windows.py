@@ -232,3 +232,27 @@ def test_a_process_that_is_ended(tmp_path: Path, number: signal.Signals) -> None
     if number == signal.SIGINT:
         assert said.splitlines()[-1] == "live.json"
         assert len(read(tmp_path / "live.json")) >= 5
+
+
+def test_a_line_has_all_labels_that_are_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = write(tmp_path, 70), tmp_path / "live.json"
+    cfg = tiny_config(tmp_path, "train.task=multi", "test.threshold=0.625")
+
+    class Two:
+        """Sees both, then one, then none."""
+
+        rows = iter([[0.9, 0.75], [0.25, 0.75], [0.5, 0.25]])
+
+        def put(self, frames: Any) -> Any:
+            return frames
+
+        def __call__(self, views: Any) -> Any:
+            return np.array([next(self.rows)], np.float32)
+
+    with streams.piped(path.read_bytes(), tmp_path) as pipe:
+        live(Two(), pipe, ["sit", "stand"], cfg, out=out, top=2)  # type: ignore[arg-type]
+    said = [line.split(" s  ")[1] for line in capsys.readouterr().out.splitlines()[:3]]
+    assert said == ["sit 90.0 %  stand 75.0 %", "stand 75.0 %", "none (best: sit 50.0 %)"]
+    assert [row["predicted_labels"] for row in read(out)] == [["sit", "stand"], ["stand"], []]

@@ -193,6 +193,7 @@ def test_what_a_graph_depends_on(tmp_path: Path, wanted: Graph) -> None:
         wanted._replace(cfg=tiny_config(tmp_path, "data.mean=[0.4,0.45,0.45]")),
         wanted._replace(cfg=tiny_config(tmp_path, "data.num_frames=16")),
         wanted._replace(cfg=tiny_config(tmp_path, "model.average_positions=score")),
+        wanted._replace(cfg=tiny_config(tmp_path, "train.task=multi")),
         wanted._replace(cfg=tiny_config(tmp_path, "test.crop_size=40", "test.short_side=40")),
     ]
     keys = {module.key_of(graph) for graph in (wanted, *others)}

@@ -115,6 +115,31 @@ def test_int8_is_made_once_and_compared(
         open_backend(one, cfg, "prob")
 
 
+@pytest.mark.parametrize(("task", "kind", "rows", "answer"), [
+    ("single", "prob", [0.6, 0.3, 0.1], [0]),
+    ("multi", "prob", [0.1, 0.75, 0.9], [1, 2]),
+    ("multi", "prob", [0.1, 0.75, 0.7], [1]),
+    ("multi", "prob", [0.1, 0.2, 0.7], [2]),
+    ("multi", "score", [0.0, 1.2, -1.0], [1]),
+])  # fmt: skip
+def test_the_answers_that_are_compared(
+    tmp_path: Path, task: str, kind: str, rows: list[float], answer: list[int]
+) -> None:
+    """With several labels a video all from the threshold on; the best if there are none."""
+    cfg = tiny_config(tmp_path, f"train.task={task}", "test.threshold=0.75")
+
+    def network(clips: Any) -> dict[str, Any]:
+        return {"rows": np.array([rows], np.float32)}
+
+    clip, wanted = np.zeros((1, 1, 1, 1, 3), np.uint8), Graph(weighted_none(), cfg, kind)
+    assert int8._answer(network, clip, wanted) == answer
+
+
+def weighted_none() -> Weighted:
+    raise_it: Any = None
+    return Weighted(raise_it, "none")
+
+
 def test_a_stopped_calibration_leaves_nothing(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

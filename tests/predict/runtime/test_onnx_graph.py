@@ -18,6 +18,7 @@ NETWORKS = {
     "strided": ["model.slow_frames=strided"],
     "one window": ["model.head_pooling=global"],
     "logits averaged": ["model.average_positions=score"],
+    "several labels": ["train.task=multi"],
     "bare laterals": ["model.lateral_norm=false"],
     "few temporal": ["model.temporal_blocks=[1,0,1,0]"],
     "dense": ["test.crop_size=40", "test.short_side=40"],
@@ -90,3 +91,21 @@ def test_what_has_no_form_is_named(tmp_path: Path, more: Any, what: str) -> None
     traced = trace(Odd(fresh_state(cfg).model, cfg, "prob"), 8, 32)
     with pytest.raises(NotImplementedError, match=f"{what}.* has no form in ONNX"):
         to_onnx(traced)
+
+
+def test_several_labels_keep_their_order_where_all_are_unlikely(tmp_path: Path) -> None:
+    """ONNX Runtime's own sigmoid is 0 below -18. And what is not finite stays so."""
+    cfg = tiny_config(tmp_path, "train.task=multi")
+    layer = FromFrames(fresh_state(cfg).model, cfg, "prob")
+    bias = layer.model.head.projection.bias
+    clips = np.zeros((1, 8, 32, 32, 3), np.uint8)
+    bias.set_value(np.linspace(-80, 80, 24, dtype=np.float32))
+    (rows,) = session(layer, 8, 32).run(None, {"clips": clips})
+    logits = layer.model(paddle.zeros([1, 3, 8, 32, 32])).numpy().astype(np.float64)
+    assert np.ptp(logits) > 150
+    expected = layer(paddle.to_tensor(clips)).numpy()
+    np.testing.assert_allclose(rows, expected, rtol=1e-4)
+    assert rows[0, :10].tolist() == sorted(set(rows[0, :10].tolist())) and rows[0, 0] > 0
+    bias.set_value(np.array([np.nan, np.inf, -np.inf] + [0] * 21, np.float32))
+    (rows,) = session(layer, 8, 32).run(None, {"clips": clips})
+    assert np.isfinite(rows[0]).tolist() == [False] * 3 + [True] * 21

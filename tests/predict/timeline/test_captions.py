@@ -50,3 +50,9 @@ def test_a_video_gets_the_labels_of_its_segments(
     assert new.stat().st_mtime_ns == before
     run(seeing_config(tmp_path, "timeline.every=0.1", "timeline.shortest=5"))
     assert new.stat().st_mtime_ns != before
+
+
+def test_more_classes_at_once_than_are_drawn() -> None:
+    captions = captions_of([Segment(0, 9, label, label / 10) for label in range(8)], 0, None)
+    assert [name for name, _ in best_at(captions, 1, 3)] == ["class 7", "class 6", "class 5"]
+    assert len(best_at(captions, 1, 6)) == 6
