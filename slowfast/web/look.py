@@ -141,6 +141,7 @@ class LookTab:
         import gradio as gr
 
         self._gr, self._site = gr, site
+        several = site.shared.cfg.train.task == "multi"
         gr.Markdown("Drop a video, or record one: see what is in it, when, and why.")
         with gr.Row():
             with gr.Column(min_width=300):
@@ -149,9 +150,9 @@ class LookTab:
             with gr.Column(min_width=300):
                 self.labels = gr.Label(
                     label="What is in it", num_top_classes=TOP, elem_id="look_labels",
-                    show_heading=site.shared.cfg.train.task == "single",
+                    show_heading=not several,
                 )  # fmt: skip
-                self.said = gr.HTML("", elem_id="look_said")
+                self.said = gr.HTML("", visible=several, elem_id="look_said")
         self.story = gr.Image(
             label="What happens when", buttons=["download", "fullscreen"], visible=False,
             elem_id="look_timeline",
