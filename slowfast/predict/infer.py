@@ -12,7 +12,8 @@ from slowfast.data.video.reader import VideoError
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import require_own_files, show_answer, show_answers
 from slowfast.predict.kept import settings_of
-from slowfast.predict.result_rows import Rows, answer_of
+from slowfast.predict.predicted import answer_of
+from slowfast.predict.result_rows import Rows
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
 

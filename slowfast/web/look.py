@@ -13,7 +13,7 @@ from slowfast.files import atomic
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.annotate.drawn_labels import annotate_video
-from slowfast.predict.result_rows import Answer, answer_of
+from slowfast.predict.predicted import Answer, answer_of
 from slowfast.predict.timeline.captions import best_at, captions_of
 from slowfast.predict.timeline.segments import Segment, cell_edges, find_segments
 from slowfast.predict.timeline.timeline_files import short_clock

@@ -11,23 +11,8 @@ from slowfast.config import Config
 from slowfast.config.schema import TrainConfig
 from slowfast.data.lists import Sample
 from slowfast.files import FolderError
-from slowfast.predict.result_rows import Answer, Rows, answer_of, lines_of
-
-
-def test_without_class_names_the_table_shows_numbers() -> None:
-    assert lines_of("a.mp4", Answer([3, 0], [0.75, 0.25], 1), None).splitlines() == [
-        "a.mp4",
-        "  class 3   75.0 %  ######################",
-        "  class 0   25.0 %  ########",
-    ]
-
-
-def test_names_can_do_nothing_to_the_table() -> None:
-    names = ["run", "\x1b[2J" + "x" * 400]
-    said = lines_of("a\n.mp4", Answer([0, 1], [0.75, 0.25], 1), names).splitlines()
-    assert said[0] == r"a\n.mp4" and len(said) == 3 and r"\x1b[2Jxx" in said[2]
-    assert said[1].startswith("  run ") and len(said[1]) < 80
-    assert lines_of("a.mp4", "\x1b", None) == "a.mp4\n  not read: \\x1b"
+from slowfast.predict.predicted import Answer, answer_of
+from slowfast.predict.result_rows import Rows
 
 
 def answer(best: int) -> Answer:
@@ -70,40 +55,6 @@ def test_a_file_that_is_not_of_this_project(tmp_path: Path) -> None:
 
 
 SEVERAL = Config(train=TrainConfig(task="multi"))
-
-
-def test_several_labels_are_marked_and_all_of_them_listed() -> None:
-    """They do not add up to 100 %; more than ``top`` may be seen."""
-    row = np.array([[0.9, 0.2, 0.6, 0.5]], np.float32)
-    found = answer_of(row, SEVERAL, 2)
-    assert found.classes == [0, 2] and found.predicted is not None
-    assert found.predicted.classes == [0, 2, 3]
-    assert lines_of("a.mp4", found, None).splitlines() == [
-        "a.mp4  (3 classes are seen: 50 % or more each)",
-        "* class 0   90.0 %  ###########################",
-        "* class 2   60.0 %  ##################",
-        "* class 3   50.0 %  ###############",
-    ]
-    none = answer_of(row / np.float32(2), SEVERAL, 2)
-    assert none.shown(["a", "b", "c", "d"]) == []
-    assert lines_of("a.mp4", none, None).splitlines() == [
-        "a.mp4  (0 classes are seen: 50 % or more each)",
-        "  class 0   45.0 %  #############",
-        "  class 2   30.0 %  #########",
-    ]
-
-
-@pytest.mark.parametrize(("average_clips", "expected"), [
-    ("prob", [0.5, 0.5]), ("max", [0.9, 0.8]), ("score", [0.549834, 0.549834]),
-])  # fmt: skip
-@pytest.mark.parametrize("task", ["single", "multi"])
-def test_how_views_become_an_answer(task: Any, average_clips: Any, expected: list[float]) -> None:
-    cfg = Config(train=TrainConfig(task=task)).with_test(average_clips=average_clips)
-    views = {"prob": [[0.9, 0.2], [0.1, 0.8]], "score": [[0.9, -0.5], [-0.5, 0.9]]}
-    found = answer_of(np.array(views[cfg.test.row_kind], np.float32), cfg, 2)
-    if (task, average_clips) == ("single", "score"):
-        expected = [0.5, 0.5]
-    assert found.values == pytest.approx(expected) and found.num_views == 2
 
 
 def test_a_higher_threshold_needs_no_network(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
 from slowfast.predict.explain.heat_maps import COLOURS, HeatRow, heat_maps
 from slowfast.predict.kept import settings_of
-from slowfast.predict.result_rows import Answer, Predicted, lines_of, predicted_fields
+from slowfast.predict.predicted import Answer, Predicted, lines_of, predicted_fields
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.runtime.runtimes import Backend

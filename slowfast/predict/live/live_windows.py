@@ -16,7 +16,7 @@ from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
 from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.live.watched import SCREEN, watched
-from slowfast.predict.result_rows import WIDEST, Answer, answer_of, best_fields
+from slowfast.predict.predicted import WIDEST, Answer, answer_of, best_fields
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 from slowfast.signals import Terminated

@@ -91,7 +91,7 @@ class _Writer:
         return output
 
     def name(self, value: Any) -> str:
-        """The name of a value in the graph; a constant becomes an initializer, and a node is added."""
+        """The name of a value in the graph; a constant becomes an initializer, a node is added."""
         if isinstance(value, tuple):
             return self._add(*value)
         value = value if isinstance(value, np.ndarray) else self._known.get(value.id, value)
