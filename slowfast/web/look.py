@@ -169,7 +169,7 @@ class LookTab:
         )  # fmt: skip
         reasons = [self.why, self.why_status, self.reasons]
         shown = [
-            self.labels, self.said, self.story, self.segments, self.film, self.status, *reasons
+            self.labels, self.story, self.segments, self.film, self.status, *reasons, self.said
         ]  # fmt: skip
         asked = compute(
             [self.why.click], self._why, [session, self.video], reasons, "why", self.why_status

@@ -71,7 +71,8 @@ def test_each_form_is_what_eager_mode_is(tmp_path: Path, name: str) -> None:
         for batch in (clips(2), clips(1, 40, 64)):
             rows = backend.run(batch)
             np.testing.assert_allclose(rows, wanted.run(batch), rtol=2e-4, atol=1e-5)
-    np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-5)
+    is_share = np.isclose(rows.sum(axis=1), 1, rtol=1e-5)
+    assert is_share.all() == (name != "several labels")
 
 
 def test_what_is_in_a_folder() -> None:
