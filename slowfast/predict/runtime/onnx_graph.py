@@ -163,7 +163,7 @@ def _matmul(given: dict[str, Any], x: Any, y: Any) -> Node:
 
 
 def _sigmoid(given: dict[str, Any], x: Any) -> Node:
-    """Not ONNX's Sigmoid: ONNX Runtime 1.32's is 0 below -18, and there is no order left."""
+    """Not ONNX's Sigmoid: ONNX Runtime 1.32's is 0 up to -18, and larger at -17 than at -16."""
     powers: Node = ("Exp", [("Neg", [x], {})], {})
     return "Reciprocal", [("Add", [powers, np.array(1, np.float32)], {})], {}
 
