@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results = read_scores(path)
             if results.task != "single":
                 raise ResultsError(f"{path} has several labels a video, and no best class")
+            if results.average_clips == "max":
+                raise ResultsError(f"{path}: of a maximum over views none can be left out")
         except ResultsError as error:
             print(f"views: {error}", file=sys.stderr)
             return 1
