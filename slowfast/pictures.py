@@ -20,7 +20,8 @@ SLOW, FAST = "#2b5c8a", "#e07b39"
 
 
 def learning_curve(metrics_path: Path, picture: Path) -> None:
-    """Draws loss and top-1 of training and validation over the epochs, from a ``metrics.jsonl``."""
+    """Draws loss and top-1 of training and validation over the epochs, from a ``metrics.jsonl``;
+    where videos have several labels, F1 of training and mAP of validation in place of top-1."""
     rows = [json.loads(line) for line in metrics_path.read_text(encoding="utf-8").splitlines()]
     train = {row["step"]: row for row in rows if row["kind"] == "train"}  # resuming repeats steps
     val = {row["step"]: row for row in rows if row["kind"] == "val"}
@@ -28,12 +29,17 @@ def learning_curve(metrics_path: Path, picture: Path) -> None:
     epochs_per_step = max(val) / train[steps[-1]]["of"]
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots(1, 2)
-    for axis, name in zip(axes, ("loss", "top1"), strict=True):
-        smooth = _running_mean([train[s][name] for s in steps], window=9)
+    curves = [("loss", "loss", "loss")]
+    if "mAP" in val[max(val)]:
+        curves.append(("f1", "mAP", "F1 in training, mAP in validation"))
+    else:
+        curves.append(("top1", "top1", "top-1 accuracy"))
+    for axis, (own, name, title) in zip(axes, curves, strict=True):
+        smooth = _running_mean([train[s][own] for s in steps], window=9)
         axis.plot([s * epochs_per_step for s in steps], smooth, color=SLOW, label="training")
         epochs = sorted(val)
         axis.plot(epochs, [val[e][name] for e in epochs], color=FAST, label="validation", lw=2)
-        axis.set(xlabel="epoch", title="loss" if name == "loss" else "top-1 accuracy")
+        axis.set(xlabel="epoch", title=title)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     axes[1].set_ylim(0, 1.02)

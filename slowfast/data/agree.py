@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import ListError, Sample, classes_of
+from slowfast.data.lists import Label, ListError, Sample, classes_of
 from slowfast.log import logger
 
 ADVICE = (
@@ -85,19 +84,20 @@ def _classes_of(path: str, samples: Sequence[Sample]) -> Classes:
     return Classes(f"the folders of {path}", names, meant)
 
 
-def kept_labels(samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
-    """What a checkpoint keeps of a list: a hash of each path, and its label."""
+def kept_labels(samples: Sequence[Sample]) -> dict[str, Any]:
+    """What a checkpoint keeps of a list: a hash of each path, and its label or labels."""
     digests = (hashlib.blake2b(os.fsencode(s.path), digest_size=8).digest() for s in samples)
-    return {
-        "videos": np.frombuffer(b"".join(digests), np.uint64),
-        "labels": np.array([sample.label for sample in samples], np.int64),
-    }
+    labels: Any = [sample.label for sample in samples]
+    if not any(isinstance(label, tuple) for label in labels):
+        labels = np.array(labels, np.int64)
+    return {"videos": np.frombuffer(b"".join(digests), np.uint64), "labels": labels}
 
 
-def check_labels(before: Mapping[str, NDArray[Any]], samples: Sequence[Sample]) -> None:
+def check_labels(before: Mapping[str, Any], samples: Sequence[Sample]) -> None:
     """Raises ListError if a video has another label than ``before``, see ``kept_labels``."""
-    labels: dict[int, list[int]] = {}  # a video may be there twice, with another label
-    for key, label in zip(before["videos"].tolist(), before["labels"].tolist(), strict=True):
+    labels: dict[int, list[Label]] = {}  # a video may be there twice, with another label
+    kept = before["labels"] if isinstance(before["labels"], list) else before["labels"].tolist()
+    for key, label in zip(before["videos"].tolist(), kept, strict=True):
         labels.setdefault(key, []).append(label)
     hashes = kept_labels(samples)["videos"].tolist()
     pairs = [(s, labels[key]) for s, key in zip(samples, hashes, strict=True) if key in labels]

@@ -11,13 +11,14 @@ A shard at a border is read by both sides.
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import Label, ListError, Sample, classes_of
 from slowfast.data.shards import shard_of
 
 
@@ -41,6 +42,16 @@ def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:
     return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
+def class_groups(labels: Sequence[Label]) -> list[list[int]]:
+    """The places of the videos of each class that occurs, and of those without a label. With
+    several labels a video is in several groups."""
+    groups = defaultdict(list)
+    for place, label in enumerate(labels):
+        for own in classes_of(label) or (-1,):
+            groups[own].append(place)
+    return [groups[own] for own in sorted(groups)]
+
+
 def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list[int]:
     """Clips in each of a process's batches of one epoch: ``sizes`` in turn, while samples last.
     Raises ListError if the first batches of all processes take more samples than there are."""
@@ -62,6 +73,7 @@ def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list
 def train_batches(
     num_samples: int, *, sizes: Sequence[int], seed: int, epoch: int, rank: int, world_size: int,
     shards: Sequence[int] | None = None, num_workers: int = 0,
+    groups: Sequence[Sequence[int]] | None = None,
 ) -> list[list[int]]:  # fmt: skip
     """One process's batches of one epoch, shuffled anew each epoch, of ``sizes`` in turn.
 
@@ -71,20 +83,50 @@ def train_batches(
     With ``shards``, see ``shard_numbers``, the shards are shuffled, and the samples within each;
     each process has a run of them, and so has each of its ``num_workers`` readers, of which the
     loader gives batch j to reader ``j % num_workers``. The n-th batches then depend on the number
-    of processes and readers. Raises ListError as ``batch_sizes`` does.
+    of processes and readers.
+
+    With ``groups``, see ``class_groups``, the batches have ``balanced_draws`` in place of samples.
+
+    Raises ListError as ``batch_sizes`` does.
     """
     own_sizes = batch_sizes(num_samples, sizes, world_size)
     own = sum(own_sizes)
     rng = np.random.default_rng([Stream.ORDER, seed, epoch])
-    order = rng.permutation(num_samples)
+    if groups is None:
+        order = rng.permutation(num_samples)
+    else:
+        order = balanced_draws(num_samples, groups, rng)
     if shards is None:
         starts = world_size * (np.cumsum(own_sizes) - own_sizes) + rank * np.asarray(own_sizes)
         return _cut(order, starts, own_sizes)
     numbers = np.asarray(shards)
     place = rng.permutation(numbers.max() + 1)
-    order = order[np.argsort(place[numbers[order]], kind="stable")]
+    order = order[np.argsort(place[numbers[order % num_samples]], kind="stable")]
     own_run = order[rank * own : (rank + 1) * own]
     return _cut(own_run, _reader_starts(own_sizes, num_workers), own_sizes)
+
+
+def balanced_draws(
+    num_samples: int, groups: Sequence[Sequence[int]], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """As many draws as there are samples, shuffled, as many of each group; if that does not come
+    out even, groups chosen at random have one more.
+
+    Each group is gone through in shuffled rounds, so within it the numbers of draws differ by one
+    at most. The n-th draw of a sample, from 0, is ``n * num_samples + sample``.
+    """
+    shares = np.full(len(groups), num_samples // len(groups))
+    shares[rng.permutation(len(groups))[: num_samples % len(groups)]] += 1
+    drawn = [
+        np.concatenate([rng.permutation(group) for _ in range(0, share, len(group))])[:share]
+        for group, share in zip(groups, shares.tolist(), strict=True)
+        if share
+    ]
+    samples = rng.permutation(np.concatenate(drawn))
+    by_sample = np.argsort(samples, kind="stable")
+    rising, turns = samples[by_sample], np.empty_like(samples)
+    turns[by_sample] = np.arange(num_samples) - np.searchsorted(rising, rising)
+    return turns * num_samples + samples
 
 
 def _reader_starts(sizes: Sequence[int], num_workers: int) -> NDArray[np.int64]:

@@ -119,27 +119,3 @@ def calibration_error(
     bins = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=num_bins)
     return float(np.abs(gaps).sum() / len(confidence))
-
-
-class Meter:
-    """Loss, top-1 and top-5 over the samples that this process has seen."""
-
-    def __init__(self) -> None:
-        self._sums = np.zeros(4)
-
-    def add(self, scores: Scores, labels: Labels, loss: float = 0.0) -> None:
-        """Counts a batch: ``scores [N, K]``, ``labels [N]``, and its mean loss."""
-        place, count = rank_of_label(scores, labels), len(labels)
-        self._sums += [loss * count, (place < 1).sum(), (place < 5).sum(), count]
-
-    def sums(self) -> list[float]:
-        """This process's sums: losses, samples right in top 1, in top 5, and samples seen."""
-        return self._sums.tolist()
-
-    @staticmethod
-    def result(sums: Sequence[float]) -> dict[str, float]:
-        """``loss``, ``top1`` and ``top5`` (shares of 1), and ``seen``, from the ``sums`` of one
-        process or the total of several."""
-        loss, top1, top5, seen = sums
-        total = max(seen, 1.0)
-        return {"loss": loss / total, "top1": top1 / total, "top5": top5 / total, "seen": seen}

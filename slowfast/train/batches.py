@@ -1,12 +1,13 @@
 """Reads the clips of each training step, and handles videos that cannot be read."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
 from slowfast.data.lists import Sample
 from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
@@ -36,6 +37,13 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     )
 
 
+def train_keys(
+    draws: Sequence[int], epoch: int, num_samples: int, grid: Grid | None = None
+) -> list[TrainKey]:
+    """The clips of a batch, see ``balanced_draws``; in a plain order a draw is the sample."""
+    return [TrainKey(epoch, draw % num_samples, grid, draw // num_samples) for draw in draws]
+
+
 class EpochReader:
     """Reads the clips of an epoch's steps; epochs count from 0."""
 
@@ -48,7 +56,7 @@ class EpochReader:
     def read(self, steps: list[Step]) -> Iterator[tuple[Step, Work, float]]:
         """Yields each step with its clips, and the seconds that it waited for them."""
         batches = self._loader.run(
-            [TrainKey(self._epoch, index, step.grid) for index in batch]
+            train_keys(batch, self._epoch, len(self._samples), step.grid)
             for step in steps
             for batch in step.batches
         )
@@ -67,9 +75,9 @@ class EpochReader:
         errors = [(key.sample, error) for key, error in replaced if isinstance(key, TrainKey)]
         replaced.clear()
         fatal = None
-        for index, item in zip(chain(*step.batches), chain(*items), strict=True):
+        for draw, item in zip(chain(*step.batches), chain(*items), strict=True):
             if isinstance(item, VideoError) and self._cfg.data.on_error == "skip":
-                errors.append((index, item))
+                errors.append((draw % len(self._samples), item))
             elif isinstance(item, VideoError):
                 fatal = fatal or item
         try:

@@ -51,8 +51,8 @@ class TrainState:
     """Finished steps of the current epoch."""
     precision: Precision = field(default_factory=lambda: Precision("off", "bfloat16"))
     ema: Ema | None = None
-    best_top1: float = -1.0
-    """Best validation top-1 so far, a share of 1; -1 before the first."""
+    best: float = -1.0
+    """Best validation so far, a share of 1, by the metric that decides; -1 before the first."""
     plan: dict[str, int] = field(default_factory=dict)
     """What the order of an epoch depends on. A run resumes within an epoch only if it is equal."""
     samples: Sequence[Sample] = ()
@@ -157,7 +157,7 @@ def restore(state: TrainState, path: str | Path) -> str:
         if "kept_labels" in content:
             check_labels(content["kept_labels"], state.samples)
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
-        state.best_top1 = float(content["best_top1"])
+        state.best = float(content["best_top1"])
         if state.step and content["plan"] != state.plan:
             raise ValueError(f"it stopped within an epoch of {content['plan']}, not {state.plan}")
         _set_velocities(state, content["velocities"])
@@ -178,7 +178,9 @@ def _training_state(state: TrainState) -> dict[str, Any]:
         if key.endswith(_VELOCITY)
     }
     return {
-        "epoch": state.epoch, "step": state.step, "best_top1": state.best_top1, "plan": state.plan,
+        "epoch": state.epoch, "step": state.step,
+        "best_top1": state.best,  # named when there was no other metric
+        "plan": state.plan,
         "precision": state.precision.state(), "ema_steps": state.ema.steps if state.ema else 0,
         "velocities": velocities, "kept_labels": state.kept_labels,
     }  # fmt: skip

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.lists import Sample
-from slowfast.data.order import train_batches
+from slowfast.data.lists import Label, Sample
+from slowfast.data.order import class_groups, train_batches
 from slowfast.log import logger
-from slowfast.metrics.accuracy import Meter, average_views
+from slowfast.metrics.accuracy import average_views
+from slowfast.metrics.meter import METERS, Meter
 from slowfast.models.head import PROBABILITIES, Head
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.predict.runtime.built import weighted
@@ -25,9 +26,10 @@ from slowfast.predict.runtime.low_precision import settled
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
-from slowfast.train.recipe.loss import cross_entropy
+from slowfast.train.recipe.loss import LOSSES, training_loss
 from slowfast.train.recipe.schedule import Schedule
-from slowfast.train.step import Outcome, seed_dropout
+from slowfast.train.step import Outcome, label_array, seed_dropout
+from slowfast.train.validate import DECISIVE, label_metrics
 from slowfast.weights.systems import Tensors
 
 AT_ONCE = 4096
@@ -35,13 +37,17 @@ AT_ONCE = 4096
 
 
 def train_head(
-    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config
-) -> dict[str, float]:
+    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config,
+    weights_K: NDArray[np.float32] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Computes missing features, and trains the head on all of them to the last epoch.
 
     The rest of the network does not change. All processes compute features; rank 0 trains.
     Writes a checkpoint of the whole network after the last epoch, and the best one. Returns the
-    last validation's ``loss``, ``top1``, ``top5``; empty without one and on other ranks.
+    last validation's result, see ``validate_head``; empty without one and on other ranks.
+
+    Args:
+        weights_K: see ``class_weights``.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; nothing is written.
@@ -66,7 +72,8 @@ def train_head(
             train = video_features(network, samples, cfg, kept, "training")
             val = video_features(network, val_samples or [], cfg, kept, "validation")
             if distributed.rank() == 0:
-                result, best = _fit(state, _of(train, samples), _of(val, val_samples or []), cfg)
+                features = _of(train, samples), _of(val, val_samples or [])
+                result, best = _fit(state, *features, cfg, weights_K)
         except KeyboardInterrupt as signal:
             folder = Path(cfg.output_dir) / FOLDER
             raise stop.error(f"the features so far are in {folder}") from signal
@@ -82,8 +89,8 @@ class Features:
 
     rows: NDArray[np.float32]
     """``[videos, n, C]``."""
-    labels: NDArray[np.int64]
-    """``[videos]``."""
+    labels: list[Label]
+    """Of each video."""
 
 
 def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
@@ -92,61 +99,67 @@ def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
     if not pairs:
         return None
     readable, labels = zip(*pairs, strict=True)
-    return Features(np.stack(readable), np.array(labels))
+    return Features(np.stack(readable), [*labels])
 
 
 def _fit(
-    state: TrainState, train: Features | None, val: Features | None, cfg: Config
-) -> tuple[dict[str, float], Tensors | None]:
+    state: TrainState, train: Features | None, val: Features | None, cfg: Config,
+    weights_K: NDArray[np.float32] | None,
+) -> tuple[dict[str, float], Tensors | None]:  # fmt: skip
     """Trains to the last epoch. Returns the last validation, and the head's weights at a new best
     validation, if there was one."""
     assert train is not None
-    schedule = Schedule(train.labels.size * train.rows.shape[1], None, cfg)
-    tell_batch(schedule, cfg)
-    head, result = state.model.head, {}
+    labels = [label for label in train.labels for _ in range(train.rows.shape[1])]
+    groups = class_groups(labels) if cfg.train.sampling == "balanced" else None
+    schedule = Schedule(len(labels), None, cfg, groups)
+    tell_batch(schedule, cfg, weights_K)
+    head, result, decisive = state.model.head, {}, DECISIVE[cfg.train.task]
     best: Tensors | None = None
     with MetricWriter(cfg.output_dir, distributed.rank()) as writer:
         for epoch in range(state.epoch, schedule.epochs):
-            _train_epoch(state, train, schedule, epoch, cfg, writer)
+            _train_epoch(state, train, schedule, epoch, cfg, writer, weights_K)
             is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
             result = validate_head(head, val, cfg)
             _require_finite(result["loss"], f"the validation of epoch {epoch + 1}")
-            if result["top1"] > state.best_top1:
-                state.best_top1 = result["top1"]
+            if result[decisive] > state.best:
+                state.best = result[decisive]
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
-            log_validation(writer, "val", epoch + 1, result, state.best_top1)
+            log_validation(writer, "val", epoch + 1, result, decisive, state.best)
     return result, best
 
 
 def _train_epoch(
     state: TrainState, train: Features, schedule: Schedule, epoch: int, cfg: Config,
-    writer: MetricWriter,
+    writer: MetricWriter, weights_K: NDArray[np.float32] | None,
 ) -> None:  # fmt: skip
     """One epoch over all clips, shuffled, in batches of the total size of all processes."""
     head, clips = state.model.head, train.rows.shape[1]
-    rows, labels = train.rows.reshape(-1, train.rows.shape[2]), train.labels.repeat(clips)
+    rows = train.rows.reshape(-1, train.rows.shape[2])
     batches = train_batches(
-        len(rows), sizes=[schedule.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1
-    )
+        len(rows), sizes=[schedule.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1,
+        groups=schedule.groups,
+    )  # fmt: skip
     seed_dropout(cfg.seed, epoch)
     pace = Pace(cfg, writer, epoch, schedule)
     head.train()
     for step, batch in enumerate(batches):
-        began, meter = time.perf_counter(), Meter()
-        features_NC, own = paddle.to_tensor(rows[batch]), labels[batch]
+        began, meter = time.perf_counter(), METERS[cfg.train.task](cfg.test.threshold)
+        places = np.array(batch) % len(rows)
+        features_NC = paddle.to_tensor(rows[places])
+        own = label_array([train.labels[place // clips] for place in places], cfg)
         reader_cost = time.perf_counter() - began
         logits = head.projection(head.dropout(features_NC))
-        loss = cross_entropy(logits, paddle.to_tensor(own), cfg.train.label_smoothing)
+        loss = training_loss(logits, paddle.to_tensor(own), cfg.train, weights_K)
         meter.add(logits.detach().numpy(), own, float(loss))
         _require_finite(float(loss), f"epoch {epoch + 1}, step {step}")
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
         state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
-        mean = Meter.result(meter.sums())
-        own_loss, top1, top5 = mean["loss"], mean["top1"], mean["top5"]
-        outcome = Outcome(own_loss, top1, top5, len(batch), False, own_loss, is_taken=True)
+        metrics = meter.result(meter.sums())
+        own_loss, seen = metrics.pop("loss"), int(metrics.pop("seen"))
+        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, is_taken=True)
         pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
 
@@ -158,20 +171,29 @@ def _require_finite(loss: float, what: str) -> None:
 
 @paddle.no_grad()
 def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
-    """``top1`` and ``top5`` of a test with the same views, and the clips' mean ``loss``."""
+    """The metrics of a test with the same views, see ``validate``, and the clips' mean ``loss``."""
     head.eval()
     videos, clips, channels = val.rows.shape
-    meter = Meter()
+    parts = []
     at_once = max(AT_ONCE // clips, 1)
     for first in range(0, videos, at_once):
-        rows, labels = val.rows[first : first + at_once], val.labels[first : first + at_once]
+        rows = val.rows[first : first + at_once]
+        labels = label_array(val.labels[first : first + at_once], cfg)
         logits = head.projection(paddle.to_tensor(rows.reshape(-1, channels)))
-        loss = cross_entropy(logits, paddle.to_tensor(labels.repeat(clips)))
+        wanted = paddle.to_tensor(labels.repeat(clips, axis=0))
+        loss = LOSSES[cfg.train.task](logits, wanted)
         is_score = cfg.test.row_kind == "score"
         views = logits if is_score else PROBABILITIES[cfg.train.task](logits)
         scores = [
             average_views(scores_nK, cfg.test.average_clips, cfg.train.task)
             for scores_nK in views.numpy().reshape(len(labels), clips, -1)
         ]
-        meter.add(np.stack(scores), labels, float(loss))
-    return Meter.result(meter.sums())
+        parts.append((np.stack(scores), labels, float(loss)))
+    if cfg.train.task == "single":
+        meter = Meter()
+        for part in parts:
+            meter.add(*part)
+        return Meter.result(meter.sums())
+    scores, labels, losses = zip(*parts, strict=True)
+    mean = np.average(losses, weights=[*map(len, labels)])
+    return label_metrics(np.concatenate(scores), np.concatenate(labels), float(mean), cfg)

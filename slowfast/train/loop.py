@@ -7,23 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import Clip, ClipKey, TrainKey
+from slowfast.data.clips.datasets import Clip, ClipKey
 from slowfast.data.lists import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import duration, logger
 from slowfast.models.layers.norm import batch_norms, set_splits
 from slowfast.signals import handled_signals
-from slowfast.train.batches import EpochReader, clip_loader
+from slowfast.train.batches import EpochReader, clip_loader, train_keys
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.precise_bn import precise_bn
 from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
-from slowfast.train.validate import validate
+from slowfast.train.validate import DECISIVE, validate
 
 
 @dataclass
@@ -44,10 +45,15 @@ class Run:
 def train(
     state: TrainState, schedule: Schedule, train_samples: list[Sample],
     val_samples: list[Sample] | None, cfg: Config, *, max_iters: int | None = None,
+    weights_K: NDArray[np.float32] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
-    Returns the last validation's ``loss``, ``top1``, ``top5`` (empty without validation).
+    Returns the last validation's result, see ``validate`` (empty without validation).
+
+    Args:
+        max_iters: steps after which the run ends; None: after the last epoch.
+        weights_K: see ``class_weights``.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
@@ -55,7 +61,7 @@ def train(
             allow leaving it out.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; finished steps are saved.
     """
-    tell_batch(schedule, cfg)
+    tell_batch(schedule, cfg, weights_K)
     if state.epoch >= schedule.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {schedule.epochs} epochs are done")
     result: dict[str, float] = {}
@@ -63,7 +69,7 @@ def train(
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
         writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
         parallel = paddle.DataParallel(state.model) if distributed.world_size() > 1 else state.model
-        learner = Learner(parallel, state.optimizer, state.precision, stop, cfg)
+        learner = Learner(parallel, state.optimizer, state.precision, stop, cfg, weights_K)
         run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
         while state.epoch < schedule.epochs and not _is_over(run, state):
             with stop.deferred():
@@ -119,11 +125,12 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
         with state.ema.applied():
             averaged = validate(state.model, run.loader, run.val_samples, cfg)
         decisive = averaged if cfg.train.best_by == "ema" else result
-    is_best = decisive["top1"] > state.best_top1
-    state.best_top1 = max(state.best_top1, decisive["top1"])
-    log_validation(run.writer, "val", epoch, result, state.best_top1)
+    name = DECISIVE[cfg.train.task]
+    is_best = decisive[name] > state.best
+    state.best = max(state.best, decisive[name])
+    log_validation(run.writer, "val", epoch, result, name, state.best)
     if state.ema:
-        log_validation(run.writer, "val_ema", epoch, averaged, state.best_top1)
+        log_validation(run.writer, "val_ema", epoch, averaged, name, state.best)
     return result, is_best
 
 
@@ -131,7 +138,7 @@ def _precise_bn(run: Run, state: TrainState) -> None:
     """Recomputes batch norm's statistics over full-size clips of the finished epoch."""
     began, most = time.perf_counter(), run.cfg.train.precise_bn_batches
     batches = run.schedule.batches(state.epoch)[:most]
-    keys = [[TrainKey(state.epoch, index) for index in batch] for batch in batches]
+    keys = [train_keys(batch, state.epoch, len(run.samples)) for batch in batches]
 
     def clips() -> Iterator[paddle.Tensor]:
         for items in run.loader.run(keys):
@@ -194,7 +201,8 @@ def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> No
     """Raises NonFiniteError in all processes if the loss of one is not finite."""
     if np.isfinite(outcome.loss):
         return
-    files = ", ".join(run.samples[i].path for batch in step.batches for i in batch)
+    draws = [draw for batch in step.batches for draw in batch]
+    files = ", ".join(run.samples[draw % len(run.samples)].path for draw in draws)
     own = NonFiniteError(
         f"the loss of epoch {state.epoch + 1}, step {state.step} is {outcome.own_loss}, "
         f"training on: {files}"

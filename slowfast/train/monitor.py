@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.log import duration, logger
+from slowfast.metrics.meter import METERS
 from slowfast.train.recipe.optim import lr_scale
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
@@ -62,7 +64,8 @@ class Pace:
         self._costs: list[tuple[float, float]] = []
         """Seconds of each step since the last line, and of these for reading."""
         self._clips = 0  # since the last line
-        self._sums = np.zeros(3)
+        self._meter = METERS[cfg.train.task](cfg.test.threshold)
+        self._sums = np.array(self._meter.sums())
         self.seen = 0
         """Clips of all processes in the epoch so far."""
 
@@ -73,7 +76,7 @@ class Pace:
         self._last = now
         self._clips += outcome.clips
         self.seen += outcome.clips
-        self._sums += outcome.clips * np.array([outcome.loss, outcome.top1, outcome.top5])
+        self._sums += outcome.sums
         if step % self._cfg.train.log_interval == 0 and outcome.clips:
             self._write(step, outcome, lr)
 
@@ -85,44 +88,51 @@ class Pace:
         left = (total - done) * batch_cost
         logger.info(
             f"epoch:[{self._epoch + 1:>3d}/{self._schedule.epochs:<3d}] train step:{step:<4d} "
-            f"loss: {outcome.loss:.5f} lr: {lr:.6f} top1: {outcome.top1:.5f} "
-            f"top5: {outcome.top5:.5f} batch_cost: {batch_cost:.5f} sec, "
+            f"loss: {outcome.loss:.5f} lr: {lr:.6f} {_told(outcome.metrics)} "
+            f"batch_cost: {batch_cost:.5f} sec, "
             f"reader_cost: {reader_cost:.5f} sec, ips: {ips:.5f} instance/sec, "
             f"eta: {duration(left)}"
         )
-        scalars = {"loss": outcome.loss, "lr": lr, "top1": outcome.top1, "top5": outcome.top5}
-        scalars["ips"] = ips
+        scalars = {"loss": outcome.loss, "lr": lr, **outcome.metrics, "ips": ips}
         costs = {"batch_cost": batch_cost, "reader_cost": reader_cost, "eta": left}
         self._writer.write("train", done, scalars, epoch=self._epoch + 1, of=total, **costs)
 
     def log_end(self) -> None:
         """Logs the epoch's means."""
         seconds = time.perf_counter() - self._began
-        loss, top1, top5 = self._sums / max(self.seen, 1)
         logger.info(
-            f"END epoch:{self._epoch + 1} train loss: {loss:.5f} top1: {top1:.5f} top5: {top5:.5f} "
+            f"END epoch:{self._epoch + 1} train {_told(self._meter.result(self._sums.tolist()))} "
             f"time: {duration(seconds)} ips: {self.seen / seconds:.5f} instance/sec"
         )
 
 
-def tell_batch(schedule: Schedule, cfg: Config) -> None:
-    """Logs the total batch size and the learning rate that results."""
+def _told(metrics: dict[str, float]) -> str:
+    """Loss and metrics as a line has them."""
+    return " ".join(f"{name}: {value:.5f}" for name, value in metrics.items() if name != "seen")
+
+
+def tell_batch(schedule: Schedule, cfg: Config, weights_K: NDArray[np.float32] | None) -> None:
+    """Logs the total batch size and the learning rate that results, and how classes of unequal size
+    are treated."""
     world, batch = distributed.world_size(), cfg.train.batch_size
     added = f" x {schedule.accumulate} accumulated" if schedule.accumulate > 1 else ""
     scale = lr_scale(cfg.optim, schedule.total_batch)
+    unequal = ""
+    if weights_K is not None:
+        unequal += f", class weights {weights_K.min():.4g} to {weights_K.max():.4g}"
+    if schedule.groups is not None:
+        unequal += f", balanced sampling of {len(schedule.groups)} classes"
     logger.info(
         f"total batch {batch} x {world}{added} = {schedule.total_batch}, learning rate "
-        f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}"
+        f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}{unequal}"
     )
 
 
 def log_validation(
-    writer: MetricWriter, kind: str, epoch: int, result: dict[str, float], best_top1: float
-) -> None:
-    """Logs a validation and writes its point of each curve; ``kind`` is ``val`` or ``val_ema``."""
-    logger.info(
-        f"END epoch:{epoch} {kind} loss: {result['loss']:.5f} top1: {result['top1']:.5f} "
-        f"top5: {result['top5']:.5f} best top1: {best_top1:.5f}"
-    )
-    scalars = {name: result[name] for name in ("loss", "top1", "top5")}
-    writer.write(kind, epoch, scalars)
+    writer: MetricWriter, kind: str, epoch: int, result: dict[str, float], decisive: str,
+    best: float,
+) -> None:  # fmt: skip
+    """Logs a validation and writes its point of each curve; ``kind`` is ``val`` or ``val_ema``.
+    ``best`` is the best so far of the metric ``decisive``."""
+    logger.info(f"END epoch:{epoch} {kind} {_told(result)} best {decisive}: {best:.5f}")
+    writer.write(kind, epoch, {name: x for name, x in result.items() if name != "seen"})

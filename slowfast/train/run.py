@@ -9,8 +9,8 @@ from typing import NamedTuple
 from slowfast import distributed
 from slowfast.config import STAGES, Config
 from slowfast.data.labels import label_lines
-from slowfast.data.lists import Sample
-from slowfast.data.order import shard_numbers
+from slowfast.data.lists import ListError, Sample, classes_of
+from slowfast.data.order import class_groups, shard_numbers
 from slowfast.data.video.open import decoder_version
 from slowfast.files import sole_writer
 from slowfast.log import logger, start_logging
@@ -21,6 +21,7 @@ from slowfast.models.variants import build_model
 from slowfast.train.checkpoint import TrainState, restore, restore_furthest
 from slowfast.train.head_only import train_head
 from slowfast.train.loop import train
+from slowfast.train.recipe.class_weights import class_weights
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.optim import build_optimizer
 from slowfast.train.recipe.precision import Precision
@@ -64,7 +65,11 @@ def train_run(
         start_logging(distributed.rank(), cfg.output_dir)
         # Report errors before the processes connect: they wait long for each other.
         num_clips = len(inputs.samples) * (cfg.train.head_clips if cfg.train.head_only else 1)
-        schedule = Schedule(num_clips, shard_numbers(inputs.samples), cfg)
+        labels = [sample.label for sample in inputs.samples]
+        groups = class_groups(labels) if cfg.train.sampling == "balanced" else None
+        schedule = Schedule(num_clips, shard_numbers(inputs.samples), cfg, groups)
+        weights_K = class_weights(labels, cfg)
+        _require_labels(inputs)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -83,14 +88,24 @@ def train_run(
         elif resume is not None:
             logger.info(restore(state, resume))
             if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
-                state.best_top1 = -1.0  # the other folder keeps its best one
+                state.best = -1.0  # the other folder keeps its best one
         if is_writer:
             names = inputs.class_names
             write_config(cfg, names and label_lines(names))
         if cfg.train.head_only:
-            train_head(state, inputs.samples, inputs.val_samples, cfg)
+            train_head(state, inputs.samples, inputs.val_samples, cfg, weights_K)
         else:
-            train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+            train(
+                state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters,
+                weights_K=weights_K,
+            )  # fmt: skip
+
+
+def _require_labels(inputs: TrainInputs) -> None:
+    """Raises a ListError if there is nothing that a validation could find."""
+    cfg, val = inputs.cfg, inputs.val_samples
+    if val and cfg.train.task == "multi" and not any(classes_of(sample.label) for sample in val):
+        raise ListError(f"{cfg.data.val_list}: none of its {len(val):,} videos has a label")
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:
@@ -124,6 +139,8 @@ def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     }
     if cfg.train.multigrid:
         plan["multigrid"] = zlib.crc32(repr(schedule.phases).encode())
+    if schedule.groups is not None:
+        plan["balanced classes"] = zlib.crc32(repr(schedule.groups).encode())
     if shard_numbers(samples):  # then the order depends on these, too
         plan["processes"] = distributed.world_size()
         plan["data.num_workers"] = cfg.data.num_workers

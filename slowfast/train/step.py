@@ -5,8 +5,9 @@ Legend: N clips, C channels, T frames, H x W pixels, K classes.
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import paddle
@@ -17,12 +18,14 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.sampling import Grid
+from slowfast.data.lists import Label, classes_of
 from slowfast.data.order import Stream
 from slowfast.data.video.reader import VideoError
-from slowfast.metrics.accuracy import Meter
+from slowfast.metrics.average_precision import multi_hot
+from slowfast.metrics.meter import METERS, LabelMeter, Meter
 from slowfast.models.pathways import normalize
 from slowfast.signals import Stop
-from slowfast.train.recipe.loss import cross_entropy
+from slowfast.train.recipe.loss import training_loss
 from slowfast.train.recipe.mix import mix
 from slowfast.train.recipe.precision import Precision
 
@@ -37,6 +40,8 @@ class Learner:
     precision: Precision
     stop: Stop
     cfg: Config
+    class_weights: NDArray[np.float32] | None = None
+    """In the loss, ``[K]``."""
 
 
 class Work(NamedTuple):
@@ -55,8 +60,10 @@ class Outcome(NamedTuple):
     """The result of a step; means are over the clips of all processes."""
 
     loss: float
-    top1: float
-    top5: float
+    metrics: dict[str, float]
+    """Those of the task, by name."""
+    sums: list[float]
+    """What both are computed from, see ``METERS``."""
     clips: int
     """Clips of all processes."""
     stop: bool
@@ -84,7 +91,7 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     (errors,) = distributed.all_reduce_sum(work.error is not None)
     if errors:
         raise_together(VideoError, work.error)
-    cfg, meter = learner.cfg, Meter()
+    cfg, meter = learner.cfg, METERS[learner.cfg.train.task](learner.cfg.test.threshold)
     place = (cfg.seed, epoch, step, distributed.rank())
     seed_dropout(*place)
     rng = np.random.default_rng([Stream.MIX, *place])
@@ -98,8 +105,9 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         _take_part(learner, work.grid)
     own = meter.sums()
     *sums, stops = distributed.all_reduce_sum(*own, learner.stop.signal != 0)
-    mean = Meter.result(sums)
-    loss, seen, wanted = mean["loss"], mean["seen"], work.clips * distributed.world_size()
+    metrics = meter.result(sums)
+    loss, seen = metrics.pop("loss"), metrics.pop("seen")
+    wanted = work.clips * distributed.world_size()
     is_taken = False
     if not seen or not np.isfinite(loss):
         learner.optimizer.clear_grad()
@@ -107,20 +115,29 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         if seen != wanted:
             _scale_gradients(learner.model, wanted / seen)
         is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
-    top1, top5, own_loss = mean["top1"], mean["top5"], Meter.result(own)["loss"]
-    return Outcome(loss, top1, top5, int(seen), stops > 0, own_loss, is_taken)
+    own_loss = meter.result(own)["loss"]
+    return Outcome(loss, metrics, sums, int(seen), stops > 0, own_loss, is_taken)
 
 
-def batch_of(clips: list[Clip], cfg: Config) -> tuple[paddle.Tensor, NDArray[np.int64]]:
-    """The normalised clips ``[N, 3, T, H, W]``, and their labels ``[N]``."""
+def batch_of(clips: list[Clip], cfg: Config) -> tuple[paddle.Tensor, NDArray[Any]]:
+    """The normalised clips ``[N, 3, T, H, W]``, and their labels, see ``label_array``."""
     frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
-    labels = np.array([clip.label for clip in clips])
+    labels = label_array([clip.label for clip in clips], cfg)
     return normalize(frames, cfg.data.mean, cfg.data.std), labels
 
 
+def label_array(labels: Sequence[Label], cfg: Config) -> NDArray[Any]:
+    """The class of each clip ``[N]``; with several labels 1 for each of its classes, else 0,
+    ``[N, K]`` float32."""
+    if cfg.train.task == "single":
+        return np.array(labels)
+    return multi_hot([*map(classes_of, labels)], cfg.model.num_classes).astype(np.float32)
+
+
 def _add_gradients(
-    learner: Learner, clips: list[Clip], wanted: int, rng: np.random.Generator, meter: Meter
-) -> None:
+    learner: Learner, clips: list[Clip], wanted: int, rng: np.random.Generator,
+    meter: Meter | LabelMeter,
+) -> None:  # fmt: skip
     """Adds the gradients of a batch's mean loss, weighted by its share of ``wanted`` clips."""
     cfg = learner.cfg
     clip_NCTHW, labels = batch_of(clips, cfg)
@@ -131,7 +148,7 @@ def _add_gradients(
         clip_NCTHW, targets = mix(clip_NCTHW, labels, num_classes=classes, rng=rng, **alphas)
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW)
-    loss = cross_entropy(logits, targets, cfg.train.label_smoothing)
+    loss = training_loss(logits, targets, cfg.train, learner.class_weights)
     learner.precision.backward(loss * (len(clips) / wanted))
     meter.add(logits.detach().astype("float32").numpy(), labels, float(loss))
 

@@ -5,7 +5,6 @@ import pytest
 from numpy.typing import NDArray
 
 from slowfast.metrics.accuracy import (
-    Meter,
     accuracies,
     average_views,
     bootstrap,
@@ -13,12 +12,9 @@ from slowfast.metrics.accuracy import (
     class_table,
     rank_of_label,
 )
+from slowfast.metrics.meter import Meter
 
 NAN, INF = float("nan"), float("inf")
-
-
-def result(meter: Meter) -> dict[str, float]:
-    return Meter.result(meter.sums())
 
 
 @pytest.mark.parametrize(
@@ -44,50 +40,6 @@ def test_places_are_those_of_a_sort() -> None:
     order = np.argsort(-scores, axis=1, kind="stable")
     expected = (order == labels[:, None]).argmax(axis=1)
     assert rank_of_label(scores, labels).tolist() == expected.tolist()
-
-
-def test_a_constant_answer_is_right_for_one_class_only() -> None:
-    meter = Meter()
-    meter.add(np.zeros((10, 10)), np.arange(10))
-    assert result(meter) == {"loss": 0.0, "top1": 0.1, "top5": 0.5, "seen": 10}
-
-
-@pytest.mark.parametrize("classes", [2, 4, 5])
-def test_with_up_to_five_classes_everything_is_in_the_top_five(classes: int) -> None:
-    meter = Meter()
-    meter.add(np.tile(np.arange(classes, dtype=float), (classes, 1)), np.arange(classes))
-    found = result(meter)
-    assert found["top1"] == pytest.approx(1 / classes)
-    assert found["top5"] == 1.0
-
-
-def test_the_sixth_place_is_not_in_the_top_five() -> None:
-    scores = np.arange(10.0)[::-1][None]
-    for label, share in [(4, 1.0), (5, 0.0)]:
-        meter = Meter()
-        meter.add(scores, np.array([label]))
-        assert result(meter)["top5"] == share
-
-
-def test_batches_weigh_by_their_samples() -> None:
-    meter = Meter()
-    meter.add(np.eye(8)[:3], np.array([0, 1, 7]), loss=2.0)
-    meter.add(np.eye(8)[:1], np.array([0]), loss=6.0)
-    assert result(meter) == {"loss": 3.0, "top1": 0.75, "top5": 0.75, "seen": 4}
-
-
-def test_nothing_seen() -> None:
-    assert result(Meter()) == {"loss": 0.0, "top1": 0.0, "top5": 0.0, "seen": 0}
-
-
-def test_sums_and_counts_are_added_over_the_processes() -> None:
-    """As if another process had seen 6 samples, none of them right, with a loss of 1."""
-    meter = Meter()
-    meter.add(np.eye(8)[:2], np.array([0, 1]), loss=5.0)
-    loss, top1, top5, seen = meter.sums()
-    both = Meter.result([loss + 6.0, top1, top5 + 3, seen + 6])
-    assert both == {"loss": 2.0, "top1": 0.25, "top5": 0.625, "seen": 8}
-    assert result(meter) == {"loss": 5.0, "top1": 1.0, "top5": 1.0, "seen": 2}
 
 
 def mmaction2_mean_class_accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -128,7 +80,7 @@ def test_tables_add_up_to_the_meters_numbers() -> None:
     places = rank_of_label(scores, labels)
     parts = [class_table(places[i::3], labels[i::3], 12) for i in range(3)]
     found = accuracies(sum(parts[1:], parts[0]))
-    wanted = result(meter)
+    wanted = Meter.result(meter.sums())
     assert (found["top1"], found["top5"]) == (wanted["top1"], wanted["top5"])
 
 

@@ -38,14 +38,14 @@ def test_restore_gives_back_weights_momentum_place_and_best(tmp_path: Path) -> N
     cfg = tiny_config(tmp_path)
     run = fresh_state(cfg)
     take_a_step(run)
-    run.epoch, run.step, run.best_top1 = 3, 5, 0.25
+    run.epoch, run.step, run.best = 3, 5, 0.25
     checkpoint.save_checkpoint(run, cfg)
     (path,) = folder.checkpoints(cfg.output_dir)
     missing, unexpected = fresh_state(cfg).model.set_state_dict(paddle.load(str(path)))
     assert not missing and not unexpected  # Paddle reads it, too
     again = fresh_state(cfg)
     message = checkpoint.restore(again, path)
-    assert (again.epoch, again.step, again.best_top1) == (3, 5, 0.25)
+    assert (again.epoch, again.step, again.best) == (3, 5, 0.25)
     assert "192 of 192 tensors" in message and "epoch 4, step 5" in message
     paddle.seed(1)
     take_a_step(run)

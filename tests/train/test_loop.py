@@ -57,7 +57,7 @@ def test_the_last_epoch_is_validated_and_saved_whatever_the_intervals(
         "train.keep_last=9", *overrides,
     )  # fmt: skip
     state = fresh_state(cfg)
-    state.best_top1 = 2.0  # so that none is saved for being the best
+    state.best = 2.0  # so that none is saved for being the best
     result = train(state, cfg)
     out = Path(cfg.output_dir)
     assert validations(out) == validated
@@ -136,5 +136,5 @@ def test_the_average_is_validated_too_and_may_be_the_best(tmp_path: Path) -> Non
     train(state, cfg)
     rows = map(json.loads, (tmp_path / "out" / "metrics.jsonl").read_text().splitlines())
     kinds = {row["kind"]: row for row in rows}
-    assert state.best_top1 == kinds["val_ema"]["top1"]
+    assert state.best == kinds["val_ema"]["top1"]
     assert kinds["val_ema"]["loss"] != kinds["val"]["loss"]

@@ -69,7 +69,9 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
         for step in range(8):
             now += 0.5
             clips = 4 if step < 6 else 0
-            outcome = Outcome(float(step), 0.25, 0.75, clips, False, 0.0, True)
+            sums = [float(step * clips), 0.25 * clips, 0.75 * clips, clips]
+            metrics = {"top1": 0.25, "top5": 0.75}
+            outcome = Outcome(float(step), metrics, sums, clips, False, 0.0, True)
             pace.log(step, outcome, lr=0.01, reader_cost=0.125)
         pace.log_end()
     assert len(lines) == 3
@@ -89,16 +91,16 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
 
 def test_the_batch_and_its_learning_rate_are_told(lines: list[str]) -> None:
     cfg = settings(batch_size=4, global_batch_size=32)
-    monitor.tell_batch(Schedule(64, None, cfg), cfg)
+    monitor.tell_batch(Schedule(64, None, cfg), cfg, None)
     assert lines == [
         "total batch 4 x 1 x 8 accumulated = 32, learning rate 0.2 x 0.5 = 0.1"
     ]  # fmt: skip
 
 
 def test_a_validation_is_a_line_and_a_row(tmp_path: Path, lines: list[str]) -> None:
-    result = {"loss": 1.0, "top1": 0.5, "top5": 0.75, "clips": 7.0}
+    result = {"loss": 1.0, "top1": 0.5, "top5": 0.75, "seen": 7.0}
     with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
-        monitor.log_validation(writer, "val", 2, result, best_top1=0.625)
+        monitor.log_validation(writer, "val", 2, result, "top1", best=0.625)
     assert lines == ["END epoch:2 val loss: 1.00000 top1: 0.50000 top5: 0.75000 best top1: 0.62500"]
     row = {"kind": "val", "step": 2, "loss": 1.0, "top1": 0.5, "top5": 0.75}
     assert rows(tmp_path) == [row]

@@ -134,7 +134,7 @@ def test_a_step_without_any_clip_is_none(tmp_path: Path) -> None:
     state, learner = begin(tiny_config(tmp_path, *OVERRIDES))
     before = tensors_of(state.model)
     outcome = step(learner, ([[], []], 4))
-    assert outcome == Outcome(0.0, 0.0, 0.0, 0, False, 0.0, False)
+    assert outcome == Outcome(0.0, {"top1": 0.0, "top5": 0.0}, [0.0] * 4, 0, False, 0.0, False)
     for name, value in state.model.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
     assert state.model.training

@@ -30,6 +30,13 @@ class TrainKey(NamedTuple):
     """Its place in the training list."""
     grid: Grid | None = None
     """Its size; None: the config's."""
+    turn: int = 0
+    """How often the sample was drawn before in the epoch."""
+
+    @property
+    def place(self) -> list[int]:
+        """What its random stream depends on, besides the seed."""
+        return [self.epoch, self.sample, *([self.turn] if self.turn else [])]
 
 
 ClipKey = TrainKey | int
@@ -70,8 +77,8 @@ class VideoViews:
 class TrainClips:
     """Random clips with augmentation.
 
-    The random stream of a clip depends on (seed, epoch, sample) alone, so no two ranks or workers
-    ever share one, and neither their number nor a restart changes what is drawn.
+    The random stream of a clip depends on (seed, epoch, sample, turn) alone, so no two ranks or
+    workers ever share one, and neither their number nor a restart changes what is drawn.
     """
 
     def __init__(
@@ -90,7 +97,7 @@ class TrainClips:
         """
         data, sample = self.data, self.samples[key.sample]
         grid = key.grid or Grid(data.num_frames, data.crop_size)
-        rng = np.random.default_rng([Stream.CLIP, self.seed, key.epoch, key.sample])
+        rng = np.random.default_rng([Stream.CLIP, self.seed, *key.place])
         reader, _ = open_sample(sample, data)
         clip = _clip_at(rng.random(), reader.fps, data, grid.num_frames)
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
@@ -136,7 +143,7 @@ class Clips:
         """What is read in place of a training clip; validation replaces nothing."""
         if isinstance(key, int):
             return None
-        place = [Stream.SUBSTITUTE, self.train.seed, key.epoch, key.sample, attempt]
+        place = [Stream.SUBSTITUTE, self.train.seed, *key.place, attempt]
         other = int(np.random.default_rng(place).integers(len(self.train.samples)))
         return key._replace(sample=other)
 

@@ -18,7 +18,7 @@ def mix(
     clip_NCTHW: Tensor, labels: NDArray[Any], *, num_classes: int, mixup: float, cutmix: float,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The mixed clips, and their targets ``[N, K]`` float32, whose rows sum to 1.
+    """The mixed clips, and their targets ``[N, K]`` float32; of one label a clip, rows sum to 1.
 
     Mixup (Zhang et al. 2018) blends each clip with a partner; its own share is lambda, drawn from
     Beta(mixup, mixup). CutMix (Yun et al. 2019) pastes a box of the partner into all frames; the
@@ -29,6 +29,7 @@ def mix(
     may be its own partner; a single clip stays as it is.
 
     Args:
+        labels: of each clip the class ``[N]``, or 1 for each of its classes ``[N, K]``.
         mixup, cutmix: 0 for none; at least one is above 0. If both are, each batch uses one of
             them, with equal probability.
     """
@@ -47,11 +48,11 @@ def mix(
             is_cut = box_mask(height, width, share, (y, x))
             share = 1.0 - float(is_cut.mean())
             clip_NCTHW = paddle.where(paddle.to_tensor(is_cut), partner_NCTHW, clip_NCTHW)
-    targets = np.zeros((len(labels), num_classes), np.float32)
-    rows = np.arange(len(labels))
-    targets[rows, labels] = share
-    targets[rows, labels[partners]] += 1.0 - share
-    return clip_NCTHW, paddle.to_tensor(targets)
+    targets = labels
+    if labels.ndim == 1:
+        targets = np.zeros((len(labels), num_classes), np.float32)
+        targets[np.arange(len(labels)), labels] = 1.0
+    return clip_NCTHW, paddle.to_tensor(share * targets + (1.0 - share) * targets[partners])
 
 
 def box_mask(height: int, width: int, share: float, centre: tuple[int, int]) -> NDArray[np.bool_]:

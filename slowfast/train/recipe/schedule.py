@@ -17,7 +17,8 @@ class Step(NamedTuple):
     """One step of the optimizer, as this process sees it."""
 
     batches: list[list[int]]
-    """Indices into the list, a row per batch; the gradients of the batches are added up."""
+    """Indices into the list, or ``balanced_draws``, a row per batch; the gradients of the batches
+    are added up."""
     grid: Grid
 
     @property
@@ -32,14 +33,20 @@ class Schedule:
     Args:
         num_samples: length of the training list.
         shards: the number of each sample's tar shard; None without shards.
+        groups: see ``class_groups``.
 
     Raises:
         ConfigError: ``train.global_batch_size`` is not a multiple of batch size x processes.
         ListError: the list does not fill one step.
     """
 
-    def __init__(self, num_samples: int, shards: Sequence[int] | None, cfg: Config) -> None:
+    def __init__(
+        self, num_samples: int, shards: Sequence[int] | None, cfg: Config,
+        groups: Sequence[Sequence[int]] | None = None,
+    ) -> None:  # fmt: skip
         self._num_samples, self._shards, self._cfg = num_samples, shards, cfg
+        self.groups = groups
+        """What an epoch draws from evenly; None: each sample once."""
         self.phases = phases(cfg)
         size, world = cfg.train.batch_size, distributed.world_size()
         self.total_batch = cfg.train.global_batch_size or size * world
@@ -94,7 +101,7 @@ class Schedule:
             sizes=[cfg.train.batch_size * factor for factor in factors],
             seed=cfg.seed, epoch=epoch,
             rank=distributed.rank(), world_size=distributed.world_size(),
-            shards=self._shards, num_workers=cfg.data.num_workers,
+            shards=self._shards, num_workers=cfg.data.num_workers, groups=self.groups,
         )  # fmt: skip
 
     def _turn(self, phase: Phase) -> list[Batch]:

@@ -1,5 +1,6 @@
-"""The loss, where Paddle's own is wrong and where it is right."""
+"""The losses: the same numbers as Paddle's and PyTorch's where these are right."""
 
+import json
 import math
 from typing import Any
 
@@ -7,8 +8,18 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from support.paths import REPOSITORY
 
-from slowfast.train.recipe.loss import cross_entropy
+from slowfast.config import TrainConfig
+from slowfast.train.recipe.loss import LOSSES, binary_cross_entropy, cross_entropy, training_loss
+
+PYTORCHS = json.loads((REPOSITORY / "tests/golden/losses.json").read_text())
+"""Made by tests/golden/make_losses.py."""
+LABELS, TRUTH = np.array(PYTORCHS["labels"]), np.array(PYTORCHS["truth"], np.float32)
+BLENDED = np.array(PYTORCHS["mixed"], np.float32)
+"""Of several labels; of one the rows are made to sum to 1."""
+SHARES = BLENDED / BLENDED.sum(axis=1, keepdims=True)
+WEIGHTS = np.array(PYTORCHS["weights"], np.float32)
 
 
 def loss_and_gradient(loss: Any, logits: Any, *targets: Any) -> tuple[float, Any]:
@@ -83,3 +94,108 @@ def test_the_loss_of_low_precision_is_computed_in_float32() -> None:
     low = cross_entropy(logits.astype("float16"), labels, 0.1)
     assert low.dtype == paddle.float32
     assert float(low) == float(cross_entropy(logits, labels, 0.1))
+
+
+# ---------------------------------------------------------------------------- weights, several labels
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "settings", "weights"),
+    [
+        ("single 0.0", LABELS, {}, WEIGHTS),
+        ("single mixed 0.0", SHARES, {}, WEIGHTS),
+        ("single 0.1", LABELS, {"label_smoothing": 0.1}, WEIGHTS),
+        ("single mixed 0.1", SHARES, {"label_smoothing": 0.1}, WEIGHTS),
+        ("multi", TRUTH, {}, None),
+        ("multi weights", TRUTH, {}, WEIGHTS),
+        ("multi focal 0.5", TRUTH, {"focal_gamma": 0.5}, None),
+        ("multi focal 2.0", TRUTH, {"focal_gamma": 2.0}, None),
+        ("multi focal weights", TRUTH, {"focal_gamma": 2.0}, WEIGHTS),
+        ("multi mixed", BLENDED, {}, None),
+        ("multi mixed weights", BLENDED, {}, WEIGHTS),
+        ("multi mixed focal 0.5", BLENDED, {"focal_gamma": 0.5}, None),
+        ("multi mixed focal 2.0", BLENDED, {"focal_gamma": 2.0}, None),
+        ("multi mixed focal weights", BLENDED, {"focal_gamma": 2.0}, WEIGHTS),
+    ],
+)
+def test_value_and_gradient_are_those_of_pytorch(
+    name: str, targets: Any, settings: Any, weights: Any
+) -> None:
+    train = TrainConfig(task=name.split()[0], **settings)
+    logits, wanted = np.array(PYTORCHS["logits"]), PYTORCHS["found"][name]
+    found = loss_and_gradient(training_loss, logits, paddle.to_tensor(targets), train, weights)
+    assert found[0] == pytest.approx(wanted["loss"], rel=1e-6)
+    np.testing.assert_allclose(found[1], wanted["gradient"], rtol=1e-5, atol=1e-7)
+
+
+def test_smoothing_of_several_labels_moves_each_target_towards_a_half() -> None:
+    logits = paddle.to_tensor(np.array(PYTORCHS["logits"], np.float32))
+    moved = 0.9 * TRUTH + 0.05
+    for options in ({}, {"weights_K": paddle.to_tensor(WEIGHTS)}, {"gamma": 2.0, "alpha": 0.25}):
+        smoothed = binary_cross_entropy(logits, paddle.to_tensor(TRUTH), 0.1, **options)
+        wanted = binary_cross_entropy(logits, paddle.to_tensor(moved), **options)
+        assert float(smoothed) == pytest.approx(float(wanted), rel=1e-6)
+
+
+def test_alpha_is_a_factor() -> None:
+    logits, truth = np.array(PYTORCHS["logits"]), paddle.to_tensor(TRUTH)
+    for gamma in (0.0, 2.0):
+        train = TrainConfig(task="multi", focal_gamma=gamma, focal_alpha=0.25)
+        plain = TrainConfig(task="multi", focal_gamma=gamma)
+        found, whole = (
+            loss_and_gradient(training_loss, logits, truth, each, None)[0]
+            for each in (train, plain)
+        )
+        assert found == pytest.approx((0.25 if gamma else 1.0) * whole)
+
+
+def test_weights_of_one_change_nothing() -> None:
+    logits = np.array(PYTORCHS["logits"])
+    ones = np.ones(4, np.float32)
+    for task, targets in (("single", LABELS), ("multi", TRUTH)):
+        train, wanted = TrainConfig(task=task, label_smoothing=0.1), paddle.to_tensor(targets)
+        plain, weighted = (
+            loss_and_gradient(training_loss, logits, wanted, train, weights)
+            for weights in (None, ones)
+        )
+        assert weighted[0] == pytest.approx(plain[0], rel=1e-6)
+        np.testing.assert_allclose(weighted[1], plain[1], atol=1e-7)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weights"])
+def test_one_logit_that_is_not_finite_gives_a_loss_that_is_not(
+    value: float, gamma: float, weights: Any
+) -> None:
+    train = TrainConfig(task="multi", focal_gamma=gamma)
+    for place in np.ndindex(TRUTH.shape):
+        logits = np.array(PYTORCHS["logits"], np.float32)
+        logits[place] = value
+        loss = training_loss(paddle.to_tensor(logits), paddle.to_tensor(TRUTH), train, weights)
+        assert not math.isfinite(float(loss)), place
+    if weights is not None and not gamma:
+        labels, one = paddle.to_tensor(LABELS), TrainConfig()
+        loss = training_loss(paddle.to_tensor(logits), labels, one, weights)
+        assert not math.isfinite(float(loss))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_very_sure_answers_have_finite_losses_and_gradients(gamma: float) -> None:
+    """Of which 1 - p_t is 0 in float32, where a power below 1 has no derivative."""
+    logits = np.array([[200.0, -200.0, 1000.0, -1000.0, 0.0]])
+    for truth in ([[1, 0, 1, 0, 1]], [[0, 1, 0, 1, 0]]):
+        targets = paddle.to_tensor(np.array(truth, np.float32))
+        train = TrainConfig(task="multi", focal_gamma=gamma)
+        loss, gradient = loss_and_gradient(training_loss, logits, targets, train, None)
+        half = 0.5**gamma * math.log(2)
+        wanted = half / 5 if truth[0][0] else (2400 + half) / 5
+        assert loss == pytest.approx(wanted, rel=1e-6)
+        assert np.isfinite(gradient).all()
+
+
+def test_several_labels_in_low_precision_are_computed_in_float32() -> None:
+    logits, truth = paddle.to_tensor(PYTORCHS["logits"]), paddle.to_tensor(TRUTH)
+    low = LOSSES["multi"](logits.astype("float16"), truth)
+    assert low.dtype == paddle.float32
+    assert float(low) == float(LOSSES["multi"](logits, truth))
