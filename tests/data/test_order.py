@@ -1,13 +1,20 @@
 """Which process reads which sample: nothing twice, nothing lost, whatever their number."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
 import pytest
 
 from slowfast.data.lists import ListError, Sample
-from slowfast.data.order import batch_sizes, shard_batches, shard_numbers, train_batches
+from slowfast.data.order import (
+    balanced_draws,
+    batch_sizes,
+    class_groups,
+    shard_batches,
+    shard_numbers,
+    train_batches,
+)
 
 SHARDS = [int(i) for i in np.random.default_rng(5).integers(0, 9, 120)]
 """Of 120 samples, those of a shard not even neighbours in the list."""
@@ -192,3 +199,80 @@ def test_several_sizes_from_shards(num_workers: int) -> None:
     seen = read_by(own)
     assert len(seen) == len(set(seen)) > 120 - 8
     assert shards_read_twice(own, num_workers) <= max(num_workers, 1) * 2 - 1
+
+
+# ---------------------------------------------------------------------------- balanced sampling
+
+UNEQUAL = [0] * 57 + [1] * 3 + [2] * 20 + [5]
+"""The labels of 81 videos; classes 3 and 4 have none."""
+
+
+def test_the_groups_are_the_classes_that_occur() -> None:
+    assert class_groups([2, 0, 2, 7]) == [[1], [0, 2], [3]]
+    assert class_groups([(0, 3), (), (3,), ()]) == [[1, 3], [0], [0, 2]]
+    assert class_groups([]) == []
+
+
+@pytest.mark.parametrize("epoch", range(5))
+def test_an_epoch_has_as_many_draws_of_each_class(epoch: int) -> None:
+    groups = class_groups(UNEQUAL)
+    draws = balanced_draws(81, groups, np.random.default_rng([1, 7, epoch])).tolist()
+    assert len(draws) == len(set(draws)) == 81
+    samples = Counter(draw % 81 for draw in draws)
+    for draw in draws:  # the n-th draw of each sample is there once, for all n
+        assert draw < 81 or draw - 81 in draws
+    of_group = [sum(samples[i] for i in group) for group in groups]
+    assert sorted(of_group) == [20, 20, 20, 21]
+    for group in groups:
+        counts = [samples[i] for i in group]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_which_class_has_one_more_and_which_videos_are_drawn_changes() -> None:
+    groups = class_groups(UNEQUAL)
+    more, seen = Counter[int](), Counter[int]()
+    for epoch in range(400):
+        draws = balanced_draws(81, groups, np.random.default_rng(epoch)) % 81
+        sizes = [np.isin(draws, group).sum() for group in groups]
+        more[int(np.argmax(sizes))] += 1
+        seen.update(draws.tolist())
+    assert all(abs(more[group] - 100) < 40 for group in range(4))  # 4.6 standard deviations
+    assert all(abs(seen[i] - 400 * 20.25 / 57) < 60 for i in range(57))
+
+
+def test_a_video_of_several_classes_is_drawn_for_each_of_them() -> None:
+    labels = [(0, 1), (0,), (0,), (0,), ()]
+    draws = balanced_draws(5, class_groups(labels), np.random.default_rng(0)).tolist()
+    samples = Counter(draw % 5 for draw in draws)
+    assert samples[4] in (1, 2) and samples[0] >= 1 and sum(samples.values()) == 5
+    assert [samples[i] for i in (1, 2, 3)].count(0) >= 1
+    assert len(set(draws)) == 5
+
+
+def test_more_classes_than_draws() -> None:
+    draws = balanced_draws(2, [[0], [1], [0, 1], [0]], np.random.default_rng(3))
+    assert len(draws) == 2 and {*(draws % 2).tolist()} <= {0, 1}
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("sizes", [(6,), (4, 2)], ids=["one size", "sizes in turn"])
+def test_processes_together_draw_what_one_does(world: int, sizes: tuple[int, ...]) -> None:
+    groups = class_groups(UNEQUAL)
+    found = [
+        sum(together(train(81, *sizes, epoch=e, world=world, groups=groups)), []) for e in (3, 3, 4)
+    ]
+    order = balanced_draws(81, groups, np.random.default_rng([1, 7, 3])).tolist()
+    assert found[0] == found[1] == order[: len(found[0])]
+    assert 81 - len(found[0]) < sizes[0] * world
+    assert found[2] != found[0]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_balanced_draws_from_shards_keep_to_their_shards(num_workers: int) -> None:
+    labels = [0] * 100 + [1] * 20
+    own = in_shards(3, world=2, num_workers=num_workers, groups=class_groups(labels))
+    draws = read_by(own)
+    assert len(set(draws)) == len(draws) == 120
+    assert sum(labels[draw % 120] for draw in draws) == 60
+    samples = [[[draw % 120 for draw in batch] for batch in batches] for batches in own]
+    assert shards_read_twice(samples, num_workers) <= max(num_workers, 1) * 2 - 1

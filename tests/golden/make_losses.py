@@ -19,7 +19,12 @@ MIXED = [[0.3, 0.0, 1.0, 0.7], [0.5, 0.25, 0.0, 0.0], [1.0, 1.0, 0.1, 0.9]]
 WEIGHTS = [0.5, 2.0, 1.0, 4.0]
 
 
-def focal(logits: Any, targets: Any, gamma: float, **options: Any) -> Any:
+def single(logits: Any, targets: Any, **options: Any) -> Any:
+    """Divided by the number of clips, not by the sum of their labels' weights."""
+    return F.cross_entropy(logits, targets, reduction="sum", **options) / len(targets)
+
+
+def focal(logits: Any, targets: Any, gamma: float = 0.0, **options: Any) -> Any:
     """With a plain factor in place of torchvision's alpha."""
     p = torch.sigmoid(logits)
     p_t = p * targets + (1 - p) * (1 - targets)
@@ -27,36 +32,31 @@ def focal(logits: Any, targets: Any, gamma: float, **options: Any) -> Any:
     return ((1 - p_t) ** gamma * costs).mean()
 
 
+def found_by(loss: Any, targets: Any, **options: Any) -> dict[str, Any]:
+    """The loss and its gradient."""
+    logits = torch.tensor(LOGITS, dtype=torch.float64, requires_grad=True)
+    value = loss(logits, targets, **options)
+    value.backward()
+    return {"loss": value.item(), "gradient": logits.grad.tolist()}
+
+
 def main() -> None:
     """Writes the file."""
-    weights = torch.tensor(WEIGHTS)
-    found = {}
-
-    def add(name: str, loss: Any) -> None:
-        logits = torch.tensor(LOGITS, dtype=torch.float64, requires_grad=True)
-        value = loss(logits)
-        value.backward()
-        found[name] = {"loss": value.item(), "gradient": logits.grad.tolist()}
-
-    for smoothing in (0.0, 0.1):
-        options = {"weight": weights.double(), "label_smoothing": smoothing}
-        labels, shares = torch.tensor(LABELS), torch.tensor(MIXED).double()
-        shares = shares / shares.sum(dim=1, keepdim=True)
-        # Over the clips, not over the sum of the labels' weights.
-        add(
-            f"single {smoothing}",
-            lambda z, o=options: F.cross_entropy(z, labels, reduction="sum", **o) / len(LABELS),
-        )
-        add(f"single mixed {smoothing}", lambda z, o=options: F.cross_entropy(z, shares, **o))
+    weights, found = torch.tensor(WEIGHTS).double(), {}
+    shares = torch.tensor(MIXED).double()
+    shares = shares / shares.sum(dim=1, keepdim=True)
+    for e in (0.0, 0.1):
+        options = {"weight": weights, "label_smoothing": e}
+        found[f"single {e}"] = found_by(single, torch.tensor(LABELS), **options)
+        found[f"single mixed {e}"] = found_by(single, shares, **options)
     for kind, targets in (("multi", TRUTH), ("multi mixed", MIXED)):
         wanted = torch.tensor(targets).double()
         plain = F.binary_cross_entropy_with_logits
-        yes = {"pos_weight": weights.double()}
-        add(kind, lambda z, t=wanted: plain(z, t))
-        add(f"{kind} weights", lambda z, t=wanted, o=yes: plain(z, t, **o))
+        found[kind] = found_by(plain, wanted)
+        found[f"{kind} weights"] = found_by(plain, wanted, pos_weight=weights)
         for gamma in (0.5, 2.0):
-            add(f"{kind} focal {gamma}", lambda z, t=wanted, g=gamma: focal(z, t, g))
-        add(f"{kind} focal weights", lambda z, t=wanted, o=yes: focal(z, t, 2.0, **o))
+            found[f"{kind} focal {gamma}"] = found_by(focal, wanted, gamma=gamma)
+        found[f"{kind} focal weights"] = found_by(focal, wanted, gamma=2.0, pos_weight=weights)
     path = Path(__file__).with_name("losses.json")
     inputs = {"logits": LOGITS, "labels": LABELS, "truth": TRUTH, "mixed": MIXED}
     path.write_text(json.dumps({**inputs, "weights": WEIGHTS, "found": found}) + "\n")

@@ -96,7 +96,7 @@ def test_the_loss_of_low_precision_is_computed_in_float32() -> None:
     assert float(low) == float(cross_entropy(logits, labels, 0.1))
 
 
-# ---------------------------------------------------------------------------- weights, several labels
+# ---------------------------------------------------------------------------- PyTorch's
 
 
 @pytest.mark.parametrize(
