@@ -23,6 +23,18 @@ def test_the_learning_curve_has_both_curves_and_takes_repeated_rows(tmp_path: Pa
     assert all(share_of(picture, colour) > 0.001 for colour in (pictures.SLOW, pictures.FAST))
 
 
+def test_the_learning_curve_of_several_labels_has_f1_and_map(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"kind": "train", "step": s, "of": 20, "loss": 3 / s, "f1": s / 20} for s in range(1, 21)
+    ]
+    rows += [{"kind": "val", "step": e, "loss": 2 / e, "mAP": e / 4, "f1": 0.5} for e in (1, 2, 3)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pictures.learning_curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
+    picture = pixels(tmp_path / "curve.png")
+    right = picture[:, picture.shape[1] // 2 :]
+    assert all(share_of(right, colour) > 0.001 for colour in (pictures.SLOW, pictures.FAST))
+
+
 def test_the_confusion_matrix_is_dark_where_the_counts_are(tmp_path: Path) -> None:
     labels, names = np.repeat([0, 1, 2], 10), ["a", "b", "c"]
     darks = []

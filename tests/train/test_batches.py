@@ -7,11 +7,12 @@ import pytest
 from support.tiny_run import tiny_config
 
 from slowfast.config import Config
+from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.lists import Label, Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.train import batches
-from slowfast.train.batches import UNREADABLE, EpochReader, clip_loader
+from slowfast.train.batches import UNREADABLE, EpochReader, clip_loader, train_keys
 from slowfast.train.recipe.schedule import Step
 from slowfast.train.step import Work
 
@@ -125,3 +126,23 @@ def test_readers_are_counted_by_whole_batches(
     monkeypatch.setattr(batches, "num_readers", note)
     clip_loader([], [], tiny_config(tmp_path, "train.batch_size=3"))
     assert seen == [3 * 8 * 32 * 32 * 3]
+
+
+def test_draws_of_a_video_are_augmented_anew_and_unreadable_ones_count_once(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    """Of 8 videos; draw 10 is the second of the third, draw 19 the third of the fourth."""
+    cfg = config(tmp_path, "skip", "data.max_errors=1")
+    samples = samples_without(cfg, 3)
+    steps = [Step([[2, 10, 18], [3, 11, 19]], Grid(8, 32))]
+    with clip_loader(samples, [], cfg) as loader:
+        reader = EpochReader(loader, samples, cfg, 0)
+        ((_, work, _),) = reader.read(steps)
+        reader.list_unreadable()
+    assert [len(batch) for batch in work.batches] == [3, 0] and work.error is None
+    assert {clip.index for clip in work.batches[0]} == {2}
+    assert len({clip.frames.tobytes() for clip in work.batches[0]}) == 3
+    assert lines[3].startswith("epoch:1: 1 unreadable videos left out (")
+    assert train_keys([2, 10], 0, 8, Grid(8, 32)) == [
+        TrainKey(0, 2, Grid(8, 32)), TrainKey(0, 2, Grid(8, 32), 1)
+    ]  # fmt: skip

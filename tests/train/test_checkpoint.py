@@ -83,6 +83,21 @@ def test_videos_keep_their_labels_over_a_resume(tmp_path: Path) -> None:
     checkpoint.restore(again, path)
 
 
+def test_several_labels_a_video_go_on_too(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path)
+    run = fresh_state(cfg)
+    run.epoch, run.best, run.samples = 1, 0.75, [Sample("a.mp4", (3, 17)), Sample("b.mp4", ())]
+    checkpoint.save_checkpoint(run, cfg)
+    (path,) = folder.checkpoints(cfg.output_dir)
+    again = fresh_state(cfg)
+    again.samples = run.samples
+    checkpoint.restore(again, path)
+    assert again.best == 0.75
+    again.samples = [run.samples[0], Sample("b.mp4", (1,))]
+    with pytest.raises(ListError, match=r"b.mp4: \(\) so far, \(1,\) in the list now"):
+        checkpoint.restore(again, path)
+
+
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path)
     run = fresh_state(cfg)

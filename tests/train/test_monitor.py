@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from visualdl import LogReader
 
 from slowfast.config import Config, config_of
+from slowfast.data.order import class_groups
 from slowfast.train import monitor
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
@@ -95,6 +97,39 @@ def test_the_batch_and_its_learning_rate_are_told(lines: list[str]) -> None:
     assert lines == [
         "total batch 4 x 1 x 8 accumulated = 32, learning rate 0.2 x 0.5 = 0.1"
     ]  # fmt: skip
+
+
+def test_how_classes_of_unequal_size_are_treated_is_told(lines: list[str]) -> None:
+    cfg = settings(batch_size=4)
+    groups = class_groups([0] * 60 + [1] * 4)
+    monitor.tell_batch(Schedule(64, None, cfg, groups), cfg, np.array([0.533, 8], np.float32))
+    monitor.tell_batch(Schedule(64, None, cfg), cfg, np.array([0.5, 2], np.float32))
+    told = "total batch 4 x 1 = 4, learning rate 0.2 x 0.0625 = 0.0125, class weights "
+    assert lines == [f"{told}0.533 to 8, balanced sampling of 2 classes", f"{told}0.5 to 2"]
+
+
+def test_with_several_labels_lines_and_rows_have_their_metrics(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    cfg = settings(batch_size=4, log_interval=1, task="multi")
+    result = {"loss": 0.5, "mAP": 0.25, "mAP_all_classes": 0.125, "f1": 0.75, "seen": 7.0}
+    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
+        pace = monitor.Pace(cfg, writer, epoch=0, schedule=Schedule(32, None, cfg))
+        for found in (1.0, 4.0):  # of 4 that are there; as many are predicted
+            sums = [2.0, found, 4.0, 4.0, 4.0]
+            pace.log(0, Outcome(0.5, {"f1": found / 4}, sums, 4, False, 0.5, True), 0.1, 0.0)
+        pace.log_end()
+        monitor.log_validation(writer, "val", 1, result, "mAP", best=0.5)
+    assert " loss: 0.50000 lr: 0.100000 f1: 0.25000 batch_cost: " in lines[0]
+    assert lines[2].startswith("END epoch:1 train loss: 0.50000 f1: 0.62500 time: ")
+    assert lines[3] == (
+        "END epoch:1 val loss: 0.50000 mAP: 0.25000 mAP_all_classes: 0.12500 f1: 0.75000 "
+        "best mAP: 0.50000"
+    )
+    found_rows = rows(tmp_path)
+    assert found_rows[1]["f1"] == 1.0 and "top1" not in found_rows[1]
+    del result["seen"]
+    assert found_rows[2] == {"kind": "val", "step": 1, **result}
 
 
 def test_a_validation_is_a_line_and_a_row(tmp_path: Path, lines: list[str]) -> None:

@@ -15,6 +15,7 @@ from slowfast import distributed
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.sampling import Grid
+from slowfast.data.lists import classes_of
 from slowfast.data.video.reader import VideoError
 from slowfast.models.freeze import freeze_batch_norm
 from slowfast.signals import Stop
@@ -162,3 +163,56 @@ def test_what_a_step_draws_is_a_function_of_its_place(tmp_path: Path) -> None:
     first = loss(1, 2)
     assert first == loss(1, 2)
     assert len({first, loss(1, 3), loss(2, 2)}) == 3
+
+
+SEVERAL = ["train.task=multi", *OVERRIDES]
+
+
+def clips_of_several() -> list[Clip]:
+    """Those of ``clips`` with their class and up to two after it; the third has none."""
+    found = clips()
+    for clip in found:
+        (first,) = classes_of(clip.label)
+        clip.label = tuple(range(first, min(first + 3, 24)))
+    found[2].label = ()
+    return found
+
+
+def step_of_several(cfg: Config, share: Share) -> tuple[Weights, Outcome]:
+    batches, wanted = share
+    state, learner = begin(cfg)
+    learner.class_weights = np.linspace(0.5, 3, 24, dtype=np.float32)
+    own = [[clips_of_several()[i] for i in batch] for batch in batches]
+    outcome = train_step(learner, Work(own, wanted, Grid(8, 32), None), 0.5, 0, 0)
+    return tensors_of(state.model), outcome
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_clips_of_several_labels_count_alike_too(name: str, tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, *SEVERAL, "train.focal_gamma=1", "train.label_smoothing=0.1")
+    wanted, outcome = step_of_several(cfg, PLAIN)
+    found, other = step_of_several(cfg, ALONE[name])
+    assert other.loss == pytest.approx(outcome.loss, rel=1e-5)
+    assert other.metrics == outcome.metrics and outcome.metrics.keys() == {"f1"}
+    there = sum(len(classes_of(clip.label)) for clip in clips_of_several())
+    assert outcome.sums[3:] == [there, 7]
+    for key, value in wanted.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("more", ["train.mixup=0.5", "train.cutmix=1", "seed=1"])
+def test_the_loss_of_several_labels_by_hand(more: str, tmp_path: Path) -> None:
+    """Of a network whose logits are its bias, on clips of the same labels: mixed they keep them."""
+    state, learner = begin(tiny_config(tmp_path, *SEVERAL, more))
+    learner.class_weights = np.linspace(0.5, 3, 24, dtype=np.float32)
+    projection, bias = state.model.head.projection, np.linspace(-2, 3, 24, dtype=np.float32)
+    projection.weight.set_value(paddle.zeros_like(projection.weight))
+    projection.bias.set_value(bias)
+    own = clips()
+    for clip in own:
+        clip.label = (0, 5)
+    outcome = train_step(learner, Work([own], 7, Grid(8, 32), None), 0.5, 0, 0)
+    costs = np.log1p(np.exp(bias))
+    costs[[0, 5]] = (learner.class_weights * np.log1p(np.exp(-bias)))[[0, 5]]
+    assert outcome.loss == pytest.approx(costs.mean(), rel=1e-5)
+    assert outcome.metrics["f1"] == pytest.approx(0.0)  # those above 0 are other classes

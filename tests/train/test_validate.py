@@ -1,5 +1,6 @@
 """Validation: each sample once, and those that cannot be read left out or the end of it."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import numpy as np
 import paddle
 import pytest
-from support.tiny_run import fresh_state, tiny_config
+from sklearn.metrics import average_precision_score, f1_score
+from support.tiny_run import fresh_state, run_script, tiny_config, write_tiny_config
 
+from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import Label, Sample, read_list
 from slowfast.data.video.reader import VideoError
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.train.batches import clip_loader
+from slowfast.train.recipe.loss import binary_cross_entropy
 from slowfast.train.validate import validate
 
 
@@ -102,3 +106,64 @@ def test_batches_and_readers_change_nothing_and_it_trains_on(tmp_path: Path) -> 
             np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
     assert found[0]["seen"] == 7
     assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
+SEVERAL = ["train.task=multi", "train.batch_size=1", "data.on_error=skip", "test.threshold=0.48"]
+LABELS: list[Label] = [(0, 3), (), (1, 3, 23), (5,), (3,), (0, 5), (7, 8)]
+TRUTH = np.array([[k in own for k in range(24)] for own in LABELS if isinstance(own, tuple)])
+
+
+def validate_several(cfg: Config, *gone: int) -> tuple[dict[str, float], Any]:
+    """The result for seven videos of several labels, and the logits of each ``[7, 24]``."""
+    model, rows = fresh_state(cfg).model, {}
+    paddle.seed(5)
+    model.head.projection.weight.set_value(paddle.randn([*model.head.projection.weight.shape]))
+
+    def keep(layer: object, inputs: Any, logits: paddle.Tensor) -> None:
+        for clip, row in zip(inputs[0].numpy(), logits.numpy(), strict=True):
+            rows[float(clip.mean())] = row
+
+    model.register_forward_post_hook(keep)
+    loader: Any = FakeLoader(*gone)
+    samples = [Sample(f"{i}.mp4", label) for i, label in enumerate(LABELS)]
+    result = validate(model, loader, samples, cfg)
+    return result, np.stack([rows[key] for key in sorted(rows)])  # the brighter the later
+
+
+SCRIPT = """
+import json
+from slowfast import distributed
+from slowfast.config import load_config
+from train import test_validate as here
+
+distributed.start("cpu", seed=0)
+cfg = load_config("tiny.yaml", here.SEVERAL)
+print(json.dumps([here.validate_several(cfg)[0], here.validate_several(cfg, 2, 5)[0]]))
+"""
+
+
+def test_with_several_labels_the_numbers_are_scikit_learns(tmp_path: Path) -> None:
+    result, logits = validate_several(tiny_config(tmp_path, *SEVERAL))
+    scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    occurs = TRUTH.any(axis=0)
+    every = average_precision_score(TRUTH[:, occurs], scores[:, occurs], average=None)
+    loss = binary_cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(TRUTH.astype("float32")))
+    f1 = f1_score(TRUTH, scores >= 0.48, average="micro")
+    assert result["mAP"] == pytest.approx(np.mean(every))
+    assert result["mAP_all_classes"] == pytest.approx(np.sum(every) / 24)
+    assert result["f1"] == pytest.approx(f1) and 0 < f1 < 1
+    assert result["loss"] == pytest.approx(float(loss))
+    assert result["seen"] == 7 and 0 < result["mAP_charades"] <= 1
+
+
+def test_processes_come_to_the_same_to_the_last_digit(tmp_path: Path, lines: list[str]) -> None:
+    """Also where videos are left out. Videos come alone: in a batch of another size the network's
+    own sums would have other last digits."""
+    write_tiny_config(tmp_path)
+    first, second = run_script(SCRIPT, cwd=tmp_path, processes=2)
+    cfg = load_config(tmp_path / "tiny.yaml", SEVERAL)
+    alone = [validate_several(cfg)[0], validate_several(cfg, 2, 5)[0]]
+    assert json.loads(first.splitlines()[-1]) == alone
+    assert json.loads(second.splitlines()[-1]) == alone
+    assert alone[1]["seen"] == 5 and alone[1]["mAP"] != alone[0]["mAP"]
+    assert lines[-1] == "validation: over 5 of 7 videos"

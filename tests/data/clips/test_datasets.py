@@ -23,7 +23,7 @@ from support.videos import (
 from slowfast import config
 from slowfast.config import DataConfig
 from slowfast.data.clips import datasets, rand_augment, sampling, transforms
-from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.datasets import Clips, MultiViewVideos, TrainClips, TrainKey, ValClips
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.clips.transforms import Augmentation
@@ -125,6 +125,20 @@ def test_augmentation_depends_on_seed_epoch_and_sample_alone(samples: list[Sampl
     ):
         assert other.frames.shape == clip.shape
         assert not np.array_equal(other.frames, clip)
+
+
+def test_each_draw_of_a_video_has_a_stream_of_its_own(samples: list[Sample]) -> None:
+    """That of the first is the one that it has where it is drawn once."""
+    data = DataConfig(num_frames=8, min_short_side=60, max_short_side=90, crop_size=SIDE)
+    read = TrainClips(samples, data, SEED)
+    clips = [read(TrainKey(1, 0, turn=turn)).frames.tobytes() for turn in (0, 1, 2, 1)]
+    assert clips[0] == read(TrainKey(1, 0)).frames.tobytes()
+    assert clips[1] == clips[3] and len({*clips}) == 3
+    both = Clips(TrainClips([samples[0]] * 1000, data, SEED), ValClips([], data))
+    others = [both.substitute(TrainKey(1, 0, turn=turn), 1) for turn in (0, 1, 2, 1)]
+    place = [Stream.SUBSTITUTE, SEED, 1, 0, 1]
+    assert others[0] == TrainKey(1, int(np.random.default_rng(place).integers(1000)))
+    assert others[1] == others[3] and len({*others}) == 3
 
 
 def test_ranks_share_no_augmentation_stream(samples: list[Sample]) -> None:

@@ -143,3 +143,19 @@ def test_a_box_by_hand(share: float, centre: tuple[int, int], rows: range, colum
     wanted = np.zeros((10, 20), bool)
     wanted[rows.start : rows.stop, columns.start : columns.stop] = True
     np.testing.assert_array_equal(box_mask(10, 20, share, centre), wanted)
+
+
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_several_labels_are_blended_as_one_is(kind: str) -> None:
+    """Where each clip has class 0 as well, and the last one no class at all."""
+    alphas = {"mixup": 0.0, "cutmix": 0.0, kind: 1.0}
+    labels = np.eye(5, 8, 2, dtype=np.float32)
+    labels[:, 0] = 1.0
+    labels[4] = 0.0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        clips, targets = mix(paddle.to_tensor(clip(5)), labels, num_classes=8, rng=rng, **alphas)
+        alone, shares = mixed(5, seed, **{kind: 1.0})  # of classes 0 to 4, one a clip
+        np.testing.assert_array_equal(clips.numpy(), alone)
+        assert targets.dtype == paddle.float32
+        np.testing.assert_allclose(targets.numpy(), shares[:, :5] @ labels, atol=1e-6)

@@ -5,6 +5,7 @@ import pytest
 from slowfast import distributed
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.lists import ListError
+from slowfast.data.order import class_groups
 from slowfast.train.recipe.schedule import Schedule
 
 MULTIGRID = [
@@ -84,6 +85,22 @@ def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPa
         assert (schedule.total_batch, schedule.length(0), schedule.total) == (8, 6, 6 * 196)
         seen += [index for step in schedule.steps(0) for index in sum(step.batches, [])]
     assert len(seen) == len(set(seen)) == 48
+
+
+def test_balanced_sampling_changes_what_is_drawn_and_nothing_else() -> None:
+    labels = [0] * 900 + [1] * 100
+    cfg = config("train.batch_size=2")
+    plain, balanced = Schedule(1000, None, cfg), Schedule(1000, None, cfg, class_groups(labels))
+    assert (balanced.total, balanced.epochs) == (plain.total, plain.epochs)
+    for epoch in (0, 142, 357):
+        steps = [each.steps(epoch) for each in (plain, balanced)]
+        sizes = [[(*map(len, step.batches), step.grid) for step in own] for own in steps]
+        assert sizes[0] == sizes[1]
+        draws = [draw for step in steps[1] for batch in step.batches for draw in batch]
+        rare = sum(labels[draw % 1000] for draw in draws)
+        assert abs(rare - len(draws) / 2) < 30 and len({*draws}) == len(draws)
+    batches = balanced.batches(3)
+    assert batches == balanced.batches(3) != balanced.batches(4)
 
 
 def test_batches_are_by_default_those_without_multigrid() -> None:
