@@ -111,6 +111,24 @@ def test_a_test_of_the_same_views_comes_to_the_same(trained: Path) -> None:
         assert (result["top1"], result["num_videos"]) == (top1, NUM_VAL)
 
 
+def test_it_learns_several_labels_and_of_unequal_classes(videos: Path, tmp_path: Path) -> None:
+    lines = (videos / "train.list").read_text().splitlines()
+    unequal = [line for line in lines if line.endswith(" 0")] + lines[1:3]  # 6, 1 and 1
+    (tmp_path / "unequal.list").write_text("\n".join(unequal))
+    more = [
+        "train.task=multi", "train.class_weights=balanced", "train.sampling=balanced",
+        f"data.train_list={tmp_path}/unequal.list", "train.log_interval=1", "train.focal_gamma=1",
+    ]  # fmt: skip
+    done = train(videos, tmp_path, *more)
+    assert done.returncode == 0, done.stderr
+    rows = validations(tmp_path)
+    assert rows[-1]["mAP"] >= 0.7  # chance: about 0.4
+    assert {"mAP_all_classes", "mAP_charades", "f1"} <= rows[-1].keys()
+    assert ", class weights 0.3333 to 7, balanced sampling of 3 classes" in done.stdout
+    assert "END epoch:12 train loss" in done.stdout and " f1: " in done.stdout
+    assert f"best mAP: {max(row['mAP'] for row in rows):.5f}" in done.stdout
+
+
 def test_the_best_validated_best(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,18 @@ def test_a_validation_that_was_interrupted_is_done_again(tmp_path: Path) -> None
     assert_same_weights(tmp_path / best, whole / best)
 
 
+def test_with_several_labels_the_best_is_that_of_the_best_map(tmp_path: Path) -> None:
+    overrides = ["train.task=multi", "train.val_interval=1", "data.num_workers=0"]
+    cfg = tiny_config(tmp_path, "train.epochs=2", "train.batch_size=12", *overrides)
+    state = fresh_state(cfg)
+    result = train(state, cfg)
+    rows = map(json.loads, (tmp_path / "out" / "metrics.jsonl").read_text().splitlines())
+    found = [row["mAP"] for row in rows if row["kind"] == "val"]
+    assert len(found) == 2 and state.best == max(found) and found[-1] == result["mAP"]
+    best = checkpoints(cfg.output_dir)[::-1][found.index(max(found))]
+    assert_same_weights(best, tmp_path / "out" / "SlowFast_best.pdparams")
+
+
 def test_the_average_is_validated_too_and_may_be_the_best(tmp_path: Path) -> None:
     cfg = tiny_config(
         tmp_path, "train.ema=0.9", "train.best_by=ema", "train.epochs=1", "train.batch_size=12",

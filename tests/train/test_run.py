@@ -9,7 +9,9 @@ from support.locks import lock_held
 from support.tiny_run import assert_same_weights, main_here, tiny_config, write_tiny_config
 
 from slowfast.config import load_config
+from slowfast.data.lists import ListError, Sample
 from slowfast.train.recipe.optim import learning_rate
+from slowfast.train.run import TrainInputs, train_run
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,43 @@ def test_within_an_epoch_a_run_goes_on_in_the_same_order_alone(
     assert again.returncode == 1
     assert "it stopped within an epoch of {'samples': 24," in again.stderr
     assert (tmp_path / "out" / "config.yaml").read_text() == before
+
+
+def test_balanced_sampling_goes_on_with_the_same_labels_alone(tmp_path: Path) -> None:
+    """Within an epoch; and only where it was there before."""
+    write_tiny_config(tmp_path)
+    own = ["-c", "tiny.yaml", "-o", "train.sampling=balanced", "train.class_weights=balanced"]
+    done = main_here(*own, "--max_iters", "1", cwd=tmp_path)
+    assert ", class weights 1 to 1, balanced sampling of 24 classes\n" in done.stdout, done.stderr
+    again = main_here(*own, "train.sampling=plain", "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 1 and again.stderr.count("\n") == 1
+    assert "it stopped within an epoch of {'samples': 24," in again.stderr
+    assert "'balanced classes'" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("class_weights=w.txt", "w.txt:2: 'x' is no class weight: a number above 0"),
+        ("class_weights=other", "train.class_weights=other is neither none, balanced nor a file"),
+        ("focal_gamma=2", "train.focal_gamma is for several labels a video: train.task=multi"),
+    ],
+    ids=["weights", "no file", "focal"],
+)
+def test_what_is_wrong_with_the_loss_is_one_line(tmp_path: Path, setting: str, line: str) -> None:
+    write_tiny_config(tmp_path)
+    (tmp_path / "w.txt").write_text("1\nx\n")
+    done = main_here("-c", "tiny.yaml", "-o", f"train.{setting}", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"error: {line}\n")
+    assert not list(tmp_path.glob("out/*.yaml"))
+
+
+def test_a_validation_in_which_nothing_could_be_found_is_refused(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "train.task=multi")
+    val = [Sample("a.mp4", ()), Sample("b.mp4", ())]
+    with pytest.raises(ListError) as caught:
+        train_run(TrainInputs(cfg, None, "", [Sample("a.mp4", (1,))] * 8, val, None))
+    assert str(caught.value) == f"{cfg.data.val_list}: none of its 2 videos has a label"
 
 
 def test_what_cannot_be_here_is_said_before_the_network_is_built(tmp_path: Path) -> None:

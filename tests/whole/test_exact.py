@@ -13,6 +13,7 @@ from support.tiny_run import (
     assert_same_weights,
     environment,
     main_here,
+    main_py,
     tiny_data,
     write_tiny_config,
 )
@@ -72,6 +73,36 @@ def test_two_launchers_have_the_losses_of_one_process(tmp_path: Path) -> None:
     assert_same_weights(weights(alone), weights(folder), 1e-4)
 
 
+UNEQUAL = [
+    "train.task=multi", "train.sampling=balanced", "train.class_weights=balanced",
+    "train.label_smoothing=0.1", "train.focal_gamma=1",
+]  # fmt: skip
+
+
+def unequal_list(folder: Path) -> str:
+    """A setting: the training videos, of classes of 18, 4 and 2."""
+    lines = (tiny_data() / "train.list").read_text().splitlines()
+    labels = [0] * 18 + [1] * 4 + [2] * 2
+    videos = [tiny_data() / line.split()[0] for line in lines]
+    path = folder / "unequal.list"
+    path.write_text("".join(f"{video} {k}\n" for video, k in zip(videos, labels, strict=True)))
+    return f"data.train_list={path}"
+
+
+def test_two_processes_draw_alike_from_classes_of_unequal_size(tmp_path: Path) -> None:
+    """With all that is for several labels, too."""
+    alone, folder = (folder_with_config(tmp_path, name) for name in ("alone", "two"))
+    flags = ["--validate", *EXACT, *UNEQUAL, "train.epochs=1", unequal_list(tmp_path)]
+    done = main_here(*flags, "train.batch_size=8", cwd=alone)
+    assert done.returncode == 0, done.stderr
+    done = main_py(*flags, "train.batch_size=4", cwd=folder, processes=2)
+    assert done.returncode == 0, done.stdout
+    assert ", class weights 0.3333 to 11, balanced sampling of 3 classes" in done.stdout
+    np.testing.assert_allclose(losses(folder), losses(alone), rtol=1e-5)
+    assert len(losses(alone)) == 3
+    assert_same_weights(weights(alone), weights(folder), 1e-4)
+
+
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     """With everything that draws: dropout, augmentation, mixing."""
     more = ["train.mixup=0.4", "train.cutmix=1", "data.rand_augment=2", "data.erase=0.5"]
@@ -105,6 +136,11 @@ def thrice_the_videos(folder: Path) -> Path:
         pytest.param(ALL, 4, id="all"),
         # Whose batch norm's statistics are those of its steps.
         pytest.param(["train.global_batch_size=8", "train.ema=0.9"], 4, id="accumulation and ema"),
+        pytest.param(
+            [*UNEQUAL, "train.ema=0.9", "train.mixup=0.4", "train.precise_bn_batches=2"],
+            4,
+            id="unequal classes of several labels",
+        ),
     ],
 )
 def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(
@@ -112,6 +148,7 @@ def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(
 ) -> None:
     flags = ["-c", "tiny.yaml", "-o", "train.log_interval=1", *overrides]
     flags += [f"data.train_list={thrice_the_videos(tmp_path)}"] if overrides is ALL else []
+    flags += [unequal_list(tmp_path)] if overrides[0] == UNEQUAL[0] else []
     whole, parts = (folder_with_config(tmp_path, name) for name in ("whole", "parts"))
     done = main_here(*flags, cwd=whole)
     assert done.returncode == 0, done.stderr

@@ -7,11 +7,11 @@ import pytest
 from sklearn.utils import compute_class_weight
 
 from slowfast.config import Config, load_config
-from slowfast.data.lists import Label, ListError
+from slowfast.data.lists import ListError
 from slowfast.train.recipe.class_weights import class_weights
 
-LABELS: list[Label] = [0] * 12 + [1] * 3 + [3]
-SEVERAL: list[Label] = [(0, 3), (0, 1), (0, 1), (0,)]
+LABELS = [0] * 12 + [1] * 3 + [3]
+SEVERAL = [(0, 3), (0, 1), (0, 1), (0,)]
 
 
 def config(weights: str | Path, task: str = "single") -> Config:
@@ -21,8 +21,7 @@ def config(weights: str | Path, task: str = "single") -> Config:
 
 def of_file(folder: Path, text: str, task: str = "single") -> list[float]:
     (folder / "w.txt").write_text(text)
-    labels = LABELS if task == "single" else SEVERAL
-    found = class_weights(labels, config(folder / "w.txt", task))
+    found = class_weights(LABELS if task == "single" else SEVERAL, config(folder / "w.txt", task))
     assert found is not None and found.dtype == np.float32
     return found.tolist()
 
