@@ -9,11 +9,12 @@ from typing import NamedTuple
 from slowfast import distributed
 from slowfast.config import STAGES, Config
 from slowfast.data.labels import label_lines
-from slowfast.data.lists import ListError, Sample, classes_of
+from slowfast.data.lists import Sample, classes_of
 from slowfast.data.order import class_groups, shard_numbers
 from slowfast.data.video.open import decoder_version
 from slowfast.files import sole_writer
 from slowfast.log import logger, start_logging
+from slowfast.metrics.average_precision import require_labels
 from slowfast.models.freeze import freeze, freeze_batch_norm
 from slowfast.models.layers.norm import NO_SYNC_ON_CPU, sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
@@ -69,7 +70,8 @@ def train_run(
         groups = class_groups(labels) if cfg.train.sampling == "balanced" else None
         schedule = Schedule(num_clips, shard_numbers(inputs.samples), cfg, groups)
         weights_K = class_weights(labels, cfg)
-        _require_labels(inputs)
+        if cfg.train.task == "multi" and inputs.val_samples:
+            require_labels([classes_of(sample.label) for sample in inputs.val_samples])
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -99,13 +101,6 @@ def train_run(
                 state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters,
                 weights_K=weights_K,
             )  # fmt: skip
-
-
-def _require_labels(inputs: TrainInputs) -> None:
-    """Raises a ListError if there is nothing that a validation could find."""
-    cfg, val = inputs.cfg, inputs.val_samples
-    if val and cfg.train.task == "multi" and not any(classes_of(sample.label) for sample in val):
-        raise ListError(f"{cfg.data.val_list}: none of its {len(val):,} videos has a label")
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:

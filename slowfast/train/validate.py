@@ -19,7 +19,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
 from slowfast.metrics.accuracy import Scores, sigmoid
-from slowfast.metrics.average_precision import counts_at, f1, mean_average_precisions
+from slowfast.metrics.average_precision import multi_label_numbers
 from slowfast.metrics.meter import Meter
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.views import own_batches, rows_of
@@ -99,8 +99,6 @@ def _of_all(
 def label_metrics(
     scores_NK: Scores, truth_NK: NDArray[Any], loss: float, cfg: Config
 ) -> dict[str, float]:
-    """``loss``, the mean average precisions and ``f1`` (shares of 1), and ``seen``, from the
-    probabilities of all videos."""
-    counts = counts_at(cfg.test.threshold, scores_NK, truth_NK).sum(axis=0)
-    means = mean_average_precisions(scores_NK, truth_NK)
-    return {"loss": loss, **means, "f1": float(f1(*counts)), "seen": float(len(truth_NK))}
+    """``loss``, ``multi_label_numbers`` and ``seen``, from the probabilities of all videos."""
+    numbers = multi_label_numbers(scores_NK, truth_NK, cfg.test.threshold)
+    return {"loss": loss, **numbers, "seen": float(len(truth_NK))}
