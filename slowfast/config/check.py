@@ -33,6 +33,10 @@ def validate(cfg: Config) -> None:
          "train.focal_gamma is for several labels a video: train.task=multi"),
         (cfg.train.focal_gamma > 0 or cfg.train.focal_alpha == 1,
          "train.focal_alpha is a factor of focal loss: it needs train.focal_gamma"),
+        (cfg.train.task == "multi" or cfg.train.class_weights != "balanced"
+         or cfg.train.sampling == "plain",
+         "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
+         "unequal size: choose one"),
         (cfg.train.ema > 0 or cfg.train.best_by == "raw",
          "train.best_by=ema needs an average of the weights: train.ema, such as 0.999"),
         (not cfg.train.sync_bn or data.on_error != "skip",

@@ -1,0 +1,108 @@
+"""Classes of unequal size: what class weights and balanced sampling do, on the demo's data.
+
+From a folder of its own or the repository's root, in the project's environment:
+
+    python -m benchmarks.unequal_classes [--epochs 24] [--seed 0] [--json FILE] [--markdown FILE]
+
+Every second class keeps one training video in 20, the others all 80. The demo's network is trained
+on them as it is, with ``train.class_weights=balanced``, and with ``train.sampling=balanced``, each
+from the start with the same seed and as many steps, and tested on the demo's 240 validation videos,
+10 of each class. Data, output and what an earlier call has finished are in ``data`` and ``output``.
+"""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from slowfast.config import Config, load_config
+from slowfast.files import write_whole
+from slowfast.log import quiet_libraries
+from slowfast.tools.demo import CONFIG, labels_of, train_and_test, write_data
+
+KEPT, LEAST = 20, 4
+"""Of a rare class one video in so many is kept, and at least so many."""
+FOLDER = Path("output/unequal_classes")
+WAYS = {
+    "plain": "train.sampling=plain",
+    "class weights": "train.class_weights=balanced",
+    "balanced sampling": "train.sampling=balanced",
+}
+"""Each with its setting."""
+COLUMNS = ("mean class accuracy", "top-1", "rare classes", "frequent classes")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the benchmark; returns the exit status, 0."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    cfg = load_config(CONFIG)
+    parser.add_argument("--epochs", type=int, default=cfg.train.epochs)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="file for the rows")
+    parser.add_argument("--markdown", type=Path, help="file for the table")
+    options = parser.parse_args(arguments)
+    quiet_libraries()
+    write_data(cfg, num_motions=1)
+    path, counts = write_unequal(cfg)
+    rare = [label for label, count in counts.items() if count < max(counts.values())]
+    rows = {}
+    for way, setting in WAYS.items():
+        out = FOLDER / f"{way.replace(' ', '_')}_{options.epochs}_{options.seed}"
+        overrides = [
+            setting, f"data.train_list={path}", f"train.epochs={options.epochs}",
+            f"seed={options.seed}", f"output_dir={out}",
+        ]  # fmt: skip
+        rows[way] = accuracies(train_and_test(CONFIG, overrides, way).parent, rare)
+    table = markdown(rows, counts, rare)
+    print(f"\n{table}", end="")
+    if options.json:
+        write_whole(options.json, json.dumps(rows, indent=1) + "\n")
+    if options.markdown:
+        write_whole(options.markdown, table)
+    return 0
+
+
+def write_unequal(cfg: Config) -> tuple[Path, Counter[int]]:
+    """Writes the list; returns its path, and how many videos each class has in it."""
+    lines = Path(cfg.data.train_list).read_text(encoding="utf-8").splitlines()
+    seen, kept, counts = Counter[int](), [], Counter[int]()
+    whole = Counter(int(line.split()[-1]) for line in lines)
+    for line in lines:
+        label = int(line.split()[-1])
+        seen[label] += 1
+        if label % 2 == 0 or seen[label] <= max(whole[label] // KEPT, LEAST):
+            kept.append(f"{line}\n")
+            counts[label] += 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "train.list"
+    write_whole(path, "".join(kept))
+    return path, counts
+
+
+def accuracies(out: Path, rare: list[int]) -> dict[str, float]:
+    """Percentages by ``COLUMNS``, from a run's test."""
+    result = json.loads((out / "test_result.json").read_text(encoding="utf-8"))
+    labels, predicted = labels_of(result["predictions"])
+    right, is_rare = labels == predicted, np.isin(labels, rare)
+    of_class = [right[labels == label].mean() for label in np.unique(labels)]
+    shares = (np.mean(of_class), right.mean(), right[is_rare].mean(), right[~is_rare].mean())
+    return {name: 100 * float(share) for name, share in zip(COLUMNS, shares, strict=True)}
+
+
+def markdown(rows: dict[str, dict[str, float]], counts: Counter[int], rare: list[int]) -> str:
+    """The table, and a line on the data above it."""
+    few, many = min(counts.values()), max(counts.values())
+    head = (
+        f"{sum(counts.values()):,} training videos: {many} of each of {len(counts) - len(rare)} "
+        f"classes, {few} of each of {len(rare)}; accuracy in percent."
+    )
+    lines = [f"| training | {' | '.join(COLUMNS)} |", "|---|" + "--:|" * len(COLUMNS)]
+    for way, row in rows.items():
+        lines.append(f"| {way} | " + " | ".join(f"{row[name]:.1f}" for name in COLUMNS) + " |")
+    return "\n".join([head, "", *lines]) + "\n"
+
+
+if __name__ == "__main__":
+    main()
