@@ -221,7 +221,7 @@ def launch(what: str, flags: list[str]) -> None:
 
 def progress_of(line: str) -> tuple[float, str] | None:
     """How far a step is, in percent, and what to show behind the bar, by a line of its output."""
-    place = r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+) .*?(loss: \S+).*?(top1: \S+)"
+    place = r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+) .*?(loss: \S+).*?((?:top1|f1): \S+)"
     if train := re.match(place, line):
         epoch, epochs, step = map(int, train.groups()[:3])
         done = (epoch - 1 + step / (NUM_TRAIN / TOTAL_BATCH)) / epochs

@@ -1,6 +1,5 @@
 """Lists, class folders and class names that number the classes alike, and that do not."""
 
-import pickle
 from pathlib import Path
 
 import pytest
@@ -142,16 +141,3 @@ def test_a_video_that_is_listed_twice_with_two_labels_is_the_same_list() -> None
     check_labels(kept_labels(samples), samples)
     with pytest.raises(ListError, match="/v/a.mp4: 0 so far, 2 in the list now"):
         check_labels(kept_labels(samples), [Sample("/v/a.mp4", 2)])
-
-
-def test_several_labels_are_kept_and_compared() -> None:
-    samples = [Sample("/v/a.mp4", (0, 3)), Sample("/v/b.mp4", ()), Sample("/v/c.mp4", (2,))]
-    kept = pickle.loads(pickle.dumps(kept_labels(samples)))
-    check_labels(kept, samples[::-1])
-    for label, text in (((0,), "(0,)"), ((), "()"), (0, "0")):
-        with pytest.raises(ListError) as caught:
-            check_labels(kept, [Sample("/v/a.mp4", label), *samples[1:]])
-        assert f"/v/a.mp4: (0, 3) so far, {text} in the list now" in str(caught.value)
-    one = kept_labels([Sample("/v/c.mp4", 2)])
-    with pytest.raises(ListError, match=r"/v/c.mp4: 2 so far, \(2,\) in the list now"):
-        check_labels(one, samples)

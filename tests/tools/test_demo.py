@@ -20,6 +20,10 @@ from slowfast.tools import demo
             "epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 top1: 0.5 top5: 0.75",
             (9.375, "epoch 3/24, loss: 1.0, top1: 0.5"),
         ),
+        (
+            "epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 f1: 0.5 batch_cost: 0.1 sec",
+            (9.375, "epoch 3/24, loss: 1.0, f1: 0.5"),
+        ),
         ("test: 30/120, 0:00:09 left", (25.0, "")),
         ("END epoch:3 train loss: 1.0", None),
         ("192 of 192 tensors loaded from x", None),
