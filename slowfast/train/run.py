@@ -65,11 +65,8 @@ def train_run(
     with alone:
         start_logging(distributed.rank(), cfg.output_dir)
         # Report errors before the processes connect: they wait long for each other.
-        num_clips = len(inputs.samples) * (cfg.train.head_clips if cfg.train.head_only else 1)
-        labels = [sample.label for sample in inputs.samples]
-        groups = class_groups(labels) if cfg.train.sampling == "balanced" else None
-        schedule = Schedule(num_clips, shard_numbers(inputs.samples), cfg, groups)
-        weights_K = class_weights(labels, cfg)
+        schedule = _schedule(inputs)
+        weights_K = class_weights([sample.label for sample in inputs.samples], cfg)
         if cfg.train.task == "multi" and inputs.val_samples:
             require_labels([classes_of(sample.label) for sample in inputs.val_samples])
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
@@ -101,6 +98,15 @@ def train_run(
                 state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters,
                 weights_K=weights_K,
             )  # fmt: skip
+
+
+def _schedule(inputs: TrainInputs) -> Schedule:
+    """The steps of the run; with ``train.head_only`` their number alone is right."""
+    cfg, samples = inputs.cfg, inputs.samples
+    num_clips = len(samples) * (cfg.train.head_clips if cfg.train.head_only else 1)
+    is_balanced = cfg.train.sampling == "balanced"
+    groups = class_groups([sample.label for sample in samples]) if is_balanced else None
+    return Schedule(num_clips, shard_numbers(samples), cfg, groups)
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:
