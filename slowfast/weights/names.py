@@ -187,7 +187,7 @@ def our_name(name: str, system: System) -> str:
     for pattern, ours in system.layers:
         match = re.fullmatch(pattern, layer)
         if match and kind in system.kinds:
-            words = match.groupdict().items()
+            words = match.groupdict(default="").items()
             parts = {group: WORDS.get(group, {}).get(word, word) for group, word in words}
             if "n" in parts:
                 parts["n"] = str(int(parts["n"]) + system.stage)

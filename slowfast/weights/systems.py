@@ -60,8 +60,8 @@ def _transposed(weight: np.ndarray[Any, Any], tensors: Tensors) -> np.ndarray[An
 
 def _fast_first(weight: np.ndarray[Any, Any], tensors: Tensors) -> np.ndarray[Any, Any]:
     """From ``[classes, features]`` with the fast pathway's features before the slow one's."""
-    if weight.ndim != 2 or FEATURES not in tensors:
-        return weight
+    if weight.ndim != 2 or FEATURES not in tensors:  # a slow pathway alone
+        return weight.T
     fast = tensors[FEATURES].shape[0]
     return np.concatenate([weight[:, fast:], weight[:, :fast]], axis=1).T
 
@@ -97,21 +97,22 @@ OURS = System(
     unused=(),
 )
 
-_BLOCK = r"(?P<n>[1-4])\.multipathway_blocks\.(?P<p>[01])\.res_blocks\.(?P<i>\d+)"
+_WAY = r"(multipathway_blocks\.(?P<p>[01])\.)?"
+_BLOCK = rf"(?P<n>[1-4])\.{_WAY}res_blocks\.(?P<i>\d+)"
 PYTORCHVIDEO = System(
+    # A slow pathway alone, its create_resnet, has no multipathway_blocks.
     name="PyTorchVideo",
-    mark=r"blocks\.0\.multipathway_blocks\.0\.conv\.weight",
+    mark=r"blocks\.0\.(multipathway_blocks\.0\.)?conv\.weight",
     layers=tuple(
         (rf"blocks\.{theirs}", ours)
         for theirs, ours in (
-            (r"0\.multipathway_blocks\.(?P<p>[01])\.(?P<layer>conv|norm)",
-             "s1.pathway{p}_stem.{layer}"),
+            (rf"0\.{_WAY}(?P<layer>conv|norm)", "s1.pathway{p}_stem.{layer}"),
             (r"(?P<n>[0-3])\.multipathway_fusion\.(?P<fuse>conv_fast_to_slow|norm)",
              "s{n}_fuse.{fuse}"),
             (rf"{_BLOCK}\.branch1_(?P<bn>conv|norm)", "s{n}.pathway{p}_res{i}.branch1{bn}"),
             (rf"{_BLOCK}\.branch2\.(?P<bn>conv|norm)_(?P<x>[abc])",
              "s{n}.pathway{p}_res{i}.branch2.{x}{bn}"),
-            (r"6\.proj", "head.projection"),
+            (r"[56]\.proj", "head.projection"),
         )
     ),
     classifier=_transposed,
@@ -119,10 +120,11 @@ PYTORCHVIDEO = System(
 )  # fmt: skip
 
 MMACTION2 = System(
+    # A slow pathway alone, its ResNet3dSlowOnly, has no slow_path.
     name="mmaction2",
-    mark=r"backbone\.slow_path\.conv1\.conv\.weight",
+    mark=r"backbone\.(slow_path\.)?conv1\.conv\.weight",
     layers=tuple(
-        (rf"backbone\.(?P<p>slow|fast)_path\.{theirs}", ours)
+        (rf"backbone\.((?P<p>slow|fast)_path\.)?{theirs}", ours)
         for theirs, ours in (
             (r"conv1\.(?P<layer>conv|bn)", "s1.pathway{p}_stem.{layer}"),
             (r"conv1_lateral\.(?P<fuse>conv|bn)", "s1_fuse.{fuse}"),

@@ -18,7 +18,7 @@ import paddle
 import safetensors.numpy
 from name_seeded import seeded_clip
 
-from slowfast.models import slowfast_r50, slowfast_r50_4x16
+from slowfast.models import slow_r50, slowfast_r50, slowfast_r50_4x16
 from slowfast.weights.formats.read import read_content
 from slowfast.weights.load import load_weights
 
@@ -27,12 +27,11 @@ FIXTURE = json.loads(Path(__file__).with_name("pytorchvideo_logits.json").read_t
 MMACTION2: dict[str, Any] = dict(slow_frames="strided", pool_size=None)
 
 
-def error(model: paddle.nn.Layer, path: Path, expected: list[float]) -> float:
-    """Loads a file, and gives the largest difference of a logit."""
+def error(model: paddle.nn.Layer, path: Path, expected: list[float], case: dict[str, Any]) -> float:
+    """Loads a file, and gives the largest difference of a logit of the case's clip."""
     start = time.perf_counter()
     print(load_weights(model, path), f"in {time.perf_counter() - start:.1f} s")
     model.eval()
-    case = FIXTURE["cases"][0]
     with paddle.no_grad():
         clip_NCTHW = paddle.to_tensor(seeded_clip(case["clip_seed"], case["clip_shape"]))
         logits_K = model(clip_NCTHW).numpy()[0]
@@ -46,14 +45,19 @@ def main(folder: Path) -> None:
     safetensors.numpy.save_file({n: x.copy() for n, x in tensors.items()}, str(copy))
     logits = json.loads((folder / "logits.json").read_text())
     errors = {}
+    both, slow = FIXTURE["cases"][0], FIXTURE["cases"][4]
     for name in ("pytorchvideo.pyth", "pytorchvideo_legacy.pyth", "pytorchvideo_trained.pyth",
                  "pyslowfast.pyth", copy.name):  # fmt: skip
-        errors[name] = error(slowfast_r50(), folder / name, FIXTURE["cases"][0]["logits"])
+        errors[name] = error(slowfast_r50(), folder / name, both["logits"], both)
     model = slowfast_r50_4x16(lateral_norm=False, **MMACTION2)
-    errors["mmaction2.pth"] = error(model, folder / "mmaction2.pth", logits["mmaction2"])
+    errors["mmaction2.pth"] = error(model, folder / "mmaction2.pth", logits["mmaction2"], both)
     model = slowfast_r50(**MMACTION2)
     path = folder / "mmaction2_norm.pth"
-    errors[path.name] = error(model, path, logits["mmaction2_norm"])
+    errors[path.name] = error(model, path, logits["mmaction2_norm"], both)
+    path = folder / "pytorchvideo_slow.pyth"
+    errors[path.name] = error(slow_r50(), path, slow["logits"], slow)
+    path = folder / "mmaction2_slow.pth"
+    errors[path.name] = error(slow_r50(**MMACTION2), path, logits["mmaction2_slow"], slow)
     for name, value in errors.items():
         print(f"{name}: largest difference of a logit {value:.1e}")
     if max(errors.values()) > TOLERANCE:

@@ -30,6 +30,7 @@ from name_seeded import name_seeded, seeded_clip
 
 NAMES = Path(__file__).with_name("foreign_names.json")
 CLIP = (0, (1, 3, 32, 224, 224))  # seed and shape, as of the first case of the logits' fixture
+SLOW_CLIP = (4, (1, 3, 8, 224, 224))  # as of slow_r50's
 SLOW_FEATURES = 2048
 
 
@@ -66,9 +67,20 @@ def mmaction2_config(alpha: int, kernel: int, norm: bool, depth: int = 50) -> di
     return dict(type="Recognizer3D", backbone=backbone, cls_head=head)
 
 
+def slowonly_config(**backbone: Any) -> dict[str, Any]:
+    """The config of SlowOnly R50 (configs/_base_/models/slowonly_r50.py)."""
+    backbone = dict(type="ResNet3dSlowOnly", depth=50, pretrained=None, lateral=False,
+                    conv1_kernel=(1, 7, 7), conv1_stride_t=1, pool1_stride_t=1,
+                    inflate=(0, 0, 1, 1), norm_eval=False) | backbone  # fmt: skip
+    head = dict(type="I3DHead", in_channels=2048, num_classes=400, spatial_type="avg",
+                dropout_ratio=0.5)  # fmt: skip
+    return dict(type="Recognizer3D", backbone=backbone, cls_head=head)
+
+
 def canonical_mmaction2(name: str) -> str | None:
     """Our name of mmaction2's tensor; None for ``num_batches_tracked``."""
     layer, _, kind = name.rpartition(".")
+    layer = re.sub(r"^backbone\.(?=conv1|layer)", "backbone.slow_path.", layer)  # SlowOnly
     if kind == "num_batches_tracked":
         return None
     if layer == "cls_head.fc_cls":
@@ -100,6 +112,13 @@ def fill_mmaction2(model: torch.nn.Module, slow_features: int = SLOW_FEATURES) -
             values = torch.cat([values[:, slow_features:], values[:, :slow_features]], dim=1)
         state[name] = values
     model.load_state_dict(state, strict=True)
+
+
+def mmaction2_logits(network: torch.nn.Module, clip_NCTHW: torch.Tensor) -> torch.Tensor:
+    """``[N, K]``."""
+    with torch.no_grad():
+        logits: torch.Tensor = network.cls_head(network.backbone(clip_NCTHW))
+    return logits
 
 
 def shapes(model: torch.nn.Module) -> dict[str, list[int]]:
@@ -146,9 +165,18 @@ def main(folder: Path) -> None:
         names[file] = shapes(network)
         torch.save({"meta": {"epoch": 256, "config": "model = dict()"},
                     "state_dict": network.state_dict()}, folder / f"{file}.pth")  # fmt: skip
-        with torch.no_grad():
-            features = network.backbone(clip_NCTHW)
-            logits[file] = network.cls_head(features)[0].tolist()
+        logits[file] = mmaction2_logits(network, clip_NCTHW)[0].tolist()
+
+    network = hub.slow_r50().eval()
+    fill(network)
+    names["PyTorchVideo, slow"] = shapes(network)
+    torch.save({"model_state": network.state_dict()}, folder / "pytorchvideo_slow.pyth")
+    network = models.build(slowonly_config()).eval()
+    fill_mmaction2(network)
+    names["mmaction2, slow"] = shapes(network)
+    torch.save({"state_dict": network.state_dict()}, folder / "mmaction2_slow.pth")
+    clip_NCTHW = torch.from_numpy(seeded_clip(*SLOW_CLIP))
+    logits["mmaction2_slow"] = mmaction2_logits(network, clip_NCTHW)[0].tolist()
     (folder / "logits.json").write_text(json.dumps(logits))
     lines = ",\n".join(
         f'"{system}": {{\n' + ",\n".join(f'"{n}": {s}' for n, s in rows.items()) + "}"

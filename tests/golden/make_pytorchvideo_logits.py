@@ -1,4 +1,5 @@
-"""Writes pytorchvideo_logits.json: what PyTorchVideo's SlowFast answers to name-seeded weights.
+"""Writes pytorchvideo_logits.json: what PyTorchVideo's SlowFast and Slow answer to name-seeded
+weights.
 
 Run it in an environment of its own, never in the project's; made with Python 3.11 and
 
@@ -29,8 +30,10 @@ CASES: list[dict[str, Any]] = [
     {"constructor": "slowfast_r50", "clip_seed": 1, "clip_shape": [1, 3, 32, 256, 256]},
     {"constructor": "slowfast_r101", "clip_seed": 2, "clip_shape": [1, 3, 32, 224, 224]},
     {"constructor": "slowfast_16x8_r101_50_50", "clip_seed": 3, "clip_shape": [1, 3, 64, 224, 224]},
+    {"constructor": "slow_r50", "clip_seed": 4, "clip_shape": [1, 3, 8, 224, 224]},
+    {"constructor": "slow_r50", "clip_seed": 5, "clip_shape": [1, 3, 8, 256, 256]},
 ]
-ALPHA = 4  # of all three constructors
+ALPHA = 4  # of all constructors with two pathways
 # One tensor of each kind: its first values go into the file, so that a NumPy that draws other
 # numbers is told apart from a network that computes other logits.
 PROBES = {
@@ -55,8 +58,9 @@ LAYER_NAMES = (
      r"s{stage}.pathway\1_res\2.branch2.\3"),
     (r"blocks\.\d\.multipathway_blocks\.(\d)\.res_blocks\.(\d+)\.branch2\.norm_([abc])",
      r"s{stage}.pathway\1_res\2.branch2.\3_bn"),
-    (r"blocks\.6\.proj", r"head.projection"),
+    (r"blocks\.[56]\.proj", r"head.projection"),
 )  # fmt: skip
+SINGLE = r"^(blocks\.\d\.)(?=conv|norm|res_blocks)"  # a pathway alone is in no multipathway_blocks
 TENSOR_NAMES = {
     "weight": "weight",
     "bias": "bias",
@@ -77,7 +81,7 @@ def import_pytorchvideo() -> tuple[ModuleType, ModuleType]:
         "torchvision.transforms._functional_tensor"
     )
     return (
-        importlib.import_module("pytorchvideo.models.hub.slowfast"),
+        importlib.import_module("pytorchvideo.models.hub"),
         importlib.import_module("pytorchvideo.transforms.functional"),
     )
 
@@ -91,6 +95,7 @@ def canonical_name(name: str) -> str | None:
     layer, _, kind = name.rpartition(".")
     if kind == "num_batches_tracked":
         return None
+    layer = re.sub(SINGLE, r"\1multipathway_blocks.0.", layer)
     for pattern, ours in LAYER_NAMES:
         if match := re.fullmatch(pattern, layer):
             stage = int(layer.split(".")[1]) + 1
@@ -121,8 +126,9 @@ def run_case(case: dict[str, Any], hub: ModuleType, transforms: ModuleType) -> d
     fast_NCTHW = torch.from_numpy(seeded_clip(case["clip_seed"], case["clip_shape"]))
     num_slow = case["clip_shape"][2] // ALPHA
     slow_NCtHW = transforms.uniform_temporal_subsample(fast_NCTHW, num_slow)
+    is_slow = case["constructor"].startswith("slow_")
     with torch.no_grad():
-        logits_NK = model([slow_NCtHW, fast_NCTHW])
+        logits_NK = model(fast_NCTHW if is_slow else [slow_NCtHW, fast_NCTHW])
     print(case, f"logits mean {logits_NK.mean():.3f} std {logits_NK.std():.3f}", flush=True)
     return {
         **case,

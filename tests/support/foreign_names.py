@@ -23,6 +23,8 @@ def renamed(name: str, rows: list[tuple[str, str]]) -> str:
     raise AssertionError(name)
 
 
+FAST = "s5.pathway1_res0.branch2.c_bn.bias"
+"""What a slow pathway alone does not have."""
 TORCH = [(r"(.+)\._mean", r"\1.running_mean"), (r"(.+)\._variance", r"\1.running_var"),
          (r"(.+)", r"\1")]  # fmt: skip
 
@@ -64,7 +66,7 @@ def pytorchvideo(ours: Tensors) -> Tensors:
     state = {}
     for name, value in pyslowfast(ours).items():
         stage, _, rest = name.partition(".")
-        block = int(stage[1]) - 1 if stage != "head" else 6
+        block = int(stage[1]) - 1 if stage != "head" else 6 if FAST in ours else 5
         rows = [
             (r"pathway(\d)_stem\.conv(.+)", r"multipathway_blocks.\1.conv\2"),
             (r"pathway(\d)_stem\.bn(.+)", r"multipathway_blocks.\1.norm\2"),
@@ -80,7 +82,8 @@ def pytorchvideo(ours: Tensors) -> Tensors:
              r"multipathway_blocks.\1.res_blocks.\2.branch2.conv_\3.\4"),
             (r"projection(.+)", r"proj\1"),
         ]  # fmt: skip
-        state[f"blocks.{block}.{renamed(rest, rows)}"] = value
+        theirs = f"blocks.{block}.{renamed(rest, rows)}"
+        state[theirs if FAST in ours else theirs.replace("multipathway_blocks.0.", "")] = value
     return state
 
 
@@ -89,11 +92,13 @@ def pytorchvideo_trained(ours: Tensors) -> Tensors:
 
 
 def mmaction2(ours: Tensors) -> Tensors:
-    state, fast = {}, ours["s5.pathway1_res0.branch2.c_bn.bias"].size
+    state, fast = {}, ours[FAST].size if FAST in ours else 0
     for name, value in pyslowfast(ours).items():
         layer = f"layer{int(name[1]) - 1}" if name[1].isdigit() else ""
         path = f"backbone.{'fast' if 'pathway1' in name else 'slow'}_path"
-        if name == "head.projection.weight":  # theirs: fast, slow
+        if FAST not in ours:
+            path = "backbone"
+        if name == "head.projection.weight" and fast:  # theirs: fast, slow
             value = np.concatenate([value[:, -fast:], value[:, :-fast]], axis=1)
         name = re.sub(r"branch2\.([abc])",
                       lambda m: f"branch2.conv{'abc'.index(m[1]) + 1}", name)  # fmt: skip

@@ -1,6 +1,7 @@
 """Where the network is in a checkpoint, and whose names it has."""
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,12 @@ from slowfast.weights.systems import SYSTEMS, Tensors
 def ours() -> Tensors:
     """A small network's tensors."""
     return scrambled(small())
+
+
+@functools.cache
+def slow() -> Tensors:
+    """A small slow pathway's."""
+    return scrambled(small(name="slow_only", alpha=1))
 
 
 def own(tensors: Tensors) -> Tensors:
@@ -52,9 +59,14 @@ def test_our_own_names_stay() -> None:
     assert_ours(found.tensors)
 
 
+OPTIONAL = re.compile(r"\(([^()]+)\)\?")  # what a pathway alone does not have
+
+
+@pytest.mark.parametrize("in_full", [r"\1", ""], ids=["in full", "in short"])
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
-def test_a_system_is_known_by_its_slow_stem_alone(system: Any) -> None:
-    name = system.mark.replace("(backbone\\.)?", "").replace("\\", "")
+def test_a_system_is_known_by_its_slow_stem_alone(system: Any, in_full: str) -> None:
+    mark = system.mark.replace("(backbone\\.)?", "")
+    name = OPTIONAL.sub(in_full, mark).replace("\\", "")
     weight = np.ones(2, np.float32)
     assert translate({"other.weight": weight, name: weight}).system == system.name
     assert translate({f"net.{name}": weight}).system == system.name
@@ -83,6 +95,15 @@ def test_a_network_is_found_behind_any_prefix_at_any_depth(
     for key in reversed(place):
         content = [content] if key == 0 else {"epoch": 3, "optimizer": {0: state}, key: content}
     assert_ours(translate(content).tensors)
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_a_slow_pathway_alone_is_found(names: Any) -> None:
+    found = translate({"state_dict": {f"net.{name}": x for name, x in names(slow()).items()}})
+    assert found.tensors.keys() == slow().keys()
+    for name, value in found.tensors.items():
+        np.testing.assert_array_equal(value, slow()[name], err_msg=name)
+    assert found.prefix == "net." and "pathway1" not in str([*found.tensors])
 
 
 def test_what_paddle_saves_within_a_mapping() -> None:

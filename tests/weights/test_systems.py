@@ -43,7 +43,8 @@ NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 @pytest.mark.parametrize(
     ("system", "constructor"),
     [("PyTorchVideo", "slowfast_r50"), ("mmaction2", "slowfast_r50_4x16"),
-     ("mmaction2_norm", "slowfast_r50")],
+     ("mmaction2_norm", "slowfast_r50"), ("PyTorchVideo, slow", "slow_r50"),
+     ("mmaction2, slow", "slow_r50")],
 )  # fmt: skip
 def test_the_real_names_and_shapes_are_those_of_our_network(system: str, constructor: str) -> None:
     theirs: Tensors = {}
@@ -53,11 +54,13 @@ def test_the_real_names_and_shapes_are_those_of_our_network(system: str, constru
             of_kind = shape[:1] if kind == "bias" else [] if kind == NORM[-1] else shape
             theirs[f"{layer}.{kind}"] = np.broadcast_to(np.float32(1), of_kind)
     found = translate(theirs)
-    assert found.system == system.removesuffix("_norm")
-    assert len(theirs) == (642 if system == "mmaction2" else 662)
+    assert found.system == system.removesuffix("_norm").removesuffix(", slow")
+    slow = system.endswith("slow")
+    assert len(theirs) == (320 if slow else 642 if system == "mmaction2" else 662)
     assert len(theirs) == len(found.tensors) + found.unused["num_batches_tracked"]
     with paddle.LazyGuard():  # of which the shapes alone are needed
-        net = getattr(slowfast.models, constructor)(lateral_norm=system != "mmaction2")
+        lateral = {} if slow else {"lateral_norm": system != "mmaction2"}
+        net = getattr(slowfast.models, constructor)(**lateral)
     expected = {name: list(tensor.shape) for name, tensor in net.state_dict().items()}
     assert {name: list(value.shape) for name, value in found.tensors.items()} == expected
 
