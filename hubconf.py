@@ -27,13 +27,17 @@ _SYSTEMS = {
     "pyslowfast": "PySlowFast",
     "mmaction2": "mmaction2",
 }
-_DATA = {"kinetics400": "Kinetics-400", "sthv1": "Something-Something V1"}
+_DATA = {
+    "kinetics400": "Kinetics-400",
+    "sthv1": "Something-Something V1",
+    "charades": "Charades",
+}
 
 _HELP = """{about}
 
-    Its official weights are {system}'s, {data}, top-1 {top1:.2f}.
+    Its official weights are {system}'s, {data}, {metric} {score:.2f}.
 
-    The network takes clips [N, 3, T, H, W], float32: T frames, every second one of a video at 30
+    The network takes clips [N, 3, T, H, W], float32: T frames, 1 of {stride} of a video at {fps}
     per second, RGB in [0, 1], less a mean, divided by a deviation. Crops of 256 x 256 pixels from a
     short side of 256 give the published accuracy. net(clips) gives logits [N, classes],
     net.predict(clips) probabilities. It comes in training mode: net.eval() for predictions.
@@ -70,11 +74,15 @@ def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing
         return network(name, pretrained, num_classes, **given)
 
     load.__name__ = load.__qualname__ = name
+    metric, score = next(iter(variant.weights[0].scores.items()))
     load.__doc__ = _HELP.format(
         about=variant.about,
         system=_SYSTEMS[variant.weights[0].name.partition("/")[0]],
         data=_DATA[variant.labels],
-        top1=variant.weights[0].top1,
+        metric=metric,
+        score=score,
+        stride=variant.sampling_stride,
+        fps=variant.settings.get("data.target_fps", 30),
         classes=variant.num_classes,
     )
     return load

@@ -18,21 +18,21 @@ def networks() -> str:
     rows: list[Row] = [("network", "frames x stride", "alpha", "parameters, M", "multiply-adds, G")]
     for name, network in VARIANTS.items():
         classes = "" if network.num_classes == 400 else f" ({network.num_classes} classes)"
-        clip, cost = f"{network.num_frames} x 2", [f"{number:.2f}" for number in network.cost]
+        clip = f"{network.num_frames} x {network.sampling_stride}"
+        cost = [f"{number:.2f}" for number in network.cost]
         rows.append((f"`{name}`{classes}", clip, str(network.alpha), *cost))
     return _table(rows)
 
 
 def weights() -> str:
     """Each published file, with its network and its accuracies."""
-    rows: list[Row] = [
-        ("name", "network", "parameters, M", "multiply-adds, G", "top-1", "top-5", "source")
-    ]
+    metrics = ("top-1", "top-5", "mAP")
+    rows: list[Row] = [("name", "network", "parameters, M", "multiply-adds, G", *metrics, "source")]
     for name, (constructor, file) in CATALOGUE.items():
         network = VARIANTS[constructor]
         bold = "**" if name == network.weights[0].name else ""
         cost = [f"{number:.2f}" for number in file.cost or network.cost]
-        scores = str(file.top1), str(file.top5)
+        scores = [str(file.scores.get(metric, "")) for metric in metrics]
         source = f"[file]({file.url}), [page]({file.page})"
         rows.append((f"{bold}`{name}`{bold}", f"`{constructor}`", *cost, *scores, source))
     return _table(rows)

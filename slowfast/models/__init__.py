@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from slowfast.models.published import VARIANTS
 
 if TYPE_CHECKING:
-    from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast
+    from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast, VideoClassifier
     from slowfast.models.variants import build_model
 
 __all__ = ["Pathway", "SinglePathway", "SlowFast", "build_model", *VARIANTS]
 
 
-def __getattr__(name: str) -> "Callable[..., SlowFast]":
+def __getattr__(name: str) -> "Callable[..., VideoClassifier]":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from slowfast.models import variants

@@ -18,13 +18,15 @@ def fast_pathway(depth: int, width: int = 8) -> Pathway:
     return Pathway(width, DEPTHS[depth], 5, (3, 3, 3, 3))
 
 
-def _constructor(name: str, variant: Variant) -> Callable[..., SlowFast]:
+def _constructor(name: str, variant: Variant) -> Callable[..., VideoClassifier]:
     """The function that builds a published network."""
 
-    def build(num_classes: int = variant.num_classes, **given: Any) -> SlowFast:
-        slow, fast = variant.depths
-        own = {"num_classes": num_classes, "alpha": variant.alpha} | variant.arguments
-        return SlowFast(slow_pathway(slow), fast_pathway(fast), **own | given)
+    def build(num_classes: int = variant.num_classes, **given: Any) -> VideoClassifier:
+        slow, *fast = variant.depths
+        own = {"num_classes": num_classes, "alpha": variant.alpha} | variant.arguments | given
+        if not fast:
+            return SinglePathway(slow_pathway(slow), **own)
+        return SlowFast(slow_pathway(slow), fast_pathway(*fast), **own)
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = "slowfast.models"
@@ -34,8 +36,8 @@ def _constructor(name: str, variant: Variant) -> Callable[..., SlowFast]:
 
 CONSTRUCTORS = {name: _constructor(name, variant) for name, variant in VARIANTS.items()}
 """They give a network with fresh weights. All take the same keyword arguments: ``num_classes``, and
-any further argument of ``SlowFast`` (``slow_frames``, ``pool_size``, ``dropout``, ...) over the
-network's own."""
+any further argument of ``SlowFast`` or ``SinglePathway`` (``task``, ``pool_size``, ``dropout``,
+...) over the network's own."""
 
 
 def build_model(model: ModelConfig, train_crop: int, task: str = "single") -> VideoClassifier:

@@ -8,7 +8,7 @@ mmaction2, in any of their formats or .safetensors; or the name of published wei
 or a URL. DST.yaml beside DST.pdparams describes the network, which the tensors tell, and the
 system's preprocessing and test; --test finds it there. The tensors do not tell alpha and the number
 of frames. They come from the file's config, from the table of published weights, or from --alpha
-and --num_frames.
+and --num_frames; for a slow pathway alone, from --num_frames and --sampling_stride.
 """
 
 import argparse
@@ -23,6 +23,7 @@ FLAGS = {
     "data.num_frames": "num_frames",
     "data.sampling_stride": "sampling_stride",
     "data.labels": "labels",
+    "train.task": "task",
 }
 """The settings that can be given."""
 
@@ -61,6 +62,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--sampling_stride", type=number, metavar="N",
         help="frames of the video per frame of the clip (default: the file's, or 2)")  # fmt: skip
     add("--labels", metavar="FILE", type=in_home, help="kinetics400, ..., or a file of class names")
+    add(
+        "--task",
+        choices=("single", "multi"),
+        help="one class in a video, or any number of them (default: the file's, or single)",
+    )
     add("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
     return parser.parse_args(argv)
 

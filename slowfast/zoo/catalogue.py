@@ -19,9 +19,7 @@ class Published(NamedTuple):
     @property
     def settings(self) -> dict[str, Any]:
         """Settings, by the config's keys, that the file itself may not tell."""
-        network = VARIANTS[self.constructor]
-        own = {"model.alpha": network.alpha, "data.num_frames": network.num_frames}
-        return own | {"data.labels": network.labels, **self.weights.test}
+        return VARIANTS[self.constructor].config | self.weights.settings
 
 
 CATALOGUE = {

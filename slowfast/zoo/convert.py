@@ -81,14 +81,16 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
     temporal = f"; {blocks} temporal blocks in res2..res5" if blocks else ""
     lateral = "batch norm and ReLU" if model.lateral_norm else "no batch norm"
     crops = "3 crops" if test.num_crops == 3 else "the centre crop"
+    several = ", any number of them in a video" if cfg.train.task == "multi" else ""
+    seen = f"; alpha {model.alpha}, {model.slow_frames} slow frames" if model.alpha > 1 else ""
     rows = {
         "system": checkpoint.found.system or "this project",
         "pathways": "; ".join(f"{name} {pathways[name]}" for name in both) + temporal,
         "lateral": f"kernel {model.fusion_kernel}, {lateral}",
-        "classes": f"{model.num_classes}, {model.head_pooling} pooling",
+        "classes": f"{model.num_classes}{several}, {model.head_pooling} pooling",
         "class names": data.labels or "none: --labels kinetics400, or a file, names them",
         "clip": f"{data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
-        f"fps; alpha {model.alpha}, {model.slow_frames} slow frames",
+        f"fps{seen}",
         "colours": f"mean {list(data.mean)}, std {list(data.std)}",
         "test": f"{test.num_clips} x {crops} of {test.crop_size} pixels, short side "
         f"{test.short_side}, as {test.protocol}",
@@ -103,7 +105,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
     return lines + [f"note: {one_line(note)}" for note in home.notes]
 
 
-_AVERAGED = {"prob": "probabilities", "score": "logits"}
+_AVERAGED = {"prob": "probabilities", "score": "logits", "max": "the largest probability"}
 
 
 def _yaml(src: Path, dst: Path, cfg: Config, rows: list[str]) -> str:

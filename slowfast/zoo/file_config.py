@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from slowfast.models.published import CHARADES
 from slowfast.weights.damage import WeightsError, one_line, shown
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.python_literals import Assigned, last_with, read_assignments
@@ -106,6 +107,8 @@ def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
     crops, crop = get("TEST", "NUM_SPATIAL_CROPS"), get("DATA", "TEST_CROP_SIZE")
     ptv = dataset.startswith("ptv")
     clips = "pytorchvideo" if ptv else "pyslowfast" if get("TEST", "DATASET") else None
+    at_centre = crops == 1 and dataset == "kinetics"
+    several = get("MODEL", "HEAD_ACT") == "sigmoid" or get("DATA", "MULTI_LABEL") is True
     settings = {
         "model.alpha": get("SLOWFAST", "ALPHA"),
         "data.num_frames": get("DATA", "NUM_FRAMES"),
@@ -119,22 +122,24 @@ def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
         "test.num_clips": get("TEST", "NUM_ENSEMBLE_VIEWS"),
         "test.num_crops": crops,
         # The smallest side of the jitter, where one crop does not need to be at the edges.
-        "test.short_side": shortest if ptv or (crops == 1 and dataset == "kinetics") else crop,
+        "test.short_side": shortest if dataset == "ptvkinetics" or at_centre else crop,
         "test.crop_size": crop,
+        "test.average_clips": "max" if get("DATA", "ENSEMBLE_METHOD") == "max" else None,
         "test.protocol": clips,
+        "train.task": "multi" if several else None,
     }
+    if on_charades := dataset.removeprefix("ptv") == "charades":
+        settings |= CHARADES  # its frames are counted, and TARGET_FPS has no part in it
     if get("MODEL", "ARCH") not in ("slowfast", None):
         settings["model.alpha"] = None  # a default, which one pathway has no use for
     notes = []
-    if dataset.removeprefix("ptv") != "kinetics":
+    if not on_charades and dataset.removeprefix("ptv") != "kinetics":
         notes.append(
             f"PySlowFast tests on {dataset}, where it spreads a clip's frames in another "
             "way; here every clip spans data.sampling_stride frames per frame"
         )
-    if get("MODEL", "HEAD_ACT") == "sigmoid" or get("DATA", "MULTI_LABEL") is True:
-        notes.append("its classes do not exclude each other (sigmoid); here softmax ranks them")
-    if get("DATA", "ENSEMBLE_METHOD") == "max":
-        notes.append("PySlowFast takes the largest score of the views; here they are averaged")
+    if dataset == "ptvcharades":
+        notes.append("PyTorchVideo begins its clips of Charades at other frames than PySlowFast")
     return Embedded(_known(settings), tuple(notes))
 
 
@@ -187,6 +192,7 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
     places = ("model", "cls_head"), ("model", "test_cfg"), ("test_cfg",)
     averages = [last_with(assigned, *place, "average_clips") for place in places]
     average = next(filter(None, averages), None)
+    several = _is_multi_label(assigned)
     settings = {
         "model.alpha": alpha,
         "data.num_frames": sample.get("clip_len"),
@@ -199,8 +205,19 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
         "test.crop_size": (three or centre).get("crop_size"),
         "test.average_clips": average if average in ("prob", "score") else None,
         "test.protocol": protocol,
+        "train.task": "multi" if several else None,
     }
-    return Embedded(_known(settings))
+    notes = ("mmaction2 averages softmax over the views, here sigmoid: its classes do not exclude "
+             "each other",)  # fmt: skip
+    return Embedded(_known(settings), notes if several and average == "prob" else ())
+
+
+def _is_multi_label(assigned: Assigned) -> bool:
+    """Whether a video has several labels: by the head, its loss or the data set (MultiClass)."""
+    head, data = ("model", "cls_head"), (("data", "test"), ("test_dataloader", "dataset"))
+    loss = _as(dict, last_with(assigned, *head, "loss_cls")).get("type")
+    marks = [last_with(assigned, *place, "multi_class") for place in (head, *data)]
+    return loss == "BCELossWithLogits" or True in marks
 
 
 def _pipeline(assigned: Assigned) -> list[Any]:

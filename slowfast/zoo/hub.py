@@ -11,12 +11,19 @@ from slowfast.models.variants import CONSTRUCTORS, build_model
 from slowfast.weights import save
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.load import Checkpoint, load_pretrained, read_checkpoint
+from slowfast.zoo.architecture import Settings
 from slowfast.zoo.catalogue import fetch, find
 from slowfast.zoo.origin import home_config, published_like
 
-SAME_NAMES = ("num_classes", "fusion_kernel", "lateral_norm", "slow_frames", "average_positions",
-              "stem_kernel")  # fmt: skip
+SAME_NAMES = ("num_classes", "slow_frames", "average_positions", "stem_kernel")
 """Arguments of the constructors with the same names as the config's settings."""
+
+LATERAL = ("fusion_kernel", "lateral_norm")
+"""Further ones of two pathways."""
+
+PATHWAYS = {"slowfast": "both pathways", "slow_only": "the slow pathway alone",
+            "fast_only": "the fast pathway alone"}  # fmt: skip
+"""By ``model.name``."""
 
 
 def network(
@@ -56,12 +63,14 @@ def network(
     path = fetch(source)
     checkpoint = read_checkpoint(path)
     if published is None and (config := save.own_config(path)) is not None:
-        overrides = [f"model.{name}={json.dumps(value)}" for name, value in given.items()]
+        sections = {name: "train" if name == "task" else "model" for name in given}
+        overrides = [f"{sections[key]}.{key}={json.dumps(value)}" for key, value in given.items()]
         cfg = load_config(config, overrides)
         net = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
         lines = [f"the network is the one of {config}", clip_line(cfg.data)]
     else:
-        arguments, lines = _recognised(checkpoint, constructor, given)
+        default = VARIANTS[constructor].config if published is None else published.settings
+        arguments, lines = _recognised(checkpoint, constructor, default, given)
         net = build(**arguments | given)
     print(load_pretrained(net, checkpoint), *lines, sep="\n")
     return net
@@ -76,7 +85,7 @@ def clip_line(data: DataConfig) -> str:
 
 
 def _recognised(
-    checkpoint: Checkpoint, constructor: str, given: dict[str, Any]
+    checkpoint: Checkpoint, constructor: str, default: Settings, given: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """The constructor's arguments for a file of any system, and lines to print.
 
@@ -84,21 +93,28 @@ def _recognised(
     tensors have another alpha, ``given`` must have the lateral kernel, too.
     """
     path, alpha = checkpoint.path, VARIANTS[constructor].alpha
-    own = {"model.alpha": alpha, "data.num_frames": VARIANTS[constructor].num_frames}
-    home, cfg = home_config(checkpoint, {}, default=own)
+    home, cfg = home_config(checkpoint, {}, default=default)
+    kind = "slowfast" if len(VARIANTS[constructor].depths) == 2 else "slow_only"
+    if cfg.model.name != kind:
+        raise WeightsError(
+            f"weights {path} have {PATHWAYS[cfg.model.name]}, {constructor} {PATHWAYS[kind]}: load "
+            "them with another constructor"
+        )
     if cfg.model.alpha != alpha:
         raise WeightsError(
             f"weights {path} have alpha {cfg.model.alpha}, {constructor} {alpha}: load them with "
             "another constructor"
         )
-    like = published_like(home.settings) if "model.alpha" not in home.embedded else []
-    if like and "fusion_kernel" not in given and alpha not in [row[1] for row in like]:
+    like = dict(published_like(home.settings)) if "model.alpha" not in home.embedded else {}
+    alphas = [config["model.alpha"] for config in like.values()]
+    if like and "fusion_kernel" not in given and alpha not in alphas:
         raise WeightsError(
-            f"weights {path} are like those of {', '.join(name for name, *_ in like)}, whose alpha "
-            f"is {like[0][1]}, and {constructor} has {alpha}: load them with another constructor, "
-            f"or say fusion_kernel={cfg.model.fusion_kernel}"
+            f"weights {path} are like those of {', '.join(like)}, whose alpha is {alphas[0]}, and "
+            f"{constructor} has {alpha}: load them with another constructor, or say "
+            f"fusion_kernel={cfg.model.fusion_kernel}"
         )
-    arguments = {name: getattr(cfg.model, name) for name in SAME_NAMES}
+    names = SAME_NAMES + (LATERAL if kind == "slowfast" else ())
+    arguments = {name: getattr(cfg.model, name) for name in names} | {"task": cfg.train.task}
     arguments["temporal_blocks"] = cfg.model.temporal_blocks or None
     if cfg.model.head_pooling == "global":
         arguments["pool_size"] = None

@@ -35,10 +35,16 @@ BY_LIGHTNING = "pytorch-lightning_version"
 """A key of Lightning's checkpoints. PyTorchVideo is trained with Lightning, without PySlowFast;
 there ``model.`` is the user's own name for the network."""
 
-FLAGS = {"model.alpha": "--alpha", "data.num_frames": "--num_frames"}
-"""Settings that only the user can know, and their flags."""
+ASKED = {
+    "slowfast": ("model.alpha", "data.num_frames"),
+    "slow_only": ("data.num_frames", "data.sampling_stride"),
+    "fast_only": ("data.num_frames",),
+}
+"""By ``model.name``: settings that only the user can know, each with a flag of its name."""
 
-OTHERS = [((101, 101, 5, (3, 4, 6, 3)), ("8x8", 4, 32))]
+OTHERS = [
+    ((101, 101, 5, (3, 4, 6, 3)), ("8x8", {"model.alpha": 4, "data.num_frames": 32})),
+]
 """Further networks for ``published_like``: depths, lateral kernel and temporal blocks; its result.
 PySlowFast's training on AVA starts from this one."""
 
@@ -102,25 +108,36 @@ def home_config(
 
 def _ask(settings: Settings) -> None:
     """Raises a WeightsError if a setting that only the user can know is missing."""
-    missing = [flag for key, flag in FLAGS.items() if key not in settings]
+    asked = ASKED[settings.get("model.name", "slowfast")]
+    missing = [_flag(key) for key in asked if key not in settings]
     if not missing:
         return
-    like = published_like(settings)
-    known = [f"--alpha {alpha} --num_frames {frames} ({name})" for name, alpha, frames in like]
-    hint = f"published ones like it: {'; '.join(known)}" if known else "none like it is known"
-    if settings.get("model.name") == "slow_only":
-        hint = "published slow pathways have --num_frames 4 --sampling_stride 16, or 8 and 8"
+    like: dict[str, list[str]] = {}
+    for name, config in published_like(settings):
+        flags = " ".join(f"{_flag(key)} {config[key]}" for key in asked)
+        like.setdefault(flags, []).append(name)
+    known = "; ".join(f"{flags} ({', '.join(names)})" for flags, names in like.items())
+    hint = f"published ones like it: {known}" if known else "none like it is known"
     raise WeightsError(f"it does not tell its {' and '.join(missing)}: name them; {hint}")
 
 
-def published_like(settings: Settings) -> list[tuple[str, int, int]]:
-    """The constructor, alpha and frames of a clip of each published network with such tensors."""
+def _flag(key: str) -> str:
+    return f"--{key.partition('.')[2]}"
+
+
+def published_like(settings: Settings) -> list[tuple[str, Settings]]:
+    """Each published network with such tensors: its constructor, and what no tensor tells."""
     keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
     kind = tuple(settings.get(key) for key in keys)
+    if settings.get("model.name") == "fast_only":
+        return []
     found = [row for other, row in OTHERS if other == kind]
     for name, network in VARIANTS.items():
         for given in ({}, *(weights.arguments for weights in network.weights)):
             own = network.arguments | given
-            if kind == (*network.depths, own["fusion_kernel"], own.get("temporal_blocks", ())):
-                found.append((name, network.alpha, network.num_frames))
-    return list(dict.fromkeys(found))
+            slow, fast = network.depths[0], network.depths[-1]
+            lateral, blocks = own.get("fusion_kernel"), own.get("temporal_blocks", ())
+            row = (name, network.config)
+            if kind == (slow, fast, lateral, blocks) and row not in found:
+                found.append(row)
+    return found

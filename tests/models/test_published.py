@@ -8,13 +8,17 @@ import pytest
 
 import slowfast.models
 from slowfast.config import load_config
+from slowfast.data.labels import read_labels
 from slowfast.models.cost import count_parameters, summarize
 from slowfast.models.published import OPENMMLAB, VARIANTS, Variant, Weights
-from slowfast.models.slowfast import SlowFast, VideoClassifier
+from slowfast.models.slowfast import SinglePathway, SlowFast, VideoClassifier
 
+GENERAL = {*inspect.signature(VideoClassifier).parameters}
 ARGUMENTS = {
-    name for kind in (SlowFast, VideoClassifier) for name in inspect.signature(kind).parameters
+    2: GENERAL | {*inspect.signature(SlowFast).parameters},
+    1: GENERAL | {*inspect.signature(SinglePathway).parameters},
 }
+"""By the number of pathways."""
 # Constructor, its arguments, trainable parameters, 1e9 multiply-adds at 224.
 NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
     ("slowfast_r50_4x16", {}, 34_480_216, 27.639),
@@ -27,6 +31,11 @@ NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
     ("slowfast_r101_r50_4x16", {}, 62_384_312, 49.475),
     ("slowfast_r152_r50_4x16", {}, 84_843_704, 69.668),
     ("slowfast_r50_16x8_sthv1", {}, 34_044_630, 100.616),
+    ("slow_r50", {}, 32_454_096, 41.745),
+    ("slow_r50_4x16", {}, 32_454_096, 20.873),
+    ("slowfast_r50_16x8_charades", {}, 34_006_373, 100.616),
+    ("slowfast_r50_charades", {}, 34_006_373, 50.309),
+    ("slow_r50_charades", {}, 31_956_189, 41.745),
 ]
 
 
@@ -63,13 +72,33 @@ def test_no_network_is_without_a_row_above() -> None:
 def test_a_network_is_called_what_it_is(name: str) -> None:
     variant = VARIANTS[name]
     slow = variant.num_frames // variant.alpha
-    assert variant.text.startswith(f"SlowFast {slow}x{2 * variant.alpha}, ")
-    assert variant.about.startswith(
-        f"{variant.text}: clips of {variant.num_frames} frames, of which the slow pathway sees "
-        f"{slow}. {variant.cost[0]:.1f} M parameters with {variant.num_classes} classes."
+    both = len(variant.depths) == 2
+    kind, stride = "SlowFast" if both else "Slow", variant.sampling_stride * variant.alpha
+    assert variant.text.startswith(f"{kind} {slow}x{stride}, ")
+    seen = f", of which the slow pathway sees {slow}" if both else ""
+    several = ", any number of them in a video" if variant.labels == "charades" else ""
+    assert variant.about == (
+        f"{variant.text}: clips of {variant.num_frames} frames{seen}. {variant.cost[0]:.1f} M "
+        f"parameters with {variant.num_classes} classes{several}."
     )
     assert all(f"r{depth}" in name for depth in variant.depths)
-    assert set(variant.arguments) <= ARGUMENTS
+    assert name.startswith(f"{kind.lower()}_")
+    assert set(variant.arguments) <= ARGUMENTS[len(variant.depths)]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_no_tensor_tells_is_a_config(name: str) -> None:
+    variant = VARIANTS[name]
+    cfg = load_config(None, [f"{key}={value}" for key, value in variant.config.items()])
+    assert (cfg.model.alpha, cfg.data.num_frames) == (variant.alpha, variant.num_frames)
+    assert (cfg.data.sampling_stride, cfg.data.labels) == (variant.sampling_stride, variant.labels)
+    test = (cfg.train.task, cfg.test.average_clips, cfg.test.protocol)
+    clips = (cfg.data.target_fps, cfg.data.frame_fps, cfg.data.spacing)
+    if name.endswith("charades"):
+        assert test == ("multi", "max", "charades") and clips == (24, 24, "stride")
+    else:
+        assert test == ("single", "prob", "pyslowfast") and clips == (30, 30, "spread")
+    assert len(read_labels(variant.labels, variant.num_classes) or []) == variant.num_classes
 
 
 FILES = [(variant, weights) for variant in VARIANTS.values() for weights in variant.weights]
@@ -83,14 +112,32 @@ def test_a_file_is_where_and_what_its_name_says(variant: Variant, weights: Weigh
             "mmaction2": f"-{weights.sha256}.pth"}  # fmt: skip
     assert weights.url.endswith(ends[system])
     assert weights.url.startswith("https://") and weights.page.startswith("https://")
-    assert (weights.page == OPENMMLAB) == (system == "mmaction2") == (len(weights.sha256) == 8)
-    assert set(weights.arguments) <= ARGUMENTS
-    assert 40 < weights.top1 < weights.top5 < 100
-    assert load_config(None, [f"{key}={value}" for key, value in weights.test.items()])
+    is_openmmlab = weights.page.startswith(OPENMMLAB)
+    assert is_openmmlab == (system == "mmaction2") == (len(weights.sha256) == 8)
+    assert set(weights.arguments) <= ARGUMENTS[len(variant.depths)]
+    if variant.labels == "charades":
+        assert [*weights.scores] == ["mAP"] and 30 < weights.scores["mAP"] < 45
+    else:
+        assert [*weights.scores] == ["top-1", "top-5"]
+        assert 40 < weights.scores["top-1"] < weights.scores["top-5"] < 100
+    assert load_config(None, [f"{key}={value}" for key, value in weights.settings.items()])
     if name != "paddlevideo/SlowFast":
-        assert f"{variant.num_frames // variant.alpha}x{variant.alpha * 2}" in name
+        stride = variant.alpha * variant.sampling_stride
+        assert f"{variant.num_frames // variant.alpha}x{stride}" in name
+
+
+@pytest.mark.parametrize(("name", "url"), [
+    ("pyslowfast/SLOWONLY_4x16_R50", "pyslowfast/model_zoo/kinetics400/SLOWONLY_4x16_R50.pkl"),
+    ("pyslowfast/Charades/SLOWFAST_16x8_R50_multigrid", "pyslowfast/pyslowfast/model_zoo/multigrid/"
+     "model_zoo/Charades/SLOWFAST_16x8_R50_multigrid.pkl"),
+    ("pytorchvideo/SLOW_8x8_R50", "pytorchvideo/model_zoo/kinetics/SLOW_8x8_R50.pyth"),
+    ("pytorchvideo/charades/SLOW_8x8_R50", "pytorchvideo/model_zoo/charades/SLOW_8x8_R50.pyth"),
+])  # fmt: skip
+def test_where_files_are_that_lie_in_other_folders(name: str, url: str) -> None:
+    (file,) = (file for _, file in FILES if file.name == name)
+    assert file.url == f"https://dl.fbaipublicfiles.com/{url}"
 
 
 def test_no_name_and_no_url_stands_twice() -> None:
     names, urls = {file.name for _, file in FILES}, {file.url for _, file in FILES}
-    assert len(names) == len(urls) == len(FILES) == 22
+    assert len(names) == len(urls) == len(FILES) == 37

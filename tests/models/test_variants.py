@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from typing import Any
 
 import paddle
 import pytest
@@ -9,7 +10,8 @@ from support.small_nets import small, temporal_kernels
 
 import slowfast.models
 from slowfast.config import DEPTHS, ModelConfig
-from slowfast.models import SlowFast, build_model, slowfast_r50_4x16
+from slowfast.models import SinglePathway, SlowFast, build_model, slow_r50, slowfast_r50_4x16
+from slowfast.models.head import PROBABILITIES
 from slowfast.models.published import VARIANTS
 from slowfast.models.variants import CONSTRUCTORS
 
@@ -42,7 +44,13 @@ def test_a_network_has_what_its_row_says(name: str) -> None:
         kernels = [temporal_kernels(net, n, pathway) for n in (2, 3, 4, 5)]
         assert tuple(map(len, kernels)) == DEPTHS[depth]
         assert [found.count(3) for found in kernels[2:]] == [*(blocks or DEPTHS[depth])[2:]]
-    assert net.alpha == variant.alpha == net.s1_fuse.conv_f2s._stride[0]
+    assert net.alpha == variant.alpha
+    assert net.probabilities is PROBABILITIES[variant.arguments.get("task", "single")]
+    if len(variant.depths) == 1:
+        assert isinstance(net, SinglePathway)
+        assert net.head.projection.weight.shape == [2048, 11]
+        return
+    assert net.s1_fuse.conv_f2s._stride[0] == variant.alpha
     assert net.s4_fuse.conv_f2s.weight.shape[2] == variant.arguments["fusion_kernel"]
     assert (net.s1_fuse.bn is None) == ("lateral_norm" in variant.arguments)
     assert net.head.projection.weight.shape == [2304, 11]
@@ -53,6 +61,16 @@ def test_constructors_take_other_settings() -> None:
         net = slowfast_r50_4x16(slow_frames="strided", pool_size=None, fusion_kernel=7)
     assert (net.slow_frames, net.head.pool_size) == ("strided", None)
     assert net.s4_fuse.conv_f2s.weight.shape[2] == 7
+    with paddle.LazyGuard():
+        net = slow_r50(task="multi", temporal_blocks=(0, 0, 6, 2))
+    assert net.probabilities is PROBABILITIES["multi"]
+    assert temporal_kernels(net, 5, 0) == [3, 3, 1]
+
+
+@pytest.mark.parametrize("given", [{"fusion_kernel": 7}, {"lateral_norm": False}], ids=str)
+def test_a_slow_pathway_has_no_lateral_connections(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{[*given][0]}'"):
+        slow_r50(**given)
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

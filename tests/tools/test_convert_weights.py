@@ -80,6 +80,17 @@ def test_bad_input(flags: list[str], message: str, capsys: pytest.CaptureFixture
     assert refusal(flags, capsys).startswith(message)
 
 
+def test_several_labels_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    write_torch("a.pyth")
+    assert main(["a.pyth", "new.pdparams", *ASKED, "--task", "multi"]) == 0
+    assert converted().train.task == "multi"
+    out = capsys.readouterr().out
+    assert "classes     5, any number of them in a video, dense pooling\n" in out
+    assert "given       model.alpha=4, data.num_frames=8, train.task=multi\n" in out
+    with pytest.raises(SystemExit):
+        main(["a.pyth", "new.pdparams", "--task", "several"])
+
+
 @pytest.mark.parametrize("most", [400, 50_000])
 def test_a_full_disk_leaves_what_was_there(most: int, capsys: pytest.CaptureFixture[str]) -> None:
     write_torch("a.pyth")

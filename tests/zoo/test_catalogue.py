@@ -44,7 +44,11 @@ def test_what_a_file_does_not_tell(name: str) -> None:
     variant = VARIANTS[row.constructor]
     cfg = load_config(None, [f"{key}={value}" for key, value in row.settings.items()])
     assert (cfg.model.alpha, cfg.data.num_frames) == (variant.alpha, variant.num_frames)
-    assert cfg.data.labels == variant.labels
+    assert (cfg.data.labels, cfg.data.sampling_stride) == (variant.labels, variant.sampling_stride)
+    on_charades = variant.labels == "charades"
+    assert cfg.train.task == ("multi" if on_charades else "single")
+    assert cfg.test.average_clips == ("max" if on_charades else "prob")
+    assert cfg.model.average_positions == "prob"
     is_at_224 = name in ("paddlevideo/SlowFast_8x8",
                          "pyslowfast/SLOWFAST_8x8_R50_stepwise_multigrid")  # fmt: skip
     assert (cfg.test.short_side, cfg.test.crop_size) == ((224,) * 2 if is_at_224 else (256,) * 2)

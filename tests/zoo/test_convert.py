@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.checkpoints import shapes_of, tiny
 from support.foreign_files import CONFIG_OF_MMACTION2, converted, tensors, write_torch
-from support.foreign_names import FILES, paddlevideo
+from support.foreign_names import FILES, caffe2, paddlevideo, pytorchvideo
 from support.videos import numbered_picture, write_mpeg4
 
 from slowfast.cli import main
@@ -140,6 +140,34 @@ def test_published_weights_are_converted_by_name(
     assert load_config(path.with_suffix(".yaml")).model.alpha == 2
     with pytest.raises(WeightsError, match="did you mean paddlevideo/SlowFast_8x8?"):
         convert("paddlevideo/SlowFast_9x9", path, {}, force=True)
+
+
+def test_files_for_charades_convert_with_their_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PySlowFast's of caffe2, and PyTorchVideo's, whose accuracy is also PySlowFast's."""
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path / "cache"))
+    alone = tiny(num_classes=157, name="slow_only", alpha=1)
+    for name, state in {
+        "pyslowfast/Charades/SLOWFAST_16x8_R50": caffe2(shapes_of(tiny(num_classes=157))),
+        "pytorchvideo/charades/SLOW_8x8_R50": pytorchvideo(shapes_of(alone)),
+    }.items():
+        cached = cached_path(CATALOGUE[name].weights.url)
+        cached.parent.mkdir(parents=True)
+        cached.write_bytes(pickle.dumps(state, 4))
+        lines = convert(name, Path("new.pdparams"), {}, force=True)
+        assert "classes     157, any number of them in a video, dense pooling" in lines
+        averaged = "averaged    probabilities over positions, the largest probability over views"
+        assert averaged in lines
+        cfg = load_config(Path("new.yaml"))
+        assert (cfg.train.task, cfg.model.average_positions) == ("multi", "prob")
+        assert (cfg.test.average_clips, cfg.test.protocol) == ("max", "charades")
+        assert (cfg.test.num_clips, cfg.test.num_crops, cfg.test.crop_size) == (10, 3, 256)
+        assert (cfg.data.labels, cfg.data.spacing) == ("charades", "stride")
+        assert (cfg.data.target_fps, cfg.data.frame_fps) == (24, 24)
+        both = "clip        64 frames, 1 of 2 at 24 fps; alpha 4, linspace slow frames"
+        assert (both if "FAST" in name else "clip        8 frames, 1 of 8 at 24 fps") in lines
+        assert ("lateral" in str(lines)) == ("FAST" in name)
 
 
 def test_what_differs_from_the_defaults_is_written() -> None:

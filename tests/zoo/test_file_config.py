@@ -63,15 +63,45 @@ def test_pytorchvideos_clips_in_pyslowfast() -> None:
     assert cfg == config_of(FROM_PYSLOWFAST)
 
 
-def test_what_pyslowfast_does_in_another_way_is_noted() -> None:
+def test_pyslowfast_on_charades() -> None:
+    """Several labels, the maximum over views, and frames that are counted, whatever TARGET_FPS."""
     text = PYSLOWFAST.replace("kinetics", "charades").replace("CHANNEL: false", "CHANNEL: true")
     text = text.replace("HEAD_ACT: softmax", "HEAD_ACT: sigmoid")
     text = text.replace("DATA:\n", "DATA:\n  ENSEMBLE_METHOD: max\n")
-    cfg, notes = home_of(pyslowfast, cfg=text)
+    own = {"target_fps": 24, "frame_fps": 24, "frame_pattern": "{name}-{:06d}.jpg",
+           "spacing": "stride"}  # fmt: skip
+    expected = config_of(FROM_PYSLOWFAST | {
+        "data": FROM_PYSLOWFAST["data"] | own,
+        "test": FROM_PYSLOWFAST["test"] | {"average_clips": "max", "protocol": "charades"},
+        "train": {"task": "multi"},
+    })  # fmt: skip
+    assert home_of(pyslowfast, cfg=text) == (expected, [])
+    # PyTorchVideo's data set of the same frames; its crops are of the test's own short side.
+    text = text.replace("charades", "ptvcharades")
+    cfg, (note,) = home_of(pytorchvideo_trained, cfg=text)
+    assert cfg == expected
+    assert note == "PyTorchVideo begins its clips of Charades at other frames than PySlowFast"
+
+
+@pytest.mark.parametrize(("old", "new", "task", "average"), [
+    ("HEAD_ACT: softmax", "HEAD_ACT: sigmoid", "multi", "prob"),
+    ("DATA:\n", "DATA:\n  MULTI_LABEL: true\n", "multi", "prob"),
+    ("DATA:\n", "DATA:\n  MULTI_LABEL: false\n  ENSEMBLE_METHOD: sum\n", "single", "prob"),
+    ("DATA:\n", "DATA:\n  ENSEMBLE_METHOD: max\n", "single", "max"),
+])  # fmt: skip
+def test_several_labels_and_the_maximum_on_any_data(
+    old: str, new: str, task: str, average: str
+) -> None:
+    cfg, notes = home_of(pyslowfast, cfg=PYSLOWFAST.replace(old, new))
+    assert (cfg.train.task, cfg.test.average_clips, notes) == (task, average, [])
+    assert (cfg.test.protocol, cfg.data.target_fps) == ("pyslowfast", 25)
+
+
+def test_what_pyslowfast_does_in_another_way_is_noted() -> None:
+    text = PYSLOWFAST.replace("kinetics", "ssv2").replace("CHANNEL: false", "CHANNEL: true")
+    cfg, (note,) = home_of(pyslowfast, cfg=text)
     assert cfg == config_of(FROM_PYSLOWFAST)
-    begins = ("PySlowFast tests on charades, wh", "its classes do not exclude each ",
-              "PySlowFast takes the largest sco")  # fmt: skip
-    assert tuple(note[:32] for note in notes) == begins
+    assert note.startswith("PySlowFast tests on ssv2, where it spreads a clip's frames in another")
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
@@ -95,7 +125,9 @@ def test_one_pathway_has_no_use_for_pyslowfasts_alpha() -> None:
     state = pyslowfast(shapes_of(tiny(name="slow_only")))
     text = PYSLOWFAST.replace("ARCH: slowfast", "ARCH: slow")
     home = home_settings(checkpoint(state, cfg=text), {})
-    assert config_of(home.settings).model == tiny(name="slow_only", alpha=1)
+    cfg = config_of(home.settings)
+    assert cfg.model == tiny(name="slow_only", alpha=1)
+    assert (cfg.data.num_frames, cfg.data.sampling_stride) == (16, 3)
 
 
 MMACTION2 = """
@@ -153,6 +185,32 @@ def test_mmaction2s_config_of_1x() -> None:
     text += "\nmodel = dict(data_preprocessor=dict(mean=(100, 110.5, 127.5), std=[51, 25.5, 60]))"
     expected = FROM_MMACTION2 | {"test": FROM_MMACTION2["test"] | {"protocol": "mmaction2-1.2"}}
     assert home_of(mmaction2, meta={"cfg": text}) == (config_of(expected), [])
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("cls_head=dict(", "cls_head=dict(loss_cls=dict(type='BCELossWithLogits'), "),
+    ("cls_head=dict(", "cls_head=dict(multi_class=True, "),
+    ("data = dict(test=dict(", "data = dict(test=dict(multi_class=True, "),
+    ("data = dict(test=dict(", "test_dataloader = dict(dataset=dict(multi_class=True, "),
+])  # fmt: skip
+def test_mmaction2s_several_labels(old: str, new: str) -> None:
+    text = MMACTION2.replace(old, new)
+    assert text != MMACTION2
+    cfg, notes = home_of(mmaction2, meta={"config": text})
+    assert (cfg.train.task, cfg.test.average_clips, notes) == ("multi", "score", [])
+    cfg, (note,) = home_of(mmaction2, meta={"config": text.replace("'score'", "'prob'")})
+    assert (cfg.train.task, cfg.test.average_clips) == ("multi", "prob")
+    assert note.startswith("mmaction2 averages softmax over the views, here sigmoid: ")
+
+
+def test_mmaction2s_slow_pathway_alone() -> None:
+    text = MMACTION2.replace("resample_rate=8,  # tau", "").replace("speed_ratio=8,  # alpha", "")
+    text = text.replace("resample_rate=2, speed_ratio=2", "depth=50")
+    state = mmaction2(shapes_of(tiny(name="slow_only")))
+    cfg = config_of(home_settings(checkpoint(state, meta={"config": text}), {}).settings)
+    assert (cfg.model.name, cfg.model.alpha) == ("slow_only", 1)
+    assert (cfg.data.num_frames, cfg.data.sampling_stride) == (16, 3)
+    assert (cfg.model.head_pooling, cfg.test.protocol) == ("global", "mmaction2")
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from support.small_nets import tensors_of
 
 import slowfast
 from slowfast.config import ConfigError, ModelConfig, load_config
-from slowfast.models import slowfast_r50, variants
+from slowfast.models import slow_r50, slowfast_r50, variants
+from slowfast.models.head import sigmoid, softmax
 from slowfast.models.published import VARIANTS
 from slowfast.models.variants import build_model, fast_pathway, slow_pathway
 from slowfast.weights.damage import WeightsError
@@ -61,10 +63,10 @@ def load(name: str, **given: Any) -> Any:
     return paddle.hub.load(str(REPOSITORY), name, source="local", **given)
 
 
-def r50_tensors(**given: Any) -> Tensors:
+def r50_tensors(build: Callable[..., Any] = slowfast_r50, **given: Any) -> Tensors:
     """As many different numbers as an R50 has tensors, by our names."""
     with paddle.LazyGuard():  # of which the shapes alone are needed
-        state = slowfast_r50(**given).state_dict()
+        state = build(**given).state_dict()
     return {
         name: np.full(x.shape, 0.01 * i, np.float32) for i, (name, x) in enumerate(state.items())
     }
@@ -91,7 +93,10 @@ def test_help_tells_what_a_user_needs(name: str) -> None:
     variant, official = VARIANTS[name], VARIANTS[name].weights[0]
     assert text.startswith(f"{variant.about} Its official weights are ")
     assert official.name.partition("/")[0] in text.lower()
-    assert f"top-1 {official.top1:.2f}." in text
+    metric, score = next(iter(official.scores.items()))
+    assert f"{metric} {score:.2f}." in text
+    fps = 24 if name.endswith("charades") else 30
+    assert f"1 of {variant.sampling_stride} of a video at {fps} per second" in text
     assert f"{variant.num_classes} with fresh weights." in text
     for word in ("[N, 3, T, H, W]", "pretrained:", "num_classes:", "net.eval()", "0.225", "0.406"):
         assert word in text
@@ -169,6 +174,52 @@ def test_a_file_of_another_system(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert same(loaded, tensors) and loaded.head.projection.weight.shape[1] == 5
     assert (loaded.slow_frames, loaded.head.pool_size) == ("strided", None)
     assert "less [0.485, 0.456, 0.406], divided by [0.229, 0.224, 0.225]" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_slow_pathway_of_each_system(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = r50_tensors(slow_r50, num_classes=5)
+    for system in (pyslowfast, pytorchvideo, mmaction2):
+        path = write(tmp_path / "slow.pth", {"state_dict": system(tensors)})
+        loaded = load("slow_r50", pretrained=str(path))
+        assert same(loaded, tensors) and loaded.head.projection.weight.shape == [256, 5]
+        assert "its clips: 8 frames, 1 of 8 at 30 per second" in capsys.readouterr().out
+    assert loaded.head.pool_size is None  # mmaction2's
+    load("slow_r50_4x16", pretrained=str(path))
+    assert "its clips: 4 frames, 1 of 16 at 30 per second" in capsys.readouterr().out
+    message = f"{path} have the slow pathway alone, slowfast_r50 both pathways: load them with"
+    with pytest.raises(WeightsError, match=re.escape(message)):
+        load("slowfast_r50", pretrained=str(path))
+    path = write(tmp_path / "both.pth", pytorchvideo(r50_tensors()))
+    message = f"{path} have both pathways, slow_r50 the slow pathway alone: load them with another"
+    with pytest.raises(WeightsError, match=re.escape(message)):
+        load("slow_r50", pretrained=str(path))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lateral_norm'"):
+        load("slow_r50", lateral_norm=False)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_several_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of published weights, of a config in the file or beside it, or as the user says."""
+    name, tensors = "pytorchvideo/charades/SLOWFAST_8x8_R50", r50_tensors(num_classes=157)
+    published(name, pytorchvideo(tensors), tmp_path, monkeypatch)
+    loaded = load("slowfast_r50_charades", pretrained=True)
+    assert same(loaded, tensors)
+    assert (loaded.probabilities, loaded.average_positions) == (sigmoid, "prob")
+    assert "its clips: 32 frames, 1 of 2 at 24 per second" in capsys.readouterr().out
+    content = {"cfg": "MODEL: {HEAD_ACT: sigmoid}", "model_state": pyslowfast(tensors)}
+    path = str(write(tmp_path / "mine.pyth", content))
+    assert load("slowfast_r50", pretrained=path).probabilities is sigmoid
+    assert load("slowfast_r50", pretrained=path, task="single").probabilities is softmax
+    assert load("slowfast_r50", task="multi").probabilities is sigmoid
+    cfg_net = build_model(ModelConfig(slow_depth=14, fast_depth=14, width=16), 224)
+    path = str(write(tmp_path / "own.pdparams", tensors_of(cfg_net)))
+    text = "model: {slow_depth: 14, fast_depth: 14, width: 16}\ntrain: {task: multi}"
+    (tmp_path / "own.yaml").write_text(text)
+    assert load("slowfast_r50", pretrained=path).probabilities is sigmoid
+    assert load("slowfast_r50", pretrained=path, task="single").probabilities is softmax
 
 
 def test_alpha_is_the_constructors(tmp_path: Path) -> None:

@@ -61,12 +61,23 @@ def test_alpha_and_frames_are_asked_for(given: Settings, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+SLOW = ("slow_r50", "slow_r50_4x16", "slow_r50_charades")
+
+
 def like(name: str, **given: Any) -> ModelConfig:
     """The network of a constructor, of few channels."""
     variant = VARIANTS[name]
-    slow, fast = variant.depths
-    few = {"slow_depth": slow, "fast_depth": fast, "width": 8, "beta_inv": 4, "num_classes": 3}
-    return ModelConfig(**few | variant.arguments | given)
+    slow, fast = variant.depths[0], variant.depths[-1]
+    few: dict[str, Any] = {
+        "slow_depth": slow,
+        "fast_depth": fast,
+        "width": 8,
+        "beta_inv": 4,
+        "num_classes": 3,
+    }
+    few |= {"name": "slow_only", "alpha": 1} if name in SLOW else {}
+    own = {key: value for key, value in variant.arguments.items() if key != "task"}
+    return ModelConfig(**few | own | given)
 
 
 NETWORKS = {
@@ -83,24 +94,56 @@ def test_the_published_networks_are_told_where_alpha_is_asked_for(
     with pytest.raises(WeightsError) as caught:
         home_settings(checkpoint(shapes_of(like(name, **given))), {})
     variant = VARIANTS[name]
-    flags = f"--alpha {variant.alpha} --num_frames {variant.num_frames} ({name})"
-    assert flags in str(caught.value)
+    flags = f"--alpha {variant.alpha} --num_frames {variant.num_frames} ("
+    if name in SLOW:
+        flags = f"--num_frames {variant.num_frames} --sampling_stride {variant.sampling_stride} ("
+    _, _, names = str(caught.value).partition(flags)
+    assert name in names.partition(")")[0].split(", ")
 
 
 def test_networks_with_the_same_tensors_are_all_told() -> None:
-    r50 = model_settings(shapes_of(like("slowfast_r50")))
-    assert published_like(r50) == [("slowfast_r50", 4, 32), ("slowfast_r50_16x8_sthv1", 4, 64)]
-    r101 = model_settings(shapes_of(like("slowfast_16x8_r101_50_50")))
-    assert published_like(r101) == [("8x8", 4, 32), ("slowfast_16x8_r101_50_50", 4, 64)]
-    assert published_like(model_settings(shapes_of(tiny()))) == []
+    assert found_like("slowfast_r50") == [
+        ("slowfast_r50", 4, 32, 2), ("slowfast_r50_16x8_sthv1", 4, 64, 2),
+        ("slowfast_r50_16x8_charades", 4, 64, 2), ("slowfast_r50_charades", 4, 32, 2),
+    ]  # fmt: skip
+    assert found_like("slowfast_16x8_r101_50_50") == [
+        ("8x8", 4, 32, None), ("slowfast_16x8_r101_50_50", 4, 64, 2)
+    ]  # fmt: skip
+    slow = [("slow_r50", 1, 8, 8), ("slow_r50_4x16", 1, 4, 16), ("slow_r50_charades", 1, 8, 8)]
+    assert found_like("slow_r50_4x16") == slow
+    fast = ModelConfig(name="fast_only", alpha=1)
+    for model in (tiny(), tiny(name="slow_only"), fast):
+        assert published_like(model_settings(shapes_of(model))) == []
+
+
+def found_like(name: str) -> list[tuple[Any, ...]]:
+    """The networks with such tensors: name, alpha, frames, stride."""
+    keys = ("model.alpha", "data.num_frames", "data.sampling_stride")
+    found = published_like(model_settings(shapes_of(like(name))))
+    return [(constructor, *map(config.get, keys)) for constructor, config in found]
 
 
 def test_the_message_where_nothing_published_is_alike() -> None:
     with pytest.raises(WeightsError, match="none like it is known"):
         home_settings(checkpoint(shapes_of(tiny())), {})
-    alone = tiny(name="slow_only")
-    with pytest.raises(WeightsError, match="tell its --num_frames: name them; published slow path"):
-        home_settings(checkpoint(shapes_of(alone)), {})
+    alone = checkpoint(shapes_of(tiny(name="slow_only")))
+    message = "not tell its --num_frames and --sampling_stride: name them; none like it is known"
+    with pytest.raises(WeightsError, match=message):
+        home_settings(alone, {})
+    with pytest.raises(WeightsError, match="not tell its --sampling_stride: name them; none"):
+        home_settings(alone, {"model.alpha": 4, "data.num_frames": 32})
+    with pytest.raises(WeightsError, match="not tell its --num_frames: name them; none like it"):
+        home_settings(checkpoint(shapes_of(tiny(name="fast_only", width=16))), {})
+
+
+def test_published_slow_pathways_are_named_by_their_flags() -> None:
+    with pytest.raises(WeightsError) as caught:
+        home_settings(checkpoint(pytorchvideo(shapes_of(like("slow_r50")))), {})
+    assert str(caught.value) == (
+        "it does not tell its --num_frames and --sampling_stride: name them; published ones like "
+        "it: --num_frames 8 --sampling_stride 8 (slow_r50, slow_r50_charades); --num_frames 4 "
+        "--sampling_stride 16 (slow_r50_4x16)"
+    )
 
 
 def test_what_is_given_wins_and_is_said() -> None:
