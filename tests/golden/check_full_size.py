@@ -32,7 +32,11 @@ IMAGENET = ("data.mean=[0.485,0.456,0.406]", "data.std=[0.229,0.224,0.225]")
 def config(row: dict[str, Any], protocol: str) -> Config:
     """The test's config, with a system's protocol or another's."""
     own = IMAGENET if row["rule"].startswith("mmaction2") else ()
-    return load_config(None, [*own, f"test.protocol={protocol}", f"test.num_clips={row['clips']}"])
+    frames, stride = row["grid"]
+    grid = ("model.alpha=1", f"data.num_frames={frames}", f"data.sampling_stride={stride}")
+    return load_config(
+        None, [*own, *grid, f"test.protocol={protocol}", f"test.num_clips={row['clips']}"]
+    )
 
 
 def probabilities(model: Any, row: dict[str, Any], video: Path, protocol: str) -> Any:

@@ -90,7 +90,8 @@ class PyTorchVideo:
             scaled = scale(normalize(sample(clip) / 255))
             view = crop({"video": scaled, "aug_index": index})["video"][None]
             with torch.no_grad():
-                found.append(model([slow(view), view])[0].softmax(dim=-1))
+                clip = view if views.alpha == 1 else [slow(view), view]
+                found.append(model(clip)[0].softmax(dim=-1))
         return torch.stack(found).mean(dim=0).double().numpy()
 
 

@@ -34,6 +34,8 @@ EXPECTED: dict[str, tuple[int, int, Sequence[tuple[float, float]]]] = {
     "slowfast": (32, 34_480_216, COSINE_196),
     "slowfast-single": (32, 34_480_216, COSINE_196),
     "slowfast_8x8": (32, 34_566_488, COSINE_196),
+    "slow_8x8": (8, 32_454_096, COSINE_196),
+    "slow_4x16": (4, 32_454_096, COSINE_196),
     "slowfast_r101_8x8": (32, 62_826_968, COSINE_196),
     "slowfast_16x8_r101_50_50": (64, 53_774_808, COSINE_196),
     "slowfast_multigrid": (32, 34_566_488, STEPS_256[:-1]),

@@ -6,6 +6,7 @@ tensors' names (golden/name_seeded.py), so this also pins every name and layout 
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,13 @@ from support.filled import fill
 from support.paths import GOLDEN
 
 import slowfast.models
+from slowfast.config import load_config
+from slowfast.models import build_model
 from slowfast.models import slowfast as network
+from slowfast.models.cost import count_parameters
 from slowfast.models.slowfast import VideoClassifier
+from slowfast.weights.load import load_weights
+from slowfast.zoo.convert import convert
 
 FIXTURE = json.loads((GOLDEN / "pytorchvideo_logits.json").read_text())
 # Logits have a standard deviation of 1.4 to 2.0. With another rule for the slow frames they move
@@ -65,3 +71,53 @@ def test_logits_are_those_of_pytorchvideo(case: dict[str, Any]) -> None:
 
     assert logits_NK.shape == (1, 400)
     np.testing.assert_allclose(logits_NK[0], case["logits"], rtol=0, atol=TOLERANCE)
+
+
+ANSWERS: dict[str, Any] = json.loads((GOLDEN / "slow_answers.json").read_text())
+"""Of small networks of PyTorchVideo and mmaction2, by golden/make_slow_files.py."""
+
+
+@pytest.mark.parametrize(("name", "constructor", "classes"), [
+    ("slow_r50", "slow_r50", 400), ("slowonly_r50", "slow_r50_4x16", 400),
+    ("slow_r50_charades", "slow_r50_charades", 157),
+    ("slowfast_r50_charades", "slowfast_r50_charades", 157),
+])  # fmt: skip
+def test_parameters_are_as_many_as_in_the_systems_own(
+    name: str, constructor: str, classes: int
+) -> None:
+    with paddle.LazyGuard():
+        net = getattr(slowfast.models, constructor)()
+    assert count_parameters(net) == ANSWERS["parameters"][name]
+    assert net.head.projection.weight.shape[1] == classes
+
+
+SIGMOID = {"train.task": "multi", "model.average_positions": "prob"}
+"""A head of PyTorchVideo that has an activation averages over positions after it."""
+
+
+@pytest.mark.parametrize(("file", "answer", "given"), [
+    ("pytorchvideo_slow_small.pyth", "pytorchvideo", {}),
+    ("mmaction2_slow_small.pth", "mmaction2", {}),
+    ("pytorchvideo_slow_small.pyth", "pytorchvideo, sigmoid", SIGMOID),
+    ("pytorchvideo_small.pyth", "pytorchvideo, both, sigmoid", SIGMOID),
+], ids=["PyTorchVideo", "mmaction2", "sigmoid", "both pathways, sigmoid"])  # fmt: skip
+def test_a_systems_own_file_converts_and_answers_as_there(
+    tmp_path: Path, file: str, answer: str, given: dict[str, Any]
+) -> None:
+    both = "both" in answer
+    clips = {"model.alpha": 4, "data.num_frames": 32} if both else {"data.num_frames": 8}
+    clips |= {"data.sampling_stride": 2 if both else 8, "data.crop_size": 64}
+    convert(GOLDEN / file, tmp_path / "net.pdparams", clips | given, force=False)
+    cfg = load_config(tmp_path / "net.yaml")
+    net = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
+    load_weights(net, tmp_path / "net.pdparams")
+    net.eval()
+    clip_NCTHW = paddle.to_tensor(seeded_clip(*ANSWERS["both" if both else "clip"]))
+    with paddle.no_grad():
+        found_NK = (net.predict if given else net)(clip_NCTHW).numpy()
+    expected = np.array(ANSWERS[answer])
+    np.testing.assert_allclose(found_NK, expected, rtol=0, atol=1e-5)
+    if given:  # there are 2 x 2 positions: the sigmoid of their mean logit is another number
+        with paddle.no_grad():
+            of_mean = net.probabilities(net(clip_NCTHW)).numpy()
+        assert np.abs(of_mean - expected).max() > 0.01
