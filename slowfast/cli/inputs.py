@@ -147,7 +147,7 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
     if not stream and args.annotate == Path("window"):
         raise ConfigError("--annotate window shows a stream: for videos in files name a folder")
     results = [*filter(None, (args.annotate, args.timeline, args.explain))]
-    videos = [] if stream else find_videos(paths, cfg.data, results=results)
+    videos = [] if stream else find_videos(paths, cfg.data, results=results, task=cfg.train.task)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")
@@ -254,7 +254,7 @@ def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
     """Reads a list. Raises a ListError if all its videos are missing, or with ``all_of_them`` if
     one is; warns of fewer. The same of frame folders that cannot be used."""
     root = cfg.data.root
-    samples = read_list(path, root, cfg.model.num_classes)
+    samples = read_list(path, root, cfg.model.num_classes, cfg.train.task)
     missing = missing_files(samples)
     if fault := missing_fault(samples, missing):
         hint, is_all = GO_ON, are_all(samples, missing)

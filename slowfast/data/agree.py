@@ -13,6 +13,7 @@ import numpy as np
 
 from slowfast.data.labels import read_labels, spelled
 from slowfast.data.lists import Label, ListError, Sample, classes_of
+from slowfast.data.text_lists import text_of
 from slowfast.log import logger
 
 ADVICE = (
@@ -85,31 +86,41 @@ def _classes_of(path: str, samples: Sequence[Sample]) -> Classes:
 
 
 def kept_labels(samples: Sequence[Sample]) -> dict[str, Any]:
-    """What a checkpoint keeps of a list: a hash of each path, and its label or labels."""
-    digests = (hashlib.blake2b(os.fsencode(s.path), digest_size=8).digest() for s in samples)
+    """What a checkpoint keeps of a list: a hash of each video, and its label or labels."""
     labels: Any = [sample.label for sample in samples]
     if not any(isinstance(label, tuple) for label in labels):
         labels = np.array(labels, np.int64)
-    return {"videos": np.frombuffer(b"".join(digests), np.uint64), "labels": labels}
+    return {"videos": np.frombuffer(b"".join(map(_digest, samples)), np.uint64), "labels": labels}
+
+
+def _digest(sample: Sample) -> bytes:
+    part = repr(sample.place[1:]).encode() if sample.part else b""
+    return hashlib.blake2b(os.fsencode(sample.path) + part, digest_size=8).digest()
 
 
 def check_labels(before: Mapping[str, Any], samples: Sequence[Sample]) -> None:
     """Raises ListError if a video has another label than ``before``, see ``kept_labels``."""
-    labels: dict[int, list[Label]] = {}  # a video may be there twice, with another label
+    labels: dict[int, list[tuple[int, ...]]] = {}  # a video may be there twice, with another label
     kept = before["labels"] if isinstance(before["labels"], list) else before["labels"].tolist()
     for key, label in zip(before["videos"].tolist(), kept, strict=True):
-        labels.setdefault(key, []).append(label)
+        labels.setdefault(key, []).append(_all_of(label))
     hashes = kept_labels(samples)["videos"].tolist()
     pairs = [(s, labels[key]) for s, key in zip(samples, hashes, strict=True) if key in labels]
     if labels and not pairs:
         logger.warning(
             "no video of the list was in the run so far, by its path: their labels are not compared"
         )
-    changed = [(sample, found[0]) for sample, found in pairs if sample.label not in found]
+    changed = [(sample, found[0]) for sample, found in pairs if _all_of(sample.label) not in found]
     if changed:
         sample, label = changed[0]
         raise ListError(
             f"{len(changed):,} of {len(pairs):,} videos have another label than in the run so far, "
-            f"the first is {sample.path}: {label} so far, {sample.label} in the list now (go on "
-            "with the list as it was, or train anew into another output_dir)"
+            f"the first is {sample.shown}: {text_of(label) or 'none'} so far, "
+            f"{text_of(sample.label) or 'none'} in the list now (go on with the list as it was, or "
+            "train anew into another output_dir)"
         )
+
+
+def _all_of(label: Label) -> tuple[int, ...]:
+    """A label as ``check_labels`` compares it: one is the same, alone and as one of several."""
+    return label if isinstance(label, tuple) else (label,)

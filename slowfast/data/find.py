@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slowfast.config import DataConfig
-from slowfast.data import lists
+from slowfast.data import folders, lists
 from slowfast.data.lists import ListError, Sample
 from slowfast.data.shards import shard_of
+from slowfast.data.text_lists import line_of
 from slowfast.data.video import frames
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.sources import is_stream
@@ -34,18 +35,21 @@ class Named(NamedTuple):
 
 
 def find_videos(
-    paths: Sequence[str], data: DataConfig, root: Path | None = None, results: Sequence[Path] = ()
-) -> list[Named]:
+    paths: Sequence[str], data: DataConfig, root: Path | None = None,
+    results: Sequence[Path] = (), task: str = "single",
+) -> list[Named]:  # fmt: skip
     """The videos that the paths name: files, folders of videos, folders of frames, lists.
 
     A video's name is its file's name; of one found in a folder, at any depth, its path below that;
-    of one in a list its path below ``root``, or its whole path if it is elsewhere.
+    of one in a list its path below ``root``, or its whole path if it is elsewhere; of a part of a
+    video with the part's seconds, ``a/x_1.5-9s.mp4``.
 
     Args:
         root: where a list's paths start from; None: its folder, or ``data.root`` if more of its
             videos are there.
         results: folders that the run writes into. What lies there, as of an earlier run, is no
             video of a folder around it.
+        task: see ``read_entries``.
 
     Raises:
         ListError: a list cannot be read, or none of its videos is there, a folder holds no video,
@@ -66,7 +70,8 @@ def find_videos(
         elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
         elif path.lower().endswith(lists.LIST_ENDINGS):
-            found += _videos_of(path, [root] if root else [Path(path).parent, Path(data.root)])
+            roots = [root] if root else [Path(path).parent, Path(data.root)]
+            found += _videos_of(path, roots, task)
         else:
             found.append(itself)
     return found
@@ -77,22 +82,22 @@ def _videos_in(folder: str, frame_pattern: str, results: Sequence[Path]) -> list
     no video beside them."""
     pattern = frames.own_pattern(folder, frame_pattern)
     names = frames.names_in(folder, pattern)
-    if frames.frame_numbers(names, pattern) and not lists.list_videos(folder, deep=False)[0]:
+    if frames.frame_numbers(names, pattern) and not folders.list_videos(folder, deep=False)[0]:
         return []
     inside = (os.path.relpath(os.path.realpath(path), os.path.realpath(folder)) for path in results)
     written = tuple(f"{path}{os.sep}" for path in inside if path != os.curdir)
-    if found := [name for name in lists.videos_below(folder) if not name.startswith(written)]:
+    if found := [name for name in folders.videos_below(folder) if not name.startswith(written)]:
         return found
-    endings = ", ".join(lists.VIDEO_ENDINGS)
+    endings = ", ".join(folders.VIDEO_ENDINGS)
     likely = frames.likely_names(folder, names)
     raise ListError(f"{folder}: no video in this folder ({endings}){likely}")
 
 
-def _videos_of(path: str, roots: list[Path]) -> list[Named]:
+def _videos_of(path: str, roots: list[Path], task: str) -> list[Named]:
     """The videos of a list, with the root below which most are there, the first of them."""
     found: list[tuple[Path, list[Sample], list[str]]] = []
     for root in dict.fromkeys(roots):
-        samples = [sample for _, sample in lists.read_entries(path, root)]
+        samples = [sample for _, sample in lists.read_entries(path, root, task)]
         found.append((root, samples, missing_files(samples)))
         if not found[-1][-1]:
             break
@@ -105,14 +110,18 @@ def _videos_of(path: str, roots: list[Path]) -> list[Named]:
         logger.warning(fault)
     elif start != roots[0]:
         logger.info(f"{path}: its paths start from data.root={start}")
-    return [Named(sample, _name_below(sample.path, start)) for sample in samples]
+    return [Named(sample, _name_below(sample, start)) for sample in samples]
 
 
-def _name_below(path: str, root: Path) -> str:
-    name = os.path.relpath(path, root)
+def _name_below(sample: Sample, root: Path) -> str:
+    name = os.path.relpath(sample.path, root)
     if name.split(os.sep)[0] == os.pardir:
-        name = os.path.relpath(os.path.abspath(path), os.sep)
-    return name
+        name = os.path.relpath(os.path.abspath(sample.path), os.sep)
+    if not sample.part:
+        return name
+    stem, end = without_ending(name), sample.end
+    until = "" if end is None else f"{lists.seconds_text(end)}s"
+    return f"{stem}_{lists.seconds_text(sample.start or 0)}-{until}{name.removeprefix(stem)}"
 
 
 def require_own_names(
@@ -123,7 +132,7 @@ def require_own_names(
     Args:
         file_of: from a video's name to that of the file that is written for it.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, Sample] = {}
     for video in videos:
         file = os.path.basename(file_of(video.name))
         if (length := len(os.fsencode(file))) > LONGEST_NAME:
@@ -131,10 +140,11 @@ def require_own_names(
                 f"{video.sample.path}: its name is too long, {file} would have {length} bytes, and "
                 f"{LONGEST_NAME} is the most: give the video a shorter one"
             )
-        other = owners.setdefault(file_of(video.name), video.sample.path)
-        if other != video.sample.path:
+        other = owners.setdefault(file_of(video.name), video.sample)
+        if other.place != video.sample.place:
+            both = f"{other.shown} and {video.sample.shown}"
             raise ListError(
-                f"{other} and {video.sample.path} would both be written to {file_of(video.name)}: "
+                f"{both} would both be written to {file_of(video.name)}: "
                 "give the folder that holds both, or a list, or write to two folders"
             )
 
@@ -142,7 +152,7 @@ def require_own_names(
 def without_ending(name: str) -> str:
     """A video's name without the ending of a video file: ``a/b.mp4`` becomes ``a/b``."""
     stem, ending = os.path.splitext(name)
-    return stem if ending.lower() in lists.VIDEO_ENDINGS else name
+    return stem if ending.lower() in folders.VIDEO_ENDINGS else name
 
 
 def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:
@@ -204,12 +214,11 @@ def _reason(sample: Sample) -> str:
         before, _, after = path.rpartition(separator)
         if os.sep not in after and before.strip() and os.path.exists(before.rstrip()):
             return f"{before.rstrip()} is there, and {after!r} is one field too many ({form})"
-        fields = [path, *(str(n) for n in (sample.num_frames, sample.label) if n is not None)]
-        if os.path.exists(whole := separator.join(fields)):
+        if os.path.exists(whole := line_of(path, sample.num_frames, sample.label, separator)):
             return f"{whole} is there, and has no label in the list ({form})"
     if os.path.exists(path.replace('"', "")):
         return "a list has no quotes"
-    for ending in lists.VIDEO_ENDINGS:
+    for ending in folders.VIDEO_ENDINGS:
         if os.path.exists(f"{path}{ending}"):
             return f"{path}{ending} is there: a list has whole names"
     if os.fsencode(path) != os.fsencode(path).decode(errors="ignore").encode():
@@ -224,7 +233,9 @@ def look_into_folders(path: str, samples: Sequence[Sample], data: DataConfig, ev
     Raises:
         ListError: none of these folders can be used, or with ``every`` one of them cannot.
     """
-    named = [s for s in samples if s.num_frames or not s.path.lower().endswith(lists.VIDEO_ENDINGS)]
+    named = [
+        s for s in samples if s.num_frames or not s.path.lower().endswith(folders.VIDEO_ENDINGS)
+    ]
     chosen = named[:: -(-len(named) // FOLDERS_SEEN) or 1]
     seen = [sample for sample in chosen if os.path.isdir(sample.path)]
     faults, from_zero = [], 0

@@ -10,8 +10,10 @@ from typing import Any
 
 from slowfast.data import lists
 from slowfast.data.annotations import Listed
+from slowfast.data.folders import VIDEO_ENDINGS, list_videos, tell_left_out
 from slowfast.data.labels import label_lines
-from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample
+from slowfast.data.lists import ListError, Sample
+from slowfast.data.text_lists import line_of
 from slowfast.files import write_lines
 from slowfast.log import Progress, logger
 
@@ -51,7 +53,7 @@ def find_listed(root: Path, listed: Sequence[Listed]) -> Rows:
         samples = (sample(name, video) for name in video.names)
         rows.append((video.names[0], next(filter(None, samples), None)))
         progress.update(len(rows))
-    lists.tell_left_out(root, left_out)
+    tell_left_out(root, left_out)
     if short:
         logger.warning(f"{len(short):,} folders lack frames at their end, the first: {short[0]}")
     if not any(found for _, found in rows):
@@ -63,7 +65,7 @@ def find_listed(root: Path, listed: Sequence[Listed]) -> Rows:
 def _by_name(root: Path, left_out: list[str], folder: str) -> dict[str, str]:
     """The videos directly in ROOT/FOLDER: paths from ROOT by the file's name, with its ending and
     without it. Adds to ``left_out`` files that are no videos, and hidden folders."""
-    names, others = lists.list_videos(root / folder, deep=False)
+    names, others = list_videos(root / folder, deep=False)
     meant = [name for name in others if name[0] == "." or not name.endswith("/")]
     left_out += [os.path.join(folder, name) for name in meant]
     paths = {name: os.path.join(folder, name) for name in names}
@@ -109,9 +111,8 @@ def write_lists(written: dict[Path, Rows], labels: Path | None, classes: list[st
 
 def _line(sample: Sample, path: Path) -> str:
     """The line of a list, an object in a ``.jsonl`` one."""
-    if path.suffix.lower() != ".jsonl":
-        fields = (sample.path, sample.num_frames, sample.label)
-        return lists.separator_of(path).join(str(field) for field in fields if field is not None)
+    if not lists.is_json(path):
+        return line_of(sample.path, sample.num_frames, sample.label, lists.separator_of(path))
     labels = "labels" if isinstance(sample.label, tuple) else "label"
     row: dict[str, Any] = {"path": sample.path, labels: sample.label}
     row |= {"num_frames": sample.num_frames} if sample.num_frames else {}

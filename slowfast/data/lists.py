@@ -7,6 +7,9 @@ paths may hold spaces::
     folder num_frames label   a folder of frames, img_00001.jpg and on
     path                      for inference
     x.tar/member label        a video in a tar shard, see ``shards``
+    path 3,17,42              several labels, and with train.task=multi also none: path
+
+A line of a ``.jsonl`` list is an object, see ``jsonl_lists``; it may name a part of a video.
 
 Relative paths start from ``root``; ``~`` is the home folder. Blank lines are ignored. A list is
 UTF-8, but a path may hold other bytes, as file names may: they are kept (PEP 383). Instead of a
@@ -16,30 +19,23 @@ of their names.
 
 import functools
 import os
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from slowfast.data.shards import split_member
+from slowfast.data.folders import VIDEO_ENDINGS, class_folders
+from slowfast.data.jsonl_lists import row_of
+from slowfast.data.text_lists import Look, ends_with_label, fields_of, has_several
 from slowfast.data.video.sources import URL, is_device
 from slowfast.errors import UserError, masked_url
-from slowfast.log import logger
 
-LIST_ENDINGS = (".txt", ".list", ".csv")
-VIDEO_ENDINGS = (
-    ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
-    ".3g2", ".asf", ".f4v", ".gif", ".m2ts", ".mts", ".mxf", ".ogv", ".ts", ".vob",
-)  # fmt: skip
-SOURCE_TOO = (".ts", ".mts")
-"""Endings of MPEG-TS and of TypeScript, which is text."""
+LIST_ENDINGS = (".txt", ".list", ".csv", ".jsonl")
 ANY_CLASS = 10**9
 """The most classes that there can be, for a list read without a config."""
 
 
 PATHS = "surrogateescape"
 """How bytes of a path that are not UTF-8 are kept in text, as Python keeps them in file names."""
-Look = Callable[[str], os.DirEntry[str] | Path | None]
 
 
 class ListError(UserError):
@@ -83,6 +79,32 @@ class Sample(NamedTuple):
     """When the labels are seen, in the whole video's seconds: a training clip then has those of its
     own time. None: all the time."""
 
+    @property
+    def place(self) -> tuple[str, float | None, float | None]:
+        """What there is to read: the file, and the part of it."""
+        return self.path, self.start, self.end
+
+    @property
+    def part(self) -> str:
+        """Which part of the video it is, in words; empty if it is the whole."""
+        if self.end is not None:
+            return f"from {seconds_text(self.start or 0)} to {seconds_text(self.end)} s"
+        return "" if self.start is None else f"from {seconds_text(self.start)} s on"
+
+    @property
+    def shown(self) -> str:
+        """How it is called: its path, and which part of it."""
+        return f"{self.path} ({self.part})" if self.part else self.path
+
+    def whole(self) -> "Sample":
+        """The video that it is a part of, without labels."""
+        return Sample(self.path, num_frames=self.num_frames)
+
+
+def seconds_text(seconds: float) -> str:
+    """A time to the millisecond, without zeros at its end."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
+
 
 class Entry(NamedTuple):
     """A line of a list, unchanged, and the video it names."""
@@ -96,71 +118,79 @@ def read_list(
 ) -> list[Sample]:
     """The samples of a list, in its order.
 
+    Args:
+        task: ``train.task``: with ``multi`` a sample's label is a tuple.
+
     Raises:
         ListError: the list is missing or empty, a line is not understood, or its label is not in
             ``0 .. num_classes-1``; the message is ``file:line: reason``. Or a folder has not one
             folder for each class, or no video.
     """
     if Path(list_path).is_dir():
-        return _class_samples(Path(list_path), num_classes)
-    lines, look = lines_of(list_path, PATHS), looker()
-    return [_labelled(line, f"{list_path}:{n}", root, num_classes, look) for n, line in lines]
+        return _class_samples(Path(list_path), num_classes, task)
+    return _samples(lines_of(list_path, PATHS), list_path, root, num_classes, task)
 
 
-def read_entries(list_path: str | Path, root: str | Path) -> list[Entry]:
+def read_entries(list_path: str | Path, root: str | Path, task: str = "single") -> list[Entry]:
     """The lines of a list with labels, or of one of bare paths: there all lines that end with a
-    number are paths that exist. Raises ListError as ``read_list`` does."""
-    lines, separator = lines_of(list_path, PATHS), separator_of(list_path)
-    numbered = {n: line for n, line in lines if line.rpartition(separator)[2].isdecimal()}
+    number, or several, are paths that exist. If a line has several labels, or with the task
+    ``multi``, one without is a video with none. Raises ListError as ``read_list`` does."""
+    lines = lines_of(list_path, PATHS)
+    if is_json(list_path):
+        samples = _samples(lines, list_path, root, ANY_CLASS, "")
+        return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
+    separator = separator_of(list_path)
+    several = [line for _, line in lines if has_several(line, separator)]
+    numbered = {n: line for n, line in lines if ends_with_label(line, separator)}
     others = [(n, line) for n, line in lines if n not in numbered]
-    if all(os.path.exists(resolve(line, root)) for line in numbered.values()):
+    if all(os.path.exists(resolve(line, root)) for line in (*several, *numbered.values())):
         samples = [Sample(resolve(line, root)) for _, line in lines]
-    elif others:
+    elif several or task == "multi" or not others:
+        samples = _samples(lines, list_path, root, ANY_CLASS, "multi" if several else task)
+    else:
         raise ListError(
             f"{list_path}:{others[0][0]}: no label in {others[0][1]!r} (the list is read as one "
             f"with labels because line {next(iter(numbered))} ends with a number)"
         )
-    else:
-        look = looker()
-        samples = [_labelled(line, f"{list_path}:{n}", root, ANY_CLASS, look) for n, line in lines]
     return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
 
 
-def _labelled(line: str, where: str, root: str | Path, num_classes: int, look: Look) -> Sample:
-    """The sample of a line ``path label``; ``where`` is ``file:line``. The form of the line must be
-    that of what is there."""
-    separator = separator_of(where.rpartition(":")[0])
-    path, _, text = line.rpartition(separator)
-    path = path.rstrip()
-    try:
-        label = int(text if path else "")
-    except ValueError as error:
-        what = f"{where}: no label in {line!r} (a line is 'path{separator}label')"
-        raise ListError(what) from error
-    if not 0 <= label < num_classes:
-        raise ListError(f"{where}: label {label} is not in 0..{num_classes - 1}")
-    folder, _, count = path.rpartition(separator)
-    folder, whole = folder.rstrip(), resolve(path, root)
-    # A frame folder, unless a file of that whole name exists. What is in a tar is a file.
-    if not folder or not count.isdecimal() or look(whole) or split_member(whole):
-        return Sample(whole, label)
-    there = look(resolve(folder, root))
-    form = separator.join(("folder", "num_frames", "label"))
-    if there and not there.is_dir():
-        raise ListError(
-            f"{where}: {line!r} is of the form '{form}', and {folder} is a file (a video's line is "
-            f"'path{separator}label')"
-        )
-    before, _, offset = folder.rpartition(separator)
-    before = before.rstrip()
-    if not there and before and offset.isdecimal() and look(resolve(before, root)):
-        raise ListError(
-            f"{where}: {line!r} has one number more than '{form}', and {before} is there: lists "
-            "with offsets, as mmaction2 has them, are not read: give each clip a folder of its own"
-        )
-    if int(count) == 0:
-        raise ListError(f"{where}: the folder {folder} has 0 frames")
-    return Sample(resolve(folder, root), label, int(count))
+def task_of(list_path: str | Path) -> str:
+    """The ``train.task`` that a list is for, as far as it shows: ``multi`` if a line has several
+    labels, or in a ``.jsonl`` list ``labels``."""
+    if Path(list_path).is_dir():
+        return "single"
+    lines, separator = lines_of(list_path, PATHS), separator_of(list_path)
+    if is_json(list_path):
+        samples = _samples(lines, list_path, "", ANY_CLASS, "")
+        return "multi" if any(isinstance(sample.label, tuple) for sample in samples) else "single"
+    return "multi" if any(has_several(line, separator) for _, line in lines) else "single"
+
+
+def _samples(
+    lines: Sequence[tuple[int, str]], list_path: str | Path, root: str | Path, num_classes: int,
+    task: str,
+) -> list[Sample]:  # fmt: skip
+    """The samples of numbered lines; ``task`` as in ``row_of``."""
+    place, look = functools.partial(resolve, root=root), looker()
+    separator, in_json, samples = separator_of(list_path), is_json(list_path), list[Sample]()
+    for number, line in lines:
+        try:
+            if in_json:
+                row = row_of(line, num_classes, task, place, look)
+                actions = tuple(Action(*action) for action in row.actions)
+                samples.append(Sample(*row[:-1], actions))
+            else:
+                fields = fields_of(line, separator, num_classes, task, place, look)
+                samples.append(Sample(*fields))
+        except ValueError as error:
+            raise ListError(f"{list_path}:{number}: {error}") from error
+    return samples
+
+
+def is_json(list_path: str | Path) -> bool:
+    """Whether a list is one of JSON objects."""
+    return str(list_path).lower().endswith(".jsonl")
 
 
 def separator_of(list_path: str | Path) -> str:
@@ -231,7 +261,7 @@ def read_text(path: str | Path, errors: str = "strict") -> str:
     return text
 
 
-def _class_samples(root: Path, num_classes: int) -> list[Sample]:
+def _class_samples(root: Path, num_classes: int, task: str) -> list[Sample]:
     by_class = class_folders(root)
     if num_classes not in (len(by_class), ANY_CLASS):
         raise ListError(
@@ -239,99 +269,10 @@ def _class_samples(root: Path, num_classes: int) -> list[Sample]:
             "(python -m slowfast.tools.build_list folder makes lists where they differ)"
         )
     samples = [
-        Sample(str(root / name / video), label)
+        Sample(str(root / name / video), (label,) if task == "multi" else label)
         for label, (name, videos) in enumerate(by_class.items())
         for video in videos
     ]
     if not samples:
         raise ListError(f"{root}: no video in its class folders ({', '.join(VIDEO_ENDINGS)})")
     return samples
-
-
-def class_folders(root: Path) -> dict[str, list[str]]:
-    """The videos of each folder in ``root``, both in the order of their names; hidden folders are
-    not classes. Logs once what is left out."""
-    found, left_out = {}, []
-    for path in sorted(root.iterdir()):
-        if path.is_dir() and path.name[0] != ".":
-            found[path.name], others = list_videos(path, deep=False)
-            left_out += [f"{path.name}/{name}" for name in others]
-        elif path.is_dir() or path.name.lower().endswith(VIDEO_ENDINGS):  # not the lists beside
-            left_out.append(path.name + "/" * path.is_dir())
-    tell_left_out(root, left_out)
-    return found
-
-
-def videos_below(folder: str | Path) -> list[str]:
-    """The videos in a folder and in those below it, by their paths from there, in order. Logs once
-    what is left out."""
-    found, left_out = list_videos(folder, deep=True)
-    tell_left_out(folder, left_out)
-    return found
-
-
-def list_videos(folder: str | Path, *, deep: bool) -> tuple[list[str], list[str]]:
-    """The videos in a folder, by their paths from there, and what is left out, both in order.
-
-    A video is a file that ``is_video`` takes for one; links are followed. What is left out ends
-    with ``/`` if it is a folder.
-
-    Args:
-        deep: also look in the folders below, except hidden ones; else all folders are left out.
-
-    Raises:
-        OSError: a folder cannot be listed.
-    """
-    found: list[str] = []
-    left_out: list[str] = []
-    waiting, walked = deque([""]), set()
-    while waiting:
-        below = waiting.popleft()
-        place = os.path.join(folder, below)
-        if os.path.realpath(place) in walked:  # a link to where we have been
-            continue
-        walked.add(os.path.realpath(place))
-        with os.scandir(place) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = os.path.join(below, entry.name)
-                if entry.is_dir() and deep and entry.name[0] != ".":
-                    waiting.append(path)
-                elif entry.is_dir():
-                    left_out.append(f"{path}/")
-                elif entry.is_file() and is_video(path, functools.partial(first_bytes, entry.path)):
-                    found.append(path)
-                else:
-                    left_out.append(path)
-    return sorted(found), sorted(left_out)
-
-
-def is_video(path: str, begin: Callable[[], bytes]) -> bool:
-    """Whether a file is taken for a video where a folder or a tar is looked through: its name has
-    one of ``VIDEO_ENDINGS``, neither it nor a folder of ``path`` is hidden (as ``._x.mp4`` of macOS
-    is), and it is not TypeScript.
-
-    Args:
-        path: from the folder or in the tar.
-        begin: gives the file's first bytes.
-    """
-    named = path.lower().endswith(VIDEO_ENDINGS) and "/." not in f"/{path}"
-    return named and (not path.lower().endswith(SOURCE_TOO) or b"\0" in begin())
-
-
-def first_bytes(path: str) -> bytes:
-    """How a file begins, for ``is_video``; one that cannot be read is left to whoever reads it."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(1024)
-    except OSError:
-        return b"\0"
-
-
-def tell_left_out(folder: str | Path, names: Sequence[str]) -> None:
-    """Logs how many files and folders were no videos, and the first of them."""
-    if names:
-        more = ", ..." if len(names) > 1 else ""
-        logger.info(
-            f"{folder}: {len(names):,} left out ({names[0]}{more}): hidden, not named as a video, "
-            "or in a folder where none is expected"
-        )

@@ -1,7 +1,9 @@
 """Lists, class folders and class names that number the classes alike, and that do not."""
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.videos import touch
 
@@ -141,3 +143,45 @@ def test_a_video_that_is_listed_twice_with_two_labels_is_the_same_list() -> None
     check_labels(kept_labels(samples), samples)
     with pytest.raises(ListError, match="/v/a.mp4: 0 so far, 2 in the list now"):
         check_labels(kept_labels(samples), [Sample("/v/a.mp4", 2)])
+
+
+def test_what_is_kept_of_one_label_a_video_is_what_it_was() -> None:
+    """As it was before there were several: old checkpoints go on, and new ones go on there."""
+    kept = kept_labels([Sample("/v/a.mp4", 3), Sample("/v/b b.mp4", 0, 12), Sample("/v/c.mp4")])
+    assert {*kept} == {"videos", "labels"}
+    assert kept["labels"].dtype == np.int64 and kept["labels"].tolist() == [3, 0, -1]
+    assert kept["videos"].tolist() == [
+        int.from_bytes(hashlib.blake2b(path, digest_size=8).digest(), "little")
+        for path in (b"/v/a.mp4", b"/v/b b.mp4", b"/v/c.mp4")
+    ]
+
+
+def test_several_labels_and_parts_are_compared_too() -> None:
+    samples = [
+        Sample("/v/a.mp4", (3, 17)), Sample("/v/b.mp4", ()),
+        Sample("/v/c.mp4", (1,), start=0, end=5), Sample("/v/c.mp4", (2,), start=5, end=9),
+    ]  # fmt: skip
+    kept = kept_labels(samples)
+    check_labels(kept, samples[::-1])
+    for other, message in (
+        (Sample("/v/a.mp4", (3,)), "1 of 1 videos .* /v/a.mp4: 3,17 so far, 3 in the list now"),
+        (Sample("/v/b.mp4", (0,)), "/v/b.mp4: none so far, 0 in the list now"),
+        (Sample("/v/a.mp4", ()), "/v/a.mp4: 3,17 so far, none in the list now"),
+        (samples[2]._replace(label=(2,)), r"/v/c.mp4 \(from 0 to 5 s\): 1 so far, 2 in the list"),
+    ):
+        with pytest.raises(ListError, match=message):
+            check_labels(kept, [other])
+    single = [Sample("/v/a.mp4", 3), Sample("/v/b.mp4", 4)]
+    check_labels(kept_labels(single), [Sample("/v/a.mp4", (3,))])  # the same label
+    with pytest.raises(ListError, match="/v/a.mp4: 3 so far, 3,4 in the list now"):
+        check_labels(kept_labels(single), [Sample("/v/a.mp4", (3, 4))])
+
+
+def test_class_folders_of_several_labels(tmp_path: Path) -> None:
+    touch(tmp_path, "jump/x.mp4", "run/y.mp4")
+    samples = read_list(str(tmp_path), "", 2, "multi")
+    assert [sample.label for sample in samples] == [(0,), (1,)]
+    check_lists("names.txt", ["jump", "run"], [(str(tmp_path), samples)])
+    assert "class 0 is 'jump'" in refusal(["run", "jump"], (str(tmp_path), samples))
+    mixed = [Sample("v/jump/1.mp4", (0, 1)), Sample("v/run/2.mp4", (1,)), Sample("v/run/3.mp4", ())]
+    check_lists("names.txt", ["a", "b"], [("x.list", mixed)])  # these folders name no classes

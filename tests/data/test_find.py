@@ -257,3 +257,43 @@ def test_a_stream_is_not_among_videos(tmp_path: Path, path: str) -> None:
     with pytest.raises(ListError, match="is a stream, which is watched as it comes: main.py") as e:
         find_videos([str(touch(tmp_path, "a.mp4")), path], DataConfig())
     assert "secret" not in str(e.value)
+
+
+def test_parts_of_one_video_have_names_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.mp4", "frames/img_00001.jpg")
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        '{"path": "a/1.mp4", "start": 1.5, "end": 9}\n{"path": "a/1.mp4", "start": 9}\n'
+        '{"path": "a/1.mp4", "end": 0.25}\n{"path": "a/1.mp4"}\n{"path": "frames", "end": 2}\n'
+        '{"path": "a/1.mp4", "start": 1.5, "end": 9}\n'
+    )
+    videos = find_videos([str(path)], DATA)
+    names = ["a/1_1.5-9s.mp4", "a/1_9-.mp4", "a/1_0-0.25s.mp4", "a/1.mp4", "frames_0-2s"]
+    assert [video.name for video in videos] == [*names, names[0]]
+    require_own_names(videos, lambda name: f"{without_ending(name)}.png")
+    near = [Named(Sample("v.mp4", start=1, end=2 + i / 10**5), "v_1-2s.mp4") for i in range(2)]
+    with pytest.raises(ListError, match=r"^v.mp4 \(from 1 to 2 s\) and v.mp4 \(from 1 to 2 s\) wo"):
+        require_own_names(near)
+    assert missing_files([video.sample for video in videos]) == []
+    gone = [Sample("gone.mp4", start=i) for i in range(3)]
+    assert missing_fault(gone, missing_files(gone)).startswith("1 of 1 files are not there")
+
+
+@pytest.mark.parametrize("row", ['{"key": "infer 0 a.mp4", "video_id": "a.mp4"}', '{"key": "x"}'])
+def test_a_file_of_results_is_no_list(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "result.jsonl"
+    path.write_text(f"{row}\n")
+    with pytest.raises(ListError) as caught:
+        found(path)
+    assert str(caught.value) == (
+        f"{path}:1: a line of results, not of a list of videos: name the videos themselves"
+    )
+
+
+def test_a_list_for_several_labels(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    path = tmp_path / "x.list"
+    for text, labels in (("a.mp4 3\nb.mp4\n", [(3,), ()]), ("a.mp4\nb.mp4\n", [-1, -1])):
+        path.write_text(text)
+        videos = find_videos([str(path)], DATA, task="multi")
+        assert [video.sample.label for video in videos] == labels

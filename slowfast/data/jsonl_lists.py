@@ -1,0 +1,144 @@
+"""What a line of a list says: its labels, and all of it in JSON.
+
+A line of a ``.jsonl`` list is an object; all but ``path`` may be left out::
+
+    {"path": "x.mp4", "labels": [3, 17]}                          several labels, or none: []
+    {"path": "x.mp4", "label": 3, "start": 1.5, "end": 9.0}       a part of a video, in seconds
+    {"path": "x", "num_frames": 120, "actions": [[3, 1.5, 4.0]]}  a label, and when it is seen
+
+Here is what a line means by itself; ``lists`` knows the files. Each fault is a ValueError whose
+message says what is wrong.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+from slowfast.data.text_lists import Labels, Look, Place, rising
+
+KEYS = ("path", "label", "labels", "num_frames", "start", "end", "actions")
+LONGEST = 1e9
+"""Seconds, more than any video has."""
+
+Timed = tuple[int, float, float]
+"""A class index, and the seconds of the first and the last frame that shows it."""
+
+
+class Row(NamedTuple):
+    """A line of a ``.jsonl`` list."""
+
+    path: str
+    label: Labels
+    """-1 where the line says nothing of labels."""
+    num_frames: int | None
+    start: float | None
+    end: float | None
+    actions: tuple[Timed, ...]
+    """Those of the part, if the line names one."""
+
+
+def row_of(line: str, num_classes: int, task: str, place: Place, look: Look) -> Row:
+    """What a line says; its path is where the video is. ``task`` is ``train.task``, or empty: one
+    label or several, as the line has it, or none."""
+    row = _object(line)
+    if "path" not in row and "key" in row:
+        raise ValueError("a line of results, not of a list of videos: name the videos themselves")
+    if odd := next((key for key in row if key not in KEYS), None):
+        raise ValueError(f"unknown key {odd!r} (there are {', '.join(KEYS)})")
+    path, count = row.get("path"), row.get("num_frames")
+    if type(path) is not str or not _is_name(path):
+        raise ValueError(f'"path" must be the path of a video, not {path!r}')
+    if count is not None and (type(count) is not int or count < 1):
+        raise ValueError(f'"num_frames" must be a number from 1, not {count!r}')
+    start, end = (None if row.get(key) is None else _seconds(row[key]) for key in ("start", "end"))
+    if end is not None and end <= (start or 0):
+        raise ValueError(f"the part ends at {end:g} s, and starts at {start or 0:g} s")
+    actions = _actions(row.get("actions", []), num_classes)
+    there = look(place(path)) if count else None
+    if there and not there.is_dir():
+        raise ValueError(f'"num_frames" is for a folder of frames, and {path} is a file')
+    own = tuple(a for a in actions if a[2] >= (start or 0) and (end is None or a[1] < end))
+    return Row(place(path), _label_of(row, own, num_classes, task), count, start, end, own)
+
+
+def with_path(line: str, path: str) -> str:
+    """The line of the same labels and times for another video, which is a file."""
+    row = {**json.loads(line), "path": path}
+    row.pop("num_frames", None)
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _object(line: str) -> dict[str, Any]:
+    def refuse(text: str) -> None:
+        raise ValueError(f"{text} is not a number")
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        row = dict(pairs)
+        if len(row) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"the key {twice!r} is there twice")
+        return row
+
+    try:
+        row = json.loads(line, parse_constant=refuse, object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON ({error.msg} at letter {error.pos + 1})") from error
+    except RecursionError as error:
+        raise ValueError("no JSON (too many brackets)") from error
+    if not isinstance(row, dict):
+        raise ValueError('no JSON object: a line is {"path": "x.mp4", ...}')
+    return row
+
+
+def _label_of(
+    row: dict[str, Any], actions: tuple[Timed, ...], num_classes: int, task: str
+) -> Labels:
+    several = next((key for key in ("labels", "actions") if key in row), "")
+    if "label" in row:
+        if task == "multi" or several:
+            raise ValueError('"label" is for train.task=single: give "labels": [3] for multi')
+        return rising([row["label"]], num_classes)[0]
+    if task == "single":
+        what = f'"{several}" is for train.task=multi' if several else 'no "label"'
+        raise ValueError(f'{what}: give "label": 3 for train.task=single')
+    if not several:
+        return () if task == "multi" else -1
+    seen = {label for label, *_ in actions}
+    if "labels" not in row:
+        return tuple(sorted(seen))
+    if type(row["labels"]) is not list:
+        raise ValueError(f'"labels" must be a list, as [3, 17], not {row["labels"]!r}')
+    labels = rising(row["labels"], num_classes)
+    if lacking := sorted(seen - {*labels}):
+        raise ValueError(f'"actions" have label {lacking[0]}, and "labels" do not')
+    return labels
+
+
+def _actions(value: Any, num_classes: int) -> tuple[Timed, ...]:
+    if type(value) is not list:
+        raise ValueError(f'"actions" must be a list, as [[3, 1.5, 4.0]], not {value!r}')
+    found = []
+    for action in value:
+        if type(action) is not list or len(action) != 3:
+            raise ValueError(f"an action is [label, start, end], as [3, 1.5, 4.0], not {action!r}")
+        (label,) = rising(action[:1], num_classes)
+        start, end = map(_seconds, action[1:])
+        if end < start:
+            raise ValueError(f"the action {action!r} ends before it starts")
+        found.append((label, start, end))
+    return tuple(found)
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= LONGEST:
+        raise ValueError(f"a time must be a number of seconds from 0, not {value!r}")
+    return float(value)
+
+
+def _is_name(path: str) -> bool:
+    """Whether a path can be one of a list: bytes that are not UTF-8 are kept as in PEP 383."""
+    try:
+        path.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return bool(path) and not {*path} & {*"\0\n\r"}

@@ -1,0 +1,145 @@
+"""Lists of JSON lines: what each field means, and what is refused with file and line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.videos import touch
+
+from slowfast.data.jsonl_lists import with_path
+from slowfast.data.lists import Action, ListError, Sample, read_entries, read_list, task_of
+
+
+def write(folder: Path, *rows: object) -> Path:
+    path = folder / "x.jsonl"
+    texts = (row if isinstance(row, str) else json.dumps(row) for row in rows)
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+A = {"path": "a.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("row", "sample"),
+    [
+        (A, Sample("a.mp4", ())),
+        (A | {"labels": []}, Sample("a.mp4", ())),
+        (A | {"labels": [17, 3]}, Sample("a.mp4", (3, 17))),
+        ({"path": "é 日本 17", "labels": [3]}, Sample("é 日本 17", (3,))),
+        ({"path": "caf\udce9.mp4"}, Sample("caf\udce9.mp4", ())),
+        (A | {"start": 1.5, "end": 9}, Sample("a.mp4", (), None, 1.5, 9.0)),
+        (A | {"start": 2}, Sample("a.mp4", (), None, 2.0)),
+        (A | {"end": 2}, Sample("a.mp4", (), None, None, 2.0)),
+        (A | {"start": None, "end": None, "num_frames": None}, Sample("a.mp4", ())),
+        ({"path": "f", "num_frames": 120, "labels": [3]}, Sample("f", (3,), 120)),
+        (A | {"actions": []}, Sample("a.mp4", ())),
+        (A | {"actions": [[7, 1.5, 4], [3, 0, 2], [7, 5, 5]]},
+         Sample("a.mp4", (3, 7), actions=(Action(7, 1.5, 4), Action(3, 0, 2), Action(7, 5, 5)))),
+        (A | {"labels": [3, 7], "actions": [[7, 1, 4]]},
+         Sample("a.mp4", (3, 7), actions=(Action(7, 1, 4),))),
+        # of a part those that are seen in it
+        (A | {"start": 2, "end": 4, "actions": [[1, 0, 1.9], [2, 0, 2], [3, 3.9, 9], [4, 4, 9]]},
+         Sample("a.mp4", (2, 3), None, 2, 4, (Action(2, 0, 2), Action(3, 3.9, 9)))),
+    ],
+)  # fmt: skip
+def test_a_line(tmp_path: Path, row: dict[str, object], sample: Sample) -> None:
+    path = write(tmp_path, row)
+    expected = [sample._replace(path=f"{tmp_path}/{sample.path}")]
+    assert read_list(path, tmp_path, 50, "multi") == expected
+    if "labels" in row or "actions" in row:
+        assert [entry.sample for entry in read_entries(path, tmp_path)] == expected
+        assert task_of(path) == "multi"
+    else:
+        assert read_entries(path, tmp_path)[0].sample == expected[0]._replace(label=-1)
+        assert task_of(path) == "single"
+
+
+def test_one_label(tmp_path: Path) -> None:
+    path = write(tmp_path, A | {"label": 3, "start": 1, "end": 2}, " ", A | {"label": 0})
+    expected = [Sample(f"{tmp_path}/a.mp4", 3, None, 1, 2), Sample(f"{tmp_path}/a.mp4", 0)]
+    assert read_list(path, tmp_path, 50) == expected
+    assert [entry.sample for entry in read_entries(path, tmp_path)] == expected
+    assert task_of(path) == "single"
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        (A | {"labels": [3, 3]}, "label 3 is there twice"),
+        (A | {"labels": [50]}, "label 50 is not in 0..49"),
+        (A | {"labels": [-1]}, "label -1 is not in 0..49"),
+        (A | {"labels": [True]}, "label True is not a class's number"),
+        (A | {"labels": [1.0]}, "label 1.0 is not a class's number"),
+        (A | {"labels": 3}, '"labels" must be a list, as [3, 17], not 3'),
+        (A | {"label": 3}, '"label" is for train.task=single: give "labels": [3] for multi'),
+        (A | {"start": 5, "end": 5}, "the part ends at 5 s, and starts at 5 s"),
+        (A | {"start": 5, "end": 4}, "the part ends at 4 s, and starts at 5 s"),
+        (A | {"end": 0}, "the part ends at 0 s, and starts at 0 s"),
+        (A | {"start": -1}, "a time must be a number of seconds from 0, not -1"),
+        (A | {"start": "1"}, "a time must be a number of seconds from 0, not '1'"),
+        ('{"path": "a.mp4", "start": NaN}', "NaN is not a number"),
+        ('{"path": "a.mp4", "end": Infinity}', "Infinity is not a number"),
+        ('{"path": "a.mp4", "end": 1e999}',
+         "a time must be a number of seconds from 0, not inf"),
+        ('{"path": "a.mp4", "labels": [1], "labels": [2]}', "the key 'labels' is there twice"),
+        (A | {"lables": [3]}, "unknown key 'lables' (there are path, label, labels, num_frames, "
+         "start, end, actions)"),
+        ({"labels": [3]}, '"path" must be the path of a video, not None'),
+        ({"path": ""}, "\"path\" must be the path of a video, not ''"),
+        ({"path": "a\0"}, "\"path\" must be the path of a video, not 'a\\x00'"),
+        ({"path": "a\nb"}, "\"path\" must be the path of a video, not 'a\\nb'"),
+        ({"path": "\ud800"}, "\"path\" must be the path of a video, not '\\ud800'"),
+        ({"path": 7}, '"path" must be the path of a video, not 7'),
+        (A | {"num_frames": 0}, '"num_frames" must be a number from 1, not 0'),
+        ({"path": "there.mp4", "num_frames": 9},
+         '"num_frames" is for a folder of frames, and there.mp4 is a file'),
+        (A | {"actions": [[3, 4, 1]]}, "the action [3, 4, 1] ends before it starts"),
+        (A | {"actions": [[3, 4]]},
+         "an action is [label, start, end], as [3, 1.5, 4.0], not [3, 4]"),
+        (A | {"actions": {}}, '"actions" must be a list, as [[3, 1.5, 4.0]], not {}'),
+        (A | {"actions": [[50, 0, 1]]}, "label 50 is not in 0..49"),
+        (A | {"actions": [[3, 0, 1]], "labels": [4]},
+         '"actions" have label 3, and "labels" do not'),
+        ('["a.mp4"]', 'no JSON object: a line is {"path": "x.mp4", ...}'),
+        ("a.mp4 3", "no JSON (Expecting value at letter 1)"),
+        ("[" * 100_000, "no JSON (too many brackets)"),
+        ({"key": "infer 0123 /v/a.mp4", "video_id": "a.mp4"},
+         "a line of results, not of a list of videos: name the videos themselves"),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_is_named(tmp_path: Path, row: object, complaint: str) -> None:
+    touch(tmp_path, "there.mp4")
+    path = write(tmp_path, A, "", row)
+    with pytest.raises(ListError) as caught:
+        read_list(path, tmp_path, 50, "multi")
+    assert str(caught.value) == f"{path}:3: {complaint}"
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        (A, 'no "label": give "label": 3 for train.task=single'),
+        (A | {"labels": [3]}, '"labels" is for train.task=multi: give "label": 3 for '
+         "train.task=single"),
+        (A | {"actions": [[3, 0, 1]]}, '"actions" is for train.task=multi: give "label": 3 for '
+         "train.task=single"),
+        (A | {"label": 3, "labels": [3]}, '"label" is for train.task=single: give "labels": [3] '
+         "for multi"),
+        (A | {"label": -1}, "label -1 is not in 0..49"),
+    ],
+)  # fmt: skip
+def test_several_labels_where_one_is_expected(tmp_path: Path, row: object, complaint: str) -> None:
+    path = write(tmp_path, row)
+    with pytest.raises(ListError) as caught:
+        read_list(path, tmp_path, 50)
+    assert str(caught.value) == f"{path}:1: {complaint}"
+
+
+def test_a_line_for_another_file_stays_as_it_is() -> None:
+    line = '{"start": 1.50, "path": "é", "num_frames": 9, "actions": [[3, 1, 2.0]], "labels": [3]}'
+    row = json.loads(with_path(line, "new/é.mp4"))
+    was = json.loads(line)
+    del was["num_frames"]
+    assert row == was | {"path": "new/é.mp4"}
+    assert "é" in with_path(line, "é.mp4")
