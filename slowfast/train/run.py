@@ -134,7 +134,7 @@ def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     cfg, samples = inputs.cfg, inputs.samples
     plan = {
         "samples": len(samples),
-        "list": zlib.crc32(b"\n".join(os.fsencode(sample.path) for sample in samples)),
+        "list": zlib.crc32(b"\n".join(os.fsencode(sample.shown) for sample in samples)),
         "total batch": schedule.total_batch,
         "seed": cfg.seed,
     }

@@ -16,10 +16,10 @@ from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import Label, Sample
+from slowfast.data.lists import Label, Sample, classes_of
 from slowfast.data.order import Stream
 from slowfast.data.video.open import open_video
-from slowfast.data.video.reader import Each, Indices, Picture, Pictures, Reader
+from slowfast.data.video.reader import ROUNDING, Each, Indices, Picture, Pictures, Reader
 
 
 class TrainKey(NamedTuple):
@@ -103,8 +103,22 @@ class TrainClips:
         each, is_flipped = _draw_crop(data, grid.crop_size, rng)
         frames = _read(reader, clip, each)
         _augment_clip(frames, data, rng)
-        label = flipped(sample.label, self.flipped) if is_flipped else sample.label
-        return Clip(frames, label, key.sample)
+        label = sample.label
+        if sample.actions:
+            ends = reader.seconds(reader.clocked(clip(reader.num_frames)[[0, -1]]))
+            label = label_between(sample, *(reader.starts + ends).tolist())
+        return Clip(frames, flipped(label, self.flipped) if is_flipped else label, key.sample)
+
+
+def label_between(sample: Sample, first: float, last: float) -> Label:
+    """The label of a clip whose frames are shown from ``first`` to ``last``, seconds of the whole
+    video: what is seen then, and of what the list does not say when it is seen."""
+    untimed = {*classes_of(sample.label)} - {action.label for action in sample.actions}
+    seen = {
+        label for label, start, end in sample.actions
+        if start <= last + ROUNDING and end >= first - ROUNDING
+    }  # fmt: skip
+    return tuple(sorted(untimed | seen))
 
 
 def flipped(label: Label, becomes: Mapping[int, int]) -> Label:

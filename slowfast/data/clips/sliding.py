@@ -57,7 +57,7 @@ class ClipChunk:
     clips: Indices
     """For each clip, the positions of its T frames in ``frames``: ``[n, T]``."""
     seconds: NDArray[np.float64]
-    """Start and end of each clip ``[n, 2]``, from the video's first frame on."""
+    """Start and end of each clip ``[n, 2]``, from the first frame of the whole video on."""
     share: float
     """How much of the clips that are asked for are read with these, up to 1."""
     is_last: bool
@@ -162,12 +162,11 @@ class _Video:
         if not is_last:
             needed = self._firsts[done]
             self._held = {i: picture for i, picture in self._held.items() if i >= needed}
-        starts = self._starts[first:done]
-        ends = np.minimum(starts + self._span, self._reader.num_frames) / self._fps
-        begins = self._reader.seconds(self._firsts[first:done])
-        seconds = np.stack([begins, ends], axis=1)
+        reader, starts = self._reader, self._starts[first:done]
+        ends = np.minimum(starts + self._span, reader.num_frames) / self._fps
+        begins = reader.seconds(self._firsts[first:done])
+        seconds = reader.starts + np.stack([begins, ends], axis=1)
         share = (done - self._begin) / (len(self._starts) - self._begin)
-        reader = self._reader
         video = VideoTimes(self._fps, reader.num_frames / self._fps, reader.begins)
         return ClipChunk(frames, positions.reshape(clips.shape), seconds, share, is_last, video)
 

@@ -28,7 +28,7 @@ NUMBERED_PICTURE = re.compile(r"(.*?)(\d+)(\D*\.(?:jpe?g|png|bmp|webp|tiff?))", 
 class FrameFolderReader:
     """A folder of numbered pictures; ``find_frames`` explains its arguments and errors."""
 
-    codec, begins = "frames", 0.0
+    codec, begins, starts = "frames", 0.0, 0.0
 
     def __init__(
         self, folder: str, num_frames: int | None, pattern: str, fps: float, start: int = -1

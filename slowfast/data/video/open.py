@@ -1,4 +1,5 @@
-"""Opening a video: a file, or one in a tar shard, through a decoder; or a folder of frames."""
+"""Opening a video, or a part of one: a file, or one in a tar shard, through a decoder; or a folder
+of frames."""
 
 import importlib.util
 import os
@@ -10,6 +11,7 @@ from slowfast.config import ConfigError
 from slowfast.data.lists import Sample
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.opencv import OpenCVReader
+from slowfast.data.video.part import PartReader
 from slowfast.data.video.reader import Reader, require_file
 
 
@@ -20,8 +22,19 @@ def open_video(
     ``chosen_decoder``. ``pattern``, ``fps`` and ``start`` are those of a frame folder.
 
     Raises:
-        VideoError: the file is missing, empty, or not a video.
+        VideoError: the file is missing, empty, or not a video; or its part is outside of it.
     """
+    reader = _open_whole(sample, pattern, fps, decoder, start)
+    if not sample.part:
+        return reader
+    try:
+        return PartReader(reader, sample)
+    except BaseException:
+        reader.close()
+        raise
+
+
+def _open_whole(sample: Sample, pattern: str, fps: float, decoder: str, start: int) -> Reader:
     if sample.num_frames is not None or os.path.isdir(sample.path):
         return FrameFolderReader(sample.path, sample.num_frames, pattern, fps, start)
     require_file(sample.path)

@@ -54,7 +54,7 @@ SAME = (cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
 class OpenCVReader:
     """A video file, on one thread."""
 
-    begins = 0.0
+    begins = starts = 0.0
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -55,6 +55,8 @@ HELD_BYTES = 16 * 2**20
 class PyAVReader:
     """A video file, through PyAV's FFmpeg, on one thread."""
 
+    starts = 0.0
+
     def __init__(self, path: str) -> None:
         self.path = path
         self._picture = Converter(path).picture

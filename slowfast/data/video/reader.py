@@ -55,6 +55,9 @@ class Reader(Protocol):
     begins: float
     """When players show the first frame, on their clock, seconds: later than 0 where an edit list
     or sound comes first. OpenCV does not tell: 0."""
+    starts: float
+    """Of a part of a video: when its first frame is shown, from the whole's first on, seconds; of a
+    whole video 0."""
     seconds_said: float
     """How long the container says that the video is; 0 if it does not."""
     codec: str
@@ -268,14 +271,24 @@ def mean_rate(times: NDArray[np.float64], said: float) -> float:
 
 
 class Clock:
-    """When the frames of a file are shown, at ``times`` (seconds; none if unknown)."""
+    """When the frames of a file are shown, at ``times`` (seconds; none if unknown).
 
-    def __init__(self, times: NDArray[np.float64], said: float) -> None:
-        self.fps = mean_rate(times, said)
+    Args:
+        said: see ``mean_rate``.
+        of_whole: of a part of a video, the rate of the whole: that of the part, too, if its frames
+            come at that rate.
+    """
+
+    def __init__(self, times: NDArray[np.float64], said: float, of_whole: float = 0.0) -> None:
         self._times = times - times[0] if len(times) else times
-        late = self._times * self.fps - np.arange(len(times))
-        self._is_even = bool(np.all(np.abs(late) < 0.5))
+        of_part = not of_whole or not self._comes_at(of_whole)
+        self.fps = mean_rate(times, said) if of_part else of_whole
+        self._is_even = self._comes_at(self.fps)
+
+    def _comes_at(self, rate: float) -> bool:
         """Whether no frame is half a frame's time away from an even rate."""
+        late = self._times * rate - np.arange(len(self._times))
+        return bool(np.all(np.abs(late) < 0.5))
 
     def seconds(self, numbers: Indices) -> NDArray[np.float64]:
         """See ``Reader.seconds``."""

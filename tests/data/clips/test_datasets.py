@@ -27,7 +27,7 @@ from slowfast.data.clips.datasets import Clips, MultiViewVideos, TrainClips, Tra
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.clips.transforms import Augmentation
-from slowfast.data.lists import Sample
+from slowfast.data.lists import Action, Sample
 from slowfast.data.order import Stream, train_batches
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Pictures
@@ -408,3 +408,65 @@ def test_where_the_frame_rate_varies_clips_span_true_seconds(
     if protocol != "mmaction2":
         wanted = shown_at(wanted / fps)
     assert [[numbers[i] for i in clip] for clip in views.clips] == wanted.tolist()
+
+
+ACTIONS = (Action(2, 0.0, 1.0), Action(5, 1.0, 3.0), Action(7, 2.5, 2.5), Action(9, 20.0, 30.0))
+
+
+@pytest.mark.parametrize("fps", [24, 30])
+def test_a_training_clip_has_the_labels_of_its_time(tmp_path: Path, fps: int, decoder: Any) -> None:
+    """Those that are seen from its first frame to its last; what has no times is seen always."""
+    path = write_numbered_video(tmp_path / "a.mp4", 4 * fps, fps, "h264", (SIDE, SIDE))
+    sample = Sample(str(path), (1, 2, 5, 7, 9), actions=ACTIONS)
+    data = dataclasses.replace(WHOLE, num_frames=8, sampling_stride=2, decoder=decoder)
+    read = TrainClips([sample], data, SEED)
+    seen = set()
+    for epoch in range(24):
+        clip = read(TrainKey(epoch, 0))
+        first, *_, last = read_numbers(clip.frames)
+        expected = {1} | {
+            label for label, start, end in ACTIONS if first / fps <= end and last / fps >= start
+        }
+        assert clip.label == tuple(sorted(expected))
+        seen.add(clip.label)
+    assert {(1, 2), (1, 5)} <= seen and all(9 not in labels for labels in seen)
+    assert ValClips([sample], data)(0).label == sample.label
+    assert MultiViewVideos([sample], data, SQUARE)(0).label == sample.label
+
+
+def test_a_part_has_the_labels_of_its_own_time(tmp_path: Path) -> None:
+    path = write_numbered_video(tmp_path / "a.mp4", 96, 24, size=(SIDE, SIDE))
+    data = dataclasses.replace(WHOLE, num_frames=8, sampling_stride=1)
+    for start, end, label in ((0.0, 0.9, (2,)), (1.1, 2.4, (5,)), (3.1, 4.0, ())):
+        sample = Sample(str(path), (2, 5), start=start, end=end, actions=ACTIONS[:2])
+        read = TrainClips([sample], data, SEED)
+        for epoch in range(4):
+            clip = read(TrainKey(epoch, 0))
+            assert clip.label == label
+            assert all(start * 24 <= number < end * 24 for number in read_numbers(clip.frames))
+
+
+def test_a_flip_turns_each_of_the_labels_of_its_time(tmp_path: Path) -> None:
+    path = write_numbered_video(tmp_path / "a.mp4", 48, 24, size=(SIDE, SIDE))
+    actions = (Action(2, 0.0, 1.9), Action(5, 0.0, 1.9))
+    sample = Sample(str(path), (2, 5, 8), actions=actions)
+    labels = set()
+    for flip, expected in ((0.0, (2, 5, 8)), (1.0, (4, 6, 8))):
+        data = dataclasses.replace(WHOLE, num_frames=8, flip=flip)
+        read = TrainClips([sample], data, SEED, flipped={2: 6, 5: 4, 6: 2, 4: 5})
+        labels.add(read(TrainKey(0, 0)).label)
+        assert expected in labels
+    assert len(labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "label"),
+    [
+        (0.2, 0.9, (2,)), (0.9, 1.0, (2, 5)), (1.0, 1.2, (2, 5)), (0.5, 0.9985, (2,)),
+        (0.5, 0.9995, (2, 5)),  # times are rounded to a millisecond
+        (2.5, 2.5, (5, 7)), (2.6, 2.9, (5,)), (4.0, 19.9, ()), (0.0, 40.0, (2, 5, 7, 9)),
+    ],
+)  # fmt: skip
+def test_what_is_seen_between_two_times(first: float, last: float, label: tuple[int, ...]) -> None:
+    sample = Sample("a.mp4", (2, 5, 7, 9), actions=ACTIONS)
+    assert datasets.label_between(sample, first, last) == label

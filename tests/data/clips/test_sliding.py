@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.videos import numbered_picture, read_numbers, write_frames, write_numbered_video
+from support.videos import (
+    numbered_picture,
+    read_numbers,
+    write_frames,
+    write_numbered_video,
+)
 
 from slowfast.config import DataConfig
 from slowfast.config import TestConfig as ViewsConfig
@@ -227,3 +232,17 @@ def test_the_view_is_the_centre_crop_of_the_test() -> None:
     view = sliding.centre_view(picture, 48, 32, PROTOCOLS["pyslowfast"])
     np.testing.assert_array_equal(view, picture[8:40, 27:59])
     assert sliding.centre_view(picture, 24, 24, PROTOCOLS["pyslowfast"]).shape == (24, 24, 3)
+
+
+def test_clips_of_a_part_have_the_seconds_of_the_whole(tmp_path: Path, decoder: Any) -> None:
+    path = write_numbered_video(tmp_path / "a.mp4", 120, 30, "h264", SQUARE)
+    sample = Sample(str(path), start=1.0, end=3.0)
+    data = DataConfig(num_frames=4, sampling_stride=5, decoder=decoder)
+    read = sliding.SlidingClips([sample], data, VIEWS, every=1.0, clips_at_once=1)
+    chunks = [read(sliding.ChunkKey(0, number)) for number in range(3)]
+    shown = [chunk and read_numbers(chunk.frames) for chunk in chunks]
+    assert all(30 <= number < 90 for numbers in shown for number in numbers or ())
+    assert [numbers and numbers[0] for numbers in shown] == [30, 60, 70]
+    seconds = [chunk and chunk.seconds.round(4).tolist() for chunk in chunks]
+    assert seconds == [[[1.0, 1.6667]], [[2.0, 2.6667]], [[2.3333, 3.0]]]
+    assert chunks[2] and chunks[2].is_last and chunks[2].video.length == 2.0
