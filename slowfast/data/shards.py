@@ -6,7 +6,8 @@ A list names a video in a shard as if the tar were a folder::
 
 The shard stays one file: the video is read where it lies in it. Of the tar only the headers are
 walked, once per process. Beside KEY.mp4 lies its label: KEY.cls, the class's number as text, or
-KEY.json, a JSON object with the number as ``label``.
+KEY.json, a JSON object with the number as ``label``. Several labels are ``3,17`` there, or a list
+as ``labels``, which may be empty.
 """
 
 import contextlib
@@ -44,11 +45,11 @@ class Member(NamedTuple):
 
 
 class ShardVideo(NamedTuple):
-    """A video in a tar: its member name, its size in bytes and its class."""
+    """A video in a tar: its member name, its size in bytes and its class, or all its classes."""
 
     name: str
     size: int
-    label: int
+    label: int | tuple[int, ...]
 
 
 def shard_of(path: str) -> str | None:
@@ -180,9 +181,9 @@ def labelled_videos(
 ) -> list[ShardVideo]:
     """The videos of a tar, in order, with the labels beside them.
 
-    A video is what ``is_video`` takes for one, see ``lists``; its KEY is what is before the ending
-    or, as in WebDataset, before the first dot. What is neither a video nor a label is added to
-    ``left_out``; what ``members`` leaves out is counted and logged.
+    A video is what ``is_video`` takes for one, see ``folders``; its KEY is what is before the
+    ending or, as in WebDataset, before the first dot. What is neither a video nor a label is added
+    to ``left_out``; what ``members`` leaves out is counted and logged.
 
     Raises:
         ShardError: see ``members``; a video has no label, or one that is not understood; a name
@@ -233,16 +234,21 @@ def _normal(name: str) -> str:
     return str(PurePosixPath(name.lstrip("/")))
 
 
-def _label(text: bytes, name: str, tar: str) -> int:
-    label, what = None, "a class's number"
+def _label(text: bytes, name: str, tar: str) -> int | tuple[int, ...]:
+    is_json, row = name.endswith(".json"), None
     with contextlib.suppress(ValueError):
-        label = json.loads(text)
-    if name.endswith(".json"):
-        label = label.get("label") if isinstance(label, dict) else None
-        what = 'a JSON object with "label": NUMBER'
-    if type(label) is not int or label < 0:
-        raise ShardError(f"{tar}: {name} is not {what}: {text[:40]!r}")
-    return label
+        row = json.loads(text if is_json else b'{"labels": [%s]}' % text)
+    row = row if isinstance(row, dict) else {}
+    labels = [row["label"]] if "label" in row else row.get("labels")
+    if type(labels) is list and all(type(label) is int and label >= 0 for label in labels):
+        several = tuple(sorted({*labels}))
+        is_one = "label" in row or not is_json and len(labels) == 1
+        if len(several) == len(labels) and (several or is_json):
+            return several[0] if is_one else several
+    what = "a class's number, or several as 3,17"
+    if is_json:
+        what = 'a JSON object with "label": NUMBER or "labels": [NUMBER, ...]'
+    raise ShardError(f"{tar}: {name} is not {what}: {text[:40]!r}")
 
 
 def state_of(path: str) -> list[int] | None:

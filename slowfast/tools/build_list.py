@@ -25,11 +25,12 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run
-from slowfast.data import annotations, lists
+from slowfast.data import annotations
 from slowfast.data.charades import charades
+from slowfast.data.folders import VIDEO_ENDINGS, class_folders, is_video, tell_left_out
 from slowfast.data.found_lists import Rows, find_listed, write_lists
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import VIDEO_ENDINGS, ListError, Sample
+from slowfast.data.lists import Label, ListError, Sample
 from slowfast.data.shards import labelled_videos, state_of
 from slowfast.journal import Entry
 from slowfast.log import Progress
@@ -63,7 +64,7 @@ def build_folder(args: argparse.Namespace) -> None:
     splits = dict(args.split) or next(found, {"all": ""})
     if len(splits) < len(args.split):
         raise ListError("--split: the same NAME twice")
-    videos = {name: lists.class_folders(args.root / sub) for name, sub in splits.items()}
+    videos = {name: class_folders(args.root / sub) for name, sub in splits.items()}
     if args.val_share:
         if splits != {"all": ""}:
             shown = ", ".join(f"{args.root / sub}" for sub in splits.values())
@@ -159,7 +160,7 @@ def build_shards(args: argparse.Namespace) -> None:
         for number, name in enumerate(todo, 1):
             others: list[str] = []
             state = state_of(names[name])
-            videos = labelled_videos(names[name], lists.is_video, others)
+            videos = labelled_videos(names[name], is_video, others)
             entry = {"state": state, "tar": names[name], "videos": videos, "left_out": others}
             headers.add(name, entry)
             progress.update(number)
@@ -167,15 +168,20 @@ def build_shards(args: argparse.Namespace) -> None:
         if entry_of:
             entries = [entry_of(name) for name in names]
             rows: Rows = [
-                (name, Sample(f"{entry['key']}/{name}", label))
+                (name, Sample(f"{entry['key']}/{name}", _kept_label(label)))
                 for entry in entries
                 for name, _, label in entry["videos"]
             ]
             left_out = [path for entry in entries for path in entry["left_out"]]
-            lists.tell_left_out(args.root, left_out)
+            tell_left_out(args.root, left_out)
             if not rows:
                 raise ListError(f"no video in {len(tars)} files {args.root}/**/{args.pattern}")
             write_lists({args.out: rows}, None, [])
+
+
+def _kept_label(label: int | list[int]) -> Label:
+    """A label as the journal has it, which is JSON."""
+    return tuple(label) if isinstance(label, list) else label
 
 
 def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:

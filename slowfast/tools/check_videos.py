@@ -30,6 +30,7 @@ from slowfast.data.lists import Sample, read_entries
 from slowfast.data.shards import shard_of, state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.open import chosen_decoder, decoder_version, open_video
+from slowfast.data.video.part import times_in
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
 from slowfast.files import write_csv, write_lines
@@ -84,7 +85,7 @@ def check_list(args: argparse.Namespace) -> None:
     keys = [_key(entry.sample, args) for entry in entries]
     files = (shard_of(entry.sample.path) or entry.sample.path for entry in entries)
     owners = shared_out(zip(keys, files, strict=True))
-    samples = {key: entry.sample for key, entry in zip(keys, entries, strict=True)}
+    samples = {key: entry.sample.whole() for key, entry in zip(keys, entries, strict=True)}
     rank, path = distributed.rank(), args.out / f"{args.list.stem}.checked.jsonl"
     with own_journal(path, owners) as journal:
         check_all({key: s for key, s in samples.items() if owners[key] == rank}, journal, args)
@@ -177,6 +178,18 @@ def judged(video: Video, max_lost: float) -> Video:
     return video
 
 
+def of_part(video: Video, sample: Sample) -> Video:
+    """The row of a part of a video, of which it has the seconds; bad if it is outside."""
+    if not sample.part or video.status == "bad":
+        return video
+    try:
+        start, end = times_in(sample, video.seconds)
+    except VideoError as error:
+        return unreadable(sample.path, error)
+    video.seconds = round(end - start, 3)
+    return video
+
+
 def write_results(
     entries: list[ListEntry], found: Iterable[dict[str, Any]], args: argparse.Namespace
 ) -> None:
@@ -187,6 +200,7 @@ def write_results(
     def rows() -> Iterator[dict[str, Any]]:
         for entry, about in zip(entries, found, strict=True):
             video = judged(Video(entry.sample.path, **about), args.max_lost)
+            video = of_part(video, entry.sample)
             summary.add(video)
             are_bad.append(video.status == "bad")
             progress.update(len(are_bad))

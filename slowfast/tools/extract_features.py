@@ -37,7 +37,7 @@ def extract_features(args: argparse.Namespace) -> None:
     overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]
     cfg = config_for(args.config, overrides, args.weights)
     version = decoder_version(cfg.data.decoder)
-    named = find_videos(args.paths, cfg.data, args.root)
+    named = find_videos(args.paths, cfg.data, args.root, task=cfg.train.task)
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
     network = network_of(args.weights, cfg, args.device, any_classes=True)
     cfg = settled(network, cfg, "features")

@@ -6,8 +6,9 @@ H.264 in mp4 with a short side of --short-side (a smaller video keeps its size),
 frames, no B-frames, no sound, tuned for fast decoding. Frame i of a new file is frame i of the
 source, at the same time. Writes DST/PATH.mp4 for each video, the new list DST/LIST, whose paths
 start from DST, and DST/prepared.jsonl: with it, an interrupted run continues, and a later one makes
-only what has changed. A video that fails is left out and named in DST/LIST.failed. Several
-processes, on any machines, share the work: see docs/scaling.md.
+only what has changed. Labels, parts and times stay as they are in LIST. A video that fails is left
+out and named in DST/LIST.failed. Several processes, on any machines, share the work: see
+docs/scaling.md.
 """
 
 import argparse
@@ -30,10 +31,13 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
+from slowfast.data import lists
 from slowfast.data.clips.datasets import TrainClips, TrainKey
+from slowfast.data.jsonl_lists import with_path
 from slowfast.data.lists import Entry as ListEntry
-from slowfast.data.lists import Sample, looker, read_entries, separator_of
+from slowfast.data.lists import Sample, looker, read_entries
 from slowfast.data.shards import shard_of, state_of
+from slowfast.data.text_lists import line_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
@@ -99,6 +103,8 @@ def plan(entries: list[ListEntry], args: argparse.Namespace) -> dict[str, Job]:
     root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
     if os.path.realpath(root) == os.path.realpath(dst):
         raise UserError(f"{args.dst} is --root, where the sources are: give another DST")
+    if lists.is_json(args.list_out) != lists.is_json(args.list):
+        raise UserError(f"{args.list_out} and {args.list}: both must end in .jsonl, or none")
     if args.list_out.resolve() == args.list.resolve():
         raise UserError(f"{args.list} would be overwritten: give --list-out")
     jobs: dict[str, Job] = {}
@@ -110,7 +116,7 @@ def plan(entries: list[ListEntry], args: argparse.Namespace) -> dict[str, Job]:
         name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
         if by_name.setdefault(name, sample.path) != sample.path:
             raise UserError(f"{by_name[name]} and {sample.path} would both become {name}")
-        jobs[sample.path] = Job(name, sample)
+        jobs[sample.path] = Job(name, sample.whole())
     _require_apart(jobs, args.dst)
     return jobs
 
@@ -228,11 +234,13 @@ def write_results(
             failed[job.name] = entry["failed"]
         else:
             sizes.add(job.name, entry)
-    lines, between = [], separator_of(args.list_out)
-    for _, sample in entries:
-        name, label = jobs[sample.path].name, sample.label
-        if name not in failed:
-            lines.append(name if label == -1 else f"{name}{between}{label}")
+    lines = []
+    for line, sample in entries:
+        name = jobs[sample.path].name
+        if name not in failed and lists.is_json(args.list):
+            lines.append(with_path(line, name))
+        elif name not in failed:
+            lines.append(line_of(name, None, sample.label, lists.separator_of(args.list_out)))
     reasons = Path(f"{args.list_out}.failed")
     write_lines(reasons, list(failed.values()))
     if lines:

@@ -3,8 +3,9 @@
     python -m slowfast.tools.write_shards LIST DST
 
 Writes DST/NAME-000000.tar and so on, where NAME is that of LIST, with KEY.mp4 and KEY.cls for each
-video, as WebDataset reads them; and DST/NAME.list, whose paths start from DST. The list is shuffled
-first: videos of one shard are read together, so each shard must be a mixture.
+video, as WebDataset reads them, or KEY.json if LIST has several labels a video; and DST/NAME.list,
+whose paths start from DST. The list is shuffled first: videos of one shard are read together, so
+each shard must be a mixture.
 
 A shard appears once it is complete. The same command, run again, continues where it was stopped.
 Several processes, on any machines, share the work: see docs/scaling.md.
@@ -14,6 +15,7 @@ import argparse
 import functools
 import io
 import itertools
+import json
 import os
 import stat
 import sys
@@ -25,9 +27,10 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.cli.command import new_parser, run, whole_number
-from slowfast.data import lists
-from slowfast.data.lists import ANY_CLASS, ListError, read_list
+from slowfast.data import folders
+from slowfast.data.lists import ANY_CLASS, ListError, read_list, task_of
 from slowfast.data.shards import ShardVideo, labelled_videos
+from slowfast.data.text_lists import line_of
 from slowfast.files import atomic, write_lines
 from slowfast.log import Progress
 from slowfast.shares import merged, own_journal, shared_out
@@ -73,7 +76,7 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
         for path, shard in own.items():
             if not path.exists():
                 _write_shard(path, shard)
-            elif labelled_videos(str(path), lists.is_video, []) != [one.video for one in shard]:
+            elif labelled_videos(str(path), folders.is_video, []) != [one.video for one in shard]:
                 raise ListError(f"{path} is of another list, seed or size: remove it")
             if path.name not in written:
                 written.add(path.name, {})
@@ -83,7 +86,8 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
         if entry_of:
             named = zip(paths, shards, strict=True)
             videos = [(path.name, one.video) for path, shard in named for one in shard]
-            write_lines(listed, [f"{name}/{video.name} {video.label}" for name, video in videos])
+            rows = [(f"{name}/{video.name}", video.label) for name, video in videos]
+            write_lines(listed, [line_of(path, None, label, " ") for path, label in rows])
             progress.finish(f"{len(videos):,} videos in {len(paths):,} shards: {listed}")
 
 
@@ -91,19 +95,24 @@ def _pack(source: Path, root: Path) -> list[Packed]:
     """The videos of the list, in its order, each under a name of its own."""
     packed: dict[str, Packed] = {}
     seen: set[str] = set()
-    samples = read_list(str(source), str(root), ANY_CLASS)
+    samples = read_list(str(source), str(root), ANY_CLASS, task_of(source))
     progress = Progress("look at files", len(samples))
     for sample in samples:
         path, label = sample.path, sample.label
         if sample.num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
+        if sample.part or sample.actions:
+            raise ListError(
+                f"{sample.shown}: a part of a video, or labels with times, which a shard does not "
+                "hold: train from the files, or cut them first"
+            )
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
             raise ListError(f"{path}: not a file, or empty: no video for a shard")
         below = (part for part in Path(os.path.relpath(path, root)).parts if part != "..")
         key, ending = os.path.splitext(os.path.join(*below))
-        if not lists.is_video(key + ending, functools.partial(lists.first_bytes, path)):
-            endings = ", ".join(lists.VIDEO_ENDINGS)
+        if not folders.is_video(key + ending, functools.partial(folders.first_bytes, path)):
+            endings = ", ".join(folders.VIDEO_ENDINGS)
             raise ListError(f"{path}: not named like a video ({endings}), or hidden")
         folder, name = os.path.split(key)
         key = os.path.join(folder, name.replace(".", "_"))  # WebDataset ends keys at the first dot
@@ -112,7 +121,7 @@ def _pack(source: Path, root: Path) -> list[Packed]:
         seen.add(path)
         names = itertools.chain([key], (f"{key}_{ending[1:]}{n or ''}" for n in itertools.count()))
         key = next(name for name in names if name not in packed)  # x.avi beside x.mp4 is x_avi.avi
-        video = ShardVideo(f"{key}{ending}", status.st_size, lists.classes_of(label)[0])
+        video = ShardVideo(f"{key}{ending}", status.st_size, label)
         packed[key] = Packed(path, video)
         progress.update(len(packed))
     return list(packed.values())
@@ -142,8 +151,11 @@ def _write_shard(path: Path, shard: list[Packed]) -> None:
                 if os.fstat(video.fileno()).st_size != size:
                     raise ListError(f"{source} changed while it was read")
                 _add(archive, name, size, video)
-            text = str(label).encode()
-            _add(archive, f"{os.path.splitext(name)[0]}.cls", len(text), io.BytesIO(text))
+            ending, told = "cls", str(label)
+            if isinstance(label, tuple):
+                ending, told = "json", json.dumps({"labels": label})
+            text = told.encode()
+            _add(archive, f"{os.path.splitext(name)[0]}.{ending}", len(text), io.BytesIO(text))
 
 
 def _add(archive: tarfile.TarFile, name: str, size: int, file: IO[bytes]) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from support.videos import read_numbers, write_numbered_video, write_tar
 
-from slowfast.data.lists import Sample, is_video
+from slowfast.data.folders import is_video
+from slowfast.data.lists import Sample
 from slowfast.data.order import shard_numbers, train_batches
 from slowfast.data.shards import (
     ShardError,
@@ -265,20 +266,38 @@ def test_labels_lie_beside_the_videos(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+NUMBERS = "a class's number, or several as 3,17"
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
         ({"sub/a.mp4": b""}, "sub/a.mp4 has no label beside it, sub/a.cls or sub/a.json"),
         *(
-            ({"a.mp4": b"", "a.cls": text}, f"a.cls is not a class's number: {text!r}")
-            for text in (b"cat", b"-1", b"1.0", b"", b"\xff\xfe")
+            (
+                {"a.mp4": b"", "a.cls": text},
+                f"a.cls is not a class's number, or several as 3,17: {text!r}",
+            )
+            for text in (
+                b"cat",
+                b"-1",
+                b"1.0",
+                b"",
+                b"\xff\xfe",
+                b"3,",
+                b"3,3",
+                b"3,-1",
+                b"[3]",
+                b"1;2",
+            )
         ),
         *(
             (
                 {"a.mp4": b"", "a.json": text},
-                f'a.json is not a JSON object with "label": NUMBER: {text!r}',
+                f'a.json is not a JSON object with "label": NUMBER or "labels": [NUMBER, ...]: '
+                f"{text!r}",
             )
-            for text in (b'{"label": "cat"}', b"7")
+            for text in (b'{"label": "cat"}', b"7", b'{"labels": [3, 3]}', b'{"labels": 3}')
         ),
         ({"a.mp4": b"", "./a.mp4": b""}, "has a.mp4 twice"),
     ],
@@ -288,3 +307,13 @@ def test_labels_that_are_wrong(tmp_path: Path, files: dict[str, bytes], message:
     with pytest.raises(ShardError) as caught:
         labelled_videos(tar, is_video, [])
     assert str(caught.value) == f"{tar}: {message}"
+
+
+def test_several_labels_beside_a_video(tmp_path: Path) -> None:
+    files = {
+        "a.mp4": b"", "a.cls": b"17,3\n", "b.mp4": b"", "b.json": b'{"labels": [3, 1]}',
+        "c.mp4": b"", "c.json": b'{"labels": []}', "d.mp4": b"", "d.json": b'{"label": 4}',
+    }  # fmt: skip
+    tar = write_tar(tmp_path / "x.tar", files)
+    labels = [video.label for video in labelled_videos(tar, is_video, [])]
+    assert labels == [(3, 17), (1, 3), (), 4]

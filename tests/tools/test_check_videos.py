@@ -1,6 +1,7 @@
 """Lists checked for real: files that hang or crash their reader, interruption, a full disk."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -317,3 +318,34 @@ def test_wide_keyframes_are_remarked_on(tmp_path: Path, capsys: Capsys) -> None:
     assert check(tmp_path) == 0
     said = capsys.readouterr().out
     assert "keyframes   every 60.0 frames, 60 at most\n" in said and hint in said
+
+
+def test_parts_of_one_file_are_checked_in_one_pass(tmp_path: Path, capsys: Capsys) -> None:
+    write_numbered_video(tmp_path / "a.mp4", 60, fps=30)
+    rows_of = [
+        {"path": "a.mp4", "start": 0, "end": 0.5, "labels": [3]}, {"path": "a.mp4", "start": 1.5},
+        {"path": "a.mp4", "start": 2, "end": 3}, {"path": "a.mp4", "end": 2.9},
+        {"path": "gone.mp4", "end": 2.9, "label": 1},
+    ]  # fmt: skip
+    lines = [json.dumps(row) for row in rows_of]
+    video_tools.write_list(tmp_path, *lines, name="x.jsonl")
+    assert check(tmp_path, name="x.jsonl") == 0
+    assert video_tools.lines(tmp_path / "x.good.jsonl") == [*lines[:2], lines[3]]
+    assert video_tools.lines(tmp_path / "x.bad.jsonl") == [lines[2], lines[4]]
+    assert len(video_tools.lines(tmp_path / "x.checked.jsonl")) == 2
+    with open(tmp_path / "x.videos.csv", newline="", encoding="utf-8") as file:
+        table = [*csv.DictReader(file)]
+    assert [row["seconds"] for row in table] == ["0.5", "0.5", "0.0", "2.0", "0.0"]
+    reason = "the part from 2 to 3 s is outside the video, which has 2.0 s"
+    assert table[2]["reason"] == reason
+    assert f"{tmp_path}/a.mp4: {reason}" in capsys.readouterr().out
+
+
+def test_a_list_of_several_labels_comes_out_line_by_line(tmp_path: Path) -> None:
+    for name in "ab":
+        write_numbered_video(tmp_path / f"{name}.mp4", 4)
+    lines = ["a.mp4 17,3", "b.mp4", "gone.mp4 3", "b.mp4 1"]
+    video_tools.write_list(tmp_path, *lines)
+    assert check(tmp_path) == 0
+    assert video_tools.lines(tmp_path / "train.good.list") == [*lines[:2], lines[3]]
+    assert video_tools.lines(tmp_path / "train.bad.list") == [lines[2]]

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -278,3 +279,31 @@ def test_missing_parts_are_named(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "pip install av" in error(capsys, source)
     assert not (source.parent / "new").exists()
+
+
+def test_several_labels_and_parts_stay_as_they_are(source: Path, capsys: Capsys) -> None:
+    write_frames(source / "frames", [numbered_picture(n) for n in range(12)])
+    for name in ("a.avi", "b.mp4"):
+        write_numbered_video(source / name, 12)
+    new = source.parent / "new"
+    video_tools.write_list(source, "a.avi 3,17", "b.mp4", "frames 9 1,2", "frames 9", "b.mp4 5")
+    assert prepare(source) == 0
+    prepared = ["a.avi.mp4 3,17", "b.mp4", "frames.mp4 1,2", "frames.mp4", "b.mp4 5"]
+    assert video_tools.lines(new / "train.list") == prepared
+    video_tools.write_list(source, 'a.avi,"3,17"', "b.mp4,", "b.mp4,5", name="x.csv")
+    assert prepare(source, name="x.csv") == 0
+    assert video_tools.lines(new / "x.csv") == ['a.avi.mp4,"3,17"', "b.mp4,", "b.mp4,5"]
+    rows: list[dict[str, Any]] = [
+        {"path": "a.avi", "start": 0.1, "end": 0.2, "label": 3},
+        {"labels": [17, 3], "path": "a.avi", "actions": [[3, 0, 0.25]]},
+        {"path": "frames", "num_frames": 9, "labels": []},
+    ]
+    video_tools.write_list(source, *map(json.dumps, rows), name="x.jsonl")
+    assert prepare(source, name="x.jsonl") == 0
+    del rows[2]["num_frames"]
+    paths = ["a.avi.mp4", "a.avi.mp4", "frames.mp4"]
+    found = [json.loads(line) for line in video_tools.lines(new / "x.jsonl")]
+    assert found == [row | {"path": path} for row, path in zip(rows, paths, strict=True)]
+    assert numbers_of(new / "a.avi.mp4") == [*range(12)]
+    said = error(capsys, source, "--list-out", new / "y.list", name="x.jsonl")
+    assert "both must end in .jsonl, or none" in said

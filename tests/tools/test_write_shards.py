@@ -1,5 +1,6 @@
 """Shards written from a list: whole or not there, and the same again after an interruption."""
 
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from support.locks import lock_held
 from support.video_tools import error_line, start, wait_until
 
-from slowfast.data.lists import is_video, read_list
+from slowfast.data.folders import is_video
+from slowfast.data.lists import read_list
 from slowfast.data.order import shard_numbers
 from slowfast.data.shards import labelled_videos, member_range, split_member
 from slowfast.tools import build_list, write_shards
@@ -221,3 +223,36 @@ def test_class_folders_stand_for_a_list(tmp_path: Path) -> None:
     assert write(tmp_path / "in", tmp_path / "out", "--root", tmp_path / "in") == 0
     lines = sorted((tmp_path / "out" / "in.list").read_text().splitlines())
     assert lines == ["in-000000.tar/a/x.mp4 0", "in-000000.tar/b/x.mp4 1"]
+
+
+def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path) -> None:
+    source = make(tmp_path / "v", 6)
+    lines = source.read_text().splitlines()
+    labels = {0: "0,2", 1: "", 2: "1", 3: "0,1,2", 4: "2", 5: ""}
+    videos = [line.rpartition(" ")[0] for line in lines]
+    source.write_text("".join(f"{v} {labels[i]}".strip() + "\n" for i, v in enumerate(videos)))
+    dst = tmp_path / "s"
+    assert write(source, dst) == 0
+    found = read_list(dst / "train.list", dst, 3, "multi")
+    by_number = {int(s.path.rpartition(" ")[2].partition("_")[0]): s.label for s in found}
+    assert by_number == {0: (0, 2), 1: (), 2: (1,), 3: (0, 1, 2), 4: (2,), 5: ()}
+    assert all(content(s.path) for s in found)
+    assert build_list.main(["shards", str(dst), "--out", str(tmp_path / "again.list")]) == 0
+    assert (tmp_path / "again.list").read_bytes() == (dst / "train.list").read_bytes()
+    (tmp_path / "v/x.jsonl").write_text(
+        "".join(json.dumps({"path": v, "labels": [i % 3]}) + "\n" for i, v in enumerate(videos))
+    )
+    assert write(tmp_path / "v/x.jsonl", tmp_path / "j") == 0
+    assert {s.label for s in read_list(tmp_path / "j/x.list", "", 3, "multi")} == {(0,), (1,), (2,)}
+
+
+@pytest.mark.parametrize("row", [{"label": 1, "start": 1}, {"actions": [[1, 0, 2]]}])
+def test_parts_and_times_are_not_for_shards(
+    tmp_path: Path, capsys: Capsys, row: dict[str, object]
+) -> None:
+    make(tmp_path, 1)
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"path": "riding a.bike/é 0.v1.mp4", **row}))
+    said = error(capsys, path, tmp_path / "s")
+    assert "a part of a video, or labels with times, which a shard does not hold" in said
+    assert not (tmp_path / "s").exists()
