@@ -29,7 +29,8 @@ def prediction(
     best, values = best_classes(scores)
     label = sample.label
     truth = {"labels": [*classes_of(label)]} if task == "multi" else {"label": label}
-    row = {"index": index, "path": sample.path, **truth}
+    part = {"start": sample.start, "end": sample.end} if sample.part else {}
+    row = {"index": index, "path": sample.path, **part, **truth}
     return row | {"top5_indices": best, "top5_values": values}
 
 

@@ -135,7 +135,8 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
 
 
 def _source(sample: Sample) -> dict[str, object]:
-    return {"video": os.path.abspath(sample.path), "state": state_of(sample.path)}
+    part = {"start": sample.start, "end": sample.end} if sample.part else {}
+    return {"video": os.path.abspath(sample.path), **part, "state": state_of(sample.path)}
 
 
 def claim_features(network: Weighted, cfg: Config) -> Kept:

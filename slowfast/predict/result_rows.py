@@ -111,14 +111,14 @@ class Rows(contextlib.ExitStack):
         while self._shown < len(self._keys) and self._keys[self._shown] not in self._missing:
             if distributed.rank() == 0:
                 found = self.found(self._shown)
-                text = lines_of(self._samples[self._shown].path, found, self._labels)
+                text = lines_of(self._samples[self._shown].shown, found, self._labels)
                 print(f"{self._clear()}{text}\n", flush=True)
             self._shown += 1
 
     def show_so_far(self, index: int, found: Answer) -> None:
         """Shows what the first views of a video came to, until there is more; only on a terminal,
         and only of the video that is printed next."""
-        lines = lines_of(self._samples[index].path, found, self._labels).split("\n")
+        lines = lines_of(self._samples[index].shown, found, self._labels).split("\n")
         lines[0] += f"  ({found.num_views} view{'s' if found.num_views > 1 else ''} so far)"
         fits = len(lines) + 1 < shutil.get_terminal_size().lines
         if distributed.rank() or index != self._shown or not (sys.stdout.isatty() and fits):
@@ -184,7 +184,7 @@ class Rows(contextlib.ExitStack):
         """A video's row of the file."""
         sample, top, labels = self._samples[index], self._top, self._labels
         row: dict[str, Any] = {"video_id": sample.path}
-        if (sample.start, sample.end) != (None, None):
+        if sample.part:
             row |= {"start": sample.start, "end": sample.end}
         if isinstance(sample.label, tuple):
             row["labels"] = list(sample.label)
@@ -197,7 +197,7 @@ class Rows(contextlib.ExitStack):
 
 def _key(sample: Sample, digest: str) -> str:
     frames = "" if sample.num_frames is None else f" {sample.num_frames}"
-    part = "" if (sample.start, sample.end) == (None, None) else f" {sample.start}-{sample.end}"
+    part = f" {sample.place[1:]}" if sample.part else ""
     return f"{KEY} {digest} {os.path.abspath(sample.path)}{frames}{part}"
 
 

@@ -1,5 +1,6 @@
 """Features that are kept: computed once, of the right videos, and never mixed with others."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,29 @@ def test_videos_that_cannot_be_read(videos: list[Named], tmp_path: Path, lines: 
     few = head_config(tmp_path, "data.on_error=skip", "data.max_errors=1")
     with pytest.raises(VideoError, match=r"/lost.mp4: .*\(2 unreadable videos; data.max_errors=1"):
         video_features(weighted(model), two, few, kept, "training")
+
+
+def test_parts_of_one_video_have_features_of_their_own(tmp_path: Path, lines: list[str]) -> None:
+    source = str(tiny_data() / "val" / "000000.mp4")
+    parts = [Sample(source, start=0, end=1), Sample(source, start=1), Sample(source)]
+    named = [Named(part, f"{number}.mp4") for number, part in enumerate(parts)]
+    out = tmp_path / "out"
+    assert write(named, out, every=0.5) == []
+    rows = [np.load(out / f"{video.name}.npy") for video in named]
+    assert rows[0]["start"][0] == 0.0
+    assert rows[0]["end"][-1] == pytest.approx(1.0)
+    assert rows[1]["start"][0] == pytest.approx(1.0) and rows[2]["start"][0] == 0.0
+    assert rows[1]["end"][-1] == rows[2]["end"][-1]
+    assert write(named, out, every=0.5) == []
+    assert lines[-1].startswith("3 of 3 videos are there already")
+    told = [json.loads(line) for line in (out / SOURCES).read_text().splitlines()]
+    assert [(row.get("start"), row.get("end")) for row in told] == [(0, 1), (1, None), (None, None)]
+
+    cfg = tiny_config(tmp_path, "data.num_workers=0", "train.head_clips=2")
+    network = weighted(fresh_state(cfg).model)
+    kept = claim_features(network, cfg)
+    found = video_features(network, parts, cfg, kept, "training")
+    for part, row in zip(parts, found, strict=True):
+        assert row is not None
+        np.testing.assert_array_equal(row, np.load(kept.path(key_of(part))))
+    assert len({row.tobytes() for row in found if row is not None}) == 3

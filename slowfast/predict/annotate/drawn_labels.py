@@ -60,8 +60,8 @@ def annotate_video(
 
     Args:
         path: of the new file.
-        best_at: from seconds after the first frame to the labels that are shown then, see
-            ``with_labels``.
+        best_at: from seconds after the first frame, of the whole video if it is a part, to the
+            labels that are shown then, see ``with_labels``.
         data: how frame folders are read, and which decoder reads videos.
         report: called with the share of the frames that are written.
 
@@ -77,11 +77,13 @@ def annotate_video(
     number = 0
     try:
         aspect = pixel_aspect(source) if source else 1.0
-        with Writer(path, source) as writer:
+        # Of a part without sound: that of the whole would begin too early.
+        with Writer(path, None if sample.part else source) as writer:
             while number < reader.num_frames:
                 seconds = float(reader.seconds(np.array(number)))
                 for picture in reader.onward(np.array([number])):
-                    writer.add(with_labels(_squared(picture, aspect), best_at(seconds)), seconds)
+                    best = best_at(reader.starts + seconds)
+                    writer.add(with_labels(_squared(picture, aspect), best), seconds)
                 number += 1
                 report(number / max(reader.num_frames, number))
     finally:

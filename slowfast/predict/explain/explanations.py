@@ -93,11 +93,10 @@ def explain(
             video, key = todo[index]
             if isinstance(why, VideoError):
                 faults += 1
-                _show(lines_of(video.sample.path, str(why), labels))
+                _show(lines_of(video.sample.shown, str(why), labels))
                 continue
-            path = video.sample.path
-            own = {"depends_on": key, "file": os.path.abspath(path)}
-            entry = own | entry_of(path, why, labels, cfg)
+            own = {"depends_on": key, "file": os.path.abspath(video.sample.path)}
+            entry = own | entry_of(video.sample.shown, why, labels, cfg)
             numbers, picture = _files(folder, video)
             picture.unlink(missing_ok=True)  # until both are there, neither counts
             write_json(numbers, entry, indent=None)
@@ -115,8 +114,8 @@ def _left_to_do(videos: list[Named], depends_on: str, folder: Path) -> list[tupl
     todo = []
     for video in videos:
         path = os.path.abspath(video.sample.path)
-        part = video.sample.start, video.sample.end
-        told = repr([depends_on, path, state_of(path), *(part if any(part) else ())])
+        part = video.sample.place[1:] if video.sample.part else ()
+        told = repr([depends_on, path, state_of(path), *part])
         key = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
         numbers, picture = _files(folder, video)
         entry = _earlier(numbers, picture, path)

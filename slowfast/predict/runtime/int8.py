@@ -78,7 +78,8 @@ def calibration_videos(cfg: Config) -> list[Sample]:
             "test.precision=int8 needs a list of videos like yours to calibrate on: "
             "--calibration LIST"
         )
-    samples = [video.sample for video in find_videos([cfg.test.calibration_list], cfg.data)]
+    videos = find_videos([cfg.test.calibration_list], cfg.data, task=cfg.train.task)
+    samples = [video.sample for video in videos]
     np.random.default_rng(0).shuffle(samples)  # lists are by class
     return samples
 

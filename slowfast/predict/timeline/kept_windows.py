@@ -73,7 +73,7 @@ def videos_of(videos: Sequence[Named], weights: str, folder: Path, cfg: Config) 
     require_own_names(videos, lambda name: f"{_stem(name)}.jsonl")
     settings, found = sorted(settings_of_windows(cfg).items()), {}
     for sample, name in videos:
-        part = (sample.start, sample.end) if any((sample.start, sample.end)) else ()
+        part = sample.place[1:] if sample.part else ()
         told = [weights, settings, os.path.abspath(sample.path), sample.num_frames, *part]
         depends_on = repr(told)
         digest = hashlib.sha256(depends_on.encode(errors="surrogateescape")).hexdigest()[:16]

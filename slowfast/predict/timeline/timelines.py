@@ -132,8 +132,8 @@ def timelines(
             by_name = {os.path.relpath(v.path, folder): one.segments for v, one in found.items()}
             timeline_files.write_all(folder, by_name, labels)
             print(folder, flush=True)
-            of = {v.sample.path: (one, beside(v.path, ".png")) for v, one in found.items()}
-            return [of.get(each.sample.path) for each in listed]
+            of = {v.sample.place: (one, beside(v.path, ".png")) for v, one in found.items()}
+            return [of.get(each.sample.place) for each in listed]
 
         pairs = distributed.on_first(end)
     failed = 0
@@ -241,8 +241,10 @@ class _Run:
         from slowfast.predict.timeline.timeline_picture import draw_timeline
 
         seconds, scores, times = windows
+        sample = video.sample
+        part = {"start": sample.start, "end": sample.end} if sample.part else {}
         head = {
-            "video": video.sample.path, "fps": round(times.fps, 4),
+            "video": sample.path, **part, "fps": round(times.fps, 4),
             "duration": round(times.length, 3), "first_frame": round(times.begins, 3),
             "weights": self._weights,
             "settings": kept_windows.settings_of_windows(self.cfg)
@@ -255,15 +257,15 @@ class _Run:
             draw_timeline(
                 cell_edges(seconds), scores, segments, Path(file.name),
                 name_of=lambda label: name_of(label, self._labels),
-                title=os.path.basename(video.sample.path),
-                thumbs=video_thumbs(video.sample, self.cfg),
+                title=os.path.basename(sample.shown),
+                thumbs=video_thumbs(sample, self.cfg),
             )  # fmt: skip
 
     def show(self, video: Video, found: Found) -> None:
         """Prints a video's segments."""
         self.shown.add(video)
         text = timeline_files.table(found.segments, found.best, self._labels)
-        print(over_bar(f"{printable(video.sample.path)}\n{text}\n"), flush=True)
+        print(over_bar(f"{printable(video.sample.shown)}\n{text}\n"), flush=True)
 
 
 def video_thumbs(sample: Sample, cfg: Config) -> Pictures:
