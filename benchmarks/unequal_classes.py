@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.config import Config, load_config
+from slowfast.demos.one_label import CONFIG, labels_of
+from slowfast.demos.steps import train_and_test, write_data
 from slowfast.files import write_whole
 from slowfast.log import quiet_libraries
-from slowfast.tools.demo import CONFIG, labels_of, train_and_test, write_data
 
 KEPT, LEAST = 20, 4
 """Of a rare class one video in so many is kept, and at least so many."""

@@ -104,6 +104,16 @@ def num_gpus() -> int:
     return paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
 
 
+def num_processes() -> int:
+    """How many processes ``multi`` starts: one a GPU, else PROCESSES on the CPU, 2 by default."""
+    if gpus := num_gpus():
+        return gpus
+    text = os.environ.get("PROCESSES", "2")
+    if not text.isdecimal() or int(text) < 1:
+        raise DeviceError(f"PROCESSES={text} is not a positive whole number")
+    return int(text)
+
+
 def start(device: str, *, seed: int, deterministic: bool = False) -> None:
     """Chooses the device (``auto``, ``cpu`` or ``gpu``), connects the processes, and seeds Paddle's
     random generator.

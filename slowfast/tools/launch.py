@@ -22,7 +22,6 @@ from types import FrameType
 from slowfast import distributed
 from slowfast.cli.command import in_home, new_parser, run
 from slowfast.cli.flags import parse_args
-from slowfast.config import ConfigError
 from slowfast.log import logger
 from slowfast.machine import environment
 from slowfast.signals import end_with_parent
@@ -59,7 +58,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
     env = environment()
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
-    processes, gpus = num_processes(), distributed.num_gpus()
+    processes, gpus = distributed.num_processes(), distributed.num_gpus()
     launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
     if not gpus:
         launcher.append(f"--nproc_per_node={processes}")
@@ -121,16 +120,6 @@ def last_words(said: list[str], *, is_asked: bool) -> str:
     silent = [str(i) for i, text in enumerate(said) if not any(word in text for word in loud)]
     end = "of this machine ended without a word (killed? out of memory?)"
     return f"error: process {' and '.join(silent)} {end}" if silent else ""
-
-
-def num_processes() -> int:
-    """How many processes ``multi`` starts: one a GPU, else PROCESSES on the CPU, 2 by default."""
-    if gpus := distributed.num_gpus():
-        return gpus
-    text = os.environ.get("PROCESSES", "2")
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"PROCESSES={text} is not a positive whole number")
-    return int(text)
 
 
 def _read(path: str | Path, start: int = 0) -> str:

@@ -1,81 +1,36 @@
-"""The demo's parts: how far it is, what it counts, and a step that fails."""
+"""The command: which form of the demo it runs, and the table of the pathways."""
 
-import json
 from pathlib import Path
 
 import pytest
-from support.paths import REPOSITORY
-from support.videos import numbers_of, shown_at, write_numbered_video
 
-from slowfast.config import DataConfig
-from slowfast.data.lists import Sample
-from slowfast.data.moving_shapes import HOWS
+from slowfast.demos import one_label, several_labels
 from slowfast.tools import demo
 
+Capsys = pytest.CaptureFixture[str]
 
-@pytest.mark.parametrize(
-    ("line", "progress"),
-    [
-        (
-            "epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 top1: 0.5 top5: 0.75",
-            (9.375, "epoch 3/24, loss: 1.0, top1: 0.5"),
-        ),
-        (
-            "epoch:[  3/24 ] train step:15   loss: 1.0 lr: 0.1 f1: 0.5 batch_cost: 0.1 sec",
-            (9.375, "epoch 3/24, loss: 1.0, f1: 0.5"),
-        ),
-        ("test: 30/120, 0:00:09 left", (25.0, "")),
-        ("END epoch:3 train loss: 1.0", None),
-        ("192 of 192 tensors loaded from x", None),
-    ],
-)
-def test_how_far_a_step_is_shows_in_its_lines(
-    line: str, progress: tuple[float, str] | None
+
+@pytest.mark.parametrize("form", [one_label, several_labels], ids=["one", "several"])
+def test_the_pathways_are_compared_in_the_form_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capsys, form: object
 ) -> None:
-    assert demo.progress_of(line) == progress
-
-
-def test_the_halves_of_a_class() -> None:
-    motions = len(HOWS)
-    pairs = [(0, 0), (1, 0), (motions, 0), (motions + 1, motions + 1)]
-    rows = [{"label": label, "top5_indices": [predicted]} for label, predicted in pairs]
-    assert demo.halves(rows) == (0.75, 0.75)
-
-
-@pytest.mark.parametrize("curves", [["20260101-090000", "20260102-090000"], []])
-def test_the_summary_has_curves_only_where_visualdl_has_drawn_some(
-    tmp_path: Path, curves: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in curves:
-        (tmp_path / "vdl" / name).mkdir(parents=True)
-    pictures = {name: f"{name}.png" for name in ("learning_curve", "confusion_matrix", "frames")}
-    rows = [{"label": 0, "top5_indices": [label]} for label in (0, 1)]
-    result = {"top1": 0.5, "top5": 1.0, "num_videos": 2, "num_views": 30, "predictions": rows}
-    demo.tell(tmp_path / "a.pdparams", result, pictures, seconds=61.26)
-    said = capsys.readouterr().out
-    assert "top-1 50.0 %, top-5 100.0 % on 2 unseen videos, 30 views each (what it is: 1" in said
-    assert f"checkpoint        {tmp_path}/a.pdparams\n" in said
-    assert "frames            frames.png\n" in said
-    assert f" -m slowfast.tools.web -w {tmp_path}/SlowFast_best.pdparams\n" in said
-    assert (f"visualdl --logdir {tmp_path}/vdl\n" in said) == bool(curves)
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary.get("vdl") == (f"{tmp_path}/vdl/20260102-090000" if curves else None)
-    assert (summary["seconds"], summary["frames"]) == (61.3, "frames.png")
-
-
-def test_clips_are_joined_frame_by_frame(tmp_path: Path) -> None:
-    paths = [write_numbered_video(tmp_path / f"{count}.mp4", count) for count in (5, 8)]
-    joined = tmp_path / "joined.mp4"
-    demo.join([Sample(str(path)) for path in paths], joined, DataConfig())
-    assert numbers_of(joined) == [*range(5), *range(8)]
-    assert shown_at(joined) == pytest.approx([i / 30 for i in range(13)], abs=1e-3)
-
-
-def test_a_step_that_fails_shows_its_error_and_keeps_its_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    with pytest.raises(demo.StepFailedError, match="error: config no.yaml cannot be read"):
-        demo.launch("train", ["single", "log", "--validate", "-c", "no.yaml"])
-    assert "error: config no.yaml" in (tmp_path / "output" / "demo_train.txt").read_text()
+    """Training takes minutes: ``test_demo`` of tests/whole does it."""
+    ran: list[object] = []
+    trained: list[tuple[Path, str]] = []
+    monkeypatch.setattr(one_label, "run_one_label", lambda: ran.append(one_label))
+    monkeypatch.setattr(several_labels, "run_several_labels", lambda: ran.append(several_labels))
+    monkeypatch.setattr(
+        demo, "train_and_test", lambda config, overrides, what: trained.append((config, what))
+    )
+    monkeypatch.setattr(form, "shares_of", lambda out: [0.5 + out.name.endswith("only") / 4])
+    flags = ["--several"] if form is several_labels else []
+    assert demo.main([*flags, "--compare"]) == 0
+    assert ran == [form]
+    config = several_labels.CONFIG if form is several_labels else one_label.CONFIG
+    assert trained == [(config, name) for name in ("slowfast", "slow only", "fast only")]
+    said = capsys.readouterr().out.splitlines()[-4:]
+    columns = several_labels.COLUMNS if form is several_labels else one_label.COLUMNS
+    assert said[0].split("  ")[0] == "network" and columns[0] in said[0]
+    assert [line.split() for line in said[1:]] == [
+        ["slowfast", "50.0%"], ["slow_only", "75.0%"], ["fast_only", "75.0%"],
+    ]  # fmt: skip
