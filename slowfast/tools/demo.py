@@ -26,7 +26,8 @@ from slowfast.data import moving_shapes, moving_shapes_files
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import Sample, classes_of, read_list
+from slowfast.data.lists import read_list
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.write import Writer
 from slowfast.errors import UserError
 from slowfast.evaluate.rescore import choose, score
