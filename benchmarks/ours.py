@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import Indices
 
 DECODERS = ("opencv", "pyav")

@@ -28,9 +28,10 @@ from slowfast.config import Config
 from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling, transforms
 from slowfast.data.clips.datasets import ValClips, open_sample
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import read_list
 from slowfast.data.moving_shapes import HOWS, WHATS
 from slowfast.data.moving_shapes_files import MARKER, SPLITS
+from slowfast.data.samples import Sample
 
 Floats = NDArray[np.floating[Any]]
 

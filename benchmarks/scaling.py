@@ -8,7 +8,7 @@ from benchmarks.report import Row
 from benchmarks.timing import progress
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import TrainClips, TrainKey
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.workers.loader import Loader
 
 NUM_CLIPS, BATCH = 48, 4

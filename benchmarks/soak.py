@@ -32,7 +32,7 @@ from benchmarks.memory import SAMPLE_EVERY, Watch, left_over, quarters, shared_f
 from benchmarks.report import Row, write_json
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import Clip, TrainClips, TrainKey
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 

@@ -20,7 +20,7 @@ from slowfast.cli.network import network_of
 from slowfast.cli.run_config import config_for
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos, rows_of_views

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.encode import Settings, prepare_video
 
 Picture = NDArray[np.uint8]

@@ -38,7 +38,7 @@ def _timeline(precision: str, network: str, folder: Path) -> tuple[Compute, str]
     """Windows from the middle of a video on, as a timeline that goes on computes them."""
     from slowfast.cli.network import network_of
     from slowfast.data.clips.sliding import VideoTimes
-    from slowfast.data.lists import Sample
+    from slowfast.data.samples import Sample
     from slowfast.predict.long_videos import Part
     from slowfast.predict.runtime.backends import open_backend
     from slowfast.predict.timeline.timelines import timeline_rows
@@ -71,7 +71,7 @@ def _timeline(precision: str, network: str, folder: Path) -> tuple[Compute, str]
 
 def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
     from slowfast.cli.network import network_of
-    from slowfast.data.lists import Sample
+    from slowfast.data.samples import Sample
     from slowfast.predict.runtime.backends import open_backend
     from slowfast.predict.runtime.low_precision import settled
     from slowfast.predict.views import rows_of_videos

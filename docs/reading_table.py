@@ -15,7 +15,7 @@ import numpy as np
 from support.odd_videos import CASES, Case
 from support.videos import read_numbers
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
 

@@ -22,7 +22,8 @@ from slowfast.data.find import (
     missing_files,
 )
 from slowfast.data.labels import LABELS, find_labels, read_labels
-from slowfast.data.lists import ListError, Sample, read_list
+from slowfast.data.lists import ListError, read_list
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url

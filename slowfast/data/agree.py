@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import Label, ListError, Sample, classes_of
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Label, Sample, classes_of
 from slowfast.data.text_lists import text_of
 from slowfast.log import logger
 
@@ -94,7 +95,7 @@ def kept_labels(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def _digest(sample: Sample) -> bytes:
-    part = repr(sample.place[1:]).encode() if sample.part else b""
+    part = repr(sample.span).encode() if sample.span else b""
     return hashlib.blake2b(os.fsencode(sample.path) + part, digest_size=8).digest()
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import Action, Label, ListError, lines_of, read_text
+from slowfast.data.lists import ListError, lines_of, read_text
+from slowfast.data.samples import Action, Label
 from slowfast.log import Progress
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slowfast.data.annotations import Listed, csv_rows
-from slowfast.data.lists import Action, ListError
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Action
 from slowfast.log import logger
 
 NUM_CLASSES = 157

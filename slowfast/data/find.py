@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from slowfast.config import DataConfig
 from slowfast.data import folders, lists
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.shards import shard_of
 from slowfast.data.text_lists import line_of
 from slowfast.data.video import frames
@@ -120,8 +121,8 @@ def _name_below(sample: Sample, root: Path) -> str:
     if not sample.part:
         return name
     stem, end = without_ending(name), sample.end
-    until = "" if end is None else f"{lists.seconds_text(end)}s"
-    return f"{stem}_{lists.seconds_text(sample.start or 0)}-{until}{name.removeprefix(stem)}"
+    until = "" if end is None else f"{seconds_text(end)}s"
+    return f"{stem}_{seconds_text(sample.start or 0)}-{until}{name.removeprefix(stem)}"
 
 
 def require_own_names(

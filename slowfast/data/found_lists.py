@@ -12,7 +12,8 @@ from slowfast.data import lists
 from slowfast.data.annotations import Listed
 from slowfast.data.folders import VIDEO_ENDINGS, list_videos, tell_left_out
 from slowfast.data.labels import label_lines
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Sample
 from slowfast.data.text_lists import line_of
 from slowfast.files import write_lines
 from slowfast.log import Progress, logger

@@ -11,32 +11,17 @@ message says what is wrong.
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
-from slowfast.data.text_lists import Labels, Look, Place, rising
+from slowfast.data.samples import Action, Label, Sample, rising
+from slowfast.data.text_lists import Look, Place
 
 KEYS = ("path", "label", "labels", "num_frames", "start", "end", "actions")
 LONGEST = 1e9
 """Seconds, more than any video has."""
 
-Timed = tuple[int, float, float]
-"""A class index, and the seconds of the first and the last frame that shows it."""
 
-
-class Row(NamedTuple):
-    """A line of a ``.jsonl`` list."""
-
-    path: str
-    label: Labels
-    """-1 where the line says nothing of labels."""
-    num_frames: int | None
-    start: float | None
-    end: float | None
-    actions: tuple[Timed, ...]
-    """Those of the part, if the line names one."""
-
-
-def row_of(line: str, num_classes: int, task: str, place: Place, look: Look) -> Row:
+def sample_of(line: str, num_classes: int, task: str, place: Place, look: Look) -> Sample:
     """What a line says; its path is where the video is. ``task`` is ``train.task``, or empty: one
     label or several, as the line has it, or none."""
     row = _object(line)
@@ -56,8 +41,8 @@ def row_of(line: str, num_classes: int, task: str, place: Place, look: Look) -> 
     there = look(place(path)) if count else None
     if there and not there.is_dir():
         raise ValueError(f'"num_frames" is for a folder of frames, and {path} is a file')
-    own = tuple(a for a in actions if a[2] >= (start or 0) and (end is None or a[1] < end))
-    return Row(place(path), _label_of(row, own, num_classes, task), count, start, end, own)
+    own = tuple(a for a in actions if a.end >= (start or 0) and (end is None or a.start < end))
+    return Sample(place(path), _label_of(row, own, num_classes, task), count, start, end, own)
 
 
 def with_path(line: str, path: str) -> str:
@@ -91,8 +76,8 @@ def _object(line: str) -> dict[str, Any]:
 
 
 def _label_of(
-    row: dict[str, Any], actions: tuple[Timed, ...], num_classes: int, task: str
-) -> Labels:
+    row: dict[str, Any], actions: tuple[Action, ...], num_classes: int, task: str
+) -> Label:
     several = next((key for key in ("labels", "actions") if key in row), "")
     if "label" in row:
         if task == "multi" or several:
@@ -114,7 +99,7 @@ def _label_of(
     return labels
 
 
-def _actions(value: Any, num_classes: int) -> tuple[Timed, ...]:
+def _actions(value: Any, num_classes: int) -> tuple[Action, ...]:
     if type(value) is not list:
         raise ValueError(f'"actions" must be a list, as [[3, 1.5, 4.0]], not {value!r}')
     found = []
@@ -125,7 +110,7 @@ def _actions(value: Any, num_classes: int) -> tuple[Timed, ...]:
         start, end = map(_seconds, action[1:])
         if end < start:
             raise ValueError(f"the action {action!r} ends before it starts")
-        found.append((label, start, end))
+        found.append(Action(label, start, end))
     return tuple(found)
 
 

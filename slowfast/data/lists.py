@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slowfast.data.folders import VIDEO_ENDINGS, class_folders
-from slowfast.data.jsonl_lists import row_of
+from slowfast.data.jsonl_lists import sample_of
+from slowfast.data.samples import Sample
 from slowfast.data.text_lists import Look, ends_with_label, fields_of, has_several
 from slowfast.data.video.sources import URL, is_device
 from slowfast.errors import UserError, masked_url
@@ -40,70 +41,6 @@ PATHS = "surrogateescape"
 
 class ListError(UserError):
     """A list or label file that cannot be used; the message names the file and line."""
-
-
-Label = int | tuple[int, ...]
-"""A class index, -1 where there is none; or, with several labels a video, all of its class indices,
-rising."""
-
-
-def classes_of(label: Label) -> tuple[int, ...]:
-    """All class indices of a label."""
-    if isinstance(label, tuple):
-        return label
-    return () if label == -1 else (label,)
-
-
-class Action(NamedTuple):
-    """What happens for a part of a video: a class index, and the seconds of the first and the last
-    frame that shows it."""
-
-    label: int
-    start: float
-    end: float
-
-
-class Sample(NamedTuple):
-    """One video: a file, a member of a tar, or a folder of ``num_frames`` frames; or a part of
-    one."""
-
-    path: str
-    label: Label = -1
-    num_frames: int | None = None
-    """Frames of a frame folder; None for a video file."""
-    start: float | None = None
-    """Where the part begins, seconds; None: with the video."""
-    end: float | None = None
-    """Where it ends; None: with the video."""
-    actions: tuple[Action, ...] = ()
-    """When the labels are seen, in the whole video's seconds: a training clip then has those of its
-    own time. None: all the time."""
-
-    @property
-    def place(self) -> tuple[str, float | None, float | None]:
-        """What there is to read: the file, and the part of it."""
-        return self.path, self.start, self.end
-
-    @property
-    def part(self) -> str:
-        """Which part of the video it is, in words; empty if it is the whole."""
-        if self.end is not None:
-            return f"from {seconds_text(self.start or 0)} to {seconds_text(self.end)} s"
-        return "" if self.start is None else f"from {seconds_text(self.start)} s on"
-
-    @property
-    def shown(self) -> str:
-        """How it is called: its path, and which part of it."""
-        return f"{self.path} ({self.part})" if self.part else self.path
-
-    def whole(self) -> "Sample":
-        """The video that it is a part of, without labels."""
-        return Sample(self.path, num_frames=self.num_frames)
-
-
-def seconds_text(seconds: float) -> str:
-    """A time to the millisecond, without zeros at its end."""
-    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 class Entry(NamedTuple):
@@ -171,15 +108,13 @@ def _samples(
     lines: Sequence[tuple[int, str]], list_path: str | Path, root: str | Path, num_classes: int,
     task: str,
 ) -> list[Sample]:  # fmt: skip
-    """The samples of numbered lines; ``task`` as in ``row_of``."""
+    """The samples of numbered lines; ``task`` as in ``sample_of``."""
     place, look = functools.partial(resolve, root=root), looker()
     separator, in_json, samples = separator_of(list_path), is_json(list_path), list[Sample]()
     for number, line in lines:
         try:
             if in_json:
-                row = row_of(line, num_classes, task, place, look)
-                actions = tuple(Action(*action) for action in row.actions)
-                samples.append(Sample(*row[:-1], actions))
+                samples.append(sample_of(line, num_classes, task, place, look))
             else:
                 fields = fields_of(line, separator, num_classes, task, place, look)
                 samples.append(Sample(*fields))

@@ -18,7 +18,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.lists import Label, ListError, Sample, classes_of
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Label, Sample, classes_of
 from slowfast.data.shards import shard_of
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
+from slowfast.data.samples import Label
 from slowfast.errors import UserError
 from slowfast.log import logger
 
@@ -49,7 +50,7 @@ class ShardVideo(NamedTuple):
 
     name: str
     size: int
-    label: int | tuple[int, ...]
+    label: Label
 
 
 def shard_of(path: str) -> str | None:
@@ -234,7 +235,7 @@ def _normal(name: str) -> str:
     return str(PurePosixPath(name.lstrip("/")))
 
 
-def _label(text: bytes, name: str, tar: str) -> int | tuple[int, ...]:
+def _label(text: bytes, name: str, tar: str) -> Label:
     is_json, row = name.endswith(".json"), None
     with contextlib.suppress(ValueError):
         row = json.loads(text if is_json else b'{"labels": [%s]}' % text)

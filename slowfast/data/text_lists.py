@@ -14,16 +14,14 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from slowfast.data.samples import Label, rising
 from slowfast.data.shards import split_member
 
 Look = Callable[[str], os.DirEntry[str] | Path | None]
 """Says what is at a path, if anything is."""
 Place = Callable[[str], str]
 """From a path in a list to where it is."""
-Labels = int | tuple[int, ...]
-"""See ``lists.Label``."""
 
 LABELS = re.compile(r"\d+(,\d+)*", re.ASCII)
 """Labels as a field has them."""
@@ -36,12 +34,12 @@ FORM = "labels are numbers from 0 with commas between them and no spaces, as 3,1
 
 def fields_of(
     line: str, separator: str, num_classes: int, task: str, place: Place, look: Look
-) -> tuple[str, Labels, int | None]:
+) -> tuple[str, Label, int | None]:
     """Where the video of a line is, its label, and the frames of a folder. The form of the line
     must be that of what is there."""
     path, _, text = line.rpartition(separator)
     path = path.rstrip()
-    label: Labels
+    label: Label
     try:
         label = int(text if path else "")
     except ValueError:
@@ -81,7 +79,7 @@ def fields_of(
 
 def _other_labels(
     line: str, separator: str, num_classes: int, task: str, place: Place, look: Look
-) -> tuple[str, Labels]:
+) -> tuple[str, Label]:
     """The path and the labels of a line whose last field is not a single number."""
     path, _, text = line.rpartition(separator)
     is_csv = separator == ","
@@ -116,7 +114,7 @@ def has_several(line: str, separator: str) -> bool:
     return bool(path and "," in text and LABELS.fullmatch(text))
 
 
-def line_of(path: str, num_frames: int | None, label: Labels, separator: str) -> str:
+def line_of(path: str, num_frames: int | None, label: Label, separator: str) -> str:
     """The line of a video; ``label`` is -1 where there is none."""
     fields = [path, *([] if num_frames is None else [str(num_frames)])]
     text = text_of(label)
@@ -127,7 +125,7 @@ def line_of(path: str, num_frames: int | None, label: Labels, separator: str) ->
     return separator.join(fields)
 
 
-def text_of(label: Labels) -> str:
+def text_of(label: Label) -> str:
     """The field of a label, or of several; empty where there is none."""
     if isinstance(label, tuple):
         return ",".join(map(str, label))
@@ -139,16 +137,3 @@ def labels_of(text: str, num_classes: int) -> tuple[int, ...]:
     if not LABELS.fullmatch(text):
         raise ValueError(f"{text!r} are no labels ({FORM})")
     return rising([int(label) for label in text.split(",")], num_classes)
-
-
-def rising(labels: list[Any], num_classes: int) -> tuple[int, ...]:
-    """The labels in order, each a class and there once."""
-    for label in labels:
-        if type(label) is not int:
-            raise ValueError(f"label {label!r} is not a class's number")
-        if not 0 <= label < num_classes:
-            raise ValueError(f"label {label} is not in 0..{num_classes - 1}")
-    found = tuple(sorted(labels))
-    if twice := [a for a, b in zip(found, found[1:], strict=False) if a == b]:
-        raise ValueError(f"label {twice[0]} is there twice")
-    return found

@@ -17,7 +17,8 @@ from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import Sample, classes_of, read_list
+from slowfast.data.lists import read_list
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.write import Writer
 from slowfast.demos.steps import EVERY, infer, train_and_test, write_data
 from slowfast.files import write_whole

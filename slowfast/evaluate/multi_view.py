@@ -10,7 +10,7 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report

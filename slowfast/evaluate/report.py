@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config, dump_config
-from slowfast.data.lists import Sample, classes_of
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
 from slowfast.evaluate.tallies import METRICS, USUAL
@@ -29,8 +29,7 @@ def prediction(
     best, values = best_classes(scores)
     label = sample.label
     truth = {"labels": [*classes_of(label)]} if task == "multi" else {"label": label}
-    part = {"start": sample.start, "end": sample.end} if sample.part else {}
-    row = {"index": index, "path": sample.path, **part, **truth}
+    row = {"index": index, "path": sample.path, **sample.times, **truth}
     return row | {"top5_indices": best, "top5_values": values}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
-from slowfast.data.lists import Sample, classes_of
+from slowfast.data.samples import Sample, classes_of
 from slowfast.metrics import accuracy, average_precision
 from slowfast.metrics.accuracy import Scores, accuracies, class_table, rank_of_label
 from slowfast.metrics.average_precision import multi_hot, multi_label_numbers, require_labels

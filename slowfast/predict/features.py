@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.find import Named, require_own_names
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.data.unreadable import Unreadable, in_order, reason_of
 from slowfast.data.video.reader import VideoError
@@ -135,8 +135,8 @@ def _not_there(videos: list[Named], kept: Kept, sources: Journal) -> list[Named]
 
 
 def _source(sample: Sample) -> dict[str, object]:
-    part = {"start": sample.start, "end": sample.end} if sample.part else {}
-    return {"video": os.path.abspath(sample.path), **part, "state": state_of(sample.path)}
+    state = state_of(sample.path)
+    return {"video": os.path.abspath(sample.path), **sample.times, "state": state}
 
 
 def claim_features(network: Weighted, cfg: Config) -> Kept:

@@ -7,7 +7,7 @@ from pathlib import Path
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.find import Named
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import require_own_files, show_answer, show_answers

@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from slowfast.config import Config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, cache_folder, write_whole
 from slowfast.predict.runtime.built import Weighted, digest_of, npy_bytes
@@ -91,10 +91,8 @@ def settings_of(cfg: Config, *, with_head: bool) -> Plan:
 
 def key_of(sample: Sample) -> str:
     """A name for a video's row, from its path and the size and time of its file."""
-    key: tuple[Any, ...] = os.path.abspath(sample.path), sample.num_frames
-    key += (state_of(sample.path) or (-1, -1),)
-    if (part := (sample.start, sample.end)) != (None, None):
-        key += part
+    state = state_of(sample.path) or (-1, -1)
+    key = os.path.abspath(sample.path), sample.num_frames, state, *sample.span
     return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
 

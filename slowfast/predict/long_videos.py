@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config
 from slowfast.data.clips.sliding import ChunkKey, ClipChunk, SlidingClips, VideoTimes
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.predict.runtime.built import Row

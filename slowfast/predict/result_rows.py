@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast import distributed
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
@@ -183,9 +183,7 @@ class Rows(contextlib.ExitStack):
     def _row(self, index: int, found: Answer | str) -> dict[str, Any]:
         """A video's row of the file."""
         sample, top, labels = self._samples[index], self._top, self._labels
-        row: dict[str, Any] = {"video_id": sample.path}
-        if sample.part:
-            row |= {"start": sample.start, "end": sample.end}
+        row: dict[str, Any] = {"video_id": sample.path, **sample.times}
         if isinstance(sample.label, tuple):
             row["labels"] = list(sample.label)
         elif sample.label != -1:
@@ -197,7 +195,7 @@ class Rows(contextlib.ExitStack):
 
 def _key(sample: Sample, digest: str) -> str:
     frames = "" if sample.num_frames is None else f" {sample.num_frames}"
-    part = f" {sample.place[1:]}" if sample.part else ""
+    part = f" {sample.span}" if sample.span else ""
     return f"{KEY} {digest} {os.path.abspath(sample.path)}{frames}{part}"
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config, DataConfig
 from slowfast.data.clips.datasets import frame_at
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.errors import one_line

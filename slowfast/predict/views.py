@@ -13,8 +13,8 @@ import numpy as np
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
-from slowfast.data.lists import Sample
 from slowfast.data.order import shard_batches, shard_numbers
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
 from slowfast.log import Progress, logger

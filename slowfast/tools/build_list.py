@@ -30,7 +30,8 @@ from slowfast.data.charades import charades
 from slowfast.data.folders import VIDEO_ENDINGS, class_folders, is_video, tell_left_out
 from slowfast.data.found_lists import Rows, find_listed, write_lists
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import Label, ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Label, Sample
 from slowfast.data.shards import labelled_videos, state_of
 from slowfast.journal import Entry
 from slowfast.log import Progress

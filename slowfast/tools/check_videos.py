@@ -26,7 +26,8 @@ from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
 from slowfast.data.lists import Entry as ListEntry
-from slowfast.data.lists import Sample, read_entries
+from slowfast.data.lists import read_entries
+from slowfast.data.samples import Sample
 from slowfast.data.shards import shard_of, state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.open import chosen_decoder, decoder_version, open_video

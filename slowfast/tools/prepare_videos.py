@@ -35,7 +35,8 @@ from slowfast.data import lists
 from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.jsonl_lists import with_path
 from slowfast.data.lists import Entry as ListEntry
-from slowfast.data.lists import Sample, looker, read_entries
+from slowfast.data.lists import looker, read_entries
+from slowfast.data.samples import Sample
 from slowfast.data.shards import shard_of, state_of
 from slowfast.data.text_lists import line_of
 from slowfast.data.unreadable import reason_of

@@ -9,7 +9,7 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader

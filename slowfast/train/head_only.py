@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.lists import Label, Sample
 from slowfast.data.order import class_groups, train_batches
+from slowfast.data.samples import Label, Sample
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views
 from slowfast.metrics.meter import METERS, Meter

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import duration, logger

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from slowfast import distributed
 from slowfast.config import STAGES, Config
 from slowfast.data.labels import label_lines
-from slowfast.data.lists import Sample, classes_of
 from slowfast.data.order import class_groups, shard_numbers
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.files import sole_writer
 from slowfast.log import logger, start_logging

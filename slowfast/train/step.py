@@ -18,8 +18,8 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import Label, classes_of
 from slowfast.data.order import Stream
+from slowfast.data.samples import Label, classes_of
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.average_precision import multi_hot
 from slowfast.metrics.meter import METERS, LabelMeter, Meter

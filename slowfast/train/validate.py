@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader

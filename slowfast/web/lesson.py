@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from slowfast.cli.network import network_of
 from slowfast.config import Config
 from slowfast.data.clips.datasets import frame_at
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import atomic, file_digest, write_json
 from slowfast.predict.runtime.runtimes import Backend

@@ -16,7 +16,8 @@ from slowfast.data.agree import (
     kept_labels,
 )
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import ANY_CLASS, ListError, Sample, read_list
+from slowfast.data.lists import ANY_CLASS, ListError, read_list
+from slowfast.data.samples import Sample
 from slowfast.tools import build_list
 
 

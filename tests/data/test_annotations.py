@@ -6,7 +6,8 @@ import pytest
 
 from slowfast.data import annotations
 from slowfast.data.annotations import Listed
-from slowfast.data.lists import ListError, classes_of
+from slowfast.data.lists import ListError
+from slowfast.data.samples import classes_of
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"
 

@@ -8,7 +8,8 @@ from support.video_tools import write
 
 from slowfast.data.annotations import Listed
 from slowfast.data.charades import charades
-from slowfast.data.lists import Action, ListError
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Action
 
 HEADER = "id,subject,quality,script,actions,length\n"
 """Those of the data set's columns that matter here, and some of the others."""

@@ -20,7 +20,8 @@ from slowfast.data.find import (
     without_ending,
 )
 from slowfast.data.labels import find_labels
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Sample
 from slowfast.log import logger
 
 DATA = DataConfig(root="elsewhere")

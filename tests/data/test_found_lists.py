@@ -10,7 +10,8 @@ from support.videos import touch
 
 from slowfast.data.annotations import Listed
 from slowfast.data.found_lists import find_listed, write_lists
-from slowfast.data.lists import Action, ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Action, Sample
 
 
 def test_labels_and_times_stay_with_a_video(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from support.videos import touch
 
 from slowfast.data.jsonl_lists import with_path
-from slowfast.data.lists import Action, ListError, Sample, read_entries, read_list, task_of
+from slowfast.data.lists import ListError, read_entries, read_list, task_of
+from slowfast.data.samples import Action, Sample
 
 
 def write(folder: Path, *rows: object) -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from support.videos import touch
 
-from slowfast.data.lists import Entry, ListError, Sample, read_entries, read_list
+from slowfast.data.lists import Entry, ListError, read_entries, read_list
+from slowfast.data.samples import Sample
 from slowfast.files import write_lines
 
 ROOT = "/videos"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
 from slowfast.data.order import (
     balanced_draws,
     batch_sizes,
@@ -15,6 +15,7 @@ from slowfast.data.order import (
     shard_numbers,
     train_batches,
 )
+from slowfast.data.samples import Sample
 
 SHARDS = [int(i) for i in np.random.default_rng(5).integers(0, 9, 120)]
 """Of 120 samples, those of a shard not even neighbours in the list."""

@@ -12,8 +12,8 @@ import pytest
 from support.videos import read_numbers, write_numbered_video, write_tar
 
 from slowfast.data.folders import is_video
-from slowfast.data.lists import Sample
 from slowfast.data.order import shard_numbers, train_batches
+from slowfast.data.samples import Sample
 from slowfast.data.shards import (
     ShardError,
     ShardVideo,

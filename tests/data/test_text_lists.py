@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from support.videos import touch
 
-from slowfast.data.lists import ListError, Sample, classes_of, read_entries, read_list, task_of
+from slowfast.data.lists import ListError, read_entries, read_list, task_of
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.text_lists import FORM, line_of
 
 THERE = "take 12", "v.mp4", "clip 3,17", "odd,4", "frames/v1/1.jpg", "my frames/1.jpg"

@@ -29,7 +29,8 @@ from support.tiny_run import (
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import read_list
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.multi_view import multi_view_test
@@ -150,7 +151,7 @@ from support.tiny_run import fresh_state
 
 from slowfast import distributed
 from slowfast.config import load_config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.log import start_logging
 from slowfast.predict.runtime.built import weighted

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.config import Config, load_config
-from slowfast.data.lists import Label, Sample
+from slowfast.data.samples import Label, Sample
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import read_scores

@@ -9,7 +9,7 @@ import pytest
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
-from slowfast.data.lists import Label, Sample
+from slowfast.data.samples import Label, Sample
 from slowfast.evaluate.tallies import METRICS, USUAL, OneLabel, SeveralLabels, check_metrics
 from slowfast.metrics.average_precision import NoPositivesError, multi_hot, multi_label_numbers
 

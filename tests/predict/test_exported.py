@@ -15,7 +15,7 @@ from support.exporting import exported_once, network
 from support.tiny_run import eager, environment, main_here, tiny_config, tiny_data
 
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.predict.export import ExportError, export
 from slowfast.predict.exported import class_names, open_exported, require_exported
 from slowfast.predict.runtime.runtimes import BackendError, OnnxRuntime, OpenVino, PaddleInference

@@ -14,7 +14,8 @@ from support.tiny_run import fresh_state, tiny_config, tiny_data
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.find import Named
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.predict.features import FOLDER, SOURCES, claim_features, extract, video_features

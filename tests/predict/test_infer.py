@@ -36,7 +36,7 @@ from support.tiny_run import (
 
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, write_json
 from slowfast.metrics.accuracy import average_views

@@ -12,7 +12,7 @@ from support.full_disk import largest_file
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.files import FolderError
 from slowfast.predict.kept import META, OF_THE_HEAD, WITHOUT_INFLUENCE, Kept, Plan, key_of, plan_of
 from slowfast.predict.runtime.built import weighted

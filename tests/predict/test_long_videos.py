@@ -15,7 +15,7 @@ from slowfast.config import Config
 from slowfast.data.clips import sliding
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.data.clips.sliding import ChunkKey, ClipChunk, VideoTimes
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
 from slowfast.predict import long_videos

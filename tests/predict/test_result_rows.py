@@ -9,7 +9,7 @@ import pytest
 
 from slowfast.config import Config
 from slowfast.config.schema import TrainConfig
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.files import FolderError
 from slowfast.predict.predicted import Answer, answer_of
 from slowfast.predict.result_rows import Rows

@@ -11,7 +11,7 @@ from support.tiny_run import eager, fresh_state, tiny_config, tiny_data
 from support.videos import write_mpeg4
 
 from slowfast.config import Config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.predict import similar

@@ -17,7 +17,8 @@ from support.videos import write_numbered_video
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import read_list
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier

@@ -10,7 +10,8 @@ import pytest
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Sample
 from slowfast.train import checkpoint, folder
 from slowfast.train.recipe.ema import Ema
 from slowfast.weights.damage import WeightsError

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from support.tiny_run import fresh_state, main_here, tiny_config, tiny_data
 
 from slowfast.config import Config, load_config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.files import FolderError
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import weighted

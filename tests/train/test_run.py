@@ -9,7 +9,7 @@ from support.locks import lock_held
 from support.tiny_run import assert_same_weights, main_here, tiny_config, write_tiny_config
 
 from slowfast.config import load_config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.train.recipe.optim import learning_rate
 from slowfast.train.run import TrainInputs, train_run

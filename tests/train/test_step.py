@@ -15,7 +15,7 @@ from slowfast import distributed
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import classes_of
+from slowfast.data.samples import classes_of
 from slowfast.data.video.reader import VideoError
 from slowfast.models.freeze import freeze_batch_norm
 from slowfast.signals import Stop

@@ -10,7 +10,7 @@ from support.pages import coloured
 from support.tiny_run import eager, fresh_state, save_tiny_model, tiny_config
 
 from slowfast.config import Config
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.predict.predicted import Answer, answer_of
 from slowfast.predict.timeline.segments import Segment

@@ -13,7 +13,7 @@ from support.paths import REPOSITORY
 from support.tiny_run import eager, environment, tiny_config, tiny_data
 
 from slowfast.data.clips.datasets import MultiViewVideos
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 
 PROGRAMS = re.findall(
     r"```python\n(.*?)```", (REPOSITORY / "docs/deploy.md").read_text(encoding="utf-8"), re.DOTALL

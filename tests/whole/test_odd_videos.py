@@ -22,7 +22,7 @@ from support.odd_videos import CASES, Case, sound_with_cover
 from support.paths import REPOSITORY
 from support.tiny_run import main_here, save_tiny_model, tiny_config
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Reader, VideoError
 

@@ -9,7 +9,8 @@ import pytest
 from support.tiny_run import main_here, save_tiny_model, tiny_config, tiny_data
 from support.videos import write_h264
 
-from slowfast.data.lists import Sample, read_list
+from slowfast.data.lists import read_list
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 
 pytest.importorskip("av")

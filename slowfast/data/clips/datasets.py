@@ -16,8 +16,8 @@ from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import Label, Sample, classes_of
 from slowfast.data.order import Stream
+from slowfast.data.samples import Label, Sample, classes_of
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import ROUNDING, Each, Indices, Picture, Pictures, Reader
 

@@ -24,7 +24,7 @@ from slowfast.data.clips import transforms
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.clips.protocols import PROTOCOLS, Protocol
 from slowfast.data.clips.sampling import clip_frames
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import Each, Indices, Picture, Pictures, no_frame
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import video_size
 from slowfast.data.video.colour import Converter, display_matrix, is_sdr
 from slowfast.data.video.frames import FrameFolderReader

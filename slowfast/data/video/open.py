@@ -8,7 +8,7 @@ import re
 import cv2
 
 from slowfast.config import ConfigError
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.opencv import OpenCVReader
 from slowfast.data.video.part import PartReader

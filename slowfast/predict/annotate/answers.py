@@ -16,7 +16,7 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.find import Named, require_own_names, without_ending
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Pictures

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import DataConfig
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Picture, no_frame
 from slowfast.log import logger

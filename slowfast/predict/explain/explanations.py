@@ -114,8 +114,7 @@ def _left_to_do(videos: list[Named], depends_on: str, folder: Path) -> list[tupl
     todo = []
     for video in videos:
         path = os.path.abspath(video.sample.path)
-        part = video.sample.place[1:] if video.sample.part else ()
-        told = repr([depends_on, path, state_of(path), *part])
+        told = repr([depends_on, path, state_of(path), *video.sample.span])
         key = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:32]
         numbers, picture = _files(folder, video)
         entry = _earlier(numbers, picture, path)

@@ -27,7 +27,7 @@ from slowfast import machine
 from slowfast.config import Config
 from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
 from slowfast.data.find import find_videos
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader

@@ -18,7 +18,7 @@ import numpy as np
 from slowfast.config import Config
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named, require_own_names, without_ending
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, require_of
 from slowfast.journal import Entry, Journal
@@ -73,9 +73,8 @@ def videos_of(videos: Sequence[Named], weights: str, folder: Path, cfg: Config) 
     require_own_names(videos, lambda name: f"{_stem(name)}.jsonl")
     settings, found = sorted(settings_of_windows(cfg).items()), {}
     for sample, name in videos:
-        part = sample.place[1:] if sample.part else ()
-        told = [weights, settings, os.path.abspath(sample.path), sample.num_frames, *part]
-        depends_on = repr(told)
+        path = os.path.abspath(sample.path)
+        depends_on = repr([weights, settings, path, sample.num_frames, *sample.span])
         digest = hashlib.sha256(depends_on.encode(errors="surrogateescape")).hexdigest()[:16]
         state = "-".join(map(str, state_of(sample.path) or ())) or GONE
         found[name] = Video(sample, folder / _stem(name), f"{KEY} {digest} {state}")

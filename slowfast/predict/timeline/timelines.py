@@ -21,7 +21,7 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import distinct_frames, open_sample
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Picture, Pictures, VideoError
 from slowfast.errors import printable
@@ -242,9 +242,8 @@ class _Run:
 
         seconds, scores, times = windows
         sample = video.sample
-        part = {"start": sample.start, "end": sample.end} if sample.part else {}
         head = {
-            "video": sample.path, **part, "fps": round(times.fps, 4),
+            "video": sample.path, **sample.times, "fps": round(times.fps, 4),
             "duration": round(times.length, 3), "first_frame": round(times.begins, 3),
             "weights": self._weights,
             "settings": kept_windows.settings_of_windows(self.cfg)

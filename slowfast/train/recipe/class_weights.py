@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config
 from slowfast.data.find import find_listed
-from slowfast.data.lists import Label, ListError, classes_of, lines_of
+from slowfast.data.lists import ListError, lines_of
+from slowfast.data.samples import Label, classes_of
 
 LARGEST = float(np.finfo(np.float32).max)
 

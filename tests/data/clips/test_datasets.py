@@ -27,8 +27,8 @@ from slowfast.data.clips.datasets import Clips, MultiViewVideos, TrainClips, Tra
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.clips.transforms import Augmentation
-from slowfast.data.lists import Action, Sample
 from slowfast.data.order import Stream, train_batches
+from slowfast.data.samples import Action, Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Pictures
 

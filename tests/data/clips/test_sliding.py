@@ -18,7 +18,7 @@ from slowfast.config import TestConfig as ViewsConfig
 from slowfast.data.clips import datasets, sliding
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.data.clips.sampling import clip_frames
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
 

@@ -14,7 +14,7 @@ from slowfast.data.clips import stream_clips
 from slowfast.data.clips.sampling import clip_frames
 from slowfast.data.clips.sliding import ChunkKey, SlidingClips
 from slowfast.data.clips.stream_clips import StreamClips, Window
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.video.stream import StreamFrame
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from support.videos import Picture
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video import colour
 from slowfast.data.video.encode import Settings, prepare_video
 from slowfast.data.video.open import open_video

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from support import odd_videos, videos
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video import encode
 from slowfast.data.video.colour import display_matrix
 from slowfast.data.video.encode import Settings, new_size, prepare_video

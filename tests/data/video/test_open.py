@@ -17,7 +17,7 @@ from support.videos import (
 )
 
 from slowfast.config import ConfigError
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.open import decoder_version, open_video
 from slowfast.data.video.opencv import OpenCVReader

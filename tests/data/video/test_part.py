@@ -14,7 +14,7 @@ from support.videos import (
     write_numbered_video,
 )
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.part import PartReader
 from slowfast.data.video.reader import Reader, VideoError

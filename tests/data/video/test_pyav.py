@@ -12,7 +12,7 @@ import pytest
 from support.odd_videos import copied
 from support.videos import numbered_picture, read_numbers, write_h264, write_numbered_video
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video import pyav
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from support import videos
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import (
     Clock,

@@ -15,7 +15,7 @@ from support.tiny_run import main_here, main_py, save_tiny_model, tiny_config, t
 from support.videos import write_h264, write_numbered_video
 
 from slowfast.data.find import Named
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.pyav import PyAVReader
 from slowfast.predict.annotate import answers
 

@@ -18,7 +18,7 @@ from support.videos import (
 )
 
 from slowfast.config import DataConfig
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.pyav import PyAVReader
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.predict.annotate import drawn_labels as annotate

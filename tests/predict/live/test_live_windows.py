@@ -21,7 +21,7 @@ from support.videos import numbered_picture, write_h264
 
 from slowfast.config import Config
 from slowfast.data.clips.sliding import ChunkKey, SlidingClips
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.predict.live.live_windows import live, require_places

@@ -12,7 +12,8 @@ from support.tiny_run import environment, fresh_state, tiny_config, tiny_data
 
 from slowfast.config import Config
 from slowfast.data.clips.datasets import VideoViews
-from slowfast.data.lists import ListError, Sample
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Sample
 from slowfast.predict.kept import settings_of
 from slowfast.predict.runtime import int8
 from slowfast.predict.runtime.backends import open_backend

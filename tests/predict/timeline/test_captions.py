@@ -9,7 +9,7 @@ from support.seeing import SQUARE, Seeing, seeing_config
 from support.videos import write_numbered_video
 
 from slowfast.data.find import Named
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.predict.timeline.captions import best_at, captions_of
 from slowfast.predict.timeline.segments import Segment

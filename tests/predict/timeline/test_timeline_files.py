@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support import odd_videos
 
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.predict.timeline import timeline_files
 from slowfast.predict.timeline.segments import Segment

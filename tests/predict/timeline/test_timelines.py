@@ -32,7 +32,7 @@ from support.videos import write_frames, write_numbered_video
 
 from slowfast.config import Config
 from slowfast.data.find import Named
-from slowfast.data.lists import Sample
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.predict.timeline import timeline_files
