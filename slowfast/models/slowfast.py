@@ -87,6 +87,8 @@ class VideoClassifier(nn.Layer):
         task: str = "single",
     ) -> None:
         super().__init__()
+        if task not in PROBABILITIES:
+            raise ValueError(f"task={task!r} is neither {' nor '.join(PROBABILITIES)}")
         self.probabilities = PROBABILITIES[task]
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions

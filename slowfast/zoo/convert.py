@@ -6,7 +6,7 @@ from shlex import quote
 import pooch
 
 from slowfast.config import Config, dump_changes
-from slowfast.data.labels import read_labels
+from slowfast.data.labels import built_in_labels, read_labels
 from slowfast.files import atomic
 from slowfast.models.variants import build_model
 from slowfast.weights.damage import WeightsError, one_line
@@ -88,7 +88,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
         "pathways": "; ".join(f"{name} {pathways[name]}" for name in both) + temporal,
         "lateral": f"kernel {model.fusion_kernel}, {lateral}",
         "classes": f"{model.num_classes}{several}, {model.head_pooling} pooling",
-        "class names": data.labels or "none: --labels kinetics400, or a file, names them",
+        "class names": data.labels or f"none: --labels {_label_files(model.num_classes)}",
         "clip": f"{data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
         f"fps{seen}",
         "colours": f"mean {list(data.mean)}, std {list(data.std)}",
@@ -103,6 +103,12 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
         del rows["lateral"]
     lines = [f"{name.ljust(12)}{one_line(text)}" for name, text in rows.items() if text]
     return lines + [f"note: {one_line(note)}" for note in home.notes]
+
+
+def _label_files(num_classes: int) -> str:
+    """What may follow --labels: the built-in files with so many names, or one's own."""
+    fitting = [name for name in built_in_labels() if len(read_labels(name, 0)) == num_classes]
+    return " or ".join([*fitting, "FILE"])
 
 
 _AVERAGED = {"prob": "probabilities", "score": "logits", "max": "the largest probability"}

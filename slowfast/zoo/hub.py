@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.config import ConfigError, DataConfig, load_config
+from slowfast.models.head import PROBABILITIES
 from slowfast.models.published import VARIANTS
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.variants import CONSTRUCTORS, build_model
@@ -49,6 +50,8 @@ def network(
         if type(num_classes) is not int or num_classes < 1:
             raise ConfigError(f"num_classes={num_classes!r} is not a whole number from 1 on")
         given["num_classes"] = num_classes
+    if (task := given.get("task", "single")) not in PROBABILITIES:
+        raise ConfigError(f"task={task!r} is neither {' nor '.join(PROBABILITIES)}")
     build = CONSTRUCTORS[constructor]
     if not pretrained:
         return build(**given)
@@ -118,4 +121,6 @@ def _recognised(
     arguments["temporal_blocks"] = cfg.model.temporal_blocks or None
     if cfg.model.head_pooling == "global":
         arguments["pool_size"] = None
-    return arguments, [clip_line(cfg.data), *home.notes]
+    own, found = VARIANTS[constructor].num_classes, cfg.model.num_classes
+    classes = [f"its classes: {found}; those of {constructor} are {own}"] if found != own else []
+    return arguments, [clip_line(cfg.data), *classes, *home.notes]

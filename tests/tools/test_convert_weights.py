@@ -36,7 +36,7 @@ def test_what_is_said_and_written(capsys: pytest.CaptureFixture[str]) -> None:
         "pathways    slow R14, 8 channels; fast R14, 1 channels",
         "lateral     kernel 5, no batch norm",
         "classes     5, global pooling",
-        "class names none: --labels kinetics400, or a file, names them",
+        "class names none: --labels FILE",
         "clip        8 frames, 1 of 2 at 30 fps; alpha 4, strided slow frames",
         "colours     mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]",
         "test        2 x 3 crops of 36 pixels, short side 36, as mmaction2",

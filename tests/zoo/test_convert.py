@@ -15,10 +15,13 @@ from slowfast.config import Config, dump_changes, load_config
 from slowfast.data.lists import ListError
 from slowfast.evaluate.scores import read_scores
 from slowfast.weights.damage import WeightsError
+from slowfast.weights.load import Checkpoint
+from slowfast.weights.systems import Translated
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.catalogue import CATALOGUE
-from slowfast.zoo.convert import convert
+from slowfast.zoo.convert import convert, describe
 from slowfast.zoo.download import cached_path
+from slowfast.zoo.origin import Home
 
 ASKED: Settings = {"model.alpha": 4, "data.num_frames": 8}
 
@@ -179,3 +182,16 @@ def test_what_differs_from_the_defaults_is_written() -> None:
     assert dump_changes(Config()) == "{}\n"
     Path("b.yaml").write_text("# nothing\n{}\n", encoding="utf-8")
     assert load_config(Path("b.yaml")) == Config()
+
+
+@pytest.mark.parametrize(
+    ("number", "files"),
+    [(400, "kinetics400 or FILE"), (157, "charades or FILE"), (5, "FILE")],
+)
+def test_the_class_names_that_are_proposed_fit_the_number_of_classes(
+    number: int, files: str
+) -> None:
+    cfg = load_config(None, [f"model.num_classes={number}"])
+    checkpoint = Checkpoint(Path("a.pyth"), {}, Translated({}, "PySlowFast", ""))
+    rows = describe(checkpoint, cfg, Home({}, {}, []), {})
+    assert f"class names none: --labels {files}" in rows

@@ -173,7 +173,9 @@ def test_a_file_of_another_system(tmp_path: Path, capsys: pytest.CaptureFixture[
     loaded = load("slowfast_r50", pretrained=str(path))
     assert same(loaded, tensors) and loaded.head.projection.weight.shape[1] == 5
     assert (loaded.slow_frames, loaded.head.pool_size) == ("strided", None)
-    assert "less [0.485, 0.456, 0.406], divided by [0.229, 0.224, 0.225]" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "less [0.485, 0.456, 0.406], divided by [0.229, 0.224, 0.225]" in said
+    assert "its classes: 5; those of slowfast_r50 are 400\n" in said
 
 
 @pytest.mark.usefixtures("narrow")
@@ -208,7 +210,8 @@ def test_several_labels(
     loaded = load("slowfast_r50_charades", pretrained=True)
     assert same(loaded, tensors)
     assert (loaded.probabilities, loaded.average_positions) == (sigmoid, "prob")
-    assert "its clips: 32 frames, 1 of 2 at 24 per second" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "its clips: 32 frames, 1 of 2 at 24 per second" in said and "its classes" not in said
     content = {"cfg": "MODEL: {HEAD_ACT: sigmoid}", "model_state": pyslowfast(tensors)}
     path = str(write(tmp_path / "mine.pyth", content))
     assert load("slowfast_r50", pretrained=path).probabilities is sigmoid
@@ -288,3 +291,10 @@ def test_weights_that_are_not_there(source: str, hint: str) -> None:
 def test_a_number_of_classes_that_cannot_be(number: Any) -> None:
     with pytest.raises(ConfigError, match=re.escape(f"num_classes={number!r} is not a whole")):
         load("slowfast_r50", num_classes=number)
+
+
+def test_a_task_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="task='both' is neither single nor multi"):
+        load("slow_r50", task="both", pretrained=True)
+    with pytest.raises(ValueError, match="task='both' is neither single nor multi"):
+        slowfast_r50(task="both")
