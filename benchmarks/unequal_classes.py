@@ -87,8 +87,8 @@ def accuracies(out: Path, rare: list[int]) -> dict[str, float]:
     result = json.loads((out / "test_result.json").read_text(encoding="utf-8"))
     labels, predicted = labels_of(result["predictions"])
     right, is_rare = labels == predicted, np.isin(labels, rare)
-    of_class = [right[labels == label].mean() for label in np.unique(labels)]
-    shares = (np.mean(of_class), right.mean(), right[is_rare].mean(), right[~is_rare].mean())
+    halves = right[is_rare].mean(), right[~is_rare].mean()
+    shares = (result["mean_class_accuracy"], result["top1"], *halves)
     return {name: 100 * float(share) for name, share in zip(COLUMNS, shares, strict=True)}
 
 

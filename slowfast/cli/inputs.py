@@ -28,11 +28,11 @@ from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
 from slowfast.evaluate.scores import check_new
-from slowfast.evaluate.tallies import check_metrics
 from slowfast.log import logger
 from slowfast.predict import exported
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
+from slowfast.predict.tallies import check_metrics
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError

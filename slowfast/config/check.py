@@ -6,6 +6,9 @@ from typing import Any, get_type_hints
 from slowfast.config.ranges import faults
 from slowfast.config.schema import Config, ConfigError
 
+Rules = list[tuple[bool, str]]
+"""Whether each rule holds, and what is wrong if not."""
+
 
 def validate(cfg: Config) -> None:
     """Checks the range of every setting, and the rules about several.
@@ -14,37 +17,21 @@ def validate(cfg: Config) -> None:
         ConfigError: with the values and what is allowed.
     """
     _check_ranges(cfg)
-    model, data, test = cfg.model, cfg.data, cfg.test
-    relations = [
+    for holds_true, fault in (*_of_clips(cfg), *_of_training(cfg), *_of_answers(cfg)):
+        if not holds_true:
+            raise ConfigError(fault)
+
+
+def _of_clips(cfg: Config) -> Rules:
+    """Of the network and what it is given."""
+    model, data = cfg.model, cfg.data
+    return [
         (model.num_classes > 0 or bool(data.labels),
          "model.num_classes=0 takes the number of class names in data.labels, which names no file"),
         (data.num_frames % model.alpha == 0,
          f"data.num_frames={data.num_frames} is not divisible by model.alpha={model.alpha}"),
         (model.width % model.beta_inv == 0,
          f"model.width={model.width} is not divisible by model.beta_inv={model.beta_inv}"),
-        (cfg.optim.warmup_epochs <= cfg.train.epochs,
-         f"optim.warmup_epochs={cfg.optim.warmup_epochs:g} is above "
-         f"train.epochs={cfg.train.epochs}"),
-        (cfg.optim.steps[:1] == (0.0,) and list(cfg.optim.steps) == sorted({*cfg.optim.steps})
-         and len(cfg.optim.steps) == len(cfg.optim.step_factors),
-         f"optim.steps={list(cfg.optim.steps)} must rise from 0, with a number of "
-         f"optim.step_factors={list(cfg.optim.step_factors)} for each"),
-        (cfg.train.task == "multi" or cfg.train.focal_gamma == 0,
-         "train.focal_gamma is for several labels a video: train.task=multi"),
-        (cfg.train.focal_gamma > 0 or cfg.train.focal_alpha == 1,
-         "train.focal_alpha is a factor of focal loss: it needs train.focal_gamma"),
-        (cfg.train.task == "multi" or cfg.train.class_weights != "balanced"
-         or cfg.train.sampling == "plain",
-         "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
-         "unequal size: choose one"),
-        (cfg.train.ema > 0 or cfg.train.best_by == "raw",
-         "train.best_by=ema needs an average of the weights: train.ema, such as 0.999"),
-        (not cfg.train.sync_bn or data.on_error != "skip",
-         "train.sync_bn needs batches of one size in all processes: data.on_error=raise or "
-         "substitute"),
-        (not cfg.train.head_only or not _useless_to_a_head(cfg),
-         "train.head_only=True trains the classifier on features that are computed once: leave out "
-         f"{', '.join(_useless_to_a_head(cfg))}"),
         (data.min_short_side <= data.max_short_side,
          f"data.min_short_side={data.min_short_side} is above "
          f"data.max_short_side={data.max_short_side}"),
@@ -56,14 +43,43 @@ def validate(cfg: Config) -> None:
          "data.flip_by_name=True needs the class names in data.labels"),
         (data.crop_size <= data.min_short_side,
          f"data.crop_size={data.crop_size} is above data.min_short_side={data.min_short_side}"),
+    ]  # fmt: skip
+
+
+def _of_training(cfg: Config) -> Rules:
+    optim, train = cfg.optim, cfg.train
+    return [
+        (optim.warmup_epochs <= train.epochs,
+         f"optim.warmup_epochs={optim.warmup_epochs:g} is above train.epochs={train.epochs}"),
+        (optim.steps[:1] == (0.0,) and list(optim.steps) == sorted({*optim.steps})
+         and len(optim.steps) == len(optim.step_factors),
+         f"optim.steps={list(optim.steps)} must rise from 0, with a number of "
+         f"optim.step_factors={list(optim.step_factors)} for each"),
+        (train.task == "multi" or train.focal_gamma == 0,
+         "train.focal_gamma is for several labels a video: train.task=multi"),
+        (train.task == "multi" or train.class_weights != "balanced" or train.sampling == "plain",
+         "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
+         "unequal size: choose one"),
+        (train.ema > 0 or train.best_by == "raw",
+         "train.best_by=ema needs an average of the weights: train.ema, such as 0.999"),
+        (not train.sync_bn or cfg.data.on_error != "skip",
+         "train.sync_bn needs batches of one size in all processes: data.on_error=raise or "
+         "substitute"),
+        (not train.head_only or not _useless_to_a_head(cfg),
+         "train.head_only=True trains the classifier on features that are computed once: leave out "
+         f"{', '.join(_useless_to_a_head(cfg))}"),
+    ]  # fmt: skip
+
+
+def _of_answers(cfg: Config) -> Rules:
+    """Of a test and a timeline."""
+    test, timeline = cfg.test, cfg.timeline
+    return [
         (test.crop_size <= test.short_side,
          f"test.crop_size={test.crop_size} is above test.short_side={test.short_side}"),
-        (cfg.timeline.leave <= cfg.timeline.enter,
-         f"timeline.leave={cfg.timeline.leave:g} is above timeline.enter={cfg.timeline.enter:g}"),
+        (timeline.leave <= timeline.enter,
+         f"timeline.leave={timeline.leave:g} is above timeline.enter={timeline.enter:g}"),
     ]  # fmt: skip
-    for holds_true, fault in relations:
-        if not holds_true:
-            raise ConfigError(fault)
 
 
 def _check_ranges(section: Any, prefix: str = "") -> None:

@@ -173,7 +173,9 @@ class TestConfig:
     """How the views become one answer: the mean of their probabilities, the probabilities of their
     mean logits, or each class's largest probability."""
     threshold: Share = 0.5
-    """With train.task=multi: the probability from which on a class counts as predicted, for F1."""
+    """With train.task=multi: the probability from which on a class counts as predicted: for F1, in
+    what is predicted and drawn, and where an int8 network is compared with fp32. An exported
+    network brings it along."""
     batch_size: Count = 1
     """Videos that are tested together, so that their views fill the chunks."""
     views_per_chunk: Natural = 0
@@ -297,8 +299,6 @@ class TrainConfig:
     focal_gamma: NotNegative = 0.0
     """With task=multi: focal loss (Lin et al. 2017), in which what the network knows already counts
     less. 0: none; theirs is 2."""
-    focal_alpha: AboveZero = 1.0
-    """With focal_gamma: a factor of the loss."""
     freeze: Annotated[tuple[str, ...], ranges.some_of(STAGES)] = ()
     """Stages that are not trained; the statistics of their batch norm stay as they are, too."""
     head_only: bool = False

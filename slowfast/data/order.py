@@ -14,6 +14,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,16 @@ from numpy.typing import NDArray
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Label, Sample, classes_of
 from slowfast.data.shards import shard_of
+
+
+class Pool(NamedTuple):
+    """What the epochs of a run are drawn from."""
+
+    num_samples: int
+    shards: Sequence[int] | None = None
+    """See ``shard_numbers``."""
+    groups: Sequence[Sequence[int]] | None = None
+    """See ``class_groups``: an epoch draws from them evenly; None: each sample once."""
 
 
 class Stream(IntEnum):
@@ -72,24 +83,24 @@ def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list
 
 
 def train_batches(
-    num_samples: int, *, sizes: Sequence[int], seed: int, epoch: int, rank: int, world_size: int,
-    shards: Sequence[int] | None = None, num_workers: int = 0,
-    groups: Sequence[Sequence[int]] | None = None,
+    pool: Pool, *, sizes: Sequence[int], seed: int, epoch: int, rank: int, world_size: int,
+    num_workers: int = 0,
 ) -> list[list[int]]:  # fmt: skip
     """One process's batches of one epoch, shuffled anew each epoch, of ``sizes`` in turn.
 
     The processes' n-th batches together are the n-th batch of a single process with their total
     batch size. The last samples that do not fill a batch are left out this epoch.
 
-    With ``shards``, see ``shard_numbers``, the shards are shuffled, and the samples within each;
+    With the pool's ``shards`` the shards are shuffled, and the samples within each;
     each process has a run of them, and so has each of its ``num_workers`` readers, of which the
     loader gives batch j to reader ``j % num_workers``. The n-th batches then depend on the number
     of processes and readers.
 
-    With ``groups``, see ``class_groups``, the batches have ``balanced_draws`` in place of samples.
+    With its ``groups`` the batches have ``balanced_draws`` in place of samples.
 
     Raises ListError as ``batch_sizes`` does.
     """
+    num_samples, shards, groups = pool
     own_sizes = batch_sizes(num_samples, sizes, world_size)
     own = sum(own_sizes)
     rng = np.random.default_rng([Stream.ORDER, seed, epoch])

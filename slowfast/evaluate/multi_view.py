@@ -15,17 +15,14 @@ from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import ResultsError, check_new
-from slowfast.evaluate.tallies import OneLabel, SeveralLabels
 from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Row, Weighted
+from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.predict.views import rows_of_videos
-
-TALLIES: dict[str, type[OneLabel | SeveralLabels]] = {"single": OneLabel, "multi": SeveralLabels}
-"""By task: what makes the numbers."""
 
 
 def multi_view_test(
@@ -41,7 +38,7 @@ def multi_view_test(
     ``unreadable`` and, in the list's order, each video's prediction.
 
     Args:
-        metrics: names from the task's ``report.METRICS`` for the log line; none: the usual ones.
+        metrics: names of the task's ``Tally.metrics`` for the log line; none: the usual ones.
         out: the file for all views' scores, see ``evaluate/scores.py``. During the test the scores
             are in the folder ``OUT.partial``; after an interruption, the same test continues there.
         class_names: stored in that file.
@@ -55,14 +52,14 @@ def multi_view_test(
     """
     place = Path(cfg.output_dir) / report.RESULT
     distributed.on_first(lambda: require_place(place))  # now, not after hours of work
-    tally = TALLIES[cfg.train.task](samples, cfg)
+    tally = TALLIES[cfg.train.task]([sample.label for sample in samples], cfg)
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, network, samples, cfg)) if out else None
         unreadable, own = Unreadable(cfg.data.max_errors), []
         for index, scores_VK in _scored(network, samples, cfg, unreadable, kept):
             scores = average_views(scores_VK, cfg.test.average_clips, cfg.train.task)
             tally.add(index, scores)
-            own.append(report.prediction(index, samples[index], scores, cfg.train.task))
+            own.append(report.prediction(index, samples[index], scores, tally.truth(index)))
         result = _report(tally, own, unreadable, cfg, metrics)
         is_allowed = not result["unreadable"] or cfg.data.on_error != "raise"
         if kept and distributed.rank() == 0:
@@ -96,7 +93,7 @@ def _scored(
 
 
 def _report(
-    tally: OneLabel | SeveralLabels, own_predictions: list[dict[str, Any]], unreadable: Unreadable,
+    tally: Tally, own_predictions: list[dict[str, Any]], unreadable: Unreadable,
     cfg: Config, metrics: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
     """Returns the result of all processes; rank 0 also writes it. Raises a VideoError if no video
@@ -106,9 +103,10 @@ def _report(
     if not predictions:
         first = missing[0].line()
         raise VideoError(f"none of the {len(missing):,} videos could be read (first: {first})")
+    tally.gather()
     result = report.summary(tally.numbers(), predictions, missing, cfg)
     if distributed.rank() == 0:
-        report.write_report(result, missing, cfg, metrics)
+        report.write_report(result, missing, cfg, tally.told(metrics))
     return result
 
 

@@ -9,26 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config, dump_config
-from slowfast.data.samples import Sample, classes_of
+from slowfast.data.samples import Label, Sample
 from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
-from slowfast.evaluate.tallies import METRICS, USUAL
 from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.metrics.accuracy import best_classes
-from slowfast.metrics.average_precision import multi_hot
 from slowfast.predict.runtime.built import Row
+from slowfast.predict.tallies import TALLIES
 
 RESULT = "test_result.json"
 
 
 def prediction(
-    index: int, sample: Sample, scores: NDArray[np.float64], task: str
+    index: int, sample: Sample, scores: NDArray[np.float64], truth: dict[str, Label]
 ) -> dict[str, Any]:
-    """A video's row of test_result.json."""
+    """A video's row of test_result.json; ``truth`` is what it says of the labels."""
     best, values = best_classes(scores)
-    label = sample.label
-    truth = {"labels": [*classes_of(label)]} if task == "multi" else {"label": label}
     row = {"index": index, "path": sample.path, **sample.times, **truth}
     return row | {"top5_indices": best, "top5_values": values}
 
@@ -51,15 +48,12 @@ def summary(
 
 
 def write_report(
-    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, metrics: Sequence[str]
+    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, keys: Sequence[str]
 ) -> None:
-    """Writes test_result.json and unreadable.txt, and logs the numbers of ``metrics``, or the
-    usual ones."""
+    """Writes test_result.json and unreadable.txt, and logs the numbers of these ``keys``."""
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
-    task = cfg.train.task
-    keys = [key for name in metrics or USUAL[task] for key in METRICS[task][name]]
     numbers = [f"{key}: {result[key]:.5f}" for key in keys]
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
@@ -86,14 +80,10 @@ def write_scores_of(
 ) -> None:
     """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
-    num_classes = cfg.model.num_classes
-    if cfg.train.task == "multi":
-        labels: Any = multi_hot([row["labels"] for row in predictions], num_classes)
-    else:
-        labels = [row["label"] for row in predictions]
+    num_classes, tally = cfg.model.num_classes, TALLIES[cfg.train.task]
     write_scores(
         path, rows, (len(predictions), result["num_views"], num_classes),
-        labels=labels,
+        labels=tally.array([row[tally.key] for row in predictions], num_classes),
         indices=[row["index"] for row in predictions],
         paths=[row["path"] for row in predictions],
         num_listed=result["num_listed"],

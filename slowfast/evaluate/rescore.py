@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.evaluate.scores import Results, ResultsError
-from slowfast.evaluate.tallies import METRICS
 from slowfast.metrics import accuracy, average_precision
 from slowfast.metrics.accuracy import name_of
+from slowfast.predict.tallies import TALLIES
 
 NUMBERS = {
-    "single": {**METRICS["single"], "calibration_error": ("calibration_error",)},
-    "multi": METRICS["multi"],
+    "single": {**TALLIES["single"].metrics, "calibration_error": ("calibration_error",)},
+    "multi": TALLIES["multi"].metrics,
 }
 """By task: the names for --eval, and the numbers that each stands for."""
 

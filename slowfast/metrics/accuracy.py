@@ -23,8 +23,9 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sigmoid of each, without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+    """Sigmoid of each, without overflow. Those of low logits keep their order, down to -700."""
+    powers = np.exp(-np.abs(logits))  # 1 + tanh would be 0 from -38 down
+    return np.where(logits >= 0, 1.0, powers) / (1.0 + powers)
 
 
 PROBABILITIES = {"single": softmax, "multi": sigmoid}

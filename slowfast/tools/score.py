@@ -15,8 +15,8 @@ from typing import Any
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
-from slowfast.evaluate.tallies import check_metrics
 from slowfast.files import write_csv, write_json
+from slowfast.predict.tallies import check_metrics
 
 ALL_NUMBERS = tuple(name for names in NUMBERS.values() for name in names)
 
@@ -39,7 +39,7 @@ def rescore(args: argparse.Namespace) -> None:
             raise ResultsError(f"{path} is a folder or the file of scores: name another")
     results = read_scores(args.file)
     chosen = choose(results, args.clips, args.crops, args.average_clips)
-    check_metrics(args.eval or (), results.task, NUMBERS)
+    check_metrics(args.eval or (), results.task, NUMBERS[results.task])
     found = score(
         results, chosen, times=args.bootstrap, seed=args.seed, threshold=args.threshold
     )  # fmt: skip

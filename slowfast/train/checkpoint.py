@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import nn, optimizer
 
 from slowfast import distributed
@@ -52,7 +53,11 @@ class TrainState:
     precision: Precision = field(default_factory=lambda: Precision("off", "bfloat16"))
     ema: Ema | None = None
     best: float = -1.0
-    """Best validation so far, a share of 1, by the metric that decides; -1 before the first."""
+    """Best validation so far, a share of 1; -1 before the first."""
+    decisive: str = "top1"
+    """The metric by which it is the best."""
+    class_weights: NDArray[np.float32] | None = None
+    """In the loss, ``[K]``."""
     plan: dict[str, int] = field(default_factory=dict)
     """What the order of an epoch depends on. A run resumes within an epoch only if it is equal."""
     samples: Sequence[Sample] = ()
@@ -157,7 +162,8 @@ def restore(state: TrainState, path: str | Path) -> str:
         if "kept_labels" in content:
             check_labels(content["kept_labels"], state.samples)
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
-        state.best = float(content["best_top1"])
+        (decisive,) = [key.removeprefix(_BEST) for key in content if key.startswith(_BEST)]
+        state.best = float(content[_BEST + decisive]) if decisive == state.decisive else -1.0
         if state.step and content["plan"] != state.plan:
             raise ValueError(f"it stopped within an epoch of {content['plan']}, not {state.plan}")
         _set_velocities(state, content["velocities"])
@@ -167,7 +173,10 @@ def restore(state: TrainState, path: str | Path) -> str:
             state.ema.set_weights(averages or own, int(content.get("ema_steps", 0)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"training state {pdopt} does not fit this run: {error}") from error
-    return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
+    line = f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
+    if decisive == state.decisive:
+        return line
+    return f"{line}; {state.decisive} decides which is the best from here on, not {decisive}"
 
 
 def _training_state(state: TrainState) -> dict[str, Any]:
@@ -179,13 +188,14 @@ def _training_state(state: TrainState) -> dict[str, Any]:
     }
     return {
         "epoch": state.epoch, "step": state.step,
-        "best_top1": state.best,  # named when there was no other metric
+        f"{_BEST}{state.decisive}": state.best,
         "plan": state.plan,
         "precision": state.precision.state(), "ema_steps": state.ema.steps if state.ema else 0,
         "velocities": velocities, "kept_labels": state.kept_labels,
     }  # fmt: skip
 
 
+_BEST = "best_"
 _VELOCITY = "_velocity_0"  # what Paddle's Momentum appends to a parameter's name
 
 

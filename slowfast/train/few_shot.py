@@ -262,7 +262,7 @@ def save_taught(network: Weighted, cfg: Config, taught: Taught, path: Path) -> N
     )  # fmt: skip
     test = dataclasses.replace(cfg.test, average_clips="score", calibration_list="")
     train = dataclasses.replace(  # a clip shows one action, whatever the network was trained for
-        cfg.train, task="single", class_weights="none", focal_gamma=0.0, focal_alpha=1.0
+        cfg.train, task="single", class_weights="none", focal_gamma=0.0
     )
     output = f"output/{path.stem}"  # that of the network's own run has other results
     own = dataclasses.replace(

@@ -14,22 +14,23 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.order import class_groups, train_batches
+from slowfast.data.order import Pool, class_groups, train_batches
 from slowfast.data.samples import Label, Sample
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views
-from slowfast.metrics.meter import METERS, Meter
+from slowfast.metrics.meter import METERS
 from slowfast.models.head import PROBABILITIES, Head
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.predict.runtime.built import weighted
 from slowfast.predict.runtime.low_precision import settled
+from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import LOSSES, training_loss
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome, label_array, seed_dropout
-from slowfast.train.validate import DECISIVE, label_metrics
+from slowfast.train.validate import validation_result
 from slowfast.weights.systems import Tensors
 
 AT_ONCE = 4096
@@ -37,17 +38,13 @@ AT_ONCE = 4096
 
 
 def train_head(
-    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config,
-    weights_K: NDArray[np.float32] | None = None,
-) -> dict[str, float]:  # fmt: skip
+    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config
+) -> dict[str, float]:
     """Computes missing features, and trains the head on all of them to the last epoch.
 
     The rest of the network does not change. All processes compute features; rank 0 trains.
     Writes a checkpoint of the whole network after the last epoch, and the best one. Returns the
     last validation's result, see ``validate_head``; empty without one and on other ranks.
-
-    Args:
-        weights_K: see ``class_weights``.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; nothing is written.
@@ -73,7 +70,7 @@ def train_head(
             val = video_features(network, val_samples or [], cfg, kept, "validation")
             if distributed.rank() == 0:
                 features = _of(train, samples), _of(val, val_samples or [])
-                result, best = _fit(state, *features, cfg, weights_K)
+                result, best = _fit(state, *features, cfg)
         except KeyboardInterrupt as signal:
             folder = Path(cfg.output_dir) / FOLDER
             raise stop.error(f"the features so far are in {folder}") from signal
@@ -103,44 +100,43 @@ def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
 
 
 def _fit(
-    state: TrainState, train: Features | None, val: Features | None, cfg: Config,
-    weights_K: NDArray[np.float32] | None,
-) -> tuple[dict[str, float], Tensors | None]:  # fmt: skip
+    state: TrainState, train: Features | None, val: Features | None, cfg: Config
+) -> tuple[dict[str, float], Tensors | None]:
     """Trains to the last epoch. Returns the last validation, and the head's weights at a new best
     validation, if there was one."""
     assert train is not None
     labels = [label for label in train.labels for _ in range(train.rows.shape[1])]
     groups = class_groups(labels) if cfg.train.sampling == "balanced" else None
-    schedule = Schedule(len(labels), None, cfg, groups)
-    tell_batch(schedule, cfg, weights_K)
-    head, result, decisive = state.model.head, {}, DECISIVE[cfg.train.task]
+    schedule = Schedule(Pool(len(labels), groups=groups), cfg)
+    tell_batch(schedule, cfg, state.class_weights)
+    head, result = state.model.head, {}
     best: Tensors | None = None
     with MetricWriter(cfg.output_dir, distributed.rank()) as writer:
         for epoch in range(state.epoch, schedule.epochs):
-            _train_epoch(state, train, schedule, epoch, cfg, writer, weights_K)
+            _train_epoch(state, train, schedule, epoch, cfg, writer)
             is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
             result = validate_head(head, val, cfg)
             _require_finite(result["loss"], f"the validation of epoch {epoch + 1}")
-            if result[decisive] > state.best:
-                state.best = result[decisive]
+            if result[state.decisive] > state.best:
+                state.best = result[state.decisive]
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
-            log_validation(writer, "val", epoch + 1, result, decisive, state.best)
+            log_validation(writer, "val", epoch + 1, result, state.decisive, state.best)
     return result, best
 
 
 def _train_epoch(
     state: TrainState, train: Features, schedule: Schedule, epoch: int, cfg: Config,
-    writer: MetricWriter, weights_K: NDArray[np.float32] | None,
+    writer: MetricWriter,
 ) -> None:  # fmt: skip
     """One epoch over all clips, shuffled, in batches of the total size of all processes."""
     head, clips = state.model.head, train.rows.shape[1]
     rows = train.rows.reshape(-1, train.rows.shape[2])
+    sizes = [schedule.total_batch]
     batches = train_batches(
-        len(rows), sizes=[schedule.total_batch], seed=cfg.seed, epoch=epoch, rank=0, world_size=1,
-        groups=schedule.groups,
-    )  # fmt: skip
+        schedule.pool, sizes=sizes, seed=cfg.seed, epoch=epoch, rank=0, world_size=1
+    )
     seed_dropout(cfg.seed, epoch)
     pace = Pace(cfg, writer, epoch, schedule)
     head.train()
@@ -151,7 +147,7 @@ def _train_epoch(
         own = label_array([train.labels[place // clips] for place in places], cfg)
         reader_cost = time.perf_counter() - began
         logits = head.projection(head.dropout(features_NC))
-        loss = training_loss(logits, paddle.to_tensor(own), cfg.train, weights_K)
+        loss = training_loss(logits, paddle.to_tensor(own), cfg.train, state.class_weights)
         meter.add(logits.detach().numpy(), own, float(loss))
         _require_finite(float(loss), f"epoch {epoch + 1}, step {step}")
         state.precision.backward(loss)
@@ -173,27 +169,17 @@ def _require_finite(loss: float, what: str) -> None:
 def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
     """The metrics of a test with the same views, see ``validate``, and the clips' mean ``loss``."""
     head.eval()
+    task, tally = cfg.train.task, TALLIES[cfg.train.task](val.labels, cfg)
     videos, clips, channels = val.rows.shape
-    parts = []
-    at_once = max(AT_ONCE // clips, 1)
+    total, at_once = 0.0, max(AT_ONCE // clips, 1)
     for first in range(0, videos, at_once):
         rows = val.rows[first : first + at_once]
         labels = label_array(val.labels[first : first + at_once], cfg)
         logits = head.projection(paddle.to_tensor(rows.reshape(-1, channels)))
-        wanted = paddle.to_tensor(labels.repeat(clips, axis=0))
-        loss = LOSSES[cfg.train.task](logits, wanted)
-        is_score = cfg.test.row_kind == "score"
-        views = logits if is_score else PROBABILITIES[cfg.train.task](logits)
-        scores = [
-            average_views(scores_nK, cfg.test.average_clips, cfg.train.task)
-            for scores_nK in views.numpy().reshape(len(labels), clips, -1)
-        ]
-        parts.append((np.stack(scores), labels, float(loss)))
-    if cfg.train.task == "single":
-        meter = Meter()
-        for part in parts:
-            meter.add(*part)
-        return Meter.result(meter.sums())
-    scores, labels, losses = zip(*parts, strict=True)
-    mean = np.average(losses, weights=[*map(len, labels)])
-    return label_metrics(np.concatenate(scores), np.concatenate(labels), float(mean), cfg)
+        loss = LOSSES[task](logits, paddle.to_tensor(labels.repeat(clips, axis=0)))
+        total += float(loss) * len(rows)
+        views = logits if cfg.test.row_kind == "score" else PROBABILITIES[task](logits)
+        views_NnK = views.numpy().reshape(len(rows), clips, -1)
+        for index, scores_nK in enumerate(views_NnK, first):
+            tally.add(index, average_views(scores_nK, cfg.test.average_clips, task))
+    return validation_result(total / videos, tally, float(videos))

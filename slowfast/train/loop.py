@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import paddle
-from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -24,7 +23,7 @@ from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batc
 from slowfast.train.recipe.precise_bn import precise_bn
 from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
-from slowfast.train.validate import DECISIVE, validate
+from slowfast.train.validate import validate
 
 
 @dataclass
@@ -45,7 +44,6 @@ class Run:
 def train(
     state: TrainState, schedule: Schedule, train_samples: list[Sample],
     val_samples: list[Sample] | None, cfg: Config, *, max_iters: int | None = None,
-    weights_K: NDArray[np.float32] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
@@ -53,7 +51,6 @@ def train(
 
     Args:
         max_iters: steps after which the run ends; None: after the last epoch.
-        weights_K: see ``class_weights``.
 
     Raises:
         NonFiniteError: the loss or a weight is not finite; no checkpoint holds such weights.
@@ -61,7 +58,7 @@ def train(
             allow leaving it out.
         KeyboardInterrupt: Ctrl-C, or (Terminated) SIGTERM; finished steps are saved.
     """
-    tell_batch(schedule, cfg, weights_K)
+    tell_batch(schedule, cfg, state.class_weights)
     if state.epoch >= schedule.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {schedule.epochs} epochs are done")
     result: dict[str, float] = {}
@@ -69,7 +66,8 @@ def train(
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
         writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
         parallel = paddle.DataParallel(state.model) if distributed.world_size() > 1 else state.model
-        learner = Learner(parallel, state.optimizer, state.precision, stop, cfg, weights_K)
+        parts = parallel, state.optimizer, state.precision, stop
+        learner = Learner(*parts, cfg, state.class_weights)
         run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
         while state.epoch < schedule.epochs and not _is_over(run, state):
             with stop.deferred():
@@ -125,7 +123,7 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
         with state.ema.applied():
             averaged = validate(state.model, run.loader, run.val_samples, cfg)
         decisive = averaged if cfg.train.best_by == "ema" else result
-    name = DECISIVE[cfg.train.task]
+    name = state.decisive
     is_best = decisive[name] > state.best
     state.best = max(state.best, decisive[name])
     log_validation(run.writer, "val", epoch, result, name, state.best)

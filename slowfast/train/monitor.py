@@ -120,8 +120,8 @@ def tell_batch(schedule: Schedule, cfg: Config, weights_K: NDArray[np.float32] |
     unequal = ""
     if weights_K is not None:
         unequal += f", class weights {weights_K.min():.4g} to {weights_K.max():.4g}"
-    if schedule.groups is not None:
-        unequal += f", balanced sampling of {len(schedule.groups)} classes"
+    if schedule.pool.groups is not None:
+        unequal += f", balanced sampling of {len(schedule.pool.groups)} groups"
     logger.info(
         f"total batch {batch} x {world}{added} = {schedule.total_batch}, learning rate "
         f"{cfg.optim.base_lr:g} x {scale:g} = {cfg.optim.base_lr * scale:g}{unequal}"

@@ -6,19 +6,22 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from slowfast import distributed
 from slowfast.config import STAGES, Config
 from slowfast.data.labels import label_lines
-from slowfast.data.order import class_groups, shard_numbers
-from slowfast.data.samples import Sample, classes_of
+from slowfast.data.order import Pool, class_groups, shard_numbers
+from slowfast.data.samples import Sample
 from slowfast.data.video.open import decoder_version
 from slowfast.files import sole_writer
 from slowfast.log import logger, start_logging
-from slowfast.metrics.average_precision import require_labels
 from slowfast.models.freeze import freeze, freeze_batch_norm
 from slowfast.models.layers.norm import NO_SYNC_ON_CPU, sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.variants import build_model
+from slowfast.predict.tallies import TALLIES
 from slowfast.train.checkpoint import TrainState, restore, restore_furthest
 from slowfast.train.head_only import train_head
 from slowfast.train.loop import train
@@ -67,20 +70,12 @@ def train_run(
         # Report errors before the processes connect: they wait long for each other.
         schedule = _schedule(inputs)
         weights_K = class_weights([sample.label for sample in inputs.samples], cfg)
-        if cfg.train.task == "multi" and inputs.val_samples:
-            require_labels([classes_of(sample.label) for sample in inputs.val_samples])
+        if inputs.val_samples:  # is there something to find?
+            TALLIES[cfg.train.task]([sample.label for sample in inputs.val_samples], cfg)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
-        model = _network(inputs)
-        state = TrainState(
-            model,
-            build_optimizer(model, cfg.optim),
-            precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
-            ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
-            plan=_plan(inputs, schedule),
-            samples=[*inputs.samples, *(inputs.val_samples or [])],
-        )
+        state = _state(inputs, schedule, weights_K)
         if resume == "auto":
             for line in restore_furthest(state, cfg.output_dir):
                 logger.info(line)
@@ -92,21 +87,39 @@ def train_run(
             names = inputs.class_names
             write_config(cfg, names and label_lines(names))
         if cfg.train.head_only:
-            train_head(state, inputs.samples, inputs.val_samples, cfg, weights_K)
+            train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:
             train(
-                state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters,
-                weights_K=weights_K,
+                state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters
             )  # fmt: skip
 
 
 def _schedule(inputs: TrainInputs) -> Schedule:
-    """The steps of the run; with ``train.head_only`` their number alone is right."""
-    cfg, samples = inputs.cfg, inputs.samples
-    num_clips = len(samples) * (cfg.train.head_clips if cfg.train.head_only else 1)
+    """The steps of the run; with ``train.head_only`` over the clips of all videos, as if each could
+    be read."""
+    cfg = inputs.cfg
+    clips = cfg.train.head_clips if cfg.train.head_only else 1
+    samples = [sample for sample in inputs.samples for _ in range(clips)]
     is_balanced = cfg.train.sampling == "balanced"
     groups = class_groups([sample.label for sample in samples]) if is_balanced else None
-    return Schedule(num_clips, shard_numbers(samples), cfg, groups)
+    return Schedule(Pool(len(samples), shard_numbers(samples), groups), cfg)
+
+
+def _state(
+    inputs: TrainInputs, schedule: Schedule, weights_K: NDArray[np.float32] | None
+) -> TrainState:
+    """The start of the run."""
+    cfg, model = inputs.cfg, _network(inputs)
+    return TrainState(
+        model,
+        build_optimizer(model, cfg.optim),
+        precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
+        ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
+        decisive=TALLIES[cfg.train.task].decisive,
+        class_weights=weights_K,
+        plan=_plan(inputs, schedule),
+        samples=[*inputs.samples, *(inputs.val_samples or [])],
+    )
 
 
 def _network(inputs: TrainInputs) -> VideoClassifier:
@@ -140,8 +153,8 @@ def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     }
     if cfg.train.multigrid:
         plan["multigrid"] = zlib.crc32(repr(schedule.phases).encode())
-    if schedule.groups is not None:
-        plan["balanced classes"] = zlib.crc32(repr(schedule.groups).encode())
+    if schedule.pool.groups is not None:
+        plan["balanced classes"] = zlib.crc32(repr(schedule.pool.groups).encode())
     if shard_numbers(samples):  # then the order depends on these, too
         plan["processes"] = distributed.world_size()
         plan["data.num_workers"] = cfg.data.num_workers

@@ -19,11 +19,11 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.order import Stream
-from slowfast.data.samples import Label, classes_of
+from slowfast.data.samples import Label
 from slowfast.data.video.reader import VideoError
-from slowfast.metrics.average_precision import multi_hot
 from slowfast.metrics.meter import METERS, LabelMeter, Meter
 from slowfast.models.pathways import normalize
+from slowfast.predict.tallies import TALLIES
 from slowfast.signals import Stop
 from slowfast.train.recipe.loss import training_loss
 from slowfast.train.recipe.mix import mix
@@ -129,9 +129,7 @@ def batch_of(clips: list[Clip], cfg: Config) -> tuple[paddle.Tensor, NDArray[Any
 def label_array(labels: Sequence[Label], cfg: Config) -> NDArray[Any]:
     """The class of each clip ``[N]``; with several labels 1 for each of its classes, else 0,
     ``[N, K]`` float32."""
-    if cfg.train.task == "single":
-        return np.array(labels)
-    return multi_hot([*map(classes_of, labels)], cfg.model.num_classes).astype(np.float32)
+    return TALLIES[cfg.train.task].array(labels, cfg.model.num_classes)
 
 
 def _add_gradients(

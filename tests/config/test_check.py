@@ -56,8 +56,6 @@ from slowfast.config import ConfigError, load_config
     (["data.rand_augment_magnitude=10.5"], "data.rand_augment_magnitude=10.5 is above 10"),
     (["data.read_seconds=2000000"], "data.read_seconds=2e+06 is above 1,000,000"),
     (["train.focal_gamma=2"], "train.focal_gamma is for several labels a video: train.task=multi"),
-    (["train.task=multi", "train.focal_alpha=0.25"],
-     "train.focal_alpha is a factor of focal loss: it needs train.focal_gamma"),
     (["train.class_weights=balanced", "train.sampling=balanced"],
      "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
      "unequal size: choose one"),

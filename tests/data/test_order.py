@@ -8,6 +8,7 @@ import pytest
 
 from slowfast.data.lists import ListError
 from slowfast.data.order import (
+    Pool,
     balanced_draws,
     batch_sizes,
     class_groups,
@@ -22,11 +23,13 @@ SHARDS = [int(i) for i in np.random.default_rng(5).integers(0, 9, 120)]
 
 
 def train(
-    num: int, *sizes: int, epoch: int = 0, seed: int = 7, world: int = 1, **shards: Any
-) -> list[list[list[int]]]:
+    num: int, *sizes: int, epoch: int = 0, seed: int = 7, world: int = 1, num_workers: int = 0,
+    **pool: Any,
+) -> list[list[list[int]]]:  # fmt: skip
     """The batches of each of ``world`` processes."""
     options: dict[str, Any] = {"sizes": sizes, "seed": seed, "epoch": epoch, "world_size": world}
-    return [train_batches(num, rank=rank, **options, **shards) for rank in range(world)]
+    options["num_workers"] = num_workers
+    return [train_batches(Pool(num, **pool), rank=rank, **options) for rank in range(world)]
 
 
 def in_shards(*sizes: int, num_workers: int = 0, **options: Any) -> list[list[list[int]]]:

@@ -12,7 +12,7 @@ import pytest
 from support.videos import read_numbers, write_numbered_video, write_tar
 
 from slowfast.data.folders import is_video
-from slowfast.data.order import shard_numbers, train_batches
+from slowfast.data.order import Pool, shard_numbers, train_batches
 from slowfast.data.samples import Sample
 from slowfast.data.shards import (
     ShardError,
@@ -90,7 +90,7 @@ def test_reader_processes_share_no_shard_but_at_borders(tmp_path: Path, no_hang:
 
     shards = shard_numbers(samples)
     batches = train_batches(
-        120, sizes=[4], seed=0, epoch=0, rank=0, world_size=1, shards=shards, num_workers=3
+        Pool(120, shards), sizes=[4], seed=0, epoch=0, rank=0, world_size=1, num_workers=3
     )
     with Loader(read, num_workers=3) as loader:
         items = [item for batch in loader.run(batches) for item in batch]

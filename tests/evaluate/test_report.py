@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from slowfast.config import Config, load_config
-from slowfast.data.samples import Label, Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate import report
 from slowfast.evaluate.scores import read_scores
+from slowfast.predict.tallies import SeveralLabels
 
 GONE = UnreadableVideo(1, "höhe.mp4", "höhe.mp4: No such file")
 NUMBERS = {"top1": 0.5, "top5": 0.5, "mean_class_accuracy": 0.5}
@@ -25,7 +26,9 @@ def config(folder: Path) -> Config:
 def predictions() -> list[dict[str, Any]]:
     """In the order in which two processes have them."""
     scores = np.array([0.25, 0.5, 0.25])
-    return [report.prediction(i, Sample(f"{i}.mp4", i // 2), scores, "single") for i in (2, 0)]
+    return [
+        report.prediction(i, Sample(f"{i}.mp4", i // 2), scores, {"label": i // 2}) for i in (2, 0)
+    ]
 
 
 def test_a_prediction_has_the_best_classes_first_and_of_equal_ones_the_lower() -> None:
@@ -35,21 +38,12 @@ def test_a_prediction_has_the_best_classes_first_and_of_equal_ones_the_lower() -
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("label", "labels"), [((0, 2), [0, 2]), ((), []), (1, [1])])
-def test_a_prediction_may_have_several_labels(label: Label, labels: list[int]) -> None:
-    row = report.prediction(3, Sample("3.mp4", label), np.array([0.25, 0.5]), "multi")
-    assert row == {
-        "index": 3, "path": "3.mp4", "labels": labels,
-        "top5_indices": [1, 0], "top5_values": [0.5, 0.25],
-    }  # fmt: skip
-
-
 def test_the_usual_numbers_of_several_labels(tmp_path: Path, lines: list[str]) -> None:
     cfg = load_config(None, [f"output_dir={tmp_path}", "train.task=multi"])
     numbers = {"mAP": 0.1, "mAP_all_classes": 0.2, "mAP_charades": 0.3, "f1": 0.4}
     result = report.summary(numbers, predictions(), [], cfg)
-    report.write_report(result, [], cfg, ())
-    report.write_report(result, [], cfg, ["f1"])
+    report.write_report(result, [], cfg, SeveralLabels.told())
+    report.write_report(result, [], cfg, SeveralLabels.told(["f1"]))
     assert lines[0].startswith(
         "test: mAP: 0.10000 mAP_all_classes: 0.20000 mAP_charades: 0.30000 f1: 0.40000 over 2 video"
     )
@@ -73,7 +67,7 @@ def test_files_and_log_line(
     cfg = config(tmp_path)
     (tmp_path / "unreadable.txt").write_text("of an earlier test\n")
     result = report.summary(NUMBERS, predictions(), missing, cfg)
-    report.write_report(result, missing, cfg, ["top_k_accuracy", "mean_class_accuracy"])
+    report.write_report(result, missing, cfg, [*NUMBERS])
     assert json.loads((tmp_path / "test_result.json").read_text(encoding="utf-8")) == result
     numbers = "test: top1: 0.50000 top5: 0.50000 mean_class_accuracy: 0.50000"
     where = f"({tmp_path}/test_result.json)"

@@ -25,7 +25,7 @@ def single(logits: Any, targets: Any, **options: Any) -> Any:
 
 
 def focal(logits: Any, targets: Any, gamma: float = 0.0, **options: Any) -> Any:
-    """With a plain factor in place of torchvision's alpha."""
+    """Without alpha."""
     p = torch.sigmoid(logits)
     p_t = p * targets + (1 - p) * (1 - targets)
     costs = F.binary_cross_entropy_with_logits(logits, targets, reduction="none", **options)

@@ -11,6 +11,7 @@ from slowfast.metrics.accuracy import (
     calibration_error,
     class_table,
     rank_of_label,
+    sigmoid,
 )
 from slowfast.metrics.meter import Meter
 
@@ -117,3 +118,28 @@ def test_averages_of_probabilities_and_of_logits_differ() -> None:
     powers = np.exp(logits.mean(axis=0))
     np.testing.assert_allclose(average_views(logits, "score"), powers / powers.sum(), rtol=1e-6)
     np.testing.assert_allclose(average_views(logits, "prob"), logits.mean(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest"), [(-700, -80), (-80, -20), (-35, -33), (-20, 0), (0, 30)]
+)
+def test_a_sigmoid_keeps_the_order_of_its_logits(lowest: float, highest: float) -> None:
+    """Of those that are 0.01 apart. From 30 up 1 is near, and below -708 the least number is."""
+    logits = np.arange(lowest, highest, 0.01)
+    found = sigmoid(logits)
+    assert (np.diff(found) > 0).all() and found[0] > 0
+    np.testing.assert_allclose(found, np.exp(-np.logaddexp(0.0, -logits)), rtol=1e-12)
+
+
+def test_a_sigmoid_without_overflow_and_of_what_is_not_finite() -> None:
+    found = sigmoid(np.array([[0.0, 1e4, -1e4], [NAN, INF, -INF]]))
+    np.testing.assert_array_equal(found, [[0.5, 1.0, 0.0], [NAN, 1.0, 0.0]])
+
+
+def test_the_largest_of_each_class_and_the_sigmoid_of_the_mean() -> None:
+    views = np.array([[0.25, 0.5, 0.0], [0.75, 0.25, 0.125]], np.float32)
+    for task in ("single", "multi"):
+        assert average_views(views, "max", task).tolist() == [0.75, 0.5, 0.125]
+    logits = np.array([[-60.0, 2.0], [-62.0, 0.0]], np.float32)
+    found = average_views(logits, "score", "multi")
+    np.testing.assert_allclose(found, [np.exp(-61), 1 / (1 + np.exp(-1))], rtol=1e-12)

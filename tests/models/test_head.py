@@ -5,7 +5,7 @@ import paddle
 import pytest
 from support.small_nets import random_clip
 
-from slowfast.models.head import Head, softmax
+from slowfast.models.head import Head, sigmoid, softmax
 
 
 def test_the_head_averages_windows_and_joins_slow_before_fast() -> None:
@@ -63,3 +63,16 @@ def test_logits_that_are_not_finite_are_no_softmax(classes: int) -> None:
     logits[0], logits[1, 1], logits[2, 2] = np.nan, np.inf, -np.inf
     finite = np.isfinite(softmax(paddle.to_tensor(logits)).numpy()).all(axis=1)
     assert finite.tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("classes", [3, 24, 400])
+def test_a_sigmoid_keeps_the_order_of_low_logits_and_shows_what_is_not_finite(classes: int) -> None:
+    """Paddle's, in float32: down to -87, where its least numbers begin."""
+    logits = np.tile(np.linspace(-87, 10, classes, dtype=np.float32), (4, 1))
+    found = sigmoid(paddle.to_tensor(logits)).numpy()
+    assert (np.diff(found, axis=1) > 0).all() and (found > 0).all()
+    expected = np.exp(-np.logaddexp(0.0, -logits.astype(np.float64)))
+    np.testing.assert_allclose(found, expected, 1e-6)
+    logits[0, 0], logits[1, 1], logits[2, 2] = np.nan, np.inf, -np.inf
+    finite = np.isfinite(sigmoid(paddle.to_tensor(logits)).numpy())
+    assert (~finite).nonzero()[0].tolist() == (~finite).nonzero()[1].tolist() == [0, 1, 2]

@@ -99,6 +99,42 @@ def test_several_labels_a_video_go_on_too(tmp_path: Path) -> None:
         checkpoint.restore(again, path)
 
 
+def test_the_best_by_one_metric_is_not_the_best_by_another(tmp_path: Path) -> None:
+    """It is told, and the next validation counts as the best: 0.5 of top-1 is no mAP."""
+    run = fresh_state(tiny_config(tmp_path))
+    run.epoch, run.best, run.samples = 1, 0.5, [Sample("a.mp4", 3)]
+    checkpoint.save_checkpoint(run, tiny_config(tmp_path))
+    again = fresh_state(cfg := tiny_config(tmp_path, "train.task=multi"))
+    again.samples = [Sample("a.mp4", (3,))]
+    (line,) = checkpoint.restore_furthest(again, cfg.output_dir)
+    assert (again.epoch, again.best) == (1, -1.0)
+    assert line.endswith("step 0; mAP decides which is the best from here on, not top1")
+    again.best = 0.25
+    checkpoint.save_checkpoint(again, cfg)
+    again.best = -1.0
+    (line,) = checkpoint.restore_furthest(again, cfg.output_dir)
+    assert line.endswith("step 0") and again.best == 0.25
+    (line,) = checkpoint.restore_furthest(run, cfg.output_dir)
+    assert line.endswith("not mAP") and run.best == -1.0
+
+
+def test_several_labels_of_other_classes_or_lists_are_one_line(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "train.task=multi")
+    run = fresh_state(cfg)
+    run.plan, run.step, run.samples = {"samples": 1, "list": 7}, 2, [Sample("a.mp4", (3, 17))]
+    checkpoint.save_checkpoint(run, cfg)
+    fewer = fresh_state(tiny_config(tmp_path, "train.task=multi", "model.num_classes=9"))
+    other = fresh_state(cfg)
+    other.plan, other.samples = {"samples": 1, "list": 8}, [Sample("b.mp4", (3, 17))]
+    for state, message in (
+        (fewer, "head.projection.bias"),
+        (other, "it stopped within an epoch of {'samples': 1, 'list': 7}, not {'samples': 1, 'l"),
+    ):
+        with pytest.raises(WeightsError) as caught:
+            checkpoint.restore_furthest(state, cfg.output_dir)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path)
     run = fresh_state(cfg)

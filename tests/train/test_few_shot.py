@@ -213,7 +213,7 @@ def test_names_beside_another_checkpoint_stay(cfg: Config, tmp_path: Path) -> No
 
 
 def test_a_network_of_several_labels_learns_one_action_a_clip(tmp_path: Path) -> None:
-    more = "train.focal_gamma=2", "train.focal_alpha=0.25", "train.class_weights=balanced"
+    more = "train.focal_gamma=2", "train.class_weights=balanced"
     cfg = tiny_config(tmp_path, "train.task=multi", *more)
     clips = [Clip(f"{i}", i % 2, np.full((1, 3), i % 2, np.float32)) for i in range(2)]
     taught = teach(clips, ["a", "b"])

@@ -124,7 +124,7 @@ def test_it_learns_several_labels_and_of_unequal_classes(videos: Path, tmp_path:
     rows = validations(tmp_path)
     assert rows[-1]["mAP"] >= 0.7  # chance: about 0.4
     assert {"mAP_all_classes", "mAP_charades", "f1"} <= rows[-1].keys()
-    assert ", class weights 0.3333 to 7, balanced sampling of 3 classes" in done.stdout
+    assert ", class weights 0.3333 to 7, balanced sampling of 3 groups" in done.stdout
     assert "END epoch:12 train loss" in done.stdout and " f1: " in done.stdout
     assert f"best mAP: {max(row['mAP'] for row in rows):.5f}" in done.stdout
 

@@ -16,6 +16,7 @@ from support.tiny_run import (
 
 from slowfast.config import Config
 from slowfast.data.lists import read_list
+from slowfast.data.order import Pool
 from slowfast.data.video.reader import VideoError
 from slowfast.train import loop
 from slowfast.train.checkpoint import NonFiniteError, TrainState
@@ -27,7 +28,7 @@ from slowfast.train.recipe.schedule import Schedule
 def train(state: TrainState, cfg: Config, *, max_iters: int | None = None) -> dict[str, float]:
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)
     val = read_list(cfg.data.val_list, cfg.data.root, 24)
-    schedule = Schedule(len(samples), None, cfg)
+    schedule = Schedule(Pool(len(samples)), cfg)
     Path(cfg.output_dir).mkdir(exist_ok=True)
     return loop.train(state, schedule, samples, val, cfg, max_iters=max_iters)
 

@@ -11,7 +11,7 @@ import pytest
 from visualdl import LogReader
 
 from slowfast.config import Config, config_of
-from slowfast.data.order import class_groups
+from slowfast.data.order import Pool, class_groups
 from slowfast.train import monitor
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
@@ -63,7 +63,7 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
 ) -> None:
     """Of 8 steps of 4 clips, half a second each; of the last, no clip could be read."""
     cfg = settings(batch_size=4, log_interval=3)
-    schedule = Schedule(32, None, cfg)
+    schedule = Schedule(Pool(32), cfg)
     now = 100.0
     monkeypatch.setattr("slowfast.train.monitor.time.perf_counter", lambda: now)
     with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
@@ -93,7 +93,7 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
 
 def test_the_batch_and_its_learning_rate_are_told(lines: list[str]) -> None:
     cfg = settings(batch_size=4, global_batch_size=32)
-    monitor.tell_batch(Schedule(64, None, cfg), cfg, None)
+    monitor.tell_batch(Schedule(Pool(64), cfg), cfg, None)
     assert lines == [
         "total batch 4 x 1 x 8 accumulated = 32, learning rate 0.2 x 0.5 = 0.1"
     ]  # fmt: skip
@@ -102,10 +102,12 @@ def test_the_batch_and_its_learning_rate_are_told(lines: list[str]) -> None:
 def test_how_classes_of_unequal_size_are_treated_is_told(lines: list[str]) -> None:
     cfg = settings(batch_size=4)
     groups = class_groups([0] * 60 + [1] * 4)
-    monitor.tell_batch(Schedule(64, None, cfg, groups), cfg, np.array([0.533, 8], np.float32))
-    monitor.tell_batch(Schedule(64, None, cfg), cfg, np.array([0.5, 2], np.float32))
+    monitor.tell_batch(
+        Schedule(Pool(64, groups=groups), cfg), cfg, np.array([0.533, 8], np.float32)
+    )
+    monitor.tell_batch(Schedule(Pool(64), cfg), cfg, np.array([0.5, 2], np.float32))
     told = "total batch 4 x 1 = 4, learning rate 0.2 x 0.0625 = 0.0125, class weights "
-    assert lines == [f"{told}0.533 to 8, balanced sampling of 2 classes", f"{told}0.5 to 2"]
+    assert lines == [f"{told}0.533 to 8, balanced sampling of 2 groups", f"{told}0.5 to 2"]
 
 
 def test_with_several_labels_lines_and_rows_have_their_metrics(
@@ -114,7 +116,7 @@ def test_with_several_labels_lines_and_rows_have_their_metrics(
     cfg = settings(batch_size=4, log_interval=1, task="multi")
     result = {"loss": 0.5, "mAP": 0.25, "mAP_all_classes": 0.125, "f1": 0.75, "seen": 7.0}
     with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
-        pace = monitor.Pace(cfg, writer, epoch=0, schedule=Schedule(32, None, cfg))
+        pace = monitor.Pace(cfg, writer, epoch=0, schedule=Schedule(Pool(32), cfg))
         for found in (1.0, 4.0):  # of 4 that are there; as many are predicted
             sums = [2.0, found, 4.0, 4.0, 4.0]
             pace.log(0, Outcome(0.5, {"f1": found / 4}, sums, 4, False, 0.5, True), 0.1, 0.0)

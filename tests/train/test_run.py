@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.locks import lock_held
-from support.tiny_run import assert_same_weights, main_here, tiny_config, write_tiny_config
+from support.tiny_run import (
+    assert_same_weights,
+    main_here,
+    tiny_config,
+    tiny_data,
+    write_tiny_config,
+)
 
 from slowfast.config import load_config
+from slowfast.data.order import Pool
 from slowfast.data.samples import Sample
 from slowfast.metrics.average_precision import NoPositivesError
+from slowfast.train import run
 from slowfast.train.recipe.optim import learning_rate
 from slowfast.train.run import TrainInputs, train_run
 
@@ -93,16 +101,33 @@ def test_within_an_epoch_a_run_goes_on_in_the_same_order_alone(
     assert (tmp_path / "out" / "config.yaml").read_text() == before
 
 
-def test_balanced_sampling_goes_on_with_the_same_labels_alone(tmp_path: Path) -> None:
-    """Within an epoch; and only where it was there before."""
+def test_within_an_epoch_balanced_sampling_goes_on_with_the_same_classes_alone(
+    tmp_path: Path,
+) -> None:
     write_tiny_config(tmp_path)
     own = ["-c", "tiny.yaml", "-o", "train.sampling=balanced"]
     done = main_here(*own, "--max_iters", "1", cwd=tmp_path)
-    assert ", balanced sampling of 24 classes\n" in done.stdout, done.stderr
+    assert ", balanced sampling of 24 groups\n" in done.stdout, done.stderr
     again = main_here(*own, "train.sampling=plain", "--resume", "auto", cwd=tmp_path)
     assert again.returncode == 1 and again.stderr.count("\n") == 1
     assert "it stopped within an epoch of {'samples': 24," in again.stderr
     assert "'balanced classes'" in again.stderr
+    lines = (tiny_data() / "train.list").read_text().splitlines()
+    path, _, label = lines[3].rpartition(" ")
+    lines[3] = f"{path} {(int(label) + 1) % 24}"
+    (tmp_path / "other.list").write_text("\n".join(lines))
+    other = f"data.train_list={tmp_path}/other.list"
+    again = main_here(*own, other, "--resume", "auto", cwd=tmp_path)
+    assert again.returncode == 1 and again.stderr.count("\n") == 1
+    assert "1 of 24 videos have another label than in the run so far" in again.stderr
+
+
+def test_the_clips_of_a_head_are_drawn_evenly_from_each_class(tmp_path: Path) -> None:
+    head = ["train.head_only=true", "train.head_clips=2", "train.sampling=balanced"]
+    cfg = tiny_config(tmp_path, *head)
+    samples = [Sample("a.mp4", 5), Sample("b.mp4", 2), Sample("c.mp4", 5)]
+    schedule = run._schedule(TrainInputs(cfg, None, "", samples, None, None))
+    assert schedule.pool == Pool(6, None, [[2, 3], [0, 1, 4, 5]])
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,15 @@ from slowfast.train.validate import validate
 class FakeLoader:
     """Yields clips, and an error in the place of some."""
 
-    def __init__(self, *gone: int) -> None:
-        self.gone = gone
+    def __init__(self, *gone: int, labels: Sequence[Label] = range(6)) -> None:
+        self.gone, self.labels = gone, labels
 
     def run(self, batches: Iterable[Sequence[int]]) -> Any:
         for keys in batches:
             yield [
                 VideoError(f"{i}.mp4: cut off")
                 if i in self.gone
-                else Clip(np.full((8, 32, 32, 3), 30 * i, np.uint8), i, i)
+                else Clip(np.full((8, 32, 32, 3), 30 * i, np.uint8), self.labels[i], i)
                 for i in keys
             ]
 
@@ -125,7 +125,7 @@ def validate_several(cfg: Config, *gone: int) -> tuple[dict[str, float], Any]:
             rows[float(clip.mean())] = row
 
     model.register_forward_post_hook(keep)
-    loader: Any = FakeLoader(*gone)
+    loader: Any = FakeLoader(*gone, labels=LABELS)
     samples = [Sample(f"{i}.mp4", label) for i, label in enumerate(LABELS)]
     result = validate(model, loader, samples, cfg)
     return result, np.stack([rows[key] for key in sorted(rows)])  # the brighter the later

@@ -97,7 +97,7 @@ def test_two_processes_draw_alike_from_classes_of_unequal_size(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     done = main_py(*flags, "train.batch_size=4", cwd=folder, processes=2)
     assert done.returncode == 0, done.stdout
-    assert ", class weights 0.3333 to 11, balanced sampling of 3 classes" in done.stdout
+    assert ", class weights 0.3333 to 11, balanced sampling of 3 groups" in done.stdout
     np.testing.assert_allclose(losses(folder), losses(alone), rtol=1e-5)
     assert len(losses(alone)) == 3
     assert_same_weights(weights(alone), weights(folder), 1e-4)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.tiny_run import main_here, main_py, tiny_data, write_tiny_config
 
-from slowfast.data.order import train_batches
+from slowfast.data.order import Pool, train_batches
 from slowfast.weights.load import read_weights
 
 THREE = {2: "empty.mp4", 9: "missing.mp4", 17: "text.mp4"}
@@ -83,7 +83,7 @@ def test_an_epoch_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> No
 
 def test_what_ends_training_is_named_whichever_process_reads_it(tmp_path: Path) -> None:
     first, *_ = train_batches(
-        24, sizes=[2], seed=0, epoch=0, rank=1, world_size=2, shards=None, num_workers=1
+        Pool(24), sizes=[2], seed=0, epoch=0, rank=1, world_size=2, num_workers=1
     )
     words = flags(tmp_path, {first[0]: "empty.mp4"}, "train.batch_size=2")
     done = main_py(*words, cwd=tmp_path, processes=2)

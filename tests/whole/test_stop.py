@@ -18,6 +18,7 @@ from support.paths import REPOSITORY
 from support.tiny_run import environment, fresh_state, main_here, tiny_config, write_tiny_config
 
 from slowfast.data.lists import read_list
+from slowfast.data.order import Pool
 from slowfast.signals import Terminated
 from slowfast.tools.launch import last_words
 from slowfast.train import checkpoint, loop
@@ -223,7 +224,7 @@ def run_here(folder: Path) -> Tensors:
     checkpoint.restore_furthest(run, cfg.output_dir)
     lists = cfg.data.train_list, cfg.data.val_list
     samples, val = (read_list(path, cfg.data.root, 24) for path in lists)
-    loop.train(run, Schedule(len(samples), None, cfg), samples, val, cfg)
+    loop.train(run, Schedule(Pool(len(samples)), cfg), samples, val, cfg)
     files = (folder / "out" / f"SlowFast_{name}.pdparams" for name in ("epoch_000002", "best"))
     last, best = map(read_weights, files)
     return last | {f"best {key}": value for key, value in best.items()}

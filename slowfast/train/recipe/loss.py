@@ -54,14 +54,15 @@ def cross_entropy(
 
 def binary_cross_entropy(
     logits_NK: Tensor, targets_NK: Tensor, smoothing: float = 0.0, weights_K: Tensor | None = None,
-    gamma: float = 0.0, alpha: float = 1.0,
+    gamma: float = 0.0,
 ) -> Tensor:  # fmt: skip
     """The mean over clips and classes of ``-t log(p) - (1 - t) log(1 - p)``, p the sigmoid of a
     logit, a scalar, always computed in float32 (PySlowFast's ``bce_logit``).
 
     With ``smoothing`` e a target t becomes ``t (1 - e) + e / 2``. A class's yes, the first term,
     counts ``weights`` times, as PyTorch's ``pos_weight``. With ``gamma`` it is focal loss (Lin et
-    al. 2017): each element counts ``alpha (1 - p_t)^gamma``, ``p_t = t p + (1 - t) (1 - p)``.
+    al. 2017) without its alpha: each element counts ``(1 - p_t)^gamma``,
+    ``p_t = t p + (1 - t) (1 - p)``.
 
     Args:
         targets_NK: 1 where a clip shows a class, else 0, or shares of 1; float32.
@@ -75,7 +76,7 @@ def binary_cross_entropy(
     if gamma:
         # Not 1 - p_t, which is 0 where p_t is only close to 1.
         wrong_NK = targets_NK * F.sigmoid(-logits_NK) + (1.0 - targets_NK) * F.sigmoid(logits_NK)
-        loss_NK = alpha * wrong_NK.clip(min=LEAST) ** gamma * loss_NK
+        loss_NK = wrong_NK.clip(min=LEAST) ** gamma * loss_NK
     return loss_NK.mean()
 
 
@@ -91,5 +92,5 @@ def training_loss(
     if weights_K is not None:
         options["weights_K"] = paddle.to_tensor(weights_K)
     if train.focal_gamma:
-        options |= {"gamma": train.focal_gamma, "alpha": train.focal_alpha}
+        options["gamma"] = train.focal_gamma
     return LOSSES[train.task](logits_NK, targets, **options)

@@ -8,7 +8,7 @@ from slowfast import distributed
 from slowfast.config import Config, ConfigError
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.lists import ListError
-from slowfast.data.order import batch_sizes, train_batches
+from slowfast.data.order import Pool, batch_sizes, train_batches
 from slowfast.train.recipe.multigrid import Batch, Phase, batches_in_turn, expand, phase_at, phases
 from slowfast.train.recipe.optim import learning_rate, lr_scale
 
@@ -31,22 +31,15 @@ class Schedule:
     """The steps of every epoch of a run.
 
     Args:
-        num_samples: length of the training list.
-        shards: the number of each sample's tar shard; None without shards.
-        groups: see ``class_groups``.
+        pool: the training list.
 
     Raises:
         ConfigError: ``train.global_batch_size`` is not a multiple of batch size x processes.
         ListError: the list does not fill one step.
     """
 
-    def __init__(
-        self, num_samples: int, shards: Sequence[int] | None, cfg: Config,
-        groups: Sequence[Sequence[int]] | None = None,
-    ) -> None:  # fmt: skip
-        self._num_samples, self._shards, self._cfg = num_samples, shards, cfg
-        self.groups = groups
-        """What an epoch draws from evenly; None: each sample once."""
+    def __init__(self, pool: Pool, cfg: Config) -> None:
+        self.pool, self._cfg = pool, cfg
         self.phases = phases(cfg)
         size, world = cfg.train.batch_size, distributed.world_size()
         self.total_batch = cfg.train.global_batch_size or size * world
@@ -97,11 +90,11 @@ class Schedule:
         the factors; by default as without multigrid."""
         cfg = self._cfg
         return train_batches(
-            self._num_samples,
+            self.pool,
             sizes=[cfg.train.batch_size * factor for factor in factors],
             seed=cfg.seed, epoch=epoch,
             rank=distributed.rank(), world_size=distributed.world_size(),
-            shards=self._shards, num_workers=cfg.data.num_workers, groups=self.groups,
+            num_workers=cfg.data.num_workers,
         )  # fmt: skip
 
     def _turn(self, phase: Phase) -> list[Batch]:
@@ -111,10 +104,11 @@ class Schedule:
     def _num_steps(self, phase: Phase) -> int:
         world, size = distributed.world_size(), self._cfg.train.batch_size
         sizes = [size * batch.factor for batch in self._turn(phase)]
-        steps = len(batch_sizes(self._num_samples, sizes, world)) // self.accumulate
+        num_samples = self.pool.num_samples
+        steps = len(batch_sizes(num_samples, sizes, world)) // self.accumulate
         if not steps:
             raise ListError(
-                f"{self._num_samples} samples do not fill one step of {self.accumulate} batches of "
+                f"{num_samples} samples do not fill one step of {self.accumulate} batches of "
                 f"{sizes[0]} x {world} processes (lower train.global_batch_size)"
             )
         return steps

@@ -27,7 +27,7 @@ from slowfast.data.clips.datasets import Clips, MultiViewVideos, TrainClips, Tra
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.clips.transforms import Augmentation
-from slowfast.data.order import Stream, train_batches
+from slowfast.data.order import Pool, Stream, train_batches
 from slowfast.data.samples import Action, Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Pictures
@@ -147,7 +147,9 @@ def test_ranks_share_no_augmentation_stream(samples: list[Sample]) -> None:
     read = TrainClips([samples[0]] * 16, data, SEED)
     clips = []
     for epoch, rank in itertools.product(range(2), range(2)):
-        batches = train_batches(16, sizes=[2], seed=SEED, epoch=epoch, rank=rank, world_size=2)
+        batches = train_batches(
+            Pool(16), sizes=[2], seed=SEED, epoch=epoch, rank=rank, world_size=2
+        )
         keys = [TrainKey(epoch, index) for batch in batches for index in batch]
         clips += [read(key).frames.tobytes() for key in keys]
     assert len({*clips}) == len(clips) == 32

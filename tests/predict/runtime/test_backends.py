@@ -185,6 +185,19 @@ def test_weights_that_give_no_number(tmp_path: Path) -> None:
         open_backend(weighted(model), cfg, "prob")
 
 
+@pytest.mark.parametrize("name", ["paddle", "openvino"])
+def test_several_labels_keep_their_order_where_all_are_unlikely(tmp_path: Path, name: str) -> None:
+    """As in eager mode (test_head) and ONNX Runtime (test_onnx_graph)."""
+    cfg = config(tmp_path, name, "train.task=multi")
+    model = fresh_state(cfg).model
+    logits = np.linspace(-80, -20, 24, dtype=np.float32)
+    model.head.projection.weight.set_value(paddle.zeros(model.head.projection.weight.shape))
+    model.head.projection.bias.set_value(logits)
+    (row,) = open_backend(weighted(model), cfg, "prob")(views(1))
+    assert (np.diff(row) > 0).all()
+    np.testing.assert_allclose(row, np.exp(-np.logaddexp(0, -logits.astype(np.float64))), 1e-6)
+
+
 @pytest.mark.parametrize(("gain", "batch"), [(0.0, 1), (0.3, 4), (0.98, 32)])
 def test_the_fastest_batch(gain: float, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to 4 clips at once cost less each; with a gain of 0.98 any number does."""

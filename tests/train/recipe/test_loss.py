@@ -131,22 +131,10 @@ def test_value_and_gradient_are_those_of_pytorch(
 def test_smoothing_of_several_labels_moves_each_target_towards_a_half() -> None:
     logits = paddle.to_tensor(np.array(PYTORCHS["logits"], np.float32))
     moved = 0.9 * TRUTH + 0.05
-    for options in ({}, {"weights_K": paddle.to_tensor(WEIGHTS)}, {"gamma": 2.0, "alpha": 0.25}):
+    for options in ({}, {"weights_K": paddle.to_tensor(WEIGHTS)}, {"gamma": 2.0}):
         smoothed = binary_cross_entropy(logits, paddle.to_tensor(TRUTH), 0.1, **options)
         wanted = binary_cross_entropy(logits, paddle.to_tensor(moved), **options)
         assert float(smoothed) == pytest.approx(float(wanted), rel=1e-6)
-
-
-def test_alpha_is_a_factor() -> None:
-    logits, truth = np.array(PYTORCHS["logits"]), paddle.to_tensor(TRUTH)
-    for gamma in (0.0, 2.0):
-        train = TrainConfig(task="multi", focal_gamma=gamma, focal_alpha=0.25)
-        plain = TrainConfig(task="multi", focal_gamma=gamma)
-        found, whole = (
-            loss_and_gradient(training_loss, logits, truth, each, None)[0]
-            for each in (train, plain)
-        )
-        assert found == pytest.approx((0.25 if gamma else 1.0) * whole)
 
 
 def test_weights_of_one_change_nothing() -> None:

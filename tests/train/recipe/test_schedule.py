@@ -5,7 +5,7 @@ import pytest
 from slowfast import distributed
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.lists import ListError
-from slowfast.data.order import class_groups
+from slowfast.data.order import Pool, class_groups
 from slowfast.train.recipe.schedule import Schedule
 
 MULTIGRID = [
@@ -19,7 +19,7 @@ def config(*overrides: str) -> Config:
 
 
 def test_the_steps_of_an_epoch() -> None:
-    schedule = Schedule(1000, None, config("train.batch_size=2"))
+    schedule = Schedule(Pool(1000), config("train.batch_size=2"))
     steps = schedule.steps(142)
     assert [(step.clips, *step.grid) for step in steps[:4]] == [
         (8, 32, 112), (4, 32, 158), (2, 32, 224), (8, 32, 112),
@@ -35,7 +35,7 @@ def test_the_steps_of_an_epoch() -> None:
 
 def test_the_rate_of_a_step() -> None:
     """For a batch of 2 of 64; the 8x8 recipe warms up over 34 epochs to 8 times the rate."""
-    schedule = Schedule(1000, None, config("train.batch_size=2"))
+    schedule = Schedule(Pool(1000), config("train.batch_size=2"))
     assert schedule.learning_rate(0, 0) == 0.01 * 2 / 64
     assert schedule.learning_rate(60, 3) == pytest.approx(0.8 * 2 / 64)
     assert schedule.learning_rate(357, 0) == pytest.approx(0.0001 * 2 / 64)
@@ -43,7 +43,7 @@ def test_the_rate_of_a_step() -> None:
 
 def test_accumulated_batches_are_those_of_one_large_one() -> None:
     def clips(*overrides: str) -> list[list[int]]:
-        schedule = Schedule(103, None, config("train.multigrid=false", *overrides))
+        schedule = Schedule(Pool(103), config("train.multigrid=false", *overrides))
         return [sum(step.batches, []) for step in schedule.steps(3)]
 
     large = clips("train.batch_size=12")
@@ -53,7 +53,7 @@ def test_accumulated_batches_are_those_of_one_large_one() -> None:
 
 def test_accumulation_under_multigrid_keeps_a_steps_clips_of_one_size() -> None:
     cfg = config("train.batch_size=1", "train.global_batch_size=3")
-    schedule = Schedule(1000, None, cfg)
+    schedule = Schedule(Pool(1000), cfg)
     for step, factor in zip(schedule.steps(0)[:4], (16, 8, 8, 16), strict=True):
         assert [len(batch) for batch in step.batches] == [factor] * 3
     assert schedule.total_batch == 3
@@ -61,7 +61,7 @@ def test_accumulation_under_multigrid_keeps_a_steps_clips_of_one_size() -> None:
 
 def test_a_global_batch_that_does_not_fit_the_processes() -> None:
     with pytest.raises(ConfigError) as caught:
-        Schedule(1000, None, config("train.batch_size=8", "train.global_batch_size=20"))
+        Schedule(Pool(1000), config("train.batch_size=8", "train.global_batch_size=20"))
     assert str(caught.value) == (
         "train.global_batch_size=20 is not a multiple of train.batch_size x processes = 8 x 1 = 8"
     )
@@ -69,10 +69,10 @@ def test_a_global_batch_that_does_not_fit_the_processes() -> None:
 
 def test_too_few_samples_for_a_step() -> None:
     with pytest.raises(ListError, match="31 samples do not fill one batch of 32 x 1 processes"):
-        Schedule(31, None, config("train.batch_size=2"))
+        Schedule(Pool(31), config("train.batch_size=2"))
     cfg = config("train.multigrid=false", "train.global_batch_size=64")
     with pytest.raises(ListError, match="do not fill one step of 8 batches of 8 x 1 processes"):
-        Schedule(63, None, cfg)
+        Schedule(Pool(63), cfg)
 
 
 def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPa
     seen = []
     for rank in range(2):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        schedule = Schedule(50, None, cfg)
+        schedule = Schedule(Pool(50), cfg)
         assert (schedule.total_batch, schedule.length(0), schedule.total) == (8, 6, 6 * 196)
         seen += [index for step in schedule.steps(0) for index in sum(step.batches, [])]
     assert len(seen) == len(set(seen)) == 48
@@ -90,7 +90,10 @@ def test_the_processes_of_a_run_share_a_steps_clips(monkeypatch: pytest.MonkeyPa
 def test_balanced_sampling_changes_what_is_drawn_and_nothing_else() -> None:
     labels = [0] * 900 + [1] * 100
     cfg = config("train.batch_size=2")
-    plain, balanced = Schedule(1000, None, cfg), Schedule(1000, None, cfg, class_groups(labels))
+    plain, balanced = (
+        Schedule(Pool(1000), cfg),
+        Schedule(Pool(1000, groups=class_groups(labels)), cfg),
+    )
     assert (balanced.total, balanced.epochs) == (plain.total, plain.epochs)
     for epoch in (0, 142, 357):
         steps = [each.steps(epoch) for each in (plain, balanced)]
@@ -104,6 +107,6 @@ def test_balanced_sampling_changes_what_is_drawn_and_nothing_else() -> None:
 
 
 def test_batches_are_by_default_those_without_multigrid() -> None:
-    schedule = Schedule(103, None, config("train.batch_size=2"))
-    plain = Schedule(103, None, config("train.batch_size=2", "train.multigrid=false"))
+    schedule = Schedule(Pool(103), config("train.batch_size=2"))
+    plain = Schedule(Pool(103), config("train.batch_size=2", "train.multigrid=false"))
     assert schedule.batches(3) == [sum(step.batches, []) for step in plain.steps(3)]
