@@ -92,7 +92,7 @@ CHARADES: dict[str, Any] = {
 }
 """Its frames, and how PySlowFast makes clips of them."""
 CHARADES_MAX = CHARADES | {"test.average_clips": "max"}
-PROBABILITIES = {"model.average_positions": "prob"}
+AVERAGES_PROBABILITIES = {"model.average_positions": "prob"}
 """PyTorchVideo's files for Charades have PySlowFast's accuracy (model_zoo.md), with a sigmoid at
 each position (PTVSlowFast and PTVResNet in its ptv_model_builder.py)."""
 
@@ -254,12 +254,12 @@ VARIANTS = {
     ),
     "slowfast_r50_charades": Variant(
         "SlowFast 8x8, R50", (50, 50), 4, {"fusion_kernel": 7, "task": "multi"}, (34.01, 65.71),
-        [_pytorchvideo("charades/SLOWFAST_8x8_R50", 37.24, settings=PROBABILITIES)],
+        [_pytorchvideo("charades/SLOWFAST_8x8_R50", 37.24, settings=AVERAGES_PROBABILITIES)],
         num_classes=157, labels="charades", settings=CHARADES_MAX,
     ),
     "slow_r50_charades": Variant(
         "Slow 8x8, R50", (50,), 1, {"task": "multi"}, (31.96, 54.52),
-        [_pytorchvideo("charades/SLOW_8x8_R50", 34.72, settings=PROBABILITIES)],
+        [_pytorchvideo("charades/SLOW_8x8_R50", 34.72, settings=AVERAGES_PROBABILITIES)],
         num_frames=8, sampling_stride=8, num_classes=157, labels="charades", settings=CHARADES_MAX,
     ),
 }  # fmt: skip

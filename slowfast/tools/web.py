@@ -66,9 +66,7 @@ def open_page(args: argparse.Namespace) -> None:
     labels = class_names(cfg, weights)
     names = [name_of(i, labels) for i in range(cfg.model.num_classes)]
     network = network_of(weights, cfg, "auto")
-    if cfg.test.row_kind != "prob":
-        cfg = cfg.with_test(average_clips="prob")
-    cfg = settled(network, cfg, "prob")
+    cfg = settled(network, cfg.of_probabilities(), "prob")
     for place in args.features:
         require_same(network, cfg, place)
     require_free(args.host, args.port or 0)

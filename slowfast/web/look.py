@@ -13,7 +13,7 @@ from slowfast.files import atomic
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.annotate.drawn_labels import annotate_video
-from slowfast.predict.predicted import Answer, answer_of
+from slowfast.predict.answer import Answer, answer_of
 from slowfast.predict.timeline.captions import best_at, captions_of
 from slowfast.predict.timeline.segments import Segment, cell_edges, find_segments
 from slowfast.predict.timeline.timeline_files import short_clock
@@ -66,7 +66,7 @@ def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Share
         backend, sample = open_kind("prob"), Sample(path)
         tell(Step(0.02, "looking at it"))
         ((_, row),) = rows_of_videos(
-            backend, [sample], cfg, what="", until_enough=enough.has_rule(cfg)
+            backend, [sample], cfg, what="", until_enough=not enough.obstacle(cfg)
         )
         if isinstance(row, VideoError):
             raise row
@@ -125,7 +125,7 @@ def tell_why(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: S
         if isinstance(video, VideoError):
             raise video
         network = network_of(shared.weights, cfg, "cpu")
-        why = explained(network, open_kind("prob"), video, cfg, enough.has_rule(cfg), TOP)
+        why = explained(network, open_kind("prob"), video, cfg, not enough.obstacle(cfg), TOP)
         if isinstance(why, VideoError):
             raise why
     picture = folder / "why.png"

@@ -12,7 +12,7 @@ from support.tiny_run import eager, fresh_state, save_tiny_model, tiny_config
 from slowfast.config import Config
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
-from slowfast.predict.predicted import Answer, answer_of
+from slowfast.predict.answer import Answer, answer_of
 from slowfast.predict.timeline.segments import Segment
 from slowfast.web.jobs import JobError, Step
 from slowfast.web.look import Film, Labels, Story, look, said_of, table_of, tell_why

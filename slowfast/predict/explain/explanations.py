@@ -25,9 +25,9 @@ from slowfast.metrics.accuracy import name_of
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
+from slowfast.predict.answer import Answer, Predicted, lines_of, predicted_fields
 from slowfast.predict.explain.heat_maps import COLOURS, HeatRow, heat_maps
 from slowfast.predict.kept import settings_of
-from slowfast.predict.predicted import Answer, Predicted, lines_of, predicted_fields
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.runtime.runtimes import Backend

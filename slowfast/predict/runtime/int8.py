@@ -119,7 +119,7 @@ def _version(package: str) -> str:
     return importlib.metadata.version(package) if is_installed(package) else ""
 
 
-def agreement_line(found: dict[str, int], task: str = "single") -> str:
+def agreement_line(found: dict[str, int], task: str) -> str:
     """What the comparison has come to."""
     same, compared = found["same"], found["compared"]
     what = "the class that fp32 gives" if task == "single" else "all the labels that fp32 gives"
