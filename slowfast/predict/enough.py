@@ -63,12 +63,11 @@ def is_enough(
     ``d_i`` and S that of their squared distances from their mean. The views are enough if for each
     other class, or for every class::
 
-        L > sqrt((m**2 + certainty**2 * S) * (1 - n / V))
+        L > sqrt((1 + certainty**2 * S) * (1 - n / V))
 
-    S / n estimates the variance of ``d_i``, so ``sqrt(S)`` is the standard error of L. m is for
-    what few views cannot show: the most by which another view may say the opposite. That is 1, all
-    the probability there is; of a class above the threshold it is the threshold, and 1 - threshold
-    of one below. ``1 - n / V`` corrects for a finite population: no view is drawn twice.
+    S / n estimates the variance of ``d_i``, so ``sqrt(S)`` is the standard error of L. The 1 is
+    for what few views cannot show: another view may say the opposite with all its probability.
+    ``1 - n / V`` corrects for a finite population: no view is drawn twice.
 
     Args:
         scores_nK: of the views so far, in the order of ``spread_order``, at least one.
@@ -80,27 +79,27 @@ def is_enough(
     n = len(scores_nK)
     views_nK = scores_nK.astype(np.float64)
     if threshold is None:
-        leads_nK, most = _over_others(views_nK, average_clips)
+        leads_nK = _over_others(views_nK, average_clips)
     else:
-        leads_nK, most = _beyond(views_nK, average_clips, threshold)
+        leads_nK = _beyond(views_nK, average_clips, threshold)
     spread_K = ((leads_nK - leads_nK.mean(axis=0)) ** 2).sum(axis=0)
-    needed_K = np.sqrt((most**2 + certainty**2 * spread_K) * (1 - n / max(num_views, n)))
+    needed_K = np.sqrt((1 + certainty**2 * spread_K) * (1 - n / max(num_views, n)))
     return n >= num_views or bool((leads_nK.sum(axis=0) > needed_K).all())
 
 
-def _over_others(views_nK: Floats, average_clips: str) -> tuple[Floats, Floats]:
-    """By how much the best class leads each other one, and m."""
+def _over_others(views_nK: Floats, average_clips: str) -> Floats:
+    """By how much the best class leads each other one."""
     best = views_nK.mean(axis=0).argmax()
     shares_nK = softmax(views_nK) if average_clips == "score" else views_nK
-    return np.delete(shares_nK[:, [best]] - shares_nK, best, axis=1), np.array(1.0)
+    return np.delete(shares_nK[:, [best]] - shares_nK, best, axis=1)
 
 
-def _beyond(views_nK: Floats, average_clips: str, threshold: float) -> tuple[Floats, Floats]:
-    """How far each class is beyond the threshold, on the side of its mean, and m."""
+def _beyond(views_nK: Floats, average_clips: str, threshold: float) -> Floats:
+    """How far each class is beyond the threshold, on the side of its mean."""
     is_score, mean_K = average_clips == "score", views_nK.mean(axis=0)
     shown_K = (sigmoid(mean_K) if is_score else mean_K) >= threshold
     over_nK = (sigmoid(views_nK) if is_score else views_nK) - threshold
-    return np.where(shown_K, over_nK, -over_nK), np.where(shown_K, threshold, 1 - threshold)
+    return np.where(shown_K, over_nK, -over_nK)
 
 
 def next_views(num_seen: int, views_at_once: int) -> int:

@@ -164,11 +164,13 @@ def several(*first: float, others: float = 0.01) -> NDArray[np.float32]:
     return np.array([[p, *[others] * 3] for p in first], np.float32)
 
 
-@pytest.mark.parametrize("first", [0.98, 0.02], ids=["shown", "not shown"])
+@pytest.mark.parametrize("first", [0.99, 0.01], ids=["shown", "not shown"])
 def test_labels_that_are_far_from_the_threshold_need_two_views(first: float) -> None:
-    assert not is_enough(several(first), 30, "prob", 0.5)
+    """One is never enough: another may say the opposite, and then the mean is at the threshold."""
+    assert not is_enough(several(first, others=0.0), 30, "prob", 0.5)
     assert is_enough(several(first, first), 30, "prob", 0.5)
-    assert is_enough(several(0.9999, others=0.0001), 30, "prob", 0.5)  # or one, if very sure
+    assert not is_enough(several(0.9, 0.9), 30, "prob", 0.5)
+    assert is_enough(several(0.9, 0.9, 0.9), 30, "prob", 0.5)
 
 
 def test_one_label_near_the_threshold_asks_for_all_views() -> None:
@@ -187,21 +189,16 @@ def test_a_label_of_some_views_asks_for_more() -> None:
 
 
 def test_the_rule_for_labels_is_the_formula_of_the_docs() -> None:
-    """Class 0 is shown: L of 0.6 + 0.2 = 0.8 beyond 0.3, S of 2 x 0.2**2 = 0.08, m = 0.3; class 1
-    is not: L of 0.5, S of 2 x 0.05**2 = 0.005, m = 0.7; for 2 of 4 views."""
-    scores = np.array([[0.9, 0.1], [0.5, 0.0]], np.float32)
-    least = [
-        np.sqrt((lead**2 / (1 - 2 / 4) - most**2) / spread)
-        for lead, spread, most in ((0.8, 0.08, 0.3), (0.5, 0.005, 0.7))
-    ]
-    assert least[1] < least[0]
-    for classes, bound in (
-        (scores[:, :1], least[0]),
-        (scores[:, 1:], least[1]),
-        (scores, least[1]),
-    ):
-        assert is_enough(classes, 4, "prob", 0.3, bound - 1e-4)
-        assert not is_enough(classes, 4, "prob", 0.3, bound + 1e-4)
+    """Class 0 is shown: beyond 0.3 it has L of 0.7 + 0.5 + 0.3 = 1.5 and S of 2 x 0.2**2 = 0.08.
+    Class 1 is not: L of 0.3 + 0.2 + 0.1 = 0.6, S of 2 x 0.1**2 = 0.02. For 3 of 4 views."""
+    scores = np.array([[1.0, 0.0], [0.8, 0.1], [0.6, 0.2]], np.float32)
+    first, second = (
+        np.sqrt((lead**2 / (1 - 3 / 4) - 1) / spread) for lead, spread in ((1.5, 0.08), (0.6, 0.02))
+    )
+    assert second < first
+    for own, least in ((scores[:, :1], first), (scores[:, 1:], second), (scores, second)):
+        assert is_enough(own, 4, "prob", 0.3, least - 1e-4)
+        assert not is_enough(own, 4, "prob", 0.3, least + 1e-4)
 
 
 def test_logits_of_several_labels() -> None:

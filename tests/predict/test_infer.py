@@ -35,6 +35,7 @@ from support.tiny_run import (
 )
 
 from slowfast.config import Config
+from slowfast.config.schema import TrainConfig
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
@@ -382,6 +383,27 @@ def test_memory_does_not_hold_the_rows(own_folder: Path, monkeypatch: pytest.Mon
     tracemalloc.stop()
     assert infer.RESULT.stat().st_size > many * 10_000
     assert peak < 400_000
+
+
+@pytest.mark.parametrize(("until_enough", "computed"), [(True, [1, 1]), (False, [1, 0])],
+                         ids=["as many as needed", "all views"])  # fmt: skip
+def test_how_many_views_labels_need_depends_on_the_threshold(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, until_enough: bool, computed: list[int]
+) -> None:
+    """So rows of another threshold are of other views; with all views they serve a higher one."""
+    found, scores = [], np.array([[0.9, 0.55]], np.float32)
+
+    def rows(*args: object, only: list[int], **rest: object) -> Iterator[Any]:
+        found.append(len(only))
+        return ((i, scores) for i in only)
+
+    monkeypatch.setattr(infer, "rows_of_videos", rows)
+    for threshold in (0.5, 0.6):
+        cfg = Config(train=TrainConfig(task="multi")).with_test(threshold=threshold)
+        infer.infer(None, [Sample("a.mp4")], None, cfg, weights="w", until_enough=until_enough)  # type: ignore[arg-type]
+    assert found == computed
+    (row,) = json.loads(infer.RESULT.read_text())
+    assert row["predicted_indices"] == [0]
 
 
 class Screen(io.StringIO):
