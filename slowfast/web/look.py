@@ -113,7 +113,8 @@ def _drawn(
 
 def tell_why(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Shared) -> None:
     """Tells the path of a picture of where each pathway looks, and what decided."""
-    from slowfast.predict.explain.explanations import draw, entry_of, explained
+    from slowfast.predict.explain.entries import entry_of
+    from slowfast.predict.explain.explanations import draw, explained
 
     cfg = shared.cfg
     with by_its_name(path):
