@@ -52,11 +52,7 @@ def infer(
     videos = [*map(Named, samples, names)] if annotate else []
     if annotate:
         require_own_files(annotate, videos)
-    settings, threshold = sorted(settings_of(cfg, with_head=True).items()), threshold_of(cfg)
-    rule = enough.CERTAINTY if threshold is None else (enough.CERTAINTY, threshold)
-    depends_on = repr([weights, until_enough and rule, settings])
-    digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
-
+    digest, threshold = _digest(weights, cfg, until_enough), threshold_of(cfg)
     with Rows(out, samples, digest, labels, top, threshold) as rows:
         rows.show()
         found = rows_of_videos(
@@ -76,3 +72,11 @@ def infer(
         raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")
     if failed:
         raise VideoError(f"{failed:,} of {len(samples):,} videos are not in {annotate}, see above")
+
+
+def _digest(weights: str, cfg: Config, until_enough: bool) -> str:
+    """Tells the weights and settings of rows from all others."""
+    settings, threshold = sorted(settings_of(cfg, with_head=True).items()), threshold_of(cfg)
+    rule = enough.CERTAINTY if threshold is None else (enough.CERTAINTY, threshold)
+    depends_on = repr([weights, until_enough and rule, settings])
+    return hashlib.sha256(depends_on.encode()).hexdigest()[:16]

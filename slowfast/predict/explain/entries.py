@@ -30,11 +30,8 @@ def entry_of(path: str, why: "Why", labels: list[str] | None, cfg: Config) -> En
     """The numbers. The logits, and what adds up to them, are those of the explained view."""
     pathways, (parts, heat, stage) = PATHWAYS[cfg.model.name], why.reasons
     terms, names = (*pathways, "bias"), [name_of(i, labels) for i in range(cfg.model.num_classes)]
-    several = why.predicted is not None
-    decides, pair = (
-        (LOGIT if several else LEAD),
-        (why.classes[0], None if several else why.classes[1]),
-    )
+    decides = LEAD if why.predicted is None else LOGIT
+    pair = why.classes[0], why.classes[1] if why.predicted is None else None
     answer = Answer(why.classes, why.probabilities, why.num_views, why.predicted)
     return {
         "video_id": path,
