@@ -6,7 +6,8 @@ From the repository's root, for each network:
     python -m benchmarks.views FILE.npz... [--at-once N] [--certainty C...]
 
 Nothing is computed again: a file's views are taken in the order of --views auto, N at a time,
-until its rule says that they are enough. docs/views.md says how the figures were used.
+until its rule says that they are enough. With several labels a video, an answer is all labels from
+test.threshold on. docs/views.md says how the figures were used.
 """
 
 import argparse
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.cli.command import whole_number
 from slowfast.evaluate.scores import Results, ResultsError, read_scores
-from slowfast.metrics.accuracy import average_views, best_classes
+from slowfast.metrics.accuracy import average_views
 from slowfast.predict import enough
 
 
@@ -27,13 +29,13 @@ class Found(NamedTuple):
     """Figures over the videos of a file."""
 
     agreement: float
-    """Share with the best class of all views."""
+    """Share with the answer of all views: their best class, or their labels."""
     views: float
     """Mean number used."""
     accuracy: float
-    """Top-1 with these views."""
+    """Share of right answers with these views: top-1, or exactly the video's labels."""
     accuracy_of_all: float
-    """Top-1 with all views."""
+    """The same with all views."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,13 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"standard errors of the rule ({enough.CERTAINTY})",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    print("| file | videos | certainty | same top-1 | views | of | top-1 | top-1 of all |")
+    print("| file | videos | certainty | same answer | views | of | right | right of all |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for path in options.files:
         try:
             results = read_scores(path)
-            if results.task != "single":
-                raise ResultsError(f"{path} has several labels a video, and no best class")
             if results.average_clips == "max":
                 raise ResultsError(f"{path}: of a maximum over views none can be left out")
         except ResultsError as error:
@@ -74,18 +74,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(results: Results, at_once: int, certainty: float) -> Found:
     """Takes each video's views until they are enough."""
     order = enough.spread_order(results.num_clips, results.num_crops)
+    kind, task, num_views = results.average_clips, results.task, len(order)
+    threshold = results.setting("test", "threshold", 0.5) if task == "multi" else None
     rows = []
+
+    def answer(scores_VK: NDArray[np.float32]) -> list[int]:
+        scores_K = average_views(scores_VK, kind, task)
+        if threshold is None:
+            return [int(scores_K.argmax())]
+        return np.flatnonzero(scores_K >= threshold).tolist()
+
     for scores_VK, label in zip(results.scores, results.labels, strict=True):
-        kind, num_views, n = results.average_clips, len(order), 0
+        own, n = [int(label)] if threshold is None else np.flatnonzero(label).tolist(), 0
         is_enough = False
         while not is_enough:
             n += enough.next_views(n, at_once)
             used = scores_VK[order[:n]]
-            is_enough = enough.is_enough(used, num_views, kind, certainty)
-        few, every = (
-            best_classes(average_views(scores, kind))[0][0] for scores in (used, scores_VK)
-        )
-        rows.append((few == every, len(used), few == label, every == label))
+            is_enough = enough.is_enough(used, num_views, kind, threshold, certainty)
+        few, every = answer(used), answer(scores_VK)
+        rows.append((few == every, len(used), few == own, every == own))
     return Found(*np.mean(rows, axis=0))
 
 

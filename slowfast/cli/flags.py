@@ -19,6 +19,21 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         description="Train, test, use and export SlowFast. Without a mode it trains.",
         epilog=f"built-in configs: {', '.join(built_in_configs())}",
     )
+    for add_flags in (_add_modes, _add_weights_and_training, _add_test, _add_results):
+        add_flags(parser)
+    args = parser.parse_args(argv)
+    if args.infer is not None:
+        args.infer += args.paths
+    elif args.paths:
+        parser.error(f"unrecognized arguments: {' '.join(args.paths)}")
+    for fault, is_there in _faults(args).items():
+        if is_there:
+            parser.error(fault)
+    return args
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    """What there is to do, and the config."""
     add = parser.add_argument
     add("-c", "--config", metavar="CFG", type=in_home,
         help="YAML file that replaces defaults, or a built-in config: slowfast_8x8")  # fmt: skip
@@ -40,6 +55,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help="write the network into a new folder, for use without this project (docs/deploy.md)"
     )  # fmt: skip
     add("paths", metavar="PATH", nargs="*", type=in_home, help="more paths for --infer")
+
+
+def _add_weights_and_training(parser: argparse.ArgumentParser) -> None:
+    """The weights, and how training runs."""
+    add = parser.add_argument
     add("-w", "--weights", metavar="FILE", type=in_home,
         help="weights to use, or to start training from")  # fmt: skip
     add("--resume", metavar="auto|FILE", nargs="?", const="auto", type=in_home,
@@ -52,6 +72,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--multigrid", action="store_true", help="multigrid training, as train.multigrid=true")
     add("--max_iters", type=whole_number(1), metavar="N", help="end training after N steps")
     add("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: a GPU if any")
+
+
+def _add_test(parser: argparse.ArgumentParser) -> None:
+    """What is computed of videos, and with which numbers."""
+    add = parser.add_argument
     add("--average-clips", choices=("prob", "score", "max"), help="replaces test.average_clips")
     add("--views", type=_views, metavar="auto|NxM",
         help="N clips x M crops of each video; auto, the default of --infer: as many as the answer "
@@ -69,6 +94,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help=f"what --test reports: {', '.join(accuracy.METRICS)} (default: top_k_accuracy); with "
         f"several labels a video: {', '.join(average_precision.METRICS)} (default: both)"
     )  # fmt: skip
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    """What becomes of the answers."""
+    add = parser.add_argument
     add("--out", metavar="FILE", type=Path,
         help="with --test, write each view's scores to FILE.npz, for python -m "
         "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json "
@@ -84,15 +114,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--explain", metavar="DIR", nargs="?", const=EXPLAINED, type=_folder,
         help="with --infer, show why: DIR gets a picture of where each pathway looks, and its "
         f"share in the decision (default: {EXPLAINED})")  # fmt: skip
-    args = parser.parse_args(argv)
-    if args.infer is not None:
-        args.infer += args.paths
-    elif args.paths:
-        parser.error(f"unrecognized arguments: {' '.join(args.paths)}")
-    for fault, is_there in _faults(args).items():
-        if is_there:
-            parser.error(fault)
-    return args
 
 
 def _faults(args: argparse.Namespace) -> dict[str, bool]:

@@ -92,7 +92,7 @@ def _live(args: argparse.Namespace, inputs: "Inputs") -> None:
 
     out = args.out or LIVE
     require_places(out, args.annotate)  # the network takes its time
-    inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
+    inputs = inputs._replace(cfg=inputs.cfg.of_probabilities())
     cfg, backend, _ = _opened(args, inputs, "prob")
     live(
         backend, inputs.stream, inputs.class_names, cfg,
@@ -107,7 +107,7 @@ def _timeline(args: argparse.Namespace, inputs: "Inputs") -> None:
     from slowfast.predict.infer import TOP
     from slowfast.predict.timeline.timelines import timelines
 
-    inputs = inputs._replace(cfg=inputs.cfg.with_test(average_clips="prob"))
+    inputs = inputs._replace(cfg=inputs.cfg.of_probabilities())
     cfg, backend, digest = _opened(args, inputs, "prob")
     timelines(
         backend, [*map(Named, inputs.samples, inputs.names)], inputs.class_names, cfg,
@@ -142,13 +142,12 @@ def _until_enough(args: argparse.Namespace, cfg: "Config") -> bool:
 
     if args.views not in (None, "auto"):
         return False
-    if not enough.has_rule(cfg):
-        reason = "train.task=multi" if cfg.train.task == "multi" else "test.average_clips=max"
+    if reason := enough.obstacle(cfg):
         logger.info(
             f"all {cfg.test.num_clips * cfg.test.views_per_clip} views of each video are computed: "
             f"with {reason} none can be left out (fewer, and sooner: --views 3x1)"
         )
-    return enough.has_rule(cfg)
+    return not reason
 
 
 def _opened(

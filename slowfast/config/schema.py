@@ -352,3 +352,7 @@ class Config:
     def with_test(self, **changes: Any) -> Config:
         """A copy with other settings of the test."""
         return replace(self, test=replace(self.test, **changes))
+
+    def of_probabilities(self) -> Config:
+        """A copy in which views give probabilities: their mean, where it was that of logits."""
+        return self if self.test.row_kind == "prob" else self.with_test(average_clips="prob")

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config
+from slowfast.metrics.accuracy import sigmoid, softmax
+
+Floats = NDArray[np.float64]
 
 CERTAINTY = 2.0
 """Standard errors by which the best class must lead; docs/views.md says how it was chosen."""
@@ -42,45 +45,61 @@ def _places(at_least: int) -> list[float]:
     return [int(f"{number:0{digits}b}"[::-1], 2) / 2**digits for number in numbers]
 
 
-def has_rule(cfg: Config) -> bool:
-    """Whether views can be left out: the rule is about one best class of a mean over views. With
-    several labels a video each class is an answer of its own, and a maximum may come in any view.
-    """
-    return cfg.train.task == "single" and cfg.test.average_clips != "max"
+def obstacle(cfg: Config) -> str:
+    """The setting with which no view can be left out, if there is one: the rule is about a mean
+    over views, and a maximum may come in any view."""
+    return "test.average_clips=max" if cfg.test.average_clips == "max" else ""
 
 
 def is_enough(
     scores_nK: NDArray[np.float32], num_views: int, average_clips: str,
-    certainty: float = CERTAINTY,
+    threshold: float | None = None, certainty: float = CERTAINTY,
 ) -> bool:  # fmt: skip
-    """Whether the other views of a video will most likely not change its best class.
+    """Whether the other views of a video will most likely not change its best class; or, with a
+    threshold, for any class whether its mean probability reaches it.
 
-    In view i, the best class leads another by ``d_i``, a difference of probabilities. Over the n
-    views, L is the sum of the ``d_i`` and S that of their squared distances from their mean. The
-    views are enough if for each other class::
+    In view i, the best class leads another by ``d_i``, a difference of probabilities; or a class is
+    ``d_i`` beyond the threshold, on the side of its mean. Over the n views, L is the sum of the
+    ``d_i`` and S that of their squared distances from their mean. The views are enough if for each
+    other class, or for every class::
 
         L > sqrt((1 + certainty**2 * S) * (1 - n / V))
 
     S / n estimates the variance of ``d_i``, so ``sqrt(S)`` is the standard error of L. The 1 is
-    for what few views cannot show: another view may speak against the best class with all its
-    probability. ``1 - n / V`` corrects for a finite population: no view is drawn twice.
+    for what few views cannot show: another view may say the opposite with all its probability.
+    ``1 - n / V`` corrects for a finite population: no view is drawn twice.
 
     Args:
         scores_nK: of the views so far, in the order of ``spread_order``, at least one.
         num_views: V.
         average_clips: ``prob``: scores are probabilities; ``score``: they are logits, the best
-            class is that of their mean, and its lead that of each view's probabilities.
+            class or the side is that of their mean, and the leads are of each view's probabilities.
+        threshold: with several labels a video: from which on it shows a class.
     """
     n = len(scores_nK)
     views_nK = scores_nK.astype(np.float64)
-    best = views_nK.mean(axis=0).argmax()
-    if average_clips == "score":
-        powers_nK = np.exp(views_nK - views_nK.max(axis=1, keepdims=True))
-        views_nK = powers_nK / powers_nK.sum(axis=1, keepdims=True)
-    leads_nK = np.delete(views_nK[:, [best]] - views_nK, best, axis=1)
+    if threshold is None:
+        leads_nK = _over_others(views_nK, average_clips)
+    else:
+        leads_nK = _beyond(views_nK, average_clips, threshold)
     spread_K = ((leads_nK - leads_nK.mean(axis=0)) ** 2).sum(axis=0)
     needed_K = np.sqrt((1 + certainty**2 * spread_K) * (1 - n / max(num_views, n)))
     return n >= num_views or bool((leads_nK.sum(axis=0) > needed_K).all())
+
+
+def _over_others(views_nK: Floats, average_clips: str) -> Floats:
+    """By how much the best class leads each other one."""
+    best = views_nK.mean(axis=0).argmax()
+    shares_nK = softmax(views_nK) if average_clips == "score" else views_nK
+    return np.delete(shares_nK[:, [best]] - shares_nK, best, axis=1)
+
+
+def _beyond(views_nK: Floats, average_clips: str, threshold: float) -> Floats:
+    """How far each class is beyond the threshold, on the side of its mean."""
+    is_score, mean_K = average_clips == "score", views_nK.mean(axis=0)
+    shown_K = (sigmoid(mean_K) if is_score else mean_K) >= threshold
+    over_nK = (sigmoid(views_nK) if is_score else views_nK) - threshold
+    return np.where(shown_K, over_nK, -over_nK)
 
 
 def next_views(num_seen: int, views_at_once: int) -> int:

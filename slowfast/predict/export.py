@@ -114,6 +114,7 @@ def export(
             f"test.average_clips={cfg.test.average_clips}: an exported network gives "
             "probabilities, and it is these that are averaged over its views"
         )
+    cfg = cfg.of_probabilities()
     place = folder.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -218,16 +219,7 @@ def _own_config(cfg: Config) -> Config:
         data=dataclasses.replace(cfg.data, **data),
         test=cfg.test,
         train=dataclasses.replace(none.train, task=cfg.train.task),
-    ).with_test(
-        backend="auto", precision="fp32", calibration_list="", views_per_chunk=0,
-        average_clips=averaged(cfg),
-    )  # fmt: skip
-
-
-def averaged(cfg: Config) -> str:
-    """What is done with the probabilities of a video's views: as the weights have it, but their
-    mean where logits would be averaged."""
-    return cfg.test.average_clips if cfg.test.row_kind == KIND else KIND
+    ).with_test(backend="auto", precision="fp32", calibration_list="", views_per_chunk=0)
 
 
 def preprocessing(cfg: Config) -> dict[str, Any]:
@@ -244,7 +236,7 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
         several = {"task": "multi", "activation": "sigmoid", "threshold": test.threshold}
     return {
         **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
-        "average_clips": averaged(cfg), **several, "colour_order": "RGB",
+        "average_clips": test.average_clips, **several, "colour_order": "RGB",
         "input": {"name": CLIPS, "dtype": "uint8", "layout": "NTHWC", "shape": shape},
         "output": {
             "name": "rows", "dtype": "float32", "shape": ["N", cfg.model.num_classes],

@@ -11,8 +11,8 @@ from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import require_own_files, show_answer, show_answers
+from slowfast.predict.answer import answer_of, threshold_of
 from slowfast.predict.kept import settings_of
-from slowfast.predict.predicted import answer_of
 from slowfast.predict.result_rows import Rows
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import rows_of_videos
@@ -52,11 +52,7 @@ def infer(
     videos = [*map(Named, samples, names)] if annotate else []
     if annotate:
         require_own_files(annotate, videos)
-    settings = sorted(settings_of(cfg, with_head=True).items())
-    depends_on = repr([weights, until_enough and enough.CERTAINTY, settings])
-    digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
-
-    threshold = cfg.test.threshold if cfg.train.task == "multi" else None
+    digest, threshold = _digest(weights, cfg, until_enough), threshold_of(cfg)
     with Rows(out, samples, digest, labels, top, threshold) as rows:
         rows.show()
         found = rows_of_videos(
@@ -76,3 +72,11 @@ def infer(
         raise VideoError(f"{unread:,} of {len(samples):,} videos could not be read")
     if failed:
         raise VideoError(f"{failed:,} of {len(samples):,} videos are not in {annotate}, see above")
+
+
+def _digest(weights: str, cfg: Config, until_enough: bool) -> str:
+    """Tells the weights and settings of rows from all others."""
+    settings, threshold = sorted(settings_of(cfg, with_head=True).items()), threshold_of(cfg)
+    rule = enough.CERTAINTY if threshold is None else (enough.CERTAINTY, threshold)
+    depends_on = repr([weights, until_enough and rule, settings])
+    return hashlib.sha256(depends_on.encode()).hexdigest()[:16]

@@ -23,7 +23,7 @@ from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, atomic, cache_folder, write_whole
 from slowfast.predict.runtime.built import Weighted, digest_of, npy_bytes
-from slowfast.predict.runtime.int8 import calibration_digest
+from slowfast.predict.runtime.calibration import calibration_digest
 
 META = "depends_on.yaml"
 

@@ -20,7 +20,7 @@ from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
-from slowfast.predict.predicted import Answer, Predicted, best_fields, lines_of
+from slowfast.predict.answer import Answer, Predicted, best_fields, lines_of
 from slowfast.shares import journals, left_to_do, part_of
 
 KEY = "infer"
@@ -173,7 +173,7 @@ class Rows(contextlib.ExitStack):
             return answer
         classes, values = entry["predicted_indices"], entry["predicted_values"]
         kept = Predicted(classes, values, entry["threshold"])
-        return answer._replace(predicted=kept.least(self._threshold))
+        return answer._replace(predicted=kept.from_threshold(self._threshold))
 
     def listed(self, index: int) -> list[tuple[str, float]] | None:
         """A video in the list of ``Answer.listed``; None if it could not be read."""

@@ -19,6 +19,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
 from slowfast.log import Progress, logger
 from slowfast.predict import enough
+from slowfast.predict.answer import threshold_of
 from slowfast.predict.runtime.built import Row
 from slowfast.predict.runtime.runtimes import Backend
 
@@ -108,7 +109,7 @@ def views_until_enough(
         row = np.concatenate(chunks)
         if not np.isfinite(row).all():  # nor will it be with more
             return row
-        if enough.is_enough(row, video.num_views, cfg.test.average_clips):
+        if enough.is_enough(row, video.num_views, cfg.test.average_clips, threshold_of(cfg)):
             return row
         seen(video.index, row)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from slowfast.cli.command import in_home, new_parser, number_between, run, whole_number
 from slowfast.cli.network import network_of
 from slowfast.cli.run_config import class_names, config_for
+from slowfast.config import Config
 from slowfast.data.video.open import decoder_version
 from slowfast.errors import UserError
 from slowfast.log import logger
@@ -54,21 +55,12 @@ def open_page(args: argparse.Namespace) -> None:
     from slowfast.web.sessions import Sessions
     from slowfast.web.site import Shared, Site
 
-    weights = args.weights or str(
-        Path(config_for(args.config, args.override, None).output_dir, BEST)
-    )
-    if args.weights is None and not Path(weights).is_file():
-        raise WeightsError(NO_WEIGHTS.format(weights))
-    flags = {"test.backend": args.backend, "test.precision": args.precision}
-    overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]
-    cfg = config_for(args.config, overrides, weights)
+    weights, cfg = _weights_and_config(args)
     decoder_version(cfg.data.decoder)
     labels = class_names(cfg, weights)
     names = [name_of(i, labels) for i in range(cfg.model.num_classes)]
     network = network_of(weights, cfg, "auto")
-    if cfg.test.row_kind != "prob":
-        cfg = cfg.with_test(average_clips="prob")
-    cfg = settled(network, cfg, "prob")
+    cfg = settled(network, cfg.of_probabilities(), "prob")
     for place in args.features:
         require_same(network, cfg, place)
     require_free(args.host, args.port or 0)
@@ -93,6 +85,19 @@ def open_page(args: argparse.Namespace) -> None:
             )  # fmt: skip
         finally:
             desk.close()
+
+
+def _weights_and_config(args: argparse.Namespace) -> tuple[str, Config]:
+    """The path of the weights, and the config with the flags over it. Raises a WeightsError if
+    there are no weights of a training run where none were named."""
+    weights = args.weights or str(
+        Path(config_for(args.config, args.override, None).output_dir, BEST)
+    )
+    if args.weights is None and not Path(weights).is_file():
+        raise WeightsError(NO_WEIGHTS.format(weights))
+    flags = {"test.backend": args.backend, "test.precision": args.precision}
+    overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]
+    return weights, config_for(args.config, overrides, weights)
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -1,6 +1,5 @@
 """The tab *Look*: what is in a video, when, and why."""
 
-import html
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,13 @@ from slowfast.files import atomic
 from slowfast.predict import enough
 from slowfast.predict.annotate.answers import IN_VIDEO
 from slowfast.predict.annotate.drawn_labels import annotate_video
-from slowfast.predict.predicted import Answer, answer_of
+from slowfast.predict.answer import answer_of
 from slowfast.predict.timeline.captions import best_at, captions_of
 from slowfast.predict.timeline.segments import Segment, cell_edges, find_segments
-from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.predict.timeline.timelines import Windows, timeline_rows, video_thumbs
 from slowfast.predict.views import rows_of_videos, view_loader
 from slowfast.web.jobs import OpenKind, Step, Tell
+from slowfast.web.look_html import said_of, table_of
 from slowfast.web.site import (
     TOP,
     Shared,
@@ -35,7 +34,7 @@ from slowfast.web.site import (
 from slowfast.web.uploads import by_its_name, seconds_of
 
 
-class Labels(NamedTuple):
+class Classes(NamedTuple):
     """The best classes of a video with their probabilities, best first."""
 
     best: list[tuple[str, float]]
@@ -57,7 +56,7 @@ class Film(NamedTuple):
 
 
 def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Shared) -> None:
-    """Tells the Labels of an upload, its Story, and its Film; their files are in ``folder``."""
+    """Tells the Classes of an upload, its Story, and its Film; their files are in ``folder``."""
     cfg, names = shared.cfg, shared.names
     most = IN_VIDEO[cfg.train.task]
     with by_its_name(path):
@@ -66,13 +65,13 @@ def look(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Share
         backend, sample = open_kind("prob"), Sample(path)
         tell(Step(0.02, "looking at it"))
         ((_, row),) = rows_of_videos(
-            backend, [sample], cfg, what="", until_enough=enough.has_rule(cfg)
+            backend, [sample], cfg, what="", until_enough=not enough.obstacle(cfg)
         )
         if isinstance(row, VideoError):
             raise row
         answer = answer_of(row, cfg, TOP)
         best = answer.shown(names)
-        tell(Labels(answer.named(names), said_of(answer, names)))
+        tell(Classes(answer.named(names), said_of(answer, names)))
 
         def report(done: float, windows: int) -> None:
             tell(Step(0.1 + 0.6 * done, f"what happens when: {windows:,} windows"))
@@ -113,7 +112,8 @@ def _drawn(
 
 def tell_why(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: Shared) -> None:
     """Tells the path of a picture of where each pathway looks, and what decided."""
-    from slowfast.predict.explain.explanations import draw, entry_of, explained
+    from slowfast.predict.explain.entries import entry_of
+    from slowfast.predict.explain.explanations import draw, explained
 
     cfg = shared.cfg
     with by_its_name(path):
@@ -125,7 +125,7 @@ def tell_why(open_kind: OpenKind, tell: Tell, path: str, folder: Path, shared: S
         if isinstance(video, VideoError):
             raise video
         network = network_of(shared.weights, cfg, "cpu")
-        why = explained(network, open_kind("prob"), video, cfg, enough.has_rule(cfg), TOP)
+        why = explained(network, open_kind("prob"), video, cfg, not enough.obstacle(cfg), TOP)
         if isinstance(why, VideoError):
             raise why
     picture = folder / "why.png"
@@ -215,7 +215,7 @@ class LookTab:
     def _shown(self, item: Any) -> Values:
         if isinstance(item, Step):
             return {self.status: bar(item)}
-        if isinstance(item, Labels):
+        if isinstance(item, Classes):
             several = self._site.shared.cfg.train.task == "multi"
             return {
                 self.labels: dict(item.best), self.said: sentence(item.said),
@@ -227,25 +227,3 @@ class LookTab:
                 self.segments: table_of(item.segments, self._site.shared.names),
             }
         return {self.film: self._gr.Video(str(item.path), visible=True)}
-
-
-def said_of(answer: Answer, names: list[str]) -> str:
-    """With several labels a video: which of them it shows; else nothing."""
-    if answer.predicted is None:
-        return ""
-    seen = ", ".join(name for name, _ in answer.shown(names)) or "none of the actions"
-    least = f"{100 * answer.predicted.threshold:g} %"
-    return f"Seen: {seen}. Each action is judged by itself, and counts from {least} on."
-
-
-def table_of(segments: list[Segment], names: list[str]) -> str:
-    """The segments, as HTML."""
-    if not segments:
-        return sentence("No action is seen long and clearly enough for a place on the timeline.")
-    rows = "".join(
-        f"<tr><td>{short_clock(start)} to {short_clock(end)}</td><td>{html.escape(names[label])}"
-        f"</td><td>{100 * score:.0f} %</td></tr>"
-        for start, end, label, score in segments
-    )
-    head = "<tr><th>When</th><th>What</th><th>How sure</th></tr>"
-    return f'<table class="segments"><thead>{head}</thead><tbody>{rows}</tbody></table>'

@@ -4,7 +4,8 @@ import difflib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slowfast.models.published import VARIANTS, Weights
+from slowfast.models.published import VARIANTS
+from slowfast.models.published_files import Weights
 from slowfast.weights.damage import WeightsError
 from slowfast.zoo.download import download
 

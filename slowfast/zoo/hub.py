@@ -22,7 +22,7 @@ SAME_NAMES = ("num_classes", "slow_frames", "average_positions", "stem_kernel")
 LATERAL = ("fusion_kernel", "lateral_norm")
 """Further ones of two pathways."""
 
-PATHWAYS = {"slowfast": "both pathways", "slow_only": "the slow pathway alone",
+IN_WORDS = {"slowfast": "both pathways", "slow_only": "the slow pathway alone",
             "fast_only": "the fast pathway alone"}  # fmt: skip
 """By ``model.name``."""
 
@@ -100,7 +100,7 @@ def _recognised(
     kind = "slowfast" if len(VARIANTS[constructor].depths) == 2 else "slow_only"
     if cfg.model.name != kind:
         raise WeightsError(
-            f"weights {path} have {PATHWAYS[cfg.model.name]}, {constructor} {PATHWAYS[kind]}: load "
+            f"weights {path} have {IN_WORDS[cfg.model.name]}, {constructor} {IN_WORDS[kind]}: load "
             "them with another constructor"
         )
     if cfg.model.alpha != alpha:

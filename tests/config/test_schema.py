@@ -41,3 +41,11 @@ def test_every_setting_has_a_default_of_its_type(section: type) -> None:
             assert default in args, name
         else:
             assert type(default) is kind, name
+
+
+@pytest.mark.parametrize(("average_clips", "then"), [
+    ("prob", "prob"), ("score", "prob"), ("max", "max"),
+])  # fmt: skip
+def test_views_that_give_probabilities(average_clips: str, then: str) -> None:
+    cfg = Config().with_test(average_clips=average_clips).of_probabilities()
+    assert cfg.test.average_clips == then and cfg.test.row_kind == "prob"

@@ -10,7 +10,8 @@ import slowfast.models
 from slowfast.config import load_config
 from slowfast.data.labels import read_labels
 from slowfast.models.cost import count_parameters, summarize
-from slowfast.models.published import OPENMMLAB, VARIANTS, Variant, Weights
+from slowfast.models.published import VARIANTS, Variant
+from slowfast.models.published_files import OPENMMLAB, Weights
 from slowfast.models.slowfast import SinglePathway, SlowFast, VideoClassifier
 
 GENERAL = {*inspect.signature(VideoClassifier).parameters}
@@ -124,18 +125,6 @@ def test_a_file_is_where_and_what_its_name_says(variant: Variant, weights: Weigh
     if name != "paddlevideo/SlowFast":
         stride = variant.alpha * variant.sampling_stride
         assert f"{variant.num_frames // variant.alpha}x{stride}" in name
-
-
-@pytest.mark.parametrize(("name", "url"), [
-    ("pyslowfast/SLOWONLY_4x16_R50", "pyslowfast/model_zoo/kinetics400/SLOWONLY_4x16_R50.pkl"),
-    ("pyslowfast/Charades/SLOWFAST_16x8_R50_multigrid", "pyslowfast/pyslowfast/model_zoo/multigrid/"
-     "model_zoo/Charades/SLOWFAST_16x8_R50_multigrid.pkl"),
-    ("pytorchvideo/SLOW_8x8_R50", "pytorchvideo/model_zoo/kinetics/SLOW_8x8_R50.pyth"),
-    ("pytorchvideo/charades/SLOW_8x8_R50", "pytorchvideo/model_zoo/charades/SLOW_8x8_R50.pyth"),
-])  # fmt: skip
-def test_where_files_are_that_lie_in_other_folders(name: str, url: str) -> None:
-    (file,) = (file for _, file in FILES if file.name == name)
-    assert file.url == f"https://dl.fbaipublicfiles.com/{url}"
 
 
 def test_no_name_and_no_url_stands_twice() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config
 from slowfast.config.schema import TrainConfig
-from slowfast.predict.enough import has_rule, is_enough, spread_order
+from slowfast.predict.enough import is_enough, obstacle, spread_order
 
 PROTOCOLS = [(clips, crops) for clips in (1, 2, 3, 4, 5, 7, 10, 16, 31) for crops in (1, 3)]
 
@@ -107,7 +107,7 @@ def test_a_surer_network_never_needs_more_views(average_clips: str) -> None:
 def test_a_higher_certainty_never_needs_fewer_views() -> None:
     scores = np.random.default_rng(0).dirichlet([6, 1, 1, 1], 30).astype(np.float32)
     needed = [
-        next(n for n in range(1, 31) if is_enough(scores[:n], 30, "prob", certainty))
+        next(n for n in range(1, 31) if is_enough(scores[:n], 30, "prob", certainty=certainty))
         for certainty in (0.5, 1, 2, 4, 8)
     ]
     assert needed == sorted(needed)
@@ -118,8 +118,8 @@ def test_the_rule_is_the_formula_of_the_docs() -> None:
     """L of 0.9 + 0.3 = 1.2 and S of 2 x 0.3**2 = 0.18, for 2 of 4 views."""
     scores = np.array([[0.95, 0.05], [0.65, 0.35]], np.float32)
     least = np.sqrt((1.2**2 / (1 - 2 / 4) - 1) / 0.18)
-    assert is_enough(scores, 4, "prob", least - 1e-5)
-    assert not is_enough(scores, 4, "prob", least + 1e-5)
+    assert is_enough(scores, 4, "prob", certainty=least - 1e-5)
+    assert not is_enough(scores, 4, "prob", certainty=least + 1e-5)
 
 
 def test_every_other_class_counts_not_only_the_second() -> None:
@@ -127,9 +127,9 @@ def test_every_other_class_counts_not_only_the_second() -> None:
     steady = np.array([[0.5, 0.26, 0.24]] * 6, np.float32)
     varied = np.array([[0.62, 0.27, 0.11], [0.38, 0.25, 0.37]] * 3, np.float32)
     np.testing.assert_allclose(steady.mean(axis=0), varied.mean(axis=0))
-    assert is_enough(steady, 30, "prob", 4)
-    assert is_enough(varied[:, :2], 30, "prob", 4)
-    assert not is_enough(varied, 30, "prob", 4)
+    assert is_enough(steady, 30, "prob", certainty=4)
+    assert is_enough(varied[:, :2], 30, "prob", certainty=4)
+    assert not is_enough(varied, 30, "prob", certainty=4)
 
 
 def test_logits_are_as_enough_as_their_probabilities() -> None:
@@ -153,12 +153,68 @@ def test_large_logits_do_not_overflow() -> None:
     assert is_enough(np.array([[3e38, -3e38]] * 3, np.float32), 30, "score")
 
 
-@pytest.mark.parametrize(("task", "average_clips", "can"), [
-    ("single", "prob", True), ("single", "score", True), ("single", "max", False),
-    ("multi", "prob", False), ("multi", "score", False), ("multi", "max", False),
-])  # fmt: skip
-def test_views_are_left_out_only_for_one_best_class_of_a_mean(
-    task: Any, average_clips: Any, can: bool
-) -> None:
+@pytest.mark.parametrize("average_clips", ["prob", "score"])
+def test_all_views_are_always_enough_for_several_labels(average_clips: str) -> None:
+    for scores in (np.zeros((30, 4)), np.full((30, 4), np.nan)):
+        assert is_enough(scores.astype(np.float32), 30, average_clips, 0.5)
+
+
+def several(*first: float, others: float = 0.01) -> NDArray[np.float32]:
+    """Views in which class 0 has these probabilities, and the other classes that one."""
+    return np.array([[p, *[others] * 3] for p in first], np.float32)
+
+
+@pytest.mark.parametrize("first", [0.99, 0.01], ids=["shown", "not shown"])
+def test_labels_that_are_far_from_the_threshold_need_two_views(first: float) -> None:
+    """One is never enough: another may say the opposite, and then the mean is at the threshold."""
+    assert not is_enough(several(first, others=0.0), 30, "prob", 0.5)
+    assert is_enough(several(first, first), 30, "prob", 0.5)
+    assert not is_enough(several(0.9, 0.9), 30, "prob", 0.5)
+    assert is_enough(several(0.9, 0.9, 0.9), 30, "prob", 0.5)
+
+
+def test_one_label_near_the_threshold_asks_for_all_views() -> None:
+    """The others are settled, and the best class is: each label counts."""
+    unsure = several(*[0.45, 0.55] * 14)
+    unsure = np.concatenate([unsure, np.ones((28, 1), np.float32)], axis=1)
+    assert not any(is_enough(unsure[:n], 30, "prob", 0.5) for n in range(2, 29))
+    assert is_enough(unsure[:, 1:], 30, "prob", 0.5)
+    assert is_enough(unsure, 30, "prob")
+
+
+def test_a_label_of_some_views_asks_for_more() -> None:
+    """As of an action that fills a part of the video."""
+    assert is_enough(several(*[0.99] * 6), 30, "prob", 0.5)
+    assert not is_enough(several(*[0.99] * 4, *[0.01] * 2), 30, "prob", 0.5)
+
+
+def test_the_rule_for_labels_is_the_formula_of_the_docs() -> None:
+    """Class 0 is shown: beyond 0.3 it has L of 0.7 + 0.5 + 0.3 = 1.5 and S of 2 x 0.2**2 = 0.08.
+    Class 1 is not: L of 0.3 + 0.2 + 0.1 = 0.6, S of 2 x 0.1**2 = 0.02. For 3 of 4 views."""
+    scores = np.array([[1.0, 0.0], [0.8, 0.1], [0.6, 0.2]], np.float32)
+    first, second = (
+        np.sqrt((lead**2 / (1 - 3 / 4) - 1) / spread) for lead, spread in ((1.5, 0.08), (0.6, 0.02))
+    )
+    assert second < first
+    for own, least in ((scores[:, :1], first), (scores[:, 1:], second), (scores, second)):
+        assert is_enough(own, 4, "prob", 0.3, least - 1e-4)
+        assert not is_enough(own, 4, "prob", 0.3, least + 1e-4)
+
+
+def test_logits_of_several_labels() -> None:
+    """The side is that of their mean, which one view's large logit decides."""
+    agree = np.array([[4.0, -4.0]] * 3, np.float32)
+    assert is_enough(agree, 30, "score", 0.5)
+    as_both = [is_enough(agree[:n], 30, "score", 0.5) for n in (1, 2, 3)]
+    shares = (1 / (1 + np.exp(-agree))).astype(np.float32)
+    assert as_both == [is_enough(shares[:n], 30, "prob", 0.5) for n in (1, 2, 3)]
+    turned = np.concatenate([agree, np.array([[-40.0, -4.0]], np.float32)])
+    assert not is_enough(turned, 30, "score", 0.5)
+    assert is_enough(np.array([[3e38, -3e38]] * 3, np.float32), 30, "score", 0.5)
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+@pytest.mark.parametrize("average_clips", ["prob", "score", "max"])
+def test_no_view_is_left_out_of_a_maximum(task: Any, average_clips: Any) -> None:
     cfg = Config(train=TrainConfig(task=task)).with_test(average_clips=average_clips)
-    assert has_rule(cfg) == can
+    assert obstacle(cfg) == ("test.average_clips=max" if average_clips == "max" else "")

@@ -35,6 +35,7 @@ from support.tiny_run import (
 )
 
 from slowfast.config import Config
+from slowfast.config.schema import TrainConfig
 from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
@@ -384,6 +385,27 @@ def test_memory_does_not_hold_the_rows(own_folder: Path, monkeypatch: pytest.Mon
     assert peak < 400_000
 
 
+@pytest.mark.parametrize(("until_enough", "computed"), [(True, [1, 1]), (False, [1, 0])],
+                         ids=["as many as needed", "all views"])  # fmt: skip
+def test_how_many_views_labels_need_depends_on_the_threshold(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, until_enough: bool, computed: list[int]
+) -> None:
+    """So rows of another threshold are of other views; with all views they serve a higher one."""
+    found, scores = [], np.array([[0.9, 0.55]], np.float32)
+
+    def rows(*args: object, only: list[int], **rest: object) -> Iterator[Any]:
+        found.append(len(only))
+        return ((i, scores) for i in only)
+
+    monkeypatch.setattr(infer, "rows_of_videos", rows)
+    for threshold in (0.5, 0.6):
+        cfg = Config(train=TrainConfig(task="multi")).with_test(threshold=threshold)
+        infer.infer(None, [Sample("a.mp4")], None, cfg, weights="w", until_enough=until_enough)  # type: ignore[arg-type]
+    assert found == computed
+    (row,) = json.loads(infer.RESULT.read_text())
+    assert row["predicted_indices"] == [0]
+
+
 class Screen(io.StringIO):
     """A terminal: keeps what is to be seen on it, and each state that it had."""
 
@@ -475,20 +497,17 @@ def test_rows_are_saved_before_they_are_printed(
     assert runs("a")[0] == []
 
 
-@pytest.mark.parametrize(("setting", "reason"), [
-    ("train.task=multi", "train.task=multi"), ("test.average_clips=max", "test.average_clips=max"),
-], ids=["several labels", "maximum"])  # fmt: skip
-def test_all_views_are_computed_where_none_can_be_left_out(
-    own_folder: Path, setting: str, reason: str
-) -> None:
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_all_views_are_computed_where_none_can_be_left_out(own_folder: Path, task: str) -> None:
     """And a line says so; the answer is that of --views 10x3, which needs no network again."""
-    weights = save_tiny_model(tiny_config(own_folder, setting, "test.num_clips=2"))
+    settings = f"train.task={task}", "test.average_clips=max", "test.num_clips=2"
+    weights = save_tiny_model(tiny_config(own_folder, *settings))
     video = tiny_data() / "val" / "000000.mp4"
     flags: list[str | Path] = ["--infer", video, "-w", weights, "--out", "a.json"]
     done = main_here(*flags, cwd=own_folder)
-    assert f"all 6 views of each video are computed: with {reason} none can be" in done.stdout
+    assert "all 6 views of each video are computed: with test.average_clips=max none" in done.stdout
     (row,) = json.loads(Path("a.json").read_text())
-    assert row["num_views"] == 6 and ("predicted_indices" in row) == ("multi" in setting)
+    assert row["num_views"] == 6 and ("predicted_indices" in row) == (task == "multi")
     again = main_here(*flags, "--views", "2x3", cwd=own_folder)
     assert "1 of 1 rows are in a.jsonl already" in again.stdout
     assert json.loads(Path("a.json").read_text()) == [row]

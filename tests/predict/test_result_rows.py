@@ -11,7 +11,7 @@ from slowfast.config import Config
 from slowfast.config.schema import TrainConfig
 from slowfast.data.samples import Sample
 from slowfast.files import FolderError
-from slowfast.predict.predicted import Answer, answer_of
+from slowfast.predict.answer import Answer, answer_of
 from slowfast.predict.result_rows import Rows
 
 

@@ -126,9 +126,9 @@ def test_views_are_computed_in_an_order_that_spreads_until_they_are_enough(
     backend, samples = eager(network(cfg), cfg), val_samples(cfg, gone=1)
     asked: list[int] = []
 
-    def is_enough(row: Row, num_views: int, average_clips: str) -> bool:
+    def is_enough(row: Row, num_views: int, average_clips: str, threshold: None) -> bool:
         asked.append(len(row))
-        assert (num_views, average_clips) == (12, "prob")
+        assert (num_views, average_clips, threshold) == (12, "prob", None)
         return len(row) >= 4
 
     monkeypatch.setattr(enough, "is_enough", is_enough)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
 from support.pages import coloured
 from support.tiny_run import eager, fresh_state, save_tiny_model, tiny_config
@@ -12,10 +11,8 @@ from support.tiny_run import eager, fresh_state, save_tiny_model, tiny_config
 from slowfast.config import Config
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
-from slowfast.predict.predicted import Answer, answer_of
-from slowfast.predict.timeline.segments import Segment
 from slowfast.web.jobs import JobError, Step
-from slowfast.web.look import Film, Labels, Story, look, said_of, table_of, tell_why
+from slowfast.web.look import Classes, Film, Story, look, tell_why
 from slowfast.web.site import Shared
 
 NAMES = [f"action {number}" for number in range(24)]
@@ -40,7 +37,7 @@ def told(work: Any, path: str, folder: Path, shared: Shared) -> list[Any]:
 def test_labels_then_a_timeline_then_the_film(tmp_path: Path, cfg: Config) -> None:
     film = coloured(tmp_path / "my film.mp4", "red", 0, seconds=3.0)
     labels, story, shown = told(look, str(film), tmp_path, Shared(cfg, "", NAMES, 60.0))
-    assert isinstance(labels, Labels) and len(labels.best) == 5
+    assert isinstance(labels, Classes) and len(labels.best) == 5
     assert sorted(labels.best, key=lambda one: -one[1]) == labels.best
     assert isinstance(story, Story) and story.segments
     assert all(0 <= s.start < s.end <= 3.01 for s in story.segments)
@@ -62,18 +59,9 @@ def test_reasons_are_a_picture(tmp_path: Path, cfg: Config) -> None:
     assert cv2.imread(str(picture)) is not None
 
 
-def test_a_table_of_segments() -> None:
-    text = table_of([Segment(0.0, 61.25, 1, 0.987)], ["sit", "<b>stand</b>"])
-    assert "<td>0:00.0 to 1:01.2</td><td>&lt;b&gt;stand&lt;/b&gt;</td><td>99 %</td>" in text
-    assert "No action" in table_of([], ["sit"])
-
-
 def test_several_labels_are_said_in_a_sentence(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path, "data.num_workers=0", "train.task=multi", "test.num_clips=2")
     film = coloured(tmp_path / "film.mp4", "red", 0)
     labels, *_ = told(look, str(film), tmp_path, Shared(cfg, "", NAMES, 60.0))
     assert len(labels.best) == 5 and labels.said.startswith(f"Seen: {labels.best[0][0]}, ")
     assert labels.said.endswith("Each action is judged by itself, and counts from 50 % on.")
-    none = answer_of(np.array([[0.2, 0.4]], np.float32), cfg, 2)
-    assert said_of(none, ["sit", "stand"]).startswith("Seen: none of the actions. Each")
-    assert said_of(Answer([0], [0.9], 1), NAMES) == ""

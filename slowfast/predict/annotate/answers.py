@@ -26,6 +26,7 @@ from slowfast.log import Progress, logger
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import annotate_video, drawable
+from slowfast.predict.answer import threshold_of
 from slowfast.predict.views import own_batches
 
 Best = list[tuple[str, float]]
@@ -36,8 +37,10 @@ Show = Callable[[Path, Named, Any, Config, Callable[[float], None]], None]
 JOURNAL = "annotated.jsonl"
 FILES = "{}.mp4", "{}.png"
 """What is written for a video, by its name without ending."""
-IN_VIDEO, IN_PICTURE = {"single": 3, "multi": 6}, 10
-"""How many of the labels are drawn, at most; in videos by ``train.task``."""
+IN_VIDEO, IN_STREAM = {"single": 3, "multi": 6}, {"single": 2, "multi": 6}
+"""How many of the labels are drawn, at most, by ``train.task``."""
+IN_PICTURE = 10
+"""The same in a picture."""
 
 
 def require_own_files(folder: Path, videos: Sequence[Named]) -> None:
@@ -161,13 +164,14 @@ def show_answer(
     are drawn into it."""
     from slowfast.pictures import frame_strip  # here: matplotlib is slow to import
 
-    task, least = cfg.train.task, cfg.test.threshold if cfg.train.task == "multi" else None
+    least = threshold_of(cfg)
     new, picture = files_of(folder, video.name)
     frames, slow = _seen(video.sample, cfg)
     with atomic(picture) as file:
         named = [(drawable(name), share) for name, share in best[:IN_PICTURE]]
         frame_strip(frames, slow, named, Path(file.name), threshold=least)
-    shown = [each for each in best if least is None or each[1] >= least][: IN_VIDEO[task]]
+    shown = [each for each in best if least is None or each[1] >= least]
+    shown = shown[: IN_VIDEO[cfg.train.task]]
     annotate_video(video.sample, new, lambda seconds: shown, cfg.data, report)
 
 

@@ -3,14 +3,10 @@
 import contextlib
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
@@ -18,16 +14,15 @@ from slowfast.data.clips.datasets import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, require_of, sole_writer, write_json
 from slowfast.log import Progress, over_bar
-from slowfast.metrics.accuracy import name_of
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
+from slowfast.predict.answer import lines_of, threshold_of
+from slowfast.predict.explain.entries import PATHWAYS, Entry, decision_of, entry_of, text_of
 from slowfast.predict.explain.heat_maps import COLOURS, HeatRow, heat_maps
 from slowfast.predict.kept import settings_of
-from slowfast.predict.predicted import Answer, Predicted, lines_of, predicted_fields
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.runtime.runtimes import Backend
@@ -41,15 +36,6 @@ from slowfast.predict.views import (
 
 if TYPE_CHECKING:
     from slowfast.predict.explain.reasons import Why
-
-PATHWAYS = {"slowfast": ("slow", "fast"), "slow_only": ("slow",), "fast_only": ("fast",)}
-"""What the pathways of each ``model.name`` are called."""
-
-DECIDES = {"single": "lead", "multi": "logit"}
-"""What decides, by ``train.task``: a class's lead over the second one, or its logit."""
-
-Entry = dict[str, Any]
-"""What a ``NAME.json`` holds, see docs/answers.md."""
 
 
 def explain(
@@ -73,15 +59,14 @@ def explain(
         OSError: a file cannot be written; those that were written before stay.
         VideoError: at the end, if videos could not be read.
     """
-    task = cfg.train.task
-    if cfg.model.num_classes < 2 and task == "single":
+    threshold = threshold_of(cfg)
+    if cfg.model.num_classes < 2 and threshold is None:
         raise ConfigError("--explain tells why one class and not another, and there is only one")
     require_own_names(videos, file_of=_file_of)
     videos = list({video.name: video for video in videos}.values())
     settings = sorted(settings_of(cfg, with_head=True).items())
-    more = [cfg.test.threshold] if task == "multi" else []
-    told = [network.digest, until_enough and enough.CERTAINTY, top, labels, settings, *more]
-    depends_on = repr(told)
+    told = [network.digest, until_enough and enough.CERTAINTY, top, labels, settings]
+    depends_on = repr(told if threshold is None else [*told, threshold])
     with contextlib.ExitStack() as opened:
 
         def begin() -> list[tuple[Named, str]]:
@@ -96,13 +81,7 @@ def explain(
                 _show(lines_of(video.sample.shown, str(why), labels))
                 continue
             own = {"depends_on": key, "file": os.path.abspath(video.sample.path)}
-            entry = own | entry_of(video.sample.shown, why, labels, cfg)
-            numbers, picture = _files(folder, video)
-            picture.unlink(missing_ok=True)  # until both are there, neither counts
-            write_json(numbers, entry, indent=None)
-            with atomic(picture) as file:
-                draw(entry, why, cfg, file)
-            _show(text_of(entry, picture))
+            _write(own | entry_of(video.sample.shown, why, labels, cfg), why, cfg, folder, video)
         faults = sum(distributed.gather(faults))  # also waits until all is written
     if faults:
         raise VideoError(f"{faults:,} of {len(videos):,} videos could not be read")
@@ -123,6 +102,16 @@ def _left_to_do(videos: list[Named], depends_on: str, folder: Path) -> list[tupl
         else:
             todo.append((video, key))
     return todo
+
+
+def _write(entry: Entry, why: "Why", cfg: Config, folder: Path, video: Named) -> None:
+    """Writes both files of a video, and shows what they tell."""
+    numbers, picture = _files(folder, video)
+    picture.unlink(missing_ok=True)  # until both are there, neither counts
+    write_json(numbers, entry, indent=None)
+    with atomic(picture) as file:
+        draw(entry, why, cfg, file)
+    _show(text_of(entry, picture))
 
 
 def _file_of(name: str) -> str:
@@ -201,54 +190,6 @@ def explained(
     return why_of(model, video, views, row, cfg, top)
 
 
-def entry_of(path: str, why: "Why", labels: list[str] | None, cfg: Config) -> Entry:
-    """The numbers. The logits, and what adds up to them, are those of the explained view."""
-    pathways, (parts, heat, stage) = PATHWAYS[cfg.model.name], why.reasons
-    terms, names = (*pathways, "bias"), [name_of(i, labels) for i in range(cfg.model.num_classes)]
-    decision = why.classes[0], why.classes[1] if why.predicted is None else None
-    answer = Answer(why.classes, why.probabilities, why.num_views, why.predicted)
-    return {
-        "video_id": path,
-        "classes": why.classes,
-        "labels": [names[i] for i in why.classes],
-        "probabilities": why.probabilities,
-        **predicted_fields(answer, names),
-        "num_views": why.num_views,
-        "clip": why.place[0],
-        "crop": why.place[1],
-        "logits": dict(zip(terms, parts[:, why.classes].tolist(), strict=True)),
-        DECIDES[cfg.train.task]: dict(
-            zip(terms, why.reasons.leads(*decision).tolist(), strict=True)
-        ),
-        "shares": dict(zip(pathways, why.reasons.shares(*decision).tolist(), strict=True)),
-        "stage": f"res{stage}",
-        "heat": {name: _short(x) for name, x in zip(pathways, heat, strict=True)},
-    }
-
-
-def _short(heat: NDArray[np.float32]) -> list[Any]:
-    """The numbers, to 4 digits of the largest."""
-    digits = 4 - math.ceil(math.log10(heat.max() or 1))
-    return heat.astype(np.float64).round(digits).tolist()
-
-
-def text_of(entry: Entry, picture: Path) -> str:
-    """What is printed of a video."""
-    names = entry["labels"]
-    answer = Answer(list(range(len(names))), entry["probabilities"], entry["num_views"])
-    if (threshold := entry.get("threshold")) is not None:
-        values = entry["predicted_values"]
-        answer = answer._replace(predicted=Predicted([*range(len(values))], values, threshold))
-        names = max(names, entry["predicted_labels"], key=len)
-    decides = next(name for name in DECIDES.values() if name in entry)
-    parts = ", ".join(f"{name} {value:+.2f}" for name, value in entry[decides].items())
-    return (
-        f"{lines_of(entry['video_id'], answer, names)}\n"
-        f"  {printable(_decision(names, entry))} ({decides}: {parts})\n"
-        f"  {printable(str(picture))}"
-    )
-
-
 def draw(entry: Entry, why: "Why", cfg: Config, file: IO[bytes]) -> None:
     """Writes the picture, a PNG file."""
     from slowfast.pictures import shortened  # here: matplotlib is slow to import
@@ -267,13 +208,5 @@ def draw(entry: Entry, why: "Why", cfg: Config, file: IO[bytes]) -> None:
     bars = dict(zip([*names, "bias"], parts[:, why.classes], strict=True))
     labels = [drawable(label) for label in entry["labels"]]
     short = [shortened(label, 80) for label in labels[:2]]
-    title = f"{short[0]}  {100 * why.probabilities[0]:.1f} %\n{_decision(short, entry)}"
+    title = f"{short[0]}  {100 * why.probabilities[0]:.1f} %\n{decision_of(short, entry)}"
     heat_maps(rows, bars, labels, title, scale, file)
-
-
-def _decision(names: Sequence[str], entry: Entry) -> str:
-    """What decided for the best class, or against the second one."""
-    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in entry["shares"].items())
-    if "lead" not in entry:
-        return f"{names[0]}: {shares} of its logit"
-    return f"rather than {names[1]}: {shares} of the decision"

@@ -19,7 +19,7 @@ from slowfast.metrics.accuracy import average_views
 from slowfast.models.freeze import LAYERS, freeze
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
-from slowfast.predict.predicted import Predicted, answer_of
+from slowfast.predict.answer import Predicted, answer_of
 from slowfast.predict.runtime.built import Row
 
 LEAST_SIDE = 7

@@ -14,9 +14,9 @@ from slowfast.data.video.reader import VideoError
 from slowfast.errors import masked_url, printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
-from slowfast.predict.annotate.answers import IN_VIDEO
+from slowfast.predict.annotate.answers import IN_STREAM
+from slowfast.predict.answer import WIDEST, Answer, answer_of, best_fields
 from slowfast.predict.live.watched import SCREEN, watched
-from slowfast.predict.predicted import WIDEST, Answer, answer_of, best_fields
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 from slowfast.signals import Terminated
@@ -26,8 +26,6 @@ KEY = "live"
 """With this word each line of FILE.jsonl begins its key."""
 OWN = re.compile(rb'\{"key": "%s |\[\s*\{"video_id": "(?:[^"\\]|\\.)*", "clock": ' % KEY.encode())
 """How the files of an earlier stream begin."""
-_DRAWN = {"single": 2, "multi": IN_VIDEO["multi"]}
-"""Labels that are drawn into a stream, at most, by ``train.task``."""
 
 
 def live(
@@ -61,7 +59,7 @@ def live(
                 for window in clips:
                     found = _answer(backend, window, path, cfg, top)
                     rows.add(window, found)
-                    watch.best = found.shown(labels)[: _DRAWN[cfg.train.task]]
+                    watch.best = found.shown(labels)[: IN_STREAM[cfg.train.task]]
         except KeyboardInterrupt as error:
             stopped = error
     if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):

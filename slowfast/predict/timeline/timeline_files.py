@@ -14,7 +14,7 @@ from typing import Any
 from slowfast.errors import printable
 from slowfast.files import atomic, write_json, write_whole
 from slowfast.metrics.accuracy import best_classes, name_of
-from slowfast.predict.predicted import WIDEST
+from slowfast.predict.answer import WIDEST
 from slowfast.predict.timeline.segments import Scores, Seconds, Segment
 
 ENDINGS = (".json", ".srt", ".vtt", ".png")

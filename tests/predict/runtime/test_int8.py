@@ -1,4 +1,3 @@
-import dataclasses
 import importlib.util
 import subprocess
 import sys
@@ -11,22 +10,12 @@ from support.small_nets import wake_up
 from support.tiny_run import environment, fresh_state, tiny_config, tiny_data
 
 from slowfast.config import Config
-from slowfast.data.clips.datasets import VideoViews
-from slowfast.data.lists import ListError
-from slowfast.data.samples import Sample
 from slowfast.predict.kept import settings_of
-from slowfast.predict.runtime import int8
+from slowfast.predict.runtime import calibration, int8
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Graph, Weighted, noise, weighted
-from slowfast.predict.runtime.int8 import (
-    Videos,
-    calibration_digest,
-    calibration_videos,
-    clips_of,
-    halves,
-    quantised,
-    views_of,
-)
+from slowfast.predict.runtime.calibration import Videos, calibration_digest
+from slowfast.predict.runtime.int8 import quantised
 from slowfast.predict.runtime.runtimes import PrecisionError
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -46,58 +35,11 @@ def network(cfg: Config) -> Weighted:
     return weighted(model)
 
 
-def test_which_videos_calibrate(tmp_path: Path) -> None:
-    cfg = config(tmp_path)
-    videos = calibration_videos(cfg)
-    assert len(videos) == 24 and videos != sorted(videos, key=lambda sample: sample.path)
-    first, second = halves([*videos, *videos])
-    assert len(first) == len(second) == 12
-    assert not {sample.path for sample in first} & {sample.path for sample in second}
-
-
-def test_no_videos_to_calibrate_on(tmp_path: Path) -> None:
-    cfg = config(tmp_path)
-    for name, fault in (("", "int8 needs a list of videos"), ("/gone.list", "cannot be read")):
-        test = dataclasses.replace(cfg.test, calibration_list=name)
-        with pytest.raises((PrecisionError, ListError), match=fault):
-            calibration_videos(dataclasses.replace(cfg, test=test))
-
-
-@pytest.mark.parametrize(
-    ("videos", "grid", "used"),
-    [(1000, (3, 1), 1), (200, (3, 1), 1), (67, (3, 1), 3), (50, (2, 3), 4), (4, (10, 3), 30)],
-)
-def test_the_fewer_videos_the_more_views(videos: int, grid: tuple[int, int], used: int) -> None:
-    assert views_of(videos) == (grid, used)
-    assert used <= grid[0] * grid[1]
-
-
-def test_views_from_the_middle_on() -> None:
-    frames = np.arange(6, dtype=np.uint8)[:, None, None, None] + np.zeros((6, 4, 8, 3), np.uint8)
-    clips = np.array([[0, 1], [2, 3], [4, 5]])
-    crops = [(0, 0), (0, 2), (0, 4)]
-    video = VideoViews(frames, clips, crops, (4, 4), -1, 0)
-    found = clips_of(video, 2)
-    assert [clip.shape for clip in found] == [(1, 2, 4, 4, 3)] * 2
-    assert found[0][0, :, 0, 0, 0].tolist() == [2, 3]
-    assert len(clips_of(video, 30)) == 9
-
-
-def test_too_few_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cfg = config(tmp_path)
-    monkeypatch.setattr(int8, "LEAST_CLIPS", 5)
-    gone = [Sample(str(tmp_path / f"{i}.mp4")) for i in range(8)]
-    with pytest.raises(PrecisionError, match=r"and have 0: .*cannot be read: .*0\.mp4"):
-        list(Videos(gone, cfg).clips("all"))
-    with pytest.raises(PrecisionError, match="5 clips, and have 0: name 10 different videos"):
-        next(Videos([], cfg).clips("none"))
-
-
 def test_int8_is_made_once_and_compared(
     tmp_path: Path, cache: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8, "CLIPS", 10)
-    monkeypatch.setattr(int8, "LEAST_CLIPS", 10)
+    monkeypatch.setattr(calibration, "CLIPS", 10)
+    monkeypatch.setattr(calibration, "LEAST_CLIPS", 10)
     monkeypatch.setattr(int8, "LEAST_AGREEMENT", 0)
     cfg = config(tmp_path)
     one = network(cfg)
@@ -171,8 +113,6 @@ def test_kept_rows_tell_their_precision(tmp_path: Path) -> None:
     plans = [settings_of(each, with_head=True) for each in configs]
     assert [plan["test.precision"] for plan in plans] == [*kinds]
     assert plans[2]["calibration"] == calibration_digest(cfg) and "calibration" not in plans[0]
-    test = dataclasses.replace(cfg.test, calibration_list=str(tiny_data() / "val.list"))
-    assert calibration_digest(dataclasses.replace(cfg, test=test)) != calibration_digest(cfg)
 
 
 SILENT = """

@@ -21,7 +21,7 @@ class Predicted(NamedTuple):
     values: list[float]
     threshold: float
 
-    def least(self, threshold: float) -> "Predicted":
+    def from_threshold(self, threshold: float) -> "Predicted":
         """Those from a higher threshold on."""
         number = sum(value >= threshold for value in self.values)
         return Predicted(self.classes[:number], self.values[:number], threshold)
@@ -48,7 +48,8 @@ class Answer(NamedTuple):
         return _named(self.predicted.classes, self.predicted.values, labels)
 
     def listed(self, labels: Sequence[str] | None) -> list[tuple[str, float]]:
-        """What is listed: the best classes, and all that a video shows."""
+        """What is listed: the best classes, and all that a video shows. Both are best first, so the
+        longer one has the other."""
         return max(self.named(labels), self.shown(labels), key=len)
 
 
@@ -56,6 +57,11 @@ def _named(
     classes: list[int], values: list[float], labels: Sequence[str] | None
 ) -> list[tuple[str, float]]:
     return [(name_of(i, labels), x) for i, x in zip(classes, values, strict=True)]
+
+
+def threshold_of(cfg: Config) -> float | None:
+    """The probability from which on a video shows a class; None where it shows one class."""
+    return cfg.test.threshold if cfg.train.task == "multi" else None
 
 
 def answer_of(row_nK: Row, cfg: Config, top: int) -> Answer:
@@ -66,9 +72,8 @@ def answer_of(row_nK: Row, cfg: Config, top: int) -> Answer:
     """
     scores_K = average_views(row_nK, cfg.test.average_clips, cfg.train.task)
     answer = Answer(*best_classes(scores_K, top), len(row_nK))
-    if cfg.train.task == "single":
+    if (threshold := threshold_of(cfg)) is None:
         return answer
-    threshold = cfg.test.threshold
     found = best_classes(scores_K, int((scores_K >= threshold).sum()))
     return answer._replace(predicted=Predicted(*found, threshold))
 

@@ -7,7 +7,7 @@ import pytest
 
 from slowfast.config import Config
 from slowfast.config.schema import TrainConfig
-from slowfast.predict.predicted import Answer, answer_of, lines_of
+from slowfast.predict.answer import Answer, answer_of, lines_of
 
 SEVERAL = Config(train=TrainConfig(task="multi"))
 

@@ -1,0 +1,80 @@
+"""Published files of weights: what is known of one, and where each system has its own."""
+
+from typing import Any, NamedTuple
+
+OPENMMLAB = "https://github.com/open-mmlab/mmaction2/blob/0.x/configs/recognition"
+_FAIR = "https://dl.fbaipublicfiles.com/"
+
+Cost = tuple[float, float]
+"""Trainable parameters in millions; multiply-adds in thousand millions, of one clip of 256 x 256
+pixels."""
+
+
+class Weights(NamedTuple):
+    """A published file. Its accuracies are those of its page, in per cent."""
+
+    name: str
+    """The system, and what its page calls the network."""
+    url: str
+    page: str
+    """Where it is published."""
+    scores: dict[str, float]
+    """``top-1`` and ``top-5``, or ``mAP``."""
+    arguments: dict[str, Any] = {}
+    """Of the constructor, over the network's own; a system's are in ``zoo/origin.py``."""
+    cost: Cost | None = None
+    """The network's with these arguments, if they change it."""
+    settings: dict[str, Any] = {}
+    """The config's for its test, over the network's and 10 x 3 views of 256 pixels."""
+    sha256: str = ""
+    """First digits of its SHA-256, as far as they are published."""
+
+
+def _scores(values: tuple[float, ...]) -> dict[str, float]:
+    """From top-1 and top-5, or mAP."""
+    return dict(zip(("mAP",) if len(values) == 1 else ("top-1", "top-5"), values, strict=True))
+
+
+def paddlevideo(name: str, file: str, *scores: float, **rest: Any) -> Weights:
+    """A file of PaddleVideo."""
+    url = f"https://videotag.bj.bcebos.com/PaddleVideo/SlowFast/{file}.pdparams"
+    docs = "https://github.com/PaddlePaddle/PaddleVideo/blob/develop/docs/en/model_zoo"
+    page = f"{docs}/recognition/slowfast.md"
+    return Weights(f"paddlevideo/{name}", url, page, _scores(scores), **rest)
+
+
+def pytorchvideo(name: str, *scores: float, hub: str = "", **rest: Any) -> Weights:
+    """A file of PyTorchVideo. ``hub``: what its page of torch.hub is called, if it has one."""
+    page = "https://github.com/facebookresearch/pytorchvideo/blob/main/docs/source/model_zoo.md"
+    if hub:
+        page = f"https://pytorch.org/hub/facebookresearch_pytorchvideo_{hub}/"
+    file = name if "/" in name else f"kinetics/{name}"
+    url = f"{_FAIR}pytorchvideo/model_zoo/{file}.pyth"
+    return Weights(f"pytorchvideo/{name}", url, page, _scores(scores), **rest)
+
+
+def pyslowfast(name: str, *scores: float, **rest: Any) -> Weights:
+    """A file of PySlowFast."""
+    page = "https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md"
+    file = f"model_zoo/kinetics400/{name}"
+    if "stepwise" in name or "/" in name:
+        folder = "" if "/" in name else "Kinetics/"
+        file = f"pyslowfast/model_zoo/multigrid/model_zoo/{folder}{name}"
+    url = f"{_FAIR}pyslowfast/{file}.pkl"
+    return Weights(f"pyslowfast/{name}", url, page, _scores(scores), **rest)
+
+
+def mmaction2(name: str, file: str, *scores: float, **rest: Any) -> Weights:
+    """A file of mmaction2. ``file``: its name, with ``{name}`` for ``name``.
+
+    At its end are the first 8 digits of its SHA-256 (tools/deployment/publish_model.py). It lies in
+    a folder of the same name, less these digits and the date.
+    """
+    file = file.format(name=name)
+    stem, _, sha256 = file.rpartition("-")
+    head, _, date = stem.rpartition("_")
+    folder = head if date.isdecimal() else stem
+    kind = name.partition("_")[0]
+    url = f"https://download.openmmlab.com/mmaction/recognition/{kind}/{folder}/{file}.pth"
+    page = f"{OPENMMLAB}/{kind}/README.md"
+    return Weights(f"mmaction2/{name}", url, page, _scores(scores), sha256=sha256, **rest)
