@@ -142,7 +142,7 @@ def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[
     return Loader(
         MultiViewVideos(samples, cfg.data, cfg.test),
         num_workers=min(num_readers(cfg, cfg.test.batch_size * video_bytes), num_batches),
-        describe=lambda index: samples[index].path,
+        describe=lambda index: samples[index].shown,
         seconds=cfg.data.read_seconds,
     )
 

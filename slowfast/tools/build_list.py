@@ -28,11 +28,12 @@ from slowfast.cli.command import new_parser, number_between, run
 from slowfast.data import annotations
 from slowfast.data.charades import charades
 from slowfast.data.folders import VIDEO_ENDINGS, class_folders, is_video, tell_left_out
-from slowfast.data.found_lists import Rows, find_listed, write_lists
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import ListError
+from slowfast.data.lists import ListError, is_json
 from slowfast.data.samples import Label, Sample
-from slowfast.data.shards import labelled_videos, state_of
+from slowfast.data.shard_labels import labelled_videos
+from slowfast.data.shards import state_of
+from slowfast.data.write_lists import Rows, find_samples, write_lists
 from slowfast.journal import Entry
 from slowfast.log import Progress
 from slowfast.shares import left_to_do, merged, own_journal, shared_out
@@ -106,7 +107,7 @@ def build_splits(args: argparse.Namespace) -> None:
     """A data set with a folder of files for each split."""
     classes, splits = BY_SPLITS[args.kind](args.split_dir, args.split)
     root = args.root
-    found = {args.out / f"{name}.list": find_listed(root, own) for name, own in splits.items()}
+    found = {args.out / f"{name}.list": find_samples(root, own) for name, own in splits.items()}
     write_lists(found, args.out / "labels.txt", classes)
 
 
@@ -118,7 +119,7 @@ def build_csv(args: argparse.Namespace) -> None:
     else:
         classes, listed = annotations.table(args.csv, names, args.columns)
     own = Path(f"{args.out}.labels") if classes and not names else None
-    write_lists({args.out: find_listed(args.root, listed)}, own, classes)
+    write_lists({args.out: find_samples(args.root, listed)}, own, classes)
     if own:
         print(f"the classes are numbered here; for the other csv give --labels {own}")
 
@@ -126,14 +127,14 @@ def build_csv(args: argparse.Namespace) -> None:
 def build_files(args: argparse.Namespace) -> None:
     """A data set with a file of class names and one for each split."""
     classes, listed = BY_FILES[args.kind](args.labels, args.split)
-    write_lists({args.out: find_listed(args.root, listed)}, Path(f"{args.out}.labels"), classes)
+    write_lists({args.out: find_samples(args.root, listed)}, Path(f"{args.out}.labels"), classes)
 
 
 def build_charades(args: argparse.Namespace) -> None:
     """Charades, whose videos have several labels, and times of them."""
-    if args.out.suffix.lower() != ".jsonl":
+    if not is_json(args.out):
         raise ListError(f"--out {args.out}: the list has times, which only a .jsonl list can hold")
-    write_lists({args.out: find_listed(args.root, charades(args.csv))}, None, [])
+    write_lists({args.out: find_samples(args.root, charades(args.csv))}, None, [])
 
 
 def build_shards(args: argparse.Namespace) -> None:
@@ -165,6 +166,7 @@ def build_shards(args: argparse.Namespace) -> None:
             entry = {"state": state, "tar": names[name], "videos": videos, "left_out": others}
             headers.add(name, entry)
             progress.update(number)
+        progress.finish()
     with merged(journal, owners, is_done) as entry_of:
         if entry_of:
             entries = [entry_of(name) for name in names]

@@ -31,9 +31,8 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data import lists
+from slowfast.data import jsonl_lists, lists
 from slowfast.data.clips.datasets import TrainClips, TrainKey
-from slowfast.data.jsonl_lists import with_path
 from slowfast.data.lists import Entry as ListEntry
 from slowfast.data.lists import looker, read_entries
 from slowfast.data.samples import Sample
@@ -236,10 +235,10 @@ def write_results(
         else:
             sizes.add(job.name, entry)
     lines = []
-    for line, sample in entries:
+    for _, sample in entries:
         name = jobs[sample.path].name
         if name not in failed and lists.is_json(args.list):
-            lines.append(with_path(line, name))
+            lines.append(jsonl_lists.line_of(sample._replace(path=name, num_frames=None)))
         elif name not in failed:
             lines.append(line_of(name, None, sample.label, lists.separator_of(args.list_out)))
     reasons = Path(f"{args.list_out}.failed")

@@ -29,7 +29,7 @@ from slowfast import distributed
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.data import folders
 from slowfast.data.lists import ANY_CLASS, ListError, read_list, task_of
-from slowfast.data.shards import ShardVideo, labelled_videos
+from slowfast.data.shard_labels import ShardVideo, labelled_videos
 from slowfast.data.text_lists import line_of
 from slowfast.files import atomic, write_lines
 from slowfast.log import Progress
@@ -124,6 +124,7 @@ def _pack(source: Path, root: Path) -> list[Packed]:
         video = ShardVideo(f"{key}{ending}", status.st_size, label)
         packed[key] = Packed(path, video)
         progress.update(len(packed))
+    progress.finish()
     return list(packed.values())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.videos import touch
 
-from slowfast.data.jsonl_lists import with_path
+from slowfast.data.jsonl_lists import line_of
 from slowfast.data.lists import ListError, read_entries, read_list, task_of
 from slowfast.data.samples import Action, Sample
 
@@ -137,10 +137,19 @@ def test_several_labels_where_one_is_expected(tmp_path: Path, row: object, compl
     assert str(caught.value) == f"{path}:1: {complaint}"
 
 
-def test_a_line_for_another_file_stays_as_it_is() -> None:
-    line = '{"start": 1.50, "path": "é", "num_frames": 9, "actions": [[3, 1, 2.0]], "labels": [3]}'
-    row = json.loads(with_path(line, "new/é.mp4"))
-    was = json.loads(line)
-    del was["num_frames"]
-    assert row == was | {"path": "new/é.mp4"}
-    assert "é" in with_path(line, "é.mp4")
+@pytest.mark.parametrize(
+    ("sample", "line"),
+    [
+        (Sample("é b.mp4"), '{"path": "é b.mp4"}'),
+        (Sample("a.mp4", 0), '{"path": "a.mp4", "label": 0}'),
+        (Sample("a", (), 4, None, 2.5), '{"path": "a", "labels": [], "num_frames": 4, "end": 2.5}'),
+        (Sample("a.mp4", (3, 7), None, 0.0, 9.25, (Action(3, 1.0, 2.0), Action(7, 0.0, 0.0))),
+         '{"path": "a.mp4", "labels": [3, 7], "start": 0.0, "end": 9.25, "actions": '
+         "[[3, 1.0, 2.0], [7, 0.0, 0.0]]}"),
+    ],
+)  # fmt: skip
+def test_the_line_of_a_sample(tmp_path: Path, sample: Sample, line: str) -> None:
+    assert line_of(sample) == line
+    path = tmp_path / "x.jsonl"
+    path.write_text(line, encoding="utf-8")
+    assert [entry.sample for entry in read_entries(path, "")] == [sample]

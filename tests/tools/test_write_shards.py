@@ -12,7 +12,8 @@ from support.video_tools import error_line, start, wait_until
 from slowfast.data.folders import is_video
 from slowfast.data.lists import read_list
 from slowfast.data.order import shard_numbers
-from slowfast.data.shards import labelled_videos, member_range, split_member
+from slowfast.data.shard_labels import labelled_videos
+from slowfast.data.shards import member_range, split_member
 from slowfast.tools import build_list, write_shards
 
 Capsys = pytest.CaptureFixture[str]

@@ -75,9 +75,9 @@ def test_predictions_tell_parts_apart(joined: Path, own_folder: Path) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     files: list[str | Path] = ["-w", weights, "--views", "2x1", "--out", "r/result.json"]
     said = run("--infer", path, *files, "--annotate", "a", cwd=own_folder, status=1)
-    outside = "the part from 99 to 100.5 s is outside the video, which has"
+    outside = "(from 99 to 100.5 s): the part is outside the video, which has"
     assert f"{joined}/all.mp4 (from 0 to {rows[0]['end']:g} s)\n" in said
-    assert f"not read: {joined}/all.mp4: {outside}" in said
+    assert f"not read: {joined}/all.mp4 {outside}" in said
     found = json.loads(Path("r/result.json").read_text())
     assert [(row["start"], row["end"]) for row in found] == [
         (row["start"], row["end"]) for row in rows

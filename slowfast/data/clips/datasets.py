@@ -161,10 +161,10 @@ class Clips:
         other = int(np.random.default_rng(place).integers(len(self.train.samples)))
         return key._replace(sample=other)
 
-    def path(self, key: ClipKey) -> str:
-        """The file of a key."""
+    def shown(self, key: ClipKey) -> str:
+        """How the video of a key, or its part, is called."""
         sample = self.val.samples[key] if isinstance(key, int) else self.train.samples[key.sample]
-        return sample.path
+        return sample.shown
 
 
 class MultiViewVideos:

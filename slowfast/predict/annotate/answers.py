@@ -99,7 +99,7 @@ def show_answers(
                 raise
             except Exception as error:  # whatever it is, the others go on
                 faults += 1
-                logger.warning(f"not annotated: {reason_of(video.sample.path, error)}")
+                logger.warning(f"not annotated: {reason_of(video.sample.shown, error)}")
         progress.finish(str(folder))
         return sum(distributed.gather(faults))  # also waits until all are written
 

@@ -253,7 +253,7 @@ class Videos:
         with Loader(
             MultiViewVideos(samples, cfg.data, test),
             num_workers=min(cfg.data.num_workers, len(samples)),
-            describe=lambda index: samples[index].path,
+            describe=lambda index: samples[index].shown,
             seconds=cfg.data.read_seconds,
         ) as loader:
             for (video,) in loader.run([[index] for index in range(len(samples))]):
