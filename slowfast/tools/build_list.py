@@ -141,7 +141,8 @@ def build_shards(args: argparse.Namespace) -> None:
     """Tar shards of videos, as WebDataset writes them; one list, in the order of the shards.
 
     In each tar: KEY.mp4, or another video ending, and beside it KEY.cls, the class's number from 0,
-    or KEY.json, {"label": NUMBER}. Tars are looked for in ROOT and all folders in it. What is in
+    or KEY.json, {"label": NUMBER}. Of several labels KEY.cls is 3,17 and KEY.json is
+    {"labels": [3, 17]}; [] is none. Tars are looked for in ROOT and all folders in it. What is in
     them is kept in LIST.headers.jsonl: a later run only reads the tars that have changed. Several
     processes, on any machines, share the work: see docs/scaling.md.
     """

@@ -70,7 +70,7 @@ def prepare_list(args: argparse.Namespace) -> None:
     """Makes what is not in the journal of this process's share; the process that finishes last
     writes the new list, and prints sizes, PSNR and times."""
     require_encoder()
-    entries = read_entries(args.list, args.root)
+    entries = read_entries(args.list, args.root, args.task)
     jobs = plan(entries, args)
     owners = shared_out((job.name, shard_of(path) or path) for path, job in jobs.items())
     rank, path = distributed.rank(), args.dst / "prepared.jsonl"
@@ -314,6 +314,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("dst", metavar="DST", type=Path, help="the folder of the new videos")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
+    add("--task", choices=("single", "multi"), default="single",
+        help="train.task, where it matters: with multi a line without labels is a video of no "
+             "class; a line of several labels says multi, too")  # fmt: skip
     add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
     add("--short-side", metavar="N", type=whole_number(16), default=256,
         help="short side in pixels (%(default)s)")  # fmt: skip

@@ -226,7 +226,7 @@ def test_class_folders_stand_for_a_list(tmp_path: Path) -> None:
     assert lines == ["in-000000.tar/a/x.mp4 0", "in-000000.tar/b/x.mp4 1"]
 
 
-def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path) -> None:
+def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path, capsys: Capsys) -> None:
     source = make(tmp_path / "v", 6)
     lines = source.read_text().splitlines()
     labels = {0: "0,2", 1: "", 2: "1", 3: "0,1,2", 4: "2", 5: ""}
@@ -240,6 +240,14 @@ def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path) -> None:
     assert all(content(s.path) for s in found)
     assert build_list.main(["shards", str(dst), "--out", str(tmp_path / "again.list")]) == 0
     assert (tmp_path / "again.list").read_bytes() == (dst / "train.list").read_bytes()
+    source.write_text("".join(f"{v} 2\n" for v in videos[1:]) + f"{videos[0]}\n")
+    for number, row in enumerate((f"{videos[0]}\n", source.read_text())):  # bare paths; 1 of 6
+        (tmp_path / "v/y.list").write_text(row)
+        said = error(capsys, tmp_path / "v/y.list", tmp_path / "y")
+        assert f"no label in {videos[0]!r}" in said
+        assert write(tmp_path / "v/y.list", tmp_path / f"y{number}", "--task", "multi") == 0
+        found = read_list(tmp_path / f"y{number}/y.list", tmp_path / f"y{number}", 3, "multi")
+        assert sorted(s.label for s in found) == [(), *5 * number * [(2,)]]
     (tmp_path / "v/x.jsonl").write_text(
         "".join(json.dumps({"path": v, "labels": [i % 3]}) + "\n" for i, v in enumerate(videos))
     )
