@@ -53,3 +53,9 @@ def test_nothing_is_written_if_a_name_fits_into_no_list(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="line break"):
         write_lists({tmp_path / "x.list": [("a\nb", None), ("c", Sample("c", 0))]}, None, [])
     assert not any(tmp_path.iterdir())
+
+
+def test_progress_comes_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path, "a.mp4")
+    find_samples(tmp_path, [Listed(("a",), 0)])
+    assert capsys.readouterr().out == "find videos: done in 0:00:00\n"

@@ -57,7 +57,8 @@ def test_shards_hold_every_video_with_its_label(tmp_path: Path, capsys: Capsys) 
     assert write(source, dst, "--root", root, "--megabytes", 1) == 0
     names = [f"train-00000{i}.tar" for i in range(4)]
     assert sorted(path.name for path in dst.iterdir()) == [".train.jsonl", *names, "train.list"]
-    assert f"10 videos in 4 shards: {dst}/train.list" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"10 videos in 4 shards: {dst}/train.list" in said and "look at files: done in" in said
 
     found = read_list(str(dst / "train.list"), str(dst), 3)
     assert shard_numbers(found) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
