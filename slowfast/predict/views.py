@@ -12,7 +12,7 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.order import shard_batches, shard_numbers
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError

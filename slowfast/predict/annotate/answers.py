@@ -14,7 +14,7 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of

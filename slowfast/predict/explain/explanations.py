@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
-from slowfast.data.clips.datasets import VideoViews
+from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError

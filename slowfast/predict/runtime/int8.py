@@ -25,7 +25,7 @@ import numpy as np
 
 from slowfast import machine
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.find import find_videos
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of

@@ -11,7 +11,7 @@ from support.small_nets import wake_up
 from support.tiny_run import environment, fresh_state, tiny_config, tiny_data
 
 from slowfast.config import Config
-from slowfast.data.clips.datasets import VideoViews
+from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.predict.kept import settings_of
