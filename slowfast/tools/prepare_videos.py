@@ -6,7 +6,7 @@ H.264 in mp4 with a short side of --short-side (a smaller video keeps its size),
 frames, no B-frames, no sound, tuned for fast decoding. Frame i of a new file is frame i of the
 source, at the same time. Writes DST/PATH.mp4 for each video, the new list DST/LIST, whose paths
 start from DST, and DST/prepared.jsonl: with it, an interrupted run continues, and a later one makes
-only what has changed. Labels, parts and times stay as they are in LIST. A video that fails is left
+only what has changed. Labels, parts and times are those of LIST. A video that fails is left
 out and named in DST/LIST.failed. Several processes, on any machines, share the work: see
 docs/scaling.md.
 """
