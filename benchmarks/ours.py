@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import sampling
-from slowfast.data.clips.datasets import MultiViewVideos, TrainClips, TrainKey
+from slowfast.data.clips.datasets import TrainClips, TrainKey
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import Indices
 

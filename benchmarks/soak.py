@@ -144,7 +144,7 @@ def soak(files: Sequence[File], reads: int, decoder: str) -> tuple[Watch, Outcom
     read = Reads(files, order, decoder)
     watch, outcomes = Watch(), Counter[tuple[str, str]]()
     came = 0
-    with Loader(read, num_workers=NUM_WORKERS, describe=read.path, seconds=HANG_SECONDS) as loader:
+    with Loader(read, num_workers=NUM_WORKERS, describe=read.shown, seconds=HANG_SECONDS) as loader:
         for keys, items in zip(batches, loader.run(batches), strict=True):
             if len(items) != len(keys):
                 raise SoakError(f"{len(items)} items for the keys {keys}")
@@ -186,8 +186,8 @@ def check(watch: Watch, outcomes: Outcomes, files: Sequence[File], bound: float)
 def _compare(read: Reads, key: int, item: object) -> None:
     """A clip is the one of its key, and an error names its file."""
     if isinstance(item, VideoError):
-        if read.path(key) not in str(item):
-            raise SoakError(f"the error for {read.path(key)} does not name it: {item}")
+        if read.shown(key) not in str(item):
+            raise SoakError(f"the error for {read.shown(key)} does not name it: {item}")
     elif not isinstance(item, Clip) or item.index != read.order[key]:
         raise SoakError(f"key {key} brought {type(item).__name__} of another key")
 

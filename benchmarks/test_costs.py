@@ -19,7 +19,7 @@ from slowfast import machine
 from slowfast.cli.network import network_of
 from slowfast.cli.run_config import config_for
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.runtimes import Backend

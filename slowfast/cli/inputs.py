@@ -11,18 +11,10 @@ from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import Classes, check_lists, check_same
-from slowfast.data.find import (
-    GO_ON,
-    are_all,
-    find_listed,
-    find_videos,
-    listed_places,
-    look_into_folders,
-    missing_fault,
-    missing_files,
-)
+from slowfast.data.find import find_listed, find_videos, listed_places
 from slowfast.data.labels import LABELS, find_labels, read_labels
 from slowfast.data.lists import ListError, read_list
+from slowfast.data.missing import GO_ON, are_all, look_into_folders, missing_fault, missing_files
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream

@@ -13,7 +13,7 @@ import numpy as np
 
 from slowfast.data.labels import read_labels, spelled
 from slowfast.data.lists import ListError
-from slowfast.data.samples import Label, Sample, classes_of
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.text_lists import text_of
 from slowfast.log import logger
 
@@ -104,14 +104,14 @@ def check_labels(before: Mapping[str, Any], samples: Sequence[Sample]) -> None:
     labels: dict[int, list[tuple[int, ...]]] = {}  # a video may be there twice, with another label
     kept = before["labels"] if isinstance(before["labels"], list) else before["labels"].tolist()
     for key, label in zip(before["videos"].tolist(), kept, strict=True):
-        labels.setdefault(key, []).append(_all_of(label))
+        labels.setdefault(key, []).append(classes_of(label))
     hashes = kept_labels(samples)["videos"].tolist()
     pairs = [(s, labels[key]) for s, key in zip(samples, hashes, strict=True) if key in labels]
     if labels and not pairs:
         logger.warning(
             "no video of the list was in the run so far, by its path: their labels are not compared"
         )
-    changed = [(sample, found[0]) for sample, found in pairs if _all_of(sample.label) not in found]
+    changed = [(s, found[0]) for s, found in pairs if classes_of(s.label) not in found]
     if changed:
         sample, label = changed[0]
         raise ListError(
@@ -120,8 +120,3 @@ def check_labels(before: Mapping[str, Any], samples: Sequence[Sample]) -> None:
             f"{text_of(sample.label) or 'none'} in the list now (go on with the list as it was, or "
             "train anew into another output_dir)"
         )
-
-
-def _all_of(label: Label) -> tuple[int, ...]:
-    """A label as ``check_labels`` compares it: one is the same, alone and as one of several."""
-    return label if isinstance(label, tuple) else (label,)

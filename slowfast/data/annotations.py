@@ -217,6 +217,7 @@ def csv_rows(
                 raise ListError(f"{where}: not {','.join(columns)}: {row}")
             yield cells, where
             progress.update(reader.line_num)
+        progress.finish()
     except csv.Error as error:
         raise ListError(f"{source}:{reader.line_num}: {error}") from error
 

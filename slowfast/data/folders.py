@@ -1,6 +1,7 @@
 """Which files in a folder are videos, and the folders of classes."""
 
 import functools
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,12 +15,15 @@ VIDEO_ENDINGS = (
 )  # fmt: skip
 SOURCE_TOO = (".ts", ".mts")
 """Endings of MPEG-TS and of TypeScript, which is text."""
+Videos = dict[str, list[str]]
+"""The names of each class's videos."""
 
 
-def class_folders(root: Path) -> dict[str, list[str]]:
+def class_folders(root: Path) -> Videos:
     """The videos of each folder in ``root``, both in the order of their names; hidden folders are
     not classes. Logs once what is left out."""
-    found, left_out = {}, []
+    found: Videos = {}
+    left_out: list[str] = []
     for path in sorted(root.iterdir()):
         if path.is_dir() and path.name[0] != ".":
             found[path.name], others = list_videos(path, deep=False)
@@ -28,6 +32,19 @@ def class_folders(root: Path) -> dict[str, list[str]]:
             left_out.append(path.name + "/" * path.is_dir())
     tell_left_out(root, left_out)
     return found
+
+
+def parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
+    """The videos of each class for training and for validation, drawn by a hash of the name.
+
+    A class of two videos or more has at least one in each; a single video is for training.
+    """
+    train, val = {}, {}
+    for label, names in by_class.items():
+        drawn = sorted(names, key=lambda s: hashlib.sha256(s.encode(errors="replace")).digest())
+        count = max(min(max(round(val_share * len(names)), 1), len(names) - 1), 0)
+        val[label], train[label] = sorted(drawn[:count]), sorted(drawn[count:])
+    return train, val
 
 
 def videos_below(folder: str | Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a line of a list says: its labels, and all of it in JSON.
+"""Lists of JSON objects: what a line says, and the line of a sample.
 
 A line of a ``.jsonl`` list is an object; all but ``path`` may be left out::
 
@@ -13,7 +13,7 @@ message says what is wrong.
 import json
 from typing import Any
 
-from slowfast.data.samples import Action, Label, Sample, rising
+from slowfast.data.samples import Action, Label, Sample, classes_of, rising
 from slowfast.data.text_lists import Look, Place
 
 KEYS = ("path", "label", "labels", "num_frames", "start", "end", "actions")
@@ -42,13 +42,24 @@ def sample_of(line: str, num_classes: int, task: str, place: Place, look: Look) 
     if there and not there.is_dir():
         raise ValueError(f'"num_frames" is for a folder of frames, and {path} is a file')
     own = tuple(a for a in actions if a.end >= (start or 0) and (end is None or a.start < end))
-    return Sample(place(path), _label_of(row, own, num_classes, task), count, start, end, own)
+    label = _label_of(row, own, num_classes, task)
+    sample = Sample(place(path), label, count, start, end, own)
+    lost = {a.label for a in actions} - {a.label for a in own}
+    if elsewhere := sorted(lost & {*classes_of(label)}):
+        raise ValueError(
+            f'label {elsewhere[0]} is in "labels", and its "actions" are all outside the part '
+            f"{sample.part}"
+        )
+    return sample
 
 
-def with_path(line: str, path: str) -> str:
-    """The line of the same labels and times for another video, which is a file."""
-    row = {**json.loads(line), "path": path}
-    row.pop("num_frames", None)
+def line_of(sample: Sample) -> str:
+    """The line of a sample; what it does not have is left out."""
+    row: dict[str, Any] = {"path": sample.path}
+    if sample.label != -1:
+        row["labels" if isinstance(sample.label, tuple) else "label"] = sample.label
+    told = {"num_frames": sample.num_frames, **sample.times, "actions": sample.actions or None}
+    row |= {key: value for key, value in told.items() if value is not None}
     return json.dumps(row, ensure_ascii=False)
 
 

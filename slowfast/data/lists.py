@@ -26,9 +26,10 @@ from typing import NamedTuple
 from slowfast.data.folders import VIDEO_ENDINGS, class_folders
 from slowfast.data.jsonl_lists import sample_of
 from slowfast.data.samples import Sample
-from slowfast.data.text_lists import Look, ends_with_label, fields_of, has_several
+from slowfast.data.text_lists import Look, ends_with_label, fields_of, has_several, line_of
 from slowfast.data.video.sources import URL, is_device
 from slowfast.errors import UserError, masked_url
+from slowfast.log import logger
 
 LIST_ENDINGS = (".txt", ".list", ".csv", ".jsonl")
 ANY_CLASS = 10**9
@@ -72,6 +73,11 @@ def read_entries(list_path: str | Path, root: str | Path, task: str = "single") 
     """The lines of a list with labels, or of one of bare paths: there all lines that end with a
     number, or several, are paths that exist. If a line has several labels, or with the task
     ``multi``, one without is a video with none. Raises ListError as ``read_list`` does."""
+    if Path(list_path).is_dir():
+        samples = _class_samples(Path(list_path), ANY_CLASS, task)
+        paths = [os.path.relpath(sample.path, root) for sample in samples]
+        texts = [line_of(p, None, s.label, " ") for p, s in zip(paths, samples, strict=True)]
+        return [Entry(*pair) for pair in zip(texts, samples, strict=True)]
     lines = lines_of(list_path, PATHS)
     if is_json(list_path):
         samples = _samples(lines, list_path, root, ANY_CLASS, "")
@@ -92,18 +98,6 @@ def read_entries(list_path: str | Path, root: str | Path, task: str = "single") 
     return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
 
 
-def task_of(list_path: str | Path) -> str:
-    """The ``train.task`` that a list is for, as far as it shows: ``multi`` if a line has several
-    labels, or in a ``.jsonl`` list ``labels``."""
-    if Path(list_path).is_dir():
-        return "single"
-    lines, separator = lines_of(list_path, PATHS), separator_of(list_path)
-    if is_json(list_path):
-        samples = _samples(lines, list_path, "", ANY_CLASS, "")
-        return "multi" if any(isinstance(sample.label, tuple) for sample in samples) else "single"
-    return "multi" if any(has_several(line, separator) for _, line in lines) else "single"
-
-
 def _samples(
     lines: Sequence[tuple[int, str]], list_path: str | Path, root: str | Path, num_classes: int,
     task: str,
@@ -120,7 +114,27 @@ def _samples(
                 samples.append(Sample(*fields))
         except ValueError as error:
             raise ListError(f"{list_path}:{number}: {error}") from error
+    if task == "multi" and not in_json and separator == " ":
+        _tell_bare_folders(list_path, lines, samples, num_classes)
     return samples
+
+
+def _tell_bare_folders(
+    list_path: str | Path, lines: Sequence[tuple[int, str]], samples: Sequence[Sample],
+    num_classes: int,
+) -> None:  # fmt: skip
+    """Logs how many folders have one number, which could be meant as their class."""
+    bare = [
+        number
+        for (number, _), sample in zip(lines, samples, strict=True)
+        if sample.num_frames and not sample.label and sample.num_frames < num_classes
+    ]
+    if bare:
+        logger.warning(
+            f"{list_path}: {len(bare):,} lines, the first is line {bare[0]}, are a folder and one "
+            "number, and are taken for 'folder num_frames' without labels (with one a line is "
+            "'folder num_frames label')"
+        )
 
 
 def is_json(list_path: str | Path) -> bool:

@@ -9,7 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from slowfast.data import jsonl_lists
 from slowfast.data.moving_shapes import CLASS_NAMES, FPS, FRAMES, HOWS, WHATS, parts_of, render_clip
+from slowfast.data.samples import Action, Sample
 from slowfast.data.video.reader import Pictures, VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.errors import UserError
@@ -69,8 +71,9 @@ def line_of(split: str, index: int, num_motions: int) -> str:
         return f"{path} {labels[0]}"
     parts = parts_of(FRAMES[num_motions], num_motions)
     timed = zip(labels, parts, strict=True)
-    actions = [[label, first / FPS, (end - 1) / FPS] for label, (first, end) in timed]
-    return json.dumps({"path": path, "labels": sorted(labels), "actions": actions})
+    actions = [Action(label, first / FPS, (end - 1) / FPS) for label, (first, end) in timed]
+    sample = Sample(path, tuple(sorted(labels)), actions=tuple(actions))
+    return jsonl_lists.line_of(sample)
 
 
 def list_name(split: str, num_motions: int) -> str:

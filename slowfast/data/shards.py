@@ -5,24 +5,18 @@ A list names a video in a shard as if the tar were a folder::
     shards/train-000012.tar/abseiling/x.mp4 17
 
 The shard stays one file: the video is read where it lies in it. Of the tar only the headers are
-walked, once per process. Beside KEY.mp4 lies its label: KEY.cls, the class's number as text, or
-KEY.json, a JSON object with the number as ``label``. Several labels are ``3,17`` there, or a list
-as ``labels``, which may be empty.
+walked, once per process.
 """
 
-import contextlib
 import functools
-import json
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
-from slowfast.data.samples import Label
 from slowfast.errors import UserError
-from slowfast.log import logger
 
 SHARDS_KEPT = 64
 """Shards whose index a process keeps; one of 1,000 videos takes about 0.3 MB."""
@@ -43,14 +37,6 @@ class Member(NamedTuple):
     name: str
     offset: int
     size: int
-
-
-class ShardVideo(NamedTuple):
-    """A video in a tar: its member name, its size in bytes and its class, or all its classes."""
-
-    name: str
-    size: int
-    label: Label
 
 
 def shard_of(path: str) -> str | None:
@@ -177,51 +163,6 @@ def _next_tar(file: IO[bytes]) -> int | None:
     return None
 
 
-def labelled_videos(
-    tar: str, is_video: Callable[[str, Callable[[], bytes]], bool], left_out: list[str]
-) -> list[ShardVideo]:
-    """The videos of a tar, in order, with the labels beside them.
-
-    A video is what ``is_video`` takes for one, see ``folders``; its KEY is what is before the
-    ending or, as in WebDataset, before the first dot. What is neither a video nor a label is added
-    to ``left_out``; what ``members`` leaves out is counted and logged.
-
-    Raises:
-        ShardError: see ``members``; a video has no label, or one that is not understood; a name
-            is there twice. The message names the tar and the member.
-    """
-    files: dict[str, Member] = {}
-    no_files: dict[str, str] = {}
-    for member in members(tar, no_files):
-        if member.name in files:
-            raise ShardError(f"{tar}: has {member.name} twice")
-        files[member.name] = member
-    if no_files:
-        name, reason = next(iter(no_files.items()))
-        logger.warning(f"{tar}: {len(no_files):,} left out, the first: {name} {reason}")
-    with open(tar, "rb") as file:
-        videos = []
-        for name, offset, size in files.values():
-            path = PurePosixPath(name)
-            if not is_video(name, functools.partial(_begin, file, offset, size)):
-                left_out += [] if name.endswith((".cls", ".json")) else [f"{tar}/{name}"]
-                continue
-            keys = (path.with_suffix(""), path.with_name(path.name.partition(".")[0]))
-            beside = [f"{key}{ending}" for key in keys for ending in (".cls", ".json")]
-            found = next((files[other] for other in beside if other in files), None)
-            if found is None:
-                what = " or ".join(beside[:2])
-                raise ShardError(f"{tar}: {name} has no label beside it, {what}")
-            file.seek(found.offset)
-            videos.append(ShardVideo(name, size, _label(file.read(found.size), found.name, tar)))
-    return videos
-
-
-def _begin(file: IO[bytes], offset: int, size: int) -> bytes:
-    file.seek(offset)
-    return file.read(min(size, 1024))
-
-
 @functools.lru_cache(maxsize=SHARDS_KEPT)
 def _index(tar: str, mtime_ns: int, size: int) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """Where each file of the tar lies, for the tar as it was then, and what is left out; of a
@@ -233,23 +174,6 @@ def _index(tar: str, mtime_ns: int, size: int) -> tuple[dict[str, tuple[int, int
 
 def _normal(name: str) -> str:
     return str(PurePosixPath(name.lstrip("/")))
-
-
-def _label(text: bytes, name: str, tar: str) -> Label:
-    is_json, row = name.endswith(".json"), None
-    with contextlib.suppress(ValueError):
-        row = json.loads(text if is_json else b'{"labels": [%s]}' % text)
-    row = row if isinstance(row, dict) else {}
-    labels = [row["label"]] if "label" in row else row.get("labels")
-    if type(labels) is list and all(type(label) is int and label >= 0 for label in labels):
-        several = tuple(sorted({*labels}))
-        is_one = "label" in row or not is_json and len(labels) == 1
-        if len(several) == len(labels) and (several or is_json):
-            return several[0] if is_one else several
-    what = "a class's number, or several as 3,17"
-    if is_json:
-        what = 'a JSON object with "label": NUMBER or "labels": [NUMBER, ...]'
-    raise ShardError(f"{tar}: {name} is not {what}: {text[:40]!r}")
 
 
 def state_of(path: str) -> list[int] | None:

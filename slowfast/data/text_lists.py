@@ -135,5 +135,5 @@ def text_of(label: Label) -> str:
 def labels_of(text: str, num_classes: int) -> tuple[int, ...]:
     """The labels of a field, rising."""
     if not LABELS.fullmatch(text):
-        raise ValueError(f"{text!r} are no labels ({FORM})")
+        raise ValueError(f"{text[:40]!r} are no labels ({FORM})")
     return rising([int(label) for label in text.split(",")], num_classes)

@@ -19,6 +19,7 @@ class UnreadableVideo:
     index: int
     """Its place in the list."""
     path: str
+    """The file, and which part of it, see ``Sample.shown``."""
     error: str
 
     def line(self) -> str:
@@ -27,7 +28,8 @@ class UnreadableVideo:
 
 
 def reason_of(path: str, error: Exception | str) -> str:
-    """Why a video cannot be read, or used: one line, which begins with its path."""
+    """Why a video cannot be read, or used: one line, which begins with its path, or with what it
+    is called as a part of a video."""
     line = one_line(error)
     if isinstance(error, Exception) and not isinstance(error, UserError):
         line = f"{type(error).__name__}: {line}"

@@ -84,7 +84,7 @@ def _scored(
     own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):
-            video = unreadable.note(index, samples[index].path, row)
+            video = unreadable.note(index, samples[index].shown, row)
             logger.warning(f"unreadable: {video.line()}")
             continue
         if kept:

@@ -85,7 +85,7 @@ def write_scores_of(
         path, rows, (len(predictions), result["num_views"], num_classes),
         labels=tally.array([row[tally.key] for row in predictions], num_classes),
         indices=[row["index"] for row in predictions],
-        paths=[row["path"] for row in predictions],
+        paths=[_shown(row) for row in predictions],
         num_listed=result["num_listed"],
         unreadable_indices=[video["index"] for video in missing],
         unreadable_paths=[video["path"] for video in missing],
@@ -95,3 +95,8 @@ def write_scores_of(
         class_names=class_names, config=dump_config(cfg),
     )  # fmt: skip
     logger.info(f"each view's scores: {path} (python -m slowfast.tools.score {path})")
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """How the video, or part of one, of a row is called."""
+    return Sample(row["path"], start=row.get("start"), end=row.get("end")).shown

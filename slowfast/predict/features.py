@@ -101,7 +101,7 @@ def _extract_own(
     )  # fmt: skip
     for index, rows in found:
         if isinstance(rows, VideoError):
-            faults.append(reason_of(own[index].sample.path, rows))
+            faults.append(reason_of(own[index].sample.shown, rows))
             logger.warning(f"unreadable: {faults[-1]}")
         else:
             kept.write(own[index].name, rows)
@@ -203,7 +203,7 @@ def _extract_views(
     title = f"features of {what} videos"
     for index, row in rows_of_videos(backend, samples, cfg, what=title, only=todo):
         if isinstance(row, VideoError):
-            line = unreadable.note(index, samples[index].path, row).line()
+            line = unreadable.note(index, samples[index].shown, row).line()
             logger.warning(f"unreadable, left out: {line}")
         else:
             kept.write(names[index], row)

@@ -121,7 +121,7 @@ def sliding_loader(
     return Loader(
         SlidingClips(samples, cfg.data, cfg.test, every=every, clips_at_once=clips, first=first),
         num_workers=min(num_readers(cfg, chunk_bytes), len(samples)),
-        describe=lambda key: samples[key.sample].path,
+        describe=lambda key: samples[key.sample].shown,
         seconds=min(cfg.data.read_seconds * max(clips * every / USUAL_SECONDS, 1.0), LONGEST),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.order import shard_batches, shard_numbers
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
@@ -143,7 +143,7 @@ def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[
     return Loader(
         MultiViewVideos(samples, cfg.data, cfg.test),
         num_workers=min(num_readers(cfg, cfg.test.batch_size * video_bytes), num_batches),
-        describe=lambda index: samples[index].path,
+        describe=lambda index: samples[index].shown,
         seconds=cfg.data.read_seconds,
     )
 

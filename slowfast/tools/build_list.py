@@ -16,7 +16,7 @@ LIST.missing.
 
 import argparse
 import fnmatch
-import hashlib
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -27,19 +27,18 @@ from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run
 from slowfast.data import annotations
 from slowfast.data.charades import charades
-from slowfast.data.folders import VIDEO_ENDINGS, class_folders, is_video, tell_left_out
-from slowfast.data.found_lists import Rows, find_listed, write_lists
+from slowfast.data.folders import VIDEO_ENDINGS, class_folders, is_video, parted, tell_left_out
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import ListError
+from slowfast.data.lists import ListError, is_json
 from slowfast.data.samples import Label, Sample
-from slowfast.data.shards import labelled_videos, state_of
+from slowfast.data.shard_labels import labelled_videos
+from slowfast.data.shards import state_of
+from slowfast.data.write_lists import Rows, find_samples, write_lists
 from slowfast.journal import Entry
 from slowfast.log import Progress
 from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
-Videos = dict[str, list[str]]
-"""The names of each class's videos."""
 BY_SPLITS = {"ucf101": annotations.ucf101, "hmdb51": annotations.hmdb51}
 BY_FILES = {
     "sthv": annotations.sthv, "jester": annotations.jester, "moments": annotations.moments,
@@ -71,7 +70,9 @@ def build_folder(args: argparse.Namespace) -> None:
             shown = ", ".join(f"{args.root / sub}" for sub in splits.values())
             raise ListError(f"--val-share: the videos are split already ({shown})")
         splits = {"train": "", "val": ""}
-        videos = dict(zip(splits, _parted(videos["all"], args.val_share), strict=True))
+        videos = dict(zip(splits, parted(videos["all"], args.val_share), strict=True))
+        if not any(videos["val"].values()):
+            raise ListError("--val-share: no class has two videos")
     folders = {label for classes in videos.values() for label in classes}
     used = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
     if folders - set(used):
@@ -106,7 +107,7 @@ def build_splits(args: argparse.Namespace) -> None:
     """A data set with a folder of files for each split."""
     classes, splits = BY_SPLITS[args.kind](args.split_dir, args.split)
     root = args.root
-    found = {args.out / f"{name}.list": find_listed(root, own) for name, own in splits.items()}
+    found = {args.out / f"{name}.list": find_samples(root, own) for name, own in splits.items()}
     write_lists(found, args.out / "labels.txt", classes)
 
 
@@ -118,7 +119,7 @@ def build_csv(args: argparse.Namespace) -> None:
     else:
         classes, listed = annotations.table(args.csv, names, args.columns)
     own = Path(f"{args.out}.labels") if classes and not names else None
-    write_lists({args.out: find_listed(args.root, listed)}, own, classes)
+    write_lists({args.out: find_samples(args.root, listed)}, own, classes)
     if own:
         print(f"the classes are numbered here; for the other csv give --labels {own}")
 
@@ -126,21 +127,22 @@ def build_csv(args: argparse.Namespace) -> None:
 def build_files(args: argparse.Namespace) -> None:
     """A data set with a file of class names and one for each split."""
     classes, listed = BY_FILES[args.kind](args.labels, args.split)
-    write_lists({args.out: find_listed(args.root, listed)}, Path(f"{args.out}.labels"), classes)
+    write_lists({args.out: find_samples(args.root, listed)}, Path(f"{args.out}.labels"), classes)
 
 
 def build_charades(args: argparse.Namespace) -> None:
     """Charades, whose videos have several labels, and times of them."""
-    if args.out.suffix.lower() != ".jsonl":
+    if not is_json(args.out):
         raise ListError(f"--out {args.out}: the list has times, which only a .jsonl list can hold")
-    write_lists({args.out: find_listed(args.root, charades(args.csv))}, None, [])
+    write_lists({args.out: find_samples(args.root, charades(args.csv))}, None, [])
 
 
 def build_shards(args: argparse.Namespace) -> None:
     """Tar shards of videos, as WebDataset writes them; one list, in the order of the shards.
 
     In each tar: KEY.mp4, or another video ending, and beside it KEY.cls, the class's number from 0,
-    or KEY.json, {"label": NUMBER}. Tars are looked for in ROOT and all folders in it. What is in
+    or KEY.json, {"label": NUMBER}. Of several labels KEY.cls is 3,17 and KEY.json is
+    {"labels": [3, 17]}; [] is none. Tars are looked for in ROOT and all folders in it. What is in
     them is kept in LIST.headers.jsonl: a later run only reads the tars that have changed. Several
     processes, on any machines, share the work: see docs/scaling.md.
     """
@@ -165,6 +167,7 @@ def build_shards(args: argparse.Namespace) -> None:
             entry = {"state": state, "tar": names[name], "videos": videos, "left_out": others}
             headers.add(name, entry)
             progress.update(number)
+        progress.finish()
     with merged(journal, owners, is_done) as entry_of:
         if entry_of:
             entries = [entry_of(name) for name in names]
@@ -185,42 +188,12 @@ def _kept_label(label: int | list[int]) -> Label:
     return tuple(label) if isinstance(label, list) else label
 
 
-def _parted(by_class: Videos, val_share: float) -> tuple[Videos, Videos]:
-    """The videos of each class for training and for validation, drawn by a hash of the name.
-
-    A class of two videos or more has at least one in each; a single video is for training.
-    """
-    train, val = {}, {}
-    for label, names in by_class.items():
-        drawn = sorted(names, key=lambda s: hashlib.sha256(s.encode(errors="replace")).digest())
-        count = max(min(max(round(val_share * len(names)), 1), len(names) - 1), 0)
-        val[label], train[label] = sorted(drawn[:count]), sorted(drawn[count:])
-    if not any(val.values()):
-        raise ListError("--val-share: no class has two videos")
-    return train, val
-
-
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """``build``, the function of the kind, and that function's arguments."""
     about = "Writes the lists that training reads; paths in them start from ROOT (data.root)."
     parser = new_parser("slowfast.tools.build_list", about)
     kinds = parser.add_subparsers(required=True, metavar="KIND", help="each has its own --help")
-
-    def kind(
-        name: str, build: Callable[..., None], example: str, about: Callable[..., Any] | None = None
-    ) -> argparse.ArgumentParser:
-        what = inspect.getdoc(about or build) or ""
-        added = kinds.add_parser(
-            name, help=what.partition("\n")[0].replace("%", "%%"),
-            description=f"{what}\n\nexample:\n  {parser.prog} {name} {example}",
-            formatter_class=parser.formatter_class,
-        )  # fmt: skip
-        added.set_defaults(build=build, kind=name)
-        added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
-        out = "DIR" if name in ("folder", *BY_SPLITS) else "LIST"
-        added.add_argument("--out", metavar=out, type=Path, required=True, help="where to write")
-        return added
-
+    kind = functools.partial(_kind, kinds, parser)
     names = "class names, in order: a file as for data.labels, or a built-in one's name"
     folder = kind("folder", build_folder, "data/my --out data/my")
     folder.add_argument("--split", metavar="NAME=SUBFOLDER", type=_split, action="append",
@@ -252,6 +225,24 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     shards = kind("shards", build_shards, "shards --pattern 'train-*.tar' --out train.list")
     shards.add_argument("--pattern", metavar="GLOB", default="*.tar", help="tars (%(default)s)")
     return parser.parse_args(argv)
+
+
+def _kind(
+    kinds: "argparse._SubParsersAction[Any]", parser: argparse.ArgumentParser,
+    name: str, build: Callable[..., None], example: str, about: Callable[..., Any] | None = None,
+) -> argparse.ArgumentParser:  # fmt: skip
+    """Adds a kind with ROOT and --out; its help is the docstring of ``about``, or of ``build``."""
+    what = inspect.getdoc(about or build) or ""
+    added = kinds.add_parser(
+        name, help=what.partition("\n")[0].replace("%", "%%"),
+        description=f"{what}\n\nexample:\n  {parser.prog} {name} {example}",
+        formatter_class=parser.formatter_class,
+    )  # fmt: skip
+    added.set_defaults(build=build, kind=name)
+    added.add_argument("root", metavar="ROOT", type=Path, help="the folder of the videos")
+    out = "DIR" if name in ("folder", *BY_SPLITS) else "LIST"
+    added.add_argument("--out", metavar=out, type=Path, required=True, help="where to write")
+    return added
 
 
 def _columns(text: str) -> tuple[str, ...]:

@@ -52,6 +52,9 @@ class Video:
     """A row of the csv."""
 
     path: str
+    start: float | None = None
+    """Of the part, seconds; None: it begins, or ends, with the video."""
+    end: float | None = None
     status: str = "good"
     """good; short: fewer frames, or a shorter film, than the file says, still usable; bad."""
     reason: str = ""
@@ -82,7 +85,7 @@ def check_list(args: argparse.Namespace) -> None:
     """Checks what is not in the journal of this process's share; the process that finishes last
     writes the lists and the csv, and prints a summary."""
     decoder_version(args.decoder)
-    entries = read_entries(args.list, args.root)
+    entries = read_entries(args.list, args.root, args.task)
     keys = [_key(entry.sample, args) for entry in entries]
     files = (shard_of(entry.sample.path) or entry.sample.path for entry in entries)
     owners = shared_out(zip(keys, files, strict=True))
@@ -130,7 +133,8 @@ def check_all(samples: dict[str, Sample], journal: Journal, args: argparse.Names
                 answer = None, unreadable(path_of(key), answer)  # it is tried again
             state, video = answer
             row = asdict(video)
-            del row["path"]  # which depends on where the run was started
+            for own in ("path", "start", "end"):  # of a line, not of the file
+                del row[own]
             journal.add(key, {"state": state, "video": row})
             num_bad += judged(video, args.max_lost).status == "bad"
             progress.update(done, f"{num_bad} bad")
@@ -147,7 +151,7 @@ def check_video(sample: Sample, args: argparse.Namespace) -> Video:
             raise no_frame(sample.path)
         (last,) = reader.seconds(np.array([reader.num_frames - 1]))
         packets, keys = reader.keyframes()
-    video = Video(sample.path, "good", "", frames, said)
+    video = Video(sample.path, frames=frames, frames_said=said)
     video.seconds = round(float(last) + 1 / reader.fps, 3)
     video.seconds_said, video.fps = round(reader.seconds_said, 3), reader.fps
     video.width, video.height, video.codec = width, height, reader.codec
@@ -157,9 +161,10 @@ def check_video(sample: Sample, args: argparse.Namespace) -> Video:
     return video
 
 
-def unreadable(path: str, error: VideoError) -> Video:
+def unreadable(path: str, error: VideoError | str) -> Video:
     """The row of a video that cannot be read."""
-    return Video(path, "bad", reason_of(path, error).removeprefix(f"{path}: "))
+    reason = reason_of(path, error).removeprefix(f"{path}: ")
+    return Video(path, status="bad", reason=reason)
 
 
 def judged(video: Video, max_lost: float) -> Video:
@@ -180,14 +185,16 @@ def judged(video: Video, max_lost: float) -> Video:
 
 
 def of_part(video: Video, sample: Sample) -> Video:
-    """The row of a part of a video, of which it has the seconds; bad if it is outside."""
-    if not sample.part or video.status == "bad":
-        return video
-    try:
-        start, end = times_in(sample, video.seconds)
-    except VideoError as error:
-        return unreadable(sample.path, error)
-    video.seconds = round(end - start, 3)
+    """The row of a part of a video, of which it has the seconds; bad if it, or an action of the
+    sample, is outside."""
+    if video.status != "bad":
+        try:
+            start, end = times_in(sample, video.seconds)
+        except VideoError as error:
+            video = unreadable(sample.path, str(error).removeprefix(f"{sample.shown}: "))
+        else:
+            video.seconds = round(end - start, 3)
+    video.start, video.end = sample.start, sample.end
     return video
 
 
@@ -240,7 +247,8 @@ class Summary:
         if video.status == "bad":
             self.num_bad += 1
             if self.num_bad <= SHOWN:
-                self.bad.append(f"{video.path}: {video.reason}")
+                sample = Sample(video.path, start=video.start, end=video.end)
+                self.bad.append(f"{sample.shown}: {video.reason}")
             return
         self.num_short += video.status == "short"
         self.codecs[video.codec] += 1
@@ -298,6 +306,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
+    add("--task", choices=("single", "multi"), default="single",
+        help="train.task, where it matters: with multi a line without labels is a video of no "
+             "class; a line of several labels says multi, too")  # fmt: skip
     add("--out", metavar="DIR", type=Path, help="where to write; default: the list's folder")
     add("--workers", metavar="N", type=whole_number(1), default=distributed.own_cores(),
         help="number of processes (%(default)s)")  # fmt: skip

@@ -6,7 +6,7 @@ H.264 in mp4 with a short side of --short-side (a smaller video keeps its size),
 frames, no B-frames, no sound, tuned for fast decoding. Frame i of a new file is frame i of the
 source, at the same time. Writes DST/PATH.mp4 for each video, the new list DST/LIST, whose paths
 start from DST, and DST/prepared.jsonl: with it, an interrupted run continues, and a later one makes
-only what has changed. Labels, parts and times stay as they are in LIST. A video that fails is left
+only what has changed. Labels, parts and times are those of LIST. A video that fails is left
 out and named in DST/LIST.failed. Several processes, on any machines, share the work: see
 docs/scaling.md.
 """
@@ -31,9 +31,8 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data import lists
+from slowfast.data import jsonl_lists, lists
 from slowfast.data.clips.datasets import TrainClips, TrainKey
-from slowfast.data.jsonl_lists import with_path
 from slowfast.data.lists import Entry as ListEntry
 from slowfast.data.lists import looker, read_entries
 from slowfast.data.samples import Sample
@@ -71,7 +70,7 @@ def prepare_list(args: argparse.Namespace) -> None:
     """Makes what is not in the journal of this process's share; the process that finishes last
     writes the new list, and prints sizes, PSNR and times."""
     require_encoder()
-    entries = read_entries(args.list, args.root)
+    entries = read_entries(args.list, args.root, args.task)
     jobs = plan(entries, args)
     owners = shared_out((job.name, shard_of(path) or path) for path, job in jobs.items())
     rank, path = distributed.rank(), args.dst / "prepared.jsonl"
@@ -236,10 +235,10 @@ def write_results(
         else:
             sizes.add(job.name, entry)
     lines = []
-    for line, sample in entries:
+    for _, sample in entries:
         name = jobs[sample.path].name
         if name not in failed and lists.is_json(args.list):
-            lines.append(with_path(line, name))
+            lines.append(jsonl_lists.line_of(sample._replace(path=name, num_frames=None)))
         elif name not in failed:
             lines.append(line_of(name, None, sample.label, lists.separator_of(args.list_out)))
     reasons = Path(f"{args.list_out}.failed")
@@ -315,6 +314,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("list", metavar="LIST", type=Path, help="a list of videos, with labels or bare paths")
     add("dst", metavar="DST", type=Path, help="the folder of the new videos")
     add("--root", type=Path, help="where the list's paths start from; default: its folder")
+    add("--task", choices=("single", "multi"), default="single",
+        help="train.task, where it matters: with multi a line without labels is a video of no "
+             "class; a line of several labels says multi, too")  # fmt: skip
     add("--list-out", metavar="FILE", type=Path, help="the new list; default: DST/LIST")
     add("--short-side", metavar="N", type=whole_number(16), default=256,
         help="short side in pixels (%(default)s)")  # fmt: skip

@@ -28,8 +28,8 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.data import folders
-from slowfast.data.lists import ANY_CLASS, ListError, read_list, task_of
-from slowfast.data.shards import ShardVideo, labelled_videos
+from slowfast.data.lists import ListError, read_entries
+from slowfast.data.shard_labels import ShardVideo, labelled_videos
 from slowfast.data.text_lists import line_of
 from slowfast.files import atomic, write_lines
 from slowfast.log import Progress
@@ -46,22 +46,23 @@ class Packed(NamedTuple):
 def main(argv: list[str] | None = None) -> int:
     """0; or 1 with one line on stderr."""
     args = parse_args(argv)
-    return run(lambda: write_shards(args.list, args.dst, args.root, args.megabytes, args.seed))
+    return run(lambda: write_shards(args))
 
 
-def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int) -> None:
+def write_shards(args: argparse.Namespace) -> None:
     """Writes the shards that are missing, and the list.
 
     Raises:
         ListError: a line cannot be packed; DST holds other shards of this name, or the list itself.
         OSError: a video is missing, and nothing is written; or a shard cannot be written.
     """
+    source, dst = args.list, args.dst
     listed = dst / f"{source.stem}.list"
     if listed.exists() and listed.samefile(source):
         raise ListError(f"{listed} would be overwritten: DST must be another folder")
-    packed = _pack(source, root)
-    order = np.random.default_rng(seed).permutation(len(packed))
-    shards = _cut([packed[i] for i in order], megabytes * 10**6)
+    packed = _pack(source, args.root, args.task)
+    order = np.random.default_rng(args.seed).permutation(len(packed))
+    shards = _cut([packed[i] for i in order], args.megabytes * 10**6)
     paths = [dst / f"{source.stem}-{number:06d}.tar" for number in range(len(shards))]
     for path in dst.glob(f"{source.stem}-*.tar"):
         if path not in paths:
@@ -91,14 +92,18 @@ def write_shards(source: Path, dst: Path, root: Path, megabytes: int, seed: int)
             progress.finish(f"{len(videos):,} videos in {len(paths):,} shards: {listed}")
 
 
-def _pack(source: Path, root: Path) -> list[Packed]:
+def _pack(source: Path, root: Path, task: str) -> list[Packed]:
     """The videos of the list, in its order, each under a name of its own."""
     packed: dict[str, Packed] = {}
     seen: set[str] = set()
-    samples = read_list(str(source), str(root), ANY_CLASS, task_of(source))
-    progress = Progress("look at files", len(samples))
-    for sample in samples:
+    entries = read_entries(source, root, task)
+    progress = Progress("look at files", len(entries))
+    for line, sample in entries:
         path, label = sample.path, sample.label
+        if label == -1 and task == "multi":
+            label = ()
+        if label == -1:
+            raise ListError(f"{source}: no label in {line!r} (--task multi: a video needs none)")
         if sample.num_frames is not None or os.path.isdir(path):
             raise ListError(f"{path}: a folder of frames; only videos go into shards")
         if sample.part or sample.actions:
@@ -124,6 +129,7 @@ def _pack(source: Path, root: Path) -> list[Packed]:
         video = ShardVideo(f"{key}{ending}", status.st_size, label)
         packed[key] = Packed(path, video)
         progress.update(len(packed))
+    progress.finish()
     return list(packed.values())
 
 
@@ -171,6 +177,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("list", metavar="LIST", type=Path, help="the list of videos, with labels")
     add("dst", metavar="DST", type=Path, help="the folder to write to")
     add("--root", type=Path, help="where LIST's paths start from; default: its folder")
+    add("--task", choices=("single", "multi"), default="single",
+        help="train.task, where it matters: with multi a line without labels is a video of no "
+             "class; a line of several labels says multi, too")  # fmt: skip
     add("--megabytes", type=whole_number(1), default=1000, help="size of a shard (%(default)s)")
     add("--seed", type=whole_number(0), default=0, help="seed of the shuffle (%(default)s)")
     args = parser.parse_args(argv)

@@ -31,7 +31,7 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     return Loader(
         clips,
         num_workers=num_readers(cfg, batch_bytes),
-        describe=clips.path,
+        describe=clips.shown,
         seconds=data.read_seconds,
         substitute=clips.substitute if data.on_error == "substitute" else None,
     )
@@ -82,7 +82,7 @@ class EpochReader:
                 fatal = fatal or item
         try:
             for index, error in errors:
-                video = self._unreadable.note(index, self._samples[index].path, error)
+                video = self._unreadable.note(index, self._samples[index].shown, error)
                 logger.warning(f"unreadable: {video.line()}")
         except VideoError as too_many:
             fatal = fatal or too_many

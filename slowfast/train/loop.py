@@ -200,7 +200,7 @@ def _check_loss(run: Run, state: TrainState, step: Step, outcome: Outcome) -> No
     if np.isfinite(outcome.loss):
         return
     draws = [draw for batch in step.batches for draw in batch]
-    files = ", ".join(run.samples[draw % len(run.samples)].path for draw in draws)
+    files = ", ".join(run.samples[draw % len(run.samples)].shown for draw in draws)
     own = NonFiniteError(
         f"the loss of epoch {state.epoch + 1}, step {state.step} is {outcome.own_loss}, "
         f"training on: {files}"

@@ -57,7 +57,7 @@ def validate(
     model.eval()
     for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), logits_of):
         if isinstance(row, VideoError):
-            unreadable.note(index, samples[index].path, row)
+            unreadable.note(index, samples[index].shown, row)
         else:
             tally.add_logits(index, row)
     model.train()

@@ -42,3 +42,9 @@ def test_no_split_files(tmp_path: Path) -> None:
     (tmp_path / "climb_test_split2.txt").write_text("a.avi 1\n")
     with pytest.raises(ListError, match="no file CLASS_test_split1.txt"):
         annotations.hmdb51(tmp_path, 1)
+
+
+def test_progress_comes_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my.csv").write_text("path,label\na,b\n")
+    annotations.table(tmp_path / "my.csv", [], ("path", "label"))
+    assert capsys.readouterr().out == "read my.csv: done in 0:00:00\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from support.videos import touch
 
-from slowfast.data.jsonl_lists import with_path
-from slowfast.data.lists import ListError, read_entries, read_list, task_of
+from slowfast.data.jsonl_lists import line_of, sample_of
+from slowfast.data.lists import ListError, read_list
 from slowfast.data.samples import Action, Sample
 
 
@@ -40,6 +40,8 @@ A = {"path": "a.mp4"}
         (A | {"labels": [3, 7], "actions": [[7, 1, 4]]},
          Sample("a.mp4", (3, 7), actions=(Action(7, 1, 4),))),
         # of a part those that are seen in it
+        (A | {"start": 2, "end": 4, "labels": [1, 2], "actions": [[2, 0, 1], [2, 4, 5], [2, 3, 3]]},
+         Sample("a.mp4", (1, 2), None, 2, 4, (Action(2, 3, 3),))),
         (A | {"start": 2, "end": 4, "actions": [[1, 0, 1.9], [2, 0, 2], [3, 3.9, 9], [4, 4, 9]]},
          Sample("a.mp4", (2, 3), None, 2, 4, (Action(2, 0, 2), Action(3, 3.9, 9)))),
     ],
@@ -48,20 +50,12 @@ def test_a_line(tmp_path: Path, row: dict[str, object], sample: Sample) -> None:
     path = write(tmp_path, row)
     expected = [sample._replace(path=f"{tmp_path}/{sample.path}")]
     assert read_list(path, tmp_path, 50, "multi") == expected
-    if "labels" in row or "actions" in row:
-        assert [entry.sample for entry in read_entries(path, tmp_path)] == expected
-        assert task_of(path) == "multi"
-    else:
-        assert read_entries(path, tmp_path)[0].sample == expected[0]._replace(label=-1)
-        assert task_of(path) == "single"
 
 
 def test_one_label(tmp_path: Path) -> None:
     path = write(tmp_path, A | {"label": 3, "start": 1, "end": 2}, " ", A | {"label": 0})
     expected = [Sample(f"{tmp_path}/a.mp4", 3, None, 1, 2), Sample(f"{tmp_path}/a.mp4", 0)]
     assert read_list(path, tmp_path, 50) == expected
-    assert [entry.sample for entry in read_entries(path, tmp_path)] == expected
-    assert task_of(path) == "single"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +96,10 @@ def test_one_label(tmp_path: Path) -> None:
         (A | {"actions": [[50, 0, 1]]}, "label 50 is not in 0..49"),
         (A | {"actions": [[3, 0, 1]], "labels": [4]},
          '"actions" have label 3, and "labels" do not'),
+        (A | {"end": 10, "labels": [3, 5], "actions": [[5, 100, 120]]},
+         'label 5 is in "labels", and its "actions" are all outside the part from 0 to 10 s'),
+        (A | {"start": 9, "labels": [3, 5], "actions": [[3, 0, 8.9], [5, 0, 9], [3, 1, 2]]},
+         'label 3 is in "labels", and its "actions" are all outside the part from 9 s on'),
         ('["a.mp4"]', 'no JSON object: a line is {"path": "x.mp4", ...}'),
         ("a.mp4 3", "no JSON (Expecting value at letter 1)"),
         ("[" * 100_000, "no JSON (too many brackets)"),
@@ -137,10 +135,17 @@ def test_several_labels_where_one_is_expected(tmp_path: Path, row: object, compl
     assert str(caught.value) == f"{path}:1: {complaint}"
 
 
-def test_a_line_for_another_file_stays_as_it_is() -> None:
-    line = '{"start": 1.50, "path": "é", "num_frames": 9, "actions": [[3, 1, 2.0]], "labels": [3]}'
-    row = json.loads(with_path(line, "new/é.mp4"))
-    was = json.loads(line)
-    del was["num_frames"]
-    assert row == was | {"path": "new/é.mp4"}
-    assert "é" in with_path(line, "é.mp4")
+@pytest.mark.parametrize(
+    ("sample", "line"),
+    [
+        (Sample("é b.mp4"), '{"path": "é b.mp4"}'),
+        (Sample("a.mp4", 0), '{"path": "a.mp4", "label": 0}'),
+        (Sample("a", (), 4, None, 2.5), '{"path": "a", "labels": [], "num_frames": 4, "end": 2.5}'),
+        (Sample("a.mp4", (3, 7), None, 0.0, 9.25, (Action(3, 1.0, 2.0), Action(7, 0.0, 0.0))),
+         '{"path": "a.mp4", "labels": [3, 7], "start": 0.0, "end": 9.25, "actions": '
+         "[[3, 1.0, 2.0], [7, 0.0, 0.0]]}"),
+    ],
+)  # fmt: skip
+def test_the_line_of_a_sample(sample: Sample, line: str) -> None:
+    assert line_of(sample) == line
+    assert sample_of(line, 50, "", str, lambda path: None) == sample

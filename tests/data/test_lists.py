@@ -156,6 +156,52 @@ def test_a_path_that_ends_with_a_number_needs_no_label_if_it_is_there(tmp_path: 
     assert [entry.sample for entry in read_entries(path, tmp_path)] == samples
 
 
+def test_a_list_without_a_task_shows_it_by_a_line_of_several(tmp_path: Path) -> None:
+    touch(tmp_path, "frames/v1/1.jpg", "v.mp4", "clip 3,17")
+    path = write(tmp_path, "a.mp4 3\nb.mp4\nframes/v1 120\nc.mp4 3,4\n")
+    labels = [entry.sample.label for entry in read_entries(path, tmp_path)]
+    assert labels == [(3,), (), (), (3, 4)]
+    path = write(tmp_path, "a.mp4 3\nb.mp4\n")
+    assert [e.sample.label for e in read_entries(path, tmp_path, "multi")] == [(3,), ()]
+    with pytest.raises(ListError, match="no label in 'b.mp4'"):
+        read_entries(path, tmp_path)
+    path = write(tmp_path, "v.mp4\nclip 3,17\n")  # paths that are there
+    for task in ("single", "multi"):
+        assert [e.sample.label for e in read_entries(path, tmp_path, task)] == [-1, -1]
+    path = write(tmp_path, "a.mp4,3\nb.mp4,\n", "x.csv")
+    assert [e.sample.label for e in read_entries(path, tmp_path)] == [(3,), ()]
+
+
+@pytest.mark.parametrize("separator", [" ", ","])
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_a_folder_with_one_number_is_told(
+    tmp_path: Path, separator: str, task: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a word its class would be lost."""
+    touch(tmp_path, "a.mp4", "fr/1.jpg", "more/1.jpg")
+    rows = ["a.mp4 1", "fr 3", "more 4", "more 10", "fr 9 2"]
+    name = "x.csv" if separator == "," else "x.list"
+    path = write(tmp_path, "\n".join(rows).replace(" ", separator), name)
+    found = [(sample.label, sample.num_frames) for sample in read_list(path, tmp_path, 11, task)]
+    told = f"{path}: 3 lines, the first is line 2, are a folder and one number, and are taken for"
+    assert (told in caplog.text) == (task == "multi" and separator == " ")
+    if task == "single":
+        assert found == [(1, None), (3, None), (4, None), (10, None), (2, 9)]
+    elif separator == ",":
+        assert found == [((1,), None), ((3,), None), ((4,), None), ((10,), None), ((2,), 9)]
+    else:
+        assert found == [((1,), None), ((), 3), ((), 4), ((), 10), ((2,), 9)]
+        read_list(path, tmp_path, 4, task)  # 4 and 10 cannot be classes
+        assert f"{path}: 1 lines, the first is line 2" in caplog.text
+
+
+def test_the_lines_of_a_json_list_say_their_labels(tmp_path: Path) -> None:
+    rows = ['{"path": "a.mp4"}', '{"path": "a.mp4", "label": 3}', '{"path": "a.mp4", "labels": []}']
+    path = write(tmp_path, "\n".join(rows), "x.jsonl")
+    samples = [Sample("/videos/a.mp4", label) for label in (-1, 3, ())]
+    assert read_entries(path, ROOT) == [*map(Entry, rows, samples)]
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
@@ -206,6 +252,11 @@ def test_a_folder_of_class_folders_stands_for_a_list(tmp_path: Path) -> None:
     found = read_list(str(tmp_path), "elsewhere", 3)
     paths = [("a/z.webm", 0), ("b b/1.MP4", 1), ("b b/2.avi", 1), ("c/x.mkv", 2)]
     assert found == [Sample(str(tmp_path / path), label) for path, label in paths]
+    entries = read_entries(str(tmp_path), tmp_path.parent, "multi")
+    assert entries == [
+        Entry(f"{tmp_path.name}/{path} {label}", Sample(str(tmp_path / path), (label,)))
+        for path, label in paths
+    ]
     with pytest.raises(ListError, match="3 class folders for model.num_classes=4"):
         read_list(str(tmp_path), "", 4)
     (tmp_path / "empty/class").mkdir(parents=True)

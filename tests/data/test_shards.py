@@ -14,10 +14,9 @@ from support.videos import read_numbers, write_numbered_video, write_tar
 from slowfast.data.folders import is_video
 from slowfast.data.order import Pool, shard_numbers, train_batches
 from slowfast.data.samples import Sample
+from slowfast.data.shard_labels import ShardVideo, labelled_videos
 from slowfast.data.shards import (
     ShardError,
-    ShardVideo,
-    labelled_videos,
     member_range,
     members,
     shard_of,
@@ -248,72 +247,3 @@ def test_a_damaged_shard_is_refused_not_a_crash(tmp_path: Path) -> None:
         else:
             assert [member.size for member in found] == [member.size for member in good]
     assert refused > 100
-
-
-def test_labels_lie_beside_the_videos(tmp_path: Path) -> None:
-    tar = write_tar(
-        tmp_path / "x.tar",
-        {
-            "a/x.cls": b"7", "a/x.MP4": b"12", "a/._x.MP4": b"",
-            "b.mp4": b"123", "b.json": b'{"label": 3, "text": "\xc3\xa9"}',
-            "c.left.avi": b"1", "c.right.avi": b"2", "c.cls": b" 12\n",
-            "v 1.2.mkv": b"", "v 1.2.cls": b"0", "v 1.2.json": b"not looked at", "notes.txt": b"",
-        },
-    )  # fmt: skip
-    assert labelled_videos(tar, is_video, []) == [
-        ShardVideo("a/x.MP4", 2, 7), ShardVideo("b.mp4", 3, 3), ShardVideo("c.left.avi", 1, 12),
-        ShardVideo("c.right.avi", 1, 12), ShardVideo("v 1.2.mkv", 0, 0),
-    ]  # fmt: skip
-
-
-NUMBERS = "a class's number, or several as 3,17"
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"sub/a.mp4": b""}, "sub/a.mp4 has no label beside it, sub/a.cls or sub/a.json"),
-        *(
-            (
-                {"a.mp4": b"", "a.cls": text},
-                f"a.cls is not a class's number, or several as 3,17: {text!r}",
-            )
-            for text in (
-                b"cat",
-                b"-1",
-                b"1.0",
-                b"",
-                b"\xff\xfe",
-                b"3,",
-                b"3,3",
-                b"3,-1",
-                b"[3]",
-                b"1;2",
-            )
-        ),
-        *(
-            (
-                {"a.mp4": b"", "a.json": text},
-                f'a.json is not a JSON object with "label": NUMBER or "labels": [NUMBER, ...]: '
-                f"{text!r}",
-            )
-            for text in (b'{"label": "cat"}', b"7", b'{"labels": [3, 3]}', b'{"labels": 3}')
-        ),
-        ({"a.mp4": b"", "./a.mp4": b""}, "has a.mp4 twice"),
-    ],
-)
-def test_labels_that_are_wrong(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
-    tar = write_tar(tmp_path / "x.tar", files)
-    with pytest.raises(ShardError) as caught:
-        labelled_videos(tar, is_video, [])
-    assert str(caught.value) == f"{tar}: {message}"
-
-
-def test_several_labels_beside_a_video(tmp_path: Path) -> None:
-    files = {
-        "a.mp4": b"", "a.cls": b"17,3\n", "b.mp4": b"", "b.json": b'{"labels": [3, 1]}',
-        "c.mp4": b"", "c.json": b'{"labels": []}', "d.mp4": b"", "d.json": b'{"label": 4}',
-    }  # fmt: skip
-    tar = write_tar(tmp_path / "x.tar", files)
-    labels = [video.label for video in labelled_videos(tar, is_video, [])]
-    assert labels == [(3, 17), (1, 3), (), 4]

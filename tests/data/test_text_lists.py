@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.videos import touch
 
-from slowfast.data.lists import ListError, read_entries, read_list, task_of
+from slowfast.data.lists import ListError, read_list
 from slowfast.data.samples import Sample, classes_of
 from slowfast.data.text_lists import FORM, line_of
 
@@ -102,9 +102,6 @@ def test_several_labels_are_for_several(tmp_path: Path, line: str) -> None:
     assert str(caught.value) == (
         f"{path}:1: '3,17' are several labels, which are for train.task=multi (a line is '{form}')"
     )
-    assert task_of(path) == "multi"
-    (entry,) = read_entries(path, tmp_path)
-    assert entry.sample.label == (3, 17)
 
 
 def test_a_list_of_old_means_one_label_in_both_tasks(tmp_path: Path) -> None:
@@ -115,23 +112,6 @@ def test_a_list_of_old_means_one_label_in_both_tasks(tmp_path: Path) -> None:
     path = write(tmp_path, *lines)
     single, multi = (read_list(path, tmp_path, 50, task) for task in ("single", "multi"))
     assert multi == [s._replace(label=classes_of(s.label)) for s in single]
-    assert task_of(path) == "single"
-    assert [entry.sample for entry in read_entries(path, tmp_path)] == single
-
-
-def test_a_list_without_a_task_shows_it_by_a_line_of_several(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.mp4 3", "b.mp4", "frames/v1 120", "c.mp4 3,4")
-    labels = [entry.sample.label for entry in read_entries(path, tmp_path)]
-    assert labels == [(3,), (), (), (3, 4)]
-    path = write(tmp_path, "a.mp4 3", "b.mp4")
-    assert [e.sample.label for e in read_entries(path, tmp_path, "multi")] == [(3,), ()]
-    with pytest.raises(ListError, match="no label in 'b.mp4'"):
-        read_entries(path, tmp_path)
-    path = write(tmp_path, "v.mp4", "clip 3,17")  # paths that are there
-    for task in ("single", "multi"):
-        assert [e.sample.label for e in read_entries(path, tmp_path, task)] == [-1, -1]
-    path = write(tmp_path, "a.mp4,3", "b.mp4,", csv=True)
-    assert [e.sample.label for e in read_entries(path, tmp_path)] == [(3,), ()]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from support.tiny_run import (
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.lists import read_list
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError

@@ -16,7 +16,7 @@ from name_seeded import seeded_clip
 
 from slowfast import models
 from slowfast.config import Config, load_config
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict.runtime.built import Graph, weighted

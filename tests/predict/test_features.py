@@ -12,7 +12,7 @@ from support.locks import lock_held
 from support.tiny_run import fresh_state, tiny_config, tiny_data
 
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.find import Named
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample

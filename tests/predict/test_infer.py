@@ -36,7 +36,7 @@ from support.tiny_run import (
 
 from slowfast.config import Config
 from slowfast.config.schema import TrainConfig
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, write_json

@@ -16,7 +16,7 @@ from support.videos import write_numbered_video
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.lists import read_list
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError

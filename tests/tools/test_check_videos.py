@@ -325,20 +325,27 @@ def test_parts_of_one_file_are_checked_in_one_pass(tmp_path: Path, capsys: Capsy
     rows_of = [
         {"path": "a.mp4", "start": 0, "end": 0.5, "labels": [3]}, {"path": "a.mp4", "start": 1.5},
         {"path": "a.mp4", "start": 2, "end": 3}, {"path": "a.mp4", "end": 2.9},
-        {"path": "gone.mp4", "end": 2.9, "label": 1},
+        {"path": "gone.mp4", "end": 2.9, "label": 1}, {"path": "a.mp4", "actions": [[1, 3.1, 4]]},
+        {"path": "a.mp4", "actions": [[1, 2.9, 4]]},
     ]  # fmt: skip
     lines = [json.dumps(row) for row in rows_of]
     video_tools.write_list(tmp_path, *lines, name="x.jsonl")
     assert check(tmp_path, name="x.jsonl") == 0
-    assert video_tools.lines(tmp_path / "x.good.jsonl") == [*lines[:2], lines[3]]
-    assert video_tools.lines(tmp_path / "x.bad.jsonl") == [lines[2], lines[4]]
+    assert video_tools.lines(tmp_path / "x.good.jsonl") == [*lines[:2], lines[3], lines[6]]
+    assert video_tools.lines(tmp_path / "x.bad.jsonl") == [lines[2], lines[4], lines[5]]
     assert len(video_tools.lines(tmp_path / "x.checked.jsonl")) == 2
     with open(tmp_path / "x.videos.csv", newline="", encoding="utf-8") as file:
         table = [*csv.DictReader(file)]
-    assert [row["seconds"] for row in table] == ["0.5", "0.5", "0.0", "2.0", "0.0"]
-    reason = "the part from 2 to 3 s is outside the video, which has 2.0 s"
-    assert table[2]["reason"] == reason
-    assert f"{tmp_path}/a.mp4: {reason}" in capsys.readouterr().out
+    assert [row["seconds"] for row in table] == ["0.5", "0.5", "0.0", "2.0", "0.0", "0.0", "2.0"]
+    assert [(row["start"], row["end"]) for row in table] == [
+        ("0.0", "0.5"), ("1.5", ""), ("2.0", "3.0"), ("", "2.9"), ("", "2.9"), ("", ""), ("", ""),
+    ]  # fmt: skip
+    outside, said = "is outside the video, which has 2.0 s", capsys.readouterr().out
+    for row, part, what in (
+        (table[2], " (from 2 to 3 s)", "the part"), (table[5], "", "the action [1, 3.1, 4]"),
+    ):  # fmt: skip
+        assert row["reason"] == f"{what} {outside}"
+        assert f"{tmp_path}/a.mp4{part}: {what} {outside}" in said
 
 
 def test_a_list_of_several_labels_comes_out_line_by_line(tmp_path: Path) -> None:
@@ -347,5 +354,10 @@ def test_a_list_of_several_labels_comes_out_line_by_line(tmp_path: Path) -> None
     lines = ["a.mp4 17,3", "b.mp4", "gone.mp4 3", "b.mp4 1"]
     video_tools.write_list(tmp_path, *lines)
     assert check(tmp_path) == 0
+    assert video_tools.lines(tmp_path / "train.good.list") == [*lines[:2], lines[3]]
+    lines[0] = "a.mp4 17"  # without a line of several labels, the flag tells
+    video_tools.write_list(tmp_path, *lines)
+    assert check(tmp_path) == 1
+    assert check(tmp_path, "--task", "multi") == 0
     assert video_tools.lines(tmp_path / "train.good.list") == [*lines[:2], lines[3]]
     assert video_tools.lines(tmp_path / "train.bad.list") == [lines[2]]

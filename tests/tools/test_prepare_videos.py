@@ -290,6 +290,10 @@ def test_several_labels_and_parts_stay_as_they_are(source: Path, capsys: Capsys)
     assert prepare(source) == 0
     prepared = ["a.avi.mp4 3,17", "b.mp4", "frames.mp4 1,2", "frames.mp4", "b.mp4 5"]
     assert video_tools.lines(new / "train.list") == prepared
+    video_tools.write_list(source, "a.avi 3", "b.mp4")
+    assert "no label in 'b.mp4'" in error(capsys, source)
+    assert prepare(source, "--task", "multi") == 0
+    assert video_tools.lines(new / "train.list") == ["a.avi.mp4 3", "b.mp4"]
     video_tools.write_list(source, 'a.avi,"3,17"', "b.mp4,", "b.mp4,5", name="x.csv")
     assert prepare(source, name="x.csv") == 0
     assert video_tools.lines(new / "x.csv") == ['a.avi.mp4,"3,17"', "b.mp4,", "b.mp4,5"]
@@ -300,6 +304,7 @@ def test_several_labels_and_parts_stay_as_they_are(source: Path, capsys: Capsys)
     ]
     video_tools.write_list(source, *map(json.dumps, rows), name="x.jsonl")
     assert prepare(source, name="x.jsonl") == 0
+    rows[1]["labels"] = [3, 17]
     del rows[2]["num_frames"]
     paths = ["a.avi.mp4", "a.avi.mp4", "frames.mp4"]
     found = [json.loads(line) for line in video_tools.lines(new / "x.jsonl")]

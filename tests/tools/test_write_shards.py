@@ -12,7 +12,8 @@ from support.video_tools import error_line, start, wait_until
 from slowfast.data.folders import is_video
 from slowfast.data.lists import read_list
 from slowfast.data.order import shard_numbers
-from slowfast.data.shards import labelled_videos, member_range, split_member
+from slowfast.data.shard_labels import labelled_videos
+from slowfast.data.shards import member_range, split_member
 from slowfast.tools import build_list, write_shards
 
 Capsys = pytest.CaptureFixture[str]
@@ -56,7 +57,8 @@ def test_shards_hold_every_video_with_its_label(tmp_path: Path, capsys: Capsys) 
     assert write(source, dst, "--root", root, "--megabytes", 1) == 0
     names = [f"train-00000{i}.tar" for i in range(4)]
     assert sorted(path.name for path in dst.iterdir()) == [".train.jsonl", *names, "train.list"]
-    assert f"10 videos in 4 shards: {dst}/train.list" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"10 videos in 4 shards: {dst}/train.list" in said and "look at files: done in" in said
 
     found = read_list(str(dst / "train.list"), str(dst), 3)
     assert shard_numbers(found) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
@@ -225,7 +227,7 @@ def test_class_folders_stand_for_a_list(tmp_path: Path) -> None:
     assert lines == ["in-000000.tar/a/x.mp4 0", "in-000000.tar/b/x.mp4 1"]
 
 
-def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path) -> None:
+def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path, capsys: Capsys) -> None:
     source = make(tmp_path / "v", 6)
     lines = source.read_text().splitlines()
     labels = {0: "0,2", 1: "", 2: "1", 3: "0,1,2", 4: "2", 5: ""}
@@ -239,6 +241,14 @@ def test_several_labels_go_into_the_shards_and_come_out(tmp_path: Path) -> None:
     assert all(content(s.path) for s in found)
     assert build_list.main(["shards", str(dst), "--out", str(tmp_path / "again.list")]) == 0
     assert (tmp_path / "again.list").read_bytes() == (dst / "train.list").read_bytes()
+    source.write_text("".join(f"{v} 2\n" for v in videos[1:]) + f"{videos[0]}\n")
+    for number, row in enumerate((f"{videos[0]}\n", source.read_text())):  # bare paths; 1 of 6
+        (tmp_path / "v/y.list").write_text(row)
+        said = error(capsys, tmp_path / "v/y.list", tmp_path / "y")
+        assert f"no label in {videos[0]!r}" in said
+        assert write(tmp_path / "v/y.list", tmp_path / f"y{number}", "--task", "multi") == 0
+        found = read_list(tmp_path / f"y{number}/y.list", tmp_path / f"y{number}", 3, "multi")
+        assert sorted(s.label for s in found) == [(), *5 * number * [(2,)]]
     (tmp_path / "v/x.jsonl").write_text(
         "".join(json.dumps({"path": v, "labels": [i % 3]}) + "\n" for i, v in enumerate(videos))
     )

@@ -12,7 +12,7 @@ from support.exporting import exported_once, network
 from support.paths import REPOSITORY
 from support.tiny_run import eager, environment, tiny_config, tiny_data
 
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 
 PROGRAMS = re.findall(

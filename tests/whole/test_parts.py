@@ -12,6 +12,7 @@ from support.videos import write_h264
 from slowfast.data.lists import read_list
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
+from slowfast.evaluate.scores import read_scores
 
 pytest.importorskip("av")
 FEW = ["test.num_clips=2", "test.num_crops=1", "data.num_workers=0"]
@@ -75,9 +76,9 @@ def test_predictions_tell_parts_apart(joined: Path, own_folder: Path) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     files: list[str | Path] = ["-w", weights, "--views", "2x1", "--out", "r/result.json"]
     said = run("--infer", path, *files, "--annotate", "a", cwd=own_folder, status=1)
-    outside = "the part from 99 to 100.5 s is outside the video, which has"
+    outside = "(from 99 to 100.5 s): the part is outside the video, which has"
     assert f"{joined}/all.mp4 (from 0 to {rows[0]['end']:g} s)\n" in said
-    assert f"not read: {joined}/all.mp4: {outside}" in said
+    assert f"not read: {joined}/all.mp4 {outside}" in said
     found = json.loads(Path("r/result.json").read_text())
     assert [(row["start"], row["end"]) for row in found] == [
         (row["start"], row["end"]) for row in rows
@@ -135,3 +136,32 @@ def test_labels_with_times_train_a_network(joined: Path, tmp_path: Path) -> None
     result = json.loads(Path(cfg.output_dir, "test_result.json").read_text())
     labels = [row["labels"] for row in result["predictions"]]
     assert labels == [sorted(row["label"] for row in rows), *([row["label"]] for row in rows)]
+
+
+def test_parts_that_cannot_be_read_are_told_apart(joined: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (joined / "parts.jsonl").read_text().splitlines()]
+    gone = [{"path": "all.mp4", "label": 0, "start": at, "end": at + 1} for at in (98, 99)]
+    (tmp_path / "x.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows + gone))
+    cfg = tiny_config(
+        tmp_path, f"data.root={joined}", f"data.train_list={tmp_path}/x.jsonl",
+        f"data.val_list={tmp_path}/x.jsonl", "data.on_error=skip", "train.epochs=1",
+        "train.batch_size=3", *FEW,
+    )  # fmt: skip
+    save_tiny_model(cfg)
+    config, out = ["-c", f"{cfg.output_dir}/config.yaml"], Path(cfg.output_dir)
+    said = run("--validate", *config, "--resume", "auto", "-o", "train.epochs=2", cwd=tmp_path)
+    names = [f"{joined}/all.mp4 (from {at} to {at + 1} s)" for at in (98, 99)]
+    lines = [f"{name}: the part is outside the video, which has" for name in names]
+    listed = (out / "unreadable_train.txt").read_text().splitlines()
+    assert [line.rpartition(" has ")[0] + " has" for line in listed] == lines
+    assert all(said.count(f"unreadable: {line}") >= 2 for line in lines)  # training, validation
+    run("--test", *config, "--out", "s.npz", cwd=tmp_path)
+    result = json.loads((out / "test_result.json").read_text())
+    assert [row["path"] for row in result["unreadable"]] == names
+    listed = (out / "unreadable.txt").read_text().splitlines()
+    assert [line.rpartition(" has ")[0] + " has" for line in listed] == lines
+    scores = read_scores(tmp_path / "s.npz")
+    assert scores.unreadable_paths == names and len({*scores.paths}) == 7
+    assert scores.paths[1] == Sample(
+        f"{joined}/all.mp4", start=rows[1]["start"], end=rows[1]["end"]
+    ).shown  # fmt: skip

@@ -15,7 +15,7 @@ from support.videos import write_frames, write_mpeg4
 
 from slowfast import config
 from slowfast.config import DataConfig, load_config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.models import build_model

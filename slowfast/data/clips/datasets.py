@@ -1,4 +1,4 @@
-"""From a sample to what the loader ships: a training or validation clip, or a video with its views.
+"""From a sample to the clip that the loader ships, for training or validation.
 
 Each class is called with a key and returns arrays only: numpy and OpenCV, no Paddle, so that it
 runs in reader processes.
@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast.config import DataConfig, TestConfig
+from slowfast.config import DataConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
-from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.order import Stream
 from slowfast.data.samples import Label, Sample, classes_of
@@ -51,27 +50,6 @@ class Clip:
     frames: Pictures
     label: Label
     index: int
-
-
-@dataclass
-class VideoViews:
-    """One video, decoded once, and where its views lie in it."""
-
-    frames: Pictures
-    """The distinct frames that the views need ``[F, H, W, 3]``, resized."""
-    clips: Indices
-    """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
-    crops: list[tuple[int, int]]
-    """Top left corner ``(y, x)`` of each crop."""
-    size: tuple[int, int]
-    """Height and width of the crops."""
-    label: Label
-    index: int
-
-    @property
-    def num_views(self) -> int:
-        """Each crop of each clip."""
-        return len(self.clips) * len(self.crops)
 
 
 class TrainClips:
@@ -161,39 +139,10 @@ class Clips:
         other = int(np.random.default_rng(place).integers(len(self.train.samples)))
         return key._replace(sample=other)
 
-    def path(self, key: ClipKey) -> str:
-        """The file of a key."""
+    def shown(self, key: ClipKey) -> str:
+        """How the video of a key, or its part, is called."""
         sample = self.val.samples[key] if isinstance(key, int) else self.train.samples[key.sample]
-        return sample.path
-
-
-class MultiViewVideos:
-    """Videos with the views of the multi-view test, see ``protocols.py``; each is opened once."""
-
-    def __init__(self, samples: Sequence[Sample], data: DataConfig, test: TestConfig) -> None:
-        self.samples, self.data, self.test = samples, data, test
-
-    def __call__(self, index: int) -> VideoViews:
-        data, test, sample = self.data, self.test, self.samples[index]
-        reader, _ = open_sample(sample, data)
-        protocol = PROTOCOLS[test.protocol]
-        grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
-        # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
-        each = functools.partial(
-            transforms.resize_short_side,
-            short_side=test.short_side, scaled=protocol.size, in_float=protocol.in_float,
-        )  # fmt: skip
-
-        def clips(count: int) -> Indices:
-            return protocol.clips(count, reader.fps, grid)
-
-        frames, places = distinct_frames(reader, clips, each, protocol.counts_frames)
-        _, height, width, _ = frames.shape
-        if test.spatial == "whole":
-            return VideoViews(frames, places, [(0, 0)], (height, width), sample.label, index)
-        crops = protocol.crops(height, width, test.crop_size, test.num_crops)
-        size = test.crop_size, test.crop_size
-        return VideoViews(frames, places, crops, size, sample.label, index)
+        return sample.shown
 
 
 def _clip_at(

@@ -24,7 +24,7 @@ import numpy as np
 
 from slowfast.data.video.reader import Indices
 
-ROUNDING = 1e-6
+LEAST_FRAME = 1e-6
 """Frames: far below one, far above the error of a float."""
 
 
@@ -76,15 +76,15 @@ def strided_clips(
         starts: counted at target_fps, as ``stride`` is.
         rate: fps / target_fps.
     """
-    steps = np.floor(np.arange(num_frames) * stride + ROUNDING)
+    steps = np.floor(np.arange(num_frames) * stride + LEAST_FRAME)
     index = np.clip(starts[:, None] + steps, 0, _counted(video_frames, rate) - 1)
-    return np.minimum((index * rate + ROUNDING).astype(np.int64), video_frames - 1)
+    return np.minimum((index * rate + LEAST_FRAME).astype(np.int64), video_frames - 1)
 
 
 def strided_room(video_frames: int, rate: float, num_frames: int, stride: float) -> int:
     """By how many frames, counted at target_fps, a video is longer than such a clip; less than 0 if
     it is shorter."""
-    return _counted(video_frames, rate) - 1 - math.floor((num_frames - 1) * stride + ROUNDING)
+    return _counted(video_frames, rate) - 1 - math.floor((num_frames - 1) * stride + LEAST_FRAME)
 
 
 def _counted(video_frames: int, rate: float) -> int:

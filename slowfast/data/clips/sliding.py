@@ -144,7 +144,7 @@ class _Video:
         has_ended_early = len(clips) and not self._read_to(first, int(clips[-1, -1]))
         if has_ended_early:
             if not self._reader.num_frames:
-                raise no_frame(self._sample.path)
+                raise no_frame(self._sample.shown)
             self._lay_out()
             count = len(self._starts)
             clips = self._clips(first, count)

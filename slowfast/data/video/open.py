@@ -11,7 +11,7 @@ from slowfast.config import ConfigError
 from slowfast.data.samples import Sample
 from slowfast.data.video.frames import FrameFolderReader
 from slowfast.data.video.opencv import OpenCVReader
-from slowfast.data.video.part import PartReader
+from slowfast.data.video.part import PartReader, length_of, named, times_in
 from slowfast.data.video.reader import Reader, require_file
 
 
@@ -22,16 +22,21 @@ def open_video(
     ``chosen_decoder``. ``pattern``, ``fps`` and ``start`` are those of a frame folder.
 
     Raises:
-        VideoError: the file is missing, empty, or not a video; or its part is outside of it.
+        VideoError: the file is missing, empty, or not a video; or its part, or an action, is
+            outside of it.
     """
-    reader = _open_whole(sample, pattern, fps, decoder, start)
-    if not sample.part:
+    if not sample.part and not sample.actions:
+        return _open_whole(sample, pattern, fps, decoder, start)
+    with named(sample):
+        reader = _open_whole(sample, pattern, fps, decoder, start)
+        try:
+            if sample.part:
+                return PartReader(reader, sample)
+            times_in(sample, length_of(reader))
+        except BaseException:
+            reader.close()
+            raise
         return reader
-    try:
-        return PartReader(reader, sample)
-    except BaseException:
-        reader.close()
-        raise
 
 
 def _open_whole(sample: Sample, pattern: str, fps: float, decoder: str, start: int) -> Reader:

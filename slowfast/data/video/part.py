@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video.reader import (
     ROUNDING,
     Clock,
@@ -30,13 +30,13 @@ class PartReader:
     part; ``starts`` is where it begins in the whole.
 
     Raises:
-        VideoError: the part is outside the video.
+        VideoError: the part, or an action in it, is outside the video.
     """
 
     def __init__(self, whole: Reader, sample: Sample) -> None:
         self._whole, self._sample = whole, sample
         times = whole.seconds(np.arange(whole.num_frames))
-        start, end = times_in(sample, float(times[-1]) + 1 / whole.fps)
+        start, end = times_in(sample, length_of(whole))
         self.seconds_said = end - start
         self._first, stop = np.searchsorted(times, [start - ROUNDING, end - ROUNDING]).tolist()
         if self._first == stop:
@@ -53,7 +53,7 @@ class PartReader:
         return self._clock.clocked(indices)
 
     def frames(self, indices: Indices, each: Each = unchanged) -> Pictures:
-        with self._told():
+        with named(self._sample):
             found = self._whole.frames(self._first + indices, each)
             self._count()
             if not self.num_frames:
@@ -61,7 +61,7 @@ class PartReader:
             return found
 
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
-        with self._told():
+        with named(self._sample):
             held = indices[indices < self.num_frames]
             found = self._whole.onward(self._first + held, each)
             self._count()
@@ -80,23 +80,34 @@ class PartReader:
         """Lowers the number of frames if the file turns out to end early."""
         self.num_frames = max(min(self._stop, self._whole.num_frames) - self._first, 0)
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """An error says which part it is about."""
-        try:
-            yield
-        except VideoError as error:
-            path = self._sample.path
-            reason = str(error).removeprefix(f"{path}: ")
-            raise VideoError(f"{path}: the part {self._sample.part}: {reason}") from error
+
+@contextlib.contextmanager
+def named(sample: Sample) -> Iterator[None]:
+    """An error says which part of a video it is about."""
+    try:
+        yield
+    except VideoError as error:
+        if str(error).startswith(sample.shown):
+            raise
+        reason = str(error).removeprefix(f"{sample.path}: ")
+        raise VideoError(f"{sample.shown}: {reason}") from error
+
+
+def length_of(reader: Reader) -> float:
+    """Seconds until the last frame ends."""
+    (last,) = reader.seconds(np.array([reader.num_frames - 1]))
+    return float(last) + 1 / reader.fps
 
 
 def times_in(sample: Sample, length: float) -> tuple[float, float]:
-    """Where a part of a video of ``length`` seconds begins and ends. Raises VideoError if it is
-    outside."""
+    """Where a part of a video of ``length`` seconds begins and ends. Raises VideoError if it, or an
+    action, is outside."""
+    outside = f"outside the video, which has {length:.1f} s"
     start, end = sample.start or 0.0, length if sample.end is None else sample.end
-    if start > length - ROUNDING or end > length + PAST_END:
-        raise VideoError(
-            f"{sample.path}: the part {sample.part} is outside the video, which has {length:.1f} s"
-        )
+    if sample.part and (start > length - ROUNDING or end > length + PAST_END):
+        raise VideoError(f"{sample.shown}: the part is {outside}")
+    for label, first, last in sample.actions:
+        if first > length + PAST_END:
+            what = f"action [{label}, {seconds_text(first)}, {seconds_text(last)}]"
+            raise VideoError(f"{sample.shown}: the {what} is {outside}")
     return start, min(end, length)

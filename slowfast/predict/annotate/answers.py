@@ -14,7 +14,7 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
@@ -102,7 +102,7 @@ def show_answers(
                 raise
             except Exception as error:  # whatever it is, the others go on
                 faults += 1
-                logger.warning(f"not annotated: {reason_of(video.sample.path, error)}")
+                logger.warning(f"not annotated: {reason_of(video.sample.shown, error)}")
         progress.finish(str(folder))
         return sum(distributed.gather(faults))  # also waits until all are written
 

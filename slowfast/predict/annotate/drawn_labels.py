@@ -89,7 +89,7 @@ def annotate_video(
     finally:
         reader.close()
     if not reader.num_frames:
-        raise no_frame(sample.path)
+        raise no_frame(sample.shown)
 
 
 def _squared(picture: Picture, aspect: float) -> Picture:

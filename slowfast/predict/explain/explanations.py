@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
-from slowfast.data.clips.datasets import VideoViews
+from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError

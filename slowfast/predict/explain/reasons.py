@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from paddle import Tensor
 
 from slowfast.config import Config, DataConfig
-from slowfast.data.clips.datasets import VideoViews
+from slowfast.data.clips.view_videos import VideoViews
 from slowfast.metrics.accuracy import average_views
 from slowfast.models.freeze import LAYERS, freeze
 from slowfast.models.pathways import normalize

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast.config import Config
-from slowfast.data.clips.datasets import MultiViewVideos, VideoViews
+from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.find import find_videos
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
@@ -105,7 +105,7 @@ class Videos:
         with Loader(
             MultiViewVideos(samples, cfg.data, test),
             num_workers=min(cfg.data.num_workers, len(samples)),
-            describe=lambda index: samples[index].path,
+            describe=lambda index: samples[index].shown,
             seconds=cfg.data.read_seconds,
         ) as loader:
             for (video,) in loader.run([[index] for index in range(len(samples))]):

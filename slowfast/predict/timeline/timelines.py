@@ -233,7 +233,7 @@ class _Run:
 
     def note(self, video: Video, error: Exception) -> None:
         """Logs why a video cannot be read, or drawn."""
-        self.faults.append(reason_of(video.sample.path, error))
+        self.faults.append(reason_of(video.sample.shown, error))
         logger.warning(f"unreadable: {self.faults[-1]}")
 
     def _write_files(self, video: Video, windows: Windows, segments: list[Segment]) -> None:

@@ -23,10 +23,11 @@ from support.videos import (
 from slowfast import config
 from slowfast.config import DataConfig
 from slowfast.data.clips import datasets, rand_augment, sampling, transforms
-from slowfast.data.clips.datasets import Clips, MultiViewVideos, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.datasets import Clips, TrainClips, TrainKey, ValClips
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.clips.transforms import Augmentation
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.order import Pool, Stream, train_batches
 from slowfast.data.samples import Action, Sample
 from slowfast.data.video.open import open_video

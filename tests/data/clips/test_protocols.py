@@ -20,9 +20,9 @@ from support.paths import GOLDEN, REPOSITORY
 from support.tiny_run import eager
 
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.clips.datasets import MultiViewVideos
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
 from slowfast.data.clips.sampling import clip_span, view_clips
+from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.metrics.accuracy import average_views
 from slowfast.models import build_model

@@ -1,5 +1,6 @@
 """A part of a video has the frames of the whole, to the bit, and is told apart where it fails."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from support.videos import (
     write_numbered_video,
 )
 
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Action, Sample
+from slowfast.data.unreadable import reason_of
 from slowfast.data.video.open import open_video
 from slowfast.data.video.part import PartReader
 from slowfast.data.video.reader import Reader, VideoError
@@ -104,7 +106,34 @@ def test_times_outside_the_video(
     path = write_numbered_video(tmp_path / "clip.mp4", 96, 24)
     with pytest.raises(VideoError) as caught:
         opened(path, start, end, decoder)
-    assert str(caught.value) == (f"{path}: the part {words} is outside the video, which has 4.0 s")
+    expected = f"{path} ({words}): the part is outside the video, which has 4.0 s"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(("start", "end"), [(None, None), (1.0, None), (1.0, 2.0)])
+def test_an_action_that_begins_after_the_video(
+    tmp_path: Path, decoder: str, start: float | None, end: float | None
+) -> None:
+    """Up to 1 s after: lists round times."""
+    path = write_numbered_video(tmp_path / "clip.mp4", 96, 24)
+    sample = Sample(str(path), (3,), None, start, end, (Action(3, 0, 9), Action(3, 5, 9)))
+    assert open_video(sample, "", 24.0, decoder).num_frames
+    late = sample._replace(actions=(*sample.actions, Action(3, 5.001, 9.5)))
+    with pytest.raises(VideoError) as caught:
+        open_video(late, "", 24.0, decoder)
+    said = f"{sample.shown}: the action [3, 5.001, 9.5] is outside the video, which has 4.0 s"
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("actions", [(), (Action(3, 0, 9),)])
+def test_a_part_of_a_file_that_cannot_be_opened(
+    tmp_path: Path, actions: tuple[Action, ...]
+) -> None:
+    sample = Sample(f"{tmp_path}/gone.mp4", (), None, 1.0, 2.5, actions)
+    with pytest.raises(VideoError) as caught:
+        open_video(sample, "", 24.0)
+    assert str(caught.value) == f"{tmp_path}/gone.mp4 (from 1 to 2.5 s): No such file or directory"
+    assert reason_of(sample.shown, caught.value) == str(caught.value)
 
 
 def test_an_error_says_which_part_it_is_about(tmp_path: Path) -> None:
@@ -114,8 +143,8 @@ def test_an_error_says_which_part_it_is_about(tmp_path: Path) -> None:
     with pytest.raises(VideoError) as caught:
         shown(opened(tmp_path / "v", 0.5, 1.0))
     assert str(caught.value) == (
-        f"{tmp_path}/v: the part from 0.5 to 1 s: {tmp_path}/v/img_00025.jpg: not a picture that "
-        "OpenCV can read"
+        f"{tmp_path}/v (from 0.5 to 1 s): {tmp_path}/v/img_00025.jpg: not a picture that OpenCV "
+        "can read"
     )
 
 
@@ -134,7 +163,9 @@ def test_a_part_of_a_file_that_ends_early(tmp_path: Path, decoder: str) -> None:
     assert part.num_frames == 25
     part = promised(0.5, 1.6)
     assert len(part.onward(np.arange(33))) == part.num_frames == 25
-    with pytest.raises(VideoError, match="the part from 1.5 to 2 s: the film ends before it"):
+    with pytest.raises(
+        VideoError, match=re.escape("a.avi (from 1.5 to 2 s): the film ends before it")
+    ):
         promised(1.5, 2.0).frames(np.arange(15))
 
 

@@ -10,7 +10,7 @@ from paddle import nn
 from support.small_nets import small, wake_up
 
 from slowfast.config import Config, DataConfig, ModelConfig
-from slowfast.data.clips.datasets import VideoViews
+from slowfast.data.clips.view_videos import VideoViews
 from slowfast.models.pathways import normalize
 from slowfast.predict.explain.reasons import Reasons, reasons_of, stage_to_show, why_of
 

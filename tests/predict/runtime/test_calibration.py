@@ -9,7 +9,7 @@ import pytest
 from support.tiny_run import tiny_config, tiny_data
 
 from slowfast.config import Config
-from slowfast.data.clips.datasets import VideoViews
+from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.predict.runtime import calibration

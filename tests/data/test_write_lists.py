@@ -9,16 +9,16 @@ from support.video_tools import lines
 from support.videos import touch
 
 from slowfast.data.annotations import Listed
-from slowfast.data.found_lists import find_listed, write_lists
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Action, Sample
+from slowfast.data.write_lists import find_samples, write_lists
 
 
 def test_labels_and_times_stay_with_a_video(tmp_path: Path) -> None:
     touch(tmp_path, "a.MP4", "b/b-000001.jpg", "b/b-000002.jpg")
     timed = (Action(3, 0.5, 1.0),)
     listed = [Listed(("a",), (3, 7), timed), Listed(("b",), (), (), 2), Listed(("c",), (1,))]
-    assert find_listed(tmp_path, listed) == [
+    assert find_samples(tmp_path, listed) == [
         ("a", Sample("a.MP4", (3, 7), actions=timed)), ("b", Sample("b", (), 2)), ("c", None),
     ]  # fmt: skip
 
@@ -28,7 +28,7 @@ def test_a_folder_has_the_frames_that_are_there(
     tmp_path: Path, said: int | None, expected: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     touch(tmp_path, *(f"a/{i}.jpg" for i in range(3)))
-    rows = find_listed(tmp_path, [Listed(("a",), 0, num_frames=said)])
+    rows = find_samples(tmp_path, [Listed(("a",), 0, num_frames=said)])
     assert rows == [("a", Sample("a", 0, expected))]
     warned = f"1 folders lack frames at their end, the first: {tmp_path}/a has 3 of 5"
     assert (warned in caplog.text) == (said == 5)
@@ -53,3 +53,9 @@ def test_nothing_is_written_if_a_name_fits_into_no_list(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="line break"):
         write_lists({tmp_path / "x.list": [("a\nb", None), ("c", Sample("c", 0))]}, None, [])
     assert not any(tmp_path.iterdir())
+
+
+def test_progress_comes_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path, "a.mp4")
+    find_samples(tmp_path, [Listed(("a",), 0)])
+    assert capsys.readouterr().out == "find videos: done in 0:00:00\n"

@@ -2,13 +2,11 @@
 
 import functools
 import itertools
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from slowfast.data import lists
+from slowfast.data import jsonl_lists, lists
 from slowfast.data.annotations import Listed
 from slowfast.data.folders import VIDEO_ENDINGS, list_videos, tell_left_out
 from slowfast.data.labels import label_lines
@@ -23,7 +21,7 @@ Rows = list[tuple[str, Sample | None]]
 """The videos that a data set names: a name, and the sample, or None where the video is missing."""
 
 
-def find_listed(root: Path, listed: Sequence[Listed]) -> Rows:
+def find_samples(root: Path, listed: Sequence[Listed]) -> Rows:
     """Where the videos, or folders of their frames, are below ``root``. Raises ListError if none
     is."""
     left_out: list[str] = []
@@ -54,6 +52,7 @@ def find_listed(root: Path, listed: Sequence[Listed]) -> Rows:
         samples = (sample(name, video) for name in video.names)
         rows.append((video.names[0], next(filter(None, samples), None)))
         progress.update(len(rows))
+    progress.finish()
     tell_left_out(root, left_out)
     if short:
         logger.warning(f"{len(short):,} folders lack frames at their end, the first: {short[0]}")
@@ -114,11 +113,7 @@ def _line(sample: Sample, path: Path) -> str:
     """The line of a list, an object in a ``.jsonl`` one."""
     if not lists.is_json(path):
         return line_of(sample.path, sample.num_frames, sample.label, lists.separator_of(path))
-    labels = "labels" if isinstance(sample.label, tuple) else "label"
-    row: dict[str, Any] = {"path": sample.path, labels: sample.label}
-    row |= {"num_frames": sample.num_frames} if sample.num_frames else {}
-    row |= {"actions": sample.actions} if sample.actions else {}
-    return json.dumps(row)
+    return jsonl_lists.line_of(sample)
 
 
 def _fits(line: str) -> bool:

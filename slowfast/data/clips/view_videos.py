@@ -1,0 +1,65 @@
+"""From a sample to what the loader ships for a test: a video, decoded once, with its views.
+
+Numpy and OpenCV, no Paddle, so that it runs in reader processes.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slowfast.config import DataConfig, TestConfig
+from slowfast.data.clips import transforms
+from slowfast.data.clips.datasets import distinct_frames, open_sample
+from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
+from slowfast.data.samples import Label, Sample
+from slowfast.data.video.reader import Indices, Pictures
+
+
+@dataclass
+class VideoViews:
+    """One video, decoded once, and where its views lie in it."""
+
+    frames: Pictures
+    """The distinct frames that the views need ``[F, H, W, 3]``, resized."""
+    clips: Indices
+    """For each clip, the positions of its T frames in ``frames``: ``[num_clips, T]``."""
+    crops: list[tuple[int, int]]
+    """Top left corner ``(y, x)`` of each crop."""
+    size: tuple[int, int]
+    """Height and width of the crops."""
+    label: Label
+    index: int
+
+    @property
+    def num_views(self) -> int:
+        """Each crop of each clip."""
+        return len(self.clips) * len(self.crops)
+
+
+class MultiViewVideos:
+    """Videos with the views of the multi-view test, see ``protocols.py``; each is opened once."""
+
+    def __init__(self, samples: Sequence[Sample], data: DataConfig, test: TestConfig) -> None:
+        self.samples, self.data, self.test = samples, data, test
+
+    def __call__(self, index: int) -> VideoViews:
+        data, test, sample = self.data, self.test, self.samples[index]
+        reader, _ = open_sample(sample, data)
+        protocol = PROTOCOLS[test.protocol]
+        grid = ClipGrid(test.num_clips, data.num_frames, data.sampling_stride, data.target_fps)
+        # Each at once: 300 frames of 1080p as decoded would be 1.9 GB.
+        each = functools.partial(
+            transforms.resize_short_side,
+            short_side=test.short_side, scaled=protocol.size, in_float=protocol.in_float,
+        )  # fmt: skip
+
+        def clips(count: int) -> Indices:
+            return protocol.clips(count, reader.fps, grid)
+
+        frames, places = distinct_frames(reader, clips, each, protocol.counts_frames)
+        _, height, width, _ = frames.shape
+        if test.spatial == "whole":
+            return VideoViews(frames, places, [(0, 0)], (height, width), sample.label, index)
+        crops = protocol.crops(height, width, test.crop_size, test.num_crops)
+        size = test.crop_size, test.crop_size
+        return VideoViews(frames, places, crops, size, sample.label, index)
