@@ -17,15 +17,16 @@ OPEN = "https://download.openmmlab.com/mmaction/recognition/slowfast"
 
 
 @pytest.mark.parametrize(("file", "url"), [
-    (pyslowfast("A_4x16"), f"{FAIR}/pyslowfast/model_zoo/kinetics400/A_4x16.pkl"),
-    (pyslowfast("A_stepwise"), f"{GRID}/Kinetics/A_stepwise.pkl"),
-    (pyslowfast("Charades/A"), f"{GRID}/Charades/A.pkl"),
-    (pytorchvideo("A"), f"{FAIR}/pytorchvideo/model_zoo/kinetics/A.pyth"),
-    (pytorchvideo("charades/A"), f"{FAIR}/pytorchvideo/model_zoo/charades/A.pyth"),
-    (mmaction2("slowfast_a", "{name}_rgb_20200716-73547d2b"),
+    (pyslowfast("A_4x16", 38.9), f"{FAIR}/pyslowfast/model_zoo/kinetics400/A_4x16.pkl"),
+    (pyslowfast("A_stepwise", 38.9), f"{GRID}/Kinetics/A_stepwise.pkl"),
+    (pyslowfast("Charades/A", 38.9), f"{GRID}/Charades/A.pkl"),
+    (pytorchvideo("A", 38.9), f"{FAIR}/pytorchvideo/model_zoo/kinetics/A.pyth"),
+    (pytorchvideo("charades/A", 38.9), f"{FAIR}/pytorchvideo/model_zoo/charades/A.pyth"),
+    (mmaction2("slowfast_a", "{name}_rgb_20200716-73547d2b", 38.9),
      f"{OPEN}/slowfast_a_rgb/slowfast_a_rgb_20200716-73547d2b.pth"),
-    (mmaction2("slowfast_a", "{name}-f82bd304"), f"{OPEN}/slowfast_a/slowfast_a-f82bd304.pth"),
-    (paddlevideo("A", "B"),
+    (mmaction2("slowfast_a", "{name}-f82bd304", 38.9),
+     f"{OPEN}/slowfast_a/slowfast_a-f82bd304.pth"),
+    (paddlevideo("A", "B", 38.9),
      "https://videotag.bj.bcebos.com/PaddleVideo/SlowFast/B.pdparams"),
 ], ids=lambda value: value.name if isinstance(value, Weights) else "")  # fmt: skip
 def test_where_a_file_is(file: Weights, url: str) -> None:
@@ -37,6 +38,6 @@ def test_what_is_said_of_a_file() -> None:
     assert file.name == "mmaction2/slowfast_a" and file.page == f"{OPENMMLAB}/slowfast/README.md"
     assert file.scores == {"top-1": 76.0, "top-5": 92.5} and file.sha256 == "f82bd304"
     assert file.arguments == {"alpha": 4} and pyslowfast("Charades/A", 38.9).scores == {"mAP": 38.9}
-    assert pytorchvideo("A", hub="slowfast").page.endswith(
+    assert pytorchvideo("A", 76.9, 92.7, hub="slowfast").page.endswith(
         "/facebookresearch_pytorchvideo_slowfast/"
     )
