@@ -4,10 +4,11 @@ From a folder of its own or the repository's root, in the project's environment:
 
     python -m benchmarks.unequal_classes [--epochs 24] [--seed 0] [--json FILE] [--markdown FILE]
 
-Every second class keeps one training video in 20, the others all 80. The demo's network is trained
-on them as it is, with ``train.class_weights=balanced``, and with ``train.sampling=balanced``, each
-from the start with the same seed and as many steps, and tested on the demo's 240 validation videos,
-10 of each class. Data, output and what an earlier call has finished are in ``data`` and ``output``.
+The classes are the six motions. Every second one keeps one training video in 20, the others all
+320. The demo's network is trained on them as it is, with ``train.class_weights=balanced``, and with
+``train.sampling=balanced``, each from the start with the same seed and as many steps, and tested on
+the demo's 240 validation videos, 40 of each class. Data, output and what an earlier call has
+finished are in ``data`` and ``output``.
 """
 
 import argparse
@@ -18,13 +19,17 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.config import Config, load_config
+from slowfast.data.lists import read_list
+from slowfast.data.moving_shapes import HOWS
+from slowfast.data.moving_shapes_files import SPLITS
+from slowfast.data.samples import classes_of
 from slowfast.demos.one_label import CONFIG, labels_of
 from slowfast.demos.steps import train_and_test, write_data
 from slowfast.files import write_whole
 from slowfast.log import quiet_libraries
 
-KEPT, LEAST = 20, 4
-"""Of a rare class one video in so many is kept, and at least so many."""
+KEPT = 20
+"""Of a rare class one video in so many is kept."""
 FOLDER = Path("output/unequal_classes")
 WAYS = {
     "plain": "train.sampling=plain",
@@ -46,13 +51,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     quiet_libraries()
     write_data(cfg, num_motions=1)
-    path, counts = write_unequal(cfg)
+    counts = write_lists(cfg)
     rare = [label for label, count in counts.items() if count < max(counts.values())]
     rows = {}
     for way, setting in WAYS.items():
         out = FOLDER / f"{way.replace(' ', '_')}_{options.epochs}_{options.seed}"
         overrides = [
-            setting, f"data.train_list={path}", f"train.epochs={options.epochs}",
+            setting, *(f"data.{split}_list={FOLDER / split}.list" for split in SPLITS),
+            f"model.num_classes={len(HOWS)}", "data.labels=", f"train.epochs={options.epochs}",
             f"seed={options.seed}", f"output_dir={out}",
         ]  # fmt: skip
         rows[way] = accuracies(train_and_test(CONFIG, overrides, way).parent, rare)
@@ -65,21 +71,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def write_unequal(cfg: Config) -> tuple[Path, Counter[int]]:
-    """Writes the list; returns its path, and how many videos each class has in it."""
-    lines = Path(cfg.data.train_list).read_text(encoding="utf-8").splitlines()
-    seen, kept, counts = Counter[int](), [], Counter[int]()
-    whole = Counter(int(line.split()[-1]) for line in lines)
-    for line in lines:
-        label = int(line.split()[-1])
-        seen[label] += 1
-        if label % 2 == 0 or seen[label] <= max(whole[label] // KEPT, LEAST):
-            kept.append(f"{line}\n")
-            counts[label] += 1
+def write_lists(cfg: Config) -> Counter[int]:
+    """Writes both lists; returns how many training videos each class has."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / "train.list"
-    write_whole(path, "".join(kept))
-    return path, counts
+    counts = Counter[int]()
+    for split in SPLITS:
+        listed = read_list(getattr(cfg.data, f"{split}_list"), "", cfg.model.num_classes)
+        motions = [(s.path, classes_of(s.label)[0] % len(HOWS)) for s in listed]
+        whole, seen, lines = Counter(how for _, how in motions), Counter[int](), []
+        for path, how in motions:
+            if split == "train" and how % 2 and seen[how] == whole[how] // KEPT:
+                continue
+            seen[how] += 1
+            lines.append(f"{path} {how}\n")
+        write_whole(FOLDER / f"{split}.list", "".join(lines))
+        if split == "train":
+            counts = seen
+    return counts
 
 
 def accuracies(out: Path, rare: list[int]) -> dict[str, float]:
