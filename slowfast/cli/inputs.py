@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from slowfast import distributed
 from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
-from slowfast.config import Config, ConfigError
+from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.agree import Classes, check_lists, check_same
 from slowfast.data.find import find_listed, find_videos, listed_places
 from slowfast.data.labels import LABELS, find_labels, read_labels
 from slowfast.data.lists import ListError, read_list
 from slowfast.data.missing import GO_ON, are_all, look_into_folders, missing_fault, missing_files
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
@@ -25,17 +25,17 @@ from slowfast.predict import exported
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
 from slowfast.predict.tallies import check_metrics
-from slowfast.train.folder import BEST, check_folder
+from slowfast.train.folder import BEST, check_folder, check_task
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError
-from slowfast.weights.save import CLASS_NAMES
+from slowfast.weights.save import CLASS_NAMES, CONFIG
 
 if TYPE_CHECKING:
     from slowfast.train.run import TrainInputs
 
 NO_TRAINING_LIST = (
-    "there is no training list {}: write one line 'path label' a video (docs/data.md), or name "
-    "yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh, or "
+    "there is no training list {}: write a line a video, such as 'path label' (docs/data.md), or "
+    "name yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh, or "
     "slowfast-demo, runs everything on built-in data"
 )
 
@@ -99,6 +99,11 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
     read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
     check_lists(cfg.data.labels, names, read)
+    if not any(classes_of(sample.label) for sample in samples):
+        raise ListError(
+            f"data.train_list={cfg.data.train_list}: none of the {len(samples):,} videos has a "
+            "label, so there is nothing to learn (docs/data.md says how a line has them)"
+        )
     return TrainInputs(cfg, args.weights, pretrained, samples, val, names)
 
 
@@ -222,11 +227,26 @@ def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
 
 
 def _compare_resumed(args: argparse.Namespace, cfg: Config, names: list[str] | None) -> None:
-    """Raises a ListError if the run that is resumed has these class names in another order."""
+    """Checks the run that is resumed by what is in its folder.
+
+    Raises:
+        ConfigError: it has another task.
+        ListError: it has these class names in another order.
+    """
     folder = run_config.resumed_folder(args, cfg)
+    if folder and (own := folder / CONFIG).is_file():
+        check_task(str(own), _task_of(own) or cfg.train.task, cfg.train.task)
     if names and folder and (before := folder / CLASS_NAMES).is_file():
-        own = Classes(f"data.labels={cfg.data.labels}", dict(enumerate(names)))
-        check_same(own, Classes(str(before), dict(enumerate(read_labels(str(before), 0)))))
+        ours = Classes(f"data.labels={cfg.data.labels}", dict(enumerate(names)))
+        check_same(ours, Classes(str(before), dict(enumerate(read_labels(str(before), 0)))))
+
+
+def _task_of(config: Path) -> str | None:
+    """``train.task`` of a config file; None if it cannot be used."""
+    try:
+        return load_config(config).train.task
+    except ConfigError:
+        return None
 
 
 def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:

@@ -84,7 +84,7 @@ def batch_sizes(num_samples: int, sizes: Sequence[int], world_size: int) -> list
 
 def train_batches(
     pool: Pool, *, sizes: Sequence[int], seed: int, epoch: int, rank: int, world_size: int,
-    num_workers: int = 0,
+    num_workers: int = 0, accumulate: int = 1,
 ) -> list[list[int]]:  # fmt: skip
     """One process's batches of one epoch, shuffled anew each epoch, of ``sizes`` in turn.
 
@@ -96,18 +96,21 @@ def train_batches(
     loader gives batch j to reader ``j % num_workers``. The n-th batches then depend on the number
     of processes and readers.
 
-    With its ``groups`` the batches have ``balanced_draws`` in place of samples.
+    With its ``groups`` the batches have ``balanced_draws`` in place of samples: as many as the
+    processes take together in whole steps, of ``accumulate`` batches each.
 
     Raises ListError as ``batch_sizes`` does.
     """
     num_samples, shards, groups = pool
     own_sizes = batch_sizes(num_samples, sizes, world_size)
+    if groups is not None:
+        del own_sizes[len(own_sizes) // accumulate * accumulate :]
     own = sum(own_sizes)
     rng = np.random.default_rng([Stream.ORDER, seed, epoch])
     if groups is None:
         order = rng.permutation(num_samples)
     else:
-        order = balanced_draws(num_samples, groups, rng)
+        order = balanced_draws(own * world_size, num_samples, groups, rng)
     if shards is None:
         starts = world_size * (np.cumsum(own_sizes) - own_sizes) + rank * np.asarray(own_sizes)
         return _cut(order, starts, own_sizes)
@@ -119,16 +122,16 @@ def train_batches(
 
 
 def balanced_draws(
-    num_samples: int, groups: Sequence[Sequence[int]], rng: np.random.Generator
+    num_draws: int, num_samples: int, groups: Sequence[Sequence[int]], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """As many draws as there are samples, shuffled, as many of each group; if that does not come
-    out even, groups chosen at random have one more.
+    """Draws of samples, shuffled, as many of each group; if that does not come out even, groups
+    chosen at random have one more.
 
     Each group is gone through in shuffled rounds, so within it the numbers of draws differ by one
     at most. The n-th draw of a sample, from 0, is ``n * num_samples + sample``.
     """
-    shares = np.full(len(groups), num_samples // len(groups))
-    shares[rng.permutation(len(groups))[: num_samples % len(groups)]] += 1
+    shares = np.full(len(groups), num_draws // len(groups))
+    shares[rng.permutation(len(groups))[: num_draws % len(groups)]] += 1
     drawn = [
         np.concatenate([rng.permutation(group) for _ in range(0, share, len(group))])[:share]
         for group, share in zip(groups, shares.tolist(), strict=True)
@@ -137,7 +140,7 @@ def balanced_draws(
     samples = rng.permutation(np.concatenate(drawn))
     by_sample = np.argsort(samples, kind="stable")
     rising, turns = samples[by_sample], np.empty_like(samples)
-    turns[by_sample] = np.arange(num_samples) - np.searchsorted(rising, rising)
+    turns[by_sample] = np.arange(num_draws) - np.searchsorted(rising, rising)
     return turns * num_samples + samples
 
 

@@ -9,6 +9,7 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
+from slowfast.data.order import class_groups
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
 from slowfast.data.video.reader import VideoError
@@ -26,7 +27,9 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     data = cfg.data
     names = read_labels(data.labels, cfg.model.num_classes, data.root) if data.flip_by_name else []
     flipped = flipped_labels(data.flip_pairs, names)
-    clips = Clips(TrainClips(train, data, cfg.seed, flipped), ValClips(val, data))
+    is_balanced = cfg.train.sampling == "balanced"
+    groups = class_groups([sample.label for sample in train]) if is_balanced else ()
+    clips = Clips(TrainClips(train, data, cfg.seed, flipped), ValClips(val, data), groups)
     batch_bytes = cfg.train.batch_size * data.num_frames * data.crop_size**2 * 3
     return Loader(
         clips,
@@ -82,8 +85,10 @@ class EpochReader:
                 fatal = fatal or item
         try:
             for index, error in errors:
+                is_known = index in self._unreadable.videos
                 video = self._unreadable.note(index, self._samples[index].shown, error)
-                logger.warning(f"unreadable: {video.line()}")
+                if not is_known:
+                    logger.warning(f"unreadable: {video.line()}")
         except VideoError as too_many:
             fatal = fatal or too_many
         batches = [[item for item in batch if not isinstance(item, VideoError)] for batch in items]

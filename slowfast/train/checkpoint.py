@@ -22,7 +22,17 @@ from slowfast.config import Config
 from slowfast.data.agree import check_labels, kept_labels
 from slowfast.data.samples import Sample
 from slowfast.errors import UserError
-from slowfast.train.folder import BEST, PREFIX, checkpoints, ema_path, move_aside, remove_old
+from slowfast.predict.tallies import TALLIES
+from slowfast.train.folder import (
+    BEST,
+    PREFIX,
+    check_task,
+    checkpoints,
+    ema_path,
+    move_aside,
+    remove_old,
+)
+from slowfast.train.plan import told_apart
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.precision import Precision
 from slowfast.weights.damage import DamagedError, WeightsError
@@ -54,14 +64,19 @@ class TrainState:
     ema: Ema | None = None
     best: float = -1.0
     """Best validation so far, a share of 1; -1 before the first."""
-    decisive: str = "top1"
-    """The metric by which it is the best."""
+    task: str = "single"
+    """``train.task``. A run resumes only with the same."""
     class_weights: NDArray[np.float32] | None = None
     """In the loss, ``[K]``."""
     plan: dict[str, int] = field(default_factory=dict)
     """What the order of an epoch depends on. A run resumes within an epoch only if it is equal."""
     samples: Sequence[Sample] = ()
     """The videos of all lists. A run resumes only if those that it knows have the same labels."""
+
+    @property
+    def decisive(self) -> str:
+        """The metric by which a validation is the best."""
+        return TALLIES[self.task].decisive
 
     @cached_property
     def kept_labels(self) -> dict[str, Any]:
@@ -120,6 +135,7 @@ def restore_furthest(state: TrainState, folder: str) -> list[str]:
 
     Raises:
         WeightsError: no checkpoint can be read, or an intact one does not fit this run.
+        ConfigError: the run so far has another task.
         ListError: a video has another label than in the run so far.
     """
     damaged: dict[Path, str] = {}  # and what is wrong with each, furthest first
@@ -148,6 +164,7 @@ def restore(state: TrainState, path: str | Path) -> str:
 
     Raises:
         WeightsError: a file is missing, damaged (DamagedError), or of another network.
+        ConfigError: the run so far has another task.
         ListError: a video has another label than in the run so far.
     """
     pdopt = Path(path).with_suffix(".pdopt")
@@ -157,15 +174,16 @@ def restore(state: TrainState, path: str | Path) -> str:
     # A run without an average so far starts one from its weights.
     has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
     averages = read_weights(ema_path(Path(path))) if has_average else {}
-    loaded = load_weights(state.model, path)
     try:
+        (task,) = [name for name, tally in TALLIES.items() if _BEST + tally.decisive in content]
+        check_task(str(path), task, state.task)
+        loaded = load_weights(state.model, path)
         if "kept_labels" in content:
             check_labels(content["kept_labels"], state.samples)
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
-        (decisive,) = [key.removeprefix(_BEST) for key in content if key.startswith(_BEST)]
-        state.best = float(content[_BEST + decisive]) if decisive == state.decisive else -1.0
+        state.best = float(content[_BEST + state.decisive])
         if state.step and content["plan"] != state.plan:
-            raise ValueError(f"it stopped within an epoch of {content['plan']}, not {state.plan}")
+            raise ValueError(told_apart(content["plan"], state.plan))
         _set_velocities(state, content["velocities"])
         state.precision.set_state(content.get("precision", {}))
         if state.ema:
@@ -173,10 +191,7 @@ def restore(state: TrainState, path: str | Path) -> str:
             state.ema.set_weights(averages or own, int(content.get("ema_steps", 0)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"training state {pdopt} does not fit this run: {error}") from error
-    line = f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
-    if decisive == state.decisive:
-        return line
-    return f"{line}; {state.decisive} decides which is the best from here on, not {decisive}"
+    return f"{loaded}; going on with epoch {state.epoch + 1}, step {state.step}"
 
 
 def _training_state(state: TrainState) -> dict[str, Any]:

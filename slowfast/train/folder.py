@@ -8,7 +8,7 @@ import contextlib
 import re
 from pathlib import Path
 
-from slowfast.config import Config
+from slowfast.config import Config, ConfigError
 from slowfast.files import FolderError
 
 PREFIX = "SlowFast"
@@ -34,6 +34,16 @@ def check_folder(folder: str, resume: str | None) -> None:
         raise FolderError(
             f"{folder} holds weights without the .pdopt to go on from: choose another folder with "
             "-o output_dir=..., or move them away"
+        )
+
+
+def check_task(run: str, before: str, now: str) -> None:
+    """Raises a ConfigError if the run so far, of this file, has another ``train.task``: what its
+    folder holds would be of two kinds."""
+    if before != now:
+        raise ConfigError(
+            f"{run} is of a run with train.task={before}, which cannot go on with {now}: train "
+            "anew into another output_dir, from its weights with -w FILE or model.pretrained=FILE"
         )
 
 

@@ -115,7 +115,7 @@ def _state(
         build_optimizer(model, cfg.optim),
         precision=Precision(cfg.train.amp, cfg.train.amp_dtype),
         ema=Ema(model, cfg.train.ema) if cfg.train.ema else None,
-        decisive=TALLIES[cfg.train.task].decisive,
+        task=cfg.train.task,
         class_weights=weights_K,
         plan=_plan(inputs, schedule),
         samples=[*inputs.samples, *(inputs.val_samples or [])],

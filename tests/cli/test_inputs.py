@@ -164,6 +164,35 @@ def test_a_run_resumes_with_its_class_names(resume: str, lines: list[str]) -> No
     assert refusal(*flags).startswith(start)
 
 
+@pytest.mark.parametrize("resume", ["auto", "out/SlowFast_epoch_000001.pdparams"])
+@pytest.mark.parametrize(("before", "now"), [("single", "multi"), ("multi", "single")])
+def test_a_run_resumes_with_its_task(resume: str, before: str, now: str) -> None:
+    touch_videos()
+    touch(Path("out"), *(f"SlowFast_epoch_000001.{ending}" for ending in ("pdparams", "pdopt")))
+    Path("train.list").write_text("a.mp4 1\n", encoding="utf-8")
+    flags = ["--resume", resume, "-c", "small.yaml", "-o", f"train.task={now}"]
+    for text in ("train: {tusk: multi}", f"train: {{task: {now}}}"):  # the checkpoint decides
+        Path("out/config.yaml").write_text(text)
+        train_inputs(parse_args(flags))
+    Path("out/config.yaml").write_text(f"train: {{task: {before}}}")
+    message = refusal(*flags)
+    assert message.startswith(f"out/config.yaml is of a run with train.task={before}, which cannot")
+    flags = ["-w", "out/SlowFast_epoch_000001.pdparams", *flags[2:], "output_dir=new"]
+    assert train_inputs(parse_args(flags)).cfg.train.task == now  # anew, into another folder
+
+
+def test_labels_that_were_forgotten() -> None:
+    touch_videos()
+    Path("train.list").write_text("a.mp4\nb.mp4\n", encoding="utf-8")
+    flags = ["-c", "small.yaml", "-o", "train.task=multi"]
+    assert refusal(*flags) == (
+        "data.train_list=train.list: none of the 2 videos has a label, so there is nothing to "
+        "learn (docs/data.md says how a line has them)"
+    )
+    Path("train.list").write_text("a.mp4\nb.mp4 0\n", encoding="utf-8")
+    train_inputs(parse_args(flags))
+
+
 def test_weights_to_start_from_go_before_pretrained_ones() -> None:
     touch_videos()
     Path("w.pdparams").touch()

@@ -24,11 +24,11 @@ SHARDS = [int(i) for i in np.random.default_rng(5).integers(0, 9, 120)]
 
 def train(
     num: int, *sizes: int, epoch: int = 0, seed: int = 7, world: int = 1, num_workers: int = 0,
-    **pool: Any,
+    accumulate: int = 1, **pool: Any,
 ) -> list[list[list[int]]]:  # fmt: skip
     """The batches of each of ``world`` processes."""
     options: dict[str, Any] = {"sizes": sizes, "seed": seed, "epoch": epoch, "world_size": world}
-    options["num_workers"] = num_workers
+    options |= {"num_workers": num_workers, "accumulate": accumulate}
     return [train_batches(Pool(num, **pool), rank=rank, **options) for rank in range(world)]
 
 
@@ -220,7 +220,7 @@ def test_the_groups_are_the_classes_that_occur() -> None:
 @pytest.mark.parametrize("epoch", range(5))
 def test_an_epoch_has_as_many_draws_of_each_class(epoch: int) -> None:
     groups = class_groups(UNEQUAL)
-    draws = balanced_draws(81, groups, np.random.default_rng([1, 7, epoch])).tolist()
+    draws = balanced_draws(81, 81, groups, np.random.default_rng([1, 7, epoch])).tolist()
     assert len(draws) == len(set(draws)) == 81
     samples = Counter(draw % 81 for draw in draws)
     for draw in draws:  # the n-th draw of each sample is there once, for all n
@@ -236,7 +236,7 @@ def test_which_class_has_one_more_and_which_videos_are_drawn_changes() -> None:
     groups = class_groups(UNEQUAL)
     more, seen = Counter[int](), Counter[int]()
     for epoch in range(400):
-        draws = balanced_draws(81, groups, np.random.default_rng(epoch)) % 81
+        draws = balanced_draws(81, 81, groups, np.random.default_rng(epoch)) % 81
         sizes = [np.isin(draws, group).sum() for group in groups]
         more[int(np.argmax(sizes))] += 1
         seen.update(draws.tolist())
@@ -246,7 +246,7 @@ def test_which_class_has_one_more_and_which_videos_are_drawn_changes() -> None:
 
 def test_a_video_of_several_classes_is_drawn_for_each_of_them() -> None:
     labels = [(0, 1), (0,), (0,), (0,), ()]
-    draws = balanced_draws(5, class_groups(labels), np.random.default_rng(0)).tolist()
+    draws = balanced_draws(5, 5, class_groups(labels), np.random.default_rng(0)).tolist()
     samples = Counter(draw % 5 for draw in draws)
     assert samples[4] in (1, 2) and samples[0] >= 1 and sum(samples.values()) == 5
     assert [samples[i] for i in (1, 2, 3)].count(0) >= 1
@@ -254,7 +254,7 @@ def test_a_video_of_several_classes_is_drawn_for_each_of_them() -> None:
 
 
 def test_more_classes_than_draws() -> None:
-    draws = balanced_draws(2, [[0], [1], [0, 1], [0]], np.random.default_rng(3))
+    draws = balanced_draws(2, 2, [[0], [1], [0, 1], [0]], np.random.default_rng(3))
     assert len(draws) == 2 and {*(draws % 2).tolist()} <= {0, 1}
 
 
@@ -265,10 +265,36 @@ def test_processes_together_draw_what_one_does(world: int, sizes: tuple[int, ...
     found = [
         sum(together(train(81, *sizes, epoch=e, world=world, groups=groups)), []) for e in (3, 3, 4)
     ]
-    order = balanced_draws(81, groups, np.random.default_rng([1, 7, 3])).tolist()
-    assert found[0] == found[1] == order[: len(found[0])]
-    assert 81 - len(found[0]) < sizes[0] * world
+    num = sum(batch_sizes(81, sizes, world)) * world
+    order = balanced_draws(num, 81, groups, np.random.default_rng([1, 7, 3])).tolist()
+    assert found[0] == found[1] == order
+    assert 81 - num < sizes[0] * world
     assert found[2] != found[0]
+
+
+@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize(
+    ("sizes", "accumulate"), [((32,), 1), ((10,), 3), ((12, 6, 4), 1), ((6, 6, 2, 2), 2)],
+    ids=["batches", "accumulated", "multigrid", "multigrid accumulated"],
+)  # fmt: skip
+@pytest.mark.parametrize("shards", [None, [i % 7 for i in range(48)]], ids=["files", "shards"])
+def test_the_clips_that_are_taken_are_balanced(
+    world: int, num_workers: int, sizes: tuple[int, ...], accumulate: int, shards: list[int] | None
+) -> None:
+    """Not those of which a tail that fills no step is cut off: then a class may have none."""
+    labels = [0] * 25 + [1] * 13 + [*range(2, 12)]
+    own_sizes = [size // world for size in sizes]
+    for epoch in range(4):
+        own = train(
+            48, *own_sizes, epoch=epoch, world=world, num_workers=num_workers,
+            accumulate=accumulate, shards=shards, groups=class_groups(labels),
+        )  # fmt: skip
+        assert not len(own[0]) % accumulate
+        draws = read_by(own)
+        counts = Counter(labels[draw % 48] for draw in draws)
+        assert len(counts) == 12 and max(counts.values()) - min(counts.values()) <= 1
+        assert len({*draws}) == len(draws)
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

@@ -22,7 +22,6 @@ from slowfast.models import build_model
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.runtime.built import Graph, weighted
 from slowfast.predict.runtime.runtimes import Eager
-from slowfast.predict.tallies import TALLIES
 from slowfast.train.checkpoint import TrainState, save_checkpoint
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.optim import build_optimizer
@@ -75,8 +74,7 @@ def fresh_state(cfg: Config) -> TrainState:
     """The start of a run, the same each time."""
     paddle.seed(0)
     model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
-    decisive = TALLIES[cfg.train.task].decisive
-    return TrainState(model, build_optimizer(model, cfg.optim), decisive=decisive)
+    return TrainState(model, build_optimizer(model, cfg.optim), task=cfg.train.task)
 
 
 def eager(model: VideoClassifier, cfg: Config, kind: str = "") -> Eager:

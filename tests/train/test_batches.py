@@ -129,6 +129,20 @@ def test_readers_are_counted_by_whole_batches(
     assert seen == [3 * 8 * 32 * 32 * 3]
 
 
+def test_with_balanced_sampling_a_substitute_is_of_the_same_class(tmp_path: Path) -> None:
+    for sampling, classes in ("plain", 2), ("balanced", 1):
+        cfg = config(tmp_path, "substitute", f"train.sampling={sampling}")
+        samples = samples_without(cfg)
+        samples = [sample._replace(label=i // 2) for i, sample in enumerate(samples)]
+        samples[3] = Sample("/gone/3.mp4", 1)
+        steps = [Step([[3 + 8 * turn for turn in range(6)]], Grid(8, 32))]
+        with clip_loader(samples, [], cfg) as loader:
+            ((_, work, _),) = EpochReader(loader, samples, cfg, 0).read(steps)
+        found = {clip.label for clip in work.batches[0]}
+        assert len(work.batches[0]) == 6 and len(found) >= classes
+        assert sampling == "plain" or found == {1}
+
+
 def test_draws_of_a_video_are_augmented_anew_and_unreadable_ones_count_once(
     tmp_path: Path, lines: list[str]
 ) -> None:
@@ -143,7 +157,8 @@ def test_draws_of_a_video_are_augmented_anew_and_unreadable_ones_count_once(
     assert [len(batch) for batch in work.batches] == [3, 0] and work.error is None
     assert {clip.index for clip in work.batches[0]} == {2}
     assert len({clip.frames.tobytes() for clip in work.batches[0]}) == 3
-    assert lines[3].startswith("epoch:1: 1 unreadable videos left out (")
+    assert lines[0] == f"unreadable: {line(3)}"
+    assert lines[1].startswith("epoch:1: 1 unreadable videos left out (") and len(lines) == 3
     assert train_keys([2, 10], 0, 8, Grid(8, 32)) == [
         TrainKey(0, 2, Grid(8, 32)), TrainKey(0, 2, Grid(8, 32), 1)
     ]  # fmt: skip

@@ -38,6 +38,9 @@ class TrainKey(NamedTuple):
         return [self.epoch, self.sample, *([self.turn] if self.turn else [])]
 
 
+OWN_GROUP = 6
+"""Attempts at a substitute from the video's own group."""
+
 ClipKey = TrainKey | int
 """A training clip, or the index in the validation list."""
 
@@ -123,21 +126,35 @@ class ValClips:
 
 
 class Clips:
-    """Training and validation clips for one loader, and so for the same reader processes."""
+    """Training and validation clips for one loader, and so for the same reader processes.
 
-    def __init__(self, train: TrainClips, val: ValClips) -> None:
-        self.train, self.val = train, val
+    Args:
+        groups: where videos of the same group replace each other, see ``class_groups``.
+    """
+
+    def __init__(
+        self, train: TrainClips, val: ValClips, groups: Sequence[Sequence[int]] = ()
+    ) -> None:
+        self.train, self.val, self.groups = train, val, groups
 
     def __call__(self, key: ClipKey) -> Clip:
         return self.val(key) if isinstance(key, int) else self.train(key)
 
     def substitute(self, key: ClipKey, attempt: int) -> ClipKey | None:
-        """What is read in place of a training clip; validation replaces nothing."""
+        """What is read in place of a training clip; validation replaces nothing.
+
+        With ``groups`` it is of a group of the clip's video for the first attempts, and after that
+        any: all of a rare class may be unreadable.
+        """
         if isinstance(key, int):
             return None
         place = [Stream.SUBSTITUTE, self.train.seed, *key.place, attempt]
-        other = int(np.random.default_rng(place).integers(len(self.train.samples)))
-        return key._replace(sample=other)
+        rng = np.random.default_rng(place)
+        own = [group for group in self.groups if key.sample in group]
+        if own and attempt <= OWN_GROUP:
+            group = own[int(rng.integers(len(own)))]
+            return key._replace(sample=group[int(rng.integers(len(group)))])
+        return key._replace(sample=int(rng.integers(len(self.train.samples))))
 
     def shown(self, key: ClipKey) -> str:
         """How the video of a key, or its part, is called."""

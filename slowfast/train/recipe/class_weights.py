@@ -3,6 +3,8 @@
 Legend: N videos of the training list, K classes.
 """
 
+import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config
-from slowfast.data.find import find_listed
+from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
 from slowfast.data.samples import Label, classes_of
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST_RATIO = 1e6
+"""Between the weights of a file; with several labels a video also to 1, the weight of a no."""
 
 
 def class_weights(labels: Sequence[Label], cfg: Config) -> NDArray[np.float32] | None:
     """What each class's term in the loss is multiplied by ``[K]``; None: 1.
 
     Of one label a video: ``balanced`` is N / (classes that occur x videos of the class), and the
-    weights of a file are scaled, so that their mean over the videos is 1 as well. Of several:
+    weights of a file are scaled, so that their mean over the clips of an epoch is 1 as well: with
+    ``train.sampling=balanced`` these have each class that occurs as often. Of several:
     ``balanced`` is the number of videos without the class / that with it, and a file's weights are
     as they are. A class that no video has, or every one, then has the weight 1.
 
@@ -30,7 +34,8 @@ def class_weights(labels: Sequence[Label], cfg: Config) -> NDArray[np.float32] |
         labels: those of the training list.
 
     Raises:
-        ListError: the file cannot be read, or has not one positive number for each class.
+        ListError: the file cannot be read, or has not one positive number for each class, or they
+            are further apart than ``LARGEST_RATIO``.
     """
     wanted, num_classes = cfg.train.class_weights, cfg.model.num_classes
     if wanted == "none":
@@ -38,13 +43,14 @@ def class_weights(labels: Sequence[Label], cfg: Config) -> NDArray[np.float32] |
     counts = np.bincount([k for label in labels for k in classes_of(label)], minlength=num_classes)
     is_multi = cfg.train.task == "multi"
     if wanted != "balanced":
-        weights = _read(wanted, cfg.data.root, num_classes)
+        weights = _read(wanted, cfg)
     elif is_multi:
         weights = _ratio(len(labels) - counts, counts)
     else:
         weights = _ratio(np.full(num_classes, len(labels) / (counts > 0).sum()), counts)
     if not is_multi:
-        weights = weights * counts.sum() / (weights * counts).sum()
+        drawn = counts > 0 if cfg.train.sampling == "balanced" else counts
+        weights = weights * drawn.sum() / (weights * drawn).sum()
     return weights.astype(np.float32)
 
 
@@ -54,27 +60,50 @@ def _ratio(above: NDArray[Any], below: NDArray[np.int64]) -> NDArray[np.float64]
     return np.where(is_usable, above / np.maximum(below, 1), 1.0)
 
 
-def _read(path: str, root: str, num_classes: int) -> NDArray[np.float64]:
+def _read(path: str, cfg: Config) -> NDArray[np.float64]:
     """The weights of a file with a number a line."""
-    found = find_listed(path, root, Path.is_file)
+    found, num_classes = find_listed(path, cfg.data.root, Path.is_file), cfg.model.num_classes
     if found is None:
-        raise ListError(f"train.class_weights={path} is neither none, balanced nor a file")
+        raise ListError(f"train.class_weights={path} is {_kind_of(path, cfg.data.root)}")
     lines = lines_of(found)
-    weights = [_weight(text, f"{found}:{number}") for number, text in lines]
+    weights = [_weight(text, f"{found}:{number}", cfg.train.task) for number, text in lines]
     if len(weights) != num_classes:
         number, text = lines[min(num_classes, len(lines) - 1)]
         raise ListError(
             f"{found}:{number}: {len(weights)} class weights for model.num_classes={num_classes} "
             "(a number a line, in the order of the classes)"
         )
+    pairs = [*zip(weights, lines, strict=True)]
+    (least, (low, low_text)), (most, (number, text)) = min(pairs), max(pairs)
+    if most > LARGEST_RATIO * least:
+        raise ListError(
+            f"{found}:{number}: the class weight {text} is more than {LARGEST_RATIO:,.0f} times "
+            f"that of line {low}, {low_text}"
+        )
     return np.array(weights)
 
 
-def _weight(text: str, where: str) -> float:
+def _kind_of(path: str, root: str) -> str:
+    """What there is in place of a file."""
+    there = [place for place in listed_places(path, root) if path and os.path.lexists(place)]
+    if not there:
+        return "neither none, balanced nor a file"
+    if os.path.isdir(there[0]):
+        return "a folder, not a file with a number a line"
+    return "a pipe or a device" if os.path.exists(there[0]) else "a link to a file that is gone"
+
+
+def _weight(text: str, where: str, task: str) -> float:
     try:
         weight = float(text)
     except ValueError:
         weight = 0.0
-    if not 0.0 < weight <= LARGEST:
+    if not 0.0 < weight < math.inf:
         raise ListError(f"{where}: {text!r} is no class weight: a number above 0")
+    if task == "multi" and not 1 / LARGEST_RATIO <= weight <= LARGEST_RATIO:
+        raise ListError(
+            f"{where}: the class weight {text} is not from {1 / LARGEST_RATIO:g} to "
+            f"{LARGEST_RATIO:,.0f}: with several labels a video it is the weight of a class's yes, "
+            "where a no has 1"
+        )
     return weight

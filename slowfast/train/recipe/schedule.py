@@ -94,7 +94,7 @@ class Schedule:
             sizes=[cfg.train.batch_size * factor for factor in factors],
             seed=cfg.seed, epoch=epoch,
             rank=distributed.rank(), world_size=distributed.world_size(),
-            num_workers=cfg.data.num_workers,
+            num_workers=cfg.data.num_workers, accumulate=self.accumulate,
         )  # fmt: skip
 
     def _turn(self, phase: Phase) -> list[Batch]:

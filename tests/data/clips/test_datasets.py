@@ -32,6 +32,7 @@ from slowfast.data.order import Pool, Stream, train_batches
 from slowfast.data.samples import Action, Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Pictures
+from slowfast.data.workers.loader import ATTEMPTS
 
 SEED = 3
 SIDE = 48
@@ -140,6 +141,25 @@ def test_each_draw_of_a_video_has_a_stream_of_its_own(samples: list[Sample]) -> 
     place = [Stream.SUBSTITUTE, SEED, 1, 0, 1]
     assert others[0] == TrainKey(1, int(np.random.default_rng(place).integers(1000)))
     assert others[1] == others[3] and len({*others}) == 3
+
+
+def test_a_substitute_is_of_a_group_of_the_video_first(samples: list[Sample]) -> None:
+    """And then any: all of a rare class may be unreadable."""
+    train = TrainClips([samples[0]] * 40, WHOLE, SEED)
+    groups = [[0, 1, 2], [2, 3], [*range(4, 40)]]
+    clips, anywhere = Clips(train, ValClips([], WHOLE), groups), Clips(train, ValClips([], WHOLE))
+
+    def others(sample: int, attempts: range) -> set[int]:
+        keys = [TrainKey(epoch, sample) for epoch in range(30)]
+        found = [clips.substitute(key, n) for key in keys for n in attempts]
+        return {key.sample for key in found if isinstance(key, TrainKey)}
+
+    early, late = range(1, datasets.OWN_GROUP + 1), range(datasets.OWN_GROUP + 1, ATTEMPTS)
+    assert others(0, early) == {0, 1, 2} and others(3, early) == {2, 3}
+    assert others(2, early) == {0, 1, 2, 3}
+    assert late and len(others(0, late)) > 20
+    assert clips.substitute(TrainKey(1, 0), 1) == clips.substitute(TrainKey(1, 0), 1)
+    assert clips.substitute(TrainKey(1, 0), 8) == anywhere.substitute(TrainKey(1, 0), 8)
 
 
 def test_ranks_share_no_augmentation_stream(samples: list[Sample]) -> None:
