@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from slowfast.train.run import TrainInputs
 
 NO_TRAINING_LIST = (
-    "there is no training list {}: write a line a video, such as 'path label' (docs/data.md), or "
-    "name yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh, or "
-    "slowfast-demo, runs everything on built-in data"
+    "there is no training list {}: write a line a video, with its label or labels (docs/data.md), "
+    "or name yours with -o data.root=... data.train_list=... data.val_list=...; bash run_demo.sh, "
+    "or slowfast-demo, runs everything on built-in data"
 )
 
 NO_LIST = "there is no list {} (data.{}; a relative path starts from here, or from data.root)"

@@ -10,8 +10,11 @@ NUMBERS = {
     "processes": "{} processes", "data.num_workers": "data.num_workers={}",
 }  # fmt: skip
 """What is told with both values; the last two matter with tar shards alone."""
-SETTINGS = {"multigrid": "train.multigrid", "balanced classes": "train.sampling=balanced"}
-"""What a plan has only with these settings."""
+SETTINGS = {
+    "multigrid": ("train.multigrid", "false", "true"),
+    "balanced classes": ("train.sampling", "plain", "balanced"),
+}
+"""What a plan has only with a setting's last value."""
 HASHES = {
     "list": "another list of videos", "multigrid": "other phases of train.multigrid",
     "balanced classes": "other videos of the classes",
@@ -26,7 +29,8 @@ def told_apart(before: Mapping[str, int], now: Mapping[str, int]) -> str:
         if was == own:
             continue
         if key in SETTINGS and None in (was, own):
-            told.append(f"{'without' if was is None else 'with'} {SETTINGS[key]}")
+            name, *values = SETTINGS[key]
+            told.append("{}={} (now {})".format(name, *values[:: 1 if was is None else -1]))
         elif key not in NUMBERS:
             told.append(HASHES.get(key, f"another {key}"))
         elif None not in (was, own):
