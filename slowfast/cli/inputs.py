@@ -96,14 +96,14 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
         raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
     every = cfg.data.on_error == "raise"
     samples = _read_list(cfg, cfg.data.train_list, all_of_them=every)
-    val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
-    read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
-    check_lists(cfg.data.labels, names, read)
     if not any(classes_of(sample.label) for sample in samples):
         raise ListError(
             f"data.train_list={cfg.data.train_list}: none of the {len(samples):,} videos has a "
             "label, so there is nothing to learn (docs/data.md says how a line has them)"
         )
+    val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
+    read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
+    check_lists(cfg.data.labels, names, read)
     return TrainInputs(cfg, args.weights, pretrained, samples, val, names)
 
 

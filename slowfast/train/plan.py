@@ -16,7 +16,8 @@ SETTINGS = {
 }
 """What a plan has only with a setting's last value."""
 HASHES = {
-    "list": "another list of videos", "multigrid": "other phases of train.multigrid",
+    "list": "another list of videos", "actions": "other times of labels",
+    "multigrid": "other phases of train.multigrid",
     "balanced classes": "other videos of the classes",
 }  # fmt: skip
 

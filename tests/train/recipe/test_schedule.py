@@ -106,6 +106,22 @@ def test_balanced_sampling_changes_what_is_drawn_and_nothing_else() -> None:
     assert batches == balanced.batches(3) != balanced.batches(4)
 
 
+@pytest.mark.parametrize("multigrid", ["true", "false"])
+def test_the_clips_of_whole_steps_are_balanced(multigrid: str) -> None:
+    groups = class_groups([0] * 500 + [1] * 300 + [2] * 150 + [3] * 80)
+    cfg = config(
+        f"train.multigrid={multigrid}", "train.batch_size=4", "train.global_batch_size=12",
+        "train.sampling=balanced",
+    )  # fmt: skip
+    schedule = Schedule(Pool(1030, groups=groups), cfg)
+    for epoch in (150, 151, 200):
+        steps = schedule.steps(epoch)
+        assert len(steps) == schedule.length(epoch)
+        samples = [draw % 1030 for step in steps for batch in step.batches for draw in batch]
+        counts = [sum(sample in group for sample in samples) for group in groups]
+        assert max(counts) - min(counts) <= 1 and sum(counts) == len(samples) < 1030
+
+
 def test_batches_are_by_default_those_without_multigrid() -> None:
     schedule = Schedule(Pool(103), config("train.batch_size=2"))
     plain = Schedule(Pool(103), config("train.batch_size=2", "train.multigrid=false"))
