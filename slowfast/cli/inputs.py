@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from slowfast import distributed
 from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
-from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.agree import Classes, check_lists, check_same
+from slowfast.config import Config, ConfigError
+from slowfast.data.agree import check_lists
 from slowfast.data.find import find_listed, find_videos, listed_places
 from slowfast.data.labels import LABELS, find_labels, read_labels
 from slowfast.data.lists import ListError, read_list
@@ -25,10 +25,9 @@ from slowfast.predict import exported
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
 from slowfast.predict.tallies import check_metrics
-from slowfast.train.folder import BEST, check_folder, check_task
+from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError
-from slowfast.weights.save import CLASS_NAMES, CONFIG
 
 if TYPE_CHECKING:
     from slowfast.train.run import TrainInputs
@@ -82,7 +81,7 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     if args.validate:
         cfg = _located(cfg, "val_list")
     cfg, names = _with_labels(cfg)
-    _compare_resumed(args, cfg, names)
+    run_config.compare_resumed(args, cfg, names)
     for weights in (args.weights, args.resume if args.resume != "auto" else None):
         if weights is not None:
             run_config.require_weights(weights)
@@ -224,29 +223,6 @@ def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
     if found is not None and Path(found).parent != LABELS:
         cfg = _with_data(cfg, "labels", found)
     return cfg, names
-
-
-def _compare_resumed(args: argparse.Namespace, cfg: Config, names: list[str] | None) -> None:
-    """Checks the run that is resumed by what is in its folder.
-
-    Raises:
-        ConfigError: it has another task.
-        ListError: it has these class names in another order.
-    """
-    folder = run_config.resumed_folder(args, cfg)
-    if folder and (own := folder / CONFIG).is_file():
-        check_task(str(own), _task_of(own) or cfg.train.task, cfg.train.task)
-    if names and folder and (before := folder / CLASS_NAMES).is_file():
-        ours = Classes(f"data.labels={cfg.data.labels}", dict(enumerate(names)))
-        check_same(ours, Classes(str(before), dict(enumerate(read_labels(str(before), 0)))))
-
-
-def _task_of(config: Path) -> str | None:
-    """``train.task`` of a config file; None if it cannot be used."""
-    try:
-        return load_config(config).train.task
-    except ConfigError:
-        return None
 
 
 def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:

@@ -8,9 +8,10 @@ from pathlib import Path
 from slowfast.cli.flags import is_training, overrides
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.config.built_in import DEFAULT_CONFIG, find_config
+from slowfast.data.agree import Classes, check_same
 from slowfast.data.labels import find_labels, read_labels
 from slowfast.data.lists import ListError
-from slowfast.train.folder import checkpoints
+from slowfast.train.folder import check_task, checkpoints
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.save import CLASS_NAMES, CONFIG, config_beside, own_config
 
@@ -80,6 +81,29 @@ def resumed_folder(args: argparse.Namespace, cfg: Config) -> Path | None:
     if not args.resume or starts_anew(args, cfg):
         return None
     return Path(cfg.output_dir) if args.resume == "auto" else Path(args.resume).parent
+
+
+def compare_resumed(args: argparse.Namespace, cfg: Config, names: list[str] | None) -> None:
+    """Checks the run that is resumed by what is in its folder.
+
+    Raises:
+        ConfigError: it has another task.
+        ListError: it has these class names in another order.
+    """
+    folder = resumed_folder(args, cfg)
+    if folder and (own := folder / CONFIG).is_file():
+        check_task(str(own), _task_of(own) or cfg.train.task, cfg.train.task)
+    if names and folder and (before := folder / CLASS_NAMES).is_file():
+        ours = Classes(f"data.labels={cfg.data.labels}", dict(enumerate(names)))
+        check_same(ours, Classes(str(before), dict(enumerate(read_labels(str(before), 0)))))
+
+
+def _task_of(config: Path) -> str | None:
+    """``train.task`` of a config file; None if it cannot be used."""
+    try:
+        return load_config(config).train.task
+    except ConfigError:
+        return None
 
 
 def starts_anew(args: argparse.Namespace, cfg: Config) -> bool:
