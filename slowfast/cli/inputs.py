@@ -12,7 +12,7 @@ from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
 from slowfast.data.find import find_listed, find_videos, listed_places
-from slowfast.data.labels import LABELS, find_labels, read_labels
+from slowfast.data.labels import LABELS, find_labels
 from slowfast.data.lists import ListError, read_list
 from slowfast.data.missing import GO_ON, are_all, look_into_folders, missing_fault, missing_files
 from slowfast.data.samples import Sample, classes_of
