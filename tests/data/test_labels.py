@@ -154,7 +154,7 @@ def test_names_that_look_like_numbered_ones_are_written_so_that_they_stay(
     ("a.csv", "id,name\n0,walk\n1,run,fast\n", "not as many fields in each line as in the first"),
     ("a.csv", "id,label,index\n0,0,1\n1,1,0\n", "no column of names in id,label,index"),
     ("a.json", '{"walk": 0, "run": 0}', "its 2 classes do not have the numbers from 0"),
-    ("a.json", '{"walk": 0,\n "run"}', "not JSON: Expecting ':' delimiter: line 2"),
+    ("a.json", '{"walk": 0,\n "run"}', "no JSON (Expecting ':' delimiter at line 2, letter 7)"),
     ("a.json", '{"classes": ["walk", "run"]}', "not a JSON file of class names"),
     ("a.json", '["walk", 3]', "not a JSON file of class names"),
     ("a.json", "[]", "not a JSON file of class names"),

@@ -413,7 +413,7 @@ def test_where_the_frame_rate_varies_clips_span_true_seconds(
     assert [[numbers[i] for i in clip] for clip in views.clips] == wanted.tolist()
 
 
-ACTIONS = (Action(2, 0.0, 1.0), Action(5, 1.0, 3.0), Action(7, 2.5, 2.5), Action(9, 20.0, 30.0))
+ACTIONS = (Action(2, 0.0, 1.0), Action(5, 1.0, 3.0), Action(7, 2.5, 2.5), Action(9, 4.5, 30.0))
 
 
 @pytest.mark.parametrize("fps", [24, 30])
