@@ -112,7 +112,7 @@ def table(source: Path, names: Sequence[str], columns: Sequence[str]) -> Split:
     LIST.labels names them, unless --labels does; numbers stay as they are.
     """
     rows = list(csv_rows(source, columns))
-    if all(NUMBER.fullmatch(label) for (_, label), _ in rows):
+    if all(label.isdecimal() for (_, label), _ in rows):
         return [], [Listed((path,), _number(label, where)) for (path, label), where in rows]
     classes = _Classes(names or sorted({label for (_, label), _ in rows}))
     return classes.names, [
@@ -182,6 +182,8 @@ def diving48(labels: Path, source: Path) -> Split:
 
 
 def _number(text: str, where: str) -> int:
+    if not NUMBER.fullmatch(text):  # digits of another script
+        raise ListError(f"{where}: label {text!r} is not a class's number")
     try:
         return number_of(text)
     except ValueError as error:

@@ -37,7 +37,7 @@ ANY_CLASS = 10**9
 """The most classes that there can be, for a list read without a config."""
 
 
-JSON = re.compile(r'\[?\s*{\s*"')
+JSON = re.compile(r'\[?\s*{\s*"[^"]*"\s*:')
 """How objects, or a list of them, begin."""
 PATHS = "surrogateescape"
 """How bytes of a path that are not UTF-8 are kept in text, as Python keeps them in file names."""
@@ -85,7 +85,7 @@ def read_entries(list_path: str | Path, root: str | Path, task: str = "single") 
     if is_json(list_path):
         samples = _samples(lines, list_path, root, ANY_CLASS, "")
         return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
-    _check_form(lines, list_path, root)
+    _check_form(lines, list_path)
     separator = separator_of(list_path)
     several = [line for _, line in lines if has_several(line, separator)]
     numbered = {n: line for n, line in lines if ends_with_label(line, separator)}
@@ -110,7 +110,7 @@ def _samples(
     place, look = functools.partial(resolve, root=root), looker()
     separator, in_json, samples = separator_of(list_path), is_json(list_path), list[Sample]()
     if not in_json:
-        _check_form(lines, list_path, root)
+        _check_form(lines, list_path)
     for number, line in lines:
         try:
             if in_json:
@@ -125,17 +125,16 @@ def _samples(
     return samples
 
 
-def _check_form(lines: Sequence[tuple[int, str]], list_path: str | Path, root: str | Path) -> None:
+def _check_form(lines: Sequence[tuple[int, str]], list_path: str | Path) -> None:
     """Raises ListError if the lines of a text list are urls, or JSON."""
-    begin = "".join(line for _, line in lines[:3])
-    for number, line in lines:
-        if URL.match(line):
-            raise ListError(f"{list_path}:{number}: {masked_url(line)}: an url, not a file")
-    if JSON.match(begin) and not os.path.exists(resolve(lines[0][1], root)):
+    if JSON.match("".join(line for _, line in lines[:3])):
         raise ListError(
             f"{list_path}:{lines[0][0]}: JSON: the name of a list of objects, one a line, must end "
             "in .jsonl"
         )
+    for number, line in lines:
+        if URL.match(line):
+            raise ListError(f"{list_path}:{number}: {masked_url(line)}: an url, not a file")
 
 
 def _tell_bare_folders(

@@ -293,9 +293,8 @@ def test_json_lines_are_known_by_the_ending(tmp_path: Path, text: str, task: str
     for read in (lambda: read_list(path, "", 2, task), lambda: read_entries(path, "", task)):
         with pytest.raises(ListError, match=r"x.json:1: JSON: .* must end in .jsonl$"):
             read()
-    (tmp_path / '{"').touch()
-    path.write_text('{" 1\n')
-    assert read_list(path, tmp_path, 2) == [Sample(f'{tmp_path}/{{"', 1)]
+    path.write_text('{"x".mp4 1\n')
+    assert read_list(path, "/v", 2) == [Sample('/v/{"x".mp4', 1)]
 
 
 def test_a_device_is_no_list() -> None:
