@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 Label = int | tuple[int, ...]
 """A class index, -1 where there is none; or, with several labels a video, all of its class indices,
 rising."""
-MOST_DIGITS = 18
-"""Of a whole number that somebody means."""
+MOST_DIGITS = 100
+"""Of a whole number; ids have up to 39."""
 
 
 def classes_of(label: Label) -> tuple[int, ...]:
