@@ -8,6 +8,7 @@ from slowfast.data.strict_json import parsed
 def test_what_is_read() -> None:
     assert parsed('{"a": [1, -2, 0.5, null, "é"]}') == {"a": [1, -2, 0.5, None, "é"]}
     assert parsed('{"é": 1}'.encode()) == {"é": 1}
+    assert parsed("1" * 39) == int("1" * 39)  # an id
     assert parsed('{"a": 1, "a": {"b": 2}}', tuple) == (("a", 1), ("a", (("b", 2),)))
 
 
