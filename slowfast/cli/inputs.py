@@ -21,10 +21,11 @@ from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
 from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
+from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict import exported
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
-from slowfast.predict.tallies import check_metrics
+from slowfast.predict.tallies import TALLIES, check_metrics
 from slowfast.train.folder import BEST, check_folder
 from slowfast.train.recipe.multigrid import phases
 from slowfast.weights.damage import WeightsError
@@ -103,6 +104,14 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
     read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
     check_lists(cfg.data.labels, names, read)
+    if val:
+        _require_labels(cfg, cfg.data.val_list, val)
+    if cfg.train.head_only and (timed := [sample for sample in samples if sample.actions]):
+        raise ListError(
+            f"{cfg.data.train_list}: train.head_only=True takes clips from all over each video, "
+            f"with all its labels, and {len(timed):,} have labels with times, the first is "
+            f'{timed[0].shown}: give a list without "actions", or train the network'
+        )
     return TrainInputs(cfg, args.weights, pretrained, samples, val, names)
 
 
@@ -121,6 +130,7 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
     cfg = _located(cfg, key)
     samples = _read_list(cfg, getattr(cfg.data, key), all_of_them=False)
     check_lists(cfg.data.labels, names, [(getattr(cfg.data, key), samples)])
+    _require_labels(cfg, getattr(cfg.data, key), samples)
     if not cfg.test.calibration_list:
         cfg = cfg.with_test(calibration_list=getattr(cfg.data, key))
     return Inputs(cfg, weights, samples, names)
@@ -256,3 +266,11 @@ def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
         logger.warning(f"{path}: {fault}")
     look_into_folders(path, samples, cfg.data, all_of_them)
     return samples
+
+
+def _require_labels(cfg: Config, path: str, samples: Sequence[Sample]) -> None:
+    """Raises a NoPositivesError that names the list if a validation or test finds nothing in it."""
+    try:
+        TALLIES[cfg.train.task]([sample.label for sample in samples], cfg)
+    except NoPositivesError as error:
+        raise NoPositivesError(f"{path}: {error}") from error

@@ -6,15 +6,20 @@ a file cannot be read.
 """
 
 import csv
-import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.data.labels import read_labels, spelled
 from slowfast.data.lists import ListError, lines_of, read_text
-from slowfast.data.samples import Action, Label
+from slowfast.data.samples import Action, Label, number_of
+from slowfast.data.strict_json import parsed
+from slowfast.data.text_lists import NUMBER
 from slowfast.log import Progress
+
+TIME = re.compile(r"\d{1,9}", re.ASCII)
+"""Whole seconds."""
 
 
 class Listed(NamedTuple):
@@ -90,7 +95,7 @@ def kinetics(source: Path, names: Sequence[str]) -> Split:
     classes = _Classes(names or sorted({label for (label, *_), _ in rows}))
     found = []
     for (label, name, *times), where in rows:
-        if not all(time.isdecimal() for time in times):
+        if not all(TIME.fullmatch(time) for time in times):
             raise ListError(f"{where}: not {','.join(columns)}: {label},{name},{','.join(times)}")
         start, end = map(int, times)
         stems = (f"{name}_{start:06d}_{end:06d}", name)
@@ -108,7 +113,7 @@ def table(source: Path, names: Sequence[str], columns: Sequence[str]) -> Split:
     """
     rows = list(csv_rows(source, columns))
     if all(label.isdecimal() for (_, label), _ in rows):
-        return [], [Listed((path,), int(label)) for (path, label), _ in rows]
+        return [], [Listed((path,), _number(label, where)) for (path, label), where in rows]
     classes = _Classes(names or sorted({label for (_, label), _ in rows}))
     return classes.names, [
         Listed((path,), classes.number(label, where)) for (path, label), where in rows
@@ -176,6 +181,15 @@ def diving48(labels: Path, source: Path) -> Split:
     return names, found
 
 
+def _number(text: str, where: str) -> int:
+    if not NUMBER.fullmatch(text):  # digits of another script
+        raise ListError(f"{where}: label {text!r} is not a class's number")
+    try:
+        return number_of(text)
+    except ValueError as error:
+        raise ListError(f"{where}: {error}") from error
+
+
 class _Classes:
     """Numbers classes by their names; see ``spelled`` for other spellings."""
 
@@ -225,9 +239,9 @@ def csv_rows(
 def _entries(source: Path, *keys: str) -> Iterator[tuple[dict[str, Any], str]]:
     """The objects in a JSON list, all of which have these keys, and where each is."""
     try:
-        content = json.loads(read_text(source))
-    except json.JSONDecodeError as error:
-        raise ListError(f"{source}:{error.lineno}: not JSON: {error.msg}") from error
+        content = parsed(read_text(source))
+    except ValueError as error:
+        raise ListError(f"{source}: {error}") from error
     if not isinstance(content, list):
         raise ListError(f"{source} is not a JSON list")
     for number, entry in enumerate(content, 1):

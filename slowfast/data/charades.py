@@ -42,7 +42,10 @@ def _by_videos(source: Path) -> list[Listed]:
     """By the data set's own csv. Times are cut to the video's length, as its authors advise; where
     that or the csv leaves none, an action lasts an instant."""
     found, num_late, num_turned = [], 0, 0
+    places: dict[str, str] = {}
     for (name, text, said), where in csv_rows(source, VIDEOS, empty=("actions",)):
+        if (first := places.setdefault(name, where)) != where:
+            raise ListError(f"{where}: the video {name} is there twice, first in {first}")
         length = _number(said, where)
         actions = [_action(part, where) for part in text.split(";") if part.strip()]
         num_late += sum(action.end > length for action in actions)
@@ -69,8 +72,8 @@ def _action(text: str, where: str) -> Action:
 
 
 def _class(text: str, where: str) -> int:
-    if not text.isdecimal() or int(text) >= NUM_CLASSES:
-        raise ListError(f"{where}: class {text!r} is not in 0..{NUM_CLASSES - 1}")
+    if not re.fullmatch(r"\d{1,3}", text, re.ASCII) or int(text) >= NUM_CLASSES:
+        raise ListError(f"{where}: class {text[:40]!r} is not in 0..{NUM_CLASSES - 1}")
     return int(text)
 
 

@@ -64,6 +64,8 @@ def find_videos(
             found += below or [itself]
         elif path.endswith(".tar"):  # FFmpeg would take it for a damaged video
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
+        elif path.lower().endswith(".json"):
+            raise ListError(f"{path}: no video: the name of a list of JSON objects ends in .jsonl")
         elif path.lower().endswith(lists.LIST_ENDINGS):
             roots = [root] if root else [Path(path).parent, Path(data.root)]
             found += _videos_of(path, roots, task)
@@ -128,6 +130,10 @@ def require_own_names(
         file_of: from a video's name to that of the file that is written for it.
     """
     owners: dict[str, Sample] = {}
+    advice = {
+        True: "give the folder that holds both, or a list, or write to two folders",
+        False: "run twice, and write to two folders",
+    }
     for video in videos:
         file = os.path.basename(file_of(video.name))
         if (length := len(os.fsencode(file))) > LONGEST_NAME:
@@ -136,11 +142,12 @@ def require_own_names(
                 f"{LONGEST_NAME} is the most: give the video a shorter one"
             )
         other = owners.setdefault(file_of(video.name), video.sample)
-        if other.place != video.sample.place:
-            both = f"{other.shown} and {video.sample.shown}"
+        one, two = os.path.abspath(other.path), os.path.abspath(video.sample.path)
+        if (one, other.span) != (two, video.sample.span):
+            folders_differ = os.path.dirname(one) != os.path.dirname(two)
             raise ListError(
-                f"{both} would both be written to {file_of(video.name)}: "
-                "give the folder that holds both, or a list, or write to two folders"
+                f"{other.shown} and {video.sample.shown} would both be written to "
+                f"{file_of(video.name)}: {advice[folders_differ]}"
             )
 
 

@@ -11,10 +11,13 @@ message says what is wrong.
 """
 
 import json
+import math
 from typing import Any
 
-from slowfast.data.samples import Action, Label, Sample, classes_of, rising
+from slowfast.data.samples import Action, Label, Sample, rising
+from slowfast.data.strict_json import parsed
 from slowfast.data.text_lists import Look, Place
+from slowfast.data.video.reader import ROUNDING
 
 KEYS = ("path", "label", "labels", "num_frames", "start", "end", "actions")
 LONGEST = 1e9
@@ -37,20 +40,27 @@ def sample_of(line: str, num_classes: int, task: str, place: Place, look: Look) 
     start, end = (None if row.get(key) is None else _seconds(row[key]) for key in ("start", "end"))
     if end is not None and end <= (start or 0):
         raise ValueError(f"the part ends at {end:g} s, and starts at {start or 0:g} s")
+    if start is not None and start <= ROUNDING:  # the same frames, so the same part
+        start = None
     actions = _actions(row.get("actions", []), num_classes)
     there = look(place(path)) if count else None
     if there and not there.is_dir():
         raise ValueError(f'"num_frames" is for a folder of frames, and {path} is a file')
-    own = tuple(a for a in actions if a.end >= (start or 0) and (end is None or a.start < end))
+    own = tuple(a for a in actions if _is_in(a, start or 0.0, math.inf if end is None else end))
     label = _label_of(row, own, num_classes, task)
-    sample = Sample(place(path), label, count, start, end, own)
-    lost = {a.label for a in actions} - {a.label for a in own}
-    if elsewhere := sorted(lost & {*classes_of(label)}):
-        raise ValueError(
-            f'label {elsewhere[0]} is in "labels", and its "actions" are all outside the part '
-            f"{sample.part}"
-        )
-    return sample
+    if isinstance(label, tuple):  # without those that are seen in other parts alone
+        lost = {a.label for a in actions} - {a.label for a in own}
+        label = tuple(one for one in label if one not in lost)
+    return Sample(place(path), label, count, start, end, own)
+
+
+def _is_in(action: Action, start: float, end: float) -> bool:
+    """Whether an action counts for a part: it overlaps by more than the rounding of times, fills
+    the part, or is an instant of it. One that ends where the part begins is of the part before."""
+    if action.end - action.start <= ROUNDING:
+        return start <= action.start < end
+    is_whole = action.start <= start and end <= action.end
+    return is_whole or min(action.end, end) - max(action.start, start) > ROUNDING
 
 
 def line_of(sample: Sample) -> str:
@@ -64,23 +74,7 @@ def line_of(sample: Sample) -> str:
 
 
 def _object(line: str) -> dict[str, Any]:
-    def refuse(text: str) -> None:
-        raise ValueError(f"{text} is not a number")
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        row = dict(pairs)
-        if len(row) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise ValueError(f"the key {twice!r} is there twice")
-        return row
-
-    try:
-        row = json.loads(line, parse_constant=refuse, object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON ({error.msg} at letter {error.pos + 1})") from error
-    except RecursionError as error:
-        raise ValueError("no JSON (too many brackets)") from error
+    row = parsed(line)
     if not isinstance(row, dict):
         raise ValueError('no JSON object: a line is {"path": "x.mp4", ...}')
     return row

@@ -10,7 +10,6 @@ A file of class names is one of these:
 """
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
-from slowfast.errors import one_line
+from slowfast.data.strict_json import parsed
 
 LABELS = Path(__file__).parents[1] / "labels"
 """The built-in files of class names; its README.md has their sources."""
@@ -26,8 +25,9 @@ FORMS = (
     "class names are read from lines 'name', '0 name' or 'name 0', a csv with a header such as "
     'id,name, or JSON such as ["name"], {"name": 0} or {"0": "name"}'
 )
-NUMBER_FIRST = re.compile(r"(?P<number>\d+)[\s,;:]+(?P<name>.+)")
-NUMBER_LAST = re.compile(r"(?P<name>.+?)[\s,;:]+(?P<number>\d+)")
+NUMBER = re.compile(r"[0-9]{1,9}")
+NUMBER_FIRST = re.compile(r"(?P<number>[0-9]{1,9})[\s,;:]+(?P<name>.+)")
+NUMBER_LAST = re.compile(r"(?P<name>.+?)[\s,;:]+(?P<number>[0-9]{1,9})")
 NAME_COLUMNS = ("name", "class_name", "label_name", "display_name", "class", "label", "action")
 NUMBER_COLUMNS = ("id", "index", "idx", "number", "class_id", "label_id", "class", "label")
 
@@ -89,9 +89,9 @@ def _names(path: str, lines: Sequence[str]) -> list[str]:
     text = "\n".join(lines)
     if path.lower().endswith(".json") or re.match(r'{|\[\s*["\[{]', text):
         try:
-            found = _of_json(path, json.loads(text, object_pairs_hook=_Pairs))
-        except (ValueError, RecursionError) as error:
-            raise ListError(f"{path}: not JSON: {one_line(error)}; {FORMS}") from error
+            found = _of_json(path, parsed(text, _Pairs))
+        except ValueError as error:
+            raise ListError(f"{path}: {error}; {FORMS}") from error
     else:
         found = _of_lines(path, lines)
     names = [name.strip().strip('"').strip() for name in found]
@@ -125,7 +125,7 @@ def _of_json(path: str, content: Any) -> list[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is int or (isinstance(value, str) and value.isdecimal())
+    return type(value) is int or (isinstance(value, str) and bool(NUMBER.fullmatch(value)))
 
 
 def _of_lines(path: str, lines: Sequence[str]) -> list[str]:
@@ -157,7 +157,7 @@ def _of_table(path: str, lines: Sequence[str]) -> list[str] | None:
     if {*map(len, rows)} != {len(header)}:
         raise ListError(f"{path}: not as many fields in each line as in the first; {FORMS}")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    numbered = [w for w in NUMBER_COLUMNS if w in columns and all(map(str.isdecimal, columns[w]))]
+    numbered = [w for w in NUMBER_COLUMNS if w in columns and all(map(_is_number, columns[w]))]
     name = next((word for word in known if word not in numbered), None)
     if name is None:
         raise ListError(f"{path}: no column of names in {','.join(header)}; {FORMS}")

@@ -19,6 +19,7 @@ of their names.
 
 import functools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,8 @@ ANY_CLASS = 10**9
 """The most classes that there can be, for a list read without a config."""
 
 
+JSON = re.compile(r'\[?\s*{\s*"[^"]*"\s*:')
+"""How objects, or a list of them, begin."""
 PATHS = "surrogateescape"
 """How bytes of a path that are not UTF-8 are kept in text, as Python keeps them in file names."""
 
@@ -82,6 +85,7 @@ def read_entries(list_path: str | Path, root: str | Path, task: str = "single") 
     if is_json(list_path):
         samples = _samples(lines, list_path, root, ANY_CLASS, "")
         return [Entry(line, sample) for (_, line), sample in zip(lines, samples, strict=True)]
+    _check_form(lines, list_path)
     separator = separator_of(list_path)
     several = [line for _, line in lines if has_several(line, separator)]
     numbered = {n: line for n, line in lines if ends_with_label(line, separator)}
@@ -105,6 +109,8 @@ def _samples(
     """The samples of numbered lines; ``task`` as in ``sample_of``."""
     place, look = functools.partial(resolve, root=root), looker()
     separator, in_json, samples = separator_of(list_path), is_json(list_path), list[Sample]()
+    if not in_json:
+        _check_form(lines, list_path)
     for number, line in lines:
         try:
             if in_json:
@@ -112,11 +118,23 @@ def _samples(
             else:
                 fields = fields_of(line, separator, num_classes, task, place, look)
                 samples.append(Sample(*fields))
-        except ValueError as error:
+        except (ValueError, ListError) as error:
             raise ListError(f"{list_path}:{number}: {error}") from error
     if task == "multi" and not in_json and separator == " ":
         _tell_bare_folders(list_path, lines, samples, num_classes)
     return samples
+
+
+def _check_form(lines: Sequence[tuple[int, str]], list_path: str | Path) -> None:
+    """Raises ListError if the lines of a text list are urls, or JSON."""
+    if JSON.match("".join(line for _, line in lines[:3])):
+        raise ListError(
+            f"{list_path}:{lines[0][0]}: JSON: the name of a list of objects, one a line, must end "
+            "in .jsonl"
+        )
+    for number, line in lines:
+        if URL.match(line):
+            raise ListError(f"{list_path}:{number}: {masked_url(line)}: an url, not a file")
 
 
 def _tell_bare_folders(
@@ -144,14 +162,14 @@ def is_json(list_path: str | Path) -> bool:
 
 def separator_of(list_path: str | Path) -> str:
     """The character between the fields of a line."""
-    return "," if str(list_path).endswith(".csv") else " "
+    return "," if str(list_path).lower().endswith(".csv") else " "
 
 
 def resolve(path: str, root: str | Path) -> str:
     """A path of a list, relative ones from ``root``, as the system's functions take it. Raises
     ListError for an url."""
     if URL.match(path):
-        raise ListError(f"{masked_url(path)} in a list of videos: an url, not a file")
+        raise ListError(f"{masked_url(path)}: an url, not a file")
     own = os.fsdecode(path.encode(errors=PATHS))  # the same, unless the locale is not UTF-8
     return str(Path(root) / os.path.expanduser(own))
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 Label = int | tuple[int, ...]
 """A class index, -1 where there is none; or, with several labels a video, all of its class indices,
 rising."""
+MOST_DIGITS = 100
+"""Of a whole number; ids have up to 39."""
 
 
 def classes_of(label: Label) -> tuple[int, ...]:
@@ -12,6 +14,13 @@ def classes_of(label: Label) -> tuple[int, ...]:
     if isinstance(label, tuple):
         return label
     return () if label == -1 else (label,)
+
+
+def number_of(text: str) -> int:
+    """The whole number that the digits of a text are; a ValueError if there are too many."""
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{text[:20]}... is a number of {len(text):,} digits")
+    return int(text)
 
 
 def rising(labels: list[Any], num_classes: int) -> tuple[int, ...]:

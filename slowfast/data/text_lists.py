@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from slowfast.data.samples import Label, rising
+from slowfast.data.samples import Label, number_of, rising
 from slowfast.data.shards import split_member
 
 Look = Callable[[str], os.DirEntry[str] | Path | None]
@@ -23,9 +23,10 @@ Look = Callable[[str], os.DirEntry[str] | Path | None]
 Place = Callable[[str], str]
 """From a path in a list to where it is."""
 
+NUMBER = re.compile(r"\d+", re.ASCII)
 LABELS = re.compile(r"\d+(,\d+)*", re.ASCII)
 """Labels as a field has them."""
-LIKE_LABELS = re.compile(r"[\d,;:.|+-]+", re.ASCII)
+LIKE_LABELS = re.compile(r"[\d,;:.|+_-]+")
 """What is taken for a field of labels, if perhaps a wrong one, and not for a piece of a name."""
 QUOTED = re.compile(r'(.*?)\s*,\s*"([^"]*)"')
 """A line of a csv with its last field in quotes."""
@@ -40,11 +41,11 @@ def fields_of(
     path, _, text = line.rpartition(separator)
     path = path.rstrip()
     label: Label
-    try:
-        label = int(text if path else "")
-    except ValueError:
+    text = text.strip()
+    if not path or not NUMBER.fullmatch(text.removeprefix("-")):
         path, label = _other_labels(line, separator, num_classes, task, place, look)
     else:
+        label = number_of(text)
         if task == "multi" and separator == " " and _is_folder(look(place(path))):
             path, label = line, ()
         elif not 0 <= label < num_classes:
@@ -54,7 +55,7 @@ def fields_of(
     folder, _, count = path.rpartition(separator)
     folder, whole = folder.rstrip(), place(path)
     # A frame folder, unless a file of that whole name exists. What is in a tar is a file.
-    if not folder or not count.isdecimal() or look(whole) or split_member(whole):
+    if not folder or not NUMBER.fullmatch(count) or look(whole) or split_member(whole):
         if task == "multi" and folder and LIKE_LABELS.fullmatch(count) and not look(whole):
             raise ValueError(f"{line.removeprefix(folder).strip()!r} are no labels ({FORM})")
         return whole, label, None
@@ -67,14 +68,14 @@ def fields_of(
         )
     before, _, offset = folder.rpartition(separator)
     before = before.rstrip()
-    if not there and before and offset.isdecimal() and look(place(before)):
+    if not there and before and NUMBER.fullmatch(offset) and look(place(before)):
         raise ValueError(
             f"{line!r} has one number more than '{form}', and {before} is there: lists "
             "with offsets, as mmaction2 has them, are not read: give each clip a folder of its own"
         )
-    if int(count) == 0:
+    if (num_frames := number_of(count)) == 0:
         raise ValueError(f"the folder {folder} has 0 frames")
-    return place(folder), label, int(count)
+    return place(folder), label, num_frames
 
 
 def _other_labels(
@@ -85,7 +86,7 @@ def _other_labels(
     is_csv = separator == ","
     if is_csv and (quoted := QUOTED.fullmatch(line)):
         path, text = quoted.groups()
-    is_like = bool(LIKE_LABELS.fullmatch(text))
+    is_like = bool(LIKE_LABELS.fullmatch(text.replace(" ", "") if is_csv else text))
     if task == "multi":
         if not is_csv and (not is_like or look(place(line))):
             return line, ()
@@ -103,7 +104,7 @@ def _is_folder(there: os.DirEntry[str] | Path | None) -> bool:
 
 def ends_with_label(line: str, separator: str) -> bool:
     """Whether a line ends with a number, as one of a list with labels does."""
-    return line.rpartition(separator)[2].isdecimal()
+    return NUMBER.fullmatch(line.rpartition(separator)[2]) is not None
 
 
 def has_several(line: str, separator: str) -> bool:
@@ -136,4 +137,4 @@ def labels_of(text: str, num_classes: int) -> tuple[int, ...]:
     """The labels of a field, rising."""
     if not LABELS.fullmatch(text):
         raise ValueError(f"{text[:40]!r} are no labels ({FORM})")
-    return rising([int(label) for label in text.split(",")], num_classes)
+    return rising([number_of(label) for label in text.split(",")], num_classes)

@@ -16,6 +16,7 @@ from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import write_csv, write_json
+from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict.tallies import check_metrics
 
 ALL_NUMBERS = tuple(name for names in NUMBERS.values() for name in names)
@@ -40,9 +41,12 @@ def rescore(args: argparse.Namespace) -> None:
     results = read_scores(args.file)
     chosen = choose(results, args.clips, args.crops, args.average_clips)
     check_metrics(args.eval or (), results.task, NUMBERS[results.task])
-    found = score(
-        results, chosen, times=args.bootstrap, seed=args.seed, threshold=args.threshold
-    )  # fmt: skip
+    try:
+        found = score(
+            results, chosen, times=args.bootstrap, seed=args.seed, threshold=args.threshold
+        )  # fmt: skip
+    except NoPositivesError as error:
+        raise NoPositivesError(f"{args.file}: {error}") from error
     if args.csv:
         write_csv(args.csv, found["classes"])
     if args.json:

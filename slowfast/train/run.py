@@ -70,8 +70,6 @@ def train_run(
         # Report errors before the processes connect: they wait long for each other.
         schedule = _schedule(inputs)
         weights_K = class_weights([sample.label for sample in inputs.samples], cfg)
-        if inputs.val_samples:  # is there something to find?
-            TALLIES[cfg.train.task]([sample.label for sample in inputs.val_samples], cfg)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -151,6 +149,8 @@ def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
         "total batch": schedule.total_batch,
         "seed": cfg.seed,
     }
+    if any(sample.actions for sample in samples):
+        plan["actions"] = zlib.crc32(repr([sample.actions for sample in samples]).encode())
     if cfg.train.multigrid:
         plan["multigrid"] = zlib.crc32(repr(schedule.phases).encode())
     if schedule.pool.groups is not None:

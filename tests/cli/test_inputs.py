@@ -294,3 +294,32 @@ def test_a_stream_or_a_file_of_that_name() -> None:
     with open("0") as file:  # as the shell opens it
         found = infer_inputs(parse_args([*flags, f"/dev/fd/{file.fileno()}"]))
     assert [sample.path for sample in found.samples] == [str(Path("0").resolve())]
+
+
+MULTI = ["-c", "small.yaml", "-o", "train.task=multi"]
+
+
+@pytest.mark.parametrize("key", ["val_list", "test_list"])
+def test_a_list_in_which_nothing_could_be_found_is_named(key: str) -> None:
+    touch_videos()
+    Path("train.list").write_text("a.mp4 1\n" * 4, encoding="utf-8")
+    Path("none.list").write_text("b.mp4\nc.mp4\n", encoding="utf-8")
+    Path("w.pdparams").touch()
+    mode = ["--validate"] if key == "val_list" else ["--test", "-w", "w.pdparams"]
+    assert refusal(*mode, *MULTI, f"data.{key}=none.list").startswith(
+        "none.list: none of the 2 videos has a label, so there is no average precision: "
+    )
+
+
+def test_labels_with_times_are_not_for_features_of_all_the_video() -> None:
+    touch_videos()
+    rows = '{"path": "a.mp4", "labels": [1]}\n{"path": "b.mp4", "actions": [[1, 0, 2]]}\n' * 4
+    Path("train.jsonl").write_text(rows, encoding="utf-8")
+    Path("w.pdparams").touch()
+    flags = [*MULTI, "data.train_list=train.jsonl"]
+    train_inputs(parse_args(["-w", "w.pdparams", *flags]))
+    assert refusal("-w", "w.pdparams", *flags, "train.head_only=true") == (
+        "train.jsonl: train.head_only=True takes clips from all over each video, with all its "
+        "labels, and 4 have labels with times, the first is videos/b.mp4: give a list without "
+        '"actions", or train the network'
+    )

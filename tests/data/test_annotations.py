@@ -48,3 +48,34 @@ def test_progress_comes_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "my.csv").write_text("path,label\na,b\n")
     annotations.table(tmp_path / "my.csv", [], ("path", "label"))
     assert capsys.readouterr().out == "read my.csv: done in 0:00:00\n"
+
+
+@pytest.mark.parametrize(
+    ("label", "complaint"),
+    [
+        ("1" * 5000, f"{'1' * 20}... is a number of 5,000 digits"),
+        ("３", "label '３' is not a class's number"),
+    ],
+    ids=["digits", "fullwidth"],
+)
+def test_what_is_no_class_number_of_a_table(tmp_path: Path, label: str, complaint: str) -> None:
+    (source := tmp_path / "x.csv").write_text(f"path,label\na.mp4,{label}\n", encoding="utf-8")
+    with pytest.raises(ListError) as caught:
+        annotations.table(source, [], ("path", "label"))
+    assert str(caught.value) == f"{source}:2: {complaint}"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[" * 100_000, "no JSON (too many brackets)"),
+        ('[{"id": "1", "id": "2"}]', "the key 'id' is there twice"),
+    ],
+    ids=["deep", "twice"],
+)
+def test_json_of_a_data_set_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "labels.json").write_text('{"a": 0}')
+    (source := tmp_path / "train.json").write_text(text)
+    with pytest.raises(ListError) as caught:
+        annotations.sthv(tmp_path / "labels.json", source)
+    assert str(caught.value) == f"{source}: {complaint}"

@@ -42,6 +42,14 @@ def test_its_own_csv(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert told in caplog.text
 
 
+def test_a_video_that_is_there_twice(tmp_path: Path) -> None:
+    rows = f"{HEADER}A,x,6,x,c006 0 3,9\nB,x,6,x,,9\nA,x,6,x,c007 0 3,9\n"
+    source = write(tmp_path / "x.csv", rows)
+    with pytest.raises(ListError) as caught:
+        charades(source)
+    assert str(caught.value) == f"{source}:4: the video A is there twice, first in {source}:2"
+
+
 def test_pyslowfasts_list(tmp_path: Path) -> None:
     labels = ['""', '"5"', '"1,5"', '""', '"5,156"', '"5"']
     rows = [

@@ -117,8 +117,22 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
         require_own_names(both)
     kinds = find_videos([str(touch(tmp_path / "c", "1.mp4", "1.AVI"))], DATA)
     require_own_names(kinds)
-    with pytest.raises(ListError, match="would both be written to 1.png"):
+    with pytest.raises(ListError, match="both be written to 1.png: run twice, and write to two fo"):
         require_own_names(kinds, lambda name: f"{without_ending(name)}.png")
+
+
+def test_two_parts_of_one_name_are_refused(tmp_path: Path) -> None:
+    """A list, or the folder, would not tell them apart."""
+    row = '{"path": "1.mp4", "start": 1.0001, "end": %s}'
+    (path := touch(tmp_path, "1.mp4") / "x.jsonl").write_text(f"{row % 2}\n{row % 2.0002}\n")
+    message = r"would both be written to 1_1-2s.mp4.npy: run twice, and write to two folders$"
+    with pytest.raises(ListError, match=message):
+        require_own_names(find_videos([str(path)], DATA))
+
+
+def test_json_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(ListError, match=r"x.json: no video: .* ends in .jsonl$"):
+        find_videos([str(touch(tmp_path, "x.json") / "x.json")], DATA)
 
 
 def test_a_name_that_no_file_can_have_is_refused() -> None:

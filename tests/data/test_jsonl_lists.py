@@ -43,7 +43,25 @@ A = {"path": "a.mp4"}
         (A | {"start": 2, "end": 4, "labels": [1, 2], "actions": [[2, 0, 1], [2, 4, 5], [2, 3, 3]]},
          Sample("a.mp4", (1, 2), None, 2, 4, (Action(2, 3, 3),))),
         (A | {"start": 2, "end": 4, "actions": [[1, 0, 1.9], [2, 0, 2], [3, 3.9, 9], [4, 4, 9]]},
-         Sample("a.mp4", (2, 3), None, 2, 4, (Action(2, 0, 2), Action(3, 3.9, 9)))),
+         Sample("a.mp4", (3,), None, 2, 4, (Action(3, 3.9, 9),))),
+        # labels that are seen in other parts alone are left out, those without times stay
+        (A | {"start": 2.5, "end": 4, "labels": [1, 3, 5], "actions": [[3, 0, 1], [5, 2, 4]]},
+         Sample("a.mp4", (1, 5), None, 2.5, 4, (Action(5, 2, 4),))),
+        (A | {"end": 10, "labels": [3, 5], "actions": [[3, 10, 12], [5, 100, 120]]},
+         Sample("a.mp4", (), None, None, 10)),
+        # where one action ends the next begins
+        (A | {"start": 2, "end": 4, "actions": [[3, 0, 2], [5, 2, 4]]},
+         Sample("a.mp4", (5,), None, 2, 4, (Action(5, 2, 4),))),
+        (A | {"start": 0, "end": 2, "actions": [[3, 0, 2], [5, 2, 4]]},
+         Sample("a.mp4", (3,), None, None, 2, (Action(3, 0, 2),))),
+        (A | {"start": 2, "end": 4, "actions": [[3, 0, 2.0005], [5, 3.9995, 9], [7, 2, 2],
+              [8, 4, 4], [9, 0, 9]]},
+         Sample("a.mp4", (7, 9), None, 2, 4, (Action(7, 2, 2), Action(9, 0, 9)))),
+        (A | {"start": 2, "end": 2.0005, "actions": [[3, 0, 9]]},
+         Sample("a.mp4", (3,), None, 2, 2.0005, (Action(3, 0, 9),))),
+        # a part that begins with the video has one spelling
+        (A | {"start": 0}, Sample("a.mp4", ())),
+        (A | {"start": 0.0001, "end": 2}, Sample("a.mp4", (), None, None, 2)),
     ],
 )  # fmt: skip
 def test_a_line(tmp_path: Path, row: dict[str, object], sample: Sample) -> None:
@@ -96,10 +114,10 @@ def test_one_label(tmp_path: Path) -> None:
         (A | {"actions": [[50, 0, 1]]}, "label 50 is not in 0..49"),
         (A | {"actions": [[3, 0, 1]], "labels": [4]},
          '"actions" have label 3, and "labels" do not'),
-        (A | {"end": 10, "labels": [3, 5], "actions": [[5, 100, 120]]},
-         'label 5 is in "labels", and its "actions" are all outside the part from 0 to 10 s'),
-        (A | {"start": 9, "labels": [3, 5], "actions": [[3, 0, 8.9], [5, 0, 9], [3, 1, 2]]},
-         'label 3 is in "labels", and its "actions" are all outside the part from 9 s on'),
+        ({"path": "https://me:secret@host/a.mp4?sig=1"},
+         "https://***@host/a.mp4?***: an url, not a file"),
+        pytest.param('{"path": "a.mp4", "labels": [' + "1" * 5000 + "]}",
+                     f"{'1' * 20}... is a number of 5,000 digits", id="digits"),
         ('["a.mp4"]', 'no JSON object: a line is {"path": "x.mp4", ...}'),
         ("a.mp4 3", "no JSON (Expecting value at letter 1)"),
         ("[" * 100_000, "no JSON (too many brackets)"),
@@ -141,9 +159,9 @@ def test_several_labels_where_one_is_expected(tmp_path: Path, row: object, compl
         (Sample("é b.mp4"), '{"path": "é b.mp4"}'),
         (Sample("a.mp4", 0), '{"path": "a.mp4", "label": 0}'),
         (Sample("a", (), 4, None, 2.5), '{"path": "a", "labels": [], "num_frames": 4, "end": 2.5}'),
-        (Sample("a.mp4", (3, 7), None, 0.0, 9.25, (Action(3, 1.0, 2.0), Action(7, 0.0, 0.0))),
-         '{"path": "a.mp4", "labels": [3, 7], "start": 0.0, "end": 9.25, "actions": '
-         "[[3, 1.0, 2.0], [7, 0.0, 0.0]]}"),
+        (Sample("a.mp4", (3, 7), None, 0.5, 9.25, (Action(3, 1.0, 2.0), Action(7, 0.5, 0.5))),
+         '{"path": "a.mp4", "labels": [3, 7], "start": 0.5, "end": 9.25, "actions": '
+         "[[3, 1.0, 2.0], [7, 0.5, 0.5]]}"),
     ],
 )  # fmt: skip
 def test_the_line_of_a_sample(sample: Sample, line: str) -> None:

@@ -272,9 +272,29 @@ def test_a_list_holds_no_streams(tmp_path: Path, line: str) -> None:
     if line.endswith("1"):
         reads.append(lambda: read_list(path, tmp_path, 2))
     for read in reads:
-        with pytest.raises(ListError, match=r"://\*\*\*@host/.*: an url, not a file") as caught:
+        with pytest.raises(ListError, match=r"a.list:\d: \w+://\*\*\*@host/.*: an url") as caught:
             read()
         assert "secret" not in str(caught.value)
+
+
+def test_the_ending_of_a_csv_may_be_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "x.CSV").write_text("a b.mp4,1\n")
+    assert read_list(tmp_path / "x.CSV", "/v", 2) == [Sample("/v/a b.mp4", 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"path": "a.mp4", "labels": [1]}\n', '[{"path": "a.mp4"}]', '[\n  {\n    "path": "a.mp4"}]'],
+    ids=["lines", "a list", "a pretty list"],
+)
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_json_lines_are_known_by_the_ending(tmp_path: Path, text: str, task: str) -> None:
+    (path := tmp_path / "x.json").write_text(text)
+    for read in (lambda: read_list(path, "", 2, task), lambda: read_entries(path, "", task)):
+        with pytest.raises(ListError, match=r"x.json:1: JSON: .* must end in .jsonl$"):
+            read()
+    path.write_text('{"x".mp4 1\n')
+    assert read_list(path, "/v", 2) == [Sample('/v/{"x".mp4', 1)]
 
 
 def test_a_device_is_no_list() -> None:

@@ -79,6 +79,16 @@ def test_a_line_with_several_labels(tmp_path: Path, line: str, sample: Sample) -
         ('csv: ,"3,4"', "no label in ',\"3,4\"' (a line is 'path,label')"),
         ('csv: v.mp4,"3;4"', f"'3;4' are no labels ({FORM})"),
         ('csv: v.mp4,"3,3"', "label 3 is there twice"),
+        ('csv: v.mp4,"3, 17"', f"'3, 17' are no labels ({FORM})"),
+        ("v.mp4 1_0", f"'1_0' are no labels ({FORM})"),
+        ("v.mp4 +3", f"'+3' are no labels ({FORM})"),
+        pytest.param("v.mp4 ３", f"'３' are no labels ({FORM})", id="fullwidth"),
+        pytest.param("v.mp4 1,٣", f"'1,٣' are no labels ({FORM})", id="Arabic"),
+        *(
+            pytest.param(line.format("1" * 5000), f"{'1' * 20}... is a number of 5,000 digits",
+                         id=line)
+            for line in ("v.mp4 {}", "v.mp4 3,{}", "frames/v1 {} 3,4")
+        ),
         ("csv: v.mp4,1;2", f"'1;2' are no labels ({FORM})"),
         ("csv: v.mp4,3,4", "'v.mp4,3,4' is of the form 'folder,num_frames,label', and v.mp4 is a "
          "file (a video's line is 'path,label')"),
@@ -91,6 +101,14 @@ def test_what_only_looks_like_labels_is_refused(tmp_path: Path, line: str, compl
     with pytest.raises(ListError) as caught:
         read_list(path, tmp_path, 50, "multi")
     assert str(caught.value) == f"{path}:3: {complaint}"
+
+
+@pytest.mark.parametrize("label", ["1_0", "+3", "３", "٣"], ids=["_", "+", "fullwidth", "Arabic"])
+def test_what_only_python_takes_for_a_number(tmp_path: Path, label: str) -> None:
+    path = write(tmp_path, f"v.mp4 {label}")
+    with pytest.raises(ListError) as caught:
+        read_list(path, tmp_path, 50)
+    assert str(caught.value) == (f"{path}:1: no label in 'v.mp4 {label}' (a line is 'path label')")
 
 
 @pytest.mark.parametrize("line", ["v.mp4 3,17", "frames/v1 120 3,17", 'csv: v.mp4,"3,17"'])

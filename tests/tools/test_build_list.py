@@ -300,7 +300,7 @@ def test_something_something_videos_and_frame_folders(tmp_path: Path, capsys: Ca
         (TEMPLATES, [{"id": "7", "template": "Eating"}], "entry 1: unknown class 'Eating'"),
         (TEMPLATES, {}, "train.json is not a JSON list"),
         ([], SPLIT, "labels.json: not a JSON file of class names"),
-        ('{\n"A" 0}', SPLIT, "labels.json: not JSON"),
+        ('{\n"A" 0}', SPLIT, "labels.json: no JSON (Expecting"),
         ({"A": "0", "B": "0"}, SPLIT, "labels.json: its 2 classes do not have the numbers"),
         (TEMPLATES, SPLIT, "videos: none of the 4 videos is there, such as 7"),
     ],

@@ -338,7 +338,7 @@ def test_parts_of_one_file_are_checked_in_one_pass(tmp_path: Path, capsys: Capsy
         table = [*csv.DictReader(file)]
     assert [row["seconds"] for row in table] == ["0.5", "0.5", "0.0", "2.0", "0.0", "0.0", "2.0"]
     assert [(row["start"], row["end"]) for row in table] == [
-        ("0.0", "0.5"), ("1.5", ""), ("2.0", "3.0"), ("", "2.9"), ("", "2.9"), ("", ""), ("", ""),
+        ("", "0.5"), ("1.5", ""), ("2.0", "3.0"), ("", "2.9"), ("", "2.9"), ("", ""), ("", ""),
     ]  # fmt: skip
     outside, said = "is outside the video, which has 2.0 s", capsys.readouterr().out
     for row, part, what in (

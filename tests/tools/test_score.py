@@ -125,6 +125,13 @@ def test_chosen_numbers_of_several_labels(
     assert capsys.readouterr().out.splitlines()[1:] == [f"f1 at 0.4            {found['f1']:.5f}"]
 
 
+def test_a_file_without_labels_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_several(tmp_path / "a.npz", labels=np.zeros((60, 5)))
+    assert score.main([str(tmp_path / "a.npz")]) == 1
+    said = f"error: {tmp_path}/a.npz: none of the 60 videos has a label, so there is no average"
+    assert capsys.readouterr().err.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("several", "flags", "complaint"),
     [

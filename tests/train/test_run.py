@@ -16,11 +16,10 @@ from support.tiny_run import (
 
 from slowfast.config import load_config
 from slowfast.data.order import Pool
-from slowfast.data.samples import Sample
-from slowfast.metrics.average_precision import NoPositivesError
+from slowfast.data.samples import Action, Sample
 from slowfast.train import run
 from slowfast.train.recipe.optim import learning_rate
-from slowfast.train.run import TrainInputs, train_run
+from slowfast.train.run import TrainInputs
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +147,18 @@ def test_what_is_wrong_with_the_loss_is_one_line(tmp_path: Path, setting: str, l
     assert not list(tmp_path.glob("out/*.yaml"))
 
 
-def test_a_validation_in_which_nothing_could_be_found_is_refused(tmp_path: Path) -> None:
+def test_the_plan_of_a_run_knows_when_labels_are_seen(tmp_path: Path) -> None:
+    """Clips have other labels where the times are others; without times it is the plan of old."""
     cfg = tiny_config(tmp_path, "train.task=multi")
-    val = [Sample("a.mp4", ()), Sample("b.mp4", ())]
-    with pytest.raises(NoPositivesError, match="^none of the 2 videos has a label"):
-        train_run(TrainInputs(cfg, None, "", [Sample("a.mp4", (1,))] * 8, val, None))
+
+    def plan(*actions: Action) -> dict[str, int]:
+        samples = [Sample("a.mp4", (1,), actions=actions), *[Sample("b.mp4", (1,))] * 7]
+        inputs = TrainInputs(cfg, None, "", samples, None, None)
+        return run._plan(inputs, run._schedule(inputs))
+
+    early, late = plan(Action(1, 0, 1)), plan(Action(1, 0, 2))
+    assert early.pop("actions") != late.pop("actions")
+    assert early == late == plan() and "actions" not in plan()
 
 
 def test_what_cannot_be_here_is_said_before_the_network_is_built(tmp_path: Path) -> None:

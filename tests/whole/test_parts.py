@@ -81,7 +81,7 @@ def test_predictions_tell_parts_apart(joined: Path, own_folder: Path) -> None:
     assert f"not read: {joined}/all.mp4 {outside}" in said
     found = json.loads(Path("r/result.json").read_text())
     assert [(row["start"], row["end"]) for row in found] == [
-        (row["start"], row["end"]) for row in rows
+        (row["start"] or None, row["end"]) for row in rows
     ]
     assert found[0]["top5_values"] != found[1]["top5_values"]
     names = [f"all_0-{rows[0]['end']:g}s", f"all_{rows[1]['start']:g}-"]

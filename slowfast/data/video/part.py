@@ -39,8 +39,10 @@ class PartReader:
         start, end = times_in(sample, length_of(whole))
         self.seconds_said = end - start
         self._first, stop = np.searchsorted(times, [start - ROUNDING, end - ROUNDING]).tolist()
-        if self._first == stop:
-            self._first, stop = max(stop - 1, 0), max(stop, 1)
+        if self._first == stop:  # none begins in it but, perhaps, one with it
+            begins = self._first < len(times) and times[self._first] <= start + ROUNDING
+            self._first = self._first if begins else max(stop - 1, 0)
+            stop = self._first + 1
         self._stop, self.num_frames = stop, stop - self._first
         self._clock = Clock(times[self._first : stop], whole.fps, of_whole=whole.fps)
         self.fps, self.codec, self.begins = self._clock.fps, whole.codec, whole.begins

@@ -276,11 +276,13 @@ class Clock:
     Args:
         said: see ``mean_rate``.
         of_whole: of a part of a video, the rate of the whole: that of the part, too, if its frames
-            come at that rate.
+            come at that rate. Times of a part are even only to the rounding, as those of the whole
+            are even, or are not.
     """
 
     def __init__(self, times: NDArray[np.float64], said: float, of_whole: float = 0.0) -> None:
         self._times = times - times[0] if len(times) else times
+        self._is_part = of_whole > 0
         of_part = not of_whole or not self._comes_at(of_whole)
         self.fps = mean_rate(times, said) if of_part else of_whole
         self._is_even = self._comes_at(self.fps)
@@ -288,7 +290,7 @@ class Clock:
     def _comes_at(self, rate: float) -> bool:
         """Whether no frame is half a frame's time away from an even rate."""
         late = self._times * rate - np.arange(len(self._times))
-        return bool(np.all(np.abs(late) < 0.5))
+        return bool(np.all(np.abs(late) < (ROUNDING * rate if self._is_part else 0.5)))
 
     def seconds(self, numbers: Indices) -> NDArray[np.float64]:
         """See ``Reader.seconds``."""

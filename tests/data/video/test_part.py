@@ -37,6 +37,7 @@ def shown(reader: Reader) -> list[int]:
         (0.99999, 1.04166, range(24, 25)),  # times that were rounded
         (1.01, 1.03, range(24, 25)),  # no frame begins there, and this one is seen
         (0.0, 0.0005, range(1)), (3.99, 4.0, range(95, 96)),
+        (1.0, 1.0005, range(24, 25)), (1.0, 1.001, range(24, 25)),  # with a frame, none in it
         (3.0, 4.9, range(72, 96)),  # times of lists are rounded: it ends with the video
     ],
 )  # fmt: skip
@@ -90,6 +91,16 @@ def test_a_part_of_an_even_stretch_counts_at_its_own_rate(tmp_path: Path, decode
     part = opened(path, float(times[30]), None, decoder)
     assert part.num_frames == 30 and part.fps == pytest.approx(7.5, abs=0.01)
     assert part.clocked(np.arange(30)).tolist() == [*range(30)]
+
+
+def test_times_of_a_part_are_those_of_the_whole(tmp_path: Path, decoder: Any) -> None:
+    """Also where no frame is half a frame away from the part's own rate."""
+    path = tmp_path / "a.mp4"
+    copied(path, lambda frame: much_slower(frame) + 0.3 * (frame % 2))
+    times = opened(path, None, None, decoder).seconds(np.arange(60))
+    assert np.ptp(np.diff(times[:25])) > 0.01
+    part = opened(path, None, float(times[25]), decoder)
+    np.testing.assert_allclose(part.seconds(np.arange(25)), times[:25], atol=1e-6)
 
 
 @pytest.mark.parametrize(
