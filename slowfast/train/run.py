@@ -21,7 +21,6 @@ from slowfast.models.freeze import freeze, freeze_batch_norm
 from slowfast.models.layers.norm import NO_SYNC_ON_CPU, sync_batch_norm
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.variants import build_model
-from slowfast.predict.tallies import TALLIES
 from slowfast.train.checkpoint import TrainState, restore, restore_furthest
 from slowfast.train.head_only import train_head
 from slowfast.train.loop import train
