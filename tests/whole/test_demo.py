@@ -80,6 +80,25 @@ def test_run_demo_reaches_90_percent_and_is_reused(demo_done: tuple[Path, dict[s
 
 
 @pytest.mark.slow
+def test_two_classes_a_video_are_learned_and_found_when_they_are_seen(tmp_path: Path) -> None:
+    copy_repository(tmp_path)
+    said = run_in(tmp_path, "bash", "run_demo.sh", "--several")
+    out = tmp_path / "output/demo_several"
+    summary = json.loads((out / "summary.json").read_text())
+    assert f"mAP max {100 * summary['mAP max']:.1f} %" in said
+    assert min(summary["mAP max"], summary["mAP mean"], summary["F1 max"]) >= 0.9
+    assert summary["F1 mean"] < summary["F1 max"]  # each class is seen for half of the time
+    sliding, still = (CLASS_NAMES.index(f"striped drop, {how}") for how in ("sliding", "still"))
+    line = (tmp_path / "data/moving_shapes_several/val.jsonl").read_text().splitlines()[25]
+    assert [label for label, *_ in json.loads(line)["actions"]] == [sliding, still]
+    found = json.loads((out / "timeline/000025.json").read_text())["segments"]
+    assert [segment["label"] for segment in found] == [
+        CLASS_NAMES[sliding], CLASS_NAMES[still],
+    ]  # fmt: skip
+    assert [segment["start"] for segment in found] == pytest.approx([0, 1.5], abs=0.5)
+
+
+@pytest.mark.slow
 def test_explanations_say_what_is_known(demo_done: tuple[Path, dict[str, Any]]) -> None:
     """Heat lies on the drop, and the fast pathway decides about motion."""
     folder, summary = demo_done
