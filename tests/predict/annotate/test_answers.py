@@ -78,8 +78,8 @@ def test_each_video_and_only_once(own_folder: Path) -> None:
     (["videos/b.avi", "--annotate", "used"],
      "used/b.mp4 is of ROOT/elsewhere/b.mkv, not of ROOT/videos/b.avi: name another folder"),
     (["videos/b.avi", "videos/b.mov", "--annotate", "new"],
-     "videos/b.avi and videos/b.mov would both be written to b.mp4: give the folder that holds "
-     "both, or a list, or write to two folders"),
+     "videos/b.avi and videos/b.mov would both be written to b.mp4: run twice, and write to two "
+     "folders"),
 ])  # fmt: skip
 def test_files_of_others_are_left_alone(paths: list[str], error: str, own_folder: Path) -> None:
     weights = save_tiny_model(tiny_config(own_folder))

@@ -177,7 +177,7 @@ def test_weights_that_are_broken(tmp_path: Path) -> None:
 
 
 def test_a_slow_machine_drops_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And does not lag behind: each window ends later than the machine was busy."""
+    """And does not lag behind: windows are further apart than they would be, one a second."""
     cfg, out = tiny_config(tmp_path), tmp_path / "live.json"
     backend = eager(fresh_state(cfg).model, cfg, "prob")
 
@@ -194,7 +194,7 @@ def test_a_slow_machine_drops_frames(tmp_path: Path, capsys: pytest.CaptureFixtu
         live(slow, url, LABELS, cfg, out=out, top=5)
     rows = read(out)
     ends = [row["end"] for row in rows]
-    assert 1 < len(rows) < 5 and (np.diff(ends) > 1).all()
+    assert 1 < len(rows) < 5 and min(np.diff(ends)) >= 0.999 and max(np.diff(ends)) > 1.1
     assert sum(row["dropped"] for row in rows) > 10
     assert all(row["lag"] >= 1.2 for row in rows)
     assert all("secret" not in text for text in (capsys.readouterr().out, out.read_text()))
