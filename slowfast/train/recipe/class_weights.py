@@ -5,6 +5,7 @@ Legend: N videos of the training list, K classes.
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
 from slowfast.data.samples import Label, classes_of
 
+NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""A weight as it is written."""
 LARGEST_RATIO = 1e6
 """Between the weights of a file; with several labels a video also to 1, the weight of a no."""
 
@@ -94,10 +97,7 @@ def _kind_of(path: str, root: str) -> str:
 
 
 def _weight(text: str, where: str, task: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = 0.0
+    weight = float(text) if NUMBER.fullmatch(text) else 0.0
     if not 0.0 < weight < math.inf:
         raise ListError(f"{where}: {text!r} is no class weight: a number above 0")
     if task == "multi" and not 1 / LARGEST_RATIO <= weight <= LARGEST_RATIO:

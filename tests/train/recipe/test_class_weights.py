@@ -49,7 +49,7 @@ def test_of_several_labels_they_are_negatives_over_positives() -> None:
 
 
 def test_those_of_a_file_are_scaled_to_a_mean_of_1_over_the_videos(tmp_path: Path) -> None:
-    found = of_file(tmp_path, "1\n2\n\n 5e0 \n10\n")
+    found = of_file(tmp_path, "1.\n2\n\n 5e0 \n1.0E+1\n")
     np.testing.assert_allclose(found, np.array([1, 2, 5, 10]) / ((12 + 6 + 10) / 16), rtol=1e-6)
     assert of_file(tmp_path, "1\n2\n5\n10", "multi") == [1, 2, 5, 10]  # as they are
 
@@ -62,6 +62,7 @@ def test_those_of_a_file_are_scaled_to_a_mean_of_1_over_the_videos(tmp_path: Pat
         ("1\n2\n3\n0\n", "w.txt:4: '0' is no class weight: a number above 0"),
         ("inf\n2\n3\n4\n", "w.txt:1: 'inf' is no class weight: a number above 0"),
         ("1e400\n2\n3\n4\n", "w.txt:1: '1e400' is no class weight: a number above 0"),
+        ("1_0\n2\n3\n4\n", "w.txt:1: '1_0' is no class weight: a number above 0"),
         ("1\n\na 2\n3\n4\n", "w.txt:3: 'a 2' is no class weight: a number above 0"),
         ("1\n2\n3\n", "w.txt:3: 3 class weights for model.num_classes=4 (a number a line, in "),
         ("1\n2\n3\n4\n\n5\n", "w.txt:6: 5 class weights for model.num_classes=4 (a number a"),
@@ -73,6 +74,7 @@ def test_those_of_a_file_are_scaled_to_a_mean_of_1_over_the_videos(tmp_path: Pat
         "zero",
         "infinite",
         "too large",
+        "underscore",
         "text",
         "too few",
         "too many",
