@@ -13,6 +13,7 @@ import multiprocessing.forkserver
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -153,9 +154,17 @@ class Remote(Backend):
 
 def start_fork_server(modules: list[str]) -> None:
     """Starts what the processes are forked from, with these modules imported. To be called before
-    there are threads."""
+    there are threads. Raises a UserError where the path of TMPDIR is too long for a socket."""
     multiprocessing.set_forkserver_preload(modules)
-    multiprocessing.forkserver.ensure_running()
+    try:
+        multiprocessing.forkserver.ensure_running()
+    except OSError as error:
+        if "path too long" not in str(error):
+            raise
+        raise UserError(
+            f"{tempfile.gettempdir()} is too long a path for the sockets that are put there: set "
+            "TMPDIR to a folder with a shorter one, such as /tmp"
+        ) from error
 
 
 def _serve(work: Work, args: tuple[Any, ...], connection: Connection) -> None:

@@ -69,8 +69,9 @@ class Page(NamedTuple):
 @contextlib.contextmanager
 def serving(folder: Path, weights: Path, *flags: str | Path) -> Iterator[Page]:
     """A page of its own process, which is ended with Ctrl-C."""
-    temp, log, noted = folder / "temp", folder / "log.txt", folder / "noted.txt"
-    for name in ("temp", "watch"):
+    # A short name: sockets are put there, and their paths may have 107 letters.
+    temp, log, noted = folder / "t", folder / "log.txt", folder / "noted.txt"
+    for name in ("t", "watch"):
         (folder / name).mkdir(parents=True)
     noted.touch()
     (folder / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")

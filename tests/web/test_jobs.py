@@ -1,15 +1,27 @@
 """Requests in processes of their own: turns at the network, errors, crashes, hangs."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.jobs import Sums, count_to, end_badly, tell_turn
+from support.tiny_run import environment
 
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.web import jobs
 from slowfast.web.jobs import AT_ONCE, Desk, JobError
+
+TOO_LONG = """
+from slowfast.errors import UserError
+from slowfast.web.jobs import start_fork_server
+try:
+    start_fork_server([])
+except UserError as error:
+    print(error)
+"""
 
 
 def opened(kind: str) -> Backend:
@@ -82,3 +94,13 @@ def test_a_request_that_nobody_waits_for_ends(desk: Desk, tmp_path: Path) -> Non
     process = next(told)
     told.close()  # type: ignore[attr-defined]
     assert not is_running(process)
+
+
+def test_a_temporary_folder_with_too_long_a_path_for_sockets_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    said = subprocess.run(
+        [sys.executable, "-c", TOO_LONG], env=environment() | {"TMPDIR": str(folder)},
+        capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    assert said.startswith(f"{folder} is too long a path for the sockets") and "TMPDIR" in said

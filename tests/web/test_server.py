@@ -192,7 +192,7 @@ def test_other_pages_cannot_use_this_one(page: Page, headers: dict[str, str], st
 
 
 @pytest.mark.slow
-def test_sigterm_ends_requests_and_leaves_nothing(weights: Path, tmp_path: Path) -> None:
+def test_sigterm_leaves_nothing(weights: Path, tmp_path: Path) -> None:
     film = coloured(tmp_path / "film.mp4", "red", 0, seconds=30.0)
     with serving(tmp_path, weights) as page:
         visitor = Visitor(page)
