@@ -69,8 +69,7 @@ def train_head(
             train = video_features(network, samples, cfg, kept, "training")
             val = video_features(network, val_samples or [], cfg, kept, "validation")
             if distributed.rank() == 0:
-                features = _of(train, samples), _of(val, val_samples or [])
-                result, best = _fit(state, *features, cfg)
+                result, best = _fit(state, _of(train, samples), _of(val, val_samples or []), cfg)
         except KeyboardInterrupt as signal:
             folder = Path(cfg.output_dir) / FOLDER
             raise stop.error(f"the features so far are in {folder}") from signal

@@ -66,8 +66,9 @@ def train(
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
         writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
         parallel = paddle.DataParallel(state.model) if distributed.world_size() > 1 else state.model
-        parts = parallel, state.optimizer, state.precision, stop
-        learner = Learner(*parts, cfg, state.class_weights)
+        learner = Learner(
+            parallel, state.optimizer, state.precision, stop, cfg, state.class_weights
+        )  # fmt: skip
         run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
         while state.epoch < schedule.epochs and not _is_over(run, state):
             with stop.deferred():

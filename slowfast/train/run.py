@@ -86,9 +86,7 @@ def train_run(
         if cfg.train.head_only:
             train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:
-            train(
-                state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters
-            )  # fmt: skip
+            train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
 
 
 def _schedule(inputs: TrainInputs) -> Schedule:
