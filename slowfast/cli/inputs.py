@@ -271,6 +271,6 @@ def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
 def _require_labels(cfg: Config, path: str, samples: Sequence[Sample]) -> None:
     """Raises a NoPositivesError that names the list if a validation or test finds nothing in it."""
     try:
-        TALLIES[cfg.train.task]([sample.label for sample in samples], cfg)
+        TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
     except NoPositivesError as error:
         raise NoPositivesError(f"{path}: {error}") from error

@@ -7,6 +7,7 @@ from slowfast.config.schema import (
     Config,
     ConfigError,
     DataConfig,
+    DetectionConfig,
     ModelConfig,
     OptimConfig,
     TestConfig,
@@ -15,7 +16,7 @@ from slowfast.config.schema import (
 )  # fmt: skip
 
 __all__ = [
-    "DEPTHS", "STAGES", "Config", "ConfigError", "DataConfig", "ModelConfig", "OptimConfig",
-    "TestConfig", "TimelineConfig", "TrainConfig", "config_of", "dump_changes", "dump_config",
-    "load_config",
+    "DEPTHS", "STAGES", "Config", "ConfigError", "DataConfig", "DetectionConfig", "ModelConfig",
+    "OptimConfig", "TestConfig", "TimelineConfig", "TrainConfig", "config_of", "dump_changes",
+    "dump_config", "load_config",
 ]  # fmt: skip

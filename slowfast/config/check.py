@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, get_type_hints
 
 from slowfast.config.ranges import faults
-from slowfast.config.schema import Config, ConfigError
+from slowfast.config.schema import DEPTHS, Config, ConfigError
 
 Rules = list[tuple[bool, str]]
 """Whether each rule holds, and what is wrong if not."""
@@ -17,7 +17,12 @@ def validate(cfg: Config) -> None:
         ConfigError: with the values and what is allowed.
     """
     _check_ranges(cfg)
-    for holds_true, fault in (*_of_clips(cfg), *_of_training(cfg), *_of_answers(cfg)):
+    for holds_true, fault in (
+        *_of_clips(cfg),
+        *_of_training(cfg),
+        *_of_detection(cfg),
+        *_of_answers(cfg),
+    ):
         if not holds_true:
             raise ConfigError(fault)
 
@@ -55,8 +60,9 @@ def _of_training(cfg: Config) -> Rules:
          and len(optim.steps) == len(optim.step_factors),
          f"optim.steps={list(optim.steps)} must rise from 0, with a number of "
          f"optim.step_factors={list(optim.step_factors)} for each"),
-        (train.task == "multi" or train.focal_gamma == 0,
-         "train.focal_gamma is for several labels a video: train.task=multi"),
+        (train.task != "single" or (train.focal_gamma == 0 and train.focal_alpha == 1),
+         "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
+         "detection"),
         (train.task == "multi" or train.class_weights != "balanced" or train.sampling == "plain",
          "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
          "unequal size: choose one"),
@@ -68,6 +74,34 @@ def _of_training(cfg: Config) -> Rules:
         (not train.head_only or not _useless_to_a_head(cfg),
          "train.head_only=True trains the classifier on features that are computed once: leave out "
          f"{', '.join(_useless_to_a_head(cfg))}"),
+    ]  # fmt: skip
+
+
+def _of_detection(cfg: Config) -> Rules:
+    """Of the network and the recipe of train.task=detection, and of what it alone has."""
+    model, detection, train = cfg.model, cfg.detection, cfg.train
+    useless = [
+        f"train.{key}" for key in ("mixup", "cutmix", "multigrid", "head_only")
+        if getattr(train, key)
+    ]  # fmt: skip
+    is_other = train.task != "detection"
+    return [
+        (is_other or not useless, f"train.task=detection does without {', '.join(useless)}"),
+        (is_other or not cfg.data.crop_area,
+         "train.task=detection cuts square crops: leave out data.crop_area"),
+        (is_other or not cfg.data.rand_augment and not cfg.data.erase,
+         "train.task=detection does without data.rand_augment and data.erase"),
+        (len(detection.valid) in (0, 2) and list(detection.valid) == sorted(detection.valid),
+         f"detection.valid={list(detection.valid)} is not a first and a last time, or nothing"),
+        (len(detection.ids) in (0, model.num_classes),
+         f"detection.ids has {len(detection.ids)} numbers for "
+         f"model.num_classes={model.num_classes}"),
+        (all(block < DEPTHS[model.slow_depth][2] for block in model.nonlocal_blocks)
+         and all(block >= 0 for block in model.nonlocal_blocks),
+         f"model.nonlocal_blocks={list(model.nonlocal_blocks)} are not blocks of res4, which has "
+         f"{DEPTHS[model.slow_depth][2]}"),
+        (not model.nonlocal_blocks or model.name != "fast_only",
+         "model.nonlocal_blocks are in the slow pathway, which fast_only has not"),
     ]  # fmt: skip
 
 

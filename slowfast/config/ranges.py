@@ -52,6 +52,8 @@ PAIR_OR_NONE = Rule(
     "{} is not two rising numbers, or none",
     lambda x: len(x) in (0, 2) and _rises(x),
 )
+TWO = Rule("2 numbers", "{} needs 2 numbers", lambda x: len(x) == 2)
+RISING = Rule("rising", "{} does not rise", lambda x: list(x) == sorted({*x}))
 NUMBERS_FRAMES = Rule(
     "numbers the frames",
     "{!r} does not number the frames, as img_{{:05d}}.jpg does",

@@ -65,6 +65,28 @@ class ModelConfig:
     (PyTorchVideo)."""
     dropout: Share = 0.5
     """Probability of dropping a feature before the classifier."""
+    nonlocal_blocks: Annotated[tuple[int, ...], ranges.RISING] = ()
+    """Blocks of the slow pathway's res4, counted from 0, that a non-local block follows (Wang et
+    al. 2018): [6, 13, 20] in PySlowFast's R101 networks for AVA."""
+    dilations: Annotated[tuple[Count, ...], ranges.TWO] = (2, 2)
+    """With train.task=detection, in which res5 has stride 1: the dilation of its 3 x 3
+    convolutions in the slow and in the fast pathway. Published networks have (2, 2), (2, 1) and
+    (1, 1), which their tensors do not tell."""
+    roi_size: Count = 7
+    """With detection: RoIAlign gives each box a grid of so many cells each way, of which the
+    largest counts. 7: PySlowFast; 8: mmaction2."""
+    roi_aligned: bool = True
+    """With detection: RoIAlign shifts boxes by half a cell of the feature map, as it should.
+    PySlowFast's published networks were trained without."""
+    roi_sampling: Natural = 0
+    """With detection: points that RoIAlign takes in each cell each way; 0: as many as cells of the
+    feature map lie in it."""
+    roi_time: Literal["mean", "max"] = "mean"
+    """With detection: how features over time become one, before RoIAlign."""
+    roi_context: bool = False
+    """With detection: the classifier also sees the features of the whole picture (mmaction2)."""
+    roi_dropout_first: bool = False
+    """With detection: dropout before the largest cell of a box is taken (mmaction2), not after."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +187,8 @@ class TestConfig:
         "pyslowfast", "pytorchvideo", "pytorchvideo-0.1", "mmaction2", "mmaction2-1.2", "charades"
     ] = "pyslowfast"
     """Whose rules choose the frames of the clips and the place of the crops, see
-    slowfast/data/clips/protocols.py. Weights reach their published accuracy with the rules of the
-    system that trained them."""
+    slowfast/data/clips/protocols.py; with detection those around a key frame, in training, too.
+    Weights reach their published accuracy with the rules of the system that trained them."""
     crop_size: Count = 256
     """Side of the square crop, pixels."""
     average_clips: Literal["prob", "score", "max"] = "prob"
@@ -202,6 +224,63 @@ class TestConfig:
     def views_per_clip(self) -> int:
         """Number of views of a clip."""
         return self.num_crops if self.spatial == "crops" else 1
+
+
+@dataclass(frozen=True)
+class DetectionConfig:
+    """Who does what, where (train.task=detection; paper section 5): actions of people in boxes, at
+    key frames. data.train_list and data.val_list are then annotations in AVA's form, and data.root
+    the folder of their videos or frame folders (docs/detection.md)."""
+
+    train_boxes: Annotated[str, ranges.PATH] = ""
+    """Boxes that a person detector found in the training videos: .csv of PySlowFast, .pkl of
+    mmaction2, or .jsonl. They are learned from besides the annotated ones."""
+    val_boxes: Annotated[str, ranges.PATH] = ""
+    """The same for validation and test, where only these are classified. Empty: the annotated
+    boxes, which gives a higher average precision than there is with a detector."""
+    train_excluded: Annotated[str, ranges.PATH] = ""
+    """Key frames of the training list to leave out, ``video,second`` a line."""
+    val_excluded: Annotated[str, ranges.PATH] = ""
+    """The same for validation and test; what becomes of them, detection.rule says."""
+    train_frames: Annotated[str, ranges.PATH] = ""
+    """Frame list of PySlowFast for the training videos, where they are frames; empty: frame folders
+    by data.frame_pattern, or video files."""
+    val_frames: Annotated[str, ranges.PATH] = ""
+    """The same for validation and test."""
+    box_score: Share = 0.8
+    """Least score of a detected box."""
+    keeps_best: bool = False
+    """Keep a frame's best box also where its score is below box_score (mmaction2)."""
+    learns_negatives: bool = True
+    """Learn that a detected box without annotation shows none of the classes (PySlowFast), or leave
+    it out (mmaction2)."""
+    match_iou: Share = 0.9
+    """Training: detected boxes have the actions of the annotated person that they overlap so much
+    with (intersection over union), where their file has none itself."""
+    start: float = 900.0
+    """The time, as annotated, of the first frame of a video or frame folder. 900: AVA's 15 minutes
+    cut out; 0: whole films."""
+    rate: AboveZero = 1.0
+    """Units of annotated time in a second. 1: times are seconds; the frame rate: they are numbers
+    of frames (MultiSports: 25)."""
+    valid: tuple[float, ...] = (902.0, 1798.0)
+    """First and last time, as annotated, of key frames that are used; empty: all."""
+    val_every: Count = 1
+    """Validation during training: only key frames whose time is a multiple of this; PySlowFast has
+    4. A test takes all."""
+    jitter: bool = False
+    """Training: each frame of a clip is drawn from sampling_stride neighbours (mmaction2 0.x)."""
+    first_id: Natural = 1
+    """Number of the first class in the annotations."""
+    ids: Annotated[tuple[int, ...], ranges.RISING] = ()
+    """Numbers of the classes in the annotations, in the order of the classes, where they are not
+    consecutive: actions of other numbers are left out. Empty: from first_id on."""
+    scored: Annotated[str, ranges.PATH] = ""
+    """Action list whose classes count in the mean average precision: a .pbtxt or a text file with
+    AVA's numbers, or the name ava60 for the 60 of AVA's benchmark. Empty: all classes."""
+    rule: Literal["official", "pyslowfast", "mmaction2"] = "official"
+    """Whose rule of average precision (docs/detection.md): they differ in how many detections of a
+    frame count, and in frames without annotations."""
 
 
 @dataclass(frozen=True)
@@ -260,9 +339,9 @@ class OptimConfig:
 class TrainConfig:
     """The training loop."""
 
-    task: Literal["single", "multi"] = "single"
+    task: Literal["single", "multi", "detection"] = "single"
     """What a video shows: one class (softmax, cross-entropy, accuracy), or any number of them
-    (sigmoid, binary cross-entropy, average precision)."""
+    (sigmoid, binary cross-entropy, average precision), or any number in each box (detection)."""
     epochs: Count = 196
     """Passes over the training list."""
     batch_size: Count = 8
@@ -297,8 +376,10 @@ class TrainConfig:
     """Which videos an epoch has: each once, or as many of each class, those of rare classes several
     times, each time augmented anew."""
     focal_gamma: NotNegative = 0.0
-    """With task=multi: focal loss (Lin et al. 2017), in which what the network knows already counts
-    less. 0: none; theirs is 2."""
+    """Unless task=single: focal loss (Lin et al. 2017), in which what the network knows already
+    counts less. 0: none; theirs is 2."""
+    focal_alpha: AboveZero = 1.0
+    """Unless task=single: factor of the loss, that of mmaction2's focal loss."""
     freeze: Annotated[tuple[str, ...], ranges.some_of(STAGES)] = ()
     """Stages that are not trained; the statistics of their batch norm stay as they are, too."""
     head_only: bool = False
@@ -341,6 +422,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     test: TestConfig = field(default_factory=TestConfig)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
     timeline: TimelineConfig = field(default_factory=TimelineConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

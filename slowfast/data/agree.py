@@ -95,7 +95,7 @@ def kept_labels(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def _digest(sample: Sample) -> bytes:
-    part = repr(sample.span).encode() if sample.span else b""
+    part = repr(sample.place[1:]).encode() if sample.place[1:] else b""
     return hashlib.blake2b(os.fsencode(sample.path) + part, digest_size=8).digest()
 
 

@@ -45,9 +45,39 @@ class Action(NamedTuple):
     end: float
 
 
+class Box(NamedTuple):
+    """Somebody in a picture."""
+
+    corners: tuple[float, float, float, float]
+    """x1, y1, x2, y2, as shares of the picture's width and height."""
+    labels: tuple[int, ...] = ()
+    """Class indices of the actions, rising."""
+    score: float = 1.0
+    """The person detector's, 0 to 1; 1 of an annotated box."""
+    person: int = -1
+    """Number of the person in its video; -1: not known."""
+
+
+class KeyFrame(NamedTuple):
+    """The moment of a video whose boxes are classified (train.task=detection)."""
+
+    video: str
+    """What the annotations call the video."""
+    time: float
+    """As annotated."""
+    seconds: float
+    """The same from the first frame of the file or folder on."""
+    boxes: tuple[Box, ...]
+    """Those to learn from, or to classify; there may be none."""
+    truth: tuple[Box, ...] = ()
+    """The annotated ones, with which a test compares."""
+    is_excluded: bool = False
+    """Whether the data set excludes it from evaluation."""
+
+
 class Sample(NamedTuple):
     """One video: a file, a member of a tar, or a folder of ``num_frames`` frames; or a part of
-    one."""
+    one; or a key frame of one."""
 
     path: str
     label: Label = -1
@@ -60,6 +90,8 @@ class Sample(NamedTuple):
     actions: tuple[Action, ...] = ()
     """When the labels are seen, in the whole video's seconds: a training clip then has those of its
     own time. Empty: all the time."""
+    key: KeyFrame | None = None
+    """With train.task=detection; ``label`` then has the actions of all its boxes."""
 
     @property
     def span(self) -> tuple[float | None, ...]:
@@ -74,11 +106,18 @@ class Sample(NamedTuple):
     @property
     def place(self) -> tuple[str | float | None, ...]:
         """What there is to read: the file, and the part of it."""
-        return self.path, *self.span
+        return self.path, *self.span, *([self.key.time] if self.key else [])
+
+    @property
+    def truth(self) -> "Label | KeyFrame":
+        """What a test compares with."""
+        return self.label if self.key is None else self.key
 
     @property
     def part(self) -> str:
         """Which part of the video it is, in words; empty if it is the whole."""
+        if self.key is not None:
+            return f"at {seconds_text(self.key.time)}"
         if self.end is not None:
             return f"from {seconds_text(self.start or 0)} to {seconds_text(self.end)} s"
         return "" if self.start is None else f"from {seconds_text(self.start)} s on"

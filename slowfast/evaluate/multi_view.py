@@ -52,7 +52,7 @@ def multi_view_test(
     """
     place = Path(cfg.output_dir) / report.RESULT
     distributed.on_first(lambda: require_place(place))  # now, not after hours of work
-    tally = TALLIES[cfg.train.task]([sample.label for sample in samples], cfg)
+    tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, network, samples, cfg)) if out else None
         unreadable, own = Unreadable(cfg.data.max_errors), []

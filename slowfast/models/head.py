@@ -21,7 +21,7 @@ def sigmoid(logits: Tensor) -> Tensor:
     return F.sigmoid(logits) + (logits - logits)
 
 
-PROBABILITIES = {"single": softmax, "multi": sigmoid}
+PROBABILITIES = {"single": softmax, "multi": sigmoid, "detection": sigmoid}
 """By task: from logits ``[..., K]`` to as many probabilities."""
 
 

@@ -12,6 +12,7 @@ from paddle import Tensor, nn
 
 from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
+from slowfast.models.nonlocal_block import NonLocal
 
 EXPANSION = 4
 """Output channels of a bottleneck per channel of its middle convolution."""
@@ -43,13 +44,15 @@ class Stem(nn.Layer):
 class BottleneckBranch(nn.Layer):
     """The residual branch: (t,1,1), (1,3,3) with the stride, (1,1,1), each with batch norm."""
 
-    def __init__(self, inputs: int, width: int, temporal_kernel: int, stride: int) -> None:
+    def __init__(
+        self, inputs: int, width: int, temporal_kernel: int, stride: int, dilation: int
+    ) -> None:
         super().__init__()
-        t = temporal_kernel
+        t, s, d = temporal_kernel, stride, dilation
         outputs = EXPANSION * width
         self.a = Conv3D(inputs, width, (t, 1, 1), 1, (t // 2, 0, 0), bias_attr=False)
         self.a_bn = BatchNorm3D(width)
-        self.b = Conv3D(width, width, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias_attr=False)
+        self.b = Conv3D(width, width, (1, 3, 3), (1, s, s), (0, d, d), (1, d, d), bias_attr=False)
         self.b_bn = BatchNorm3D(width)
         self.c = Conv3D(width, outputs, 1, bias_attr=False)
         self.c_bn = BatchNorm3D(outputs)
@@ -63,14 +66,16 @@ class BottleneckBranch(nn.Layer):
 class Bottleneck(nn.Layer):
     """A residual block, with a projection shortcut where the shape changes."""
 
-    def __init__(self, inputs: int, width: int, temporal_kernel: int, stride: int) -> None:
+    def __init__(
+        self, inputs: int, width: int, temporal_kernel: int, stride: int, dilation: int
+    ) -> None:
         super().__init__()
         outputs = EXPANSION * width
         self.projects = inputs != outputs or stride != 1
         if self.projects:
             self.branch1 = Conv3D(inputs, outputs, 1, (1, stride, stride), bias_attr=False)
             self.branch1_bn = BatchNorm3D(outputs)
-        self.branch2 = BottleneckBranch(inputs, width, temporal_kernel, stride)
+        self.branch2 = BottleneckBranch(inputs, width, temporal_kernel, stride, dilation)
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
@@ -102,20 +107,28 @@ class Stage(nn.Layer):
         temporal_kernels: temporal kernel of each block's first convolution, per pathway.
         temporal_blocks: blocks that have it; later ones have kernel 1. None: all.
         stride: spatial stride of the first block.
+        dilations: spatial dilation of all blocks, per pathway; None: 1.
+        nonlocal_blocks: those of the slow pathway that a ``NonLocal`` follows, named
+            ``pathway0_nonlocal{i}``.
     """
 
     def __init__(
         self, *, inputs: Sequence[int], widths: Sequence[int], depths: Sequence[int],
         temporal_kernels: Sequence[int], temporal_blocks: int | None, stride: int,
+        dilations: Sequence[int] | None = None, nonlocal_blocks: Sequence[int] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.depths = tuple(depths)
+        self.nonlocal_blocks = frozenset(nonlocal_blocks)
+        for i in nonlocal_blocks:
+            self.add_sublayer(f"pathway0_nonlocal{i}", NonLocal(EXPANSION * widths[0]))
         for p, depth in enumerate(depths):
             for i in range(depth):
                 is_temporal = temporal_blocks is None or i < temporal_blocks
                 kernel = temporal_kernels[p] if is_temporal else 1
                 entering, step = (inputs[p], stride) if i == 0 else (EXPANSION * widths[p], 1)
-                bottleneck = Bottleneck(entering, widths[p], kernel, step)
+                dilation = dilations[p] if dilations else 1
+                bottleneck = Bottleneck(entering, widths[p], kernel, step, dilation)
                 self.add_sublayer(f"pathway{p}_res{i}", bottleneck)
 
     def forward(self, pathways: list[Tensor]) -> list[Tensor]:
@@ -123,5 +136,7 @@ class Stage(nn.Layer):
         for p, x in enumerate(pathways):
             for i in range(self.depths[p]):
                 x = getattr(self, f"pathway{p}_res{i}")(x)
+                if p == 0 and i in self.nonlocal_blocks:
+                    x = getattr(self, f"pathway0_nonlocal{i}")(x)
             outputs.append(x)
         return outputs

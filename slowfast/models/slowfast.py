@@ -17,9 +17,10 @@ from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
 from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
+from slowfast.models.roi_head import RoiHead, RoiPooling, joined
 
 STRIDES = (1, 2, 2, 2)
-"""Spatial strides of res2..res5."""
+"""Spatial strides of res2..res5; with boxes res5 has 1."""
 
 
 class Pathway(NamedTuple):
@@ -68,7 +69,11 @@ class VideoClassifier(nn.Layer):
         stem_kernel: spatial kernel of the stems.
         pool_size, dropout: see ``Head``.
         average_positions: ``prob`` or ``score``, see ``predict``.
-        task: ``single``: one class a clip; ``multi``: any number of them.
+        task: ``single``: one class a clip; ``multi``: any number of them; ``detection``: any number
+            for each box, see ``Detector``.
+        nonlocal_blocks: blocks of the slow pathway's res4 that a ``NonLocal`` follows.
+        dilations: with detection, of res5, per pathway.
+        pooling: with detection, how a box's features are taken.
     """
 
     def __init__(
@@ -85,6 +90,9 @@ class VideoClassifier(nn.Layer):
         dropout: float = 0.5,
         average_positions: str = "prob",
         task: str = "single",
+        nonlocal_blocks: Sequence[int] = (),
+        dilations: Sequence[int] = (2, 2),
+        pooling: RoiPooling = RoiPooling(),  # noqa: B008
     ) -> None:
         super().__init__()
         if task not in PROBABILITIES:
@@ -93,6 +101,7 @@ class VideoClassifier(nn.Layer):
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions
         channels = [p.width for p in pathways]
+        has_boxes = task == "detection"
         self.s1 = Stems(channels, [p.stem_temporal_kernel for p in pathways], stem_kernel)
         for i, stride in enumerate(STRIDES):
             if fuse is not None:
@@ -104,11 +113,16 @@ class VideoClassifier(nn.Layer):
                 depths=[p.depths[i] for p in pathways],
                 temporal_kernels=[p.temporal_kernels[i] for p in pathways],
                 temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
-                stride=stride,
+                stride=1 if has_boxes and i == 3 else stride,
+                dilations=dilations if has_boxes and i == 3 else None,
+                nonlocal_blocks=nonlocal_blocks if i == 2 else (),
             )
             self.add_sublayer(f"s{i + 2}", stage)
             channels = [EXPANSION * p.width * 2**i for p in pathways]
-        self.head = Head(sum(channels), num_classes, pool_size, dropout)
+        self.head: Any = (
+            RoiHead(sum(channels), num_classes, pooling, dropout)
+            if has_boxes else Head(sum(channels), num_classes, pool_size, dropout)
+        )  # fmt: skip
         initialize(self)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
@@ -183,6 +197,49 @@ class SinglePathway(VideoClassifier):
         return x
 
 
+class Detector(VideoClassifier):
+    """What a network for boxes has of its own: it is told where to look.
+
+    Boxes are ``[K, 4]``: x1, y1, x2, y2 in pixels of the clip, the first clip's first, and
+    ``counts_N`` says how many are each clip's (int32).
+    """
+
+    def forward(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
+        """Logits of each box ``[K, A]``."""
+        return self.head(self.features(clip_NCTHW), boxes_K4, counts_N)
+
+    def embed(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
+        """The classifier's input for each box ``[K, C]``."""
+        return self.head.pool(self.features(clip_NCTHW), boxes_K4, counts_N)
+
+    def probabilities_of(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:
+        """Probabilities of each box ``[K, A]``."""
+        return self.probabilities(self(clip_NCTHW, boxes_K4, counts_N))
+
+    def predict(self, clip_NCTHW: Tensor, boxes: Sequence[Any]) -> list[Tensor]:  # type: ignore[override]
+        """Probabilities ``[K, A]`` for each clip, of its boxes ``[K, 4]``, which may be none.
+
+        Raises:
+            ValueError: there are not boxes for each clip.
+        """
+        if len(boxes) != clip_NCTHW.shape[0]:
+            raise ValueError(f"boxes of {len(boxes)} clips for {clip_NCTHW.shape[0]} clips")
+        boxes_K4, counts_N = joined(boxes)
+        if not len(boxes_K4):
+            classes = self.head.projection.weight.shape[1]
+            return [paddle.zeros([0, classes]) for _ in boxes]
+        rows_KA = self.probabilities_of(clip_NCTHW, boxes_K4, counts_N)
+        return paddle.split(rows_KA, counts_N.tolist())
+
+
+class SlowFastDetector(Detector, SlowFast):
+    """SlowFast for boxes."""
+
+
+class SinglePathwayDetector(Detector, SinglePathway):
+    """One pathway alone for boxes."""
+
+
 def initialize(model: nn.Layer) -> None:
     """Fills a network anew from Paddle's global random generator.
 
@@ -195,8 +252,11 @@ def initialize(model: nn.Layer) -> None:
             outputs, _, *kernel = layer.weight.shape
             fan_out = outputs * math.prod(kernel)
             nn.initializer.Normal(0.0, math.sqrt(2.0 / fan_out))(layer.weight)
+            if layer.bias is not None:
+                nn.initializer.Constant(0.0)(layer.bias)
         elif isinstance(layer, nn.BatchNorm3D):
-            scale = 0.0 if name.endswith("branch2.c_bn") else 1.0
+            is_last = name.endswith("branch2.c_bn") or "_nonlocal" in name
+            scale = 0.0 if is_last else 1.0
             nn.initializer.Constant(scale)(layer.weight)
             nn.initializer.Constant(0.0)(layer.bias)
         elif isinstance(layer, nn.Linear):

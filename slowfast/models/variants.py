@@ -5,7 +5,15 @@ from typing import Any
 
 from slowfast.config import DEPTHS, ModelConfig
 from slowfast.models.published import VARIANTS, Variant
-from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast, VideoClassifier
+from slowfast.models.roi_head import RoiPooling
+from slowfast.models.slowfast import (
+    Pathway,
+    SinglePathway,
+    SinglePathwayDetector,
+    SlowFast,
+    SlowFastDetector,
+    VideoClassifier,
+)
 
 
 def slow_pathway(depth: int, width: int = 64) -> Pathway:
@@ -18,6 +26,18 @@ def fast_pathway(depth: int, width: int = 8) -> Pathway:
     return Pathway(width, DEPTHS[depth], 5, (3, 3, 3, 3))
 
 
+def single_pathway(pathway: Pathway, **given: Any) -> VideoClassifier:
+    """One pathway alone, for the task that is given."""
+    kind = SinglePathwayDetector if given.get("task") == "detection" else SinglePathway
+    return kind(pathway, **given)
+
+
+def both_pathways(slow: Pathway, fast: Pathway, **given: Any) -> VideoClassifier:
+    """SlowFast, for the task that is given."""
+    kind = SlowFastDetector if given.get("task") == "detection" else SlowFast
+    return kind(slow, fast, **given)
+
+
 def _constructor(name: str, variant: Variant) -> Callable[..., VideoClassifier]:
     """The function that builds a published network."""
 
@@ -25,8 +45,8 @@ def _constructor(name: str, variant: Variant) -> Callable[..., VideoClassifier]:
         slow, *fast = variant.depths
         own = {"num_classes": num_classes, "alpha": variant.alpha} | variant.arguments | given
         if not fast:
-            return SinglePathway(slow_pathway(slow), **own)
-        return SlowFast(slow_pathway(slow), fast_pathway(*fast), **own)
+            return single_pathway(slow_pathway(slow), **own)
+        return both_pathways(slow_pathway(slow), fast_pathway(*fast), **own)
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = "slowfast.models"
@@ -60,10 +80,16 @@ def build_model(model: ModelConfig, train_crop: int, task: str = "single") -> Vi
         dropout=model.dropout,
         average_positions=model.average_positions,
         task=task,
-    )
+        nonlocal_blocks=model.nonlocal_blocks,
+        dilations=model.dilations,
+        pooling=RoiPooling(
+            model.roi_size, model.roi_aligned, model.roi_sampling, model.roi_time,
+            model.roi_context, model.roi_dropout_first,
+        ),
+    )  # fmt: skip
     if model.name == "slow_only":
-        return SinglePathway(slow, alpha=model.alpha, **common)
+        return single_pathway(slow, alpha=model.alpha, **common)
     if model.name == "fast_only":
-        return SinglePathway(fast, alpha=1, **common)
+        return single_pathway(fast, alpha=1, **common)
     common |= dict(alpha=model.alpha, fusion_kernel=model.fusion_kernel)
-    return SlowFast(slow, fast, lateral_norm=model.lateral_norm, **common)
+    return both_pathways(slow, fast, lateral_norm=model.lateral_norm, **common)

@@ -92,7 +92,7 @@ def settings_of(cfg: Config, *, with_head: bool) -> Plan:
 def key_of(sample: Sample) -> str:
     """A name for a video's row, from its path and the size and time of its file."""
     state = state_of(sample.path) or (-1, -1)
-    key = os.path.abspath(sample.path), sample.num_frames, state, *sample.span
+    key = os.path.abspath(sample.path), sample.num_frames, state, *sample.place[1:]
     return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
 

@@ -35,7 +35,7 @@ class Tally:
     key: ClassVar[str]
     """What a row of a result calls a video's label or labels."""
 
-    def __init__(self, labels: Sequence[Label], cfg: Config) -> None:
+    def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         self._labels, self._num_classes = labels, cfg.model.num_classes
 
     @classmethod
@@ -75,7 +75,7 @@ class OneLabel(Tally):
     metrics = accuracy.METRICS
     usual, decisive, key = ("top_k_accuracy",), "top1", "label"
 
-    def __init__(self, labels: Sequence[Label], cfg: Config) -> None:
+    def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         super().__init__(labels, cfg)
         self._table_K3 = np.zeros((self._num_classes, 3), np.int64)
 
@@ -114,7 +114,7 @@ class SeveralLabels(Tally):
     metrics = average_precision.METRICS
     usual, decisive, key = tuple(average_precision.METRICS), "mAP", "labels"
 
-    def __init__(self, labels: Sequence[Label], cfg: Config) -> None:
+    def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         super().__init__([*map(classes_of, labels)], cfg)
         self._threshold = cfg.test.threshold
         self._scores: dict[int, Scores] = {}

@@ -39,7 +39,7 @@ def validate(
             ``data.max_errors`` of one process are; or all are.
         NoPositivesError: several labels a video, and no video has one.
     """
-    tally = TALLIES[cfg.train.task]([sample.label for sample in samples], cfg)
+    tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
     losses = np.zeros(2)  # their sum, and that of the clips
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.config import DataConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
@@ -53,6 +54,10 @@ class Clip:
     frames: Pictures
     label: Label
     index: int
+    boxes: NDArray[np.float32] | None = None
+    """With train.task=detection: x1, y1, x2, y2 in pixels of ``frames``, ``[K, 4]``."""
+    box_labels: tuple[tuple[int, ...], ...] = ()
+    """Class indices of each box."""
 
 
 class TrainClips:

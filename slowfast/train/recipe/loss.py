@@ -80,8 +80,11 @@ def binary_cross_entropy(
     return loss_NK.mean()
 
 
-LOSSES: dict[str, Callable[..., Tensor]] = {"single": cross_entropy, "multi": binary_cross_entropy}
-"""By task: from logits ``[N, K]`` and targets to the loss."""
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "single": cross_entropy, "multi": binary_cross_entropy, "detection": binary_cross_entropy,
+}  # fmt: skip
+"""By task: from logits ``[N, K]`` and targets to the loss; for detection N is the number of
+boxes."""
 
 
 def training_loss(
@@ -93,4 +96,5 @@ def training_loss(
         options["weights_K"] = paddle.to_tensor(weights_K)
     if train.focal_gamma:
         options["gamma"] = train.focal_gamma
-    return LOSSES[train.task](logits_NK, targets, **options)
+    loss = LOSSES[train.task](logits_NK, targets, **options)
+    return loss if train.focal_alpha == 1 else train.focal_alpha * loss

@@ -1,0 +1,40 @@
+"""The non-local block (Wang et al., CVPR 2018): each position sees all others of its clip.
+
+Legend: N clips, C channels, I inner channels, T frames, H x W pixels, P positions.
+"""
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor
+
+from slowfast.models.layers.conv import Conv3D
+from slowfast.models.layers.norm import BatchNorm3D
+
+
+class NonLocal(paddle.nn.Layer):
+    """``x + bn(out(theta(x) . phi(x) / P . g(x)))``, PySlowFast's ``dot_product`` form: the
+    products are divided by the number of positions, without a softmax. phi and g see the largest
+    of 2 x 2 x 2 neighbours.
+
+    Args:
+        channels: C; half as many inside.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = channels // 2
+        self.conv_theta = Conv3D(channels, inner, 1)
+        self.conv_phi = Conv3D(channels, inner, 1)
+        self.conv_g = Conv3D(channels, inner, 1)
+        self.conv_out = Conv3D(inner, channels, 1)
+        self.bn = BatchNorm3D(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, T, H, W]`` to as many."""
+        pooled = F.max_pool3d(x, 2, 2)
+        theta_NIP = self.conv_theta(x).flatten(2)
+        phi_NIp, g_NIp = self.conv_phi(pooled).flatten(2), self.conv_g(pooled).flatten(2)
+        shares_NPp = paddle.matmul(theta_NIP, phi_NIp, transpose_x=True) / phi_NIp.shape[2]
+        seen_NIP = paddle.matmul(g_NIp, shares_NPp, transpose_y=True)
+        seen = seen_NIP.reshape([x.shape[0], -1, *x.shape[2:]])
+        return x + self.bn(self.conv_out(seen))
