@@ -29,8 +29,15 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     flipped = flipped_labels(data.flip_pairs, names)
     is_balanced = cfg.train.sampling == "balanced"
     groups = class_groups([sample.label for sample in train]) if is_balanced else ()
-    clips = Clips(TrainClips(train, data, cfg.seed, flipped), ValClips(val, data), groups)
-    batch_bytes = cfg.train.batch_size * data.num_frames * data.crop_size**2 * 3
+    own, view = TrainClips(train, data, cfg.seed, flipped), ValClips(val, data)
+    if cfg.train.task == "detection":
+        own = TrainKeyClips(train, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
+        view = KeyViews(val, data, cfg.test, cfg.detection)
+    clips = Clips(own, view, groups)
+    pixels = data.crop_size**2
+    if cfg.train.task == "detection":
+        pixels = max(pixels, cfg.test.short_side**2 * 16 // 9)
+    batch_bytes = cfg.train.batch_size * data.num_frames * pixels * 3
     return Loader(
         clips,
         num_workers=num_readers(cfg, batch_bytes),

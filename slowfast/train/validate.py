@@ -1,9 +1,11 @@
-"""Validation during training: the centre view of every sample, each counted once.
+"""Validation during training: the centre view of every sample, or the whole picture of every key
+frame, each counted once.
 
-Legend: N videos, K classes.
+Legend: N videos, or boxes, K classes.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import paddle
@@ -29,7 +31,7 @@ def validate(
     model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config
 ) -> dict[str, float]:
     """The loss, without class weights or smoothing, and the usual numbers of the task's tally, of
-    the centre view of every sample, each counted once.
+    the centre view of every sample, each counted once. With boxes the mean loss is over these.
 
     Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
     logs them, and ``seen`` counts the readable ones.
@@ -40,28 +42,38 @@ def validate(
         NoPositivesError: several labels a video, and no video has one.
     """
     tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
-    losses = np.zeros(2)  # their sum, and that of the clips
+    sums = np.zeros(3)  # of the losses, of the clips or boxes that they are of, and of the clips
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
 
-    def logits_of(clips: list[Clip]) -> NDArray[np.float32]:
-        clip_NCTHW, labels = batch_of(clips, cfg)
-        logits = model(clip_NCTHW)
+    def logits_of(clips: list[Clip]) -> Sequence[NDArray[np.float32]]:
+        inputs, labels = batch_of(clips, cfg)
+        logits = model(*inputs)
         logits_NK: NDArray[np.float32] = logits.numpy()
         (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
         if counted.size:
             own = paddle.to_tensor(labels[counted])
             loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))
-            losses[:] += loss * counted.size, counted.size
-        return logits_NK
+            sums[:2] += loss * counted.size, counted.size
+        if len(inputs) == 1:
+            return logits_NK
+        return np.split(logits_NK, np.cumsum(inputs[2].numpy())[:-1])
+
+    def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
+        for same in of_one_size(clips):
+            if same[0].frames.size:
+                yield from logits_of(same)
+            else:  # key frames without boxes, which are not read
+                yield from np.zeros([len(same), 0, cfg.model.num_classes], np.float32)
 
     model.eval()
-    for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), logits_of):
+    for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), rows):
         if isinstance(row, VideoError):
             unreadable.note(index, samples[index].shown, row)
         else:
             tally.add_logits(index, row)
+            sums[2] += 1
     model.train()
-    loss, seen = distributed.all_reduce_sum(*losses.tolist())
+    loss, counted, seen = distributed.all_reduce_sum(*sums.tolist())
     missing = in_order(distributed.gather(unreadable.videos))
     if not seen:
         none = f"none of the {len(samples):,} validation videos could be read"
@@ -71,7 +83,13 @@ def validate(
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")
         logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} videos")
-    return validation_result(loss / seen, tally, seen)
+    return validation_result(loss / max(counted, 1), tally, seen)
+
+
+def of_one_size(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
+    """Neighbours whose pictures are of one size, which the network can be given together."""
+    for _, same in itertools.groupby(clips, key=lambda clip: clip.frames.shape):
+        yield list(same)
 
 
 def validation_result(loss: float, tally: Tally, seen: float) -> dict[str, float]:
