@@ -23,7 +23,7 @@ from slowfast.data.samples import Label
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.meter import METERS, LabelMeter, Meter
 from slowfast.models.pathways import normalize
-from slowfast.models.roi_head import joined, unit_box
+from slowfast.models.roi_head import joined
 from slowfast.predict.tallies import TALLIES
 from slowfast.signals import Stop
 from slowfast.train.recipe.loss import training_loss
@@ -170,9 +170,11 @@ def _take_part(learner: Learner, grid: Grid) -> None:
 
 
 def _add_zeros(learner: Learner, clip_NCTHW: Tensor) -> None:
-    """Adds gradients of 0, with a box in each clip where the network wants boxes."""
+    """Adds gradients of 0; of the whole picture where the network wants boxes."""
+    height, width = clip_NCTHW.shape[3:]
+    whole = np.array([0, 0, width, height], np.float32)
     is_detector = learner.cfg.train.task == "detection"
-    boxes = joined([unit_box()] * len(clip_NCTHW)) if is_detector else ()
+    boxes = joined([whole] * len(clip_NCTHW)) if is_detector else ()
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW, *boxes)
     learner.precision.backward(logits.astype("float32").sum() * 0.0)
