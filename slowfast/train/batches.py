@@ -7,6 +7,7 @@ from itertools import chain
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
 from slowfast.data.order import class_groups

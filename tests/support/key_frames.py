@@ -36,7 +36,7 @@ data:
   num_workers: 0
 test: {short_side: 48, crop_size: 48, backend: eager}
 detection: {valid: [], val_boxes: ROOT/val_boxes.csv}
-optim: {warmup_epochs: 1}
+optim: {base_lr: 0.1, scale_lr: false, warmup_epochs: 1}
 train: {task: detection, epochs: 2, batch_size: 4, log_interval: 2, precise_bn_batches: 0}
 """
 
