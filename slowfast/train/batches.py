@@ -12,7 +12,7 @@ from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
 from slowfast.data.order import class_groups
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
+from slowfast.data.unreadable import Unreadable, in_order, noted, write_unreadable
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
@@ -93,8 +93,9 @@ class EpochReader:
                 fatal = fatal or item
         try:
             for index, error in errors:
-                is_known = index in self._unreadable.videos
-                video = self._unreadable.note(index, self._samples[index].shown, error)
+                place, path = noted(self._samples, index)
+                is_known = place in self._unreadable.videos
+                video = self._unreadable.note(place, path, error)
                 if not is_known:
                     logger.warning(f"unreadable: {video.line()}")
         except VideoError as too_many:

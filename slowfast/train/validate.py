@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey
-from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order
+from slowfast.data.samples import KeyFrame, Sample
+from slowfast.data.unreadable import Unreadable, in_order, noted
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
+from slowfast.metrics.overlap import IOU, best_overlaps
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.predict.views import own_batches, rows_of
@@ -31,7 +32,8 @@ def validate(
     model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config
 ) -> dict[str, float]:
     """The loss, without class weights or smoothing, and the usual numbers of the task's tally, of
-    the centre view of every sample, each counted once. With boxes the mean loss is over these.
+    the centre view of every sample, each counted once. With boxes the mean loss is over these, see
+    ``actions_there``.
 
     Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
     logs them, and ``seen`` counts the readable ones.
@@ -59,6 +61,9 @@ def validate(
         return np.split(logits_NK, np.cumsum(inputs[2].numpy())[:-1])
 
     def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
+        for clip in clips:
+            if key := samples[clip.index].key:
+                clip.box_labels = actions_there(key)
         for same in of_one_size(clips):
             if same[0].frames.size:
                 yield from logits_of(same)
@@ -68,22 +73,36 @@ def validate(
     model.eval()
     for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), rows):
         if isinstance(row, VideoError):
-            unreadable.note(index, samples[index].shown, row)
+            unreadable.note(*noted(samples, index), row)
         else:
             tally.add_logits(index, row)
             sums[2] += 1
     model.train()
     loss, counted, seen = distributed.all_reduce_sum(*sums.tolist())
     missing = in_order(distributed.gather(unreadable.videos))
+    what = "key frames" if cfg.train.task == "detection" else "videos"
     if not seen:
-        none = f"none of the {len(samples):,} validation videos could be read"
+        none = f"none of the {len(samples):,} validation {what} could be read"
         raise VideoError(f"{none} (first: {missing[0].line()})")
     tally.gather()
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")
-        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} videos")
+        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {what}")
     return validation_result(loss / max(counted, 1), tally, seen)
+
+
+def actions_there(key: KeyFrame) -> tuple[tuple[int, ...], ...]:
+    """What each box of a key frame should be found to show: the actions of the annotated box that
+    it overlaps most, if by ``IOU``, else none."""
+    boxes_R4, own_G4 = (
+        np.array([box.corners for box in boxes]).reshape(-1, 4) for boxes in (key.boxes, key.truth)
+    )
+    best_R, overlap_R = best_overlaps(
+        np.zeros(len(boxes_R4)), boxes_R4, np.zeros(len(own_G4)), own_G4
+    )
+    pairs = zip(best_R.tolist(), overlap_R.tolist(), strict=True)
+    return tuple(key.truth[best].labels if overlap >= IOU else () for best, overlap in pairs)
 
 
 def of_one_size(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
