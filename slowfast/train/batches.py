@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -30,14 +31,14 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     flipped = flipped_labels(data.flip_pairs, names)
     is_balanced = cfg.train.sampling == "balanced"
     groups = class_groups([sample.label for sample in train]) if is_balanced else ()
-    own, view = TrainClips(train, data, cfg.seed, flipped), ValClips(val, data)
+    own: Any = TrainClips(train, data, cfg.seed, flipped)
+    view: Any = ValClips(val, data)
+    pixels = data.crop_size**2
     if cfg.train.task == "detection":
         own = TrainKeyClips(train, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
         view = KeyViews(val, data, cfg.test, cfg.detection)
-    clips = Clips(own, view, groups)
-    pixels = data.crop_size**2
-    if cfg.train.task == "detection":
         pixels = max(pixels, cfg.test.short_side**2 * 16 // 9)
+    clips = Clips(own, view, groups)
     batch_bytes = cfg.train.batch_size * data.num_frames * pixels * 3
     return Loader(
         clips,

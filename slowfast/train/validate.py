@@ -44,31 +44,15 @@ def validate(
         NoPositivesError: several labels a video, and no video has one.
     """
     tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
-    sums = np.zeros(3)  # of the losses, of the clips or boxes that they are of, and of the clips
+    losses, read = np.zeros(2), 0  # the losses' sum, and that of the clips, or boxes
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
-
-    def logits_of(clips: list[Clip]) -> Sequence[NDArray[np.float32]]:
-        inputs, labels = batch_of(clips, cfg)
-        logits = model(*inputs)
-        logits_NK: NDArray[np.float32] = logits.numpy()
-        (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
-        if counted.size:
-            own = paddle.to_tensor(labels[counted])
-            loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))
-            sums[:2] += loss * counted.size, counted.size
-        if len(inputs) == 1:
-            return logits_NK
-        return np.split(logits_NK, np.cumsum(inputs[2].numpy())[:-1])
 
     def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
         for clip in clips:
             if key := samples[clip.index].key:
                 clip.box_labels = actions_there(key)
         for same in of_one_size(clips):
-            if same[0].frames.size:
-                yield from logits_of(same)
-            else:  # key frames without boxes, which are not read
-                yield from np.zeros([len(same), 0, cfg.model.num_classes], np.float32)
+            yield from logits_of(model, same, cfg, losses)
 
     model.eval()
     for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), rows):
@@ -76,9 +60,9 @@ def validate(
             unreadable.note(*noted(samples, index), row)
         else:
             tally.add_logits(index, row)
-            sums[2] += 1
+            read += 1
     model.train()
-    loss, counted, seen = distributed.all_reduce_sum(*sums.tolist())
+    loss, counted, seen = distributed.all_reduce_sum(*losses.tolist(), read)
     missing = in_order(distributed.gather(unreadable.videos))
     what = "key frames" if cfg.train.task == "detection" else "videos"
     if not seen:
@@ -90,6 +74,26 @@ def validate(
             logger.warning(f"unreadable: {video.line()}")
         logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {what}")
     return validation_result(loss / max(counted, 1), tally, seen)
+
+
+def logits_of(
+    model: VideoClassifier, clips: list[Clip], cfg: Config, losses: NDArray[np.float64]
+) -> Iterable[NDArray[np.float32]]:
+    """The logits of each clip ``[K]``, or of its boxes; adds the losses' sum, and the number of
+    clips, or boxes, to ``losses``."""
+    if not clips[0].frames.size:  # of key frames without boxes nothing is read
+        return np.zeros([len(clips), 0, cfg.model.num_classes], np.float32)
+    inputs, labels = batch_of(clips, cfg)
+    logits = model(*inputs)
+    logits_NK: NDArray[np.float32] = logits.numpy()
+    (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
+    if counted.size:
+        own = paddle.to_tensor(labels[counted])
+        loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))
+        losses += loss * counted.size, counted.size
+    if clips[0].boxes is None:
+        return logits_NK
+    return np.split(logits_NK, np.cumsum([len(clip.box_labels) for clip in clips])[:-1])
 
 
 def actions_there(key: KeyFrame) -> tuple[tuple[int, ...], ...]:
