@@ -99,15 +99,15 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     seed_dropout(*place)
     rng = np.random.default_rng([Stream.MIX, *place])
     batches = [batch for batch in work.batches if batch]
-    for number, clips in enumerate(batches, 1):
+    for number, batch in enumerate(batches, 1):
         # Gradients are averaged over the processes once, after the last batch.
         waits = number < len(batches) and isinstance(learner.model, paddle.DataParallel)
         with learner.model.no_sync() if waits else contextlib.nullcontext():
-            _add_gradients(learner, clips, work.clips, rng, meter)
+            _add_gradients(learner, batch, work.clips, rng, meter)
     if not batches:
         _take_part(learner, work.grid)
-    own, read = meter.sums(), sum(map(len, batches))
-    *sums, read, stops = distributed.all_reduce_sum(*own, read, learner.stop.signal != 0)
+    own, own_clips = meter.sums(), sum(map(len, batches))
+    *sums, clips, stops = distributed.all_reduce_sum(*own, own_clips, learner.stop.signal != 0)
     metrics = meter.result(sums)
     loss, seen = metrics.pop("loss"), metrics.pop("seen")
     wanted = work.clips * distributed.world_size()
@@ -119,7 +119,7 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
             _scale_gradients(learner.model, wanted / seen)
         is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
     own_loss = meter.result(own)["loss"]
-    return Outcome(loss, metrics, sums, int(read), stops > 0, own_loss, is_taken)
+    return Outcome(loss, metrics, sums, int(clips), stops > 0, own_loss, is_taken)
 
 
 def batch_of(clips: list[Clip], cfg: Config) -> tuple[tuple[Tensor, ...], NDArray[Any]]:

@@ -55,8 +55,21 @@ from slowfast.config import ConfigError, load_config
     (["data.crop_aspect=[]"], "data.crop_aspect=[] is not two rising numbers"),
     (["data.rand_augment_magnitude=10.5"], "data.rand_augment_magnitude=10.5 is above 10"),
     (["data.read_seconds=2000000"], "data.read_seconds=2e+06 is above 1,000,000"),
-    (["train.focal_gamma=2"], "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
-         "detection"),
+    (["train.focal_gamma=2"],
+     "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
+     "detection"),
+    (["train.task=detection", "train.head_only=true", "train.mixup=0.5"],
+     "train.task=detection does without train.mixup, train.head_only"),
+    (["train.task=detection", "data.crop_area=[0.1,1]"],
+     "train.task=detection cuts square crops: leave out data.crop_area"),
+    (["train.task=detection", "data.erase=0.5"],
+     "train.task=detection does without data.rand_augment and data.erase"),
+    (["train.task=detection", "detection.ids=[3,5]"],
+     "detection.ids has 2 numbers for model.num_classes=400"),
+    (["detection.valid=[5,1]"],
+     "detection.valid=[5.0, 1.0] is not a first and a last time, or nothing"),
+    (["model.nonlocal_blocks=[6]"],
+     "model.nonlocal_blocks=[6] are not blocks of res4, which has 6"),
     (["train.class_weights=balanced", "train.sampling=balanced"],
      "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
      "unequal size: choose one"),
