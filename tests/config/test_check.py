@@ -58,8 +58,10 @@ from slowfast.config import ConfigError, load_config
     (["train.focal_gamma=2"],
      "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
      "detection"),
-    (["train.task=detection", "train.head_only=true", "train.mixup=0.5"],
-     "train.task=detection does without train.mixup, train.head_only"),
+    (["train.task=detection", "train.mixup=0.5", "train.multigrid=true"],
+     "train.task=detection does without train.mixup, train.multigrid"),
+    (["train.task=detection", "train.head_only=true"],
+     "train.task=detection does without train.head_only"),
     (["train.task=detection", "data.crop_area=[0.1,1]"],
      "train.task=detection cuts square crops: leave out data.crop_area"),
     (["train.task=detection", "data.erase=0.5"],
