@@ -12,16 +12,25 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast.config import DataConfig, DetectionConfig, TestConfig
-from slowfast.data.clips import box_transforms, transforms
+from slowfast.data.clips import box_transforms, datasets, transforms
 from slowfast.data.clips.box_transforms import BOX_RULES, Boxes, Size
-from slowfast.data.clips.datasets import Clip, TrainKey, distinct_frames, flipped
+from slowfast.data.clips.datasets import Clip, TrainKey, distinct_frames
 from slowfast.data.clips.key_windows import WINDOWS, draw_moves
 from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
+from slowfast.data.clips.sampling import scaled_size
 from slowfast.data.order import Stream
-from slowfast.data.samples import KeyFrame, Sample, seconds_text
+from slowfast.data.samples import KeyFrame, Sample, classes_of, seconds_text
 from slowfast.data.video.films import Films
 from slowfast.data.video.part import length_of, named
-from slowfast.data.video.reader import ROUNDING, Each, Indices, Picture, Pictures, Reader, VideoError
+from slowfast.data.video.reader import (
+    ROUNDING,
+    Each,
+    Indices,
+    Picture,
+    Pictures,
+    Reader,
+    VideoError,
+)
 
 
 class Shown(NamedTuple):
@@ -49,7 +58,6 @@ class KeyWindows:
         """
         key = key_of(sample)
         reader = self._films.reader(sample)
-        require_inside(sample, reader, self._unit)
         times = reader.seconds(np.arange(reader.num_frames))
         source: list[Size] = []
 
@@ -60,8 +68,10 @@ class KeyWindows:
             source[:] = [picture.shape[:2]]
             return each(picture)
 
-        with named(sample), contextlib.closing(reader):
-            frames, places = distinct_frames(reader, window, seen, counts_frames=True)
+        with contextlib.closing(reader):
+            require_inside(sample, reader, self._unit)
+            with named(sample):
+                frames, places = distinct_frames(reader, window, seen, counts_frames=True)
         return Shown(frames if len(frames) == len(places) else frames[places], source[0])
 
 
@@ -101,16 +111,16 @@ class TrainKeyClips:
         is_left = box_transforms.is_left(boxes)
         own = itertools.compress(key_of(sample).boxes, is_left)
         labels = tuple(
-            tuple(sorted(self.flipped.get(label, label) for label in box.labels))
-            if drawn.flip else box.labels for box in own
-        )  # fmt: skip
+            classes_of(datasets.flipped(box.labels, self.flipped)) if drawn.flip else box.labels
+            for box in own
+        )
         union = tuple(sorted({*itertools.chain(*labels)}))
         return Clip(frames, union, key.sample, boxes[is_left].astype(np.float32), labels)
 
     def _boxes(self, key: KeyFrame, source: Size, drawn: transforms.Augmentation) -> Boxes:
         """The boxes of a key frame in the drawn crop."""
         side, rule = self.data.crop_size, self._rule
-        size = transforms.scaled_size(*source, drawn.short_side)
+        size = scaled_size(*source, drawn.short_side)
         boxes = box_transforms.resized(corners_of(key), source, size, rule)
         corner = transforms.corner_of(size, drawn, side)
         boxes = box_transforms.cropped(boxes, corner, (side, side))

@@ -26,6 +26,7 @@ numpy only. Read for this: PySlowFast's ``datasets/ava_dataset.py`` and ``utils.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +51,7 @@ def strided_window(
     return extracted(pictures, times, grid.target_fps)
 
 
-def timed_window(
-    key: float, times: Times, grid: ClipGrid, moved: Indices | int = 0
-) -> Indices:
+def timed_window(key: float, times: Times, grid: ClipGrid, moved: Indices | int = 0) -> Indices:
     """Frames spread evenly over those shown in [key - half a clip, key + half a clip)."""
     half, rounding = grid.num_frames * grid.stride / grid.target_fps / 2, LEAST_FRAME
     ends = [key - half - rounding, key + half - rounding]
@@ -61,7 +60,7 @@ def timed_window(
     return np.clip(window + moved, 0, len(times) - 1)
 
 
-def extracted(pictures: NDArray[np.float64], times: Times, fps: float) -> Indices:
+def extracted(pictures: NDArray[Any], times: Times, fps: float) -> Indices:
     """The frames that a film shows as these pictures, once extracted at ``fps``: the last one that
     begins before the middle between a picture and the next."""
     ends = (pictures + 0.5 - LEAST_FRAME) / fps

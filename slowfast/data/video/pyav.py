@@ -58,6 +58,8 @@ class PyAVReader:
     """A video file, through PyAV's FFmpeg, on one thread."""
 
     starts = 0.0
+    _stream: Any
+    """Of the open file; None once it is closed."""
 
     def __init__(self, path: str) -> None:
         self.path = path
