@@ -84,7 +84,7 @@ def test_films_at_other_rates_show_what_ffmpeg_extracts(fps: Fraction | int) -> 
         frame.pts, frame.time_base = number, 1 / Fraction(fps)
         ends[0].push(frame)
     ends[0].push(None)
-    shown = []
+    shown: list[int] = []
     while len(shown) < 50:
         shown.append(int(ends[1].pull().to_ndarray()[0, 0]))
     times = evenly_shown(count, float(fps))
