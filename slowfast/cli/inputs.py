@@ -11,6 +11,7 @@ from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
+from slowfast.data.ava import Split, read_keyframes
 from slowfast.data.find import find_listed, find_videos, listed_places
 from slowfast.data.labels import LABELS, find_labels
 from slowfast.data.lists import ListError, read_list
@@ -95,13 +96,14 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     if cfg.train.head_only and args.max_iters:
         raise ConfigError("train.head_only=True has no use for --max_iters: lower train.epochs")
     every = cfg.data.on_error == "raise"
-    samples = _read_list(cfg, cfg.data.train_list, all_of_them=every)
+    samples = _read_list(cfg, "train", all_of_them=every)
     if not any(classes_of(sample.label) for sample in samples):
+        what, page = _named(cfg)
         raise ListError(
-            f"data.train_list={cfg.data.train_list}: none of the {len(samples):,} videos has a "
-            "label, so there is nothing to learn (docs/data.md says how a line has them)"
+            f"data.train_list={cfg.data.train_list}: none of the {len(samples):,} {what} has a "
+            f"label, so there is nothing to learn ({page} says how a line has them)"
         )
-    val = _read_list(cfg, cfg.data.val_list, all_of_them=every) if args.validate else None
+    val = _read_list(cfg, "val", all_of_them=every) if args.validate else None
     read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
     check_lists(cfg.data.labels, names, read)
     if val:
@@ -128,7 +130,7 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
         check_new(args.out)
     key = "test_list" if cfg.data.test_list else "val_list"
     cfg = _located(cfg, key)
-    samples = _read_list(cfg, getattr(cfg.data, key), all_of_them=False)
+    samples = _read_list(cfg, "test", all_of_them=False)
     check_lists(cfg.data.labels, names, [(getattr(cfg.data, key), samples)])
     _require_labels(cfg, getattr(cfg.data, key), samples)
     if not cfg.test.calibration_list:
@@ -249,11 +251,16 @@ def _with_data(cfg: Config, key: str, path: str) -> Config:
     return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, **changes))
 
 
-def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
+def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
     """Reads a list. Raises a ListError if all its videos are missing, or with ``all_of_them`` if
     one is; warns of fewer. The same of frame folders that cannot be used."""
-    root = cfg.data.root
-    samples = read_list(path, root, cfg.model.num_classes, cfg.train.task)
+    data, root = cfg.data, cfg.data.root
+    path = {"train": data.train_list, "val": data.val_list, "test": data.test_list}[split]
+    path = path or data.val_list
+    if cfg.train.task == "detection":
+        samples = _key_frames(cfg, path, split)
+    else:
+        samples = read_list(path, root, cfg.model.num_classes, cfg.train.task)
     missing = missing_files(samples)
     if fault := missing_fault(samples, missing):
         hint, is_all = GO_ON, are_all(samples, missing)
@@ -264,8 +271,30 @@ def _read_list(cfg: Config, path: str, *, all_of_them: bool) -> list[Sample]:
         if all_of_them or is_all:
             raise ListError(f"{path}: {fault} ({hint})")
         logger.warning(f"{path}: {fault}")
-    look_into_folders(path, samples, cfg.data, all_of_them)
+    one_each = {sample.path: sample for sample in samples} if samples[0].key else None
+    look_into_folders(path, [*one_each.values()] if one_each else samples, data, all_of_them)
     return samples
+
+
+def _key_frames(cfg: Config, path: str, split: Split) -> list[Sample]:
+    """The key frames of a list; for a validation those that ``detection.val_every`` leaves."""
+    samples, every = read_keyframes(cfg, split), cfg.detection.val_every
+    if split != "val":
+        return samples
+    left = [sample for sample in samples if sample.key and sample.key.time % every == 0]
+    if not left:
+        raise ListError(
+            f"{path}: detection.val_every={every} leaves none of the {len(samples):,} key frames "
+            "for validation"
+        )
+    return left
+
+
+def _named(cfg: Config) -> tuple[str, str]:
+    """What a sample is, and the page that says how it is listed."""
+    if cfg.train.task == "detection":
+        return "key frames", "docs/detection.md"
+    return "videos", "docs/data.md"
 
 
 def _require_labels(cfg: Config, path: str, samples: Sequence[Sample]) -> None:

@@ -63,7 +63,7 @@ def _of_training(cfg: Config) -> Rules:
         (train.task != "single" or (train.focal_gamma == 0 and train.focal_alpha == 1),
          "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
          "detection"),
-        (train.task == "multi" or train.class_weights != "balanced" or train.sampling == "plain",
+        (train.task != "single" or train.class_weights != "balanced" or train.sampling == "plain",
          "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
          "unequal size: choose one"),
         (train.ema > 0 or train.best_by == "raw",

@@ -1,10 +1,11 @@
 """Videos that could not be read: they are counted, limited in number, and listed in a file."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.errors import UserError, one_line
 from slowfast.files import write_lines
@@ -34,6 +35,17 @@ def reason_of(path: str, error: Exception | str) -> str:
     if isinstance(error, Exception) and not isinstance(error, UserError):
         line = f"{type(error).__name__}: {line}"
     return line if line.startswith(path) else f"{path}: {line}"
+
+
+def noted(samples: Sequence[Sample], index: int) -> tuple[int, str]:
+    """For which place of a list, and as what, it is noted that its sample ``index`` cannot be read:
+    the key frames of a video, which follow each other, together as that video."""
+    sample = samples[index]
+    if sample.key is None:
+        return index, sample.shown
+    while index and samples[index - 1].path == sample.path:
+        index -= 1
+    return index, sample.path
 
 
 class Unreadable:

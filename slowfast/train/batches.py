@@ -3,15 +3,17 @@
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
+from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
 from slowfast.data.order import class_groups
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
+from slowfast.data.unreadable import Unreadable, in_order, noted, write_unreadable
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
@@ -29,8 +31,15 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     flipped = flipped_labels(data.flip_pairs, names)
     is_balanced = cfg.train.sampling == "balanced"
     groups = class_groups([sample.label for sample in train]) if is_balanced else ()
-    clips = Clips(TrainClips(train, data, cfg.seed, flipped), ValClips(val, data), groups)
-    batch_bytes = cfg.train.batch_size * data.num_frames * data.crop_size**2 * 3
+    own: Any = TrainClips(train, data, cfg.seed, flipped)
+    view: Any = ValClips(val, data)
+    pixels = data.crop_size**2
+    if cfg.train.task == "detection":
+        own = TrainKeyClips(train, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
+        view = KeyViews(val, data, cfg.test, cfg.detection)
+        pixels = max(pixels, cfg.test.short_side**2 * 16 // 9)
+    clips = Clips(own, view, groups)
+    batch_bytes = cfg.train.batch_size * data.num_frames * pixels * 3
     return Loader(
         clips,
         num_workers=num_readers(cfg, batch_bytes),
@@ -85,8 +94,9 @@ class EpochReader:
                 fatal = fatal or item
         try:
             for index, error in errors:
-                is_known = index in self._unreadable.videos
-                video = self._unreadable.note(index, self._samples[index].shown, error)
+                place, path = noted(self._samples, index)
+                is_known = place in self._unreadable.videos
+                video = self._unreadable.note(place, path, error)
                 if not is_known:
                     logger.warning(f"unreadable: {video.line()}")
         except VideoError as too_many:

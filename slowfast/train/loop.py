@@ -144,7 +144,8 @@ def _precise_bn(run: Run, state: TrainState) -> None:
             # Unreadable videos were logged in this epoch, or will be in the next.
             found = [clip for clip in items if not isinstance(clip, VideoError)]
             if found:
-                yield batch_of(found, run.cfg)[0]
+                (clip_NCTHW, *_), _ = batch_of(found, run.cfg)
+                yield clip_NCTHW
         run.loader.replaced.clear()
 
     def recompute() -> None:
@@ -190,7 +191,9 @@ def train_epoch(run: Run, state: TrainState) -> None:
         if is_due and state.step < length:
             save_checkpoint(state, cfg)
     if begin == 0 and not pace.seen:
-        raise VideoError(f"nothing of epoch {epoch + 1} can be read; see the log for each video")
+        has_none = ", or no crop has a box" if cfg.train.task == "detection" else ""
+        fault = f"nothing of epoch {epoch + 1} can be read{has_none}"
+        raise VideoError(f"{fault}; see the log for each video")
     if begin < length:
         pace.log_end()
     reader.list_unreadable()

@@ -64,10 +64,14 @@ class Pace:
         self._costs: list[tuple[float, float]] = []
         """Seconds of each step since the last line, and of these for reading."""
         self._clips = 0  # since the last line
+        self._all_clips = 0  # of the epoch
         self._meter = METERS[cfg.train.task](cfg.test.threshold)
         self._sums = np.array(self._meter.sums())
-        self.seen = 0
-        """Clips of all processes in the epoch so far."""
+
+    @property
+    def seen(self) -> int:
+        """Clips, or boxes, of all processes in the epoch so far."""
+        return int(self._sums[-1])
 
     def log(self, step: int, outcome: Outcome, lr: float, reader_cost: float) -> None:
         """Records a step that has just ended; writes a line if it is due."""
@@ -75,9 +79,9 @@ class Pace:
         self._costs.append((now - self._last, reader_cost))
         self._last = now
         self._clips += outcome.clips
-        self.seen += outcome.clips
+        self._all_clips += outcome.clips
         self._sums += outcome.sums
-        if step % self._cfg.train.log_interval == 0 and outcome.clips:
+        if step % self._cfg.train.log_interval == 0 and outcome.sums[-1]:
             self._write(step, outcome, lr)
 
     def _write(self, step: int, outcome: Outcome, lr: float) -> None:
@@ -102,7 +106,7 @@ class Pace:
         seconds = time.perf_counter() - self._began
         logger.info(
             f"END epoch:{self._epoch + 1} train {_told(self._meter.result(self._sums.tolist()))} "
-            f"time: {duration(seconds)} ips: {self.seen / seconds:.5f} instance/sec"
+            f"time: {duration(seconds)} ips: {self._all_clips / seconds:.5f} instance/sec"
         )
 
 

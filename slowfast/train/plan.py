@@ -17,6 +17,7 @@ SETTINGS = {
 """What a plan has only with a setting's last value."""
 HASHES = {
     "list": "another list of videos", "actions": "other times of labels",
+    "boxes": "other boxes, or actions of them",
     "multigrid": "other phases of train.multigrid",
     "balanced classes": "other videos of the classes",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from slowfast import distributed
 from slowfast.config import STAGES, Config
 from slowfast.data.labels import label_lines
 from slowfast.data.order import Pool, class_groups, shard_numbers
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Label, Sample
 from slowfast.data.video.open import decoder_version
 from slowfast.files import sole_writer
 from slowfast.log import logger, start_logging
@@ -68,7 +69,7 @@ def train_run(
         start_logging(distributed.rank(), cfg.output_dir)
         # Report errors before the processes connect: they wait long for each other.
         schedule = _schedule(inputs)
-        weights_K = class_weights([sample.label for sample in inputs.samples], cfg)
+        weights_K = class_weights(_targets(inputs.samples), cfg)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
         distributed.start(device, seed=cfg.seed, deterministic=deterministic)
@@ -87,6 +88,14 @@ def train_run(
             train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:
             train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+
+
+def _targets(samples: Sequence[Sample]) -> list[Label]:
+    """The labels that the loss compares with: those of each video, or of each box."""
+    return [
+        label for sample in samples
+        for label in ([box.labels for box in sample.key.boxes] if sample.key else [sample.label])
+    ]  # fmt: skip
 
 
 def _schedule(inputs: TrainInputs) -> Schedule:
@@ -148,6 +157,8 @@ def _plan(inputs: TrainInputs, schedule: Schedule) -> dict[str, int]:
     }
     if any(sample.actions for sample in samples):
         plan["actions"] = zlib.crc32(repr([sample.actions for sample in samples]).encode())
+    if cfg.train.task == "detection":
+        plan["boxes"] = zlib.crc32(repr([s.key and s.key.boxes for s in samples]).encode())
     if cfg.train.multigrid:
         plan["multigrid"] = zlib.crc32(repr(schedule.phases).encode())
     if schedule.pool.groups is not None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import paddle
 from numpy.typing import NDArray
-from paddle import nn, optimizer
+from paddle import Tensor, nn, optimizer
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -23,6 +23,7 @@ from slowfast.data.samples import Label
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.meter import METERS, LabelMeter, Meter
 from slowfast.models.pathways import normalize
+from slowfast.models.roi_head import joined
 from slowfast.predict.tallies import TALLIES
 from slowfast.signals import Stop
 from slowfast.train.recipe.loss import training_loss
@@ -57,7 +58,7 @@ class Work(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The result of a step; means are over the clips of all processes."""
+    """The result of a step; means are over the clips, or boxes, of all processes."""
 
     loss: float
     metrics: dict[str, float]
@@ -69,7 +70,7 @@ class Outcome(NamedTuple):
     stop: bool
     """Whether a process has been asked to stop."""
     own_loss: float
-    """The mean loss over this process's clips."""
+    """The mean loss over this process's clips, or boxes."""
     is_taken: bool
     """Whether the weights have changed."""
 
@@ -79,10 +80,12 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
 
     The gradient is that of the mean loss over all clips of all batches and processes. Each batch
     is weighted by its share of the planned clips. If videos are left out, the sum is scaled up to
-    the clips that were read.
+    the clips that were read. With boxes the mean is over these: each batch is weighted by its boxes
+    per planned clip, and the sum scaled to the boxes of all.
 
     A process without clips still takes part, with a black clip that has weight 0 and does not
-    change batch norm. If no process has clips, there is no step.
+    change batch norm; a batch without boxes does, with a box of weight 0. If no process has clips,
+    or boxes, there is no step.
 
     Raises:
         VideoError: in all processes, if one has an ``error``. If only that one ended, gloo would
@@ -96,15 +99,15 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     seed_dropout(*place)
     rng = np.random.default_rng([Stream.MIX, *place])
     batches = [batch for batch in work.batches if batch]
-    for number, clips in enumerate(batches, 1):
+    for number, batch in enumerate(batches, 1):
         # Gradients are averaged over the processes once, after the last batch.
         waits = number < len(batches) and isinstance(learner.model, paddle.DataParallel)
         with learner.model.no_sync() if waits else contextlib.nullcontext():
-            _add_gradients(learner, clips, work.clips, rng, meter)
+            _add_gradients(learner, batch, work.clips, rng, meter)
     if not batches:
         _take_part(learner, work.grid)
-    own = meter.sums()
-    *sums, stops = distributed.all_reduce_sum(*own, learner.stop.signal != 0)
+    own, own_clips = meter.sums(), sum(map(len, batches))
+    *sums, clips, stops = distributed.all_reduce_sum(*own, own_clips, learner.stop.signal != 0)
     metrics = meter.result(sums)
     loss, seen = metrics.pop("loss"), metrics.pop("seen")
     wanted = work.clips * distributed.world_size()
@@ -116,19 +119,24 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
             _scale_gradients(learner.model, wanted / seen)
         is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
     own_loss = meter.result(own)["loss"]
-    return Outcome(loss, metrics, sums, int(seen), stops > 0, own_loss, is_taken)
+    return Outcome(loss, metrics, sums, int(clips), stops > 0, own_loss, is_taken)
 
 
-def batch_of(clips: list[Clip], cfg: Config) -> tuple[paddle.Tensor, NDArray[Any]]:
-    """The normalised clips ``[N, 3, T, H, W]``, and their labels, see ``label_array``."""
+def batch_of(clips: list[Clip], cfg: Config) -> tuple[tuple[Tensor, ...], NDArray[Any]]:
+    """What the network is given: the normalised clips ``[N, 3, T, H, W]``; with detection also the
+    boxes of all of them and their counts, see ``joined``. And the labels of the clips, or of the
+    boxes, see ``label_array``."""
     frames = paddle.stack([paddle.to_tensor(clip.frames) for clip in clips])
-    labels = label_array([clip.label for clip in clips], cfg)
-    return normalize(frames, cfg.data.mean, cfg.data.std), labels
+    clip_NCTHW = normalize(frames, cfg.data.mean, cfg.data.std)
+    if cfg.train.task != "detection":
+        return (clip_NCTHW,), label_array([clip.label for clip in clips], cfg)
+    labels = label_array([own for clip in clips for own in clip.box_labels], cfg)
+    return (clip_NCTHW, *joined([clip.boxes for clip in clips if clip.boxes is not None])), labels
 
 
 def label_array(labels: Sequence[Label], cfg: Config) -> NDArray[Any]:
-    """The class of each clip ``[N]``; with several labels 1 for each of its classes, else 0,
-    ``[N, K]`` float32."""
+    """The class of each clip ``[N]``; with several labels, or of each box, 1 for each of its
+    classes, else 0, ``[N, K]`` float32."""
     return TALLIES[cfg.train.task].array(labels, cfg.model.num_classes)
 
 
@@ -138,27 +146,38 @@ def _add_gradients(
 ) -> None:  # fmt: skip
     """Adds the gradients of a batch's mean loss, weighted by its share of ``wanted`` clips."""
     cfg = learner.cfg
-    clip_NCTHW, labels = batch_of(clips, cfg)
+    (clip_NCTHW, *boxes), labels = batch_of(clips, cfg)
+    if not len(labels):
+        _add_zeros(learner, clip_NCTHW)
+        return
     targets = paddle.to_tensor(labels)
     if cfg.train.mixup or cfg.train.cutmix:
         alphas = {"mixup": cfg.train.mixup, "cutmix": cfg.train.cutmix}
         classes = cfg.model.num_classes
         clip_NCTHW, targets = mix(clip_NCTHW, labels, num_classes=classes, rng=rng, **alphas)
     with learner.precision.autocast():
-        logits = learner.model(clip_NCTHW)
+        logits = learner.model(clip_NCTHW, *boxes)
     loss = training_loss(logits, targets, cfg.train, learner.class_weights)
-    learner.precision.backward(loss * (len(clips) / wanted))
+    learner.precision.backward(loss * (len(labels) / wanted))
     meter.add(logits.detach().astype("float32").numpy(), labels, float(loss))
 
 
 def _take_part(learner: Learner, grid: Grid) -> None:
     """Adds gradients of 0, so that the sums over the processes work."""
-    black_NCTHW = paddle.zeros([1, 3, grid.num_frames, grid.crop_size, grid.crop_size])
     learner.model.eval()
-    with learner.precision.autocast():
-        logits = learner.model(black_NCTHW)
-    learner.precision.backward(logits.astype("float32").sum() * 0.0)
+    _add_zeros(learner, paddle.zeros([1, 3, grid.num_frames, grid.crop_size, grid.crop_size]))
     learner.model.train()
+
+
+def _add_zeros(learner: Learner, clip_NCTHW: Tensor) -> None:
+    """Adds gradients of 0; of the whole picture where the network wants boxes."""
+    height, width = clip_NCTHW.shape[3:]
+    whole = np.array([0, 0, width, height], np.float32)
+    is_detector = learner.cfg.train.task == "detection"
+    boxes = joined([whole] * len(clip_NCTHW)) if is_detector else ()
+    with learner.precision.autocast():
+        logits = learner.model(clip_NCTHW, *boxes)
+    learner.precision.backward(logits.astype("float32").sum() * 0.0)
 
 
 @paddle.no_grad()

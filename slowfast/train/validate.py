@@ -1,9 +1,11 @@
-"""Validation during training: the centre view of every sample, each counted once.
+"""Validation during training: the centre view of every sample, or the whole picture of every key
+frame, each counted once.
 
-Legend: N videos, K classes.
+Legend: N videos, or boxes, K classes.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import paddle
@@ -12,11 +14,12 @@ from numpy.typing import NDArray
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip, ClipKey
-from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order
+from slowfast.data.samples import KeyFrame, Sample
+from slowfast.data.unreadable import Unreadable, in_order, noted
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
+from slowfast.metrics.overlap import IOU, best_overlaps
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.predict.views import own_batches, rows_of
@@ -29,7 +32,8 @@ def validate(
     model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config
 ) -> dict[str, float]:
     """The loss, without class weights or smoothing, and the usual numbers of the task's tally, of
-    the centre view of every sample, each counted once.
+    the centre view of every sample, each counted once. With boxes the mean loss is over these, see
+    ``actions_there``.
 
     Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
     logs them, and ``seen`` counts the readable ones.
@@ -40,38 +44,75 @@ def validate(
         NoPositivesError: several labels a video, and no video has one.
     """
     tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
-    losses = np.zeros(2)  # their sum, and that of the clips
+    losses, read = np.zeros(2), 0  # the losses' sum, and that of the clips, or boxes
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
 
-    def logits_of(clips: list[Clip]) -> NDArray[np.float32]:
-        clip_NCTHW, labels = batch_of(clips, cfg)
-        logits = model(clip_NCTHW)
-        logits_NK: NDArray[np.float32] = logits.numpy()
-        (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
-        if counted.size:
-            own = paddle.to_tensor(labels[counted])
-            loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))
-            losses[:] += loss * counted.size, counted.size
-        return logits_NK
+    def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
+        for clip in clips:
+            if key := samples[clip.index].key:
+                clip.box_labels = actions_there(key)
+        for same in of_one_size(clips):
+            yield from logits_of(model, same, cfg, losses)
 
     model.eval()
-    for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), logits_of):
+    for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), rows):
         if isinstance(row, VideoError):
-            unreadable.note(index, samples[index].shown, row)
+            unreadable.note(*noted(samples, index), row)
         else:
             tally.add_logits(index, row)
+            read += 1
     model.train()
-    loss, seen = distributed.all_reduce_sum(*losses.tolist())
+    loss, counted, seen = distributed.all_reduce_sum(*losses.tolist(), read)
     missing = in_order(distributed.gather(unreadable.videos))
+    what = "key frames" if cfg.train.task == "detection" else "videos"
     if not seen:
-        none = f"none of the {len(samples):,} validation videos could be read"
+        none = f"none of the {len(samples):,} validation {what} could be read"
         raise VideoError(f"{none} (first: {missing[0].line()})")
     tally.gather()
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")
-        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} videos")
-    return validation_result(loss / seen, tally, seen)
+        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {what}")
+    return validation_result(loss / max(counted, 1), tally, seen)
+
+
+def logits_of(
+    model: VideoClassifier, clips: list[Clip], cfg: Config, losses: NDArray[np.float64]
+) -> Iterable[NDArray[np.float32]]:
+    """The logits of each clip ``[K]``, or of its boxes; adds the losses' sum, and the number of
+    clips, or boxes, to ``losses``."""
+    if not clips[0].frames.size:  # of key frames without boxes nothing is read
+        return np.zeros([len(clips), 0, cfg.model.num_classes], np.float32)
+    inputs, labels = batch_of(clips, cfg)
+    logits = model(*inputs)
+    logits_NK: NDArray[np.float32] = logits.numpy()
+    (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
+    if counted.size:
+        own = paddle.to_tensor(labels[counted])
+        loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))
+        losses += loss * counted.size, counted.size
+    if clips[0].boxes is None:
+        return logits_NK
+    return np.split(logits_NK, np.cumsum([len(clip.box_labels) for clip in clips])[:-1])
+
+
+def actions_there(key: KeyFrame) -> tuple[tuple[int, ...], ...]:
+    """What each box of a key frame should be found to show: the actions of the annotated box that
+    it overlaps most, if by ``IOU``, else none."""
+    boxes_R4, own_G4 = (
+        np.array([box.corners for box in boxes]).reshape(-1, 4) for boxes in (key.boxes, key.truth)
+    )
+    best_R, overlap_R = best_overlaps(
+        np.zeros(len(boxes_R4)), boxes_R4, np.zeros(len(own_G4)), own_G4
+    )
+    pairs = zip(best_R.tolist(), overlap_R.tolist(), strict=True)
+    return tuple(key.truth[best].labels if overlap >= IOU else () for best, overlap in pairs)
+
+
+def of_one_size(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
+    """Neighbours whose pictures are of one size, which the network can be given together."""
+    for _, same in itertools.groupby(clips, key=lambda clip: clip.frames.shape):
+        yield list(same)
 
 
 def validation_result(loss: float, tally: Tally, seen: float) -> dict[str, float]:

@@ -83,6 +83,11 @@ for name, shares in here.OF_TWO.items():
     after = here.after_step(cfg, shares[distributed.rank()])
     if distributed.rank() == 0:
         np.savez(f"{name}.npz", **after)
+boxes = load_config("tiny.yaml", here.BOXES)
+for name, shares in here.OF_TWO_WITH_BOXES.items():
+    after, outcome = here.step_with_boxes(boxes, shares[distributed.rank()])
+    if distributed.rank() == 0:
+        np.savez(f"boxes, {name}.npz", **after, loss=outcome.loss)
 here.ends_in_all(cfg)
 """
 
@@ -110,7 +115,8 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Weights]
     folder = tmp_path_factory.mktemp("two")
     write_tiny_config(folder)
     said = run_script(PROCESSES, cwd=folder, processes=2)
-    return {name: dict(np.load(folder / f"{name}.npz")) for name in OF_TWO}, said
+    names = [*OF_TWO, *(f"boxes, {name}" for name in OF_TWO_WITH_BOXES)]
+    return {name: dict(np.load(folder / f"{name}.npz")) for name in names}, said
 
 
 @pytest.mark.parametrize("name", [*ALONE, *OF_TWO])
@@ -216,3 +222,58 @@ def test_the_loss_of_several_labels_by_hand(more: str, tmp_path: Path) -> None:
     costs[[0, 5]] = (learner.class_weights * np.log1p(np.exp(-bias)))[[0, 5]]
     assert outcome.loss == pytest.approx(costs.mean(), rel=1e-5)
     assert outcome.metrics["f1"] == pytest.approx(0.0)  # those above 0 are other classes
+
+
+BOXES = ["train.task=detection", *OVERRIDES]
+ALONE_WITH_BOXES = {**ALONE, "a batch without boxes": ([[0, 2, 3], [1, 5], [4, 6]], 7)}
+OF_TWO_WITH_BOXES = {**OF_TWO, "one has no boxes": [([[0, 2, 3, 4, 6]], 5), ([[1, 5]], 5)]}
+
+
+def clips_with_boxes() -> list[Clip]:
+    """Those of ``clips``, with ten boxes: two of the clips have none."""
+    rng, found = np.random.default_rng(1), clips()
+    for clip, count in zip(found, (2, 0, 1, 3, 1, 0, 3), strict=True):
+        corners = np.sort(rng.uniform(0, 32, (count, 2, 2)), axis=1)
+        clip.boxes = corners.reshape(count, 4).astype(np.float32)
+        labels = rng.integers(0, 24, (count, 2)).tolist()
+        clip.box_labels = tuple(tuple(sorted({*own})) for own in labels)
+    return found
+
+
+def step_with_boxes(cfg: Config, share: Share) -> tuple[Weights, Outcome]:
+    batches, wanted = share
+    state, learner = begin(cfg)
+    own = [[clips_with_boxes()[i] for i in batch] for batch in batches]
+    outcome = train_step(learner, Work(own, wanted, Grid(8, 32), None), 0.5, 0, 0)
+    return tensors_of(state.model), outcome
+
+
+@pytest.mark.parametrize("name", [*ALONE_WITH_BOXES, *OF_TWO_WITH_BOXES])
+def test_boxes_count_alike_however_their_clips_are_shared_out(
+    name: str, tmp_path: Path, of_two: Any
+) -> None:
+    """Each as much as any other, whatever clip it is in."""
+    cfg = tiny_config(tmp_path, *BOXES)
+    wanted, outcome = step_with_boxes(cfg, PLAIN)
+    assert (outcome.clips, outcome.sums[-1]) == (7, 10) and outcome.metrics.keys() == {"f1"}
+    if name in OF_TWO_WITH_BOXES:
+        found = of_two[0][f"boxes, {name}"]
+        loss = float(found["loss"])
+    else:
+        found, other = step_with_boxes(cfg, ALONE_WITH_BOXES[name])
+        loss = other.loss
+    assert loss == pytest.approx(outcome.loss, rel=1e-5)
+    for key, value in wanted.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+    start = fresh_state(cfg).model.head.projection.weight.numpy()
+    assert np.abs(wanted["head.projection.weight"] - start).max() > 0.001
+
+
+def test_a_step_without_any_box_is_none(tmp_path: Path) -> None:
+    state, learner = begin(tiny_config(tmp_path, *BOXES))
+    own = [clip for clip in clips_with_boxes() if not clip.box_labels]
+    before = tensors_of(state.model)
+    outcome = train_step(learner, Work([own], 2, Grid(8, 32), None), 0.5, 0, 0)
+    assert outcome == Outcome(0.0, {"f1": 0.0}, [0.0] * 5, 2, False, 0.0, False)
+    for name, value in state.model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)

@@ -14,11 +14,13 @@ from support.tiny_run import fresh_state, run_script, tiny_config, write_tiny_co
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.lists import read_list
-from slowfast.data.samples import Label, Sample
+from slowfast.data.samples import Box, KeyFrame, Label, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.models.slowfast import VideoClassifier
+from slowfast.predict.tallies import TALLIES
 from slowfast.train.batches import clip_loader
 from slowfast.train.recipe.loss import binary_cross_entropy
+from slowfast.train.step import batch_of
 from slowfast.train.validate import validate
 
 
@@ -168,3 +170,79 @@ def test_processes_come_to_the_same_to_the_last_digit(tmp_path: Path, lines: lis
     assert json.loads(second.splitlines()[-1]) == alone
     assert alone[1]["seen"] == 5 and alone[1]["mAP"] != alone[0]["mAP"]
     assert lines[-1] == "validation: over 5 of 7 videos"
+
+
+BOXES = ["train.task=detection", "train.batch_size=3", "data.on_error=skip"]
+CORNERS = [(0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 0.5), (0.25, 0.5, 0.75, 1.0)]
+
+
+def key_frames() -> list[Sample]:
+    """Six of two films, with 3, 0, 1, 2, 1 and 1 detected boxes: all but the last of them, which is
+    where nobody is, are annotated."""
+    samples = []
+    for i, count in enumerate((3, 0, 1, 2, 1, 1)):
+        boxes = tuple(Box(corners, (i, i + k + 1)) for k, corners in enumerate(CORNERS[:count]))
+        truth = boxes if i < 5 else (Box((0.6, 0.6, 1.0, 1.0), (1,)),)
+        found = tuple(box._replace(labels=(), score=0.9) for box in boxes)
+        key = KeyFrame(f"v{i // 4}", 900.0 + i, float(i), found, truth)
+        samples.append(Sample(f"v{i // 4}.mp4", (), key=key))
+    return samples
+
+
+class FakeKeyViews:
+    """Whole pictures, wide ones of the first film, and an error in the place of some."""
+
+    def __init__(self, samples: list[Sample], *gone: int) -> None:
+        self.samples, self.gone = samples, gone
+
+    def run(self, batches: Iterable[Sequence[int]]) -> Any:
+        for keys in batches:
+            yield [VideoError("cut off") if i in self.gone else self.clip(i) for i in keys]
+
+    def clip(self, index: int) -> Clip:
+        key = self.samples[index].key
+        assert key is not None
+        width, count = 48 if index < 4 else 32, len(key.boxes)
+        frames = np.full((8, 32, width, 3), 40 * index, np.uint8)
+        if not count:
+            frames = np.empty((0, 0, 0, 3), np.uint8)
+        sides = np.array([width, 32, width, 32])
+        boxes = np.array([box.corners for box in key.boxes]).reshape(-1, 4) * sides
+        return Clip(frames, (), index, boxes.astype(np.float32), ((),) * count)
+
+
+def logits_one_by_one(model: Any, cfg: Config, samples: list[Sample]) -> list[Any]:
+    """Of the boxes of each key frame that has some."""
+    model.eval()
+    found = []
+    for index in (0, 2, 3, 4, 5):
+        inputs, _ = batch_of([FakeKeyViews(samples).clip(index)], cfg)
+        found.append(model(*inputs).numpy())
+    return found
+
+
+def test_boxes_are_validated_on_pictures_of_any_size(tmp_path: Path) -> None:
+    cfg, samples = tiny_config(tmp_path, *BOXES), key_frames()
+    model = fresh_state(cfg).model
+    loader: Any = FakeKeyViews(samples)
+    result = validate(model, loader, samples, cfg)
+    rows = logits_one_by_one(model, cfg, samples)
+    labels = [box.labels for sample in samples[:5] if sample.key for box in sample.key.truth]
+    truth = np.array([[k in own for k in range(24)] for own in [*labels, ()]], np.float32)
+    loss = binary_cross_entropy(paddle.to_tensor(np.concatenate(rows)), paddle.to_tensor(truth))
+    assert result["loss"] == pytest.approx(float(loss), rel=1e-5)
+    tally = TALLIES["detection"]([sample.key for sample in samples], cfg)
+    for index, row in zip((0, 2, 3, 4, 5), rows, strict=True):
+        tally.add_logits(index, row)
+    assert result["mAP"] == pytest.approx(tally.numbers()["mAP"], abs=1e-6) and result["mAP"] > 0
+    assert result["seen"] == 6
+
+
+def test_key_frames_of_a_film_that_cannot_be_read_are_one_error(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    cfg, samples = tiny_config(tmp_path, *BOXES, "data.max_errors=1"), key_frames()
+    loader: Any = FakeKeyViews(samples, 0, 2, 3)
+    result = validate(fresh_state(cfg).model, loader, samples, cfg)
+    assert result["seen"] == 3
+    assert lines == ["unreadable: v0.mp4: cut off", "validation: over 3 of 6 key frames"]

@@ -31,10 +31,11 @@ def class_weights(labels: Sequence[Label], cfg: Config) -> NDArray[np.float32] |
     weights of a file are scaled, so that their mean over the clips of an epoch is 1 as well: with
     ``train.sampling=balanced`` these have each class that occurs as often. Of several:
     ``balanced`` is the number of videos without the class / that with it, and a file's weights are
-    as they are. A class that no video has, or every one, then has the weight 1.
+    as they are. A class that no video has, or every one, then has the weight 1. With detection
+    boxes take the place of videos.
 
     Args:
-        labels: those of the training list.
+        labels: those of the training list, or of its boxes.
 
     Raises:
         ListError: the file cannot be read, or has not one positive number for each class, or they
@@ -44,7 +45,7 @@ def class_weights(labels: Sequence[Label], cfg: Config) -> NDArray[np.float32] |
     if wanted == "none":
         return None
     counts = np.bincount([k for label in labels for k in classes_of(label)], minlength=num_classes)
-    is_multi = cfg.train.task == "multi"
+    is_multi = cfg.train.task != "single"
     if wanted != "balanced":
         weights = _read(wanted, cfg)
     elif is_multi:
@@ -100,7 +101,7 @@ def _weight(text: str, where: str, task: str) -> float:
     weight = float(text) if NUMBER.fullmatch(text) else 0.0
     if not 0.0 < weight < math.inf:
         raise ListError(f"{where}: {text!r} is no class weight: a number above 0")
-    if task == "multi" and not 1 / LARGEST_RATIO <= weight <= LARGEST_RATIO:
+    if task != "single" and not 1 / LARGEST_RATIO <= weight <= LARGEST_RATIO:
         raise ListError(
             f"{where}: the class weight {text} is not from {1 / LARGEST_RATIO:g} to "
             f"{LARGEST_RATIO:,.0f}: with several labels a video it is the weight of a class's yes, "

@@ -14,10 +14,11 @@ from paddle import Tensor, nn
 
 from slowfast import distributed
 from slowfast.models.layers.norm import BatchNorm3D, batch_norms, tracked_per_biased
+from slowfast.models.slowfast import VideoClassifier
 
 
 @paddle.no_grad()
-def precise_bn(model: nn.Layer, clips: Iterable[Tensor]) -> None:
+def precise_bn(model: VideoClassifier, clips: Iterable[Tensor]) -> None:
     """Replaces the running statistics by the mean and variance over all batches of all processes.
 
     Every process calls it with its own batches; their number and sizes may differ, and a process
@@ -34,7 +35,7 @@ def precise_bn(model: nn.Layer, clips: Iterable[Tensor]) -> None:
         return
     with _summing(model, norms) as sums:
         for clip_NCTHW in clips:
-            model(clip_NCTHW)
+            model.features(clip_NCTHW)  # the head has no norms
     flat = paddle.concat(sums, axis=1)
     totals = np.reshape(distributed.all_reduce_sum(*flat.flatten().tolist()), flat.shape)
     ends = np.cumsum([norm._num_features for norm in norms])[:-1]

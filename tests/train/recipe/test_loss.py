@@ -188,3 +188,23 @@ def test_several_labels_in_low_precision_are_computed_in_float32() -> None:
     low = LOSSES["multi"](logits.astype("float16"), truth)
     assert low.dtype == paddle.float32
     assert float(low) == float(LOSSES["multi"](logits, truth))
+
+
+@pytest.mark.parametrize(
+    ("alpha", "gamma", "wanted", "slope"),
+    [
+        (1.0, 0.0, 3.9676397748288132, -0.022803190475794544),
+        (3.0, 1.0, 11.463588914161587, -0.02374468033012751),
+        (0.5, 2.0, 1.888078045820509, -0.0010644440764522455),
+    ],
+)
+def test_the_loss_of_boxes_is_mmaction2s(
+    alpha: float, gamma: float, wanted: float, slope: float
+) -> None:
+    """That of ``BBoxHeadAVA`` of 1.2.0, which leaves out boxes without labels; and its derivative
+    of the first logit."""
+    train = TrainConfig(task="detection", focal_alpha=alpha, focal_gamma=gamma)
+    logits, truth = np.array(PYTORCHS["logits"])[[0, 2]], paddle.to_tensor(TRUTH[[0, 2]])
+    loss, gradient = loss_and_gradient(training_loss, logits, truth, train, None)
+    assert loss == pytest.approx(wanted, rel=1e-6)
+    assert gradient[0, 0] == pytest.approx(slope, rel=1e-5)
