@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
-from slowfast.metrics import accuracy, average_precision
+from slowfast.metrics import accuracy, average_precision, frame_map
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
 """Where results go without a DIR."""
@@ -89,10 +89,11 @@ def _add_test(parser: argparse.ArgumentParser) -> None:
     add("--calibration", metavar="LIST", type=in_home,
         help="videos to calibrate int8 on, replaces test.calibration_list; for --test the default "
         "is the list that it tests")  # fmt: skip
-    add("--eval", choices=(*accuracy.METRICS, *average_precision.METRICS), metavar="METRIC",
-        nargs="+",
+    names = dict.fromkeys([*accuracy.METRICS, *average_precision.METRICS, *frame_map.METRICS])
+    add("--eval", choices=tuple(names), metavar="METRIC", nargs="+",
         help=f"what --test reports: {', '.join(accuracy.METRICS)} (default: top_k_accuracy); with "
-        f"several labels a video: {', '.join(average_precision.METRICS)} (default: both)"
+        f"several labels a video: {', '.join(average_precision.METRICS)} (default: both); of "
+        f"actions in boxes: {', '.join(frame_map.METRICS)} (default: both)"
     )  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     """What becomes of the answers."""
     add = parser.add_argument
     add("--out", metavar="FILE", type=Path,
-        help="with --test, write each view's scores to FILE.npz, for python -m "
+        help="with --test, write each view's (or box's) scores to FILE.npz, for python -m "
         "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json "
         "(of a stream: live.json); the same command continues an interrupted run")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),
