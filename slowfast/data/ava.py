@@ -169,7 +169,7 @@ def _to_learn(valid: Sequence[Moment], cfg: Config, found: Annotations) -> list[
             boxes[box.corners] = same._replace(labels=tuple(sorted({*same.labels, *own})))
         learned = [b for b in boxes.values() if b.labels or detection.learns_negatives]
         if learned:
-            samples.append(_sample(moment, learned, (), False, found, detection))
+            samples.append(_sample(moment, learned, (), found, detection))
     return samples
 
 
@@ -186,12 +186,12 @@ def _to_test(moment: Moment, detection: DetectionConfig, found: Annotations) -> 
     if found.detected_in:
         detected = kept(found.detected.get(moment), detection)
         boxes = [box._replace(labels=()) for box in detected]
-    return _sample(moment, boxes, truth, moment in found.excluded, found, detection)
+    return _sample(moment, boxes, truth, found, detection)
 
 
 def _sample(
-    moment: Moment, boxes: Sequence[Box], truth: tuple[Box, ...], is_excluded: bool,
-    found: Annotations, detection: DetectionConfig,
+    moment: Moment, boxes: Sequence[Box], truth: tuple[Box, ...], found: Annotations,
+    detection: DetectionConfig,
 ) -> Sample:  # fmt: skip
     video, time = moment
     path, num_frames, start = found.places.of(video, time)
@@ -202,7 +202,10 @@ def _sample(
             f"detection.start={start:g}"
         )
     label = sorted({label for box in (*boxes, *truth) for label in box.labels})
-    key = KeyFrame(video, time, seconds, tuple(boxes), truth, is_excluded)
+    key = KeyFrame(
+        video, time, seconds, tuple(boxes), truth,
+        is_excluded=moment in found.excluded, is_listed=found.annotated.get(moment) == (),
+    )  # fmt: skip
     return Sample(path, tuple(label), num_frames, key=key)
 
 

@@ -81,6 +81,7 @@ def test_validation_without_detected_boxes(cfg: Config, split: Split) -> None:
     assert [(key.video, key.time, key.is_excluded) for key in found] == [
         ("w", 903, False), ("v", 902, False), ("v", 904, True), ("v", 905, False),
     ]  # fmt: skip
+    assert [key.is_listed for key in found] == [False, False, False, True]
     assert all(key.boxes == key.truth for key in found)
     assert found[-1].boxes == ()
 
