@@ -53,13 +53,13 @@ def read_annotations(cfg: Config, split: Split) -> Annotations:
     data, detection = cfg.data, cfg.detection
     kind = "train" if split == "train" else "val"
     lists = {"train": data.train_list, "val": data.val_list, "test": data.test_list}
-    source = _located(lists[split] or data.val_list, data.root)
+    source = _located(lists[split] or data.val_list, data.root, "the annotations")
     boxes, excluded, frames = (
-        _located(getattr(detection, f"{kind}_{what}"), data.root)
+        _located(getattr(detection, f"{kind}_{what}"), data.root, f"detection.{kind}_{what}")
         for what in ("boxes", "excluded", "frames")
     )
     class_of, places = class_of_id(cfg), Places(cfg, frames)
-    size_of = functools.partial(_size, cfg, places)
+    size_of = functools.cache(functools.partial(_size, cfg, places))
     annotated = read_boxes(source, class_of, size_of)
     detected = read_boxes(boxes, class_of, size_of) if boxes else {}
     if boxes and not detected.keys() & annotated.keys():
@@ -209,13 +209,13 @@ def _sample(
     return Sample(path, tuple(label), num_frames, key=key)
 
 
-def _located(path: str, root: str) -> str:
+def _located(path: str, root: str, what: str) -> str:
     """Where a file is, from here or from data.root; empty if none is named."""
     if not path:
         return ""
     found = find_listed(path, root)
     if found is None:
-        raise ListError(f"there is no {' or '.join(listed_places(path, root))}")
+        raise ListError(f"{what}: there is no {' or '.join(listed_places(path, root))}")
     return found
 
 
