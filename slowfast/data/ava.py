@@ -8,7 +8,8 @@ import numpy as np
 
 from slowfast.config import Config, DetectionConfig
 from slowfast.data.ava_videos import Places
-from slowfast.data.boxes_files import BoxesAt, ClassOf, Corners, Moment, read_boxes
+from slowfast.data.boxes_fields import BoxesAt, ClassOf, Corners, Moment
+from slowfast.data.boxes_files import read_boxes
 from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame, Sample, seconds_text
