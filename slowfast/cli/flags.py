@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, program, whole_number
 from slowfast.config.built_in import built_in_configs
-from slowfast.metrics import accuracy, average_precision
+from slowfast.metrics import accuracy, average_precision, frame_map
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
 """Where results go without a DIR."""
@@ -89,10 +89,12 @@ def _add_test(parser: argparse.ArgumentParser) -> None:
     add("--calibration", metavar="LIST", type=in_home,
         help="videos to calibrate int8 on, replaces test.calibration_list; for --test the default "
         "is the list that it tests")  # fmt: skip
-    add("--eval", choices=(*accuracy.METRICS, *average_precision.METRICS), metavar="METRIC",
+    metrics = accuracy.METRICS, average_precision.METRICS, frame_map.METRICS
+    of_one, of_several, of_boxes = (", ".join(names) for names in metrics)
+    add("--eval", choices=[*{name: None for names in metrics for name in names}], metavar="METRIC",
         nargs="+",
-        help=f"what --test reports: {', '.join(accuracy.METRICS)} (default: top_k_accuracy); with "
-        f"several labels a video: {', '.join(average_precision.METRICS)} (default: both)"
+        help=f"what --test reports: {of_one} (default: top_k_accuracy); with several labels a "
+        f"video: {of_several} (default: both); of boxes: {of_boxes} (default: both)"
     )  # fmt: skip
 
 

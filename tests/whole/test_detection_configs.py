@@ -109,7 +109,7 @@ def test_the_header_tells_source_boxes_result_and_command(name: str) -> None:
     for number in PUBLISHED[name]:
         assert number in expected
     assert re.search(r"on the boxes of .+ detector, by (its|mmaction2's) rule", expected)
-    wanted = f"bash run_train_multi.sh --validate -c {path.relative_to(REPOSITORY)}"
+    wanted = f"bash run_train_multi.sh -c {path.relative_to(REPOSITORY)}"
     assert command == wanted and data.startswith("docs/detection.md")
     if (pretrained := config(name).model.pretrained) and (own := Path(pretrained).parent.name):
         (trained,) = (REPOSITORY / "configs/recognition/slowfast").glob(f"{own}.yaml")
