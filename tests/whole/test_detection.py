@@ -61,7 +61,8 @@ EXACT = ["train.freeze_bn=true", "model.dropout=0", "train.log_interval=1", "tra
 def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
     """Whatever number of boxes the clips of each have."""
     alone, two = tmp_path / "alone", tmp_path / "two"
-    alone.mkdir(), two.mkdir()
+    alone.mkdir()
+    two.mkdir()
     done = main_here(*flags(*EXACT, "train.batch_size=8"), cwd=alone)
     assert done.returncode == 0, done.stderr
     done = main_py(*flags(*EXACT, "train.batch_size=4"), cwd=two, processes=2)
@@ -82,7 +83,8 @@ def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(tmp_path: Path) -
         "train.precise_bn_batches=2", "detection.jitter=true", "train.sampling=balanced",
     )  # fmt: skip
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    whole.mkdir(), parts.mkdir()
+    whole.mkdir()
+    parts.mkdir()
     assert main_here(*own, cwd=whole).returncode == 0
     assert main_here(*own, "--max_iters", "8", cwd=parts).returncode == 0
     assert "_step_" in checkpoints(str(parts / "out"))[0].stem, "not in mid-epoch"
