@@ -131,6 +131,34 @@ def frame_strip(
     _save(figure, picture)
 
 
+def class_bars(
+    best: list[tuple[str, float, int]], worst: list[tuple[str, float, int]], title: str,
+    picture: Path,
+) -> None:  # fmt: skip
+    """Draws the average precision of classes, each with its name and how many boxes are annotated:
+    the best, and below them the worst, if there are others."""
+    gap = bool(worst)  # an empty line between the two
+    rows = [*best, *worst]
+    places = [*range(len(best)), *(len(best) + gap + i for i in range(len(worst)))]
+    figure = Figure(figsize=(9, 1.1 + 0.24 * (len(rows) + gap)), layout="constrained")
+    axis = figure.subplots()
+    colours = [SLOW] * len(best) + [FAST] * len(worst)
+    axis.barh(places, [value for _, value, _ in rows], color=colours, height=0.72)
+    for place, (name, value, annotated) in zip(places, rows, strict=True):
+        text = shortened(printable(name), 42)
+        font = FontProperties(fname=font_file(text), size=9)
+        axis.text(-0.01, place, text, ha="right", va="center", fontproperties=font,
+                  parse_math=False)  # fmt: skip
+        shown = f"{value:.3f}  ({annotated:,})"
+        axis.text(value + 0.01, place, shown, va="center", fontsize=8)
+    axis.set(xlim=(0, 1.15), ylim=(places[-1] + 0.6, -0.6), yticks=[])
+    axis.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    axis.set_xlabel("average precision (annotated boxes)")
+    axis.set_title(title, fontsize=10)
+    axis.spines[["top", "right"]].set_visible(False)
+    _save(figure, picture)
+
+
 def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Path) -> None:
     """Draws pictures ``[H, W, 3]`` of any sizes, four in a row, each below its lines of text; the
     first in another colour. Where there is none the tile is grey."""

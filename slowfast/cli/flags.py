@@ -89,12 +89,11 @@ def _add_test(parser: argparse.ArgumentParser) -> None:
     add("--calibration", metavar="LIST", type=in_home,
         help="videos to calibrate int8 on, replaces test.calibration_list; for --test the default "
         "is the list that it tests")  # fmt: skip
-    metrics = accuracy.METRICS, average_precision.METRICS, frame_map.METRICS
-    of_one, of_several, of_boxes = (", ".join(names) for names in metrics)
-    add("--eval", choices=[*{name: None for names in metrics for name in names}], metavar="METRIC",
-        nargs="+",
-        help=f"what --test reports: {of_one} (default: top_k_accuracy); with several labels a "
-        f"video: {of_several} (default: both); of boxes: {of_boxes} (default: both)"
+    names = dict.fromkeys([*accuracy.METRICS, *average_precision.METRICS, *frame_map.METRICS])
+    add("--eval", choices=tuple(names), metavar="METRIC", nargs="+",
+        help=f"what --test reports: {', '.join(accuracy.METRICS)} (default: top_k_accuracy); with "
+        f"several labels a video: {', '.join(average_precision.METRICS)} (default: both); of "
+        f"actions in boxes: {', '.join(frame_map.METRICS)} (default: both)"
     )  # fmt: skip
 
 
@@ -102,7 +101,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     """What becomes of the answers."""
     add = parser.add_argument
     add("--out", metavar="FILE", type=Path,
-        help="with --test, write each view's scores to FILE.npz, for python -m "
+        help="with --test, write each view's (or box's) scores to FILE.npz, for python -m "
         "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json "
         "(of a stream: live.json); the same command continues an interrupted run")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),

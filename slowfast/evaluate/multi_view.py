@@ -1,9 +1,10 @@
-"""The multi-view test: every video that can be read is counted once.
+"""The test: every video that can be read is counted once, in all its views; or every key frame.
 
-Legend: V views, K classes.
+Legend: V views, K classes; of a key frame B boxes, A classes.
 """
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order
+from slowfast.data.unreadable import Unreadable, in_order, noted
 from slowfast.data.video.reader import VideoError
-from slowfast.evaluate import report
+from slowfast.evaluate import box_report, report
+from slowfast.evaluate.box_scores import write_box_scores
 from slowfast.evaluate.scores import ResultsError, check_new
 from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
@@ -21,7 +23,7 @@ from slowfast.metrics.accuracy import average_views
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Row, Weighted
-from slowfast.predict.tallies import TALLIES, Tally
+from slowfast.predict.tallies import TALLIES, Detections, Tally
 from slowfast.predict.views import rows_of_videos
 
 
@@ -37,14 +39,17 @@ def multi_view_test(
     ``num_videos`` that were read of ``num_listed``, ``coverage`` (their share), ``num_views``,
     ``unreadable`` and, in the list's order, each video's prediction.
 
+    With train.task=detection the list is of key frames, the whole picture is their only view, and
+    there are no predictions in the result: see ``evaluate/box_report.py`` for what there is.
+
     Args:
         metrics: names of the task's ``Tally.metrics`` for the log line; none: the usual ones.
-        out: the file for all views' scores, see ``evaluate/scores.py``. During the test the scores
-            are in the folder ``OUT.partial``; after an interruption, the same test continues there.
+        out: the file for all views' scores, see ``evaluate/scores.py``, or those of all boxes, see
+            ``evaluate/box_scores.py``. During the test the scores are in the folder ``OUT.partial``; after an interruption, the same test continues there.
         class_names: stored in that file.
 
     Raises:
-        NoPositivesError: average precision is asked for, but no video has a label.
+        NoPositivesError: average precision is asked for, but no video, or box, has a label.
         VideoError: no video can be read, or more than ``data.max_errors`` of one process cannot;
             or, at the end, some cannot and ``data.on_error`` is ``raise``.
         ResultsError: ``out`` exists already.
@@ -55,26 +60,36 @@ def multi_view_test(
     tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, network, samples, cfg)) if out else None
-        unreadable, own = Unreadable(cfg.data.max_errors), []
-        for index, scores_VK in _scored(network, samples, cfg, unreadable, kept):
-            scores = average_views(scores_VK, cfg.test.average_clips, cfg.train.task)
-            tally.add(index, scores)
-            own.append(report.prediction(index, samples[index], scores, tally.truth(index)))
-        result = _report(tally, own, unreadable, cfg, metrics)
+        unreadable, own = Unreadable(cfg.data.max_errors), {}
+        for index, row in _scored(network, samples, cfg, unreadable, kept):
+            own[index] = _taken(tally, index, samples[index], row, cfg)
+        told = _report(tally, own, unreadable, len(samples), cfg, metrics, class_names or [])
+        result, read = told
         is_allowed = not result["unreadable"] or cfg.data.on_error != "raise"
         if kept and distributed.rank() == 0:
-            kept.finish(result, class_names or [], cfg, is_complete=is_allowed)
+            kept.finish(read, result, class_names or [], cfg, is_complete=is_allowed)
         distributed.barrier()  # the launcher ends all as soon as one exits with an error
     if not is_allowed:
         raise VideoError(report.unreadable_line(result, cfg))
     return result
 
 
+def _taken(tally: Tally, index: int, sample: Sample, row: Row, cfg: Config) -> dict[str, Any]:
+    """Takes the row ``[V, K]`` of a video, or ``[B, A]`` of a key frame, into the tally; what
+    test_result.json says of it."""
+    if isinstance(tally, Detections):
+        (tally.add_logits if cfg.test.row_kind == "score" else tally.add)(index, row)
+        return {}
+    scores = average_views(row, cfg.test.average_clips, cfg.train.task)
+    tally.add(index, scores)
+    return report.prediction(index, sample, scores, tally.truth(index))
+
+
 def _scored(
     network: Weighted, samples: list[Sample], cfg: Config, unreadable: Unreadable,
     kept: "KeptScores | None",
 ) -> Iterator[tuple[int, Row]]:  # fmt: skip
-    """Yields index and scores ``[V, K]`` of each readable video in this process's share."""
+    """Yields index and row of each readable video, or key frame, in this process's share."""
     todo = set(range(len(samples)))
     if kept:
         todo -= set(kept.done)
@@ -84,8 +99,11 @@ def _scored(
     own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):
-            video = unreadable.note(index, samples[index].shown, row)
-            logger.warning(f"unreadable: {video.line()}")
+            place, path = noted(samples, index)
+            is_new = place not in unreadable.videos
+            video = unreadable.note(place, path, row)
+            if is_new:
+                logger.warning(f"unreadable: {video.line()}")
             continue
         if kept:
             kept.write(index, row)
@@ -93,21 +111,37 @@ def _scored(
 
 
 def _report(
-    tally: Tally, own_predictions: list[dict[str, Any]], unreadable: Unreadable,
-    cfg: Config, metrics: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
-    """Returns the result of all processes; rank 0 also writes it. Raises a VideoError if no video
-    could be read."""
-    predictions = [row for part in distributed.gather(own_predictions) for row in part]
+    tally: Tally, own_predictions: dict[int, dict[str, Any]], unreadable: Unreadable,
+    num_listed: int, cfg: Config, metrics: Sequence[str], class_names: list[str],
+) -> tuple[dict[str, Any], list[int]]:  # fmt: skip
+    """Returns the result of all processes, and what was read of the list; rank 0 also writes the
+    result. Raises a VideoError if nothing could be read."""
+    parts = distributed.gather(own_predictions)
+    found = dict(sorted(itertools.chain.from_iterable(part.items() for part in parts)))
     missing = in_order(distributed.gather(unreadable.videos))
-    if not predictions:
-        first = missing[0].line()
-        raise VideoError(f"none of the {len(missing):,} videos could be read (first: {first})")
+    if not found:
+        what, first = report.named(cfg), missing[0].line()
+        raise VideoError(f"none of the {num_listed:,} {what} could be read (first: {first})")
     tally.gather()
-    result = report.summary(tally.numbers(), predictions, missing, cfg)
+    numbers = tally.numbers()
+    counts = report.counts(len(found), num_listed, missing, cfg)
+    if isinstance(tally, Detections):
+        result = box_report.summary(numbers, counts, tally, class_names)
+    else:
+        result = {**numbers, **counts, "predictions": [*found.values()]}
     if distributed.rank() == 0:
-        report.write_report(result, missing, cfg, tally.told(metrics))
-    return result
+        if isinstance(tally, Detections):
+            box_report.write_rows(result, tally, Path(cfg.output_dir))
+        told = {tally.called(key): result[key] for key in tally.told(metrics)}
+        report.write_report(result, missing, cfg, told)
+    return result, [*found]
+
+
+def _shape(sample: Sample, cfg: Config) -> tuple[int, int]:
+    """Of the row of a video, or of a key frame's boxes."""
+    if sample.key is not None:
+        return len(sample.key.boxes), cfg.model.num_classes
+    return cfg.test.num_clips * cfg.test.views_per_clip, cfg.model.num_classes
 
 
 class KeptScores(contextlib.ExitStack):
@@ -120,7 +154,8 @@ class KeptScores(contextlib.ExitStack):
         super().__init__()
         self._out = out
         self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
-        self._shape = (cfg.test.num_clips * cfg.test.views_per_clip, cfg.model.num_classes)
+        self._samples = samples
+        self._shapes = [_shape(sample, cfg) for sample in samples]
         plan = plan_of(network, cfg, with_head=True)
 
         def begin() -> tuple[list[str], list[int]]:
@@ -131,8 +166,8 @@ class KeptScores(contextlib.ExitStack):
             self.enter_context(sole_writer(kept.folder, "writing"))
             kept.claim(plan)
             names = [f"{i:06d}-{key_of(sample)[:16]}" for i, sample in enumerate(samples)]
-            rows = (kept.read(name, *self._shape) for name in names)
-            return names, [index for index, row in enumerate(rows) if row is not None]
+            found = (kept.read(name, *own) for name, own in zip(names, self._shapes, strict=True))
+            return names, [index for index, row in enumerate(found) if row is not None]
 
         # Names of the first process: on other machines the videos' files may have other times.
         self._names, self.done = distributed.on_first(begin)
@@ -143,12 +178,13 @@ class KeptScores(contextlib.ExitStack):
                 "them see"
             )
         if self.done:
-            logger.info(f"--out: {len(self.done):,} of {len(samples):,} videos are there already")
+            there = f"{len(self.done):,} of {len(samples):,} {report.named(cfg)}"
+            logger.info(f"--out: {there} are there already")
 
-    def write(self, index: int, scores_VK: Row) -> None:
+    def write(self, index: int, row: Row) -> None:
         """Keeps the scores of the list's video ``index``."""
-        assert scores_VK.shape == self._shape
-        self._kept.write(self._names[index], scores_VK)
+        assert row.shape == self._shapes[index]
+        self._kept.write(self._names[index], row)
 
     def read(self, index: int) -> Row:
         """The kept scores of a video.
@@ -156,7 +192,7 @@ class KeptScores(contextlib.ExitStack):
         Raises:
             ResultsError: the scores are missing or damaged.
         """
-        row = self._kept.read(self._names[index], *self._shape)
+        row = self._kept.read(self._names[index], *self._shapes[index])
         if row is None:
             raise ResultsError(
                 f"{self._kept.path(self._names[index])} is not there, or damaged (do all processes "
@@ -165,13 +201,22 @@ class KeptScores(contextlib.ExitStack):
         return row
 
     def finish(
-        self, result: dict[str, Any], class_names: list[str], cfg: Config, *, is_complete: bool
-    ) -> None:
+        self, read: Sequence[int], result: dict[str, Any], class_names: list[str], cfg: Config, *,
+        is_complete: bool,
+    ) -> None:  # fmt: skip
         """Writes the file and deletes the folder; unless ``is_complete`` the folder stays, so that
-        the same command later computes only the missing videos."""
+        the same command later computes only the missing videos.
+
+        Args:
+            read: indices of the videos that could be read.
+        """
         check_new(self._out)
-        rows = (self.read(row["index"]) for row in result["predictions"])
-        report.write_scores_of(self._out, rows, result, class_names, cfg)
+        rows = map(self.read, read)
+        if cfg.train.task == "detection":
+            keys = [(i, key) for i in read if (key := self._samples[i].key)]
+            write_box_scores(self._out, rows, keys, result, class_names, cfg)
+        else:
+            report.write_scores_of(self._out, rows, result, class_names, cfg)
         if is_complete:
             self._kept.remove()
         else:

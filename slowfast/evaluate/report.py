@@ -1,7 +1,7 @@
-"""Writes a multi-view test's results: log line, test_result.json, unreadable.txt, scores."""
+"""Writes a test's results: log line, test_result.json, unreadable.txt, the scores of views."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,46 +30,52 @@ def prediction(
     return row | {"top5_indices": best, "top5_values": values}
 
 
-def summary(
-    numbers: dict[str, float], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
-    cfg: Config,
-) -> dict[str, Any]:  # fmt: skip
-    """The content of test_result.json, from the numbers of all processes' tally."""
-    num_listed = len(predictions) + len(missing)
-    return {
-        **numbers,
-        "num_videos": len(predictions),
+def named(cfg: Config) -> str:
+    """What a test counts."""
+    return "key frames" if cfg.train.task == "detection" else "videos"
+
+
+def counts(
+    num_read: int, num_listed: int, missing: list[UnreadableVideo], cfg: Config
+) -> dict[str, Any]:
+    """What test_result.json says of the list. ``missing`` are videos, also if key frames count."""
+    found: dict[str, Any] = {
+        f"num_{named(cfg).replace(' ', '_')}": num_read,
         "num_listed": num_listed,
-        "coverage": len(predictions) / num_listed,
-        "num_views": cfg.test.num_clips * cfg.test.views_per_clip,
-        "unreadable": [dataclasses.asdict(video) for video in missing],
-        "predictions": sorted(predictions, key=lambda row: row["index"]),
+        "coverage": num_read / num_listed,
     }
+    if cfg.train.task != "detection":
+        found["num_views"] = cfg.test.num_clips * cfg.test.views_per_clip
+    return found | {"unreadable": [dataclasses.asdict(video) for video in missing]}
 
 
 def write_report(
-    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, keys: Sequence[str]
+    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, told: Mapping[str, float]
 ) -> None:
-    """Writes test_result.json and unreadable.txt, and logs the numbers of these ``keys``."""
+    """Writes test_result.json and unreadable.txt, and logs the numbers ``told``."""
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
-    numbers = [f"{key}: {result[key]:.5f}" for key in keys]
+    numbers = [f"{key}: {value:.5f}" for key, value in told.items()]
+    what, of = named(cfg), "videos " if cfg.train.task == "detection" else ""
     listed = f" of {result['num_listed']:,}" if missing else ""
-    note = f"; {len(missing):,} unreadable, listed in {path.parent / LIST}" if missing else ""
-    is_whole = cfg.test.spatial == "whole"
-    views = "1 whole picture" if is_whole else f"{cfg.test.views_per_clip} views"
+    note = f"; {len(missing):,} {of}unreadable, listed in {path.parent / LIST}" if missing else ""
+    views = "1 whole picture" if cfg.test.spatial == "whole" else f"{cfg.test.views_per_clip} views"
+    each = f"{cfg.test.num_clips} x {views} each"
+    if cfg.train.task == "detection":
+        each = f"{result['boxes']:,} boxes"
+    num_read = result[f"num_{what.replace(' ', '_')}"]
     logger.info(
-        f"test: {' '.join(numbers)} over {result['num_videos']:,}{listed} videos, "
-        f"{cfg.test.num_clips} x {views} each{note} ({path})"
+        f"test: {' '.join(numbers)} over {num_read:,}{listed} {what}, {each}{note} ({path})"
     )
 
 
 def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
     """The error of a test that left videos out although ``data.on_error`` is ``raise``."""
     missing = result["unreadable"]
+    of = f" of {result['num_listed']:,}" if cfg.train.task != "detection" else ""
     return (
-        f"{len(missing):,} of {result['num_listed']:,} videos could not be read (first: "
+        f"{len(missing):,}{of} videos could not be read (first: "
         f"{UnreadableVideo(**missing[0]).line()}); listed in {Path(cfg.output_dir) / LIST}; "
         "data.on_error=skip accepts that"
     )

@@ -15,7 +15,7 @@ numpy only, no Paddle. Legend: N videos, V views, K classes.
 """
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +77,10 @@ _MEMBERS: dict[str, tuple[Any, ...]] = {
 """Dtype kinds and numbers of dimensions of each member except ``scores``."""
 
 
+OF_BOXES = "boxes"
+"""A member that only the files of ``box_scores.py`` have."""
+
+
 def check_new(path: Path) -> None:
     """Raises a ResultsError if the file exists already."""
     if path.exists():
@@ -98,15 +102,28 @@ def write_scores(
         OSError: the disk is full, or similar; names FILE.
     """
     assert members.keys() == _MEMBERS.keys()
+
+    def array(name: str, value: Any) -> NDArray[Any]:
+        number = np.uint8 if np.ndim(value) == 2 else "<i8"
+        return np.array(value, np.str_ if _MEMBERS[name][0] == "U" else number)
+
+    arrays = {name: array(name, value) for name, value in members.items()}
+    write_arrays(path, rows, shape, arrays)
+
+
+def write_arrays(
+    path: Path, rows: Iterable[NDArray[np.float32]], shape: tuple[int, ...],
+    others: Mapping[str, NDArray[Any]],
+) -> None:  # fmt: skip
+    """Writes an .npz with ``scores`` of a shape, of which one row at a time is in memory, and other
+    arrays by name; whole or not at all. Raises an OSError that names it if the disk is full."""
     with atomic(path) as file, zipfile.ZipFile(file, "w") as archive:
         with _entry(archive, "scores") as entry:
             head = {"descr": "<f4", "fortran_order": False, "shape": shape}
             npy.write_array_header_1_0(entry, head)
             for row in rows:
                 entry.write(row.astype("<f4").tobytes())
-        for name, value in members.items():
-            number = np.uint8 if np.ndim(value) == 2 else "<i8"
-            array = np.array(value, np.str_ if _MEMBERS[name][0] == "U" else number)
+        for name, array in others.items():
             with _entry(archive, name) as entry:
                 npy.write_array(entry, array, allow_pickle=False)
 
@@ -120,6 +137,11 @@ def read_scores(path: Path) -> Results:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
+            if OF_BOXES in names:
+                raise ResultsError(
+                    "it has the scores of boxes: python -m slowfast.tools.score_boxes "
+                    "DETECTIONS.csv --annotations FILE scores the detections.csv of the same test"
+                )
             missing = [name for name in ("scores", *_MEMBERS) if name not in names]
             if missing:
                 raise ResultsError(f"it has no {missing[0]}, so --test --out did not write it")
