@@ -271,8 +271,7 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
         if all_of_them or is_all:
             raise ListError(f"{path}: {fault} ({hint})")
         logger.warning(f"{path}: {fault}")
-    one_each = {sample.path: sample for sample in samples} if samples[0].key else None
-    look_into_folders(path, [*one_each.values()] if one_each else samples, data, all_of_them)
+    look_into_folders(path, samples, data, all_of_them)
     return samples
 
 

@@ -93,7 +93,7 @@ def _of_detection(cfg: Config) -> Rules:
          "train.task=detection does without data.rand_augment and data.erase"),
         (len(detection.valid) in (0, 2) and list(detection.valid) == sorted(detection.valid),
          f"detection.valid={list(detection.valid)} is not a first and a last time, or nothing"),
-        (len(detection.ids) in (0, model.num_classes),
+        (len(detection.ids) in (0, model.num_classes) or not model.num_classes,
          f"detection.ids has {len(detection.ids)} numbers for "
          f"model.num_classes={model.num_classes}"),
         (all(block < DEPTHS[model.slow_depth][2] for block in model.nonlocal_blocks)

@@ -127,9 +127,10 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
     name = state.decisive
     is_best = decisive[name] > state.best
     state.best = max(state.best, decisive[name])
-    log_validation(run.writer, "val", epoch, result, name, state.best)
+    rule = cfg.detection.rule if cfg.train.task == "detection" else ""
+    log_validation(run.writer, "val", epoch, result, name, state.best, rule)
     if state.ema:
-        log_validation(run.writer, "val_ema", epoch, averaged, name, state.best)
+        log_validation(run.writer, "val_ema", epoch, averaged, name, state.best, rule)
     return result, is_best
 
 

@@ -96,3 +96,9 @@ def test_values_out_of_range_are_refused(overrides: list[str], complaint: str) -
 def test_values_that_depend_on_each_other_can_be_changed_together() -> None:
     cfg = load_config(None, ["data.num_frames=30", "model.alpha=5"])
     assert (cfg.data.num_frames, cfg.model.alpha) == (30, 5)
+
+
+def test_classes_that_are_counted_later_may_have_any_numbers() -> None:
+    """Of the annotations; their own number comes from the class names."""
+    words = ["model.num_classes=0", "data.labels=ava", "train.task=detection", "detection.ids=[3,5]"]
+    assert load_config(None, words).detection.ids == (3, 5)

@@ -43,7 +43,9 @@ def other_value(value: Any, name: str) -> Any:
         "backend": "eager", "precision": "bf16", "amp": "O1",
         "smooth": 5, "enter": 0.75, "leave": 0.25, "amp_dtype": "float16",
         "rand_augment_magnitude": 5.0, "spacing": "stride", "task": "multi", "threshold": 0.25,
-        "sampling": "balanced",
+        "sampling": "balanced", "nonlocal_blocks": (0, 1), "dilations": (1, 3), "roi_time": "max",
+        "box_score": 0.5, "match_iou": 0.5, "valid": (900.0, 1700.0), "rule": "mmaction2",
+        "ids": (*range(3, 404),),
     }  # fmt: skip
     if name in special:
         return special[name]
@@ -98,7 +100,7 @@ def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path) -> None:
 
 def test_dump_and_load_give_the_same_config_back(tmp_path: Path) -> None:
     cfg = all_different()
-    for section in ("model", "data", "test", "timeline", "optim", "train"):
+    for section in ("model", "data", "test", "detection", "timeline", "optim", "train"):
         for item in dataclasses.fields(getattr(cfg, section)):
             found = getattr(getattr(cfg, section), item.name)
             default = getattr(getattr(Config(), section), item.name)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from slowfast.data.samples import KeyFrame, Sample
 from slowfast.data.unreadable import (
     Unreadable,
     UnreadableVideo,
     in_order,
+    noted,
     reason_of,
     write_unreadable,
 )
@@ -51,3 +53,14 @@ def test_a_reason_of_several_lines_is_one_line_of_the_list(tmp_path: Path) -> No
 def test_a_reason_begins_with_the_path() -> None:
     assert reason_of("a.mp4", VideoError("a.mp4: cut\noff")) == "a.mp4: cut off"
     assert reason_of("a.mp4", "/dev/shm is full") == "a.mp4: /dev/shm is full"
+
+
+def test_key_frames_of_a_video_are_noted_together() -> None:
+    """Others each for themselves, be they of one video or not."""
+    parts = [Sample("a.mp4", start=1.0), Sample("a.mp4", start=2.0), Sample("b.mp4")]
+    keys = [
+        Sample(f"{video}.mp4", key=KeyFrame(video, time, time, ()))
+        for video, time in (("a", 1.0), ("a", 2.0), ("b", 1.0), ("b", 2.0), ("b", 3.0))
+    ]
+    assert [noted(parts, i) for i in range(3)] == [(i, parts[i].shown) for i in range(3)]
+    assert [noted(keys, i) for i in range(5)] == [*[(0, "a.mp4")] * 2, *[(2, "b.mp4")] * 3]

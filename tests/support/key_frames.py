@@ -99,8 +99,8 @@ def write_ava(folder: Path, num_train: int = 4, num_val: int = 2, *, frames: boo
 
     Beside it are, of ``train`` and ``val`` each: ``train.csv`` as AVA has it,
     ``train_excluded.csv``, and detected boxes as PySlowFast (``train_boxes.csv``) and as mmaction2
-    (``train_boxes.pkl``) have them. Those are the squares, a little off, with a score of 0.95; a
-    box in a corner where nobody is, 0.85; and a weak one, 0.3.
+    (``train_boxes.pkl``) have them. Those are the squares, a little off, with a score of 0.95; at
+    odd seconds a box in a corner where nobody is, 0.85; and a weak one, 0.3.
     """
     (folder / "videos").mkdir(parents=True)
     for number in range(num_train + num_val):
@@ -129,7 +129,8 @@ def write_lists(folder: Path, split: str, numbers: range) -> None:
                 boxes.append([*(x + 0.005 for x in corners), 0.95])
                 found = ",".join(f"{x:.3f}" for x in boxes[-1][:4])
                 detected += [f"{where},{found},{action},0.95" for action in square.ids]
-            boxes += [[0.01, 0.02, 0.1, 0.15, 0.85], [0.4, 0.8, 0.6, 0.99, 0.3]]
+            nobody = [[0.01, 0.02, 0.1, 0.15, 0.85]] if time % 2 else []
+            boxes += [*nobody, [0.4, 0.8, 0.6, 0.99, 0.3]]
             for *corner, score in boxes[2:]:
                 detected.append(f"{where},{','.join(f'{x:.3f}' for x in corner)},,{score}")
             arrays[where] = np.array(boxes)

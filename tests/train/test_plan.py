@@ -22,11 +22,12 @@ SHARDS = {"processes": 2, "data.num_workers": 3}
         (SHARDS, {"processes": 1, "data.num_workers": 0},
          "2 processes (now 1), data.num_workers=3 (now 0)"),
         (SHARDS, {"list": 8}, "another list of videos"),
+        ({"boxes": 5}, {"boxes": 6}, "other boxes, or actions of them"),
         ({"novelty": 5}, {"novelty": 6}, "another novelty"),
     ],
     ids=[
         "seed", "batch", "list", "no longer balanced", "balanced", "classes", "multigrid", "phases",
-        "shards", "no shards", "new",
+        "shards", "no shards", "boxes", "new",
     ],
 )  # fmt: skip
 def test_what_differs_and_nothing_else(

@@ -16,7 +16,7 @@ from support.tiny_run import (
 
 from slowfast.config import load_config
 from slowfast.data.order import Pool
-from slowfast.data.samples import Action, Sample
+from slowfast.data.samples import Action, Box, KeyFrame, Sample
 from slowfast.train import run
 from slowfast.train.recipe.optim import learning_rate
 from slowfast.train.run import TrainInputs
@@ -135,10 +135,11 @@ def test_the_clips_of_a_head_are_drawn_evenly_from_each_class(tmp_path: Path) ->
     [
         ("class_weights=w.txt", "w.txt:2: 'x' is no class weight: a number above 0"),
         ("class_weights=other", "train.class_weights=other is neither none, balanced nor a file"),
-        ("focal_gamma=2", "train.focal_gamma is for several labels a video: train.task=multi"),
+        ("focal_gamma=2", "train.focal_gamma and train.focal_alpha are for several labels: "
+         "train.task=multi or detection"),
     ],
     ids=["weights", "no file", "focal"],
-)
+)  # fmt: skip
 def test_what_is_wrong_with_the_loss_is_one_line(tmp_path: Path, setting: str, line: str) -> None:
     write_tiny_config(tmp_path)
     (tmp_path / "w.txt").write_text("1\nx\n")
@@ -159,6 +160,23 @@ def test_the_plan_of_a_run_knows_when_labels_are_seen(tmp_path: Path) -> None:
     early, late = plan(Action(1, 0, 1)), plan(Action(1, 0, 2))
     assert early.pop("actions") != late.pop("actions")
     assert early == late == plan() and "actions" not in plan()
+
+
+def test_the_plan_of_a_run_knows_its_boxes_and_their_actions(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "train.task=detection", "train.class_weights=balanced")
+
+    def key(*boxes: Box) -> Sample:
+        return Sample("a.mp4", (1, 2), key=KeyFrame("a", 902.0, 2.0, boxes))
+
+    def plan(*boxes: Box) -> dict[str, int]:
+        inputs = TrainInputs(cfg, None, "", [key(*boxes)] * 8, None, None)
+        return run._plan(inputs, run._schedule(inputs))
+
+    one, other = Box((0, 0, 0.5, 1), (1, 2)), Box((0, 0, 1, 1), (1,))
+    plans = [plan(one), plan(one, other), plan(one._replace(labels=(1,)))]
+    assert len({found.pop("boxes") for found in plans}) == 3
+    assert plans[0] == plans[1] == plans[2]
+    assert run._targets([key(one, other), Sample("b.mp4", 7)]) == [(1, 2), (1,), 7]
 
 
 def test_what_cannot_be_here_is_said_before_the_network_is_built(tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_of_several_labels_they_are_negatives_over_positives() -> None:
     assert found.tolist() == [1, 1.5, 4, 1]
 
 
+def test_of_boxes_they_are_as_of_several_labels() -> None:
+    found = class_weights([(1,), (), (), (1, 2), ()], config("balanced", "detection"))
+    assert found is not None
+    assert found.tolist() == [1, 1.5, 4, 1]
+
+
 def test_those_of_a_file_are_scaled_to_a_mean_of_1_over_the_videos(tmp_path: Path) -> None:
     found = of_file(tmp_path, "1.\n2\n\n 5e0 \n1.0E+1\n")
     np.testing.assert_allclose(found, np.array([1, 2, 5, 10]) / ((12 + 6 + 10) / 16), rtol=1e-6)
