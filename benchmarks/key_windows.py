@@ -2,10 +2,11 @@
 
 From the repository's root, in the environment that requirements-peers.txt describes:
 
-    .venv-peers/bin/python -m benchmarks.key_windows --json key_windows.json
+    .venv-peers/bin/python -m benchmarks.key_windows --video CLIP.mp4 --json key_windows.json
 
 The film has a key frame every second, as AVA's have. It is a clip of 10 s (H.264, a keyframe every
-250 frames), moving textures, over and over. What both sides read is compared before it is timed.
+250 frames), of a real video or moving textures, over and over. What both sides read from it is
+compared before it is timed.
 """
 
 # ruff: noqa: E402  (libraries read these as they are imported)
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     try:
         with tempfile.TemporaryDirectory(prefix="key-windows-") as folder, one_core():
-            film = write_film(Path(folder), options.minutes * 60)
+            film = write_film(Path(folder), options.minutes * 60, options.video)
             tell(rows(film, Path(folder), options.minutes * 60, options.rounds), notes, options)
     except (OSError, peers.PeersMissingError, checks.MismatchError) as error:
         print(f"key_windows: {error}", file=sys.stderr)
@@ -100,11 +101,11 @@ def _both(seconds: dict[str, float]) -> tuple[float, float]:
     return seconds["ours"], seconds["mmaction2"]
 
 
-def write_film(folder: Path, seconds: int) -> Path:
-    """A film of ``seconds``, a multiple of 10."""
-    part = videos.write_h264(
-        folder / "part.mp4", videos.moving_textures(videos.SIZES[SIZE]), videos.WILD
-    )
+def write_film(folder: Path, seconds: int, clip: Path | None = None) -> Path:
+    """A film of ``seconds``, a multiple of 10, from a clip or from moving textures."""
+    size = videos.SIZES[SIZE]
+    pictures = videos.moving_textures(size) if clip is None else videos.clip_of(clip, size)
+    part = videos.write_h264(folder / "part.mp4", pictures, videos.WILD)
     film = folder / "film.mp4"
     with av.open(str(part)) as source, av.open(str(film), "w") as container:
         template = source.streams.video[0]
@@ -262,6 +263,7 @@ def _run(results: dict[str, Any], steps: list[Any]) -> NDArray[np.uint8]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="key_windows", description=__doc__.partition("\n")[0])
+    parser.add_argument("--video", type=Path, help="a real clip whose frames are used")
     parser.add_argument("--minutes", type=int, default=15, help="length of the film (default: 15)")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default: 5)")
     parser.add_argument("--json", type=Path, help="file for the rows")
