@@ -17,7 +17,8 @@ from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
 from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
-from slowfast.models.roi_head import RoiHead, RoiPooling, joined
+from slowfast.models.roi_head import RoiHead, joined
+from slowfast.models.roi_pooling import RoiPooling
 
 STRIDES = (1, 2, 2, 2)
 """Spatial strides of res2..res5; with boxes res5 has 1."""
@@ -76,6 +77,8 @@ class VideoClassifier(nn.Layer):
         pooling: with detection, how a box's features are taken.
     """
 
+    head: Head
+
     def __init__(
         self,
         pathways: Sequence[Pathway],
@@ -119,10 +122,11 @@ class VideoClassifier(nn.Layer):
             )
             self.add_sublayer(f"s{i + 2}", stage)
             channels = [EXPANSION * p.width * 2**i for p in pathways]
-        self.head: Any = (
-            RoiHead(sum(channels), num_classes, pooling, dropout)
-            if has_boxes else Head(sum(channels), num_classes, pool_size, dropout)
-        )  # fmt: skip
+        inputs = sum(channels)
+        if has_boxes:
+            self.head = RoiHead(inputs, num_classes, pooling, dropout)  # type: ignore[assignment]
+        else:
+            self.head = Head(inputs, num_classes, pool_size, dropout)
         initialize(self)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
@@ -204,9 +208,12 @@ class Detector(VideoClassifier):
     ``counts_N`` says how many are each clip's (int32).
     """
 
+    head: RoiHead  # type: ignore[assignment]
+
     def forward(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
         """Logits of each box ``[K, A]``."""
-        return self.head(self.features(clip_NCTHW), boxes_K4, counts_N)
+        logits_KA: Tensor = self.head(self.features(clip_NCTHW), boxes_K4, counts_N)
+        return logits_KA
 
     def embed(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
         """The classifier's input for each box ``[K, C]``."""
