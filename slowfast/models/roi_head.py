@@ -86,8 +86,8 @@ def roi_features(
         return roi_align(x_NCHW, boxes_K4, counts_N, size, 1 / STRIDE, ratio, aligned)
     low, high = paddle.split(boxes_K4 / STRIDE - 0.5, 2, axis=1)  # as the kernel rounds them
     has_area = (high > low).all(axis=1, keepdim=True)
-    cell = paddle.to_tensor([0.0, 0.0, STRIDE, STRIDE], dtype="float32")
-    sound = paddle.where(has_area, boxes_K4, cell.expand_as(boxes_K4))
+    cell = paddle.concat([paddle.zeros([1, 2]), paddle.full([1, 2], float(STRIDE))], axis=1)
+    sound = paddle.where(has_area, boxes_K4, cell)
     cells = roi_align(x_NCHW, sound, counts_N, size, 1 / STRIDE, ratio, aligned)
     return cells * has_area.astype(cells.dtype).unsqueeze([2, 3])
 

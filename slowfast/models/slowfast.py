@@ -7,7 +7,7 @@ hold the slow pathway first, then the fast one.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import paddle
 from paddle import Tensor, nn
@@ -77,6 +77,8 @@ class VideoClassifier(nn.Layer):
         pooling: with detection, how a box's features are taken.
     """
 
+    has_boxes: ClassVar = False
+    """Whether it classifies boxes, and not clips."""
     head: Head
 
     def __init__(
@@ -104,7 +106,7 @@ class VideoClassifier(nn.Layer):
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions
         channels = [p.width for p in pathways]
-        has_boxes = task == "detection"
+        is_detector = task == "detection"
         self.s1 = Stems(channels, [p.stem_temporal_kernel for p in pathways], stem_kernel)
         for i, stride in enumerate(STRIDES):
             if fuse is not None:
@@ -116,15 +118,15 @@ class VideoClassifier(nn.Layer):
                 depths=[p.depths[i] for p in pathways],
                 temporal_kernels=[p.temporal_kernels[i] for p in pathways],
                 temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
-                stride=1 if has_boxes and i == 3 else stride,
-                dilations=dilations if has_boxes and i == 3 else None,
+                stride=1 if is_detector and i == 3 else stride,
+                dilations=dilations if is_detector and i == 3 else None,
                 nonlocal_blocks=nonlocal_blocks if i == 2 else (),
             )
             self.add_sublayer(f"s{i + 2}", stage)
             channels = [EXPANSION * p.width * 2**i for p in pathways]
         inputs = sum(channels)
-        if has_boxes:
-            self.head = RoiHead(inputs, num_classes, pooling, dropout)  # type: ignore[assignment]
+        if is_detector:
+            self.head = RoiHead(inputs, num_classes, pooling, dropout)
         else:
             self.head = Head(inputs, num_classes, pool_size, dropout)
         initialize(self)
@@ -208,7 +210,8 @@ class Detector(VideoClassifier):
     ``counts_N`` says how many are each clip's (int32).
     """
 
-    head: RoiHead  # type: ignore[assignment]
+    has_boxes = True
+    head: RoiHead
 
     def forward(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
         """Logits of each box ``[K, A]``."""

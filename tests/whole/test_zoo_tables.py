@@ -8,7 +8,7 @@ from support.paths import REPOSITORY
 from docs.zoo_tables import PAGES, filled, networks, weights
 from slowfast.models.published import VARIANTS
 from slowfast.zoo.catalogue import CATALOGUE
-from slowfast.zoo.origin import HABITS
+from slowfast.zoo.habits import OF_CLIPS
 
 ZOO = (REPOSITORY / "docs" / "zoo.md").read_text(encoding="utf-8")
 
@@ -60,5 +60,5 @@ def test_each_systems_protocol_on_the_page() -> None:
     protocols = re.search(r"\| `test.protocol` \| `pyslowfast` \| `(\S+)` \| `(\S+)` \|", ZOO)
     assert protocols is not None
     assert protocols.groups() == tuple(
-        HABITS[system]["test.protocol"] for system in ("PyTorchVideo", "mmaction2")
+        OF_CLIPS[system]["test.protocol"] for system in ("PyTorchVideo", "mmaction2")
     )
