@@ -85,11 +85,12 @@ def roi_features(
     if not aligned:
         return roi_align(x_NCHW, boxes_K4, counts_N, size, 1 / STRIDE, ratio, aligned)
     low, high = paddle.split(boxes_K4 / STRIDE - 0.5, 2, axis=1)  # as the kernel rounds them
-    has_area = (high > low).all(axis=1, keepdim=True)
+    has_area = (high > low).all(axis=1, keepdim=True).astype(boxes_K4.dtype)
     cell = paddle.concat([paddle.zeros([1, 2]), paddle.full([1, 2], float(STRIDE))], axis=1)
-    sound = paddle.where(has_area, boxes_K4, cell)
+    # Of one shape: else a trace asks for their places, which it warns of.
+    sound = paddle.where(has_area.tile([1, 4]) > 0, boxes_K4, cell + 0 * has_area)
     cells = roi_align(x_NCHW, sound, counts_N, size, 1 / STRIDE, ratio, aligned)
-    return cells * has_area.astype(cells.dtype).unsqueeze([2, 3])
+    return cells * has_area.unsqueeze([2, 3])
 
 
 def joined(boxes: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, Tensor]:
