@@ -95,6 +95,7 @@ def roi_features(
 
 def joined(boxes: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, Tensor]:
     """The boxes of N clips, ``[K, 4]`` each, as ``RoiHead`` takes them."""
-    parts = [paddle.to_tensor(own, dtype="float32").reshape([-1, 4]) for own in boxes]
+    tensors = [own if isinstance(own, Tensor) else paddle.to_tensor(own) for own in boxes]
+    parts = [own.astype("float32").reshape([-1, 4]) for own in tensors]
     counts_N = paddle.to_tensor([len(part) for part in parts], dtype="int32")
     return paddle.concat(parts), counts_N

@@ -215,7 +215,8 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
     }
     if is_mmaction2_detector(assigned):
         boxes, notes = mmaction2_boxes(assigned, in_1x=protocol is not None)
-        return Embedded(_known(settings | boxes), notes)
+        whole = {"test.crop_size": settings["test.short_side"]}  # which has no part in it
+        return Embedded(_known(settings | boxes | whole), notes)
     notes = ("mmaction2 averages softmax over the views, here sigmoid: its classes do not exclude "
              "each other",)  # fmt: skip
     return Embedded(_known(settings), notes if several and average == "prob" else ())
