@@ -189,11 +189,11 @@ NO_LATERAL_NORM = {"lateral_norm": False}
 
 @pytest.mark.parametrize(("name", "names", "model", "boxes"), [
     ("pyslowfast/ava/SLOWFAST_64x2_R101_50_50", pyslowfast, {"nonlocal_blocks": (0,)},
-     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2; non-local blocks "
-     "after 0 of res4"),
+     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2; non-local "
+     "blocks after 0 of res4"),
     ("pyslowfast/ava/SLOWFAST_32x2_R101_50_50_v2.1", caffe2, {"nonlocal_blocks": (0,)},
-     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2; non-local blocks "
-     "after 0 of res4"),
+     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2; non-local "
+     "blocks after 0 of res4"),
     ("pytorchvideo/ava/SLOWFAST_8x8_R50_DETECTION", pytorchvideo_boxes, {},
      "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2"),
     ("paddlevideo/SlowFastRCNN_AVA", paddlevideo_boxes, NO_LATERAL_NORM,

@@ -211,8 +211,11 @@ def test_a_detector_of_pyslowfast_is_guessed_and_the_guess_is_told(
     assert note.startswith(f"{classes} classes") and "taken for a detector on AVA; if" in note
     home = home_settings(file, ALPHA_AND_FRAMES | {"train.task": "single"})
     assert (config_of(home.settings).train.task, home.notes) == ("single", [])
-    home = home_settings(checkpoint(pyslowfast(shapes_of(tiny()))), ALPHA_AND_FRAMES)
-    assert (config_of(home.settings).train.task, home.notes) == ("single", [])
+    plain = pyslowfast(shapes_of(tiny()))
+    with_config = checkpoint(pyslowfast(shapes_of(model)), cfg="SLOWFAST: {ALPHA: 4}")
+    for other in (checkpoint(plain), with_config):
+        home = home_settings(other, ALPHA_AND_FRAMES)
+        assert (config_of(home.settings).train.task, home.notes) == ("single", [])
 
 
 def test_a_task_that_the_names_rule_out() -> None:
@@ -223,3 +226,6 @@ def test_a_task_that_the_names_rule_out() -> None:
     file = checkpoint(pytorchvideo(shapes_of(tiny())))
     with pytest.raises(WeightsError, match="a.pth: it classifies clips, and no boxes: train a det"):
         home_config(file, ALPHA_AND_FRAMES | {"train.task": "detection"})
+    kinetics = checkpoint(pyslowfast(shapes_of(tiny(num_classes=600))))
+    with pytest.raises(WeightsError, match="a.pth: it classifies clips, and no boxes: train a det"):
+        home_config(kinetics, ALPHA_AND_FRAMES | {"train.task": "detection"})
