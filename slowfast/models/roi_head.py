@@ -82,10 +82,12 @@ def roi_features(
     own (3.3.1) gives nan. If not, all boxes are at least a cell wide and high.
     """
     ratio = sampling or -1
+    x_NCHW = x_NCHW.astype(boxes_K4.dtype)  # the kernel has no form for bf16
     if not aligned:
         return roi_align(x_NCHW, boxes_K4, counts_N, size, 1 / STRIDE, ratio, aligned)
-    low, high = paddle.split(boxes_K4 / STRIDE - 0.5, 2, axis=1)  # as the kernel rounds them
-    has_area = (high > low).all(axis=1, keepdim=True).astype(boxes_K4.dtype)
+    corners = boxes_K4 / STRIDE - 0.5  # as the kernel rounds them
+    least_side = (corners[:, 2:] - corners[:, :2]).min(axis=1, keepdim=True)
+    has_area = (least_side > 0).astype(boxes_K4.dtype)
     cell = paddle.concat([paddle.zeros([1, 2]), paddle.full([1, 2], float(STRIDE))], axis=1)
     # Of one shape: else a trace asks for their places, which it warns of.
     sound = paddle.where(has_area.tile([1, 4]) > 0, boxes_K4, cell + 0 * has_area)

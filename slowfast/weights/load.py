@@ -7,8 +7,8 @@ import numpy as np
 from paddle import nn
 
 from slowfast.config import ConfigError, load_config
+from slowfast.pickles import LeftOut
 from slowfast.weights.damage import DamagedError, WeightsError, one_line, reported
-from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.formats.read import read_content
 from slowfast.weights.names import Translated, translate
 from slowfast.weights.save import own_config

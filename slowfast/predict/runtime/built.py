@@ -3,7 +3,7 @@
 A folder ``KEY-FORM`` holds a graph, what eager mode comes to on clips of noise, and a manifest of
 both. The key tells weights, settings and this program's own code, so nothing there is ever changed.
 
-Legend: N clips, T frames, H x W pixels.
+Legend: N clips, T frames, H x W pixels, K boxes of all clips.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from slowfast import machine
 from slowfast.config import Config
 from slowfast.files import FolderError, cache_folder, file_digest, locked, named, write_json
 from slowfast.log import logger
+from slowfast.predict.runtime.noise import inputs_of_noise
 from slowfast.weights.damage import WeightsError
 
 if TYPE_CHECKING:
@@ -35,13 +36,9 @@ if TYPE_CHECKING:
     from slowfast.predict.runtime.graph import FromFrames
 
 Row = NDArray[np.float32]
-Clips = NDArray[np.uint8]
-
 ONNX, IR, PROGRAM = "graph.onnx", "graph.xml", ("program.json", "program.pdiparams")
 """Files of a graph; OpenVINO's own, the IR, has its numbers in ``graph.bin``."""
 CHECK, MANIFEST = "eager.npy", "manifest.json"
-CHECKED = 2
-"""Clips of noise that a backend is compared on."""
 LEAST_SPACE = 1 << 20
 """Free bytes of a disk below which it counts as full."""
 DISK_FAULTS = {
@@ -153,7 +150,7 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
 
     cfg = wanted.cfg
     layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
-    (folder / CHECK).write_bytes(npy_bytes(eager_rows(layer, noise(cfg))))
+    (folder / CHECK).write_bytes(npy_bytes(eager_rows(layer, *inputs_of_noise(cfg))))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
     write_manifest(folder)
@@ -171,7 +168,7 @@ def npy_bytes(rows: NDArray[Any]) -> memoryview:
     return content.getbuffer()
 
 
-def eager_rows(layer: "FromFrames", clips: Clips) -> Row:
+def eager_rows(layer: "FromFrames", *inputs: NDArray[Any]) -> Row:
     """What eager mode comes to.
 
     Raises:
@@ -180,7 +177,7 @@ def eager_rows(layer: "FromFrames", clips: Clips) -> Row:
     import paddle
 
     with paddle.no_grad():
-        rows: Row = layer(paddle.to_tensor(clips)).numpy()
+        rows: Row = layer(*map(paddle.to_tensor, inputs)).numpy()
     if not np.isfinite(rows).all():
         raise WeightsError("the network's output is not finite: its weights are broken")
     return rows
@@ -225,8 +222,8 @@ def key_of(wanted: Graph) -> str:
     settings = dataclasses.asdict(cfg.model) | {"pretrained": "", "dropout": 0}
     package = Path(slowfast.__file__).parent
     code = sorted([*package.glob("models/**/*.py"), *package.glob("weights/**/*.py")])
-    own = package / "predict/runtime"
-    code += [own / name for name in ("built.py", "graph.py", "onnx_graph.py")]
+    own = ("built.py", "graph.py", "noise.py", "onnx_graph.py", "onnx_boxes.py")
+    code += [package / "predict/runtime" / name for name in own]
     told = (
         wanted.network.digest, wanted.kind, cfg.train.task, settings, cfg.data.num_frames,
         cfg.data.crop_size, cfg.data.mean, cfg.data.std, cfg.test.crop_size,
@@ -239,16 +236,3 @@ def expected_rows(folder: Path) -> Row:
     """What eager mode came to on the clips of noise."""
     rows: Row = np.load(folder / CHECK)
     return rows
-
-
-def noise(cfg: Config, number: int = CHECKED) -> Clips:
-    """The clips of noise that backends are compared on, ``[N, T, H, W, 3]``.
-
-    Every second one has an eighth of the contrast: a network that is sure of the first, so that
-    its other probabilities are next to nothing, tells more of that one.
-    """
-    size = cfg.test.crop_size
-    shape = (number, cfg.data.num_frames, size, size, 3)
-    clips = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    clips[1::2] = clips[1::2] // 8 + 112
-    return clips
