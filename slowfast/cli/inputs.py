@@ -149,17 +149,47 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         cfg, weights, names = _of_weights(args)
     if args.top and args.top > cfg.model.num_classes:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
+    _check_boxes(args, cfg.train.task, weights)
     paths = [*map(file_of, args.infer)]
     stream = _stream(args, paths)
     if not stream and args.annotate == Path("window"):
         raise ConfigError("--annotate window shows a stream: for videos in files name a folder")
+    task = "multi" if cfg.train.task == "detection" else cfg.train.task
     results = [*filter(None, (args.annotate, args.timeline, args.explain))]
-    videos = [] if stream else find_videos(paths, cfg.data, results=results, task=cfg.train.task)
+    videos = [] if stream else find_videos(paths, cfg.data, results=results, task=task)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")
     samples = [video.sample for video in videos]
     return Inputs(cfg, weights, samples, names, [video.name for video in videos], stream)
+
+
+def _check_boxes(args: argparse.Namespace, task: str, weights: str) -> None:
+    """Raises a ConfigError if a network of detection is not told where to look, or is asked for
+    what it does not have; or if another one is told."""
+    if task != "detection":
+        for flag in ("boxes", "detector"):
+            if getattr(args, flag):
+                raise ConfigError(
+                    f"{weights} classifies videos, not boxes (train.task={task}): leave out --{flag}"
+                )
+        return
+    for flag in ("timeline", "explain", "views"):
+        if getattr(args, flag):
+            raise ConfigError(
+                f"{weights} classifies boxes (train.task=detection), which --{flag} cannot: leave "
+                "it out"
+            )
+    if streams := [path for path in args.infer if is_stream(path)]:
+        raise ConfigError(
+            f"{masked_url(streams[0])} is a stream, and {weights} classifies boxes "
+            "(train.task=detection): it needs a video in a file"
+        )
+    if not (args.boxes or args.detector):
+        raise ConfigError(
+            f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "
+            "--boxes whole takes all of the picture"
+        )
 
 
 def _stream(args: argparse.Namespace, paths: list[str]) -> str:

@@ -56,12 +56,28 @@ def annotate_video(
     data: DataConfig, report: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
     """Writes a video again as an MP4, with labels drawn in, its sound and its frames' times, in the
-    shape in which it is shown; one frame at a time is in memory.
+    shape in which it is shown; see ``redraw_video``.
+
+    Args:
+        best_at: from seconds after the first frame, of the whole video if it is a part, to the
+            labels that are shown then, see ``with_labels``.
+    """
+    redraw_video(
+        sample, path, lambda picture, seconds: with_labels(picture, best_at(seconds)), data, report
+    )
+
+
+def redraw_video(
+    sample: Sample, path: Path, drawn: Callable[[Picture, float], Picture],
+    data: DataConfig, report: Callable[[float], None] = lambda share: None,
+) -> None:  # fmt: skip
+    """Writes a video again as an MP4 with its sound and its frames' times; one frame at a time is
+    in memory.
 
     Args:
         path: of the new file.
-        best_at: from seconds after the first frame, of the whole video if it is a part, to the
-            labels that are shown then, see ``with_labels``.
+        drawn: from a picture, in the shape in which it is shown, and its seconds after the first
+            frame, of the whole video if it is a part, to the new picture.
         data: how frame folders are read, and which decoder reads videos.
         report: called with the share of the frames that are written.
 
@@ -82,8 +98,8 @@ def annotate_video(
             while number < reader.num_frames:
                 seconds = float(reader.seconds(np.array(number)))
                 for picture in reader.onward(np.array([number])):
-                    best = best_at(reader.starts + seconds)
-                    writer.add(with_labels(_squared(picture, aspect), best), seconds)
+                    new = drawn(_squared(picture, aspect), reader.starts + seconds)
+                    writer.add(new, seconds)
                 number += 1
                 report(number / max(reader.num_frames, number))
     finally:
@@ -148,8 +164,8 @@ class _Line:
 
     def __init__(self, label: str, score: str, share: float | None, size: int) -> None:
         self.label, self.score, self.share, self.size = label, score, share, size
-        self.font = _font(label, size)
-        self.of_score = _font(score, size)
+        self.font = font_of(label, size)
+        self.of_score = font_of(score, size)
 
     def width(self) -> int:
         """Of all that is written, pixels."""
@@ -176,12 +192,12 @@ def _lines(percents: tuple[tuple[str, int], ...], room: int, text: int) -> Itera
     for place, (name, percent) in enumerate(percents):
         size = text if place == 0 else max(round(0.75 * text), LEAST_TEXT - 2)
         name, score = drawable(name), f"{percent} %"
-        left = room - size - _font(score, size).getlength(score)
-        font = _font(name, size)
+        left = room - size - font_of(score, size).getlength(score)
+        font = font_of(name, size)
         if place == 0 and font.getlength(name) > left and " " in name:
             above, name = _split(name, font, room)
             yield _Line(above, "", None, size)
-        yield _Line(_shortened(name, font, left), score, percent / 100, size)
+        yield _Line(shortened(name, font, left), score, percent / 100, size)
 
 
 def _split(text: str, font: "FreeTypeFont", room: float) -> tuple[str, str]:
@@ -189,10 +205,11 @@ def _split(text: str, font: "FreeTypeFont", room: float) -> tuple[str, str]:
     words = text.split(" ")
     fits = [i for i in range(1, len(words)) if font.getlength(" ".join(words[:i])) <= room]
     cut = fits[-1] if fits else 1
-    return _shortened(" ".join(words[:cut]), font, room), " ".join(words[cut:])
+    return shortened(" ".join(words[:cut]), font, room), " ".join(words[cut:])
 
 
-def _shortened(text: str, font: "FreeTypeFont", room: float) -> str:
+def shortened(text: str, font: "FreeTypeFont", room: float) -> str:
+    """The text, without its end if it has no room, pixels."""
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(f"{text}\u2026") > room:
@@ -221,7 +238,7 @@ def _tell_of_missing() -> None:
     )
 
 
-def _font(text: str, size: int) -> "FreeTypeFont":
+def font_of(text: str, size: int) -> "FreeTypeFont":
     """A font for a text, ``size`` pixels high."""
     from slowfast.pictures import font_file
 
