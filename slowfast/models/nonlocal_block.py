@@ -32,9 +32,11 @@ class NonLocal(paddle.nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, C, T, H, W]`` to as many."""
         pooled = F.max_pool3d(x, 2, 2)
-        theta_NIP = self.conv_theta(x).flatten(2)
+        theta = self.conv_theta(x)
         phi_NIp, g_NIp = self.conv_phi(pooled).flatten(2), self.conv_g(pooled).flatten(2)
-        shares_NPp = paddle.matmul(theta_NIP, phi_NIp, transpose_x=True) / phi_NIp.shape[2]
+        shares_NPp = paddle.matmul(theta.flatten(2), phi_NIp, transpose_x=True)
+        # Not phi_NIp.shape, which is not known where a graph is traced.
+        shares_NPp = shares_NPp / paddle.shape(phi_NIp)[2].astype(x.dtype)
         seen_NIP = paddle.matmul(g_NIp, shares_NPp, transpose_y=True)
-        seen = seen_NIP.reshape([x.shape[0], -1, *x.shape[2:]])
+        seen = seen_NIP.reshape(paddle.shape(theta))
         return x + self.bn(self.conv_out(seen))

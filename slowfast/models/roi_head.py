@@ -88,13 +88,13 @@ def roi_features(
 
     Paddle's gives nan for such a box if ``aligned`` (3.3.1).
     """
-    low, high = paddle.split(boxes_K4, 2, axis=1)
-    has_area = (high > low).all(axis=1, keepdim=True)
-    sound = paddle.where(has_area, boxes_K4, boxes_K4 * 0 + unit_box())
+    least_side = (boxes_K4[:, 2:] - boxes_K4[:, :2]).min(axis=1, keepdim=True)
+    has_area = (least_side > 0).astype(boxes_K4.dtype)
+    sound = boxes_K4 * has_area + unit_box() * (1 - has_area)
     ratio = sampling or -1
     cells = roi_align(x_NCHW, sound, counts_N, size, 1 / STRIDE, ratio, aligned)
     if aligned:
-        cells = cells * has_area.astype(cells.dtype).unsqueeze([2, 3])
+        cells = cells * has_area.unsqueeze([2, 3])
     return cells
 
 

@@ -99,11 +99,11 @@ def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: St
     for part in starts(grid.num_clips):
         first = min(math.ceil(room * part * rate), video_frames - 1)
         stop = min(math.ceil((room * part + seconds) * rate), video_frames)
-        clips.append(first + _evenly(max(stop - first, 1), grid.num_frames))
+        clips.append(first + evenly(max(stop - first, 1), grid.num_frames))
     return np.stack(clips)
 
 
-def _evenly(count: int, num_frames: int) -> Indices:
+def evenly(count: int, num_frames: int) -> Indices:
     """``torch.linspace(0, count - 1, num_frames)``, truncated.
 
     In float32 and from both ends to the middle, as torch counts: with 64 frames that is not always

@@ -64,10 +64,14 @@ def draw_area_crop(
 
 def augment(picture: Picture, drawn: Augmentation, crop_size: int) -> Picture:
     """The crop ``[crop_size, crop_size, 3]`` of the resized picture, perhaps flipped."""
-    height, width = resized_size(picture, drawn.short_side)
-    y = int(drawn.y * (height - crop_size + 1))
-    x = int(drawn.x * (width - crop_size + 1))
-    return resized_crop(picture, (height, width), (y, x), crop_size, drawn.flip)
+    size = resized_size(picture, drawn.short_side)
+    return resized_crop(picture, size, corner_of(size, drawn, crop_size), crop_size, drawn.flip)
+
+
+def corner_of(size: tuple[int, int], drawn: Augmentation, crop_size: int) -> tuple[int, int]:
+    """The top left corner ``(y, x)`` of the drawn crop in the resized picture."""
+    height, width = size
+    return int(drawn.y * (height - crop_size + 1)), int(drawn.x * (width - crop_size + 1))
 
 
 def augment_area_crop(picture: Picture, drawn: AreaCrop, crop_size: int) -> Picture:

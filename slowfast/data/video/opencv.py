@@ -103,6 +103,7 @@ class OpenCVReader:
 
     def close(self) -> None:
         self._capture.release()
+        self._number = self.num_frames  # so that whatever is read next opens the file again
 
     def _look(self) -> None:
         """Takes from the packets, all of them, how many frames there are, and their times."""

@@ -50,12 +50,16 @@ OWN_CLOCK = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 """Containers whose times players keep; of others they begin with the first that there is."""
 HELD_BYTES = 16 * 2**20
 """Packets that are kept from the first look at them to their decoding; more are read again."""
+WORTH = 250
+"""Packets that must come before what is wanted for a jump to it."""
 
 
 class PyAVReader:
     """A video file, through PyAV's FFmpeg, on one thread."""
 
     starts = 0.0
+    _stream: Any
+    """Of the open file; None once it is closed."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -84,8 +88,7 @@ class PyAVReader:
                 pictures = self._timeline.pictures(indices, decode) if self._is_timed else None
                 return self._passing_all(indices, each) if pictures is None else pictures
         finally:  # not left to the garbage collector: it comes late, and memory grew
-            self._held = None
-            self._container.close()
+            self._release()
 
     def onward(self, indices: Indices, each: Each = unchanged) -> list[Picture]:
         with decoder_errors(self.path):
@@ -120,7 +123,12 @@ class PyAVReader:
         return self._timeline.keyframes()
 
     def close(self) -> None:
-        self._walk = self._held = None
+        self._walk = None
+        self._release()
+
+    def _release(self) -> None:
+        """Closes the file; what was learned from its packets stays."""
+        self._held = self._stream = None
         self._container.close()
 
     def _look(self) -> None:
@@ -188,11 +196,11 @@ class PyAVReader:
     def _decode(self, numbers: Indices) -> Iterator[Any]:
         """Decodes these frames, what they depend on, and nothing else."""
         needed, wanted = self._timeline.needed(numbers)
-        packets = self._from_start()
+        first, last = np.flatnonzero(needed)[[0, -1]].tolist()
+        packets = self._from(first)
         codec = self._stream.codec_context
         skips = codec.name in SKIPS_EXACTLY
-        last = int(np.flatnonzero(needed)[-1])
-        for position, packet in enumerate(packets):
+        for position, packet in packets:
             if needed[position]:
                 if skips:
                     codec.skip_frame = "DEFAULT" if wanted[position] else "NONREF"
@@ -220,7 +228,7 @@ class PyAVReader:
     def _all(self, begin: int = 0) -> Iterator[tuple[int, Any]]:
         """The frames from packet ``begin`` on that are not damaged, with their numbers, in the
         order of showing."""
-        packets = itertools.islice(self._from_start(), begin, None)
+        packets = (packet for place, packet in self._from(begin) if place >= begin)
         codec, count = self._stream.codec_context, itertools.count()
         for packet in itertools.chain(packets, [None]):
             for frame in _decoded(codec, packet):
@@ -228,14 +236,31 @@ class PyAVReader:
                 if number >= 0:
                     yield number, frame
 
-    def _from_start(self) -> Iterator[Any]:
-        """The packets of the file, for a decoder that has seen none."""
+    def _from(self, begin: int) -> Iterator[tuple[int, Any]]:
+        """The packets of the file with their places, from ``begin`` or one before it on, for a
+        decoder that has seen none."""
         if self._is_new and self._held is not None:
             self._is_new = False
-            return iter(self._held)
+            return enumerate(self._held)
         self._container.close()
         self._open()
-        return _packets(self._container, self._stream)
+        if begin > WORTH and self._is_timed and self._container.format.name in OWN_CLOCK:
+            time = round(self._timeline.stored(begin) / self._unit)
+            with contextlib.suppress(av.FFmpegError):
+                self._container.seek(time, stream=self._stream)
+                packets = _packets(self._container, self._stream)
+                landed = next(packets, None)
+                place = -1 if landed is None else self._place_of(landed)
+                if 0 <= place <= begin:
+                    return enumerate(itertools.chain([landed], packets), place)
+            self._container.close()
+            self._open()
+        return enumerate(_packets(self._container, self._stream))
+
+    def _place_of(self, packet: Any) -> int:
+        """Where a keyframe is stored; -1 if it is none, or may be another."""
+        is_known = packet.is_keyframe and packet.pts is not None
+        return self._timeline.keyframe_at(packet.pts * self._unit) if is_known else -1
 
     def _open(self) -> None:
         try:

@@ -94,7 +94,7 @@ class Reader(Protocol):
         """The number of packets, and which of them are keyframes, in the order of storing."""
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file. To read on opens it again, without another look at all of it."""
 
 
 def unchanged(picture: Picture) -> Picture:
@@ -221,6 +221,15 @@ class Timeline:
     def place_before(self, number: int) -> int:
         """Where the keyframe is stored that frame ``number`` can be decoded from."""
         return int(self._keyframe_of(self._positions[[number]])[0])
+
+    def stored(self, place: int) -> float:
+        """When the packet at ``place`` is shown."""
+        return float(self._times[place])
+
+    def keyframe_at(self, time: float) -> int:
+        """Where the keyframe is stored that is shown at ``time``; -1 if none is, or several are."""
+        found = self._keyframes[self._times[self._keyframes] == time]
+        return int(found[0]) if len(found) == 1 else -1
 
     def time(self, number: int) -> float:
         """When frame ``number`` is shown."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast import machine
 from slowfast.config import Config
@@ -21,12 +22,11 @@ from slowfast.log import logger
 from slowfast.predict.runtime.built import (
     IR,
     ONNX,
-    Clips,
     Graph,
     Weighted,
     built,
     expected_rows,
-    noise,
+    inputs_of_noise,
 )
 from slowfast.predict.runtime.checks import apart, note, note_of, noted
 from slowfast.predict.runtime.int8 import quantised
@@ -131,35 +131,36 @@ def checked(backend: Backend, folder: Path, cfg: Config, kind: str, notes: Path)
     with_what = f" ({' '.join(bf16_instructions())})" if precision == "bf16" else ""
     backend.about += f", {precision}{with_what}, {machine.threads()} threads"
     place = note_of(notes, "checked", backend.about)
-    clips, allowed = noise(cfg), ALLOWED[precision]
+    inputs, expected, allowed = inputs_of_noise(cfg), expected_rows(folder), ALLOWED[precision]
     compared = kind if precision == "fp32" else ""  # logarithms are too fine a measure for others
     if (found := noted(place, "difference", "views_at_once")) is None:
-        found = {"difference": apart(backend.run(clips), expected_rows(folder), compared)}
+        found = {"difference": apart(backend.run(*inputs), expected, compared)}
         if not found["difference"] <= allowed:
             raise BackendError(
                 f"{backend.about}: its rows are not those of eager mode: "
                 f"{found['difference']:.1g} of the largest number apart, where {allowed:g} is "
                 "allowed"
             )
-        found["views_at_once"] = fastest_batch(backend.run, clips[:1])
+        found["views_at_once"] = fastest_batch(backend.run, *inputs_of_noise(cfg, 1))
         note(place, found)
     if precision != "int8":
         backend.about += (
             f"; within {found['difference']:.1g} of eager mode ({allowed:g} is allowed)"
         )
+    backend.columns = expected.shape[1]
     backend.views_at_once = cfg.test.views_per_chunk or int(found["views_at_once"])
     return backend
 
 
-def fastest_batch(run: Callable[[Clips], Any], clip: Clips) -> int:
+def fastest_batch(run: Callable[..., Any], *of_a_clip: NDArray[Any]) -> int:
     """The batch, doubled as long as that makes a clip's time clearly shorter."""
     best, least = 0, math.inf
     for number in BATCHES:
-        clips, seconds = np.repeat(clip, number, axis=0), math.inf
+        seconds, inputs = math.inf, [np.concatenate([own] * number) for own in of_a_clip]
         try:
             for _ in range(2):  # the first time with a new batch is longer
                 began = time.perf_counter()
-                run(clips)
+                run(*inputs)
                 seconds = min(seconds, (time.perf_counter() - began) / number)
         except (RuntimeError, MemoryError):
             if not best:

@@ -3,7 +3,7 @@
 A folder ``KEY-FORM`` holds a graph, what eager mode comes to on clips of noise, and a manifest of
 both. The key tells weights, settings and this program's own code, so nothing there is ever changed.
 
-Legend: N clips, T frames, H x W pixels.
+Legend: N clips, T frames, H x W pixels, K boxes of all clips.
 """
 
 import contextlib
@@ -36,12 +36,23 @@ if TYPE_CHECKING:
 
 Row = NDArray[np.float32]
 Clips = NDArray[np.uint8]
+Inputs = tuple[NDArray[Any], ...]
+"""What a graph takes, see ``INPUTS``."""
 
+INPUTS = ("clips", "boxes", "counts")
+"""Their names. With detection all of them: boxes are float32 ``[K, 4]``, x1, y1, x2, y2 in pixels
+of the clip, those of the first clip first; counts, int32 ``[N]``, tell how many are each clip's."""
 ONNX, IR, PROGRAM = "graph.onnx", "graph.xml", ("program.json", "program.pdiparams")
 """Files of a graph; OpenVINO's own, the IR, has its numbers in ``graph.bin``."""
 CHECK, MANIFEST = "eager.npy", "manifest.json"
 CHECKED = 2
 """Clips of noise that a backend is compared on."""
+ODD_BOXES = (
+    (0.13, 0.2, 0.61, 0.97), (-0.2, -0.1, 0.4, 0.55), (0.7, 0.62, 1.3, 1.2), (0.3, 0.3, 0.31, 0.32),
+    (0.5, 0.4, 0.5, 0.8), (0.0, 0.0, 1.0, 1.0), (1.2, 1.2, 1.5, 1.6), (0.45, 0.05, 0.5, 0.95),
+)  # fmt: skip
+"""The boxes that it is compared on, as shares of the picture: inside, partly and wholly outside,
+smaller than a cell of the feature map, without area. The runtimes differ in these."""
 LEAST_SPACE = 1 << 20
 """Free bytes of a disk below which it counts as full."""
 DISK_FAULTS = {
@@ -153,7 +164,7 @@ def _build(wanted: Graph, form: str, folder: Path) -> None:
 
     cfg = wanted.cfg
     layer = graph.FromFrames(wanted.network.model(), cfg, wanted.kind)
-    (folder / CHECK).write_bytes(npy_bytes(eager_rows(layer, noise(cfg))))
+    (folder / CHECK).write_bytes(npy_bytes(eager_rows(layer, *inputs_of_noise(cfg))))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     FORMS[form](traced, folder)
     write_manifest(folder)
@@ -171,7 +182,7 @@ def npy_bytes(rows: NDArray[Any]) -> memoryview:
     return content.getbuffer()
 
 
-def eager_rows(layer: "FromFrames", clips: Clips) -> Row:
+def eager_rows(layer: "FromFrames", *inputs: NDArray[Any]) -> Row:
     """What eager mode comes to.
 
     Raises:
@@ -180,7 +191,7 @@ def eager_rows(layer: "FromFrames", clips: Clips) -> Row:
     import paddle
 
     with paddle.no_grad():
-        rows: Row = layer(paddle.to_tensor(clips)).numpy()
+        rows: Row = layer(*map(paddle.to_tensor, inputs)).numpy()
     if not np.isfinite(rows).all():
         raise WeightsError("the network's output is not finite: its weights are broken")
     return rows
@@ -226,7 +237,7 @@ def key_of(wanted: Graph) -> str:
     package = Path(slowfast.__file__).parent
     code = sorted([*package.glob("models/**/*.py"), *package.glob("weights/**/*.py")])
     own = package / "predict/runtime"
-    code += [own / name for name in ("built.py", "graph.py", "onnx_graph.py")]
+    code += [own / name for name in ("built.py", "graph.py", "onnx_graph.py", "onnx_boxes.py")]
     told = (
         wanted.network.digest, wanted.kind, cfg.train.task, settings, cfg.data.num_frames,
         cfg.data.crop_size, cfg.data.mean, cfg.data.std, cfg.test.crop_size,
@@ -248,7 +259,22 @@ def noise(cfg: Config, number: int = CHECKED) -> Clips:
     its other probabilities are next to nothing, tells more of that one.
     """
     size = cfg.test.crop_size
-    shape = (number, cfg.data.num_frames, size, size, 3)
+    width = size * 5 // 4 if cfg.train.task == "detection" else size
+    shape = (number, cfg.data.num_frames, size, width, 3)
     clips = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     clips[1::2] = clips[1::2] // 8 + 112
     return clips
+
+
+def inputs_of_noise(cfg: Config, number: int = CHECKED) -> Inputs:
+    """The same clips with what else the graph takes."""
+    return noise(cfg, number), *boxes_on_noise(cfg, number)
+
+
+def boxes_on_noise(cfg: Config, number: int) -> Inputs:
+    """With detection the boxes of so many clips, and their counts; else nothing."""
+    if cfg.train.task != "detection":
+        return ()
+    boxes = np.array(ODD_BOXES, np.float32) * cfg.test.crop_size
+    parts = [boxes[i % 2 :] for i in range(number)]
+    return np.concatenate(parts), np.array([*map(len, parts)], np.int32)

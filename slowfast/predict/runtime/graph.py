@@ -1,7 +1,10 @@
 """The network as a graph, traced by Paddle.
 
 It takes clips as the reader gives them, uint8 ``[N, T, H, W, 3]`` of any N, H and W, and gives a
-row each: normalisation, the choice of the slow frames and the mean over positions are inside.
+row each: normalisation, the choice of the slow frames and the mean over positions are inside. With
+detection it also takes boxes, of any number, and gives a row for each of them.
+
+Legend: N clips, T frames, H x W pixels, K boxes of all clips, A classes, C channels.
 """
 
 import math
@@ -15,32 +18,41 @@ from paddle import Tensor, nn
 
 from slowfast.config import Config
 from slowfast.models.pathways import normalize
-from slowfast.models.slowfast import VideoClassifier
+from slowfast.models.slowfast import Detector, VideoClassifier
+from slowfast.predict.runtime.built import INPUTS
 
-CLIPS = "clips"
-"""The name of the graph's input."""
 STRIDE = 32
 """Pixels of a picture for one of the last feature map."""
 
-KINDS: dict[str, Callable[[VideoClassifier, Tensor], Tensor]] = {
-    "prob": lambda model, clip_NCTHW: model.predict(clip_NCTHW),
-    "score": lambda model, clip_NCTHW: model(clip_NCTHW),
-    "features": lambda model, clip_NCTHW: model.embed(clip_NCTHW),
+KINDS: dict[str, Callable[..., Tensor]] = {
+    "prob": lambda model, *inputs: model.predict(*inputs),
+    "score": lambda model, *inputs: model(*inputs),
+    "features": lambda model, *inputs: model.embed(*inputs),
 }
 """What a row is: probabilities, logits, or the classifier's input."""
+OF_BOXES = KINDS | {"prob": lambda model, *inputs: model.probabilities_of(*inputs)}
+"""The same with detection, where a row is a box's."""
 
 
 class FromFrames(nn.Layer):
-    """A network with its normalisation: uint8 ``[N, T, H, W, 3]`` to rows, see ``KINDS``."""
+    """A network with its normalisation: uint8 ``[N, T, H, W, 3]``, and with detection boxes, to
+    rows, see ``KINDS``."""
 
     def __init__(self, model: VideoClassifier, cfg: Config, kind: str) -> None:
         super().__init__()
         self.model, self.kind = model, kind
+        self.has_boxes = isinstance(model, Detector)
         self.mean, self.std = cfg.data.mean, cfg.data.std
         self.eval()
 
-    def forward(self, clips: Tensor) -> Tensor:
-        return KINDS[self.kind](self.model, normalize(clips, self.mean, self.std))
+    def forward(
+        self, clips: Tensor, boxes: Tensor | None = None, counts: Tensor | None = None
+    ) -> Tensor:
+        """``[N, ...]``; with detection ``[K, ...]``."""
+        clip_NCTHW = normalize(clips, self.mean, self.std)
+        if self.has_boxes:
+            return OF_BOXES[self.kind](self.model, clip_NCTHW, boxes, counts)
+        return KINDS[self.kind](self.model, clip_NCTHW)
 
 
 def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:
@@ -48,9 +60,16 @@ def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:
     # Our Python runs as it is: Paddle would rewrite it, and does not know all of it.
     ours = [module for name, module in sys.modules.items() if name.split(".")[0] == "slowfast"]
     paddle.jit.ignore_module(ours)
-    clips = paddle.static.InputSpec([None, num_frames, None, None, 3], "uint8", CLIPS)
-    traced = paddle.jit.to_static(network, input_spec=[clips], full_graph=True)
+    spec = paddle.static.InputSpec
+    clips, boxes, counts = INPUTS
+    inputs = [spec([None, num_frames, None, None, 3], "uint8", clips)]
+    if network.has_boxes:
+        inputs += [spec([None, 4], "float32", boxes), spec([None], "int32", counts)]
+    traced = paddle.jit.to_static(network, input_spec=inputs, full_graph=True)
     head = network.model.head
+    if network.has_boxes:
+        assert traced.forward.concrete_program  # traces
+        return traced
     window = head.pool_size
     try:
         # A window is as large as the picture at the most, whose size is not known here.

@@ -10,7 +10,14 @@ import numpy as np
 from slowfast import distributed, machine
 from slowfast.config import Config
 from slowfast.log import logger
-from slowfast.predict.runtime.built import Clips, Graph, Weighted, built, noise
+from slowfast.predict.runtime.built import (
+    Clips,
+    Graph,
+    Weighted,
+    boxes_on_noise,
+    built,
+    noise,
+)
 from slowfast.predict.runtime.checks import difference, note, note_of, noted
 from slowfast.predict.runtime.int8 import quantised
 from slowfast.predict.runtime.runtimes import (
@@ -99,6 +106,11 @@ def backend_for(wanted: Graph) -> str:
             "test.precision=int8 is for classes, which are compared with those of fp32: features "
             "are had in fp32 or bf16"
         )
+    if precision == "int8" and wanted.cfg.train.task == "detection":
+        raise PrecisionError(
+            "test.precision=int8 is for classes of whole clips: with train.task=detection take "
+            "fp32 or bf16"
+        )
     if name not in ("auto", "openvino"):
         raise PrecisionError(
             f"test.backend={name} computes in fp32 here: {precision} is OpenVINO's, on a CPU"
@@ -120,9 +132,11 @@ def bf16_distance(wanted: Graph) -> float:
     with built(wanted, OpenVino.form) as folder:
         place = note_of(folder, "bf16", version)
         if (found := noted(place, "difference")) is None:
+            boxes = boxes_on_noise(wanted.cfg, 1)
             fp32, bf16 = (OpenVino(folder, precision=name) for name in ("fp32", "bf16"))
             distances = [
-                difference(bf16.run(clip), fp32.run(clip)) for clip in blocks_of_noise(wanted.cfg)
+                difference(bf16.run(clip, *boxes), fp32.run(clip, *boxes))
+                for clip in blocks_of_noise(wanted.cfg)
             ]
             found = {"difference": float(np.max(distances))}
             note(place, found)

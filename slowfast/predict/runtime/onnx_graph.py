@@ -12,14 +12,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from slowfast.predict.runtime.graph import CLIPS
+from slowfast.predict.runtime import onnx_boxes
+from slowfast.predict.runtime.onnx_boxes import Node
 
 Array = NDArray[Any]
-Node = tuple[str, list[Any], dict[str, Any]]
-"""An ONNX operator, its inputs (values of the program, constants, or nodes), and its attributes."""
 
 ROWS = "rows"
 """The name of the graph's output."""
+AXES = {"clips": "NTHWC", "boxes": "K4", "counts": "N"}
+"""What the axes of its inputs are called whose length is open."""
 OPSET, IR = 18, 10
 """Versions of ONNX's operators and of its files."""
 
@@ -35,13 +36,11 @@ def to_onnx(traced: Any) -> onnx.ModelProto:
     for operator in program.main_program.global_block().ops:
         writer.write(operator)
     (rows,) = (value for value in program.outputs if value is not None)
-    clips = helper.make_tensor_value_info(
-        CLIPS, TensorProto.UINT8, ["N", program.inputs[-1].shape[1], "H", "W", 3]
-    )
+    of_each = "K" if len(writer.inputs) > 1 else "N"
     writer.nodes.append(helper.make_node("Identity", [writer.name(rows)], [ROWS]))
     graph = helper.make_graph(
-        writer.nodes, "slowfast", [clips],
-        [helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, ["N", rows.shape[1]])],
+        writer.nodes, "slowfast", writer.inputs,
+        [helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, [of_each, rows.shape[1]])],
         writer.initializers,
     )  # fmt: skip
     model = helper.make_model(
@@ -58,6 +57,7 @@ class _Writer:
     """Writes the operators of a program, in order, as ONNX nodes."""
 
     def __init__(self, parameters: dict[str, Array]) -> None:
+        self.inputs: list[onnx.ValueInfoProto] = []
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[TensorProto] = []
         self._parameters = parameters
@@ -70,7 +70,8 @@ class _Writer:
         kind, given = operator.name().removeprefix("pd_op."), operator.attrs()
         values, result = operator.operands_source(), operator.results()[0]
         if kind == "data":
-            self._names[result.id] = CLIPS
+            self._names[result.id] = given["name"]
+            self.inputs.append(_input(given, result.shape))
         elif kind == "builtin.parameter":
             self._known[result.id] = self._parameters[given["parameter_name"]]
         elif kind == "builtin.combine":
@@ -100,6 +101,14 @@ class _Writer:
         name = f"constant_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(value, name))
         return name
+
+
+def _input(given: dict[str, Any], shape: list[int]) -> onnx.ValueInfoProto:
+    named = [
+        axis if size < 0 else size for axis, size in zip(AXES[given["name"]], shape, strict=True)
+    ]
+    kind = helper.np_dtype_to_tensor_dtype(_dtype(given))
+    return helper.make_tensor_value_info(given["name"], kind, named)
 
 
 def _dtype(given: dict[str, Any]) -> np.dtype[Any]:
@@ -134,16 +143,33 @@ def _batch_norm(
 
 
 def _pool(given: dict[str, Any], x: Any, kernel: Any = None) -> Node:
-    _require(not given["adaptive"] and not given["ceil_mode"], "an adaptive pool")
     size = given["kernel_size"] if kernel is None else kernel.tolist()
+    if given["adaptive"] and given["pooling_type"] == "avg" and len(size) == 2:
+        return onnx_boxes.adaptive_mean(x, size)
+    _require(not given["adaptive"] and not given["ceil_mode"], "an adaptive pool")
     name = {"max": "MaxPool", "avg": "AveragePool"}[given["pooling_type"]]
     return name, [x], {
         "kernel_shape": size, "strides": given["strides"], "pads": 2 * given["paddings"]
     }  # fmt: skip
 
 
-def _mean(given: dict[str, Any], x: Any, axes: Array) -> Node:
-    return "ReduceMean", [x, axes.ravel()], {"keepdims": int(given["keepdim"])}
+def _over_axes(operator: str) -> Callable[[dict[str, Any], Any, Array], Node]:
+    def reduce(given: dict[str, Any], x: Any, axes: Array) -> Node:
+        return operator, [x, axes.ravel()], {"keepdims": int(given["keepdim"])}
+
+    return reduce
+
+
+def _scale(given: dict[str, Any], x: Any, factor: Array) -> Node:
+    _require(given["bias_after_scale"], "a bias before the factor")
+    return "Add", [("Mul", [x, factor], {}), np.array(given["bias"], factor.dtype)], {}
+
+
+def _slice(given: dict[str, Any], x: Any, starts: Array, ends: Array) -> Node:
+    axes = np.array(given["axes"])
+    part: Node = ("Slice", [x, starts, ends, axes], {})
+    dropped = given["decrease_axis"]
+    return ("Squeeze", [part, np.array(dropped)], {}) if dropped else part
 
 
 def _concat(given: dict[str, Any], parts: list[Any], axis: Array) -> Node:
@@ -158,8 +184,15 @@ def _flatten(given: dict[str, Any], x: Any) -> Node:
 
 
 def _matmul(given: dict[str, Any], x: Any, y: Any) -> Node:
-    _require(not given["transpose_x"] and not given["transpose_y"], "a transposed matrix product")
-    return "MatMul", [x, y], {}
+    return "MatMul", [
+        _swapped(x) if given["transpose_x"] else x, _swapped(y) if given["transpose_y"] else y
+    ], {}  # fmt: skip
+
+
+def _swapped(x: Any) -> Node:
+    """A batch of matrices, each transposed."""
+    rank = len(x.shape)
+    return "Transpose", [x], {"perm": [*range(rank - 2), rank - 1, rank - 2]}
 
 
 def _sigmoid(given: dict[str, Any], x: Any) -> Node:
@@ -173,6 +206,16 @@ OPERATORS: dict[str, Callable[..., Node]] = {
     "add": lambda given, x, y: ("Add", [x, y], {}),
     "subtract": lambda given, x, y: ("Sub", [x, y], {}),
     "multiply": lambda given, x, y: ("Mul", [x, y], {}),
+    "divide": lambda given, x, y: ("Div", [x, y], {}),
+    "scale": _scale,
+    "greater_than": lambda given, x, y: ("Greater", [x, y], {}),
+    "shape": lambda given, x: ("Shape", [x], {}),
+    "shape64": lambda given, x: ("Shape", [x], {}),
+    "slice": _slice,
+    "reshape": lambda given, x, shape: ("Reshape", [x, shape], {}),
+    "unsqueeze": lambda given, x, axes: ("Unsqueeze", [x, axes], {}),
+    "roi_align": onnx_boxes.roi_align,
+    "repeat_interleave_with_tensor_index": onnx_boxes.repeated,
     "transpose": lambda given, x: ("Transpose", [x], {"perm": given["perm"]}),
     "index_select": lambda given, x, index: ("Gather", [x, index], {"axis": given["axis"]}),
     "conv3d": _conv,
@@ -180,7 +223,9 @@ OPERATORS: dict[str, Callable[..., Node]] = {
     "relu": lambda given, x: ("Relu", [x], {}),
     "pool2d": _pool,
     "pool3d": _pool,
-    "mean": _mean,
+    "mean": _over_axes("ReduceMean"),
+    "max": _over_axes("ReduceMax"),
+    "min": _over_axes("ReduceMin"),
     "concat": _concat,
     "flatten": _flatten,
     "dropout": lambda given, x, p: ("Identity", [x], {}),

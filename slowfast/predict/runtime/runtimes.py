@@ -1,11 +1,12 @@
 """The runtimes that compute the network, behind one interface: uint8 views in, rows out.
 
-Legend: N clips, T frames, H x W pixels.
+Legend: N clips, T frames, H x W pixels, K boxes.
 """
 
 import contextlib
 import ctypes
 import importlib.util
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from slowfast import distributed, machine
 from slowfast.errors import UserError
-from slowfast.predict.runtime.built import ONNX, PROGRAM, Clips, Graph, Row
+from slowfast.predict.runtime.built import INPUTS, ONNX, PROGRAM, Graph, Row
 
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 """The instructions, on x86 and on ARM, with which bf16 is computed as such."""
@@ -56,6 +57,8 @@ class Backend:
     """Its name and version, for the log."""
     views_at_once = 6
     """The batch that it is fastest with."""
+    columns = 0
+    """Numbers of a row."""
 
     def put(self, frames: NDArray[np.uint8]) -> Any:
         """A video's frames, where views are cut from them."""
@@ -67,12 +70,35 @@ class Backend:
         Raises:
             BackendError: it fails; not eager mode, which raises what Paddle does.
         """
-        hint = f"{len(views)} views at once; fewer need less memory: test.views_per_chunk"
-        with reported(f"{self.about} fails ({hint})"):
-            return self.run(np.stack(views))
+        return self._reported(np.stack(views))
 
-    def run(self, clips_NTHWC: Clips) -> Row:
-        """The rows of a batch of clips."""
+    def of_boxes(
+        self, views: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[Row]:
+        """With detection: the rows ``[K, ...]`` of each view's boxes ``[K, 4]``, which may be none,
+        in pixels of the view. Views of one size are computed together, those without boxes not at
+        all. Raises as a call does.
+        """
+        rows = [np.zeros((0, self.columns), np.float32)] * len(views)
+        places = sorted((i for i, own in enumerate(boxes) if len(own)), key=lambda i: views[i].shape)
+        for _, alike in itertools.groupby(places, key=lambda i: views[i].shape):
+            while chunk := list(itertools.islice(alike, self.views_at_once)):
+                counts = [len(boxes[i]) for i in chunk]
+                boxes_K4 = np.concatenate([boxes[i] for i in chunk]).astype(np.float32)
+                found = self._reported(
+                    np.stack([views[i] for i in chunk]), boxes_K4, np.array(counts, np.int32)
+                )
+                for i, row in zip(chunk, np.split(found, np.cumsum(counts)[:-1]), strict=True):
+                    rows[i] = row
+        return rows
+
+    def _reported(self, *inputs: NDArray[Any]) -> Row:
+        hint = f"{len(inputs[0])} views at once; fewer need less memory: test.views_per_chunk"
+        with reported(f"{self.about} fails ({hint})"):
+            return self.run(*inputs)
+
+    def run(self, *inputs: NDArray[Any]) -> Row:
+        """The rows of a batch, see ``built.INPUTS``."""
         raise NotImplementedError
 
 
@@ -89,18 +115,23 @@ class Eager(Backend):
         self._paddle, self._compute = paddle, FromFrames(model, wanted.cfg, wanted.kind)
         self._is_bf16 = wanted.cfg.test.precision == "bf16" and uses_gpu()
         self.about = f"Paddle {paddle.__version__} in eager mode"
+        inputs, outputs = model.head.projection.weight.shape
+        self.columns = inputs if wanted.kind == "features" else outputs
         self.views_at_once = wanted.cfg.test.views_per_chunk or Backend.views_at_once
 
     def put(self, frames: NDArray[np.uint8]) -> Any:
         return self._paddle.to_tensor(frames)  # once, as bytes
 
     def __call__(self, views: Sequence[Any]) -> Row:
+        return self._rows(self._paddle.stack(views))
+
+    def _rows(self, *inputs: Any) -> Row:
         mixed = self._paddle.amp.auto_cast(self._is_bf16, dtype="bfloat16")  # on a GPU
         with self._paddle.no_grad(), mixed:
-            return self._compute(self._paddle.stack(views)).astype("float32").numpy()
+            return self._compute(*inputs).astype("float32").numpy()
 
-    def run(self, clips_NTHWC: Clips) -> Row:
-        return self(self._paddle.to_tensor(clips_NTHWC).unbind(0))
+    def run(self, *inputs: NDArray[Any]) -> Row:
+        return self._rows(*map(self._paddle.to_tensor, inputs))
 
 
 class PaddleInference(Backend):
@@ -120,9 +151,10 @@ class PaddleInference(Backend):
         self._predictor = inference.create_predictor(config)
         self.about = f"Paddle Inference {machine.paddle_version()}"
 
-    def run(self, clips_NTHWC: Clips) -> Row:
-        (clips,), (rows,) = self._predictor.get_input_names(), self._predictor.get_output_names()
-        self._predictor.get_input_handle(clips).copy_from_cpu(clips_NTHWC)
+    def run(self, *inputs: NDArray[Any]) -> Row:
+        (rows,) = self._predictor.get_output_names()
+        for name, numbers in _named(inputs):
+            self._predictor.get_input_handle(name).copy_from_cpu(numbers)
         with _without_stdout():
             self._predictor.run()
         return self._predictor.get_output_handle(rows).copy_to_cpu()
@@ -155,9 +187,8 @@ class OnnxRuntime(Backend):
         self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self.about = f"ONNX Runtime {onnxruntime.__version__}"
 
-    def run(self, clips_NTHWC: Clips) -> Row:
-        (clips,) = self._session.get_inputs()
-        (rows,) = self._session.run(None, {clips.name: clips_NTHWC})
+    def run(self, *inputs: NDArray[Any]) -> Row:
+        (rows,) = self._session.run(None, dict(_named(inputs)))
         return rows
 
 
@@ -171,9 +202,13 @@ class OpenVino(Backend):
         self._request = compiled(folder / file, precision).create_infer_request()
         self.about = f"OpenVINO {openvino.__version__.partition('-')[0]}"
 
-    def run(self, clips_NTHWC: Clips) -> Row:
-        (rows,) = self._request.infer([clips_NTHWC]).values()
+    def run(self, *inputs: NDArray[Any]) -> Row:
+        (rows,) = self._request.infer(dict(_named(inputs))).values()
         return rows.copy()  # else of memory that the next call fills
+
+
+def _named(inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
+    return zip(INPUTS, inputs, strict=False)  # without detection it is the clips alone
 
 
 def compiled(graph: Path, precision: str) -> Any:
