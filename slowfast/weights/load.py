@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from paddle import nn
 
+from slowfast.pickles import LeftOut
 from slowfast.weights.damage import DamagedError, WeightsError, one_line, reported
-from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.formats.read import read_content
 from slowfast.weights.names import Translated, translate
 from slowfast.weights.systems import Tensors

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from slowfast.pickles import LeftOut
 from slowfast.weights.damage import WeightsError, one_line, shown
-from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.systems import OURS, SYSTEMS, WORDS, System, Tensors
 
 PLACES = ("model_state", "state_dict", "model_state_dict", "model", "blobs")

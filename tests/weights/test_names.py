@@ -16,8 +16,8 @@ from support.foreign_names import (
 )
 from support.small_nets import scrambled, small
 
+from slowfast.pickles import LeftOut
 from slowfast.weights.damage import WeightsError
-from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.names import PLACES, translate
 from slowfast.weights.systems import SYSTEMS, Tensors
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from slowfast.pickles import unpickle
 from slowfast.weights.damage import reported
-from slowfast.weights.formats.pickles import unpickle
 from slowfast.weights.formats.safetensors import is_safetensors, read_safetensors
 from slowfast.weights.formats.torch import is_legacy, is_zip, read_legacy, read_zip
 

@@ -6,8 +6,8 @@ and place; the tensors. The library checks all of that; its NumPy reader lacks b
 
 import safetensors
 
+from slowfast.pickles import LeftOut
 from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode
-from slowfast.weights.formats.pickles import LeftOut
 
 CODES = {
     "F64": "f8", "F32": "f4", "F16": HALF, "BF16": BFLOAT16,

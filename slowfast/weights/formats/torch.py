@@ -13,10 +13,8 @@ import zipfile
 from pickle import UnpicklingError
 from typing import Any
 
-from slowfast.weights.damage import shown
-from slowfast.weights.formats import pickles
-from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode, itemsize, strided
-from slowfast.weights.formats.pickles import (
+from slowfast import pickles
+from slowfast.pickles import (
     Maker,
     NoDataError,
     Pending,
@@ -24,6 +22,8 @@ from slowfast.weights.formats.pickles import (
     Unknown,
     plain,
 )
+from slowfast.weights.damage import shown
+from slowfast.weights.formats.numbers import BFLOAT16, HALF, Array, decode, itemsize, strided
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of a legacy file."""

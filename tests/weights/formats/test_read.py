@@ -12,8 +12,8 @@ from support import torch_bytes as tb
 from support.paths import GOLDEN
 from support.refusals import refusal
 
+from slowfast.pickles import LeftOut
 from slowfast.weights.damage import DamagedError, WeightsError
-from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.formats.read import read_content, read_pickle
 from slowfast.weights.formats.torch import CODES
 

@@ -15,7 +15,7 @@ from support import torch_bytes as tb
 from support.paths import GOLDEN
 from support.refusals import refusal
 
-from slowfast.weights.formats.pickles import LeftOut
+from slowfast.pickles import LeftOut
 from slowfast.weights.formats.read import read_content
 
 ROW = np.arange(6, dtype="<f4").tobytes()

@@ -12,6 +12,7 @@ import io
 import operator
 import pickle
 import re
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pickle import UnpicklingError
@@ -19,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.weights.damage import one_line, shown
-from slowfast.weights.formats.opcodes import check_steps
+from slowfast.errors import one_line, printable
+from slowfast.opcodes import check_steps
 
 LONGEST_SCALAR = 1024
 """Bytes; a scalar is a copy of its bytes, which a small file can name a thousand times."""
@@ -131,7 +132,7 @@ class Encoded(Pending):
 
     def __init__(self, text: str = "", encoding: str = "latin1") -> None:
         if encoding != "latin1":
-            raise UnpicklingError(f"it holds bytes as {shown(encoding)}")
+            raise UnpicklingError(f"it holds bytes as {_shown(encoding)}")
         self._text = text
 
     def value(self, latin1: Callable[[str], bytes]) -> bytes:
@@ -154,7 +155,7 @@ class Dtype:
             NoDataError: it is no type of numbers or text.
         """
         if not re.fullmatch(r"[biufcSU][0-9]{1,6}", str(self._code)):
-            code = getattr(self._code, "named", None) or shown(self._code)
+            code = getattr(self._code, "named", None) or _shown(self._code)
             raise NoDataError(f"an array of {code}, not of numbers")
         dtype = np.dtype(self._code)
         return dtype.newbyteorder(">") if self._order == ">" else dtype
@@ -263,7 +264,7 @@ class PlainUnpickler(pickle.Unpickler):
         if key not in self._unknown:
             if len(self._unknown) == MOST_UNKNOWN:
                 raise UnpicklingError(f"it names more than {MOST_UNKNOWN:,} functions and types")
-            parts = {"named": one_line(f"{module}.{name}"), "__slots__": ()}
+            parts = {"named": _short(f"{module}.{name}"), "__slots__": ()}
             self._unknown[key] = type("Unknown", (Unknown,), parts)
         return self._unknown[key]
 
@@ -277,6 +278,15 @@ def unpickle(data: bytes) -> Any:
     if not data:
         raise ValueError("it is empty")
     return plain(PlainUnpickler(io.BytesIO(data)).load())
+
+
+def _shown(value: object) -> str:
+    return _short(reprlib.repr(value))
+
+
+def _short(text: str) -> str:
+    """A text from a file as a short line."""
+    return printable(one_line(text))[:300]
 
 
 _KEYS = (str, bytes, int, float, complex, type(None), np.generic)

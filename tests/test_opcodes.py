@@ -8,7 +8,7 @@ import pytest
 from support import torch_bytes as tb
 from support.refusals import refusal
 
-from slowfast.weights.formats.opcodes import check_steps
+from slowfast.opcodes import check_steps
 from slowfast.weights.formats.read import read_content
 
 TWICE = b")q\x000" + b"".join(
@@ -26,6 +26,11 @@ def test_tuples_twice_in_tuples_twice_in_tuples(path: Path, opcodes: bytes) -> N
     assert SIXTY in refusal(data, path)
     assert SIXTY in refusal(tb.zip_file(data, {}), path)
     assert SIXTY in refusal(tb.legacy_file(data, {}), path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.pkl"
 
 
 def test_a_function_that_gives_its_argument_back_does_not_hide_it(path: Path) -> None:

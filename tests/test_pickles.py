@@ -19,9 +19,14 @@ import pytest
 from support import torch_bytes as tb
 from support.refusals import refusal
 
+from slowfast.pickles import LeftOut
 from slowfast.weights.damage import DamagedError
-from slowfast.weights.formats.pickles import LeftOut
 from slowfast.weights.formats.read import read_content
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.pkl"
 
 
 def test_a_caffe2_file_of_python_2_is_read(path: Path) -> None:

@@ -1,0 +1,231 @@
+"""Annotations in AVA's form: who does what, where, at the key frames of videos (Gu et al. 2018)."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from slowfast.config import Config, DetectionConfig
+from slowfast.data.ava_videos import Places
+from slowfast.data.boxes_files import BoxesAt, ClassOf, Corners, Moment, read_boxes
+from slowfast.data.find import find_listed, listed_places
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Box, KeyFrame, Sample, seconds_text
+from slowfast.data.video.open import open_video
+from slowfast.log import logger
+
+Split = Literal["train", "val", "test"]
+WHOLE = Box((0.0, 0.0, 1.0, 1.0))
+
+
+class Annotations(NamedTuple):
+    """What the files of a split say."""
+
+    source: str
+    """The file of the annotations."""
+    annotated: BoxesAt
+    detected_in: str
+    """The file of the detected boxes; empty: none."""
+    detected: BoxesAt
+    """Of the videos of ``annotated`` alone, of any score."""
+    excluded: frozenset[Moment]
+    places: Places
+
+
+def read_keyframes(cfg: Config, split: Split) -> list[Sample]:
+    """A sample for each key frame, by video in the order of the annotations, then by time.
+
+    All are within detection.valid. Training has those that have a box to learn from, without the
+    excluded ones; validation and test have all, also those without boxes (``detection.val_every``
+    is for the caller). The sample of a video that is missing names a file that is not there.
+
+    Raises:
+        ListError: a file is missing or not understood, no key frame is left, one is before its
+            video, or none of the detected boxes is at a key frame.
+    """
+    return keyframes_of(cfg, split, read_annotations(cfg, split))
+
+
+def read_annotations(cfg: Config, split: Split) -> Annotations:
+    """The files of a split. Raises ListError as ``read_keyframes`` does."""
+    data, detection = cfg.data, cfg.detection
+    kind = "train" if split == "train" else "val"
+    lists = {"train": data.train_list, "val": data.val_list, "test": data.test_list}
+    source = _located(lists[split] or data.val_list, data.root)
+    boxes, excluded, frames = (
+        _located(getattr(detection, f"{kind}_{what}"), data.root)
+        for what in ("boxes", "excluded", "frames")
+    )
+    class_of, places = class_of_id(cfg), Places(cfg, frames)
+    size_of = functools.partial(_size, cfg, places)
+    annotated = read_boxes(source, class_of, size_of)
+    detected = read_boxes(boxes, class_of, size_of) if boxes else {}
+    if boxes and not detected.keys() & annotated.keys():
+        raise ListError(
+            f"{boxes}: none of its {len(detected):,} key frames is one of {source}: the first is "
+            f"{shown(next(iter(detected)))} here, and {shown(next(iter(annotated)))} there"
+        )
+    videos = {video for video, _ in annotated}
+    own = {moment: found for moment, found in detected.items() if moment[0] in videos}
+    if len(own) < len(detected):
+        logger.info(f"{boxes}: {len(detected) - len(own):,} key frames are of other videos")
+    left_out = read_boxes(excluded) if excluded else {}
+    if any(left_out.values()):
+        raise ListError(f"{excluded}: has boxes, and should have lines 'video,time' alone")
+    return Annotations(source, annotated, boxes, own, frozenset(left_out), places)
+
+
+def keyframes_of(cfg: Config, split: Split, found: Annotations) -> list[Sample]:
+    """The samples of annotations; see ``read_keyframes``."""
+    detection = cfg.detection
+    moments = in_order([*found.annotated, *found.detected])
+    valid = [moment for moment in moments if is_valid(moment[1], detection)]
+    if not valid:
+        raise ListError(
+            f"{found.source}: none of its {len(moments):,} key frames is within detection.valid="
+            f"{list(detection.valid)}: the first is {shown(moments[0])} (valid=[] takes all)"
+        )
+    if split == "train":
+        samples = _to_learn(valid, cfg, found)
+    else:
+        samples = [_to_test(moment, detection, found) for moment in valid]
+    if not samples:
+        raise ListError(f"{found.source}: none of its {len(valid):,} key frames is left")
+    return samples
+
+
+def class_of_id(cfg: Config) -> ClassOf:
+    """From the numbers of actions in annotations to class indices, by ``detection.ids``, or from
+    ``detection.first_id`` on."""
+    first, count = cfg.detection.first_id, cfg.model.num_classes
+    if cfg.detection.ids:
+        return {number: index for index, number in enumerate(cfg.detection.ids)}.get
+
+    def index(number: int) -> int:
+        if not first <= number < first + count:
+            raise ValueError(
+                f"action {number} is not in {first}..{first + count - 1} (detection.first_id="
+                f"{first}, model.num_classes={count}; detection.ids keeps some alone)"
+            )
+        return number - first
+
+    return index
+
+
+def in_order(moments: Iterable[Moment]) -> list[Moment]:
+    """Each once, by video in the order of first appearance, then by time."""
+    rank: dict[str, int] = {}
+    for video, _ in moments:
+        rank.setdefault(video, len(rank))
+    return sorted({*moments}, key=lambda moment: (rank[moment[0]], moment[1]))
+
+
+def is_valid(time: float, detection: DetectionConfig) -> bool:
+    """Whether a time is within detection.valid."""
+    return not detection.valid or detection.valid[0] <= time <= detection.valid[1]
+
+
+def shown(moment: Moment) -> str:
+    """A key frame in words."""
+    return f"{moment[0]!r} at {seconds_text(moment[1])}"
+
+
+def overlap(one: Corners, other: Corners) -> float:
+    """Intersection over union of two boxes; 0 if both are without area."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(width, 0.0) * max(height, 0.0)
+    areas = sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other))
+    return both / (areas - both) if both else 0.0
+
+
+def kept(found: Sequence[Box] | None, detection: DetectionConfig) -> list[Box]:
+    """Those detected boxes of a key frame that count: of enough score, or with keeps_best also the
+    best one; with it the whole picture is one where the file knows nothing of the key frame, as
+    mmaction2 has it."""
+    if found is None:
+        return [WHOLE] if detection.keeps_best else []
+    least = detection.box_score
+    if detection.keeps_best and found:
+        least = min(least, max(box.score for box in found))
+    return [box for box in found if box.score >= least]
+
+
+def _to_learn(valid: Sequence[Moment], cfg: Config, found: Annotations) -> list[Sample]:
+    """The samples of a training."""
+    detection = cfg.detection
+    has_labels = any(box.labels for boxes in found.detected.values() for box in boxes)
+    samples = []
+    for moment in valid:
+        if moment in found.excluded:
+            continue
+        truth = found.annotated.get(moment, ())
+        boxes = {box.corners: box for box in truth}
+        for box in kept(found.detected.get(moment), detection) if found.detected_in else ():
+            same = boxes.get(box.corners, box)  # one box, as PySlowFast has it
+            own = box.labels if has_labels else _labels_there(box, truth, detection.match_iou)
+            boxes[box.corners] = same._replace(labels=tuple(sorted({*same.labels, *own})))
+        learned = [b for b in boxes.values() if b.labels or detection.learns_negatives]
+        if learned:
+            samples.append(_sample(moment, learned, (), False, found, detection))
+    return samples
+
+
+def _labels_there(box: Box, truth: Sequence[Box], least: float) -> tuple[int, ...]:
+    """The labels of the annotated box that a detected one overlaps most with, if it does enough."""
+    overlaps = [overlap(box.corners, other.corners) for other in truth]
+    best = max(overlaps, default=0.0)
+    return truth[overlaps.index(best)].labels if overlaps and best >= least else ()
+
+
+def _to_test(moment: Moment, detection: DetectionConfig, found: Annotations) -> Sample:
+    truth = found.annotated.get(moment, ())
+    boxes = list(truth)
+    if found.detected_in:
+        detected = kept(found.detected.get(moment), detection)
+        boxes = [box._replace(labels=()) for box in detected]
+    return _sample(moment, boxes, truth, moment in found.excluded, found, detection)
+
+
+def _sample(
+    moment: Moment, boxes: Sequence[Box], truth: tuple[Box, ...], is_excluded: bool,
+    found: Annotations, detection: DetectionConfig,
+) -> Sample:  # fmt: skip
+    video, time = moment
+    path, num_frames, start = found.places.of(video, time)
+    seconds = round((time - start) / detection.rate, 6)
+    if seconds < 0:
+        raise ListError(
+            f"{found.source}: {shown(moment)} is before its video, which begins at "
+            f"detection.start={start:g}"
+        )
+    label = sorted({label for box in (*boxes, *truth) for label in box.labels})
+    key = KeyFrame(video, time, seconds, tuple(boxes), truth, is_excluded)
+    return Sample(path, tuple(label), num_frames, key=key)
+
+
+def _located(path: str, root: str) -> str:
+    """Where a file is, from here or from data.root; empty if none is named."""
+    if not path:
+        return ""
+    found = find_listed(path, root)
+    if found is None:
+        raise ListError(f"there is no {' or '.join(listed_places(path, root))}")
+    return found
+
+
+def _size(cfg: Config, places: Places, video: str) -> tuple[int, int]:
+    """Width and height of a video's pictures."""
+    path = places.find(video)
+    if path is None:
+        raise ValueError(f'there is no video {video!r} in {cfg.data.root}: give "size"')
+    data = cfg.data
+    reader = open_video(
+        Sample(path), data.frame_pattern, data.frame_fps, data.decoder, data.frame_start
+    )
+    try:
+        height, width = reader.frames(np.zeros(1, np.int64))[0].shape[:2]
+    finally:
+        reader.close()
+    return width, height

@@ -1,0 +1,55 @@
+"""mmaction2's files of detected boxes, read without running any code in them."""
+
+import io
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+
+from slowfast.data.lists import ListError
+from slowfast.errors import one_line, printable
+from slowfast.pickles import PlainUnpickler, plain
+
+FORM = "a dict from 'VIDEO,0902' to arrays of x1, y1, x2, y2, score"
+
+
+def pickled_boxes(path: str | Path) -> list[tuple[str, list[list[float]]]]:
+    """The keys of a file, in its order, and the rows of each: four corners, and a score if there is
+    one.
+
+    Raises:
+        ListError: it is no such file; the message names the first key that is wrong.
+        OSError: it cannot be read.
+    """
+    data = Path(path).read_bytes()
+    try:
+        content = PlainUnpickler(io.BytesIO(data)).load()
+        if not isinstance(content, dict) or not content:
+            raise ListError(f"{path}: not {FORM}")
+        # Before ``plain``, which drops keys that are neither text nor numbers.
+        if odd := [key for key in content if type(key) is not str or "," not in key]:
+            key = printable(repr(odd[0]))[:100]
+            raise ListError(f"{path}: key {key} is not 'VIDEO,0902' (the file is {FORM})")
+        arrays = plain(content)
+    except ListError:
+        raise
+    except UnpicklingError as error:
+        raise ListError(f"{path} refused: {one_line(error)}") from error
+    except Exception as error:  # a damaged file can fail in any way
+        reason = one_line(error) or type(error).__name__
+        raise ListError(f"{path} is damaged or not a pickle: {reason}") from error
+    return [(key, _rows(path, key, array)) for key, array in arrays.items()]
+
+
+def _rows(path: str | Path, key: str, array: Any) -> list[list[float]]:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise ListError(f"{path}: key {key!r} has no array of numbers (the file is {FORM})")
+    if array.size == 0:
+        return []
+    if array.ndim != 2 or array.shape[1] not in (4, 5):
+        raise ListError(
+            f"{path}: key {key!r} has an array of shape {list(array.shape)}, not [K, 5] or [K, 4]"
+        )
+    rows: list[list[float]] = array.astype(float).tolist()
+    return rows
