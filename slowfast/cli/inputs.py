@@ -171,7 +171,8 @@ def _check_boxes(args: argparse.Namespace, task: str, weights: str) -> None:
         for flag in ("boxes", "detector"):
             if getattr(args, flag):
                 raise ConfigError(
-                    f"{weights} classifies videos, not boxes (train.task={task}): leave out --{flag}"
+                    f"{weights} classifies videos, not boxes (train.task={task}): leave out "
+                    f"--{flag}"
                 )
         return
     for flag in ("timeline", "explain", "views"):

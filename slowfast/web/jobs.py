@@ -20,9 +20,11 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from slowfast.errors import UserError, error_line, one_line
 from slowfast.log import logger
-from slowfast.predict.runtime.built import Clips, Row
+from slowfast.predict.runtime.built import Row
 from slowfast.predict.runtime.runtimes import Backend, BackendError
 from slowfast.signals import end_with_parent
 
@@ -126,10 +128,10 @@ class Desk:
             if message == "open":
                 backend = self.backend(content)
                 return backend.about, min(backend.views_at_once, AT_ONCE)
-            kind, clips = content
+            kind, inputs = content
             backend = self.backend(kind)
             with self._turn:
-                return backend.run(clips)
+                return backend.run(*inputs)
         except (UserError, MemoryError, RuntimeError) as error:
             return BackendError(f"the network cannot be computed: {one_line(error)}")
 
@@ -141,8 +143,8 @@ class Remote(Backend):
         self._kind, self._connection = kind, connection
         self.about, self.views_at_once = self._asked("open", kind)
 
-    def run(self, clips_NTHWC: Clips) -> Row:
-        return self._asked("run", (self._kind, clips_NTHWC))
+    def run(self, *inputs: NDArray[Any]) -> Row:
+        return self._asked("run", (self._kind, inputs))
 
     def _asked(self, message: str, content: Any) -> Any:
         self._connection.send((message, content))

@@ -125,7 +125,7 @@ class _Film:
         begin = self._reader.starts
         end = begin + self._reader.num_frames / self._reader.fps
         keys = keys_of(begin, end)
-        self._keys = keys[(keys >= begin) & (keys < end)]
+        self._keys = keys[(keys >= begin - ROUNDING) & (keys <= end + ROUNDING)]
         self._at = self._shown_at(self._keys)
         self._held: dict[int, Picture] = {}
         self._pictures: dict[int, Picture] = {}

@@ -3,7 +3,7 @@
 import bisect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from slowfast.config import Config
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.find import Named
+from slowfast.data.samples import Sample
+from slowfast.data.video.reader import Picture
 from slowfast.files import atomic
 from slowfast.predict.annotate.answers import files_of
 from slowfast.predict.annotate.drawn_boxes import Actions, Corners, Person, with_persons
-from slowfast.predict.annotate.drawn_labels import MOST_SIDE, redraw_video
+from slowfast.predict.annotate.drawn_labels import MOST_SIDE, aspect_of, redraw_video, squared
 from slowfast.predict.detect.tracks import BRIDGED
 
 Story = list[tuple[float, list[tuple[int, Corners, Actions]]]]
@@ -83,6 +85,7 @@ def show_persons(
     new, picture = files_of(folder, video.name)
     moving = Moving(story)
     frame = frame_at(video.sample, cfg.data, best_moment(story), MOST_SIDE)
+    frame = squared(frame, aspect_of(video.sample))
     drawn = with_persons(frame, moving.at(best_moment(story)))
     with atomic(picture) as file:
         file.write(png(drawn))
@@ -90,7 +93,7 @@ def show_persons(
 
 
 def write_boxed(
-    sample: Any, path: Path, story: Story, cfg: Config, report: Callable[[float], None]
+    sample: Sample, path: Path, story: Story, cfg: Config, report: Callable[[float], None]
 ) -> None:
     """Writes a video with the persons of its story drawn in, see ``redraw_video``."""
     moving = Moving(story)
@@ -112,7 +115,7 @@ def best_moment(story: Story) -> float:
     return max(story, key=shows)[0]
 
 
-def png(picture: Any) -> bytes:
+def png(picture: Picture) -> bytes:
     """A picture ``[H, W, 3]`` as PNG."""
     _, content = cv2.imencode(".png", picture[:, :, ::-1])
     return bytes(content)

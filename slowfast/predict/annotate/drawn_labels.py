@@ -1,6 +1,7 @@
 """Draws what a network sees in a video into its pictures."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,20 +86,19 @@ def redraw_video(
         VideoError: the video cannot be read.
         OSError: the new file cannot be written; names it.
     """
-    from slowfast.data.video.pyav import pixel_aspect  # needs PyAV, which need not be there
-    from slowfast.data.video.write import Writer
+    from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
 
     reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start)
     source = None if reader.codec == "frames" else sample.path
     number = 0
     try:
-        aspect = pixel_aspect(source) if source else 1.0
+        aspect = aspect_of(sample)
         # Of a part without sound: that of the whole would begin too early.
         with Writer(path, None if sample.part else source) as writer:
             while number < reader.num_frames:
                 seconds = float(reader.seconds(np.array(number)))
                 for picture in reader.onward(np.array([number])):
-                    new = drawn(_squared(picture, aspect), reader.starts + seconds)
+                    new = drawn(squared(picture, aspect), reader.starts + seconds)
                     writer.add(new, seconds)
                 number += 1
                 report(number / max(reader.num_frames, number))
@@ -108,7 +108,14 @@ def redraw_video(
         raise no_frame(sample.shown)
 
 
-def _squared(picture: Picture, aspect: float) -> Picture:
+def aspect_of(sample: Sample) -> float:
+    """How many times as wide as high the pixels of a video are; of frames 1."""
+    from slowfast.data.video.pyav import pixel_aspect
+
+    return 1.0 if os.path.isdir(sample.path) else pixel_aspect(sample.path)
+
+
+def squared(picture: Picture, aspect: float) -> Picture:
     """The picture with square pixels; they are ``aspect`` times as wide as high."""
     if aspect == 1:
         return picture

@@ -15,7 +15,7 @@ from slowfast.data.clips.key_sliding import Seconds
 from slowfast.data.find import without_ending
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, Sample
-from slowfast.data.video.reader import Picture, VideoError
+from slowfast.data.video.reader import ROUNDING, Picture, VideoError
 from slowfast.files import file_digest
 from slowfast.log import logger
 from slowfast.predict.detect.person_detectors import PersonDetector
@@ -119,7 +119,7 @@ class FromFile(BoxSource):
             raise VideoError(f"{self._path}: no boxes of it, but of {self._shown()}")
         times = np.array(sorted(self._found[video]))
         keys = self._seconds(times)
-        outside = times[(keys < begin) | (keys >= end)]
+        outside = times[(keys < begin - ROUNDING) | (keys > end + ROUNDING)]
         if len(outside) == len(times):
             raise VideoError(
                 f"{self._path}: all its times, {times[0]:g} to {times[-1]:g}, are outside of the "

@@ -101,17 +101,13 @@ class _OpenVino(Model):
 
     def run(self, feed: Arrays) -> Arrays:
         found = self._model([feed[name] for name in self.signature.inputs])
-        return {
-            name: np.array(found[place]) for place, name in enumerate(self.signature.outputs)
-        }
+        return {name: np.array(found[place]) for place, name in enumerate(self.signature.outputs)}
 
 
 def _openvino_ports(nodes: Any) -> dict[str, Port]:
     ports = {}
     for node in nodes:
-        shape = tuple(
-            None if side.is_dynamic else side.get_length() for side in node.partial_shape
-        )
+        shape = tuple(None if side.is_dynamic else side.get_length() for side in node.partial_shape)
         names = [name.partition(":")[0] for name in sorted(node.get_names())]  # detection_boxes:0
         name = next(filter(KNOWN.__contains__, names), names[0])
         ports[name] = Port(shape, np.dtype(node.element_type.to_dtype()).name)

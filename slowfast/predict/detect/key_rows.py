@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.config import Config
 from slowfast.data.clips import box_transforms
@@ -121,16 +122,24 @@ def found_at(
         for key, picture in zip(chunk.keys.tolist(), chunk.pictures, strict=True)
     ]
     views = [chunk.frames[clip] for clip in chunk.clips]
-    height, width = chunk.frames.shape[1:3]
-    pixels = [
-        box_transforms.resized(
-            [box.corners for box in boxes], chunk.size, (height, width), rule
-        ).astype(np.float32)
-        for boxes in found
-    ]  # fmt: skip
+    size = chunk.frames.shape[1], chunk.frames.shape[2]
+    pixels = [pixels_of(boxes, chunk.size, size, rule) for boxes in found]
     rows = backend.of_boxes(views, pixels)
     keys = [
         KeyFound(source.time(place, key), key, boxes, row)
         for key, boxes, row in zip(chunk.keys.tolist(), found, rows, strict=True)
     ]
     return KeyPart(keys, chunk.size, chunk.video, chunk.is_last)
+
+
+def pixels_of(
+    boxes: tuple[Box, ...], source: box_transforms.Size, size: box_transforms.Size,
+    rule: box_transforms.BoxRule,
+) -> NDArray[np.float32]:  # fmt: skip
+    """The boxes ``[K, 4]`` of a picture of ``source``, in pixels of the same in ``size``."""
+    if not boxes:
+        return np.zeros((0, 4), np.float32)
+    pixels = box_transforms.resized([box.corners for box in boxes], source, size, rule)
+    if rule.is_clipped:
+        pixels = box_transforms.clipped(pixels, size)
+    return pixels.astype(np.float32)

@@ -47,6 +47,13 @@ class Found(NamedTuple):
     video: VideoTimes
 
 
+def joined(parts: Sequence[KeyPart]) -> Found:
+    """What all parts of a video come to."""
+    keys = [key for part in parts for key in part.keys]
+    persons = numbered([key.boxes for key in keys])
+    return Found(keys, persons, max(part.size for part in parts), parts[-1].video)
+
+
 class Said(NamedTuple):
     """How answers are given."""
 
@@ -109,10 +116,7 @@ class PersonRows(RowJournal):
         entry = self.entry(index)
         if "error" in entry:
             return str(entry["error"])
-        parts = [*self._parts(index, entry["state"])]
-        keys = [key for part in parts for key in part.keys]
-        size = max(part.size for part in parts)
-        return Found(keys, numbered([key.boxes for key in keys]), size, parts[-1].video)
+        return joined([*self._parts(index, entry["state"])])
 
     def _part_key(self, index: int, state: Any) -> str:
         return f"{self._keys[index]}{PART}{'-'.join(map(str, state or ()))}"
@@ -130,7 +134,7 @@ class PersonRows(RowJournal):
         found, path = self.found(index), printable(self._samples[index].shown)
         if isinstance(found, str):
             return f"{path}\n  not read: {printable(found)}"
-        return f"{path}  ({_counted(found)})" + "".join(_lines(found, self._said))
+        return path + "".join(_lines(found, self._said))
 
     def row(self, index: int) -> dict[str, Any]:
         found, row = self.found(index), self.head(index)
@@ -194,41 +198,54 @@ def ava_rows(video: str, keys: Sequence[KeyFound], ids: Sequence[int]) -> Iterat
                 yield [video, time, *corners, str(ids[action]), f"{row_A[action]:.4f}"]
 
 
-def _counted(found: Found) -> str:
-    keys, persons = len(found.keys), len({n for own in found.persons for n in own})
-    return (
-        f"{persons} {'person' if persons == 1 else 'persons'} in {keys:,} "
-        f"{'key frame' if keys == 1 else 'key frames'}"
-    )
+class Doing(NamedTuple):
+    """What a person of a video is seen doing."""
+
+    person: int
+    first: float
+    """Seconds of the first and the last key frame that show the person."""
+    last: float
+    actions: list[tuple[str, float]]
+    """Those that are seen in most key frames first, with the highest probability of each."""
+    nearest: tuple[str, float]
+    """The action with the highest probability, seen or not."""
 
 
-def _lines(found: Found, said: Said) -> Iterator[str]:
-    """A line for each of the persons that are there longest, with what they are seen doing."""
+def doings(found: Found, said: Said) -> list[Doing]:
+    """What each person is seen doing, those first that are there longest."""
     of: dict[int, list[tuple[float, Row]]] = {}
     for key, persons in zip(found.keys, found.persons, strict=True):
         for person, row_A in zip(persons, key.rows, strict=True):
             of.setdefault(person, []).append((key.seconds, row_A))
-    longest = sorted(of, key=lambda person: -len(of[person]))[:PERSONS]
-    for person in sorted(longest):
-        times, rows = zip(*of[person], strict=True)
-        when = short_clock(times[0])
-        if len(times) > 1:
-            when += f" - {short_clock(times[-1])}"
-        yield f"\n  person {person}  {when}  {_doing(np.stack(rows), said)}"
-    if len(of) > len(longest):
-        yield f"\n  and {len(of) - len(longest):,} others"
-
-
-def _doing(rows: Row, said: Said) -> str:
-    """What a person is seen doing, the most frequent first; or what comes nearest to it."""
-    counts, most = (rows >= said.threshold).sum(axis=0), rows.max(axis=0)
-    order = [a for a in np.lexsort((-most, -counts)).tolist() if counts[a]][:ACTIONS]
-    if not order:
+    listed = []
+    for person in sorted(of, key=lambda person: (-len(of[person]), person)):
+        times, rows_nA = zip(*of[person], strict=True)
+        counts, most = (np.stack(rows_nA) >= said.threshold).sum(axis=0), np.max(rows_nA, axis=0)
+        order = [action for action in np.lexsort((-most, -counts)).tolist() if counts[action]]
+        named = [(name_of(action, said.labels), float(most[action])) for action in order]
         best = int(most.argmax())
-        name = printable(name_of(best, said.labels))
-        return f"no action is seen; nearest is {name}, {100 * most[best]:.0f} %"
-    names = [(printable(name_of(action, said.labels))[:WIDEST], action) for action in order]
-    return ", ".join(f"{name} {100 * most[action]:.0f} %" for name, action in names)
+        nearest = name_of(best, said.labels), float(most[best])
+        listed.append(Doing(person, times[0], times[-1], named, nearest))
+    return listed
+
+
+def _lines(found: Found, said: Said) -> list[str]:
+    """A line for each of the persons that are there longest."""
+    every, keys = doings(found, said), len(found.keys)
+    count = f"{len(every)} {'person' if len(every) == 1 else 'persons'}"
+    lines = [f"  ({count} in {keys:,} {'key frame' if keys == 1 else 'key frames'})"]
+    for person, first, last, actions, nearest in sorted(every[:PERSONS]):
+        when = short_clock(first) + (f" - {short_clock(last)}" if last > first else "")
+        seen = ", ".join(_percent(*action) for action in actions[:ACTIONS])
+        seen = seen or f"no action is seen; nearest is {_percent(*nearest)}"
+        lines.append(f"\n  person {person}  {when}  {seen}")
+    if len(every) > PERSONS:
+        lines.append(f"\n  and {len(every) - PERSONS:,} others")
+    return lines
+
+
+def _percent(name: str, value: float) -> str:
+    return f"{printable(name)[:WIDEST]} {100 * value:.0f} %"
 
 
 def _entry(part: KeyPart) -> Entry:
