@@ -166,7 +166,7 @@ class _Film:
 
     def _clip(self, key: float) -> Indices:
         """The frames ``[T]`` of the window around a key frame."""
-        return self._window(key - self._reader.starts, self._times, self._grid)
+        return self._window(key - self._reader.starts, self._times, self._grid, 0)
 
     def _shown_at(self, keys: Seconds) -> Indices:
         """The frames that are shown at these times."""

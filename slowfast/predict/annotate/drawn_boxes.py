@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -138,7 +138,7 @@ def _panel(
     image = Image.new("RGBA", size, PANEL)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, tag - 1, size[1]), fill=colour_of(number))
-    outline = {"stroke_width": max(text // 12, 1), "stroke_fill": OUTLINE}
+    outline: dict[str, Any] = {"stroke_width": max(text // 12, 1), "stroke_fill": OUTLINE}
     draw.text((gap, gap // 2), str(number), WHITE, of_number, **outline)
     for row, (own, font) in enumerate(zip(texts, fonts, strict=True)):
         draw.text((tag + gap, gap // 2 + row * high), own, WHITE, font, **outline)

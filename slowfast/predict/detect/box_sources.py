@@ -49,7 +49,8 @@ class BoxSource:
         """The key frames of the video at this place in the list, which lasts from ``begin`` to
         ``end``, seconds; not its first frame, of which only half a window would be there. Raises a
         VideoError if it cannot be known where they are."""
-        keys = begin + np.arange(1, int((end - begin) / self._every) + 1) * self._every
+        count = int((end - begin) / self._every)
+        keys: Seconds = begin + self._every * np.arange(1.0, count + 1)
         inside = keys[keys <= end - self._every / 2]
         return inside if len(inside) else np.array([(begin + end) / 2])
 

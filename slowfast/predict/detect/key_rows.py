@@ -93,15 +93,17 @@ def _found(
     shares: dict[int, float] = {}
     num_done = num_keys = 0
     for index, chunk in chunks_in_turn(loader, len(places), loader.num_workers):
-        if isinstance(chunk, KeyChunk):
+        shares[index] = 0.0
+        if chunk is None or isinstance(chunk, VideoError):
+            num_done += 1
+            if chunk is not None:
+                yield places[index], chunk
+        else:
             part = found_at(backend, chunk, source, places[index], cfg)
             num_keys += len(part.keys)
+            num_done += chunk.is_last
+            shares[index] = 0.0 if chunk.is_last else chunk.share
             yield places[index], part if _is_finite(part) else _BROKEN
-        elif chunk is not None:
-            yield places[index], chunk
-        is_last = not isinstance(chunk, KeyChunk) or chunk.is_last
-        shares[index] = 0.0 if is_last or chunk is None else chunk.share
-        num_done += is_last
         report(num_done + sum(shares.values()), num_keys)
 
 

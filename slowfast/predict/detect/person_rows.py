@@ -68,7 +68,7 @@ class Said(NamedTuple):
     def actions(self, row_A: Row) -> list[tuple[int, float]]:
         """What is listed of a person: the actions that are seen, and the best ones."""
         number = max(self.top, int((row_A >= self.threshold).sum()))
-        return [*zip(*best_classes(row_A, number), strict=True)]
+        return [*zip(*best_classes(row_A.astype(np.float64), number), strict=True)]
 
     def seen(self, row_A: Row) -> list[tuple[str, float]]:
         """The actions that are seen, by name, best first."""
