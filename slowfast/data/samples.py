@@ -73,6 +73,8 @@ class KeyFrame(NamedTuple):
     """The annotated ones, with which a test compares."""
     is_excluded: bool = False
     """Whether the data set excludes it from evaluation."""
+    is_listed: bool = False
+    """Whether the annotations list it although nobody acts there (AVA-Kinetics)."""
 
 
 class Sample(NamedTuple):

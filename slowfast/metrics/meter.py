@@ -38,7 +38,7 @@ class Meter:
 
 
 class LabelMeter:
-    """Loss and F1 over the clips, with several labels each, that this process has seen.
+    """Loss and F1 over the clips, or boxes, with several labels each, that this process has seen.
 
     Args:
         threshold: the probability from which on a class counts as predicted.
@@ -68,5 +68,6 @@ class LabelMeter:
 METERS: dict[str, Callable[[float], Meter | LabelMeter]] = {
     "single": lambda threshold: Meter(),
     "multi": LabelMeter,
+    "detection": LabelMeter,
 }
 """By task: from the threshold of ``LabelMeter`` to a meter."""

@@ -1,9 +1,9 @@
 """The numbers of a test or a validation by task: what is kept of each video, and what follows.
 
-Legend: N videos, K classes.
+Legend: N videos, K classes; of a key frame K boxes, A classes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
+from slowfast.data.action_lists import class_numbers, scored_classes
 from slowfast.data.samples import Label, classes_of
-from slowfast.metrics import accuracy, average_precision
+from slowfast.metrics import accuracy, average_precision, frame_map
 from slowfast.metrics.accuracy import Scores, accuracies, class_table, rank_of_label, sigmoid
-from slowfast.metrics.average_precision import multi_hot, multi_label_numbers, require_labels
+from slowfast.metrics.average_precision import (
+    NoPositivesError,
+    multi_hot,
+    multi_label_numbers,
+    require_labels,
+)
+from slowfast.metrics.frame_map import as_mmaction2_writes, frame_map_numbers
+from slowfast.predict.box_rows import Scored, rows_of_boxes
 
 Metrics = Mapping[str, tuple[str, ...]]
 
@@ -42,6 +50,10 @@ class Tally:
     def told(cls, names: Sequence[str] = ()) -> list[str]:
         """The numbers that these names for --eval stand for; none: the usual ones."""
         return [key for name in names or cls.usual for key in cls.metrics[name]]
+
+    def called(self, key: str) -> str:
+        """How a log line calls a number."""
+        return key
 
     def truth(self, index: int) -> dict[str, Label]:
         """What a row of a result says of the list's video ``index``."""
@@ -151,7 +163,78 @@ class SeveralLabels(Tally):
         return numbers | {"threshold": self._threshold}
 
 
-TALLIES: dict[str, type[Tally]] = {"single": OneLabel, "multi": SeveralLabels}
+class Detections(Tally):
+    """All scores of the boxes of key frames, whose average precision has a rule.
+
+    Args:
+        labels: the key frames.
+
+    Raises:
+        ListError: detection.scored names no list that can be used.
+        NoPositivesError: no annotated box is of a class that is scored.
+    """
+
+    metrics = frame_map.METRICS
+    usual, decisive, key = tuple(frame_map.METRICS), "mAP", "boxes"
+
+    def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
+        super().__init__(labels, cfg)
+        self.rule = cfg.detection.rule
+        self.ids = class_numbers(cfg.detection, self._num_classes)
+        """Numbers of the classes in the annotations."""
+        self.scored = scored_classes(cfg.detection, self._num_classes)
+        self.of_classes: list[frame_map.OfClass] = []
+        """Of ``scored``, after ``numbers``."""
+        self._scores: dict[int, NDArray[np.float32]] = {}
+        truth = {label for key in labels for box in key.truth for label in box.labels}
+        if not truth & {*self.scored}:
+            raise NoPositivesError(f"of {len(labels):,} key frames, {frame_map.NO_TRUTH}")
+
+    def called(self, key: str) -> str:
+        """``mAP (official)``: without its rule it says little."""
+        return f"{key} ({self.rule})" if key == "mAP" else key
+
+    @staticmethod
+    def array(labels: Sequence[Label], num_classes: int) -> NDArray[Any]:
+        """1 for each of a box's classes, else 0, ``[K, A]`` float32."""
+        return SeveralLabels.array(labels, num_classes)
+
+    def add(self, index: int, scores_KA: Scores) -> None:
+        """Keeps the scores of the boxes of the list's key frame ``index``."""
+        assert scores_KA.shape == (len(self._labels[index].boxes), self._num_classes)
+        self._scores[index] = scores_KA.astype(np.float32)
+
+    def add_logits(self, index: int, logits_KA: Scores) -> None:
+        """Keeps their probabilities."""
+        self.add(index, sigmoid(logits_KA.astype(np.float64)))
+
+    def gather(self) -> None:
+        """Takes in the scores of all processes."""
+        for part in distributed.gather(self._scores):
+            self._scores |= part
+
+    def rows(self) -> Iterator[Scored]:
+        """The key frames that were taken in, in the list's order, with their scores ``[K, A]``."""
+        for index in sorted(self._scores):
+            yield self._labels[index], self._scores[index]
+
+    def numbers(self) -> dict[str, float]:
+        """``frame_map_numbers``, and how many ``boxes`` there are, and ``annotated`` ones.
+
+        Raises:
+            NoPositivesError: no key frame that could be read has an annotated box of a class that
+                is scored.
+        """
+        found, truth, frames = rows_of_boxes(self.rows(), self.scored)
+        if self.rule == "mmaction2":
+            found = as_mmaction2_writes(found)
+        numbers, self.of_classes = frame_map_numbers(found, truth, frames, self.scored, self.rule)
+        return numbers | {"boxes": len(found.corners), "annotated": len(truth.corners)}
+
+
+TALLIES: dict[str, type[Tally]] = {
+    "single": OneLabel, "multi": SeveralLabels, "detection": Detections,
+}  # fmt: skip
 """By task."""
 
 

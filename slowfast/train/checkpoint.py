@@ -175,13 +175,13 @@ def restore(state: TrainState, path: str | Path) -> str:
     has_average = state.ema and isinstance(content, dict) and content.get("ema_steps")
     averages = read_weights(ema_path(Path(path))) if has_average else {}
     try:
-        (task,) = [name for name, tally in TALLIES.items() if _BEST + tally.decisive in content]
+        (task,) = [name for name, key in _BEST.items() if key in content]
         check_task(str(path), task, state.task)
         loaded = load_weights(state.model, path)
         if "kept_labels" in content:
             check_labels(content["kept_labels"], state.samples)
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
-        state.best = float(content[_BEST + state.decisive])
+        state.best = float(content[_BEST[task]])
         if state.step and content["plan"] != state.plan:
             raise ValueError(told_apart(content["plan"], state.plan))
         _set_velocities(state, content["velocities"])
@@ -203,14 +203,15 @@ def _training_state(state: TrainState) -> dict[str, Any]:
     }
     return {
         "epoch": state.epoch, "step": state.step,
-        f"{_BEST}{state.decisive}": state.best,
+        _BEST[state.task]: state.best,
         "plan": state.plan,
         "precision": state.precision.state(), "ema_steps": state.ema.steps if state.ema else 0,
         "velocities": velocities, "kept_labels": state.kept_labels,
     }  # fmt: skip
 
 
-_BEST = "best_"
+_BEST = {"single": "best_top1", "multi": "best_mAP", "detection": "best_frame_mAP"}
+"""Under which a checkpoint has its best validation, and so tells its task."""
 _VELOCITY = "_velocity_0"  # what Paddle's Momentum appends to a parameter's name
 
 

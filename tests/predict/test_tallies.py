@@ -6,12 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
-from slowfast.data.samples import Label
+from slowfast.data.samples import Box, KeyFrame, Label
 from slowfast.metrics.average_precision import NoPositivesError, multi_label_numbers
-from slowfast.predict.tallies import TALLIES, OneLabel, SeveralLabels, check_metrics
+from slowfast.predict.tallies import (
+    TALLIES,
+    Detections,
+    OneLabel,
+    SeveralLabels,
+    check_metrics,
+)
 
 SCORES = np.random.default_rng(0).random((6, 3)).round(1)  # with ties
 LABELS: list[Label] = [(0,), (1, 2), (), (0, 2), (2,), (1,)]
@@ -23,6 +30,27 @@ def config(threshold: float = 0.5) -> Config:
     model = dataclasses.replace(cfg.model, num_classes=3)
     test = dataclasses.replace(cfg.test, threshold=threshold)
     return dataclasses.replace(cfg, model=model, test=test)
+
+
+def corners(x: float) -> tuple[float, float, float, float]:
+    return x, 0.1, x + 0.2, 0.9
+
+
+KEYS = [
+    KeyFrame(
+        "v", second, second, (Box(corners(0.1)), Box(corners(0.5))),
+        (Box(corners(0.1), own), Box(corners(0.55), (2,))),
+    )
+    for second, own in enumerate(((0,), (1, 2), (0, 2), (0,), (2,), (1,)))
+]  # fmt: skip
+"""Two boxes each; of the second, what is annotated lies a little aside, IoU 0.6."""
+SCORES_NKA = np.random.default_rng(0).random((6, 2, 3)).round(1)  # with ties
+GIVEN: dict[str, list[Any]] = {"single": [0, 1, 2, 0, 1, 2], "multi": LABELS, "detection": KEYS}
+"""What a tally of each task is made for."""
+
+
+def scores_of(task: str, index: int) -> Any:
+    return SCORES_NKA[index] if task == "detection" else SCORES[index]
 
 
 def test_one_label() -> None:
@@ -47,6 +75,61 @@ def test_several_labels_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     backwards = multi_label_numbers(SCORES[::-1], TRUTH[::-1], 0.4)
     assert backwards["mAP"] == pytest.approx(wanted["mAP"])
     assert backwards["mAP_charades"] != pytest.approx(wanted["mAP_charades"])
+
+
+def test_boxes_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two processes have them; the number of ties shows the order. One key frame is not read."""
+    alone, mine, other = (Detections(KEYS, config()) for _ in range(3))
+    for index in (0, 1, 2, 4, 5):
+        alone.add(index, SCORES_NKA[index])
+        (mine if index % 2 else other).add(index, SCORES_NKA[index])
+    gather: Callable[[Any], list[Any]] = lambda value: [value, other._scores]  # noqa: E731
+    monkeypatch.setattr(distributed, "gather", gather)
+    mine.gather()
+    assert mine.numbers() == alone.numbers()
+    assert mine.of_classes == alone.of_classes
+    assert mine.numbers() | {"mAP": 0} == {"mAP": 0, "recall": 1, "boxes": 10, "annotated": 10}
+    assert [each.annotated for each in mine.of_classes] == [2, 2, 8]
+
+
+def with_detection(**changes: Any) -> Config:
+    cfg = config()
+    return dataclasses.replace(cfg, detection=dataclasses.replace(cfg.detection, **changes))
+
+
+def perfect(key: KeyFrame) -> Any:
+    labels = [box.labels for box in key.truth]
+    return 0.1 + 0.8 * SeveralLabels.array(labels, 3)
+
+
+@pytest.mark.parametrize("rule", ["official", "pyslowfast", "mmaction2"])
+def test_what_the_rules_make_of_frames_without_annotations(rule: str) -> None:
+    """In the last two, somebody who is annotated scores below what is found there."""
+    keys = [*KEYS, KEYS[0]._replace(truth=()), KEYS[0]._replace(truth=(), is_excluded=True)]
+    tally = Detections(keys, with_detection(rule=rule))
+    for index, key in enumerate(keys):
+        tally.add(index, perfect(key) if key.truth else np.full((2, 3), 0.95))
+    found = tally.numbers()["mAP"]
+    assert tally.called("mAP") == f"mAP ({rule})" and tally.called("recall") == "recall"
+    assert found == 1 if rule != "pyslowfast" else 0.5 < found < 0.8
+
+
+def test_a_key_frame_without_boxes_is_one_in_which_nothing_is_found() -> None:
+    tally = Detections([KEYS[0], KEYS[0]._replace(boxes=())], config())
+    tally.add(0, perfect(KEYS[0]))
+    tally.add(1, np.zeros((0, 3), np.float32))
+    assert tally.numbers() == {"mAP": 0.5, "recall": 0.5, "boxes": 2, "annotated": 4}
+
+
+def test_only_scored_classes_count() -> None:
+    """By their numbers in the annotations."""
+    tally = Detections(KEYS, with_detection(scored="ava60", first_id=15))
+    assert (tally.ids, tally.scored) == ([15, 16, 17], [0, 2])
+    with pytest.raises(NoPositivesError, match=r"of 6 key frames, no annotated box is of the cla"):
+        Detections([key._replace(truth=()) for key in KEYS], config())
+    bare = [KEYS[0]._replace(truth=(Box(corners(0.1), (1,)),))]
+    with pytest.raises(NoPositivesError, match=r"detection\.first_id, detection\.ids"):
+        Detections(bare, with_detection(scored="ava60", first_id=15))
 
 
 def test_videos_that_were_not_read_do_not_count() -> None:
@@ -91,9 +174,11 @@ def test_labels_as_the_losses_and_as_the_files_have_them(
 @pytest.mark.parametrize("task", TALLIES)
 def test_logits_come_to_what_their_probabilities_come_to(task: str) -> None:
     """Also where all are so low that 1 + tanh, and a float32, would be 0."""
-    logits = np.random.default_rng(1).permuted(np.linspace(-600, -30, 18)).reshape(6, 3)
-    labels = LABELS if task == "multi" else [0, 1, 2, 0, 1, 2]
-    by_logits, by_scores = (TALLIES[task](labels, config()) for _ in range(2))
+    logits: NDArray[Any] = np.linspace(-600, -30, 18).reshape(6, 3)
+    if task == "detection":  # float32 ends at -103
+        logits = np.linspace(-80, -30, 36).reshape(6, 2, 3)
+    logits = np.random.default_rng(1).permuted(logits.ravel()).reshape(logits.shape)
+    by_logits, by_scores = (TALLIES[task](GIVEN[task], config()) for _ in range(2))
     for index, row in enumerate(logits):
         by_logits.add_logits(index, row)
         by_scores.add(index, row + 1000)  # in the same order, and all above the threshold
@@ -105,8 +190,8 @@ def test_logits_come_to_what_their_probabilities_come_to(task: str) -> None:
 
 @pytest.mark.parametrize("task", TALLIES)
 def test_the_number_that_decides_is_among_the_usual_ones(task: str) -> None:
-    tally = TALLIES[task](LABELS if task == "multi" else [0] * 6, config())
-    tally.add(0, SCORES[0])
+    tally = TALLIES[task](GIVEN[task], config())
+    tally.add(0, scores_of(task, 0))
     assert tally.decisive in tally.told() and {*tally.told()} <= tally.numbers().keys()
     assert tally.told([*tally.metrics]) == [x for names in tally.metrics.values() for x in names]
 

@@ -1,0 +1,90 @@
+"""Action lists: which numbers the actions have in annotations of boxes, and which are scored.
+
+Two forms, blocks with any spacing and in any order of keys, and lines::
+
+    item { name: "dance" id: 4 }
+    label { name: "dance" label_id: 4 label_type: PERSON_MOVEMENT }
+    4: dance
+"""
+
+import re
+
+from slowfast.config import DetectionConfig
+from slowfast.data.labels import NUMBER_FIRST
+from slowfast.data.lists import ListError, lines_of, read_text
+from slowfast.data.samples import number_of
+
+AVA60 = "ava60"
+NOT_IN_60 = {2, 16, 18, 19, 21, 23, 25, 31, 32, 33, 35, 39, 40, 42, 44, 50, 53, 55, 71, 75}
+"""Of AVA's 80 actions, those too rare for its benchmark."""
+BLOCK = re.compile(r"\{([^{}]*)\}")
+NAME = re.compile(r"""\bname\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+NUMBER = re.compile(r"\b(?:label_)?id\s*:\s*(\d+)", re.ASCII)
+
+
+def scored_classes(detection: DetectionConfig, num_classes: int) -> list[int]:
+    """The class indices that detection.scored names, rising; all if it names no list.
+
+    Raises:
+        ListError: the list cannot be used, or has none of the classes.
+    """
+    ids = class_numbers(detection, num_classes)
+    if not detection.scored:
+        return [*range(num_classes)]
+    scored = actions_of(detection.scored)
+    found = [index for index, number in enumerate(ids) if number in scored]
+    if not found:
+        raise ListError(
+            f"detection.scored={detection.scored} has none of the {num_classes} classes, whose "
+            f"numbers in the annotations are {ids[0]} to {ids[-1]} (detection.first_id, "
+            "detection.ids)"
+        )
+    return found
+
+
+def class_numbers(detection: DetectionConfig, num_classes: int) -> list[int]:
+    """The numbers that the classes have in the annotations, in the order of the classes."""
+    first = detection.first_id
+    return [*detection.ids] or [*range(first, first + num_classes)]
+
+
+def actions_of(path: str) -> dict[int, str]:
+    """The names of the actions of a list by their numbers, see above; ``ava60`` are those of AVA's
+    benchmark, without names.
+
+    Raises:
+        ListError: the list is missing, its form is not understood, or a number is there twice.
+    """
+    if path == AVA60:
+        return {number: "" for number in range(1, 81) if number not in NOT_IN_60}
+    lines = lines_of(path)
+    if any(line.endswith("{") or "{" in line for _, line in lines):
+        rows = _blocks(path)
+    else:
+        rows = [_line(line, f"{path}:{number}") for number, line in lines]
+    found: dict[int, str] = {}
+    for number, name in rows:
+        if number in found:
+            raise ListError(f"{path}: number {number} is there twice")
+        found[number] = name
+    return found
+
+
+def _blocks(path: str) -> list[tuple[int, str]]:
+    rows = []
+    for block in BLOCK.findall(read_text(path)):
+        name, number = NAME.search(block), NUMBER.search(block)
+        if name is None or number is None:
+            shown = " ".join(block.split())[:60]
+            raise ListError(f'{path}: a block has no name: "..." and id: N: {shown!r}')
+        rows.append((number_of(number[1]), name[1][1:-1]))
+    if not rows:
+        raise ListError(f"{path}: there is no whole block: item {{ name: ... id: ... }}")
+    return rows
+
+
+def _line(line: str, where: str) -> tuple[int, str]:
+    fields = NUMBER_FIRST.fullmatch(line)
+    if fields is None:
+        raise ListError(f"{where}: not a number and a name, as '4: dance': {line[:60]!r}")
+    return int(fields["number"]), fields["name"]

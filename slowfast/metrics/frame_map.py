@@ -1,0 +1,252 @@
+"""Average precision of actions in boxes (AVA), by whose rule one likes. numpy only.
+
+A row is a box with one of its classes: of an annotation, or with a score of what a network found.
+A row that was found is right if, of the annotated boxes of its class in its frame, the one it
+overlaps most overlaps it by IOU and is not taken yet. What the rules differ in is in ``RULES``.
+
+Legend: F key frames, B boxes, R rows, A classes.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.metrics.average_precision import NoPositivesError
+from slowfast.metrics.overlap import IOU, Numbers, best_overlaps, matched
+
+METRICS = {"mean_average_precision": ("mAP",), "box_recall": ("recall",)}
+"""The names for --eval, the first as in mmaction2, and the numbers that each stands for."""
+
+LEAST = np.float32(0.002)
+"""mmaction2 drops rows that do not score more."""
+
+
+NO_TRUTH = (
+    "no annotated box is of the classes that are scored, so there is no average precision: check "
+    "the numbers of the classes (detection.first_id, detection.ids, detection.scored)"
+)
+
+
+class Rule(NamedTuple):
+    """What the rules differ in."""
+
+    most: int = 0
+    """Rows of a frame that count, of all classes, those of the highest scores; 0: all."""
+    sorts: bool = True
+    """In a frame the rows of higher scores take annotated boxes first; else those given first."""
+    needs_listed: bool = True
+    """Rows in frames that the annotations do not name are ignored; else they are wrong."""
+    skips_excluded: bool = True
+    """Excluded frames count for nothing."""
+    is_mmaction2: bool = False
+    """float32; of frames only those annotated with classes that are scored count; annotations of
+    excluded frames count as missed; a class that is annotated and not found has no precision."""
+
+
+RULES = {
+    "official": Rule(most=50, skips_excluded=False),
+    "official-2019": Rule(most=50, needs_listed=False),
+    "pyslowfast": Rule(sorts=False, needs_listed=False),
+    "mmaction2": Rule(is_mmaction2=True),
+}
+"""``official``: ActivityNet's Evaluation/get_ava_performance.py since April 2020, and before;
+PySlowFast's utils/ava_eval_helper.py; mmaction2 1.2.0's evaluation/functional/ava_utils.py."""
+
+
+class Boxes(NamedTuple):
+    """Boxes in frames, and rows of them, in the order of their file."""
+
+    frames: Numbers
+    """Numbers of their key frames."""
+    corners: Numbers
+    """x1, y1, x2, y2."""
+    boxes: Numbers
+    """Which box a row has."""
+    classes: Numbers
+    scores: Numbers
+    """1 where they are annotated."""
+
+    def rows(self, chosen: Numbers) -> "Boxes":
+        """These rows only."""
+        return self._replace(
+            boxes=self.boxes[chosen], classes=self.classes[chosen],
+            scores=self.scores[chosen],
+        )  # fmt: skip
+
+
+class Frames(NamedTuple):
+    """What the annotations say of each key frame."""
+
+    is_listed: NDArray[np.bool_]
+    """They name it, if only to say that nobody does anything."""
+    is_excluded: NDArray[np.bool_]
+
+
+class OfClass(NamedTuple):
+    """A class's average precision, nan if it has none; and its rows that count."""
+
+    precision: float
+    annotated: int
+    found: int
+
+
+def as_mmaction2_writes(found: Boxes) -> Boxes:
+    """What is left of rows in the file that mmaction2 evaluates: scores above LEAST, and four
+    decimals of all numbers."""
+    kept = found.rows(np.flatnonzero(found.scores.astype(np.float32) > LEAST))
+    return kept._replace(corners=_decimals(kept.corners), scores=_decimals(kept.scores))
+
+
+def _decimals(numbers: Numbers) -> NDArray[np.float64]:
+    return np.rint(numbers.astype(np.float32).astype(np.float64) * 1e4) / 1e4
+
+
+def class_precisions(
+    found: Boxes, truth: Boxes, frames: Frames, classes: Sequence[int], rule: str
+) -> list[OfClass]:
+    """The average precision of each of these classes.
+
+    Of equal scores of a class in different frames, the later frame's comes first; the peers leave
+    their order to numpy.
+    """
+    own = RULES[rule]
+    truth, found = (each.rows(np.isin(each.classes, classes)) for each in (truth, found))
+    counts_F = frames.is_listed if own.needs_listed else np.ones_like(frames.is_listed)
+    if own.is_mmaction2:
+        counts_F = np.zeros_like(counts_F)
+        counts_F[truth.frames[truth.boxes]] = True
+    if own.skips_excluded:
+        counts_F = counts_F & ~frames.is_excluded
+        if not own.is_mmaction2:
+            truth = _of_frames(truth, ~frames.is_excluded)
+    found = _of_frames(found, counts_F)
+    if own.most:
+        truth, found = _heaped(truth, 0), _heaped(found, own.most)
+    if not own.is_mmaction2:
+        x1, y1, x2, y2 = found.corners.T
+        found = found.rows(((x1 < x2) & (y1 < y2))[found.boxes])
+    return [*_each_class(found, truth, classes, own)]
+
+
+def _of_frames(boxes: Boxes, counts_F: NDArray[np.bool_]) -> Boxes:
+    return boxes.rows(counts_F[boxes.frames][boxes.boxes])
+
+
+def _each_class(
+    found: Boxes, truth: Boxes, classes: Sequence[int], rule: Rule
+) -> Iterator[OfClass]:
+    number = np.float32 if rule.is_mmaction2 else np.float64
+    found_of, truth_of = _grouped(found.classes), _grouped(truth.classes)
+    for label in classes:
+        rows, own = found_of(label), truth_of(label)
+        frames_R = found.frames[found.boxes[rows]]
+        order = np.lexsort((-found.scores[rows], frames_R) if rule.sorts else (frames_R,))
+        rows, frames_R = rows[order], frames_R[order]
+        own_frames = truth.frames[truth.boxes[own]]
+        order = np.argsort(own_frames, kind="stable")
+        is_right_R = matched(
+            frames_R, found.corners[found.boxes[rows]].astype(number),
+            own_frames[order], truth.corners[truth.boxes[own[order]]].astype(number),
+        )  # fmt: skip
+        precision = ranked_precision(found.scores[rows].astype(number), is_right_R, len(own))
+        if rule.is_mmaction2 and not len(rows):
+            precision = np.nan
+        yield OfClass(precision, len(own), len(rows))
+
+
+def _grouped(classes_R: Numbers) -> Any:
+    """From a class to its rows, in order."""
+    order = np.argsort(classes_R, kind="stable")
+    ordered = classes_R[order]
+
+    def rows(label: int) -> Numbers:
+        return order[slice(*np.searchsorted(ordered, (label, label + 1)))]
+
+    return rows
+
+
+def _heaped(boxes: Boxes, most: int) -> Boxes:
+    """Rows in the order, of each frame, in which the official evaluation has them, and of each
+    frame at most so many (0: all).
+
+    It pushes them, as they come, onto a heap of Python's, so of equal scores it is the heap that
+    tells which are dropped, and which come first. Frames without such scores need none.
+    """
+    frames_R = boxes.frames[boxes.boxes]
+    order = np.lexsort((boxes.classes, -boxes.scores, frames_R))
+    frames, scores, classes = frames_R[order], boxes.scores[order], boxes.classes[order]
+    first = np.flatnonzero(np.diff(frames, prepend=-1))
+    sizes = np.diff(np.append(first, len(frames)))
+    place = np.arange(len(frames)) - np.repeat(first, sizes)  # in its frame, from 0
+    is_equal = (place[1:] > 0) & (scores[1:] == scores[:-1])
+    matters = is_equal & ((classes[1:] == classes[:-1]) | (place[1:] == most))
+    kept = (place < most) if most else np.ones(len(place), bool)
+    heaps = []
+    for number in np.unique(np.searchsorted(first, np.flatnonzero(matters) + 1, side="right")) - 1:
+        own = slice(first[number], first[number] + sizes[number])
+        kept[own] = False
+        heaps.append(_heap(boxes, np.sort(order[own]), most))
+    return boxes.rows(np.concatenate([order[kept], *heaps]))
+
+
+def _heap(boxes: Boxes, rows: Numbers, most: int) -> NDArray[np.int64]:
+    """Rows of a frame as they lie on a heap."""
+    heap: list[tuple[Any, ...]] = []
+    corners = boxes.corners[boxes.boxes[rows]][:, [1, 0, 3, 2]].tolist()
+    given = zip(
+        boxes.scores[rows].tolist(), boxes.classes[rows].tolist(), corners, rows.tolist(),
+        strict=True,
+    )  # fmt: skip
+    for row in given:
+        if not most or len(heap) < most:
+            heapq.heappush(heap, row)
+        elif row[0] > heap[0][0]:
+            heapq.heapreplace(heap, row)
+    return np.array([row[-1] for row in heap], np.int64)
+
+
+def ranked_precision(scores_R: Numbers, is_right_R: NDArray[np.bool_], annotated: int) -> float:
+    """The area under precision over recall, where precision is made to fall (VOC 2010); nan without
+    annotated boxes."""
+    if not annotated:
+        return np.nan
+    if not len(scores_R):
+        return 0.0
+    right_R = is_right_R[np.argsort(scores_R, kind="stable")[::-1]].cumsum()
+    recall_R = right_R / annotated
+    precision_R = np.maximum.accumulate((right_R / np.arange(1, len(right_R) + 1))[::-1])[::-1]
+    gains = np.diff(recall_R, prepend=0.0)
+    rises = np.flatnonzero(gains)
+    return float(np.sum(gains[rises] * precision_R[rises]))
+
+
+def box_recall(found: Boxes, truth: Boxes, frames: Frames) -> float:
+    """The share of annotated boxes that a found one overlaps by IOU, whatever its class, in frames
+    that are not excluded; nan if there are none. Equal boxes of a frame are one."""
+    sought = np.unique(np.column_stack((truth.frames, truth.corners)), axis=0)
+    sought = sought[~frames.is_excluded[sought[:, 0].astype(np.int64)]]
+    order = np.argsort(found.frames, kind="stable")
+    _, overlap = best_overlaps(
+        sought[:, 0], sought[:, 1:], found.frames[order], found.corners[order]
+    )
+    return float((overlap >= IOU).mean()) if len(sought) else np.nan
+
+
+def frame_map_numbers(
+    found: Boxes, truth: Boxes, frames: Frames, classes: Sequence[int], rule: str
+) -> tuple[dict[str, float], list[OfClass]]:
+    """``mAP``, the mean over the classes that have an average precision, and ``recall``, see
+    ``box_recall``; and what there is of each class.
+
+    Raises:
+        NoPositivesError: no annotated box is of these classes.
+    """
+    of_classes = class_precisions(found, truth, frames, classes, rule)
+    if not any(each.annotated for each in of_classes):
+        raise NoPositivesError(NO_TRUTH)
+    known = [each.precision for each in of_classes if not np.isnan(each.precision)]
+    mean = float(np.mean(known)) if known else 0.0
+    return {"mAP": mean, "recall": box_recall(found, truth, frames)}, of_classes

@@ -1,0 +1,43 @@
+"""Which boxes overlap which."""
+
+import numpy as np
+import pytest
+
+from slowfast.metrics import overlap
+from slowfast.metrics.overlap import best_overlaps, matched, overlaps
+
+
+def test_intersection_over_union() -> None:
+    boxes = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 1, 1], [1, 1, 1, 1]], float)
+    others = np.array([[1, 0, 3, 2], [0, 0, 2, 2], [2, 2, 3, 3], [1, 1, 1, 1]], float)
+    assert overlaps(boxes, others).tolist() == [1 / 3, 1, 0, 0]
+    assert overlaps(boxes[:0], others[:0]).tolist() == []
+
+
+def random_boxes(rng: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:
+    low = rng.random((number, 2)).round(1)
+    corners = np.concatenate([low, low + 0.1 + rng.random((number, 2)).round(1)], axis=1)
+    return np.sort(rng.integers(0, 12, number)), corners
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 10**6])
+def test_as_one_by_one(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Corners are of a coarse grid, so that many overlaps are equal; frames 0..11 lack some."""
+    monkeypatch.setattr(overlap, "AT_ONCE", at_once)
+    rng = np.random.default_rng(0)
+    (frames, boxes), (own_frames, own) = random_boxes(rng, 60), random_boxes(rng, 20)
+    best, shares = best_overlaps(frames, boxes, own_frames, own)
+    is_taken, expected = np.zeros(len(own), bool), []
+    for number, frame in enumerate(frames):
+        among = np.flatnonzero(own_frames == frame)
+        values = overlaps(np.repeat(boxes[[number]], len(among), axis=0), own[among])
+        if not len(among):
+            assert shares[number] == 0
+            expected.append(False)
+            continue
+        first = among[np.argmax(values)]
+        assert (best[number], shares[number]) == (first, values.max())
+        expected.append(bool(values.max() >= 0.5 and not is_taken[first]))
+        is_taken[first] |= values.max() >= 0.5
+    assert 0 < sum(expected) < 20
+    assert matched(frames, boxes, own_frames, own).tolist() == expected
