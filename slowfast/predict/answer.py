@@ -4,7 +4,7 @@ it shows. As fields of a row, and as lines on the screen."""
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from slowfast.config import Config
+from slowfast.config import Config, ConfigError
 from slowfast.errors import printable
 from slowfast.metrics.accuracy import average_views, best_classes, name_of
 from slowfast.predict.runtime.built import Row
@@ -62,6 +62,15 @@ def _named(
 def threshold_of(cfg: Config) -> float | None:
     """The probability from which on a video shows a class; None where it shows one class."""
     return cfg.test.threshold if cfg.train.task == "multi" else None
+
+
+def require_classifier(cfg: Config, what: str) -> None:
+    """Raises a ConfigError that says what works if the network classifies boxes, not clips."""
+    if cfg.train.task == "detection":
+        raise ConfigError(
+            f"{what} is for networks that classify whole clips, and this one classifies boxes "
+            "(train.task=detection): it can --infer with --boxes or --detector, --test and --export"
+        )
 
 
 def answer_of(row_nK: Row, cfg: Config, top: int) -> Answer:

@@ -1,17 +1,18 @@
-"""The card of an exported network: what it is, where it is from, and how to use it."""
+"""The card of an exported network: what it is, where it is from, and how to use it; and what it
+takes and gives as data."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import slowfast
 from slowfast.config import Config
 from slowfast.errors import one_line
+from slowfast.predict.runtime.noise import INPUTS
 
 TEMPLATE = """\
 # {title}
 
-A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes clips of a video,
-and gives the probability of each of {num_classes} classes.{task}
+A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes {takes}{task}
 
 | | |
 |---|---|
@@ -22,16 +23,7 @@ and gives the probability of each of {num_classes} classes.{task}
 
 ## In and out
 
-- In: `clips`, uint8 `[N, {frames}, H, W, 3]`: N clips of {frames} frames, RGB, H and W from {size}
-  on. Normalisation (mean {mean}, deviation {std}) and the choice of the slow pathway's frames are
-  in the graph.
-- Out: `rows`, float32 `[N, {num_classes}]`: probabilities. Of a picture larger than the training's
-  they are the mean over positions.
-- A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a
-  second. The short side of its pictures is resized to {short_side} pixels.
-- The test took {num_clips} clips x {num_crops} {cut} from each video, where {protocol} takes them,
-  and {average} of their probabilities.
-
+{in_out}
 `preprocessing.json` says the same as data.
 
 ## Checked
@@ -56,9 +48,41 @@ Every file is as it was written if this ends without an error:
 The project's code, which the graph is made by, has the licence Apache-2.0. The numbers in the graph
 are the weights: they have the licence that their publisher gave them.
 """
+CLIPS_IN = """clips of a video,
+and gives the probability of each of {num_classes} classes."""
+CLIPS_IN_OUT = """\
+- In: `clips`, uint8 `[N, {frames}, H, W, 3]`: N clips of {frames} frames, RGB, H and W from {size}
+  on. Normalisation (mean {mean}, deviation {std}) and the choice of the slow pathway's frames are
+  in the graph.
+- Out: `rows`, float32 `[N, {num_classes}]`: probabilities. Of a picture larger than the training's
+  they are the mean over positions.
+- A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a
+  second. The short side of its pictures is resized to {short_side} pixels.
+- The test took {num_clips} clips x {num_crops} {cut} from each video, where {protocol} takes them,
+  and {average} of their probabilities.
+"""
+BOXES_IN = """clips of a video
+with boxes around people, and gives each box the probability of each of {num_classes} classes."""
+BOXES_IN_OUT = """\
+- In: `clips`, uint8 `[N, {frames}, H, W, 3]`: N clips of {frames} frames, RGB, whole pictures of
+  any size. Normalisation (mean {mean}, deviation {std}) and the choice of the slow pathway's frames
+  are in the graph.
+- In: `boxes`, float32 `[K, 4]`: K boxes of all clips, those of the first clip first; x1, y1, x2, y2
+  in pixels of the clip, so of the resized picture, from its upper left corner. One box stands for
+  the whole clip: where somebody is in its middle frame.
+- In: `counts`, int32 `[N]`: how many of the boxes are each clip's. Any number, 0 as well, but K
+  must be their sum and at least 1.
+- Out: `rows`, float32 `[K, {num_classes}]`: probabilities, in the order of the boxes.
+- A clip spans {seconds:.3g} seconds of a video: {frames} frames, one of {stride} at {fps:g} a
+  second, around the moment of the boxes, where {protocol} takes them. The short side of its
+  pictures is resized to {short_side} pixels.
+"""
 SEVERAL = """ A video may show several of them, or none
 (`train.task=multi`): each probability is a sigmoid of its own logit, and they do not add up to 1.
 From {threshold:g} on (`test.threshold`) a class counts as shown."""
+OF_A_BOX = """ A box may show several
+of them, or none (`train.task=detection`): each probability is a sigmoid of its own logit, and they
+do not add up to 1. From {threshold:g} on (`test.threshold`) a class counts as shown."""
 AVERAGES = {"prob": "the mean", "score": "the mean", "max": "each class's largest"}
 USE = {
     "Paddle Inference": """
@@ -79,6 +103,48 @@ USE = {
 """,
 }
 """Code for each form, where ``clips`` is there already."""
+TWO_BOXES = """\
+Two boxes of one clip:
+
+    import numpy
+    boxes = numpy.array([[40, 30, 120, 200], [200.5, 60, 280, 210]], "float32")
+    counts = numpy.array([2], "int32")
+    inputs = {"clips": clips, "boxes": boxes, "counts": counts}
+
+"""
+USE_WITH_BOXES = {
+    "Paddle Inference": """
+    from paddle import inference
+    net = inference.create_predictor(inference.Config("program.json", "program.pdiparams"))
+    for name, numbers in inputs.items():
+        net.get_input_handle(name).copy_from_cpu(numbers)
+    net.run()
+    rows = net.get_output_handle(net.get_output_names()[0]).copy_to_cpu()
+""",
+    "ONNX": """
+    import onnxruntime
+    (rows,) = onnxruntime.InferenceSession("graph.onnx").run(None, inputs)
+""",
+    "OpenVINO": """
+    import openvino
+    net = openvino.compile_model("graph.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    rows = net(inputs)[0]
+""",
+}
+"""The same with boxes, after ``TWO_BOXES``."""
+TASKS = {"single": "", "multi": SEVERAL, "detection": OF_A_BOX}
+
+
+BOXES = {
+    "boxes": {
+        "name": INPUTS[1], "dtype": "float32", "shape": ["K", 4],
+        "is": "x1, y1, x2, y2 in pixels of the clip, those of the first clip first",
+    },
+    "counts": {
+        "name": INPUTS[2], "dtype": "int32", "shape": ["N"], "is": "how many boxes each clip has"
+    },
+}  # fmt: skip
+"""What a network for boxes takes besides clips."""
 
 
 class Source(NamedTuple):
@@ -108,26 +174,34 @@ class Check(NamedTuple):
 def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
     """The text, in Markdown."""
     model, data, test, names = cfg.model, cfg.data, cfg.test, source.class_names
-    return TEMPLATE.format(
-        title=one_line(f"{model.name} of {source.weights}"),
-        version=slowfast.__version__,
-        network=_network(cfg),
-        parameters=source.parameters,
-        source=one_line(source.weights),
-        digest=source.digest,
+    has_boxes = cfg.train.task == "detection"
+    use = USE_WITH_BOXES if has_boxes else USE
+    told: dict[str, Any] = dict(
         num_classes=model.num_classes,
-        task="" if cfg.train.task == "single" else SEVERAL.format(threshold=test.threshold),
+        threshold=test.threshold,
         average=AVERAGES[test.average_clips],
-        classes=f"{len(names)}, in the order of `labels.txt`" if names else "by number, no names",
         seconds=data.num_frames * data.sampling_stride / data.target_fps,
         frames=data.num_frames, stride=data.sampling_stride, fps=data.target_fps,
         mean=list(data.mean), std=list(data.std),
         size=test.crop_size, short_side=test.short_side, num_clips=test.num_clips,
         num_crops=test.views_per_clip, protocol=test.protocol,
         cut="whole pictures" if test.spatial == "whole" else f"crops of {test.crop_size} pixels",
-        checks=_table(checks),
-        use="".join(f"{name}:\n{USE[name]}\n" for name in checks),
     )  # fmt: skip
+    return TEMPLATE.format(
+        title=one_line(f"{model.name} of {source.weights}"),
+        version=slowfast.__version__,
+        takes=(BOXES_IN if has_boxes else CLIPS_IN).format(**told),
+        in_out=(BOXES_IN_OUT if has_boxes else CLIPS_IN_OUT).format(**told),
+        task=TASKS[cfg.train.task].format(**told),
+        network=_network(cfg),
+        parameters=source.parameters,
+        source=one_line(source.weights),
+        digest=source.digest,
+        classes=f"{len(names)}, in the order of `labels.txt`" if names else "by number, no names",
+        checks=_table(checks),
+        use=(TWO_BOXES if has_boxes else "")
+        + "".join(f"{name}:\n{use[name]}\n" for name in checks),
+    )
 
 
 def _network(cfg: Config) -> str:
@@ -147,3 +221,28 @@ def _table(checks: dict[str, Check]) -> str:
         files = ", ".join(f"`{file}`" for file in check.files)
         rows.append([files, check.runtime, *(f"{v:.1g}" for v in check.differences.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def preprocessing(cfg: Config) -> dict[str, Any]:
+    """What becomes of a video before the graph, and the names of what goes in and comes out."""
+    data, test, has_boxes = cfg.data, cfg.test, cfg.train.task == "detection"
+    frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}
+    views: dict[str, Any] = {"short_side": test.short_side}
+    if not has_boxes:
+        views |= {"crop_size": test.crop_size, "num_clips": test.num_clips}
+        views |= {"num_crops": test.num_crops, "spatial": test.spatial}
+    answer = {} if has_boxes else {"average_clips": test.average_clips}
+    shape = ["N", data.num_frames, "H", "W", 3]
+    several: dict[str, Any] = {}
+    if cfg.train.task != "single":
+        several = {"task": cfg.train.task, "activation": "sigmoid", "threshold": test.threshold}
+    return {
+        **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
+        **answer, **several, "colour_order": "RGB",
+        "input": {"name": INPUTS[0], "dtype": "uint8", "layout": "NTHWC", "shape": shape},
+        **(BOXES if has_boxes else {}),
+        "output": {
+            "name": "rows", "dtype": "float32",
+            "shape": ["K" if has_boxes else "N", cfg.model.num_classes], "is": "probabilities",
+        },
+    }  # fmt: skip

@@ -18,24 +18,22 @@ from slowfast.config import Config, dump_changes
 from slowfast.errors import UserError
 from slowfast.files import FolderError, file_digest, named, write_json, write_lines, write_whole
 from slowfast.log import logger
-from slowfast.predict.card import Check, Source, card
+from slowfast.predict.card import Check, Source, card, preprocessing
 from slowfast.predict.runtime.backends import TOLERANCE
 from slowfast.predict.runtime.built import (
     CHECK,
-    CHECKED,
     FORMS,
     IR,
     MANIFEST,
     ONNX,
     PROGRAM,
-    Clips,
     Row,
     Weighted,
     eager_rows,
-    noise,
     npy_bytes,
 )
 from slowfast.predict.runtime.checks import apart
+from slowfast.predict.runtime.noise import CHECKED, Inputs, boxes_on_noise, inputs_of_noise
 from slowfast.predict.runtime.runtimes import (
     Backend,
     OnnxRuntime,
@@ -53,6 +51,13 @@ KIND: Literal["prob"] = "prob"
 BATCHES = (1, 3)
 """Numbers of clips that each graph is checked with."""
 LABELS, PREPROCESSING, CARD = "labels.txt", "preprocessing.json", "README.md"
+
+
+OWN_FILES = (
+    "train_boxes", "val_boxes", "train_excluded", "val_excluded", "train_frames", "val_frames",
+    "scored",
+)  # fmt: skip
+"""Settings of detection that name files of one machine."""
 
 
 class ExportError(UserError):
@@ -160,9 +165,11 @@ def _write_graphs(
     from slowfast.predict.runtime import graph
 
     layer = graph.FromFrames(network.model(), cfg, KIND)
-    clips = noise(cfg, max(BATCHES))
-    expected = {number: eager_rows(layer, clips[:number]) for number in BATCHES}
-    (folder / CHECK).write_bytes(npy_bytes(expected[max(BATCHES)][:CHECKED]))
+    inputs = {number: inputs_of_noise(cfg, number) for number in BATCHES}
+    expected = {number: eager_rows(layer, *own) for number, own in inputs.items()}
+    boxes = boxes_on_noise(cfg, CHECKED)
+    checked = len(boxes[0]) if boxes else CHECKED
+    (folder / CHECK).write_bytes(npy_bytes(expected[max(BATCHES)][:checked]))
     traced = graph.trace(layer, cfg.data.num_frames, cfg.test.crop_size)
     checks, failed = {}, {}
     for name, artefact in ARTEFACTS.items():
@@ -171,7 +178,7 @@ def _write_graphs(
             continue
         try:
             artefact.write(traced, folder)
-            checks[name] = _check(artefact, folder, clips, expected)
+            checks[name] = _check(artefact, folder, inputs, expected)
             logger.info(f"{name}: {checks[name]}")
         except (OSError, MemoryError):
             raise
@@ -191,7 +198,9 @@ def _lacking(artefact: Artefact) -> list[str]:
     return lacking
 
 
-def _check(artefact: Artefact, folder: Path, clips: Clips, expected: dict[int, Row]) -> Check:
+def _check(
+    artefact: Artefact, folder: Path, inputs: dict[int, Inputs], expected: dict[int, Row]
+) -> Check:
     """How far the graph in the folder is from eager mode, at each number of clips.
 
     Raises:
@@ -200,7 +209,7 @@ def _check(artefact: Artefact, folder: Path, clips: Clips, expected: dict[int, R
     (package, *_) = filter(is_installed, artefact.runtimes)
     backend = artefact.runtimes[package](folder)
     found = {
-        number: apart(backend.run(clips[:number]), rows, KIND) for number, rows in expected.items()
+        number: apart(backend.run(*inputs[number]), rows, KIND) for number, rows in expected.items()
     }
     check = Check(artefact.files, backend.about, found)
     if not all(value <= TOLERANCE for value in found.values()):
@@ -213,33 +222,12 @@ def _own_config(cfg: Config) -> Config:
     none = Config()
     lists = ("root", "train_list", "val_list", "test_list", "labels", "decoder", "num_workers")
     data: dict[str, Any] = {key: getattr(none.data, key) for key in lists}
+    files: dict[str, Any] = {key: "" for key in OWN_FILES}
     return dataclasses.replace(
         none,
         model=dataclasses.replace(cfg.model, pretrained=""),
         data=dataclasses.replace(cfg.data, **data),
         test=cfg.test,
+        detection=dataclasses.replace(cfg.detection, **files),
         train=dataclasses.replace(none.train, task=cfg.train.task),
     ).with_test(backend="auto", precision="fp32", calibration_list="", views_per_chunk=0)
-
-
-def preprocessing(cfg: Config) -> dict[str, Any]:
-    """What becomes of a video before the graph, and the names of what goes in and comes out."""
-    from slowfast.predict.runtime.graph import CLIPS
-
-    data, test = cfg.data, cfg.test
-    frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}
-    views: dict[str, Any] = {"short_side": test.short_side, "crop_size": test.crop_size}
-    views |= {"num_clips": test.num_clips, "num_crops": test.num_crops, "spatial": test.spatial}
-    shape = ["N", data.num_frames, "H", "W", 3]
-    several: dict[str, Any] = {}
-    if cfg.train.task == "multi":
-        several = {"task": "multi", "activation": "sigmoid", "threshold": test.threshold}
-    return {
-        **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
-        "average_clips": test.average_clips, **several, "colour_order": "RGB",
-        "input": {"name": CLIPS, "dtype": "uint8", "layout": "NTHWC", "shape": shape},
-        "output": {
-            "name": "rows", "dtype": "float32", "shape": ["N", cfg.model.num_classes],
-            "is": "probabilities",
-        },
-    }  # fmt: skip

@@ -40,7 +40,7 @@ WITHOUT_INFLUENCE = {
         "rand_augment_magnitude", "erase", "flip", "flip_pairs", "flip_by_name", "num_workers",
         "read_seconds", "on_error", "max_errors", "spacing",
     },
-    "model": {"dropout", "pretrained"},
+    "model": {"dropout", "pretrained", "roi_dropout_first"},
     "test": {"batch_size", "views_per_chunk", "backend", "calibration_list", "threshold"},
 }  # fmt: skip
 """Keys of the config that do not change what a row holds."""
@@ -50,6 +50,12 @@ OF_THE_HEAD = {
     "test": {"num_clips", "num_crops", "spatial", "average_clips"},
 }
 """Keys of the config that have no influence on features: of the classifier, or of views."""
+OF_BOXES = {
+    "dilations", "roi_size", "roi_aligned", "roi_sampling", "roi_time", "roi_context"
+}  # fmt: skip
+"""Keys that have influence with detection alone."""
+NOT_OF_BOXES = {"num_clips", "num_crops", "spatial", "crop_size"}
+"""Keys that have none with detection: a key frame has one view, the whole picture."""
 
 
 def plan_of(network: Weighted, cfg: Config, *, with_head: bool, **more: Any) -> Plan:
@@ -76,11 +82,14 @@ def _weights_digest(network: Weighted, with_head: bool) -> str:
 def settings_of(cfg: Config, *, with_head: bool) -> Plan:
     """The config's keys that matter to rows, see ``plan_of``, with their values."""
     plan: Plan = {}
+    without = NOT_OF_BOXES if cfg.train.task == "detection" else OF_BOXES
+    if not cfg.model.nonlocal_blocks:  # a key that came later than what people have
+        without = without | {"nonlocal_blocks"}
     for section, ignored in WITHOUT_INFLUENCE.items():
         if not with_head:
             ignored = ignored | OF_THE_HEAD[section]
         for key, value in dataclasses.asdict(getattr(cfg, section)).items():
-            if key not in ignored:
+            if key not in ignored | without:
                 plan[f"{section}.{key}"] = list(value) if isinstance(value, tuple) else value
     if with_head and cfg.train.task != "single":
         plan["task"] = cfg.train.task
@@ -92,8 +101,15 @@ def settings_of(cfg: Config, *, with_head: bool) -> Plan:
 def key_of(sample: Sample) -> str:
     """A name for a video's row, from its path and the size and time of its file."""
     state = state_of(sample.path) or (-1, -1)
-    key = os.path.abspath(sample.path), sample.num_frames, state, *sample.place[1:]
+    key = os.path.abspath(sample.path), sample.num_frames, state, *sample.place[1:], *_boxes(sample)
     return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+
+
+def _boxes(sample: Sample) -> list[Any]:
+    """What else the row of a key frame depends on."""
+    if sample.key is None:
+        return []
+    return [sample.key.seconds, [box.corners for box in sample.key.boxes]]
 
 
 class Kept:

@@ -1,6 +1,9 @@
 """The pass over videos: each process reads its share, runs the network on it, and yields each
 video's index with a row or an error. Validation, test, prediction and features all use it.
 
+With train.task=detection a sample is a key frame of a video: its view is the whole picture, its row
+that of its boxes.
+
 Legend: V views of a video, n of them so far, T frames, H x W pixels, K classes.
 """
 
@@ -12,6 +15,8 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.clips.datasets import Clip
+from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.order import shard_batches, shard_numbers
 from slowfast.data.samples import Sample
@@ -32,7 +37,8 @@ def rows_of_videos(
     seen: Callable[[int, Row], None] = lambda index, row: None,
 ) -> Iterator[tuple[int, Row | VideoError]]:  # fmt: skip
     """Runs the network on the views of this process's share of the videos; yields each video's
-    index and its row ``[V, ...]``, or why it cannot be read.
+    index and its row ``[V, ...]``, or why it cannot be read. With detection the row has a line for
+    each box of the key frame, ``[boxes, ...]``.
 
     Args:
         what: label of the progress bar.
@@ -41,15 +47,18 @@ def rows_of_videos(
         seen: with ``until_enough``, is called with a video's index and its row so far.
     """
 
-    def compute(videos: list[VideoViews]) -> Iterable[Row]:
+    def compute(videos: list[Any]) -> Iterable[Row]:
+        if cfg.train.task == "detection":
+            return rows_of_boxes(backend, videos)
         if not until_enough:
             return rows_of_views(backend, videos, cfg)
         return (views_until_enough(backend, video, cfg, seen) for video in videos)
 
+    loader_of = key_loader if cfg.train.task == "detection" else view_loader
     places = range(len(samples)) if only is None else only
     shares = own_batches([samples[i] for i in places], cfg.test.batch_size, cfg)
     batches = [[places[i] for i in share] for share in shares]
-    with view_loader(samples, cfg, len(batches)) as loader:
+    with loader_of(samples, cfg, len(batches)) as loader:
         yield from rows_of(loader, batches, compute, what)
 
 
@@ -96,6 +105,12 @@ def rows_of_views(backend: Backend, videos: Sequence[VideoViews], cfg: Config) -
     return np.split(np.concatenate(rows), len(videos))
 
 
+def rows_of_boxes(backend: Backend, clips: Sequence[Clip]) -> list[Row]:
+    """The rows of each key frame's boxes; one without boxes is not computed."""
+    boxes = [clip.boxes for clip in clips if clip.boxes is not None]
+    return backend.of_boxes([clip.frames for clip in clips], boxes)
+
+
 def views_until_enough(
     backend: Backend, video: VideoViews, cfg: Config, seen: Callable[[int, Row], None]
 ) -> Row:
@@ -137,11 +152,25 @@ def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list
 
 def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, VideoViews]:
     """The loader of ``num_batches`` batches of videos with their views."""
-    # The distinct frames of a video of 10 s at 30 fps, in 16:9.
+    # The distinct frames of a video of 10 s at 30 fps.
     frames = min(cfg.test.num_clips * cfg.data.num_frames, 300)
+    read = MultiViewVideos(samples, cfg.data, cfg.test)
+    return _loader(read, samples, cfg, num_batches, frames)
+
+
+def key_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, Clip]:
+    """The loader of ``num_batches`` batches of key frames with their boxes."""
+    read = KeyViews(samples, cfg.data, cfg.test, cfg.detection)
+    return _loader(read, samples, cfg, num_batches, cfg.data.num_frames)
+
+
+def _loader(
+    read: Callable[[int], Item], samples: list[Sample], cfg: Config, num_batches: int, frames: int
+) -> Loader[int, Item]:
+    """A loader of samples of about so many frames, in 16:9."""
     video_bytes = frames * cfg.test.short_side**2 * 16 // 9 * 3
     return Loader(
-        MultiViewVideos(samples, cfg.data, cfg.test),
+        read,
         num_workers=min(num_readers(cfg, cfg.test.batch_size * video_bytes), num_batches),
         describe=lambda index: samples[index].shown,
         seconds=cfg.data.read_seconds,

@@ -127,7 +127,7 @@ class Desk:
         try:
             if message == "open":
                 backend = self.backend(content)
-                return backend.about, min(backend.views_at_once, AT_ONCE)
+                return backend.about, min(backend.views_at_once, AT_ONCE), backend.columns
             kind, inputs = content
             backend = self.backend(kind)
             with self._turn:
@@ -141,7 +141,7 @@ class Remote(Backend):
 
     def __init__(self, kind: str, connection: Connection) -> None:
         self._kind, self._connection = kind, connection
-        self.about, self.views_at_once = self._asked("open", kind)
+        self.about, self.views_at_once, self.columns = self._asked("open", kind)
 
     def run(self, *inputs: NDArray[Any]) -> Row:
         return self._asked("run", (self._kind, inputs))

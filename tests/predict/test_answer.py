@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slowfast.config import Config
+from slowfast.config import Config, ConfigError
 from slowfast.config.schema import TrainConfig
-from slowfast.predict.answer import Answer, answer_of, lines_of
+from slowfast.predict.answer import Answer, answer_of, lines_of, require_classifier
 
 SEVERAL = Config(train=TrainConfig(task="multi"))
 
@@ -60,3 +60,9 @@ def test_how_views_become_an_answer(task: Any, average_clips: Any, expected: lis
     if (task, average_clips) == ("single", "score"):
         expected = [0.5, 0.5]
     assert found.values == pytest.approx(expected) and found.num_views == 2
+
+
+def test_what_is_for_classifiers_alone() -> None:
+    require_classifier(SEVERAL, "--explain")
+    with pytest.raises(ConfigError, match="^--explain is for networks that classify whole clips"):
+        require_classifier(Config(train=TrainConfig(task="detection")), "--explain")

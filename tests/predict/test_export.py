@@ -19,9 +19,11 @@ from support.tiny_run import eager, fresh_state, main_here, tiny_config, tiny_da
 from slowfast.config import Config, load_config
 from slowfast.files import FolderError
 from slowfast.predict import export as module
-from slowfast.predict.export import ARTEFACTS, ExportError, export, preprocessing, require_new
+from slowfast.predict.export import ARTEFACTS, ExportError, export, require_new
+from slowfast.predict.exported import open_exported
 from slowfast.predict.runtime import onnx_graph
 from slowfast.predict.runtime.built import weighted
+from slowfast.predict.runtime.noise import boxes_on_noise
 from slowfast.predict.runtime.runtimes import OnnxRuntime, OpenVino, PaddleInference
 from slowfast.weights.damage import WeightsError
 from slowfast.zoo.architecture import Settings
@@ -75,6 +77,30 @@ def test_each_form_is_what_eager_mode_is(tmp_path: Path, name: str) -> None:
     assert is_share.all() == (name != "several labels")
 
 
+def test_a_network_for_boxes(tmp_path: Path) -> None:
+    """Each form takes any number of boxes; what is of the user's annotations stays with the user,
+    but for the numbers of the classes."""
+    own = ["train.task=detection", "detection.val_boxes=/mine.csv", "detection.first_id=0",
+           "detection.scored=/mine.pbtxt"]  # fmt: skip
+    folder, cfg = exported(tmp_path, *own), tiny_config(tmp_path, *own)
+    assert {path.name for path in folder.iterdir()} == GRAPHS | REST
+    wanted = eager(network(cfg).model(), cfg, "prob")
+    batch = clips(2, 48, 64)
+    boxes = np.array([[4, 4, 30, 44], [20, -3, 70, 30], [9, 9, 9, 30]], np.float32)
+    inputs = batch, boxes, np.array([1, 2], np.int32)
+    for backend in (
+        PaddleInference(folder), OpenVino(folder, "graph.xml"), OnnxRuntime(folder),
+    ):  # fmt: skip
+        np.testing.assert_allclose(backend.run(*inputs), wanted.run(*inputs), rtol=2e-4, atol=1e-5)
+    assert len(np.load(folder / "eager.npy")) == len(boxes_on_noise(cfg, 2)[0])
+    found = load_config(folder / "config.yaml")
+    assert (found.train.task, found.detection.first_id) == ("detection", 0)
+    assert "mine" not in (folder / "config.yaml").read_text()
+    opened = open_exported(folder, found.with_test(backend="onnxruntime"))
+    rows = opened.of_boxes([*batch], [boxes[:1], boxes[1:]])
+    np.testing.assert_allclose(np.concatenate(rows), wanted.run(*inputs), rtol=2e-4, atol=1e-5)
+
+
 def test_what_is_in_a_folder() -> None:
     folder = exported_once()
     assert {path.name for path in folder.iterdir()} == GRAPHS | REST | {"labels.txt"}
@@ -95,18 +121,6 @@ def umask() -> int:
     mask = os.umask(0o22)
     os.umask(mask)
     return mask
-
-
-def test_preprocessing_is_data(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path, "test.num_crops=1", "test.protocol=mmaction2")
-    assert preprocessing(cfg) == {
-        "num_frames": 8, "sampling_stride": 2, "target_fps": 30.0, "short_side": 32,
-        "crop_size": 32, "num_clips": 10, "num_crops": 1, "spatial": "crops",
-        "protocol": "mmaction2", "average_clips": "prob", "colour_order": "RGB",
-        "input": {"name": "clips", "dtype": "uint8", "layout": "NTHWC",
-                  "shape": ["N", 8, "H", "W", 3]},
-        "output": {"name": "rows", "dtype": "float32", "shape": ["N", 24], "is": "probabilities"},
-    }  # fmt: skip
 
 
 def test_the_config_has_nothing_of_this_machine(tmp_path: Path, lines: list[str]) -> None:

@@ -12,9 +12,18 @@ from support.full_disk import largest_file
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.files import FolderError
-from slowfast.predict.kept import META, OF_THE_HEAD, WITHOUT_INFLUENCE, Kept, Plan, key_of, plan_of
+from slowfast.predict.kept import (
+    META,
+    OF_THE_HEAD,
+    WITHOUT_INFLUENCE,
+    Kept,
+    Plan,
+    key_of,
+    plan_of,
+    settings_of,
+)
 from slowfast.predict.runtime.built import weighted
 
 ROW = np.random.default_rng(0).random((6, 4)).astype(np.float32)
@@ -216,3 +225,27 @@ def test_without_a_home_folder_nothing_is_lost(
     kept = plan_of(network, tiny_config(tmp_path), with_head=True)
     monkeypatch.setattr("slowfast.predict.kept.cache_folder", no_home)
     assert plan_of(network, tiny_config(tmp_path), with_head=True) == kept
+
+
+def test_what_the_row_of_a_key_frame_depends_on() -> None:
+    """Its boxes and its place in the film, not what is annotated."""
+
+    def key(boxes: tuple[Box, ...], seconds: float = 2.0, **more: Any) -> str:
+        return key_of(Sample("/a.mp4", key=KeyFrame("a", 902, seconds, boxes, **more)))
+
+    here, there = Box((0.1, 0.2, 0.3, 0.4)), Box((0.1, 0.2, 0.3, 0.5))
+    assert key((here,)) == key((here._replace(labels=(3,), score=0.5),), truth=(there,))
+    assert len({key(()), key((here,)), key((there,)), key((here, there)), key((here,), 1.0)}) == 5
+
+
+def test_settings_of_boxes_matter_to_boxes_alone(tmp_path: Path) -> None:
+    """So that what people have of classification stays as it is."""
+    several, boxes = (
+        settings_of(tiny_config(tmp_path, f"train.task={task}"), with_head=True)
+        for task in ("multi", "detection")
+    )
+    assert not [key for key in several if "roi_" in key or "dilations" in key or "nonlocal" in key]
+    assert {"model.roi_size", "model.roi_aligned", "model.dilations"} <= {*boxes}
+    assert "test.num_clips" in several and "test.num_clips" not in boxes
+    deeper = tiny_config(tmp_path, "model.nonlocal_blocks=[0]")
+    assert settings_of(deeper, with_head=False)["model.nonlocal_blocks"] == [0]

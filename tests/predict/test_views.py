@@ -16,11 +16,14 @@ from support.videos import write_numbered_video
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.lists import read_list
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video.reader import VideoError
+from slowfast.models.head import sigmoid
 from slowfast.models.pathways import normalize
+from slowfast.models.roi_head import joined
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict import enough, views
 from slowfast.predict.enough import spread_order
@@ -62,6 +65,38 @@ def test_rows_are_those_of_each_view_cut_out_by_hand(tmp_path: Path, average_cli
                 wanted.append(own.numpy()[0])
         assert scores.shape == (6, 24)
         np.testing.assert_allclose(scores, np.stack(wanted), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("average_clips", ["prob", "score"])
+def test_rows_of_key_frames(tmp_path: Path, average_clips: str) -> None:
+    """Pictures of unequal size in one batch; key frames without boxes are not read."""
+    cfg = tiny_config(
+        tmp_path, "train.task=detection", "detection.start=0", "test.batch_size=4",
+        "data.num_workers=0", f"test.average_clips={average_clips}",
+    )  # fmt: skip
+    paths = [
+        str(write_numbered_video(tmp_path / f"{i}.mp4", 60, size=size))
+        for i, size in enumerate([(96, 64), (64, 64)])
+    ]
+    found, numbers = [], ((0, 2), (1, 1), (0, 0), (0, 3), (2, 1))
+    for place, number in numbers:
+        boxes = tuple(Box((0.1 * i, 0.2, 0.5 + 0.1 * i, 0.9)) for i in range(number))
+        path = [*paths, "/gone.mp4"][place]
+        found.append(Sample(path, (), key=KeyFrame(str(place), 1, 1.0, boxes)))
+    model = network(cfg)
+    rows: dict[int, Any] = dict(rows_of_videos(eager(model, cfg), found, cfg, what="test"))
+    assert isinstance(rows.pop(4), VideoError)
+    assert {index: row.shape for index, row in rows.items()} == {
+        index: (number, 24) for index, (_, number) in enumerate(numbers[:4])
+    }
+    views_of = KeyViews(found, cfg.data, cfg.test, cfg.detection)
+    for index in (0, 1, 3):
+        clip = views_of(index)
+        tensor = normalize(paddle.to_tensor(clip.frames[None]), cfg.data.mean, cfg.data.std)
+        wanted = model(tensor, *joined([clip.boxes]))
+        if average_clips == "prob":
+            wanted = sigmoid(wanted)
+        np.testing.assert_allclose(rows[index], wanted.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_whole_pictures(tmp_path: Path) -> None:

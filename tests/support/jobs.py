@@ -3,12 +3,12 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.video.reader import VideoError
-from slowfast.predict.runtime.built import Clips
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.web.jobs import OpenKind, Tell
 
@@ -18,8 +18,8 @@ class Sums(Backend):
 
     about = "sums"
 
-    def run(self, clips_NTHWC: Clips) -> NDArray[np.float32]:
-        return clips_NTHWC.sum(axis=(1, 2, 3, 4))[:, None].astype(np.float32)
+    def run(self, *inputs: Any) -> NDArray[np.float32]:
+        return inputs[0].sum(axis=(1, 2, 3, 4))[:, None].astype(np.float32)
 
 
 def clip(value: int) -> NDArray[np.uint8]:

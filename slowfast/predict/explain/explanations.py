@@ -19,7 +19,7 @@ from slowfast.log import Progress, over_bar
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
-from slowfast.predict.answer import lines_of, threshold_of
+from slowfast.predict.answer import lines_of, require_classifier, threshold_of
 from slowfast.predict.explain.entries import PATHWAYS, Entry, decision_of, entry_of, text_of
 from slowfast.predict.explain.heat_maps import COLOURS, HeatRow, heat_maps
 from slowfast.predict.kept import settings_of
@@ -59,6 +59,7 @@ def explain(
         OSError: a file cannot be written; those that were written before stay.
         VideoError: at the end, if videos could not be read.
     """
+    require_classifier(cfg, "--explain")
     threshold = threshold_of(cfg)
     if cfg.model.num_classes < 2 and threshold is None:
         raise ConfigError("--explain tells why one class and not another, and there is only one")

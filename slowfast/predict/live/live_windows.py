@@ -15,7 +15,7 @@ from slowfast.errors import masked_url, printable
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
 from slowfast.predict.annotate.answers import IN_STREAM
-from slowfast.predict.answer import WIDEST, Answer, answer_of, best_fields
+from slowfast.predict.answer import WIDEST, Answer, answer_of, best_fields, require_classifier
 from slowfast.predict.live.watched import SCREEN, watched
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
@@ -49,6 +49,7 @@ def live(
         OSError: a file cannot be written.
     """
     stopped: KeyboardInterrupt | None = None
+    require_classifier(cfg, "a stream")
     require_places(out, annotate)
     with _Rows(out, masked_url(path), labels) as rows:
         try:

@@ -19,18 +19,11 @@ from numpy.typing import NDArray
 from slowfast import machine
 from slowfast.config import Config
 from slowfast.log import logger
-from slowfast.predict.runtime.built import (
-    IR,
-    ONNX,
-    Graph,
-    Weighted,
-    built,
-    expected_rows,
-    inputs_of_noise,
-)
+from slowfast.predict.runtime.built import IR, ONNX, Graph, Weighted, built, expected_rows
 from slowfast.predict.runtime.checks import apart, note, note_of, noted
 from slowfast.predict.runtime.int8 import quantised
 from slowfast.predict.runtime.low_precision import backend_for
+from slowfast.predict.runtime.noise import inputs_of_noise
 from slowfast.predict.runtime.runtimes import (
     FAST,
     RUNTIMES,

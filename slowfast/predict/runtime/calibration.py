@@ -20,7 +20,7 @@ from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import Progress, logger
-from slowfast.predict.runtime.built import Clips
+from slowfast.predict.runtime.noise import Clips
 from slowfast.predict.runtime.runtimes import PrecisionError
 
 CLIPS = 200

@@ -19,7 +19,7 @@ from paddle import Tensor, nn
 from slowfast.config import Config
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import Detector, VideoClassifier
-from slowfast.predict.runtime.built import INPUTS
+from slowfast.predict.runtime.noise import INPUTS
 
 STRIDE = 32
 """Pixels of a picture for one of the last feature map."""

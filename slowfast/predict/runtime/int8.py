@@ -28,7 +28,6 @@ from slowfast.predict.runtime.built import (
     CHECK,
     IR,
     ONNX,
-    Clips,
     Graph,
     built,
     kept_folder,
@@ -42,6 +41,7 @@ from slowfast.predict.runtime.calibration import (
     calibration_videos,
     halves,
 )
+from slowfast.predict.runtime.noise import Clips
 from slowfast.predict.runtime.runtimes import PrecisionError, compiled, is_installed
 
 LEAST_AGREEMENT = 0.99

@@ -10,16 +10,10 @@ import numpy as np
 from slowfast import distributed, machine
 from slowfast.config import Config
 from slowfast.log import logger
-from slowfast.predict.runtime.built import (
-    Clips,
-    Graph,
-    Weighted,
-    boxes_on_noise,
-    built,
-    noise,
-)
+from slowfast.predict.runtime.built import Graph, Weighted, built
 from slowfast.predict.runtime.checks import difference, note, note_of, noted
 from slowfast.predict.runtime.int8 import quantised
+from slowfast.predict.runtime.noise import Clips, boxes_on_noise, noise
 from slowfast.predict.runtime.runtimes import (
     FAST,
     BackendError,

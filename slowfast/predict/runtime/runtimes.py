@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from slowfast import distributed, machine
 from slowfast.errors import UserError
-from slowfast.predict.runtime.built import INPUTS, ONNX, PROGRAM, Graph, Row
+from slowfast.predict.runtime.built import ONNX, PROGRAM, Graph, Row
+from slowfast.predict.runtime.noise import INPUTS
 
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 """The instructions, on x86 and on ARM, with which bf16 is computed as such."""
@@ -80,8 +81,12 @@ class Backend:
         all. Raises as a call does.
         """
         rows = [np.zeros((0, self.columns), np.float32)] * len(views)
-        places = sorted((i for i, own in enumerate(boxes) if len(own)), key=lambda i: views[i].shape)
-        for _, alike in itertools.groupby(places, key=lambda i: views[i].shape):
+
+        def shape_of(place: int) -> tuple[int, ...]:
+            return views[place].shape
+
+        places = sorted((i for i, own in enumerate(boxes) if len(own)), key=shape_of)
+        for _, alike in itertools.groupby(places, key=shape_of):
             while chunk := list(itertools.islice(alike, self.views_at_once)):
                 counts = [len(boxes[i]) for i in chunk]
                 boxes_K4 = np.concatenate([boxes[i] for i in chunk]).astype(np.float32)

@@ -30,6 +30,7 @@ from slowfast.journal import Journal
 from slowfast.log import Progress, logger, over_bar
 from slowfast.metrics.accuracy import name_of
 from slowfast.predict.annotate.answers import require_own_files
+from slowfast.predict.answer import require_classifier
 from slowfast.predict.long_videos import EarlierParts, Part, joined_parts, sliding_rows
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.timeline import kept_windows, timeline_files
@@ -102,6 +103,7 @@ def timelines(
         OSError: the disk is full, or similar; what was kept before stays.
         VideoError: at the end, if videos could not be read, or not be written to ``annotate``.
     """
+    require_classifier(cfg, "a timeline")
     run = _Run(labels, cfg, weights, top)
     if annotate:
         require_own_files(annotate, listed)

@@ -20,7 +20,6 @@ from slowfast.predict.runtime.built import (
     Weighted,
     built,
     expected_rows,
-    noise,
     weighted,
 )
 
@@ -208,11 +207,3 @@ def test_weights_are_told_apart(tmp_path: Path) -> None:
     assert one.model() is model and one.digest == weighted(model).digest
     model.head.projection.bias.set_value(model.head.projection.bias + 1e-6)
     assert weighted(model).digest != one.digest
-
-
-def test_the_clips_of_noise(tmp_path: Path) -> None:
-    clips = noise(tiny_config(tmp_path, "data.num_frames=16", "test.short_side=40"))
-    assert clips.shape == (2, 16, 32, 32, 3) and clips.dtype == np.uint8
-    assert [(clip.min(), clip.max()) for clip in clips] == [(0, 255), (112, 143)]
-    more = noise(tiny_config(tmp_path, "data.num_frames=16", "test.short_side=40"), 3)
-    np.testing.assert_array_equal(more[:2], clips)

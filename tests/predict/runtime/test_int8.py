@@ -13,9 +13,10 @@ from slowfast.config import Config
 from slowfast.predict.kept import settings_of
 from slowfast.predict.runtime import calibration, int8
 from slowfast.predict.runtime.backends import open_backend
-from slowfast.predict.runtime.built import Graph, Weighted, noise, weighted
+from slowfast.predict.runtime.built import Graph, Weighted, weighted
 from slowfast.predict.runtime.calibration import Videos, calibration_digest
 from slowfast.predict.runtime.int8 import quantised
+from slowfast.predict.runtime.noise import noise
 from slowfast.predict.runtime.runtimes import PrecisionError
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import paddle
+import paddle.nn.functional as F
 import pytest
 from paddle import Tensor
 from support.tiny_run import fresh_state, tiny_config
@@ -78,14 +79,14 @@ def test_a_window_is_as_large_as_the_picture_at_the_most(tmp_path: Path) -> None
     ("more", "what"),
     [
         (lambda x: paddle.cumsum(x, axis=1), "cumsum"),
-        (lambda x: paddle.matmul(x, x, transpose_y=True), "a transposed matrix product"),
+        (lambda x: F.max_pool1d(x.unsqueeze(0), 2, ceil_mode=True), "an adaptive pool"),
     ],
     ids=["an operator", "a form of one"],
 )
 def test_what_has_no_form_is_named(tmp_path: Path, more: Any, what: str) -> None:
     class Odd(FromFrames):
-        def forward(self, clips: Tensor) -> Tensor:
-            return more(super().forward(clips))
+        def forward(self, clips: Tensor, *boxes: Any) -> Tensor:
+            return more(super().forward(clips, *boxes))
 
     cfg = tiny_config(tmp_path)
     traced = trace(Odd(fresh_state(cfg).model, cfg, "prob"), 8, 32)

@@ -8,7 +8,8 @@ from support.tiny_run import eager
 
 from slowfast import distributed, machine
 from slowfast.predict.runtime.backends import open_backend
-from slowfast.predict.runtime.built import Graph, built, noise
+from slowfast.predict.runtime.built import Graph, built
+from slowfast.predict.runtime.noise import noise
 from slowfast.predict.runtime.runtimes import (
     Backend,
     BackendError,
@@ -44,12 +45,45 @@ def test_what_fails_while_it_computes_is_one_line() -> None:
     class Failing(Backend):
         about = "ONNX Runtime 1.0"
 
-        def run(self, clips_NTHWC: Any) -> Any:
+        def run(self, *inputs: Any) -> Any:
             raise RuntimeError("[ErrorCode] Failed to allocate 12 GB\n at a place")
 
     with pytest.raises(BackendError) as raised:
         Failing()(views(2))
     assert str(raised.value).startswith("ONNX Runtime 1.0 fails (2 views at once; fewer need less")
+
+
+SIZES = ((32, 40), (48, 32), (32, 40), (32, 40), (48, 32))
+BOXES = (3, 1, 0, 7, 2)
+"""Of views of these sizes."""
+
+
+@pytest.mark.parametrize("name", ["eager", "openvino", "paddle", "onnxruntime"])
+def test_rows_of_boxes(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of each view alone, in eager mode; views of one size are computed together, those without
+    boxes not at all."""
+    cfg = config(tmp_path, name, "train.task=detection", "test.views_per_chunk=2")
+    one = network(cfg)
+    backend, wanted = open_backend(one, cfg, "features"), eager(one.model(), cfg, "features")
+    rng, batches, run = np.random.default_rng(0), [], backend.run
+
+    def counted(*inputs: Any) -> Any:
+        batches.append(len(inputs[0]))
+        return run(*inputs)
+
+    monkeypatch.setattr(backend, "run", counted)
+    pictures = [views(1, *size)[0] for size in SIZES]
+    boxes = [rng.uniform(-8, 60, (number, 4)).astype(np.float32) for number in BOXES]
+    found = backend.of_boxes(pictures, boxes)
+    assert batches == [2, 2]
+    for picture, own, rows in zip(pictures, boxes, found, strict=True):
+        assert rows.shape == (len(own), backend.columns) and rows.dtype == np.float32
+        if len(own):
+            expected = wanted.run(picture[None], own, np.array([len(own)], np.int32))
+            np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
+    batches.clear()
+    (nothing,) = backend.of_boxes(pictures[2:3], boxes[2:3])
+    assert nothing.shape == (0, 288) and not batches
 
 
 @pytest.mark.parametrize(
