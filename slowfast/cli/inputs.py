@@ -23,6 +23,7 @@ from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict import exported
+from slowfast.predict.answer import require_classifier
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
 from slowfast.predict.tallies import TALLIES, check_metrics
@@ -149,7 +150,7 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         cfg, weights, names = _of_weights(args)
     if args.top and args.top > cfg.model.num_classes:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
-    _check_boxes(args, cfg.train.task, weights)
+    _check_boxes(args, cfg, weights)
     paths = [*map(file_of, args.infer)]
     stream = _stream(args, paths)
     if not stream and args.annotate == Path("window"):
@@ -164,10 +165,10 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
     return Inputs(cfg, weights, samples, names, [video.name for video in videos], stream)
 
 
-def _check_boxes(args: argparse.Namespace, task: str, weights: str) -> None:
+def _check_boxes(args: argparse.Namespace, cfg: Config, weights: str) -> None:
     """Raises a ConfigError if a network of detection is not told where to look, or is asked for
     what it does not have; or if another one is told."""
-    if task != "detection":
+    if (task := cfg.train.task) != "detection":
         for flag in ("boxes", "detector"):
             if getattr(args, flag):
                 raise ConfigError(
@@ -175,17 +176,13 @@ def _check_boxes(args: argparse.Namespace, task: str, weights: str) -> None:
                     f"--{flag}"
                 )
         return
-    for flag in ("timeline", "explain", "views"):
+    for flag in ("timeline", "explain"):
         if getattr(args, flag):
-            raise ConfigError(
-                f"{weights} classifies boxes (train.task=detection), which --{flag} cannot: leave "
-                "it out"
-            )
-    if streams := [path for path in args.infer if is_stream(path)]:
-        raise ConfigError(
-            f"{masked_url(streams[0])} is a stream, and {weights} classifies boxes "
-            "(train.task=detection): it needs a video in a file"
-        )
+            require_classifier(cfg, f"--{flag}")
+    if any(map(is_stream, args.infer)):
+        require_classifier(cfg, "a stream")
+    if args.views:
+        raise ConfigError(f"{weights} classifies boxes, of one view: leave out --views")
     if not (args.boxes or args.detector):
         raise ConfigError(
             f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "

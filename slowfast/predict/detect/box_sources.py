@@ -95,7 +95,7 @@ class FromFile(BoxSource):
 
         def size_of(video: str) -> tuple[int, int]:
             if video not in by_name:
-                return 1, 1  # its boxes are not used
+                return LARGEST, LARGEST  # its boxes are not used
             height, width, _ = frame_at(samples[by_name[video]], cfg.data, 0, LARGEST).shape
             return width, height
 

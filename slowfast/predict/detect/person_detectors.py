@@ -183,20 +183,20 @@ def persons(
     if settings.grid:
         boxes = _of_grid(boxes, size)
     keep = scores >= max(settings.score, 1e-6)
-    boxes, scores = boxes[keep].astype(np.float64), scores[keep].astype(np.float64)
+    corners, scores_N = boxes[keep].astype(np.float64), scores[keep].astype(np.float64)
     if settings.corners == "yxyx":
-        boxes = boxes[:, [1, 0, 3, 2]]
+        corners = corners[:, [1, 0, 3, 2]]
     elif settings.corners == "cxcywh":
-        centre, half = boxes[:, :2], boxes[:, 2:] / 2
-        boxes = np.concatenate([centre - half, centre + half], axis=1)
+        centre, half = corners[:, :2], corners[:, 2:] / 2
+        corners = np.concatenate([centre - half, centre + half], axis=1)
     if settings.unit == "shares":
-        boxes = boxes * [size[1], size[0], size[1], size[0]]
-    if settings.nms and len(boxes):
-        sides = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-        best = cv2.dnn.NMSBoxes(sides.tolist(), scores.tolist(), 0.0, settings.nms)
-        best = np.asarray(best, np.int64).reshape(-1)
-        boxes, scores = boxes[best], scores[best]
-    return boxes, scores
+        corners = corners * [size[1], size[0], size[1], size[0]]
+    if settings.nms and len(corners):
+        sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        kept = cv2.dnn.NMSBoxes(sides.tolist(), scores_N.tolist(), 0.0, settings.nms)
+        best = np.array(kept, np.int64).reshape(-1)
+        corners, scores_N = corners[best], scores_N[best]
+    return corners, scores_N
 
 
 def _split(
@@ -249,7 +249,7 @@ def _without_batch(array: NDArray[Any], axes: int) -> NDArray[Any]:
     return array.reshape(array.shape[-axes:])
 
 
-def _of_grid(boxes: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+def _of_grid(boxes: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
     """Boxes of YOLOX in pixels: its export gives centres from a cell's corner on, in cells, and
     the logarithms of sizes in cells (YOLOX, demo_postprocess)."""
     cells, strides = [], []
