@@ -92,6 +92,7 @@ def roi_features(
     has_area = (least_side > 0).astype(boxes_K4.dtype)
     sound = boxes_K4 * has_area + unit_box() * (1 - has_area)
     ratio = sampling or -1
+    x_NCHW = x_NCHW.astype(boxes_K4.dtype)  # Paddle's has no form for bf16
     cells = roi_align(x_NCHW, sound, counts_N, size, 1 / STRIDE, ratio, aligned)
     if aligned:
         cells = cells * has_area.unsqueeze([2, 3])

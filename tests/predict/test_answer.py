@@ -1,5 +1,6 @@
 """Answers by themselves: what views come to, and how it is told."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,14 @@ import pytest
 from slowfast.config import Config, ConfigError
 from slowfast.config.schema import TrainConfig
 from slowfast.predict.answer import Answer, answer_of, lines_of, require_classifier
+from slowfast.predict.explain.explanations import explain
+from slowfast.predict.features import extract
+from slowfast.predict.live.live_windows import live
+from slowfast.predict.runtime.built import Weighted
+from slowfast.predict.runtime.runtimes import Backend
+from slowfast.predict.timeline.timelines import timelines
 
+NETWORK = Weighted(lambda: pytest.fail("no network is needed"), "")
 SEVERAL = Config(train=TrainConfig(task="multi"))
 
 
@@ -62,7 +70,21 @@ def test_how_views_become_an_answer(task: Any, average_clips: Any, expected: lis
     assert found.values == pytest.approx(expected) and found.num_views == 2
 
 
-def test_what_is_for_classifiers_alone() -> None:
-    require_classifier(SEVERAL, "--explain")
-    with pytest.raises(ConfigError, match="^--explain is for networks that classify whole clips"):
-        require_classifier(Config(train=TrainConfig(task="detection")), "--explain")
+@pytest.mark.parametrize(
+    ("what", "verb"),
+    [
+        ("extract_features", lambda cfg, place: extract(NETWORK, [], place, cfg, 1.0)),
+        ("--explain", lambda cfg, place: explain(
+            NETWORK, [], None, cfg, place, top=2, until_enough=False)),
+        ("a timeline", lambda cfg, place: timelines(
+            Backend(), [], None, cfg, weights="", folder=place, top=2)),
+        ("a stream", lambda cfg, place: live(Backend(), "-", None, cfg, out=place, top=2)),
+    ],
+    ids=["features", "reasons", "timeline", "stream"],
+)  # fmt: skip
+def test_what_is_for_classifiers_alone(tmp_path: Path, what: str, verb: Any) -> None:
+    """One line says what works, before anything is written."""
+    require_classifier(SEVERAL, what)
+    with pytest.raises(ConfigError, match=f"^{what} is for networks that classify whole clips"):
+        verb(Config(train=TrainConfig(task="detection")), tmp_path / "new.json")
+    assert not [*tmp_path.iterdir()]

@@ -11,15 +11,18 @@ import pytest
 from support.exporting import exported_once, network
 from support.paths import REPOSITORY
 from support.tiny_run import eager, environment, tiny_config, tiny_data
+from support.videos import write_numbered_video
 
 from slowfast.data.clips.view_videos import MultiViewVideos
-from slowfast.data.samples import Sample
+from slowfast.data.samples import Box, KeyFrame, Sample
+from slowfast.predict.export import export
+from slowfast.predict.views import rows_of_videos
 
 PROGRAMS = re.findall(
     r"```python\n(.*?)```", (REPOSITORY / "docs/deploy.md").read_text(encoding="utf-8"), re.DOTALL
 )
 BY_RUNTIME = {
-    name: [program for program in PROGRAMS if f"{name}." in program]
+    name: [program for program in PROGRAMS if f"{name}." in program and "counts" not in program]
     for name in ("onnxruntime", "openvino", "inference")
 }
 
@@ -70,7 +73,30 @@ def test_a_program_gives_our_classes(tmp_path: Path, runtime: str) -> None:
     assert rows[best[0]] > 2 * rows[best[4]]  # else it would say little
 
 
+def test_the_program_for_boxes(tmp_path: Path) -> None:
+    (program,) = (text for text in PROGRAMS if "counts" in text)
+    cfg = tiny_config(tmp_path, "train.task=detection")
+    names, one = (tiny_data() / "labels.txt").read_text().splitlines(), network(cfg)
+    weight = one.model().head.projection.weight
+    weight.set_value(weight * 0.1)  # no probability rounds to 1
+    export(one, cfg, names, tmp_path / "exported", "mine.pdparams")
+    video, size = write_numbered_video(tmp_path / "a.mp4", 60, size=(96, 64)), (96, 64)
+    corners = np.array([[10, 5, 50, 60], [40, 20, 96, 64]])
+    said = run(program, tmp_path / "exported", video, 1.1, *corners.ravel(),
+               cwd=tmp_path, barred=["slowfast", "paddle"])  # fmt: skip
+    found = re.findall(r"^(0\.\d{4}) (.+)$", said, re.MULTILINE)
+
+    boxes = tuple(Box(tuple(own)) for own in (corners / np.array([*size, *size])).tolist())
+    sample = Sample(str(video), (), key=KeyFrame("a", 1.1, 1.1, boxes))
+    own = dict(rows_of_videos(eager(one.model(), cfg, "prob"), [sample], cfg, what=""))[0]
+    assert isinstance(own, np.ndarray)
+    best = own.argsort(axis=1)[:, :-6:-1]
+    assert [name for _, name in found] == [names[i] for i in best.ravel()]
+    wanted = np.take_along_axis(own, best, 1).ravel()
+    np.testing.assert_allclose([float(value) for value, _ in found], wanted, atol=6e-5)
+
+
 def test_whether_a_folder_is_whole(tmp_path: Path) -> None:
     (program,) = (text for text in PROGRAMS if "hashlib" in text)
     assert run(program, exported_once(), cwd=tmp_path, barred=["paddle", "slowfast"]) == ""
-    assert sum(map(len, BY_RUNTIME.values())) + 1 == len(PROGRAMS)
+    assert sum(map(len, BY_RUNTIME.values())) + 2 == len(PROGRAMS)

@@ -44,7 +44,16 @@ def test_the_precision_that_auto_takes(
     assert settled(network(cfg), explicit, "prob") == explicit
 
 
-def test_how_far_bf16_is_from_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_is_not_for_boxes(tmp_path: Path) -> None:
+    cfg = config(tmp_path, "auto", "train.task=detection", "test.precision=int8")
+    with pytest.raises(PrecisionError, match="with train.task=detection take fp32 or bf16"):
+        settled(network(cfg), cfg, "prob")
+
+
+@pytest.mark.parametrize("task", ["single", "detection"])
+def test_how_far_bf16_is_from_fp32(
+    tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Found once on a machine. Here both are computed in fp32, which any processor can."""
     made = []
 
@@ -52,7 +61,7 @@ def test_how_far_bf16_is_from_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         made.append(precision)
         return OpenVino(folder)
 
-    cfg = config(tmp_path, "openvino")
+    cfg = config(tmp_path, "openvino", f"train.task={task}")
     wanted = Graph(network(cfg), cfg, "prob")
     fakes: Any = opened
     fakes.form = OpenVino.form
