@@ -1,6 +1,7 @@
 """A network of detection small enough for tests, and person detectors made on the spot."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -57,7 +58,7 @@ def write_onnx(path: Path, outputs: dict[str, NDArray[np.float32]], inputs: str 
     size, bytes."""
     from onnx import TensorProto, helper, numpy_helper, save
 
-    def info(name: str, kind: int, shape: list[int | str]) -> object:
+    def info(name: str, kind: int, shape: list[int | str]) -> Any:
         return helper.make_tensor_value_info(name, kind, shape)
 
     if inputs == "NHWC":

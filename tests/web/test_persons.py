@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.detecting import BOXES, SCORES, detection_config, detector_of, save_detector, write_onnx
+from support.detecting import (
+    BOXES,
+    SCORES,
+    detection_config,
+    detector_of,
+    save_detector,
+    write_onnx,
+)
 from support.pages import browsing, headless, needs_gradio, serving
 from support.videos import numbered_picture, write_h264
 

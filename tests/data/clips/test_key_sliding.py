@@ -48,7 +48,7 @@ def numbers(found: list[KeyChunk]) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("decoder", ["pyav", "opencv"])
-def test_windows_and_key_frames(tmp_path: Path, decoder: str) -> None:
+def test_windows_and_key_frames(tmp_path: Path, decoder: Any) -> None:
     video = Sample(str(write_numbered_video(tmp_path / "a.mp4", 100, size=(64, 48))))
     data = dataclasses.replace(DATA, decoder=decoder)
     found = chunks(video, [0, 1, 1.5, 2, 3.2], data=data)
@@ -114,7 +114,7 @@ def test_few_frames_are_held_of_a_long_video(tmp_path: Path) -> None:
         keys_at_once=2, longest=64,
     )  # fmt: skip
     largest = count = 0
-    while (chunk := read(ChunkKey(0, count))) is not None:
+    while read(ChunkKey(0, count)) is not None:
         held = len(read._film._held) + len(read._film._pictures) if read._film else 0
         largest, count = max(largest, held), count + 1
     assert count == 30 and largest <= 8

@@ -51,9 +51,11 @@ def test_both_files(tmp_path: Path) -> None:
     grey = (np.full((240, 320, 3), 60, np.uint8) for _ in range(60))
     video = Named(Sample(str(write_h264(tmp_path / "a.mp4", grey))), "a.mp4")
     shares: list[float] = []
-    story = [(1.0, [(1, HERE, WALK)])]
+    story: Story = [(1.0, [(1, HERE, WALK)])]
     show_persons(tmp_path / "new", video, story, detection_config(tmp_path), shares.append)
-    picture = cv2.imread(str(tmp_path / "new" / "a.png"))[..., ::-1]
+    picture = cv2.imread(str(tmp_path / "new" / "a.png"))
+    assert picture is not None
+    picture = picture[..., ::-1]
     assert np.abs(picture[119, 30].astype(int) - colour_of(1)).max() <= 1
     reader = open_video(Sample(str(tmp_path / "new" / "a.mp4")), "", 0)
     assert reader.num_frames == 60 and shares[-1] == 1

@@ -103,5 +103,7 @@ def test_outputs_that_nobody_knows_are_asked_for(tmp_path: Path) -> None:
 
 def test_a_model_of_clips_is_no_detector(tmp_path: Path) -> None:
     clips = signature({"clips": (None, 32, None, None, 3)}, {"rows": (None, 400)})
-    with pytest.raises(DetectorError, match=r"takes clips \[\?, 32, \?, \?, 3\], and not a picture"):
+    with pytest.raises(
+        DetectorError, match=r"takes clips \[\?, 32, \?, \?, 3\], and not a picture"
+    ):
         settings_of(tmp_path / "m.onnx", clips)

@@ -57,7 +57,7 @@ def rtdetr() -> dict[str, NDArray[np.float32]]:
 
 
 def ssd() -> dict[str, NDArray[np.float32]]:
-    shares = (BOXES / np.array([96, 64, 96, 64], np.float32))[:2, [1, 0, 3, 2]]
+    shares: NDArray[Any] = (BOXES / np.array([96, 64, 96, 64], np.float32))[:2, [1, 0, 3, 2]]
     return {
         "detection_boxes": shares[None], "detection_scores": SCORES[None, :2],
         "detection_classes": np.array([[1, 18]], np.float32),

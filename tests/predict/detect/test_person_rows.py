@@ -23,7 +23,9 @@ def key(time: float, boxes: tuple[Box, ...], *rows: list[float]) -> KeyFound:
 
 PARTS = [
     KeyPart([key(901, (LEFT,), [0.9, 0.6, 0.001]), key(902, ())], (100, 200), TIMES, False),
-    KeyPart([key(903.5, (RIGHT, LEFT), [0.2, 0.3, 0.4], [0.95, 0.1, 0.7])], (100, 200), TIMES, True),
+    KeyPart(
+        [key(903.5, (RIGHT, LEFT), [0.2, 0.3, 0.4], [0.95, 0.1, 0.7])], (100, 200), TIMES, True
+    ),
 ]
 
 

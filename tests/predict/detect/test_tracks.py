@@ -41,5 +41,5 @@ def test_numbers_that_are_known_are_kept() -> None:
 
 def test_intersection_over_union() -> None:
     found = ious([(0, 0, 1, 1), (0, 0, 0, 0)], [(0.5, 0, 1.5, 1), (0, 0, 1, 1), (2, 2, 3, 3)])
-    np.testing.assert_allclose(found, [[1 / 3, 1, 0], [0, 0, 0]])
+    np.testing.assert_allclose(found, np.array([[1 / 3, 1.0, 0.0], [0.0, 0.0, 0.0]]))
     assert ious([(0, 0, 2, 2)], [(1, 1, 3, 3)])[0, 0] == pytest.approx(1 / 7)

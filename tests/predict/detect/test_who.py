@@ -30,7 +30,17 @@ def test_boxes_of_a_file_and_only_what_is_missing(own_folder: Path, weights: Pat
         {"video": "a", "time": 1, "boxes": two[:1]}, {"video": "a", "time": 2, "boxes": two},
         {"video": "bad", "time": 1, "boxes": two},
     )  # fmt: skip
-    flags = ["--infer", "a.mp4", "bad.mp4", "-w", weights, "--boxes", boxes, "--annotate", "new"]
+    flags: list[str | Path] = [
+        "--infer",
+        "a.mp4",
+        "bad.mp4",
+        "-w",
+        weights,
+        "--boxes",
+        boxes,
+        "--annotate",
+        "new",
+    ]
     done = main_here(*flags, cwd=own_folder)
     assert done.stderr == "error: 1 of 2 videos could not be read\n"
     assert "a.mp4  (2 persons in 2 key frames)\n  person 1  0:01.0 - 0:02.0  " in done.stdout
@@ -59,7 +69,7 @@ def test_a_detector_and_the_whole_picture(own_folder: Path, weights: Path) -> No
     outputs = {"boxes": BOXES, "scores": np.array([0.9, 0.1, 0.8, 0.0], np.float32)}
     model = write_onnx(own_folder / "m.onnx", outputs)
     Path("m.yaml").write_text("boxes: boxes\nscores: scores\nnms: 0.5\n")
-    flags = ["--infer", "a.mp4", "-w", weights, "--out", "r.json"]
+    flags: list[str | Path] = ["--infer", "a.mp4", "-w", weights, "--out", "r.json"]
     done = main_here(*flags, "--detector", model, "--every", "0.5", cwd=own_folder)
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = json.loads(Path("r.json").read_text())
@@ -91,9 +101,10 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("flags", "line"), REFUSED, ids=["no boxes", "timeline", "explain", "views", "stream", "no file",
-                                     "no model", "a video"],
-)  # fmt: skip
+    ("flags", "line"),
+    REFUSED,
+    ids=["no boxes", "timeline", "explain", "views", "stream", "no file", "no model", "a video"],
+)
 def test_what_is_refused(own_folder: Path, weights: Path, flags: list[str], line: str) -> None:
     done = main_here("--infer", "a.mp4", "-w", weights, *flags, cwd=own_folder)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
@@ -112,7 +123,16 @@ def test_a_classifier_has_no_boxes(own_folder: Path) -> None:
 def test_two_processes_are_as_one(own_folder: Path, weights: Path) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         write_numbered_video(Path(name), 60 + 30 * (name == "b.mp4"))
-    flags = ["--infer", "a.mp4", "b.mp4", "c.mp4", "-w", weights, "--boxes", "whole"]
+    flags: list[str | Path] = [
+        "--infer",
+        "a.mp4",
+        "b.mp4",
+        "c.mp4",
+        "-w",
+        weights,
+        "--boxes",
+        "whole",
+    ]
     assert main_here(*flags, "--out", "one.json", cwd=own_folder).returncode == 0
     both = main_py(*flags, "--out", "two.json", "--annotate", "new", cwd=own_folder, processes=2)
     assert both.returncode == 0
