@@ -1,5 +1,7 @@
 """Where boxes come from: a person detector, a file, or the whole picture as one box."""
 
+import contextlib
+import functools
 import hashlib
 import os
 from collections.abc import Sequence
@@ -93,11 +95,12 @@ class FromFile(BoxSource):
         self._path, self._start, self._rate = path, cfg.detection.start, cfg.detection.rate
         by_name = {name: i for i, sample in enumerate(samples) for name in names_of(sample)}
 
+        @functools.cache
         def size_of(video: str) -> tuple[int, int]:
-            if video not in by_name:
-                return LARGEST, LARGEST  # its boxes are not used
-            height, width, _ = frame_at(samples[by_name[video]], cfg.data, 0, LARGEST).shape
-            return width, height
+            with contextlib.suppress(KeyError, VideoError):  # its boxes are not used
+                height, width, _ = frame_at(samples[by_name[video]], cfg.data, 0, LARGEST).shape
+                return width, height
+            return LARGEST, LARGEST
 
         least = cfg.detection.box_score
         self._found: dict[str, dict[float, tuple[Box, ...]]] = {}
@@ -110,6 +113,8 @@ class FromFile(BoxSource):
                 f"{path}: no boxes of {samples[0].path}, but of {self._shown()}: a video is called "
                 "there as its file is, with or without ending"
             )
+        if unused := len(self._found.keys() - {*self._videos}):
+            logger.info(f"{path}: boxes of {unused:,} other videos are not used")
         self.about = path.name
         depends_on = f"{file_digest(path)} {self._start} {self._rate} {least}"
         self.digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
