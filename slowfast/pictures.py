@@ -131,7 +131,9 @@ def frame_strip(
     _save(figure, picture)
 
 
-def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Path) -> None:
+def contact_sheet(
+    tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Path, *, marks_first: bool = True
+) -> None:
     """Draws pictures ``[H, W, 3]`` of any sizes, four in a row, each below its lines of text; the
     first in another colour. Where there is none the tile is grey."""
     columns = min(4, len(tiles))
@@ -147,7 +149,7 @@ def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Pa
         font = FontProperties(fname=font_file(title.replace("\n", "")), size=9)
         axis.set_title(title, fontproperties=font, parse_math=False)
         for spine in axis.spines.values():
-            spine.set(color=FAST if number else SLOW, linewidth=2)
+            spine.set(color=SLOW if marks_first and not number else FAST, linewidth=2)
     for axis in axes[len(tiles) :]:
         axis.axis("off")
     with warnings.catch_warnings():

@@ -8,15 +8,18 @@ Two forms, blocks with any spacing and in any order of keys, and lines::
 """
 
 import re
+from collections.abc import Iterable
 
 from slowfast.config import DetectionConfig
-from slowfast.data.labels import NUMBER_FIRST
-from slowfast.data.lists import ListError, lines_of, read_text
+from slowfast.data.lists import ListError, lines_of
 from slowfast.data.samples import number_of
 
 AVA60 = "ava60"
 NOT_IN_60 = {2, 16, 18, 19, 21, 23, 25, 31, 32, 33, 35, 39, 40, 42, 44, 50, 53, 55, 71, 75}
 """Of AVA's 80 actions, those too rare for its benchmark."""
+LINE = re.compile(r"(?P<number>[0-9]{1,9})[\s,;:]+(?P<name>.+)")
+BEGIN = re.compile(r"^(?:item|label)\s*\{", re.MULTILINE)
+"""How a block begins."""
 BLOCK = re.compile(r"\{([^{}]*)\}")
 NAME = re.compile(r"""\bname\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 NUMBER = re.compile(r"\b(?:label_)?id\s*:\s*(\d+)", re.ASCII)
@@ -58,10 +61,32 @@ def actions_of(path: str) -> dict[int, str]:
     if path == AVA60:
         return {number: "" for number in range(1, 81) if number not in NOT_IN_60}
     lines = lines_of(path)
-    if any(line.endswith("{") or "{" in line for _, line in lines):
-        rows = _blocks(path)
-    else:
-        rows = [_line(line, f"{path}:{number}") for number, line in lines]
+    text = "\n".join(line for _, line in lines)
+    if has_blocks(text):
+        return of_blocks(path, text)
+    return _each_once(path, (_line(line, f"{path}:{number}") for number, line in lines))
+
+
+def has_blocks(text: str) -> bool:
+    """Whether a text is a list of blocks."""
+    return BEGIN.search(text) is not None
+
+
+def of_blocks(path: str, text: str) -> dict[int, str]:
+    """The names in a list of blocks, by their numbers; raises as ``actions_of`` does."""
+    rows = []
+    for block in BLOCK.findall(text):
+        name, number = NAME.search(block), NUMBER.search(block)
+        if name is None or number is None:
+            shown = " ".join(block.split())[:60]
+            raise ListError(f'{path}: a block has no name: "..." and id: N: {shown!r}')
+        rows.append((number_of(number[1]), name[1][1:-1]))
+    if not rows:
+        raise ListError(f"{path}: there is no whole block: item {{ name: ... id: ... }}")
+    return _each_once(path, rows)
+
+
+def _each_once(path: str, rows: Iterable[tuple[int, str]]) -> dict[int, str]:
     found: dict[int, str] = {}
     for number, name in rows:
         if number in found:
@@ -70,21 +95,8 @@ def actions_of(path: str) -> dict[int, str]:
     return found
 
 
-def _blocks(path: str) -> list[tuple[int, str]]:
-    rows = []
-    for block in BLOCK.findall(read_text(path)):
-        name, number = NAME.search(block), NUMBER.search(block)
-        if name is None or number is None:
-            shown = " ".join(block.split())[:60]
-            raise ListError(f'{path}: a block has no name: "..." and id: N: {shown!r}')
-        rows.append((number_of(number[1]), name[1][1:-1]))
-    if not rows:
-        raise ListError(f"{path}: there is no whole block: item {{ name: ... id: ... }}")
-    return rows
-
-
 def _line(line: str, where: str) -> tuple[int, str]:
-    fields = NUMBER_FIRST.fullmatch(line)
+    fields = LINE.fullmatch(line)
     if fields is None:
         raise ListError(f"{where}: not a number and a name, as '4: dance': {line[:60]!r}")
     return int(fields["number"]), fields["name"]

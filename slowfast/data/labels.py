@@ -7,6 +7,7 @@ A file of class names is one of these:
     riding a bike,17           last, and there may be a header
     id,name,group              a csv with a header
     {"riding a bike": 17}      JSON; also {"17": "riding a bike"}, and a list of names
+    item { name: "dance" id: 4 }       an action list of AVA, .pbtxt, in the order of its numbers
 """
 
 import csv
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from slowfast.data.action_lists import LINE, has_blocks, of_blocks
 from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
 from slowfast.data.strict_json import parsed
@@ -23,10 +25,9 @@ LABELS = Path(__file__).parents[1] / "labels"
 """The built-in files of class names; its README.md has their sources."""
 FORMS = (
     "class names are read from lines 'name', '0 name' or 'name 0', a csv with a header such as "
-    'id,name, or JSON such as ["name"], {"name": 0} or {"0": "name"}'
+    'id,name, JSON such as ["name"], {"name": 0} or {"0": "name"}, or a .pbtxt'
 )
 NUMBER = re.compile(r"[0-9]{1,9}")
-NUMBER_FIRST = re.compile(r"(?P<number>[0-9]{1,9})[\s,;:]+(?P<name>.+)")
 NUMBER_LAST = re.compile(r"(?P<name>.+?)[\s,;:]+(?P<number>[0-9]{1,9})")
 NAME_COLUMNS = ("name", "class_name", "label_name", "display_name", "class", "label", "action")
 NUMBER_COLUMNS = ("id", "index", "idx", "number", "class_id", "label_id", "class", "label")
@@ -92,6 +93,8 @@ def _names(path: str, lines: Sequence[str]) -> list[str]:
             found = _of_json(path, parsed(text, _Pairs))
         except ValueError as error:
             raise ListError(f"{path}: {error}; {FORMS}") from error
+    elif has_blocks(text):
+        found = [name for _, name in sorted(of_blocks(path, text).items())]
     else:
         found = _of_lines(path, lines)
     names = [name.strip().strip('"').strip() for name in found]
@@ -133,7 +136,7 @@ def _of_lines(path: str, lines: Sequence[str]) -> list[str]:
         return table
     words = set(re.split(r'[\s,;:"]+', lines[0].lower()))
     for body in (lines, lines[1:] if words & {*NAME_COLUMNS, *NUMBER_COLUMNS} else []):
-        for form in (NUMBER_FIRST, NUMBER_LAST):
+        for form in (LINE, NUMBER_LAST):
             found = [match for line in body if (match := form.fullmatch(line))]
             if not found or len(found) < len(body):
                 continue

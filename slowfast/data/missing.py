@@ -54,6 +54,8 @@ def _file_of(sample: Sample) -> str:
 def _reason(sample: Sample) -> str:
     """Why a list's line names nothing, if a part of it, or more of it, names what is there."""
     path, form = sample.path, "a line is 'path label' or 'folder num_frames label'"
+    if sample.key is not None:
+        return "there is no film of that name, with the ending of one, and no folder of frames"
     for separator in " ,\t":
         before, _, after = path.rpartition(separator)
         if os.sep not in after and before.strip() and os.path.exists(before.rstrip()):
@@ -77,9 +79,11 @@ def look_into_folders(path: str, samples: Sequence[Sample], data: DataConfig, ev
     Raises:
         ListError: none of these folders can be used, or with ``every`` one of them cannot.
     """
+    by_place = {(s.path, s.num_frames): s for s in samples}  # a folder has many key frames
     named = [
-        s for s in samples if s.num_frames or not s.path.lower().endswith(folders.VIDEO_ENDINGS)
-    ]
+        s for s in by_place.values()
+        if s.num_frames or not s.path.lower().endswith(folders.VIDEO_ENDINGS)
+    ]  # fmt: skip
     chosen = named[:: -(-len(named) // FOLDERS_SEEN) or 1]
     seen = [sample for sample in chosen if os.path.isdir(sample.path)]
     faults, from_zero = [], 0

@@ -55,8 +55,8 @@ from slowfast.config import ConfigError, load_config
     (["data.crop_aspect=[]"], "data.crop_aspect=[] is not two rising numbers"),
     (["data.rand_augment_magnitude=10.5"], "data.rand_augment_magnitude=10.5 is above 10"),
     (["data.read_seconds=2000000"], "data.read_seconds=2e+06 is above 1,000,000"),
-    (["train.focal_gamma=2"], "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
-         "detection"),
+    (["train.focal_gamma=2"], "train.focal_gamma and train.focal_alpha are for several "
+     "labels: train.task=multi or detection"),
     (["train.class_weights=balanced", "train.sampling=balanced"],
      "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
      "unequal size: choose one"),

@@ -16,12 +16,16 @@ from slowfast.data.labels import (
 from slowfast.data.lists import ListError
 
 COUNTS = {
-    "charades": 157, "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,
+    "ava": 80, "charades": 157, "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,
     "sthv1": 174, "sthv2": 174, "ucf101": 101,
 }  # fmt: skip
 
 # Names at some indices: the ends, and where spellings or orders of other systems differ.
 SPOTS: dict[str, dict[int, str]] = {
+    "ava": {
+        0: "bend/bow (at the waist)", 1: "crawl", 11: "stand", 13: "walk", 14: "answer phone",
+        62: "write", 63: "fight/hit (a person)", 79: "watch (a person)",
+    },
     "kinetics400": {
         0: "abseiling", 1: "air drumming", 2: "answering questions", 43: "capoeira",
         108: "dying hair", 161: "hurling (sport)", 196: "massaging person's head",
@@ -123,6 +127,10 @@ NAMES = ["riding a bike", "abseiling", "cooking, fast"]
     ("no ending", ' {"cooking, fast": 2,\n "abseiling": 1, "riding a bike": 0}'),
     ("rows.json", '[{"id": 1, "name": "riding a bike"}, {"id": 2, "name": "abseiling"}, '
                   '{"id": 3, "name": "cooking, fast"}]'),
+    ("ava.pbtxt", '# of three\nlabel {\n  name: "abseiling"\n  label_id: 4\n  label_type: MOVE\n}\n'
+                  'label{name:"cooking, fast" label_id:7}\nlabel { label_id: 1\n'
+                  "  name: 'riding a bike' }"),
+    ("label_map.txt", "1: riding a bike\n2: abseiling\n3: cooking, fast\n"),  # mmaction2's
 ])  # fmt: skip
 def test_class_names_in_other_forms(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
@@ -159,6 +167,8 @@ def test_names_that_look_like_numbered_ones_are_written_so_that_they_stay(
     pytest.param("a.json", f'{{"walk": {"1" * 5000}}}', "is a number of 5,000 digits", id="digits"),
     pytest.param("a.json", '["walk", ' + "[" * 100_000, "no JSON (too many brackets)", id="deep"),
     ("a.json", '["walk", 3]', "not a JSON file of class names"),
+    ("a.pbtxt", 'item { name: "a" }\n', 'a block has no name: "..." and id: N'),
+    ("a.pbtxt", 'item { name: "a" id: 1 }\nitem { name: "b" id: 1 }\n', "number 1 is there twice"),
     ("a.json", "[]", "not a JSON file of class names"),
     ("a.json", '["walk", ""]', "'' is no class name"),
     ("a.json", '["walk\\nrun", "jump"]', "'walk\\nrun' is no class name"),
@@ -171,7 +181,8 @@ def test_class_names_that_are_not_understood(
         read_labels(str(tmp_path / name), 0)
     message = str(caught.value)
     assert message.startswith(str(tmp_path / name)) and message.count("\n") == 0
-    assert fault in message and "class names are read from lines 'name', '0 name' or" in message
+    assert fault in message
+    assert name == "a.pbtxt" or "class names are read from lines 'name', '0 name' or" in message
 
 
 def test_spellings_of_a_name() -> None:

@@ -8,7 +8,7 @@ from support.videos import touch
 from slowfast.config import DataConfig
 from slowfast.data.lists import ListError
 from slowfast.data.missing import FOLDERS_SEEN, look_into_folders, missing_fault, missing_files
-from slowfast.data.samples import Sample
+from slowfast.data.samples import KeyFrame, Sample
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,22 @@ def test_frame_folders_are_looked_into_before_a_run(tmp_path: Path, lines: list[
 
 def test_of_many_frame_folders_some_are_looked_into(tmp_path: Path, lines: list[str]) -> None:
     (sample,) = frame_folders(tmp_path, 3)
-    look_into_folders("x.list", [sample] * (2 * FOLDERS_SEEN + 1), DataConfig(), every=True)
+    many = [sample._replace(path=sample.path + "/" * n) for n in range(2 * FOLDERS_SEEN + 1)]
+    look_into_folders("x.list", many, DataConfig(), every=True)
     assert lines == ["x.list: looked into 667 of 2,001 frame folders; 0 number their frames from 0"]
+
+
+def test_a_folder_of_many_key_frames_is_looked_into_once(tmp_path: Path, lines: list[str]) -> None:
+    (sample,) = frame_folders(tmp_path, 3)
+    keyed = [sample._replace(key=KeyFrame("v", time, time, ())) for time in (0.0, 0.1)]
+    look_into_folders("x.csv", keyed, DataConfig(), every=True)
+    assert lines == ["x.csv: looked into 1 frame folders; 0 number their frames from 0"]
+
+
+def test_a_missing_film_of_key_frames() -> None:
+    samples = [Sample("gone/v", key=KeyFrame("v", time, time, ())) for time in (1.0, 2.0)]
+    missing = missing_files(samples)
+    assert missing_fault(samples, missing) == (
+        "1 of 1 files are not there, the first is gone/v: there is no film of that name, with the "
+        "ending of one, and no folder of frames"
+    )

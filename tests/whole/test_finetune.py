@@ -143,7 +143,7 @@ def test_as_many_classes_as_labels() -> None:
          "ucf101.txt: 101 class names for model.num_classes=400"),
         (["-c", FINETUNE],
          "error: data.labels=labels.txt: there is no labels.txt or data/mine/labels.txt, and built "
-         "in are charades, kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101\n"),
+         "in are ava, charades, kinetics400, kinetics600, kinetics700, sthv1, sthv2, ucf101\n"),
         (["-c", FINETUNE, "-o", "data.labels="],
          "error: model.num_classes=0 takes the number of class names in data.labels, which names "
          "no file\n"),

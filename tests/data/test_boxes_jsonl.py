@@ -1,0 +1,77 @@
+"""Our JSON lines of boxes, and what is wrong with a line of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.video_tools import write
+
+from slowfast.data.boxes_jsonl import boxes_of_jsonl
+from slowfast.data.lists import ListError
+from slowfast.data.samples import Box
+
+A, B = (0.1, 0.2, 0.5, 0.9), (0.5, 0.1, 0.8, 0.8)
+
+
+def of_80(number: int) -> int:
+    if not 1 <= number <= 80:
+        raise ValueError(f"action {number} is not in 1..80")
+    return number - 1
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    pixels = {"pixels": True, "boxes": [[64, 72, 320, 324]]}
+    rows: list[dict[str, Any]] = [
+        {"video": "v", "time": 902, "boxes": [A, B], "scores": [0.5, 1], "labels": [[12, 3], []],
+         "persons": [4, 5]},
+        {"video": "v", "time": 902.25, "boxes": []},
+        {"video": "w", "time": 1, **pixels, "size": [640, 360]},
+        {"video": "w", "time": 1, "boxes": [B]},
+    ]  # fmt: skip
+    path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert boxes_of_jsonl(path, of_80, None) == {
+        ("v", 902.0): (Box(A, (2, 11), 0.5, 4), Box(B, (), 1.0, 5)),
+        ("v", 902.25): (),
+        ("w", 1.0): (Box(A), Box(B)),
+    }
+    write(path, json.dumps({"video": "u", "time": 1, **pixels}))
+    sizes = {"u": (320, 360)}
+    corners = (0.2, 0.2, 1.0, 0.9)
+    assert boxes_of_jsonl(path, None, sizes.__getitem__) == {("u", 1.0): (Box(corners),)}
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("[]", 'no JSON object: a line is {"video": "v"'),
+        ('{"video": "v", "time": 1, "box": []}', "unknown key 'box' (there are video, time,"),
+        ('{"video": "v", "boxes": []}', '"video" must be a name, "time" a number'),
+        ('{"video": "v", "time": true, "boxes": []}', '"video" must be a name, "time" a number'),
+        ('{"video": "v", "time": -1, "boxes": []}', "'-1' is not a time"),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1]]}', '"boxes" must each be [x1, y1, x2'),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 9, 9]]}', "x2 is 9, not a share"),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 9, 9]], "pixels": true}',
+         '"pixels": true needs the picture\'s "size": [width, height]'),
+        ('{"video": "v", "time": 1, "boxes": [], "pixels": true, "size": [0, 1]}',
+         '"pixels": true needs the picture\'s "size": [width, height]'),
+        ('{"video": "v", "time": 1, "boxes": [], "pixels": 1}', '"pixels" is true or false'),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "scores": []}',
+         '"scores" must be a list with one for each of the 1 boxes'),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "scores": [2]}', "score 2 is not in"),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "scores": ["1"]}',
+         '"scores" must be numbers of 0..1'),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "persons": [0.5]}',
+         '"scores" must be numbers of 0..1, and "persons" whole numbers'),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "labels": [3]}',
+         '"labels" must be a list of actions\' numbers for each box'),
+        ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "labels": [[81]]}',
+         "action 81 is not in 1..80"),
+        ('{"video": "v", "time": NaN, "boxes": []}', "NaN is not a number"),
+    ],
+)  # fmt: skip
+def test_a_line_of_json_that_is_wrong(tmp_path: Path, row: str, fault: str) -> None:
+    path = write(tmp_path / "a.jsonl", f'{{"video": "v", "time": 1, "boxes": []}}\n{row}\n')
+    with pytest.raises(ListError) as caught:
+        boxes_of_jsonl(path, of_80, None)
+    assert str(caught.value).startswith(f"{path}:2: {fault}")
