@@ -10,8 +10,9 @@ from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.predict.annotate.boxed_videos import write_boxed
 from slowfast.predict.detect.box_sources import WHOLE, open_source
+from slowfast.predict.detect.found_persons import Doing, doings, joined, said_of
 from slowfast.predict.detect.key_rows import KeyPart, key_rows
-from slowfast.predict.detect.person_rows import ACTIONS, Doing, doings, joined, said_of
+from slowfast.predict.detect.person_rows import ACTIONS
 from slowfast.predict.detect.who import story_of
 from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.web.jobs import OpenKind, Step, Tell

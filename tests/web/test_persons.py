@@ -18,7 +18,7 @@ from support.videos import numbered_picture, write_h264
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.predict.detect.box_sources import WHOLE
-from slowfast.predict.detect.person_rows import Doing
+from slowfast.predict.detect.found_persons import Doing
 from slowfast.predict.runtime.built import Graph, weighted
 from slowfast.predict.runtime.runtimes import Eager
 from slowfast.web.jobs import JobError, Step

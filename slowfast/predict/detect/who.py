@@ -14,8 +14,9 @@ from slowfast.log import Progress, logger
 from slowfast.predict.annotate.answers import require_own_files, show_answers
 from slowfast.predict.annotate.boxed_videos import Story, show_persons
 from slowfast.predict.detect.box_sources import BoxSource
+from slowfast.predict.detect.found_persons import Found, Said, said_of
 from slowfast.predict.detect.key_rows import KeyPart, key_rows
-from slowfast.predict.detect.person_rows import Found, PersonRows, Said, said_of
+from slowfast.predict.detect.person_rows import PersonRows
 from slowfast.predict.kept import settings_of
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import own_batches

@@ -9,8 +9,9 @@ import pytest
 
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.samples import Box, Sample
+from slowfast.predict.detect.found_persons import Said
 from slowfast.predict.detect.key_rows import KeyFound, KeyPart
-from slowfast.predict.detect.person_rows import PersonRows, Said, doings, joined
+from slowfast.predict.detect.person_rows import PersonRows
 
 SAID = Said(["stand", "walk", "a, b"], 0.5, 1, [11, 12, 17])
 TIMES = VideoTimes(25.0, 6.0, 0.0)
@@ -79,11 +80,3 @@ def test_the_files(tmp_path: Path) -> None:
     assert [(line[1], line[6]) for line in lines] == [
         ("0901", "11"), ("0901", "12"), *(("903.5", each) for each in ("11", "12", "17") * 2)
     ]  # fmt: skip
-
-
-def test_who_is_there_longest_comes_first() -> None:
-    found = joined([KeyPart([*PARTS[0].keys, *PARTS[1].keys], (100, 200), TIMES, True)])
-    one, two = doings(found, SAID)
-    assert (one.person, one.first, one.last) == (1, 1.0, 3.5)
-    assert [name for name, _ in one.actions] == ["stand", "a, b", "walk"]
-    assert (two.person, two.actions, two.nearest[0]) == (2, [], "a, b")
