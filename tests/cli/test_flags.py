@@ -104,7 +104,7 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--test --detector m.onnx", "--detector is for --infer"),
     ("--infer a.mp4 --boxes b.csv --every 2", "--every is for --boxes whole and --detector"),
     ("--infer a.mp4 --boxes whole --every 0", "argument --every: '0' is not a number above 0"),
-    ("--infer a.mp4 --boxes b.csv --detector m.onnx", "argument --detector: not allowed with argum"),
+    ("--infer a.mp4 --boxes b.csv --detector m.onnx", "argument --detector: not allowed with"),
     ("--eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --out a.npz", "--out: a.npz does not end with .json"),
