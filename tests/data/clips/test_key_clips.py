@@ -5,7 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.videos import numbered_picture, read_numbers, write_frames, write_numbered_video
+from support.videos import (
+    numbered_picture,
+    read_numbers,
+    write_frames,
+    write_numbered_video,
+)
 
 from slowfast import config
 from slowfast.config import DataConfig, DetectionConfig
@@ -14,7 +19,6 @@ from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.order import Stream
 from slowfast.data.samples import Box, KeyFrame, Sample
-from slowfast.data.video.reader import VideoError
 
 SIDE = 48
 DATA = DataConfig(min_short_side=SIDE, max_short_side=SIDE, crop_size=SIDE, flip=0)
@@ -122,27 +126,3 @@ def test_pixels_are_those_of_the_usual_augmentation(film: Path) -> None:
     drawn = transforms.draw_augmentation(rng, min_short_side=40, max_short_side=60, flip=0.5)
     for found, picture in zip(clip.frames, whole.frames, strict=True):
         np.testing.assert_array_equal(found, transforms.augment(picture, drawn, 36))
-
-
-def test_a_key_frame_outside_its_film_is_an_error(film: Path) -> None:
-    second = KeyViews([sample_at(film, s, LEFT) for s in (11, 11.5, -1)], DATA, VIEWS, AVA)
-    assert read_numbers(second(0).frames)[16] == 299  # a second is what AVA rounds to
-    said = "is outside the video, which has 10.0 s (detection.start, detection.rate)"
-    for index, when in ((1, "911.5 (at 11.5 s)"), (2, "899 (at -1 s)")):
-        with pytest.raises(VideoError) as error:
-            second(index)
-        assert str(error.value) == f"{film}: key frame {when} {said}"
-    numbers = dataclasses.replace(AVA, rate=30.0)
-    with pytest.raises(VideoError, match="outside the video"):
-        KeyViews([sample_at(film, 10.1, LEFT)], DATA, VIEWS, numbers)(0)
-
-
-@DECODERS
-def test_a_film_that_cannot_be_read_is_named_with_its_key_frame(
-    tmp_path: Path, decoder: str
-) -> None:
-    path = tmp_path / "broken.mp4"
-    path.write_bytes(b"no film" * 100)
-    data = dataclasses.replace(DATA, decoder=decoder)  # type: ignore[arg-type]
-    with pytest.raises(VideoError, match=r"broken.mp4 \(at 902\): not a video"):
-        KeyViews([sample_at(path, 2, LEFT)], data, VIEWS, AVA)(0)
