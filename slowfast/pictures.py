@@ -137,7 +137,7 @@ def class_bars(
 ) -> None:  # fmt: skip
     """Draws the average precision of classes, each with its name and how many boxes are annotated:
     the best, and below them the worst, if there are others."""
-    gap = bool(worst)  # an empty line between the two
+    gap = bool(worst)  # between the two
     rows = [*best, *worst]
     places = [*range(len(best)), *(len(best) + gap + i for i in range(len(worst)))]
     figure = Figure(figsize=(9, 1.1 + 0.24 * (len(rows) + gap)), layout="constrained")
@@ -156,10 +156,14 @@ def class_bars(
     axis.set_xlabel("average precision (annotated boxes)")
     axis.set_title(title, fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
-    _save(figure, picture)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that no font here has
+        _save(figure, picture)
 
 
-def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Path) -> None:
+def contact_sheet(
+    tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Path, *, marks_first: bool = True
+) -> None:
     """Draws pictures ``[H, W, 3]`` of any sizes, four in a row, each below its lines of text; the
     first in another colour. Where there is none the tile is grey."""
     columns = min(4, len(tiles))
@@ -175,7 +179,7 @@ def contact_sheet(tiles: list[tuple[NDArray[np.uint8] | None, str]], picture: Pa
         font = FontProperties(fname=font_file(title.replace("\n", "")), size=9)
         axis.set_title(title, fontproperties=font, parse_math=False)
         for spine in axis.spines.values():
-            spine.set(color=FAST if number else SLOW, linewidth=2)
+            spine.set(color=SLOW if marks_first and not number else FAST, linewidth=2)
     for axis in axes[len(tiles) :]:
         axis.axis("off")
     with warnings.catch_warnings():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.pixels import pixels, share_of
 
 from slowfast import pictures
@@ -116,3 +117,16 @@ def test_the_contact_sheet_has_a_tile_for_each_picture_and_a_grey_one_for_none(
 def test_a_long_text_keeps_its_beginning(text: str, shown: str) -> None:
     """Also where it is a single word, as in Chinese."""
     assert pictures.shortened(text, 10) == shown
+
+
+def test_classes_are_bars_of_their_precision_the_best_first(tmp_path: Path) -> None:
+    """A wider bar for the better class; another colour for the worst."""
+    picture = tmp_path / "classes.png"
+    pictures.class_bars([("sit", 1.0, 1200), ("run", 0.5, 3)], [], "title", picture)
+    rgb = np.array(Image.open(picture).convert("RGB")).astype(int)
+    slow = (np.abs(rgb - np.array([0x2B, 0x5C, 0x8A])).max(axis=2) < 3).sum(axis=1)
+    lengths = slow[slow > 50]
+    assert lengths[0] == pytest.approx(2 * lengths[-1], abs=4)
+    pictures.class_bars([("sit", 1.0, 1200)], [("$x", 0.0, 3), ("y", 0.5, 3)], "t", picture)
+    rgb = np.array(Image.open(picture).convert("RGB")).astype(int)
+    assert (np.abs(rgb - np.array([0xE0, 0x7B, 0x39])).max(axis=2) < 3).any()

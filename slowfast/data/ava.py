@@ -53,13 +53,13 @@ def read_annotations(cfg: Config, split: Split) -> Annotations:
     data, detection = cfg.data, cfg.detection
     kind = "train" if split == "train" else "val"
     lists = {"train": data.train_list, "val": data.val_list, "test": data.test_list}
-    source = _located(lists[split] or data.val_list, data.root)
+    source = _located(lists[split] or data.val_list, data.root, "the annotations")
     boxes, excluded, frames = (
-        _located(getattr(detection, f"{kind}_{what}"), data.root)
+        _located(getattr(detection, f"{kind}_{what}"), data.root, f"detection.{kind}_{what}")
         for what in ("boxes", "excluded", "frames")
     )
     class_of, places = class_of_id(cfg), Places(cfg, frames)
-    size_of = functools.partial(_size, cfg, places)
+    size_of = functools.cache(functools.partial(_size, cfg, places))
     annotated = read_boxes(source, class_of, size_of)
     detected = read_boxes(boxes, class_of, size_of) if boxes else {}
     if boxes and not detected.keys() & annotated.keys():
@@ -169,7 +169,7 @@ def _to_learn(valid: Sequence[Moment], cfg: Config, found: Annotations) -> list[
             boxes[box.corners] = same._replace(labels=tuple(sorted({*same.labels, *own})))
         learned = [b for b in boxes.values() if b.labels or detection.learns_negatives]
         if learned:
-            samples.append(_sample(moment, learned, (), False, found, detection))
+            samples.append(_sample(moment, learned, (), found, detection))
     return samples
 
 
@@ -186,12 +186,12 @@ def _to_test(moment: Moment, detection: DetectionConfig, found: Annotations) -> 
     if found.detected_in:
         detected = kept(found.detected.get(moment), detection)
         boxes = [box._replace(labels=()) for box in detected]
-    return _sample(moment, boxes, truth, moment in found.excluded, found, detection)
+    return _sample(moment, boxes, truth, found, detection)
 
 
 def _sample(
-    moment: Moment, boxes: Sequence[Box], truth: tuple[Box, ...], is_excluded: bool,
-    found: Annotations, detection: DetectionConfig,
+    moment: Moment, boxes: Sequence[Box], truth: tuple[Box, ...], found: Annotations,
+    detection: DetectionConfig,
 ) -> Sample:  # fmt: skip
     video, time = moment
     path, num_frames, start = found.places.of(video, time)
@@ -202,17 +202,20 @@ def _sample(
             f"detection.start={start:g}"
         )
     label = sorted({label for box in (*boxes, *truth) for label in box.labels})
-    key = KeyFrame(video, time, seconds, tuple(boxes), truth, is_excluded)
+    key = KeyFrame(
+        video, time, seconds, tuple(boxes), truth,
+        is_excluded=moment in found.excluded, is_listed=found.annotated.get(moment) == (),
+    )  # fmt: skip
     return Sample(path, tuple(label), num_frames, key=key)
 
 
-def _located(path: str, root: str) -> str:
+def _located(path: str, root: str, what: str) -> str:
     """Where a file is, from here or from data.root; empty if none is named."""
     if not path:
         return ""
     found = find_listed(path, root)
     if found is None:
-        raise ListError(f"there is no {' or '.join(listed_places(path, root))}")
+        raise ListError(f"{what}: there is no {' or '.join(listed_places(path, root))}")
     return found
 
 

@@ -44,8 +44,9 @@ def multi_view_test(
 
     Args:
         metrics: names of the task's ``Tally.metrics`` for the log line; none: the usual ones.
-        out: the file for all views' scores, see ``evaluate/scores.py``, or those of all boxes, see
-            ``evaluate/box_scores.py``. During the test the scores are in the folder ``OUT.partial``; after an interruption, the same test continues there.
+        out: the file for all views' scores, see ``evaluate/scores.py``, or for all boxes' scores,
+            see ``evaluate/box_scores.py``. During the test they are in the folder ``OUT.partial``;
+            after an interruption, the same test continues there.
         class_names: stored in that file.
 
     Raises:
@@ -100,9 +101,8 @@ def _scored(
     for index, row in own_rows:
         if isinstance(row, VideoError):
             place, path = noted(samples, index)
-            is_new = place not in unreadable.videos
-            video = unreadable.note(place, path, row)
-            if is_new:
+            if place not in unreadable.videos:
+                video = unreadable.note(place, path, row)
                 logger.warning(f"unreadable: {video.line()}")
             continue
         if kept:
@@ -124,11 +124,11 @@ def _report(
         raise VideoError(f"none of the {num_listed:,} {what} could be read (first: {first})")
     tally.gather()
     numbers = tally.numbers()
-    counts = report.counts(len(found), num_listed, missing, cfg)
     if isinstance(tally, Detections):
+        counts = report.counts(len(found), num_listed, missing, cfg)
         result = box_report.summary(numbers, counts, tally, class_names)
     else:
-        result = {**numbers, **counts, "predictions": [*found.values()]}
+        result = report.summary(numbers, [*found.values()], missing, cfg)
     if distributed.rank() == 0:
         if isinstance(tally, Detections):
             box_report.write_rows(result, tally, Path(cfg.output_dir))

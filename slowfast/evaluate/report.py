@@ -35,18 +35,40 @@ def named(cfg: Config) -> str:
     return "key frames" if cfg.train.task == "detection" else "videos"
 
 
+def summary(
+    numbers: dict[str, float], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
+    cfg: Config,
+) -> dict[str, Any]:  # fmt: skip
+    """The content of test_result.json, from the numbers of all processes' tally."""
+    return {
+        **numbers,
+        **counts(len(predictions), len(predictions) + len(missing), missing, cfg),
+        "predictions": sorted(predictions, key=lambda row: row["index"]),
+    }
+
+
 def counts(
     num_read: int, num_listed: int, missing: list[UnreadableVideo], cfg: Config
 ) -> dict[str, Any]:
     """What test_result.json says of the list. ``missing`` are videos, also if key frames count."""
     found: dict[str, Any] = {
-        f"num_{named(cfg).replace(' ', '_')}": num_read,
+        _count_key(cfg): num_read,
         "num_listed": num_listed,
         "coverage": num_read / num_listed,
     }
     if cfg.train.task != "detection":
         found["num_views"] = cfg.test.num_clips * cfg.test.views_per_clip
     return found | {"unreadable": [dataclasses.asdict(video) for video in missing]}
+
+
+def _count_key(cfg: Config) -> str:
+    return f"num_{named(cfg).replace(' ', '_')}"
+
+
+def _read_and_not(result: Mapping[str, Any], cfg: Config) -> tuple[int, int]:
+    """How many could be read, and how many could not."""
+    num_read: int = result[_count_key(cfg)]
+    return num_read, result["num_listed"] - num_read
 
 
 def write_report(
@@ -57,14 +79,13 @@ def write_report(
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
     numbers = [f"{key}: {value:.5f}" for key, value in told.items()]
-    what, of = named(cfg), "videos " if cfg.train.task == "detection" else ""
+    what, num_read, num_unread = named(cfg), *_read_and_not(result, cfg)
     listed = f" of {result['num_listed']:,}" if missing else ""
-    note = f"; {len(missing):,} {of}unreadable, listed in {path.parent / LIST}" if missing else ""
+    note = f"; {num_unread:,} unreadable, listed in {path.parent / LIST}" if missing else ""
     views = "1 whole picture" if cfg.test.spatial == "whole" else f"{cfg.test.views_per_clip} views"
     each = f"{cfg.test.num_clips} x {views} each"
     if cfg.train.task == "detection":
         each = f"{result['boxes']:,} boxes"
-    num_read = result[f"num_{what.replace(' ', '_')}"]
     logger.info(
         f"test: {' '.join(numbers)} over {num_read:,}{listed} {what}, {each}{note} ({path})"
     )
@@ -73,9 +94,9 @@ def write_report(
 def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
     """The error of a test that left videos out although ``data.on_error`` is ``raise``."""
     missing = result["unreadable"]
-    of = f" of {result['num_listed']:,}" if cfg.train.task != "detection" else ""
+    _, num_unread = _read_and_not(result, cfg)
     return (
-        f"{len(missing):,}{of} videos could not be read (first: "
+        f"{num_unread:,} of {result['num_listed']:,} {named(cfg)} could not be read (first: "
         f"{UnreadableVideo(**missing[0]).line()}); listed in {Path(cfg.output_dir) / LIST}; "
         "data.on_error=skip accepts that"
     )

@@ -1,0 +1,242 @@
+"""Looks at the annotations and detected boxes of a config with train.task=detection.
+
+    python -m slowfast.tools.check_boxes CONFIG -o data.root=films data.val_list=ava_val_v2.2.csv
+
+Says how many videos, key frames, boxes and actions there are, and what is odd about them: videos
+that are missing, key frames outside detection.valid or behind the end of their video, annotated
+people whom no detected box meets, classes that nobody shows. Draws some key frames with their boxes
+and labels. Where nothing fits together this is an error.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from slowfast.cli.command import in_home, new_parser, run, whole_number
+from slowfast.cli.run_config import class_names, config_for
+from slowfast.config import Config, ConfigError
+from slowfast.data.action_lists import class_numbers
+from slowfast.data.ava import Annotations, is_valid, kept, keyframes_of, overlap, read_annotations
+from slowfast.data.box_pictures import key_picture, with_boxes
+from slowfast.data.boxes_fields import BoxesAt
+from slowfast.data.clips.key_clips import key_of, require_inside
+from slowfast.data.lists import ListError
+from slowfast.data.missing import are_all, missing_fault, missing_files
+from slowfast.data.samples import Box, Sample, seconds_text
+from slowfast.data.video.films import Films
+from slowfast.data.video.open import decoder_version
+from slowfast.data.video.reader import Picture, VideoError
+from slowfast.log import Progress, logger
+
+MET = 0.5
+"""Least intersection over union of a detected box that meets an annotated one, as in AVA's rule."""
+SHOWN = 10
+"""Missing videos, faults and classes that are named."""
+WIDE, MOST_TOLD = 42, 6
+"""Letters of a line below a picture, and people who have one."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 if the files fit together; 1 with one line on stderr; 130."""
+    args = parse_args(argv)
+    return run(lambda: check_boxes(args), hint="")
+
+
+def check_boxes(args: argparse.Namespace) -> None:
+    """Reads, prints and draws."""
+    cfg = config_for(args.config, args.override, None)
+    if cfg.train.task != "detection":
+        raise ConfigError(f"{args.config}: train.task={cfg.train.task}, not detection")
+    decoder_version(cfg.data.decoder)
+    numbers = class_numbers(cfg.detection, cfg.model.num_classes)
+    names = class_names(cfg, None) or [f"action {number}" for number in numbers]
+    found = read_annotations(cfg, args.split)
+    samples = keyframes_of(cfg, args.split, found)
+    missing = missing_files(samples)
+    if are_all(samples, missing):
+        fault = missing_fault(samples, missing)
+        raise ListError(f"{found.source}: {fault} (data.root={cfg.data.root})")
+    films, gone = Films(cfg.data), {*missing}
+    good, faults = looked_at([s for s in samples if s.path not in gone], films, cfg)
+    lines = [
+        f"{args.split}: {found.source}", *of_videos(samples, gone),
+        *of_key_frames(cfg, samples, found), *_first(faults),
+        *of_boxes(cfg, found), *of_classes(found, names),
+    ]  # fmt: skip
+    print("\n".join(lines))
+    if not good:
+        raise VideoError(f"none of the key frames can be read: {faults[0]}")
+    from slowfast.pictures import contact_sheet, shortened  # here: it imports matplotlib
+
+    picture = args.picture or Path(f"boxes_{args.split}.png")
+    tiles = [
+        (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))
+        for tile, text in tiles_of(good, found, films, names, args.count)
+    ]
+    contact_sheet(tiles, picture, marks_first=False)
+    print(f"{picture} shows some key frames: annotated boxes in green, detected ones in orange")
+
+
+def looked_at(
+    samples: Sequence[Sample], films: Films, cfg: Config
+) -> tuple[list[Sample], list[str]]:
+    """The key frames that are inside of videos that can be read, and what is wrong with others."""
+    good, faults = [], dict[str, None]()
+    progress, unreadable = Progress("look at the videos", len(samples)), set[str]()
+    for done, sample in enumerate(samples, 1):
+        if sample.path in unreadable:
+            continue
+        try:
+            reader = films.reader(sample)
+        except VideoError as error:
+            unreadable.add(sample.path)
+            faults[str(error)] = None
+            continue
+        try:
+            require_inside(sample, reader, 1 / cfg.detection.rate)
+            good.append(sample)
+        except VideoError as error:
+            faults[str(error)] = None
+        finally:
+            reader.close()
+        progress.update(done)
+    progress.finish()
+    return good, list(faults)
+
+
+def of_videos(samples: Sequence[Sample], gone: set[str]) -> list[str]:
+    """How many of the videos are there, and which are not."""
+    videos = {key_of(sample).video: sample.path for sample in samples}
+    missing = [f"missing: {video}" for video, path in videos.items() if path in gone]
+    return [
+        f"videos      {len(videos) - len(missing):,} of {len(videos):,} are there",
+        *_first(missing),
+    ]
+
+
+def of_key_frames(cfg: Config, samples: Sequence[Sample], found: Annotations) -> list[str]:
+    """How many key frames there are, and which of them are used."""
+    moments = {*found.annotated, *found.detected}
+    outside = sum(not is_valid(time, cfg.detection) for _, time in moments)
+    boxes = sum(len(key_of(sample).boxes) for sample in samples)
+    return [
+        f"key frames  {len(moments):,}",
+        f"    {len(samples):,} are used, with {boxes:,} boxes",
+        f"    {outside:,} are outside detection.valid={list(cfg.detection.valid)}",
+        *([f"    {len(moments & found.excluded):,} are excluded"] if found.excluded else []),
+    ]
+
+
+def of_boxes(cfg: Config, found: Annotations) -> list[str]:
+    """The annotated and the detected boxes, and how many of the annotated ones are met, of the key
+    frames that count.
+
+    Raises:
+        ListError: none is met.
+    """
+    lines = _of_file("annotated", found.annotated)
+    if not found.detected_in:
+        return [*lines, "detected    no file of boxes is given"]
+    least = cfg.detection.box_score
+    enough = sum(box.score >= least for own in found.detected.values() for box in own)
+    at_both = len(found.annotated.keys() & found.detected.keys())
+    lines += [
+        *_of_file("detected", found.detected),
+        f"    {enough:,} have a score of {least:g} or more (detection.box_score)",
+        f"    {at_both:,} of {len(found.annotated):,} annotated key frames have a detected box",
+    ]
+    num_met, count = 0, 0
+    for moment, truth in found.annotated.items():
+        if is_valid(moment[1], cfg.detection) and moment not in found.excluded:
+            boxes = kept(found.detected.get(moment), cfg.detection)
+            num_met += sum(_is_met(box, boxes) for box in truth)
+            count += len(truth)
+    if count and not num_met:
+        raise ListError(
+            f"{found.detected_in}: no annotated box of {found.source} is met by a box of enough "
+            f"score (intersection over union of {MET:g} or more): are the corners x1, y1, x2, y2, "
+            f"the times the same, and detection.box_score={least:g} not too high?"
+        )
+    share = f"{num_met / count:.1%}" if count else "none"
+    return [*lines, f"recall      {share} of {count:,} annotated boxes are met (IoU {MET:g})"]
+
+
+def of_classes(found: Annotations, names: Sequence[str]) -> list[str]:
+    """How often each class is annotated, the most frequent one first."""
+    counts = Counter(n for own in found.annotated.values() for box in own for n in box.labels)
+    lacking = [f"nobody: {name}" for label, name in enumerate(names) if label not in counts]
+    return [
+        f"actions     {counts.total():,} of {len(counts):,} classes, of {len(names):,}",
+        *(f"    {count:>9,}  {names[label]}" for label, count in counts.most_common()),
+        *_first(lacking),
+    ]
+
+
+def tiles_of(
+    samples: Sequence[Sample], found: Annotations, films: Films, names: Sequence[str], most: int
+) -> list[tuple[Picture | None, str]]:
+    """Key frames, evenly from all over the list, with what they show; of those without boxes only
+    if there are no others."""
+    told = [s for s in samples if key_of(s).boxes or key_of(s).truth] or samples
+    tiles: list[tuple[Picture | None, str]] = []
+    for place in np.linspace(0, len(told) - 1, min(most, len(told))).astype(int):
+        sample = told[place]
+        key = key_of(sample)
+        moment = key.video, key.time
+        truth = found.annotated.get(moment, ())
+        lines = [f"{key.video} at {seconds_text(key.time)}"]
+        for number, box in enumerate(truth[:MOST_TOLD], 1):
+            lines.append(f"{number} {', '.join(names[label] for label in box.labels)}")
+        try:
+            picture = key_picture(sample, films)
+        except VideoError as error:
+            logger.warning(error)
+            tiles.append((None, "\n".join(lines)))
+        else:
+            others = [box for box in key.boxes if box.corners not in {b.corners for b in truth}]
+            tiles.append((with_boxes(picture, truth, others), "\n".join(lines)))
+    return tiles
+
+
+def _of_file(what: str, boxes_at: BoxesAt) -> list[str]:
+    boxes = [box for own in boxes_at.values() for box in own]
+    flat = sum(x1 == x2 or y1 == y2 for (x1, y1, x2, y2), *_ in boxes)
+    beyond = sum(min(box.corners) < 0 or max(box.corners) > 1 for box in boxes)
+    return [
+        f"{what:<12}{len(boxes):,} boxes",
+        *([f"    {flat:,} are without area"] if flat else []),
+        *([f"    {beyond:,} are beyond the picture's edge"] if beyond else []),
+    ]
+
+
+def _is_met(box: Box, others: Sequence[Box]) -> bool:
+    return any(overlap(box.corners, other.corners) >= MET for other in others)
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    more = [f"    and {len(texts) - SHOWN:,} more"] if len(texts) > SHOWN else []
+    return [*(f"    {text}" for text in texts[:SHOWN]), *more]
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """The flags."""
+    parser = new_parser("slowfast.tools.check_boxes", __doc__)
+    add = parser.add_argument
+    add("config", metavar="CONFIG", type=in_home, help="YAML file or built-in config")
+    add("-o", "--override", metavar="K=V", action="extend", nargs="+", default=[],
+        help="config values over the file's")  # fmt: skip
+    add("--split", choices=("train", "val", "test"), default="val",
+        help="which list and boxes are looked at (%(default)s)")  # fmt: skip
+    add("--picture", metavar="FILE", type=Path,
+        help="where key frames are drawn (boxes_SPLIT.png)")  # fmt: skip
+    add("--count", metavar="N", type=whole_number(1, 100), default=12,
+        help="how many are drawn (%(default)s)")  # fmt: skip
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
