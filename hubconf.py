@@ -31,6 +31,7 @@ _DATA = {
     "kinetics400": "Kinetics-400",
     "sthv1": "Something-Something V1",
     "charades": "Charades",
+    "ava": "AVA",
 }
 
 _HELP = """{about}
@@ -38,9 +39,8 @@ _HELP = """{about}
     Its official weights are {system}'s, {data}, {metric} {score:.2f}.
 
     The network takes clips [N, 3, T, H, W], float32: T frames, 1 of {stride} of a video at {fps}
-    per second, RGB in [0, 1], less a mean, divided by a deviation. Crops of 256 x 256 pixels from a
-    short side of 256 give the published accuracy. net(clips) gives logits [N, classes],
-    net.predict(clips) probabilities. It comes in training mode: net.eval() for predictions.
+    per second, RGB in [0, 1], less a mean, divided by a deviation. {use}
+    It comes in training mode: net.eval() for predictions.
 
     The mean is 0.45 and the deviation 0.225 for each colour; for weights of mmaction2 they are
     [0.485, 0.456, 0.406] and [0.229, 0.224, 0.225]. Loading published weights prints them. The
@@ -63,6 +63,14 @@ _HELP = """{about}
     """
 
 
+_OF_CLIPS = """Crops of 256 x 256 pixels from a
+    short side of 256 give the published accuracy. net(clips) gives logits [N, classes],
+    net.predict(clips) probabilities."""
+_OF_BOXES = """Whole pictures of a
+    short side of 256 give the published accuracy. net.predict(clips, boxes) gives, for each clip,
+    the probabilities [K, classes] of its boxes [K, 4]: x1, y1, x2, y2 in pixels of the clip."""
+
+
 def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing.Any]:
     """The entry point of a published network."""
 
@@ -82,6 +90,7 @@ def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing
         metric=metric,
         score=score,
         stride=variant.sampling_stride,
+        use=_OF_BOXES if variant.arguments.get("task") == "detection" else _OF_CLIPS,
         fps=variant.settings.get("data.target_fps", 30),
         classes=variant.num_classes,
     )

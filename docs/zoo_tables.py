@@ -17,7 +17,10 @@ def networks() -> str:
     """Each constructor, with what its network takes."""
     rows: list[Row] = [("network", "frames x stride", "alpha", "parameters, M", "multiply-adds, G")]
     for name, network in VARIANTS.items():
-        classes = "" if network.num_classes == 400 else f" ({network.num_classes} classes)"
+        of_boxes = " for boxes" if network.arguments.get("task") == "detection" else ""
+        classes = (
+            f" ({network.num_classes} classes{of_boxes})" if network.num_classes != 400 else ""
+        )
         clip = f"{network.num_frames} x {network.sampling_stride}"
         cost = [f"{number:.2f}" for number in network.cost]
         rows.append((f"`{name}`{classes}", clip, str(network.alpha), *cost))

@@ -11,27 +11,33 @@ from slowfast.models.variants import build_model
 from slowfast.train.recipe.multigrid import batches_in_turn, expand, phases
 from slowfast.train.recipe.optim import learning_rate
 
+BOXES = 8
+"""Of the picture that the cost of a detector is told for, a square of test.short_side."""
+
 
 def summary_text(cfg: Config) -> str:
     """A table of stages with output shapes, parameters and multiply-adds, and the schedule."""
-    data, size = cfg.data, cfg.data.crop_size
+    data, detects = cfg.data, cfg.train.task == "detection"
+    size = cfg.test.short_side if detects else data.crop_size
     clip = (1, 3, data.num_frames, size, size)
-    rows = summarize(build_model(cfg.model, size), clip)
+    rows = summarize(build_model(cfg.model, size, cfg.train.task), clip, BOXES)
     cells = [["stage", "output C x T x H x W", "parameters", "multiply-adds"]]
     cells.append(["clip", f"3x{data.num_frames}x{size}x{size}", "", ""])
     for row in rows:
         shapes = ", ".join("x".join(map(str, shape[1:])) for shape in row.shapes)
         if row.name == "head":
-            shapes = f"{cfg.model.num_classes} classes at {row.shapes[0][1]} position(s)"
+            places = f"in {BOXES} boxes" if detects else f"at {row.shapes[0][1]} position(s)"
+            shapes = f"{cfg.model.num_classes} classes {places}"
         cells.append([row.name, shapes, f"{row.params:,}", _giga(row.macs)])
     params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
     cells.append(["total", "", f"{params:,}", _giga(macs)])
     views = cfg.test.num_clips * cfg.test.views_per_clip
     title = (
         f"{cfg.model.name}: {data.num_frames} frames, every {data.sampling_stride} at "
-        f"{data.target_fps:g} fps; test {cfg.test.num_clips} x {cfg.test.views_per_clip} = "
-        f"{views} views"
-    )
+        f"{data.target_fps:g} fps; test "
+        + ("of key frames" if detects else f"{cfg.test.num_clips} x {cfg.test.views_per_clip} = "
+           f"{views} views")
+    )  # fmt: skip
     return "\n".join([title, "", *_table(cells), "", *_schedule(expand(cfg)), *_phases(cfg)])
 
 

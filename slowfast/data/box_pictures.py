@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from slowfast.data.clips.key_clips import key_of
+from slowfast.data.clips.window_reader import key_of
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.films import Films
 from slowfast.data.video.reader import ROUNDING, Picture

@@ -24,8 +24,15 @@ def count_parameters(layer: nn.Layer) -> int:
     return sum(int(p.size) for p in layer.parameters() if not p.stop_gradient)
 
 
-def summarize(model: nn.Layer, clip_shape: tuple[int, int, int, int, int]) -> list[Row]:
+def summarize(
+    model: nn.Layer, clip_shape: tuple[int, int, int, int, int], boxes: int = 0
+) -> list[Row]:
     """One row per top-level part, in the order in which a clip ``[N, 3, T, H, W]`` passes them.
+
+    Args:
+        model: a network of ``models/slowfast.py``.
+        clip_shape: N, 3, T, H, W.
+        boxes: of all clips together, for a detector.
 
     Multiply-adds are those of convolutions and linear layers, as published for SlowFast. The model
     is traced through Paddle's static graph, which infers shapes; it is not usable afterwards.
@@ -43,8 +50,11 @@ def summarize(model: nn.Layer, clip_shape: tuple[int, int, int, int, int]) -> li
     # No network asks for a tensor's values, so its functions need not be rewritten for the static
     # graph, which takes Paddle ten times as long as all the rest.
     paddle.jit.ignore_module([models])
-    spec = paddle.static.InputSpec(clip_shape, "float32")
-    paddle.jit.to_static(model, input_spec=[spec], full_graph=True).forward.concrete_program  # noqa: B018
+    spec = [paddle.static.InputSpec(clip_shape, "float32")]
+    if getattr(model, "has_boxes", False):
+        spec.append(paddle.static.InputSpec((boxes, 4), "float32"))
+        spec.append(paddle.static.InputSpec(clip_shape[:1], "int32"))
+    paddle.jit.to_static(model, input_spec=spec, full_graph=True).forward.concrete_program  # noqa: B018
     return [Row(name, shapes[name], count_parameters(parts[name]), macs[name]) for name in shapes]
 
 

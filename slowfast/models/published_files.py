@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 OPENMMLAB = "https://github.com/open-mmlab/mmaction2/blob/0.x/configs/recognition"
+OPENMMLAB_AVA = "https://github.com/open-mmlab/mmaction2/blob/{}/configs/detection/{}/README.md"
 _FAIR = "https://dl.fbaipublicfiles.com/"
 
 Cost = tuple[float, float]
@@ -40,6 +41,9 @@ def paddlevideo(name: str, file: str, *scores: float, **rest: Any) -> Weights:
     url = f"https://videotag.bj.bcebos.com/PaddleVideo/SlowFast/{file}.pdparams"
     docs = "https://github.com/PaddlePaddle/PaddleVideo/blob/develop/docs/en/model_zoo"
     page = f"{docs}/recognition/slowfast.md"
+    if name == "SlowFastRCNN_AVA":
+        url = f"https://videotag.bj.bcebos.com/PaddleVideo-release2.2/{file}.pdparams"
+        page = f"{docs}/detection/SlowFast_FasterRCNN_en.md"
     return Weights(f"paddlevideo/{name}", url, page, _scores(scores), **rest)
 
 
@@ -57,7 +61,9 @@ def pyslowfast(name: str, *scores: float, **rest: Any) -> Weights:
     """A file of PySlowFast."""
     page = "https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md"
     file = f"model_zoo/kinetics400/{name}"
-    if "stepwise" in name or "/" in name:
+    if name.startswith("ava/"):
+        file = f"model_zoo/{name}"
+    elif "stepwise" in name or "/" in name:
         folder = "" if "/" in name else "Kinetics/"
         file = f"pyslowfast/model_zoo/multigrid/model_zoo/{folder}{name}"
     url = f"{_FAIR}pyslowfast/{file}.pkl"
@@ -78,3 +84,21 @@ def mmaction2(name: str, file: str, *scores: float, **rest: Any) -> Weights:
     url = f"https://download.openmmlab.com/mmaction/recognition/{kind}/{folder}/{file}.pth"
     page = f"{OPENMMLAB}/{kind}/README.md"
     return Weights(f"mmaction2/{name}", url, page, _scores(scores), sha256=sha256, **rest)
+
+
+def mmaction2_ava(name: str, end: str, score: float, **rest: Any) -> Weights:
+    """A detector of mmaction2, of 1.x if its configs lie in a folder for each network.
+
+    ``end``: what follows the name in the file's; after its last hyphen are the first 8 digits of
+    its SHA-256.
+    """
+    in_1x = end.startswith(("_20220906", "_20230320"))
+    kind = name.partition("_")[0]
+    folder = f"v1.0/detection/{kind}" if in_1x else "detection/ava"
+    url = f"https://download.openmmlab.com/mmaction/{folder}/{name}/{name}{end}.pth"
+    page = OPENMMLAB_AVA.format("main" if in_1x else "0.x", kind if in_1x else "ava")
+    sha256 = end.rpartition("-")[2]
+    if in_1x:
+        own = {"test.protocol": "mmaction2-1.2", "detection.jitter": False}
+        rest["settings"] = own | rest.get("settings", {})
+    return Weights(f"mmaction2/{name}", url, page, _scores((score,)), sha256=sha256, **rest)

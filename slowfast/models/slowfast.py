@@ -7,7 +7,7 @@ hold the slow pathway first, then the fast one.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import paddle
 from paddle import Tensor, nn
@@ -17,7 +17,8 @@ from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
 from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
-from slowfast.models.roi_head import RoiHead, RoiPooling, joined
+from slowfast.models.roi_head import RoiHead, joined
+from slowfast.models.roi_pooling import RoiPooling
 
 STRIDES = (1, 2, 2, 2)
 """Spatial strides of res2..res5; with boxes res5 has 1."""
@@ -76,6 +77,10 @@ class VideoClassifier(nn.Layer):
         pooling: with detection, how a box's features are taken.
     """
 
+    has_boxes: ClassVar = False
+    """Whether it classifies boxes, and not clips."""
+    head: Head
+
     def __init__(
         self,
         pathways: Sequence[Pathway],
@@ -101,7 +106,7 @@ class VideoClassifier(nn.Layer):
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions
         channels = [p.width for p in pathways]
-        has_boxes = task == "detection"
+        is_detector = task == "detection"
         self.s1 = Stems(channels, [p.stem_temporal_kernel for p in pathways], stem_kernel)
         for i, stride in enumerate(STRIDES):
             if fuse is not None:
@@ -113,16 +118,17 @@ class VideoClassifier(nn.Layer):
                 depths=[p.depths[i] for p in pathways],
                 temporal_kernels=[p.temporal_kernels[i] for p in pathways],
                 temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
-                stride=1 if has_boxes and i == 3 else stride,
-                dilations=dilations if has_boxes and i == 3 else None,
+                stride=1 if is_detector and i == 3 else stride,
+                dilations=dilations if is_detector and i == 3 else None,
                 nonlocal_blocks=nonlocal_blocks if i == 2 else (),
             )
             self.add_sublayer(f"s{i + 2}", stage)
             channels = [EXPANSION * p.width * 2**i for p in pathways]
-        self.head: Any = (
-            RoiHead(sum(channels), num_classes, pooling, dropout)
-            if has_boxes else Head(sum(channels), num_classes, pool_size, dropout)
-        )  # fmt: skip
+        inputs = sum(channels)
+        if is_detector:
+            self.head = RoiHead(inputs, num_classes, pooling, dropout)
+        else:
+            self.head = Head(inputs, num_classes, pool_size, dropout)
         initialize(self)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
@@ -204,9 +210,13 @@ class Detector(VideoClassifier):
     ``counts_N`` says how many are each clip's (int32).
     """
 
+    has_boxes = True
+    head: RoiHead
+
     def forward(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
         """Logits of each box ``[K, A]``."""
-        return self.head(self.features(clip_NCTHW), boxes_K4, counts_N)
+        logits_KA: Tensor = self.head(self.features(clip_NCTHW), boxes_K4, counts_N)
+        return logits_KA
 
     def embed(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
         """The classifier's input for each box ``[K, C]``."""

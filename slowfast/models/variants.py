@@ -5,7 +5,7 @@ from typing import Any
 
 from slowfast.config import DEPTHS, ModelConfig
 from slowfast.models.published import VARIANTS, Variant
-from slowfast.models.roi_head import RoiPooling
+from slowfast.models.roi_pooling import roi_pooling
 from slowfast.models.slowfast import (
     Pathway,
     SinglePathway,
@@ -82,14 +82,11 @@ def build_model(model: ModelConfig, train_crop: int, task: str = "single") -> Vi
         task=task,
         nonlocal_blocks=model.nonlocal_blocks,
         dilations=model.dilations,
-        pooling=RoiPooling(
-            model.roi_size, model.roi_aligned, model.roi_sampling, model.roi_time,
-            model.roi_context, model.roi_dropout_first,
-        ),
-    )  # fmt: skip
+        pooling=roi_pooling(model),
+    )
     if model.name == "slow_only":
         return single_pathway(slow, alpha=model.alpha, **common)
     if model.name == "fast_only":
-        return single_pathway(fast, alpha=1, **common)
+        return single_pathway(fast, alpha=1, **common | {"dilations": model.dilations[1:]})
     common |= dict(alpha=model.alpha, fusion_kernel=model.fusion_kernel)
     return both_pathways(slow, fast, lateral_norm=model.lateral_norm, **common)

@@ -23,7 +23,7 @@ from slowfast.data.action_lists import class_numbers
 from slowfast.data.ava import Annotations, is_valid, kept, keyframes_of, overlap, read_annotations
 from slowfast.data.box_pictures import key_picture, with_boxes
 from slowfast.data.boxes_fields import BoxesAt
-from slowfast.data.clips.key_clips import key_of, require_inside
+from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.lists import ListError
 from slowfast.data.missing import are_all, missing_fault, missing_files
 from slowfast.data.samples import Box, Sample, seconds_text

@@ -8,7 +8,8 @@ mmaction2, in any of their formats or .safetensors; or the name of published wei
 or a URL. DST.yaml beside DST.pdparams describes the network, which the tensors tell, and the
 system's preprocessing and test; --test finds it there. The tensors do not tell alpha and the number
 of frames. They come from the file's config, from the table of published weights, or from --alpha
-and --num_frames; for a slow pathway alone, from --num_frames and --sampling_stride.
+and --num_frames; for a slow pathway alone, from --num_frames and --sampling_stride. Detectors (AVA)
+are told by their names or their config, else by --task detection.
 """
 
 import argparse
@@ -64,8 +65,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--labels", metavar="FILE", type=in_home, help="kinetics400, ..., or a file of class names")
     add(
         "--task",
-        choices=("single", "multi"),
-        help="one class in a video, or any number of them (default: the file's, or single)",
+        choices=("single", "multi", "detection"),
+        help="one class in a video, any number of them, or any number in each box (default: the "
+        "file's, or single)",
     )
     add("--force", action="store_true", help="overwrite DST.pdparams and DST.yaml")
     return parser.parse_args(argv)

@@ -6,13 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from paddle import nn
 
+from slowfast.config import ConfigError, load_config
 from slowfast.pickles import LeftOut
 from slowfast.weights.damage import DamagedError, WeightsError, one_line, reported
 from slowfast.weights.formats.read import read_content
 from slowfast.weights.names import Translated, translate
+from slowfast.weights.save import own_config
 from slowfast.weights.systems import Tensors
 
 CLASSIFIER = ("head.projection.weight", "head.projection.bias")
+
+NONLOCAL = "_nonlocal"
+"""In the names of the tensors of non-local blocks."""
 
 
 class Checkpoint(NamedTuple):
@@ -59,11 +64,21 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
 
     Raises:
         WeightsError: a tensor is missing, unexpected, of another shape, or holds numbers that no
-            weights are; the first ones are named.
+            weights are; the first ones are named. Or one of file and network classifies boxes, and
+            the other clips.
     """
     checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
-    path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
-    tensors = found.tensors
+    if _has_boxes(checkpoint) not in (None, _detects(model)):
+        fault = _OTHER_TASK[_detects(model)]
+        raise WeightsError(f"weights {checkpoint.path} do not fit the network: {fault}")
+    _fill(model, checkpoint.path, checkpoint.found.tensors)
+    count = len(model.state_dict())
+    return f"{count} of {count} tensors loaded from {checkpoint.path}{_origin(checkpoint.found)}"
+
+
+def _fill(model: nn.Layer, path: Path, tensors: Tensors) -> None:
+    """Fills ``model``; raises a WeightsError as ``load_weights`` if not all of them fit."""
+    own = model.state_dict()
     faults = [f"{name} is missing" for name in own if name not in tensors]
     faults += [f"{one_line(name)} is not in this network" for name in tensors if name not in own]
     faults += [
@@ -87,11 +102,39 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
         first = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
         raise WeightsError(f"weights {path} do not fit the network: {first}")
     model.set_state_dict(singles)
-    return f"{len(own)} of {len(own)} tensors loaded from {path}{_origin(found)}"
+
+
+_OTHER_TASK = {
+    True: "they classify clips, and this network boxes: a detector can only be trained from them "
+    "(model.pretrained)",
+    False: "they are a detector's, which classifies boxes (train.task=detection), and this network "
+    "classifies clips",
+}
+"""Why weights do not fit a network that detects, or not."""
+
+
+def _detects(model: nn.Layer) -> bool:
+    return bool(getattr(model, "has_boxes", False))
+
+
+def _has_boxes(checkpoint: Checkpoint) -> bool | None:
+    """Whether weights classify boxes, by their names or the config beside weights of ours; None:
+    neither tells."""
+    if checkpoint.found.has_boxes is not None:
+        return checkpoint.found.has_boxes
+    config = own_config(checkpoint.path)
+    if config is None:
+        return None
+    try:
+        return load_config(config).train.task == "detection"
+    except ConfigError:
+        return None
 
 
 def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
-    """``load_weights`` for fine-tuning; keeps the classifier if the number of classes differs.
+    """``load_weights`` for fine-tuning; keeps the classifier if the number of classes differs, or
+    one is of boxes and the other of clips. Non-local blocks, which a file of clips may lack, then
+    stay as well: they begin as the identity.
 
     Returns:
         ``550 of 552 tensors loaded from PATH; head.projection.weight, head.projection.bias left as
@@ -104,19 +147,27 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
     features, classes = own[CLASSIFIER[0]].shape
     weight, bias = (found.tensors.get(name) for name in CLASSIFIER)
+    is_other = _has_boxes(checkpoint) not in (None, _detects(model))
     if (
         weight is None
         or bias is None
-        or bias.size == classes
-        or weight.shape != (features, bias.size)  # another fault, which load_weights reports
+        or (bias.size == classes and not is_other)
+        # another fault, which load_weights reports
+        or (weight.shape != (features, bias.size) and not is_other)
     ):
         return load_weights(model, checkpoint)
-    kept = {name: own[name].numpy() for name in CLASSIFIER}
-    load_weights(model, checkpoint._replace(found=found._replace(tensors=found.tensors | kept)))
+    left = [*CLASSIFIER]
+    if is_other and not any(NONLOCAL in name for name in found.tensors):
+        left += [name for name in own if NONLOCAL in name]
+    _fill(model, path, found.tensors | {name: own[name].numpy() for name in left})
+    blocks = " and non-local blocks" if len(left) > len(CLASSIFIER) else ""
+    reason = f"{bias.size} classes in the file, {classes} in the network"
+    if is_other:
+        reason = "boxes" if _detects(model) else "clips"
+        reason = f"the network classifies {reason}, and the file does not"
     return (
-        f"{len(own) - len(CLASSIFIER)} of {len(own)} tensors loaded from {path}{_origin(found)}; "
-        f"{', '.join(CLASSIFIER)} left as initialised: {bias.size} classes in the file, {classes} "
-        "in the network"
+        f"{len(own) - len(left)} of {len(own)} tensors loaded from {path}{_origin(found)}; "
+        f"{', '.join(CLASSIFIER)}{blocks} left as initialised: {reason}"
     )
 
 

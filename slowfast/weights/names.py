@@ -57,6 +57,8 @@ class Translated(NamedTuple):
     """What the names had in front of the system's, less torch's ``WRAPPERS``."""
     others: list[str] = []
     """Where the other networks of the file are, which were left out."""
+    has_boxes: bool | None = None
+    """Whether the classifier is of boxes or of clips; None: the names do not tell."""
 
 
 def translate(content: object) -> Translated:
@@ -77,7 +79,11 @@ def translate(content: object) -> Translated:
     chosen = _main(networks)
     prefix = WRAPPERS.sub("", chosen.prefix)
     others = [str(network) for network in networks if network is not chosen]
-    return _renamed(chosen)._replace(prefix=prefix, others=others)
+    found = _renamed(chosen)._replace(prefix=prefix, others=others)
+    boxes = chosen.system.boxes
+    if found.has_boxes and boxes and boxes.has_background and not _no_background(content, found):
+        found.tensors.update(_foreground(found.tensors))
+    return found
 
 
 def _mappings(content: object) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -158,6 +164,39 @@ def _main(networks: list[Network]) -> Network:
     return main[0]
 
 
+_WEIGHT, _BIAS = "head.projection.weight", "head.projection.bias"
+MULTISPORTS = 66
+"""Its classes, the only ones that mmaction2 has published without a background."""
+
+
+def _no_background(content: Any, found: Translated) -> bool:
+    """Whether a detector of mmaction2's has no output for the background, as its config says, or
+    without one its number of classes."""
+    meta = content.get("meta") if isinstance(content, dict) else None
+    texts = [meta.get(key) for key in ("config", "cfg")] if isinstance(meta, dict) else []
+    config = "".join(text for text in texts if isinstance(text, str))
+    if "BBoxHeadAVA" in config:
+        return re.search(r"background_class['\"]?\s*[=:]\s*False", config) is not None
+    bias = found.tensors.get(_BIAS)
+    return bias is not None and bias.size == MULTISPORTS
+
+
+def _foreground(tensors: Tensors) -> Tensors:
+    """The classifier without the first class."""
+    return {name: tensors[name][..., 1:] for name in (_WEIGHT, _BIAS) if name in tensors}
+
+
+def _own_name(name: str, network: Network) -> str | None:
+    """A tensor's name in the network; None if it is not of the network."""
+    if name.startswith(network.prefix):
+        return name.removeprefix(network.prefix)
+    boxes = network.system.boxes
+    if boxes is not None and boxes.beside and network.prefix.endswith(boxes.beside):
+        apart = name.removeprefix(network.prefix.removesuffix(boxes.beside))
+        return apart if re.match(boxes.layer, apart) else None
+    return None
+
+
 def _renamed(network: Network) -> Translated:
     """A network's tensors by our names."""
     system = network.system
@@ -165,10 +204,10 @@ def _renamed(network: Network) -> Translated:
     origin: dict[str, str] = {}
     unused: Counter[str] = Counter()
     for own, value in network.mapping.items():
-        name = own.removeprefix(network.prefix)
-        kind = name.rpartition(system.separator)[2]
-        if not own.startswith(network.prefix):
+        name = _own_name(own, network)
+        if name is None:
             continue
+        kind = name.rpartition(system.separator)[2]
         if kind in system.unused or (kind not in system.kinds and not _is_float(value)):
             unused[kind] += isinstance(value, np.ndarray)
             continue
@@ -176,9 +215,18 @@ def _renamed(network: Network) -> Translated:
         if new in ours:
             raise ValueError(f"{origin[new]} and {name} are both {new}")
         ours[new], origin[new] = _weight(name, value), name
-    if "head.projection.weight" in ours:
-        ours["head.projection.weight"] = system.classifier(ours["head.projection.weight"], ours)
-    return Translated(ours, system.name, dict(+unused))
+    boxes, has_boxes = system.boxes, None
+    if _WEIGHT in ours:
+        turned = system.classifier
+        if boxes is not None:
+            has_boxes = re.match(boxes.layer, origin[_WEIGHT]) is not None
+            turned = boxes.classifier if has_boxes else turned
+        ours[_WEIGHT] = turned(ours[_WEIGHT], ours)
+    if has_boxes and boxes:
+        for name in [name for name in ours if re.fullmatch(boxes.unused, name)]:
+            del ours[name]
+            unused[f"{name.partition('.')[0]} batch norm"] += 1
+    return Translated(ours, system.name, dict(+unused), has_boxes=has_boxes)
 
 
 def our_name(name: str, system: System) -> str:

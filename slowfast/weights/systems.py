@@ -2,8 +2,8 @@
 
 Named groups of the patterns: ``n`` number of the stage, ``p`` pathway, ``i`` block, ``x``
 convolution of the branch; ``layer``, ``fuse``, ``bn``: convolution or batch norm of a stem, of a
-lateral connection, of a block; ``same``: what needs no change. The tables were checked against the
-systems' own networks, see tests/golden.
+lateral connection, of a block; ``part``: of a non-local block; ``same``: what needs no change. The
+tables were checked against the systems' own networks, see tests/golden.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,7 @@ WORDS = {
     "fuse": {"conv": "conv_f2s", "conv_fast_to_slow": "conv_f2s", "": "conv_f2s",
              "norm": "bn", "_bn": "bn"},
     "bn": {"conv": "", "norm": "_bn", "bn": "_bn"},
+    "part": {name: f"conv_{name}" for name in ("theta", "phi", "g", "out")},
 }  # fmt: skip
 """The systems' words and ours, by group; other words are the same in all."""
 
@@ -49,6 +50,23 @@ class System(NamedTuple):
     """What comes before the last part of a name."""
     stage: int = 0
     """Our number of a stage minus its number."""
+    boxes: "BoxHead | None" = None
+    """How it names the classifier of boxes, if not as that of clips."""
+
+
+class BoxHead(NamedTuple):
+    """A system's classifier of boxes."""
+
+    layer: str
+    """Pattern of its name."""
+    classifier: Callable[[np.ndarray[Any, Any], Tensors], np.ndarray[Any, Any]]
+    """As that of ``System``."""
+    has_background: bool = False
+    """The first output is the background, which is left out."""
+    beside: str = ""
+    """What the network's names, but not the head's, have in front in the system's own files."""
+    unused: str = r"\Z."
+    """Pattern of our names of tensors that are in its files without a use."""
 
 
 def _transposed(weight: np.ndarray[Any, Any], tensors: Tensors) -> np.ndarray[Any, Any]:
@@ -74,11 +92,16 @@ PADDLEVIDEO = System(
         (r"(backbone\.)?s1\.pathway(?P<p>[01])_stem\._(?P<layer>conv|bn)",
          "s1.pathway{p}_stem.{layer}"),
         (r"(backbone\.)?s(?P<n>[1-4])_fuse\._(?P<same>conv_f2s|bn)", "s{n}_fuse.{same}"),
+        (r"roi_head\.bbox_head\.fc_cls", "head.projection"),
         (r"(backbone\.)?(?P<same>s[2-5]\..+|head\.projection)", "{same}"),
     ),
     classifier=lambda weight, tensors: weight,
     kinds=PADDLE_KINDS,
     unused=(),
+    boxes=BoxHead(
+        r"roi_head\.bbox_head\.fc_cls", lambda weight, tensors: weight, has_background=True,
+        unused=r"s\d_fuse\.bn\..+",
+    ),
 )  # fmt: skip
 
 PYSLOWFAST = System(
@@ -114,9 +137,10 @@ PYTORCHVIDEO = System(
              "s{n}.pathway{p}_res{i}.branch2.{x}{bn}"),
             (r"[56]\.proj", "head.projection"),
         )
-    ),
+    ) + ((r"detection_head\.proj", "head.projection"),),
     classifier=_transposed,
     stage=1,
+    boxes=BoxHead(r"detection_head\.proj", _transposed, beside="model."),
 )  # fmt: skip
 
 MMACTION2 = System(
@@ -134,9 +158,10 @@ MMACTION2 = System(
             (r"layer(?P<n>[1-4])\.(?P<i>\d+)\.conv(?P<x>[123])\.(?P<bn>conv|bn)",
              "s{n}.pathway{p}_res{i}.branch2.{x}{bn}"),
         )
-    ) + ((r"cls_head\.fc_cls", "head.projection"),),
+    ) + ((r"cls_head\.fc_cls|roi_head\.bbox_head\.fc_cls", "head.projection"),),
     classifier=_fast_first,
     stage=1,
+    boxes=BoxHead(r"roi_head\.bbox_head\.fc_cls", _transposed, has_background=True),
 )  # fmt: skip
 
 CAFFE2 = System(
@@ -151,6 +176,8 @@ CAFFE2 = System(
          "s{n}.pathway{p}_res{i}.branch1{bn}"),
         (r"(?P<p>t_|)res(?P<n>[2-5])_(?P<i>\d+)_branch2(?P<x>[abc])(?P<bn>|_bn)",
          "s{n}.pathway{p}_res{i}.branch2.{x}{bn}"),
+        (r"nonlocal_conv(?P<n>\d)_(?P<i>\d+)_(?P<part>theta|phi|g|out|bn)",
+         "s{n}.pathway0_nonlocal{i}.{part}"),
         (r"pred", "head.projection"),
     ),
     classifier=_transposed,

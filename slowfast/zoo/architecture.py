@@ -6,6 +6,8 @@ Shapes of convolutions are ``[out, in, time, height, width]``.
 import re
 from typing import Any
 
+import numpy as np
+
 from slowfast.config import DEPTHS
 from slowfast.models.variants import fast_pathway, slow_pathway
 from slowfast.weights.damage import WeightsError, one_line
@@ -38,10 +40,15 @@ def model_settings(tensors: Tensors) -> Settings:
             f"{one_line(next(iter(tensors)))}"
         )
     if "head.projection.bias" not in tensors:
-        raise WeightsError("it has no classifier (head.projection): features alone, or detection")
+        raise WeightsError(_no_classifier(tensors))
     pathways = _pathways(slow, stems[1])
     depths = [_depth(tensors, p, name) for p, name in enumerate(pathways)]
     _check_sizes(tensors, pathways)
+    if blocks := sorted({int(match[1]) for name in tensors if (match := _NONLOCAL.match(name))}):
+        inner = 8 * slow[0]
+        for block in blocks:
+            name = f"s4.pathway0_nonlocal{block}.conv_theta.weight"
+            _check_shape(tensors, name, (inner, 2 * inner, 1, 1, 1))
     settings = {
         "model.num_classes": tensors["head.projection.bias"].size,
         "model.slow_depth": depths[0],
@@ -49,6 +56,10 @@ def model_settings(tensors: Tensors) -> Settings:
         "model.stem_kernel": slow[3],
         "model.temporal_blocks": _temporal_blocks(tensors, pathways, depths),
     }
+    if blocks:
+        settings["model.nonlocal_blocks"] = tuple(blocks)
+    if tensors["head.projection.weight"].shape[0] == 2 * _features(tensors, pathways):
+        settings["model.roi_context"] = True
     if pathways == ["fast"]:
         return settings | {"model.name": "fast_only", "model.width": slow[0] * BETA_INV}
     settings |= {"model.width": slow[0]}
@@ -66,6 +77,22 @@ def model_settings(tensors: Tensors) -> Settings:
         "model.fusion_kernel": lateral[2],
         "model.lateral_norm": "s1_fuse.bn.weight" in tensors,
     }
+
+
+_NONLOCAL = re.compile(r"s4\.pathway0_nonlocal(\d+)\.")
+
+
+def _no_classifier(tensors: Tensors) -> str:
+    """Why a network without ``head.projection`` is refused."""
+    if any("fc_cls.2." in name for name in tensors):
+        return "its classifier of boxes has two layers (mmaction2's mlp_head); here it has one"
+    return "it has no classifier (head.projection): features alone"
+
+
+def _features(tensors: Tensors, pathways: list[str]) -> int:
+    """Channels of the last stage, of all pathways together."""
+    stems = [tensors[f"s1.pathway{p}_stem.conv.weight"] for p in range(len(pathways))]
+    return sum(32 * stem.shape[0] for stem in stems)
 
 
 def _shape(tensors: Tensors, name: str) -> tuple[int, ...]:
@@ -95,15 +122,15 @@ def _check_sizes(tensors: Tensors, pathways: list[str]) -> None:
 
     Whole shapes are compared: otherwise a small file could claim a network larger than memory.
     """
-    features = 0
     for p in range(len(pathways)):
         stem = f"s1.pathway{p}_stem.conv.weight"
         channels, _, time, height, _ = tensors[stem].shape
         _check_shape(tensors, stem, (channels, 3, time, height, height))
         last = 8 * channels
         _check_shape(tensors, f"s5.pathway{p}_res0.branch2.b.weight", (last, last, 1, 3, 3))
-        features += 4 * last
-    classes = tensors["head.projection.bias"].size
+    classes, features = tensors["head.projection.bias"].size, _features(tensors, pathways)
+    if tensors.get("head.projection.weight", np.zeros(0)).shape == (2 * features, classes):
+        return  # a detector that also sees the whole picture
     _check_shape(tensors, "head.projection.weight", (features, classes))
 
 

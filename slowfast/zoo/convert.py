@@ -81,7 +81,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
     temporal = f"; {blocks} temporal blocks in res2..res5" if blocks else ""
     lateral = "batch norm and ReLU" if model.lateral_norm else "no batch norm"
     crops = "3 crops" if test.num_crops == 3 else "the centre crop"
-    several = ", any number of them in a video" if cfg.train.task == "multi" else ""
+    several = _SEVERAL[cfg.train.task]
     seen = f"; alpha {model.alpha}, {model.slow_frames} slow frames" if model.alpha > 1 else ""
     rows = {
         "system": checkpoint.found.system or "this project",
@@ -101,6 +101,12 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
     }
     if model.name != "slowfast":
         del rows["lateral"]
+    if cfg.train.task == "detection":
+        rows |= {"classes": f"{model.num_classes}{several}", "boxes": _boxes(cfg), "averaged": ""}
+        rows["test"] = (
+            f"key frames of short side {test.short_side} as {test.protocol}, boxes of score "
+            f"{cfg.detection.box_score:g} and more, average precision as {cfg.detection.rule}"
+        )
     lines = [f"{name.ljust(12)}{one_line(text)}" for name, text in rows.items() if text]
     return lines + [f"note: {one_line(note)}" for note in home.notes]
 
@@ -111,6 +117,22 @@ def _label_files(num_classes: int) -> str:
     return " or ".join([*fitting, "FILE"])
 
 
+def _boxes(cfg: Config) -> str:
+    """How a detector looks at a box."""
+    model = cfg.model
+    over = {"mean": "mean", "max": "largest"}[model.roi_time]
+    size = f"{model.roi_size} x {model.roi_size}"
+    blocks = ", ".join(map(str, model.nonlocal_blocks))
+    return (
+        f"RoIAlign {size}, {'' if model.roi_aligned else 'not '}aligned, of the {over} over time"
+        f"{', and the whole picture' if model.roi_context else ''}; res5 dilated by "
+        f"{' and '.join(map(str, model.dilations))}"
+        f"{f'; non-local blocks after {blocks} of res4' if blocks else ''}"
+    )
+
+
+_SEVERAL = {"single": "", "multi": ", any number of them in a video",
+            "detection": ", any number of them in a box"}  # fmt: skip
 _AVERAGED = {"prob": "probabilities", "score": "logits", "max": "the largest probability"}
 
 

@@ -12,6 +12,7 @@ import yaml
 from slowfast.models.published import CHARADES
 from slowfast.weights.damage import WeightsError, one_line, shown
 from slowfast.zoo.architecture import Settings
+from slowfast.zoo.box_config import is_mmaction2_detector, mmaction2_boxes, pyslowfast_boxes
 from slowfast.zoo.python_literals import Assigned, last_with, read_assignments
 
 LONGEST = 100_000
@@ -100,7 +101,8 @@ def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
     def get(section: str, key: str) -> Any:
         return _as(dict, cfg.get(section)).get(key)
 
-    _refuse_pyslowfast(get)
+    detects = get("DETECTION", "ENABLE") is True
+    _refuse_pyslowfast(get, detects)
     dataset = _dataset(get("TEST", "DATASET"))
     jitter = _as(list, get("DATA", "TRAIN_JITTER_SCALES"))
     shortest, longest = jitter if len(jitter) == 2 else (None, None)
@@ -132,6 +134,9 @@ def _pyslowfast(cfg: dict[Any, Any]) -> Embedded:
         settings |= CHARADES  # its frames are counted, and TARGET_FPS has no part in it
     if get("MODEL", "ARCH") not in ("slowfast", None):
         settings["model.alpha"] = None  # a default, which one pathway has no use for
+    if detects:
+        settings |= pyslowfast_boxes(get)
+        return Embedded(_known(settings))
     notes = []
     if not on_charades and dataset.removeprefix("ptv") != "kinetics":
         notes.append(
@@ -147,24 +152,25 @@ def _dataset(name: Any) -> str:
     return one_line(name).lower() if isinstance(name, str) and name else "kinetics"
 
 
-def _refuse_pyslowfast(get: Any) -> None:
+def _refuse_pyslowfast(get: Any, detects: bool) -> None:
     """Raises a WeightsError for what our network cannot do and the tensors' shapes do not tell."""
-    if get("DETECTION", "ENABLE") is True:
-        raise WeightsError("its config has DETECTION.ENABLE: it detects, and does not classify")
+    last = 1 if detects else 2
     usual: dict[str, list[Any]] = {
         "STRIDE_1X1": [False],
-        "SPATIAL_STRIDES": [[[1], [2], [2], [2]], [[1, 1]] + [[2, 2]] * 3],
+        "SPATIAL_STRIDES": [[[1], [2], [2], [last]], [[1, 1], [2, 2], [2, 2], [last, last]]],
         "SPATIAL_DILATIONS": [[[1]] * 4, [[1, 1]] * 4],
     }
     for key, values in usual.items():
         value = get("RESNET", key)
+        if key == "SPATIAL_DILATIONS" and detects:  # res5 may have any
+            value = value and [*_as(list, value)[:3], values[len(_as(list, value[0])) - 1][3]]
         if value not in (None, *values):
             fault = f"its config has RESNET.{key}={shown(value)}, which SlowFast does not have"
             raise WeightsError(fault)
     # It turns OpenCV's BGR pictures into RGB, but videos, which are RGB already, into BGR.
     reverse = get("DATA", "REVERSE_INPUT_CHANNEL")
     dataset = _dataset(get("TRAIN", "DATASET"))
-    if reverse is not None and bool(reverse) != (dataset in FROM_IMAGES):
+    if reverse is not None and not detects and bool(reverse) != (dataset in FROM_IMAGES):
         raise WeightsError(
             f"its config has DATA.REVERSE_INPUT_CHANNEL={shown(reverse)} with the data set "
             f"{dataset}: it has seen BGR pictures, here all are RGB"
@@ -181,7 +187,7 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
             "fast pathway leaves frames out"
         )
     pipeline = _pipeline(assigned)
-    sample = _step(pipeline, "SampleFrames")
+    sample = _step(pipeline, "SampleFrames") or _step(pipeline, "SampleAVAFrames")
     scale = _as(list, _step(pipeline, "Resize").get("scale"))
     sides = [side for side in scale if isinstance(side, int) and side > 0]
     three, centre = _step(pipeline, "ThreeCrop"), _step(pipeline, "CenterCrop")
@@ -207,6 +213,10 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
         "test.protocol": protocol,
         "train.task": "multi" if several else None,
     }
+    if is_mmaction2_detector(assigned):
+        boxes, notes = mmaction2_boxes(assigned, in_1x=protocol is not None)
+        whole = {"test.crop_size": settings["test.short_side"]}  # which has no part in it
+        return Embedded(_known(settings | boxes | whole), notes)
     notes = ("mmaction2 averages softmax over the views, here sigmoid: its classes do not exclude "
              "each other",)  # fmt: skip
     return Embedded(_known(settings), notes if several and average == "prob" else ())
@@ -221,9 +231,11 @@ def _is_multi_label(assigned: Assigned) -> bool:
 
 
 def _pipeline(assigned: Assigned) -> list[Any]:
-    """The steps of mmaction2's test: of the test's data (0.x, 1.x), or assigned by name."""
+    """The steps of mmaction2's test: of the test's data (0.x, 1.x), or assigned by name; or of the
+    validation's, which is the test's for detection."""
     places = ("data", "test", "pipeline"), ("test_dataloader", "dataset", "pipeline")
-    for place in (*places, ("test_pipeline",)):
+    of_boxes = ("val_dataloader", "dataset", "pipeline"), ("data", "val", "pipeline")
+    for place in (*places, ("test_pipeline",), *of_boxes):
         steps = last_with(assigned, *place)
         if isinstance(steps, list):
             return steps

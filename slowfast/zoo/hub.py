@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from slowfast.config import ConfigError, DataConfig, load_config
+from slowfast.config import Config, ConfigError, DataConfig, load_config
 from slowfast.models.head import PROBABILITIES
 from slowfast.models.published import VARIANTS
+from slowfast.models.roi_pooling import roi_pooling
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.variants import CONSTRUCTORS, build_model
 from slowfast.weights import save
@@ -73,6 +74,7 @@ def network(
         lines = [f"the network is the one of {config}", clip_line(cfg.data)]
     else:
         default = VARIANTS[constructor].config if published is None else published.settings
+        default = default | ({"train.task": given["task"]} if "task" in given else {})
         arguments, lines = _recognised(checkpoint, constructor, default, given)
         net = build(**arguments | given)
     print(load_pretrained(net, checkpoint), *lines, sep="\n")
@@ -118,9 +120,24 @@ def _recognised(
         )
     names = SAME_NAMES + (LATERAL if kind == "slowfast" else ())
     arguments = {name: getattr(cfg.model, name) for name in names} | {"task": cfg.train.task}
+    if default["train.task"] == "detection":
+        arguments |= _of_boxes(cfg, constructor, checkpoint)
     arguments["temporal_blocks"] = cfg.model.temporal_blocks or None
     if cfg.model.head_pooling == "global":
         arguments["pool_size"] = None
     own, found = VARIANTS[constructor].num_classes, cfg.model.num_classes
     classes = [f"its classes: {found}; those of {constructor} are {own}"] if found != own else []
     return arguments, [clip_line(cfg.data), *classes, *home.notes]
+
+
+def _of_boxes(cfg: Config, constructor: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """A detector's arguments over those of all networks.
+
+    A file that classifies clips, or tells no system, gives its tensors alone.
+    """
+    if cfg.train.task != "detection":  # its classifier stays fresh
+        return {"task": "detection", "num_classes": VARIANTS[constructor].num_classes}
+    arguments: dict[str, Any] = {"nonlocal_blocks": cfg.model.nonlocal_blocks}
+    if checkpoint.found.system:
+        arguments |= {"dilations": cfg.model.dilations, "pooling": roi_pooling(cfg.model)}
+    return arguments

@@ -12,19 +12,7 @@ from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint
 from slowfast.zoo.architecture import Settings, model_settings
 from slowfast.zoo.file_config import embedded_settings
-
-HABITS: dict[str, Settings] = {
-    "mmaction2": {
-        "model.slow_frames": "strided",
-        "model.head_pooling": "global",
-        "data.mean": [0.485, 0.456, 0.406],
-        "data.std": [0.229, 0.224, 0.225],
-        "test.protocol": "mmaction2",
-    },
-    "PyTorchVideo": {"model.average_positions": "score", "test.protocol": "pytorchvideo"},
-}
-"""By system. PySlowFast and PaddleVideo have the defaults. The mean and the deviation of mmaction2
-are ImageNet's. All systems train on RGB."""
+from slowfast.zoo.habits import OF_BOXES, OF_CLIPS, PTV_IN_PYSLOWFAST
 
 TRAINED_BY_PYSLOWFAST = "model."
 """What the names of PyTorchVideo's tensors have in front if PySlowFast has trained them. It tests
@@ -43,9 +31,9 @@ ASKED = {
 """By ``model.name``: settings that only the user can know, each with a flag of its name."""
 
 OTHERS = [
-    ((101, 101, 5, (3, 4, 6, 3)), ("8x8", {"model.alpha": 4, "data.num_frames": 32})),
+    ((101, 101, 5, (3, 4, 6, 3), (), False), ("8x8", {"model.alpha": 4, "data.num_frames": 32})),
 ]
-"""Further networks for ``published_like``: depths, lateral kernel and temporal blocks; its result.
+"""Further networks for ``published_like``: what it compares; its result.
 PySlowFast's training on AVA starts from this one."""
 
 
@@ -70,17 +58,20 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
         WeightsError: this project has no such network; or alpha or the number of frames is
             neither in the file nor given. The message does not name the file.
     """
-    found = checkpoint.found
-    settings = model_settings(found.tensors) | dict(HABITS.get(found.system, {}))
-    by_pyslowfast = found.prefix == TRAINED_BY_PYSLOWFAST
-    content = checkpoint.content
-    if by_pyslowfast and not (isinstance(content, dict) and BY_LIGHTNING in content):
-        settings.pop("model.average_positions", None)
+    settings = model_settings(checkpoint.found.tensors)
     embedded, notes = embedded_settings(checkpoint.content)
+    asked = {key: value for key, value in (default or {}).items() if key not in embedded} | given
+    task = asked.get("train.task", embedded.get("train.task"))
+    detects, note = _detects(checkpoint, settings, task, given.get("train.task"))
+    notes = (*notes, *note)
+    settings |= _of_boxes(checkpoint, settings) if detects else _of_clips(checkpoint)
     single = settings.get("model.name", "slowfast") != "slowfast"
     settings |= embedded | ({"model.alpha": 1} if single else {})
-    settings |= {key: value for key, value in (default or {}).items() if key not in embedded}
-    settings |= given
+    if detects and _is_ptv_in_pyslowfast(checkpoint):
+        settings |= PTV_IN_PYSLOWFAST
+    settings |= asked
+    if detects or task == "detection":
+        settings["train.task"] = "detection" if detects else "single"
     _ask(settings)
     says = [
         f"{key}={value}, where its own config has {embedded[key]}"
@@ -88,6 +79,65 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
         if embedded.get(key, value) != value
     ]
     return Home(settings, embedded, [*says, *notes])
+
+
+def _of_clips(checkpoint: Checkpoint) -> Settings:
+    """The habits of a system that classifies clips."""
+    found, content = checkpoint.found, checkpoint.content
+    settings = dict(OF_CLIPS.get(found.system, {}))
+    by_pyslowfast = found.prefix == TRAINED_BY_PYSLOWFAST
+    if by_pyslowfast and not (isinstance(content, dict) and BY_LIGHTNING in content):
+        settings.pop("model.average_positions", None)
+    return settings
+
+
+def _of_boxes(checkpoint: Checkpoint, told: Settings) -> Settings:
+    """The habits of a system that detects; AVA's names if there are as many classes."""
+    labels = {"data.labels": "ava"} if told["model.num_classes"] == AVA_CLASSES else {}
+    return OF_BOXES.get(checkpoint.found.system, {}) | labels
+
+
+def _is_ptv_in_pyslowfast(checkpoint: Checkpoint) -> bool:
+    """PySlowFast keeps its config in the file, PyTorchVideo's hub has none."""
+    content = checkpoint.content
+    has_config = isinstance(content, dict) and "cfg" in content
+    return checkpoint.found.system == "PyTorchVideo" and has_config
+
+
+def _detects(
+    checkpoint: Checkpoint, told: Settings, task: str | None, given: str | None
+) -> tuple[bool, list[str]]:
+    """Whether a checkpoint is a detector's, and a note if that is a guess.
+
+    Args:
+        told: what the tensors tell.
+        task: of the config in the file, or what was asked for.
+        given: what the user asks for.
+
+    Raises:
+        WeightsError: the user asks for what it is not.
+    """
+    found = checkpoint.found
+    by_name = True if told.get("model.roi_context") else found.has_boxes
+    if by_name is False and given == "detection":
+        raise WeightsError(
+            "it classifies clips, and no boxes: train a detector from it (model.pretrained), or "
+            "convert it without --task detection"
+        )
+    if by_name and given not in (None, "detection"):
+        raise WeightsError(f"it is a detector's, which classifies boxes: --task {given} cannot be")
+    if by_name is not None or task is not None:
+        return (task == "detection" if by_name is None else by_name), []
+    classes, blocks = told["model.num_classes"], told.get("model.nonlocal_blocks")
+    if not found.system.startswith("PySlowFast") or not (classes == AVA_CLASSES or blocks):
+        return False, []
+    return True, [
+        f"{classes} classes{' and non-local blocks' if blocks else ''}, and no config in the file: "
+        "taken for a detector on AVA; if it classifies clips, say --task single"
+    ]
+
+
+AVA_CLASSES = 80
 
 
 def home_config(
@@ -128,7 +178,9 @@ def _flag(key: str) -> str:
 def published_like(settings: Settings) -> list[tuple[str, Settings]]:
     """Each published network with such tensors: its constructor, and what no tensor tells."""
     keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
-    kind = tuple(settings.get(key) for key in keys)
+    detects = settings.get("train.task") == "detection"
+    told = tuple(settings.get(key) for key in keys)
+    kind = (*told, settings.get("model.nonlocal_blocks", ()), detects)
     if settings.get("model.name") == "fast_only":
         return []
     found = [row for other, row in OTHERS if other == kind]
@@ -138,6 +190,7 @@ def published_like(settings: Settings) -> list[tuple[str, Settings]]:
             slow, fast = network.depths[0], network.depths[-1]
             lateral, blocks = own.get("fusion_kernel"), own.get("temporal_blocks", ())
             row = (name, network.config)
-            if kind == (slow, fast, lateral, blocks) and row not in found:
+            theirs = (own.get("nonlocal_blocks", ()), own.get("task") == "detection")
+            if kind == (slow, fast, lateral, blocks, *theirs) and row not in found:
                 found.append(row)
     return found

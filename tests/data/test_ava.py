@@ -211,8 +211,8 @@ def test_a_missing_video_is_a_file_that_is_missing(cfg: Config, tmp_path: Path) 
         ({"boxes.csv": f"v,2,{A},,0.9\n"}, {}, "{0}/boxes.csv: none of its 1 key frames is one of"),
         ({"excluded.csv": f"v,0902,{A},1,1\n"}, {}, "{0}/excluded.csv: has boxes, and should have "
          "lines 'video,time' alone"),
-        ({}, {"train_boxes": "gone.csv"}, "detection.train_boxes: there is no gone.csv or {0}/films/"
-         "gone.csv"),
+        ({}, {"train_boxes": "gone.csv"}, "detection.train_boxes: there is no gone.csv or {0}"
+         "/films/gone.csv"),
         ({"a.csv": "v,0902\n"}, {"train_excluded": ""}, "{0}/a.csv: none of its 1 key frames is "
          "left"),
     ],

@@ -20,7 +20,8 @@ LINEAR_STD = 0.01
 def name_seeded(name: str, shape: tuple[int, ...] | list[int]) -> np.ndarray:
     """The float32 tensor that belongs to a name.
 
-    Convolutions are N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852). Nothing of a batch norm
+    Convolutions are N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852), the biases of those of a
+    non-local block N(0, 0.1^2). Nothing of a batch norm
     is left at its default: weight and variance are in [0.5, 1.5), bias and mean are N(0, 0.1^2).
 
     Args:
@@ -37,7 +38,7 @@ def name_seeded(name: str, shape: tuple[int, ...] | list[int]) -> np.ndarray:
     if is_norm and kind in ("weight", "_variance"):
         scale = RESIDUAL_SCALE if name.endswith("branch2.c_bn.weight") else 1.0
         values = scale * (0.5 + rng.random(shape, dtype=np.float32))
-    elif is_norm and kind in ("bias", "_mean"):
+    elif (is_norm and kind in ("bias", "_mean")) or (layer.startswith("conv_") and kind == "bias"):
         values = 0.1 * rng.standard_normal(shape, dtype=np.float32)
     elif layer == "head.projection" and kind in ("weight", "bias"):
         values = LINEAR_STD * rng.standard_normal(shape, dtype=np.float32)

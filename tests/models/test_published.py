@@ -10,8 +10,8 @@ import slowfast.models
 from slowfast.config import load_config
 from slowfast.data.labels import read_labels
 from slowfast.models.cost import count_parameters, summarize
-from slowfast.models.published import VARIANTS, Variant
-from slowfast.models.published_files import OPENMMLAB, Weights
+from slowfast.models.published import OF_MMACTION2, SLOWONLY, VARIANTS, WITH_CONTEXT, Variant
+from slowfast.models.published_files import OPENMMLAB, OPENMMLAB_AVA, Weights
 from slowfast.models.slowfast import SinglePathway, SlowFast, VideoClassifier
 
 GENERAL = {*inspect.signature(VideoClassifier).parameters}
@@ -37,7 +37,16 @@ NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
     ("slowfast_r50_16x8_charades", {}, 34_006_373, 100.616),
     ("slowfast_r50_charades", {}, 34_006_373, 50.309),
     ("slow_r50_charades", {}, 31_956_189, 41.745),
+    ("slowfast_r50_detection", {}, 33_828_888, 74.181),
+    ("slowfast_r50_detection", OF_MMACTION2, 33_827_960, 74.181),
+    ("slowfast_r50_detection", OF_MMACTION2 | {"fusion_kernel": 5}, 33_741_688, 73.867),
+    ("slowfast_r50_4x16_detection", OF_MMACTION2, 33_741_688, 40.259),
+    ("slowfast_r50_4x16_detection", WITH_CONTEXT, 33_926_008, 40.260),
+    ("slowfast_r101_50_50_nl_detection", {}, 59_342_488, 110.969),
+    ("slow_r50_detection", {}, 31_798_416, 31.815),
+    ("slow_r50_detection", SLOWONLY, 31_798_416, 31.815),
 ]
+BOXES = 8
 
 
 @pytest.mark.parametrize(("name", "given", "params", "gmacs"), NETWORKS)
@@ -54,19 +63,35 @@ def test_parameters_and_multiply_adds_of_every_network(
     for weights in files:
         millions, giga = weights.cost or variant.cost
         assert millions == round(params / 1e6, 2)
-        assert giga == pytest.approx(at_256, rel=5e-4)
-    if given == {"lateral_norm": False}:  # it has no multiply-adds
+        frames = weights.settings.get("data.num_frames", variant.num_frames) / variant.num_frames
+        assert giga == pytest.approx(frames * at_256, rel=5e-4)
+    if given in ({"lateral_norm": False}, OF_MMACTION2, SLOWONLY):  # it has no multiply-adds
         return
-    rows = summarize(net, (1, 3, variant.num_frames, 256, 256))
+    rows = summarize(net, (1, 3, variant.num_frames, 256, 256), BOXES)
     assert sum(row.params for row in rows) == params
     assert sum(row.macs for row in rows) / 1e9 == pytest.approx(at_256, rel=5e-4)
-    assert rows[-1].shapes == [[1, 4, variant.num_classes]]  # 2 x 2 positions
+    of_boxes, of_clips = [BOXES, variant.num_classes], [1, 4, variant.num_classes]
+    assert rows[-1].shapes == [of_boxes if net.has_boxes else of_clips]  # 2 x 2 positions
+
+
+def test_parameters_of_detectors_that_no_file_here_has() -> None:
+    """PySlowFast's 4x16; and as many tensors as their files have, less the counters."""
+    for name, params, tensors in (
+        ("slowfast_r50_4x16_detection", 33_742_616, 552),
+        ("slowfast_r50_detection", 33_828_888, 552),
+        ("slowfast_r101_50_50_nl_detection", 59_342_488, 1098),
+        ("slow_r50_detection", 31_798_416, 267),
+    ):
+        with paddle.LazyGuard():
+            net = getattr(slowfast.models, name)()
+        assert (count_parameters(net), len(net.state_dict())) == (params, tensors)
 
 
 def test_no_network_is_without_a_row_above() -> None:
     rows = [(name, given) for name, given, *_ in NETWORKS]
     used = [(name, file.arguments) for name, row in VARIANTS.items() for file in row.weights]
-    assert all(row in rows for row in used) and all(row in used for row in rows)
+    assert all(row in rows for row in used)
+    assert all(row in used for row in rows)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -77,7 +102,9 @@ def test_a_network_is_called_what_it_is(name: str) -> None:
     kind, stride = "SlowFast" if both else "Slow", variant.sampling_stride * variant.alpha
     assert variant.text.startswith(f"{kind} {slow}x{stride}, ")
     seen = f", of which the slow pathway sees {slow}" if both else ""
-    several = ", any number of them in a video" if variant.labels == "charades" else ""
+    places = {"charades": "video", "ava": "box"}
+    several = f", any number of them in a {places.get(variant.labels)}"
+    several = several if variant.labels in places else ""
     assert variant.about == (
         f"{variant.text}: clips of {variant.num_frames} frames{seen}. {variant.cost[0]:.1f} M "
         f"parameters with {variant.num_classes} classes{several}."
@@ -85,6 +112,7 @@ def test_a_network_is_called_what_it_is(name: str) -> None:
     assert all(f"r{depth}" in name for depth in variant.depths)
     assert name.startswith(f"{kind.lower()}_")
     assert set(variant.arguments) <= ARGUMENTS[len(variant.depths)]
+    assert name.endswith("detection") == ("for boxes" in variant.text)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -98,7 +126,8 @@ def test_what_no_tensor_tells_is_a_config(name: str) -> None:
     if name.endswith("charades"):
         assert test == ("multi", "max", "charades") and clips == (24, 24, "stride")
     else:
-        assert test == ("single", "prob", "pyslowfast") and clips == (30, 30, "spread")
+        task = "detection" if name.endswith("detection") else "single"
+        assert test == (task, "prob", "pyslowfast") and clips == (30, 30, "spread")
     assert len(read_labels(variant.labels, variant.num_classes) or []) == variant.num_classes
 
 
@@ -113,20 +142,36 @@ def test_a_file_is_where_and_what_its_name_says(variant: Variant, weights: Weigh
             "mmaction2": f"-{weights.sha256}.pth"}  # fmt: skip
     assert weights.url.endswith(ends[system])
     assert weights.url.startswith("https://") and weights.page.startswith("https://")
-    is_openmmlab = weights.page.startswith(OPENMMLAB)
+    is_openmmlab = weights.page.startswith((OPENMMLAB, OPENMMLAB_AVA.partition("{")[0]))
     assert is_openmmlab == (system == "mmaction2") == (len(weights.sha256) == 8)
     assert set(weights.arguments) <= ARGUMENTS[len(variant.depths)]
     if variant.labels == "charades":
         assert [*weights.scores] == ["mAP"] and 30 < weights.scores["mAP"] < 45
+    elif variant.labels == "ava":
+        assert [*weights.scores] == ["mAP"] and 19 < weights.scores["mAP"] < 38
     else:
         assert [*weights.scores] == ["top-1", "top-5"]
         assert 40 < weights.scores["top-1"] < weights.scores["top-5"] < 100
-    assert load_config(None, [f"{key}={value}" for key, value in weights.settings.items()])
-    if name != "paddlevideo/SlowFast":
-        stride = variant.alpha * variant.sampling_stride
-        assert f"{variant.num_frames // variant.alpha}x{stride}" in name
+    settings = variant.config | weights.settings
+    if ids := settings.get("detection.ids"):
+        settings["model.num_classes"] = len(ids)
+    assert load_config(None, [f"{key}={value}" for key, value in settings.items()])
+    frames = weights.settings.get("data.num_frames", variant.num_frames)
+    stride = variant.alpha * variant.sampling_stride
+    said = f"{frames // variant.alpha}x{stride}"
+    if "R101_50_50" in name and variant.labels == "ava":  # of the fast pathway
+        said = f"{frames}x{variant.sampling_stride}"
+    if name not in NAMED_OTHERWISE:
+        assert said in name
+
+
+NAMED_OTHERWISE = (
+    "paddlevideo/SlowFast", "paddlevideo/SlowFastRCNN_AVA", "pyslowfast/ava/C2D_8x8_R50",
+    "mmaction2/slowfast_r50-k400-pre-temporal-max-focal-alpha3-gamma1_8xb6-8x8x1-cosine-10e_"
+    "ava22-rgb",
+)  # fmt: skip
 
 
 def test_no_name_and_no_url_stands_twice() -> None:
     names, urls = {file.name for _, file in FILES}, {file.url for _, file in FILES}
-    assert len(names) == len(urls) == len(FILES) == 37
+    assert len(names) == len(urls) == len(FILES) == 62

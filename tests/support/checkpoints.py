@@ -19,10 +19,10 @@ ALPHA_AND_FRAMES = {"model.alpha": 4, "data.num_frames": 32}
 
 
 @functools.lru_cache
-def shapes_of(model: ModelConfig) -> Tensors:
+def shapes_of(model: ModelConfig, task: str = "single") -> Tensors:
     """The tensors of a config's network; they take no memory."""
     with paddle.LazyGuard():
-        state = build_model(model, train_crop=32).state_dict()
+        state = build_model(model, train_crop=32, task=task).state_dict()
     return {name: np.broadcast_to(np.float32(1), tensor.shape) for name, tensor in state.items()}
 
 

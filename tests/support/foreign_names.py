@@ -136,6 +136,8 @@ def caffe2(ours: Tensors) -> Tensors:
         (r"s(\d)\.pathway1_res(\d+)\.branch2\.(.)_bn\.", r"t_res\1_\2_branch2\3_bn_"),
         (r"s(\d)\.pathway0_res(\d+)\.branch2\.(.)\.", r"res\1_\2_branch2\3_"),
         (r"s(\d)\.pathway1_res(\d+)\.branch2\.(.)\.", r"t_res\1_\2_branch2\3_"),
+        (r"s4\.pathway0_nonlocal(\d+)\.bn\.", r"nonlocal_conv4_\1_bn_"),
+        (r"s4\.pathway0_nonlocal(\d+)\.conv_(\w+)\.", r"nonlocal_conv4_\1_\2_"),
         (r"head\.projection\.", "pred_"),
     ]
     state: Tensors = {}
@@ -147,6 +149,48 @@ def caffe2(ours: Tensors) -> Tensors:
         if not kind.startswith("_"):
             state[renamed(f"{layer}.", rows) + f"{letter}_momentum"] = value
     return {**state, "lr": np.array([0.1], np.float32), "model_iter": np.array([9])}
+
+
+BACKGROUND = 1.0
+"""Of the output that is left out."""
+HEAD = "head.projection."
+
+
+def with_background(state: Tensors) -> Tensors:
+    """A detector's with an output in front of its classes, as ``[outputs, features]``."""
+    rows = {name: state[name] for name in state if name.startswith(("roi_head", HEAD))}
+    grown = {
+        name: np.concatenate([np.full_like(value[:1], BACKGROUND), value])
+        for name, value in rows.items()
+    }
+    return state | grown
+
+
+def mmaction2_boxes(ours: Tensors) -> Tensors:
+    """A detector's; its columns are in our order."""
+    state = mmaction2({name: x for name, x in ours.items() if not name.startswith(HEAD)})
+    head = {f"roi_head.bbox_head.fc_cls.{kind}": ours[HEAD + kind].T for kind in ("weight", "bias")}
+    return with_background(state | head)
+
+
+def paddlevideo_boxes(ours: Tensors) -> Tensors:
+    """A detector's; the norms of its lateral connections have no use there."""
+    state = paddlevideo({name: x for name, x in ours.items() if not name.startswith(HEAD)})
+    head = mmaction2_boxes(ours)
+    for kind in ("weight", "bias"):
+        name = f"roi_head.bbox_head.fc_cls.{kind}"
+        state[name] = head[name].T
+    for n in range(1, 5):
+        for kind in ("weight", "bias", "_mean", "_variance"):
+            state[f"backbone.s{n}_fuse._bn.{kind}"] = np.ones(3, np.float32)
+    return state
+
+
+def pytorchvideo_boxes(ours: Tensors) -> Tensors:
+    """A detector's, of the hub."""
+    state = pytorchvideo_trained({n: x for n, x in ours.items() if not n.startswith(HEAD)})
+    head = {f"detection_head.proj.{kind}": ours[HEAD + kind].T for kind in ("weight", "bias")}
+    return state | head
 
 
 def _pickled(names: Callable[[Tensors], Tensors], inside: str = "") -> Callable[[Tensors], bytes]:

@@ -13,9 +13,9 @@ from slowfast.weights.systems import Tensors
 SMALL: dict[str, Any] = dict(slow_depth=14, fast_depth=14, width=16, alpha=4, num_classes=6)
 
 
-def small(train_crop: int = 64, **changes: Any) -> Any:
+def small(train_crop: int = 64, task: str = "single", **changes: Any) -> Any:
     """A network of few blocks and channels; ``changes`` are the config's."""
-    return build_model(ModelConfig(**(SMALL | changes)), train_crop)
+    return build_model(ModelConfig(**(SMALL | changes)), train_crop, task)
 
 
 def wake_up(net: nn.Layer) -> None:

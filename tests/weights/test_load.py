@@ -13,7 +13,12 @@ import paddle
 import pytest
 from paddle import nn
 from support import torch_bytes as tb
-from support.foreign_names import mmaction2, pytorchvideo
+from support.foreign_names import (
+    mmaction2,
+    mmaction2_boxes,
+    pytorchvideo,
+    pytorchvideo_boxes,
+)
 from support.small_nets import scrambled, small, tensors_of
 
 from slowfast.weights.damage import DamagedError, WeightsError
@@ -248,3 +253,52 @@ def test_a_torch_file_without_tensors_is_not_damaged(path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no tensors by name") as caught:
         load_weights(small_net(), save_torch(path, {}))
     assert not isinstance(caught.value, DamagedError)
+
+
+DETECTS = (
+    "do not fit the network: they are a detector's, which classifies boxes (train.task=detection), "
+    "and this network classifies clips"
+)
+CLASSIFIES = (
+    "do not fit the network: they classify clips, and this network boxes: a detector can only be "
+    "trained from them (model.pretrained)"
+)
+
+
+def test_boxes_and_clips_are_told_apart_by_the_names(path: Path) -> None:
+    """As many classes as there may be."""
+    write(path, {"state_dict": mmaction2_boxes(scrambled(small_net(lateral_norm=False)))})
+    assert refusal(path, small_net(lateral_norm=False)) == DETECTS
+    write(path, pytorchvideo(FULL))
+    assert refusal(path, small_net(task="detection")) == CLASSIFIES
+
+
+def test_boxes_and_clips_are_told_apart_by_the_config_beside(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pdparams", FULL)
+    for task, other in (("single", "detection"), ("detection", "multi")):
+        path.with_suffix(".yaml").write_text(f"train: {{task: {task}}}\n", encoding="utf-8")
+        load_weights(small_net(task=task), path)
+        fault = DETECTS if task == "detection" else CLASSIFIES
+        assert refusal(path, small_net(task=other)) == fault
+    path.with_suffix(".yaml").write_text("train: 3\n", encoding="utf-8")
+    for task in ("single", "detection"):
+        load_weights(small_net(task=task), path)
+
+
+@pytest.mark.parametrize("classes", [5, 7])
+def test_a_file_of_clips_starts_a_detector(path: Path, classes: int) -> None:
+    """All but the classifier, of as many classes as here or not, and non-local blocks."""
+    write(path, pytorchvideo(FULL))
+    net = small_net(classes, task="detection", roi_context=True, nonlocal_blocks=(0,))
+    before = tensors_of(net)
+    assert load_pretrained(net, path) == (
+        f"{len(FULL) - 2} of {len(before)} tensors loaded from {path} (PyTorchVideo's; "
+        f"{sum(name.endswith('_mean') for name in FULL)} num_batches_tracked left out); "
+        "head.projection.weight, head.projection.bias and non-local blocks left as initialised: "
+        "the network classifies boxes, and the file does not"
+    )
+    rest = {name: x for name, x in FULL.items() if name not in CLASSIFIER}
+    assert_same(tensors_of(net), before | rest)
+    net = small_net(classes)
+    write(path, pytorchvideo_boxes(FULL))
+    assert load_pretrained(net, path).endswith("network classifies clips, and the file does not")

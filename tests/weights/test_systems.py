@@ -7,11 +7,19 @@ golden/make_foreign_files.py. Their logits after loading: golden/check_foreign_f
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import pytest
-from support.foreign_names import FILES, caffe2
+from support.foreign_names import (
+    FILES,
+    caffe2,
+    mmaction2_boxes,
+    paddlevideo_boxes,
+    pyslowfast,
+    pytorchvideo_boxes,
+)
 from support.paths import GOLDEN
 from support.small_nets import scrambled, small, tensors_of
 
@@ -63,6 +71,50 @@ def test_the_real_names_and_shapes_are_those_of_our_network(system: str, constru
         net = getattr(slowfast.models, constructor)(**lateral)
     expected = {name: list(tensor.shape) for name, tensor in net.state_dict().items()}
     assert {name: list(value.shape) for name, value in found.tensors.items()} == expected
+
+
+@pytest.mark.parametrize("context", [False, True], ids=["boxes", "and the picture"])
+@pytest.mark.parametrize(("names", "has_boxes", "blocks"), [
+    (pyslowfast, None, ()), (pyslowfast, None, (0,)), (caffe2, None, (0,)),
+    (pytorchvideo_boxes, True, ()), (mmaction2_boxes, True, ()), (paddlevideo_boxes, True, ()),
+])  # fmt: skip
+def test_detectors_of_every_system_are_ours(
+    path: Path, names: Any, has_boxes: bool | None, blocks: Any, context: bool
+) -> None:
+    """Without the background, the columns in their order, and PaddleVideo's unused norms."""
+    of_paddle = names is paddlevideo_boxes
+    given: Any = dict(task="detection", nonlocal_blocks=blocks, roi_context=context)
+    net = small(lateral_norm=not of_paddle, **given)
+    ours = scrambled(net)
+    content = {"blobs" if names is caffe2 else "state_dict": names(ours)}
+    path.write_bytes(pickle.dumps(content, protocol=2))
+    found = translate(content)
+    assert found.has_boxes is has_boxes
+    assert f"{len(ours)} of {len(ours)} tensors loaded" in (said := load_weights(net, path))
+    assert ("4 s1_fuse batch norm" in said) == of_paddle
+    for name, value in tensors_of(net).items():
+        np.testing.assert_array_equal(value, ours[name], err_msg=name)
+
+
+BOX_BIAS = "roi_head.bbox_head.fc_cls.bias"
+
+
+@pytest.mark.parametrize(("outputs", "config", "classes"), [
+    (81, "", 80), (66, "", 66), (17, "", 16),
+    (66, "dict(type='BBoxHeadAVA', background_class=True)", 65),
+    (66, "dict(type='BBoxHeadAVA')", 65),
+    (9, "dict(type='BBoxHeadAVA', background_class=False)", 9),
+], ids=str)  # fmt: skip
+def test_whether_mmaction2_has_an_output_for_the_background(
+    outputs: int, config: str, classes: int
+) -> None:
+    """Its config tells it, and without one the number of MultiSports' classes."""
+    state = {"backbone.slow_path.conv1.conv.weight": np.ones(2, np.float32)}
+    state[BOX_BIAS] = np.arange(outputs, dtype=np.float32)
+    state[BOX_BIAS.replace("bias", "weight")] = np.ones((outputs, 2), np.float32)
+    for key in ("config", "cfg"):
+        found = translate({"state_dict": {**state}, "meta": {key: config}})
+        assert found.tensors["head.projection.bias"].tolist() == [*range(outputs)][-classes:]
 
 
 def test_a_classifier_as_a_convolution_is_turned_too(path: Path) -> None:

@@ -21,6 +21,8 @@ from slowfast.config import load_config
 from slowfast.models import build_model
 from slowfast.models import slowfast as network
 from slowfast.models.cost import count_parameters
+from slowfast.models.published import OF_MMACTION2, WITH_CONTEXT
+from slowfast.models.roi_head import joined
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.weights.load import load_weights
 from slowfast.zoo.convert import convert
@@ -89,6 +91,61 @@ def test_parameters_are_as_many_as_in_the_systems_own(
         net = getattr(slowfast.models, constructor)()
     assert count_parameters(net) == ANSWERS["parameters"][name]
     assert net.head.projection.weight.shape[1] == classes
+
+
+DETECTORS: dict[str, Any] = json.loads((GOLDEN / "detection_answers.json").read_text())
+"""Of PyTorchVideo and mmaction2, by golden/make_detection_files.py."""
+OF_8X8 = {"model.alpha": 4, "data.num_frames": 32}
+OF_4X16 = {"model.alpha": 8, "data.num_frames": 32}
+
+
+@pytest.mark.parametrize(("file", "answer", "given"), [
+    ("detection_pytorchvideo.pyth", "pytorchvideo 2 7 False", OF_8X8),
+    ("detection_pytorchvideo.pyth", "pytorchvideo 1 7 True",
+     OF_8X8 | {"model.dilations": [2, 1], "model.roi_aligned": True}),
+    ("detection_pytorchvideo.pyth", "pytorchvideo 2 8 False", OF_8X8 | {"model.roi_size": 8}),
+    ("detection_mmaction2.pth", "mmaction2 avg False", OF_4X16),
+    ("detection_mmaction2.pth", "mmaction2 max False", OF_4X16 | {"model.roi_time": "max"}),
+    ("detection_mmaction2_context.pth", "mmaction2 avg True", OF_4X16),
+])  # fmt: skip
+def test_a_systems_own_detector_converts_and_answers_as_there(
+    tmp_path: Path, file: str, answer: str, given: dict[str, Any]
+) -> None:
+    """Dilations, grids, alignment, time and context; without mmaction2's background."""
+    convert(GOLDEN / file, tmp_path / "net.pdparams", given, force=False)
+    cfg = load_config(tmp_path / "net.yaml")
+    net = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
+    load_weights(net, tmp_path / "net.pdparams")
+    net.eval()
+    clip_NCTHW = paddle.to_tensor(seeded_clip(*DETECTORS["clip"]))
+    boxes = np.array(DETECTORS["boxes"], np.float32)
+    per_clip = joined([boxes[boxes[:, 0] == clip, 1:] for clip in (0, 1)])
+    with paddle.no_grad():
+        found_KA = net(clip_NCTHW, *per_clip).numpy()
+    expected = np.array(DETECTORS["logits"][answer])[:, -cfg.model.num_classes :]
+    assert np.abs(found_KA - expected).max() < 1e-5 * np.abs(expected).max()
+    others = [
+        np.array(rows)[:, -6:] for name, rows in DETECTORS["logits"].items() if name != answer
+    ]
+    assert min(np.abs(other - expected).max() for other in others) > 0.1
+
+
+@pytest.mark.parametrize(("name", "constructor", "given"), [
+    ("slowfast_r50_detection", "slowfast_r50_detection", {}),
+    ("slow_r50_detection", "slow_r50_detection", {}),
+    ("mmaction2 8 False", "slowfast_r50_4x16_detection", OF_MMACTION2),
+    ("mmaction2 4 False", "slowfast_r50_detection", OF_MMACTION2),
+    ("mmaction2 8 True", "slowfast_r50_4x16_detection", WITH_CONTEXT),
+], ids=str)  # fmt: skip
+def test_a_detector_has_as_many_parameters_as_in_the_systems_own(
+    name: str, constructor: str, given: dict[str, Any]
+) -> None:
+    """And as many tensors, but for the counters of batch norms. mmaction2 has the background."""
+    background = "mmaction2" in name
+    with paddle.LazyGuard():
+        net = getattr(slowfast.models, constructor)(num_classes=80 + background, **given)
+    norms = sum(name.endswith("._mean") for name in net.state_dict())
+    assert [count_parameters(net), len(net.state_dict()) + norms] == DETECTORS["sizes"][name]
 
 
 SIGMOID = {"train.task": "multi", "model.average_positions": "prob"}

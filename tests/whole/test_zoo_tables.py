@@ -8,7 +8,7 @@ from support.paths import REPOSITORY
 from docs.zoo_tables import PAGES, filled, networks, weights
 from slowfast.models.published import VARIANTS
 from slowfast.zoo.catalogue import CATALOGUE
-from slowfast.zoo.origin import HABITS
+from slowfast.zoo.habits import OF_CLIPS
 
 ZOO = (REPOSITORY / "docs" / "zoo.md").read_text(encoding="utf-8")
 
@@ -35,12 +35,15 @@ def test_a_row_for_each_network() -> None:
     assert rows[2] == "| `slowfast_r50_4x16` | 32 x 2 | 8 | 34.48 | 36.10 |"
     assert "| `slowfast_r50_16x8_sthv1` (174 classes) | 64 x 2 | 4 | 34.04 | 131.42 |" in rows
     assert "| `slow_r50_4x16` | 4 x 16 | 1 | 32.45 | 27.26 |" in rows
-    assert rows[-1] == "| `slow_r50_charades` (157 classes) | 8 x 8 | 1 | 31.96 | 54.52 |"
+    assert "| `slow_r50_charades` (157 classes) | 8 x 8 | 1 | 31.96 | 54.52 |" in rows
+    assert rows[-1] == (
+        "| `slow_r50_detection` (80 classes for boxes) | 4 x 16 | 1 | 31.80 | 41.55 |"
+    )
 
 
 def test_a_row_for_each_file_and_the_official_ones_in_bold() -> None:
     rows = weights().splitlines()
-    assert [re.findall(r"`([\w/]+)`", row)[0] for row in rows[2:]] == list(CATALOGUE)
+    assert [re.findall(r"`([\w/.-]+)`", row)[0] for row in rows[2:]] == list(CATALOGUE)
     assert [row.startswith("| **`") for row in rows[2:]] == [
         name == VARIANTS[row.constructor].weights[0].name for name, row in CATALOGUE.items()
     ]
@@ -60,5 +63,5 @@ def test_each_systems_protocol_on_the_page() -> None:
     protocols = re.search(r"\| `test.protocol` \| `pyslowfast` \| `(\S+)` \| `(\S+)` \|", ZOO)
     assert protocols is not None
     assert protocols.groups() == tuple(
-        HABITS[system]["test.protocol"] for system in ("PyTorchVideo", "mmaction2")
+        OF_CLIPS[system]["test.protocol"] for system in ("PyTorchVideo", "mmaction2")
     )

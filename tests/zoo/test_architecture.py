@@ -99,7 +99,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"s4_fuse.conv_f2s.weight": None},
      "it has two pathways without the lateral connection s4_fuse.conv_f2s"),
     ({"head.projection.bias": None},
-     "it has no classifier (head.projection): features alone, or"),
+     "it has no classifier (head.projection): features alone"),
     ({"head.projection.bias": (4_000_000,)},
      "head.projection.weight is [288, 3]; by its stem and its classes it would be "
      "[288, 4000000]"),
@@ -137,3 +137,27 @@ def test_a_2d_network_is_refused() -> None:
     model = tiny(name="slow_only", temporal_blocks=(1, 1, 0, 0))
     with pytest.raises(WeightsError, match="no temporal kernels in res4 and res5: a 2D network"):
         model_settings(shapes_of(model))
+
+
+@pytest.mark.parametrize("given", [
+    {}, {"roi_context": True}, {"nonlocal_blocks": (0, 1)},
+    {"name": "slow_only", "alpha": 1, "roi_context": True, "nonlocal_blocks": (1,)},
+], ids=str)  # fmt: skip
+def test_what_the_tensors_of_a_detector_tell(given: dict[str, Any]) -> None:
+    model = tiny(slow_depth=26, fast_depth=26, **given)
+    told = config_of(model_settings(shapes_of(model, "detection"))).model
+    for key in (*TOLD, "roi_context", "nonlocal_blocks"):
+        assert getattr(told, key) == getattr(model, key), key
+
+
+@pytest.mark.parametrize(("shapes", "message"), [
+    ({"s4.pathway0_nonlocal0.conv_theta.weight": (64, 9, 1, 1, 1)},
+     "s4.pathway0_nonlocal0.conv_theta.weight is [64, 9, 1, 1, 1]; by its stem and its classes it "
+     "would be [64, 128, 1, 1, 1]"),
+    ({"head.projection.bias": None, "roi_head.bbox_head.fc_cls.2.weight": (3, 9)},
+     "its classifier of boxes has two layers (mmaction2's mlp_head); here it has one"),
+])  # fmt: skip
+def test_detectors_that_are_not_ours_are_refused(shapes: dict[str, Any], message: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        model_settings(changed(shapes))
+    assert message in str(caught.value)

@@ -105,7 +105,7 @@ def test_what_pyslowfast_does_in_another_way_is_noted() -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("{ENABLE: false}", "{ENABLE: true}", "DETECTION.ENABLE: it detects, and does not classif"),
+    ("{ENABLE: false}", "{ENABLE: true}", "RESNET.SPATIAL_STRIDES=[[1, 1], [2, 2], [2, 2], [2,"),
     ("STRIDE_1X1: false", "STRIDE_1X1: true", "RESNET.STRIDE_1X1=True, which SlowFast does n"),
     ("[2, 2], [2, 2]]", "[2, 2], [1, 1]]", "RESNET.SPATIAL_STRIDES=[[1, 1], [2, 2], [2, 2],"),
     ("[1, 1], [1, 1]]", "[1, 1], [2, 2]]", "RESNET.SPATIAL_DILATIONS=[[1, 1], [1, 1], [1, 1]"),

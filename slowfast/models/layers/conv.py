@@ -4,7 +4,8 @@ On a CPU Paddle's conv3d copies every window of the input into a buffer, on one 
 whole clip at once: for the stem of the fast pathway that is 735 times the frames, 1.2 GB, and
 half the time of a training step. SlowFast's kernels do not need it:
 
-- (1, k, k) looks at frames one by one: a 2D convolution, whose windows stay in the cache.
+- (1, k, k), dilated or not, looks at frames one by one: a 2D convolution, whose windows stay in the
+  cache.
 - (k, 1, 1) mixes channels and then adds frames: a matrix product that makes the outputs of all
   taps, which are shifted along time and added. No windows, and no copy of the input; for k = 1
   that is all, and both clips of a batch are multiplied at once.
@@ -36,20 +37,31 @@ class Conv3D(nn.Conv3D):
     """Paddle's, with its parameters and their names; faster in float32 on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not (_is_float32_on_cpu(x) and _is_simple(self)):
+        y = self._faster(x) if _is_float32_on_cpu(x) and _is_simple(self) else None
+        if y is None:
             return super().forward(x)
+        return y if self.bias is None else y + self.bias.reshape([-1, 1, 1, 1])
+
+    def _faster(self, x: Tensor) -> Tensor | None:
+        """Without the bias; None if there is no faster form."""
         (t, h, w), (by_t, by_h, by_w) = self._kernel_size, self._stride
         in_t, in_h, in_w = self._updated_padding
-        if h == w == by_t == by_h == by_w == 1 and (in_t, in_h, in_w) == (t // 2, 0, 0):
+        of_t, of_h, of_w = self._dilation
+        is_frames = t == by_t == of_t == 1 and in_t == 0
+        if (of_h, of_w) != (1, 1):
+            if not is_frames or h == 1:
+                return None
+            return _by_frame(x, self.weight, (by_h, by_w), (in_h, in_w), (of_h, of_w))
+        if h == w == by_t == by_h == by_w == of_t == 1 and (in_t, in_h, in_w) == (t // 2, 0, 0):
             return _Temporal.apply(x, self.weight)
         is_square = h == w and by_h == by_w and in_h == in_w
-        if t == 1 and h > 1 and by_t == 1 and in_t == 0 and x.shape[3] * x.shape[4] > SMALL_FRAME:
+        if is_frames and h > 1 and x.shape[3] * x.shape[4] > SMALL_FRAME:
             if is_square and max(self.weight.shape[:2]) <= FEW_CHANNELS:
                 return TiledConv.apply(x, self.weight, TILE, by_h, (0, in_h))
-            return _by_frame(x, self.weight, (by_h, by_w), (in_h, in_w))
-        if x.shape[1] <= 3 and x.stop_gradient and is_square and by_t == 1:
+            return _by_frame(x, self.weight, (by_h, by_w), (in_h, in_w), (1, 1))
+        if x.shape[1] <= 3 and x.stop_gradient and is_square and by_t == of_t == 1:
             return TiledConv.apply(x, self.weight, TILE, by_h, (in_t, in_h))
-        return super().forward(x)
+        return None
 
 
 def _is_float32_on_cpu(x: Tensor) -> bool:
@@ -58,11 +70,9 @@ def _is_float32_on_cpu(x: Tensor) -> bool:
 
 
 def _is_simple(conv: nn.Conv3D) -> bool:
-    """Whether it has no more than a kernel, a stride and zeros around."""
+    """Whether it has no more than a kernel, a stride, a dilation, a bias and zeros around."""
     return (
-        conv.bias is None
-        and conv._groups == 1
-        and conv._dilation == [1, 1, 1]
+        conv._groups == 1
         and conv._padding_mode == "zeros"
         and conv._padding_algorithm == "EXPLICIT"
         and len(conv._updated_padding) == 3
@@ -71,12 +81,15 @@ def _is_simple(conv: nn.Conv3D) -> bool:
     )
 
 
-def _by_frame(x: Tensor, weight: Tensor, stride: tuple[int, int], pad: tuple[int, int]) -> Tensor:
+def _by_frame(
+    x: Tensor, weight: Tensor, stride: tuple[int, int], pad: tuple[int, int],
+    dilation: tuple[int, int],
+) -> Tensor:  # fmt: skip
     """A (1, k, k) convolution: ``[N, C, T, H, W] -> [N, O, T, H', W']``."""
     n, _, t, _, _ = x.shape
     # einsum copies; the view of a transpose would be copied 20 times more slowly by its reader.
     frames = paddle.einsum("ncthw->ntchw", x).flatten(0, 1)
-    y = F.conv2d(frames, weight.squeeze(2), stride=stride, padding=pad)
+    y = F.conv2d(frames, weight.squeeze(2), stride=stride, padding=pad, dilation=dilation)
     return paddle.einsum("ntohw->nothw", y.reshape([n, t, *y.shape[1:]]))
 
 

@@ -40,6 +40,13 @@ OTHERS = [
     (6, 9, (1, 1, 1), 1, (2, 6, 3, 5, 7)),
     (6, 9, (1, 1, 1), (1, 2, 2), (2, 6, 3, 5, 7)),
 ]
+DILATED = [
+    (6, 6, (2, 2), 1, (2, 6, 3, 7, 9)),
+    (6, 18, (3, 3), 1, (1, 6, 2, 30, 31)),
+    (6, 4, (2, 2), (1, 2, 2), (2, 6, 3, 9, 8)),
+    (6, 6, (2, 2), 1, (2, 6, 3, 1, 2)),
+]
+"""With a (1, 3, 3) kernel: channels in and out, dilation and padding, stride, shape."""
 
 
 def ours_and_paddles(
@@ -69,9 +76,36 @@ def test_it_is_conv3d_and_so_are_the_gradients_of_what_is_trained(trains: str, c
     assert_equal_sums(mine, theirs)
 
 
+@pytest.mark.parametrize("case", DILATED, ids=str)
+@pytest.mark.parametrize("trains", ["both", "weight", "input"])
+def test_a_dilated_one_is_conv3d(trains: str, case: Any) -> None:
+    inputs, outputs, spread, stride, shape = case
+    given: Any = (inputs, outputs, (1, 3, 3), stride, (0, *spread), (1, *spread))
+    ours, paddles = (kind(*given, bias_attr=False) for kind in (Conv3D, nn.Conv3D))
+    paddles.set_state_dict(ours.state_dict())
+    ours.weight.stop_gradient = paddles.weight.stop_gradient = trains == "input"
+    x = random_clip(*shape)
+    x.stop_gradient = trains == "weight"
+    with mock.patch.object(nn.Conv3D, "forward", side_effect=AssertionError("conv3d")):
+        mine = outcome(ours(x), ours.weight, x)
+    assert_equal_sums(mine, outcome(paddles(x), paddles.weight, x))
+
+
+def test_a_bias_is_added_to_a_faster_form() -> None:
+    """As in a non-local block."""
+    ours, paddles = Conv3D(6, 3, 1), nn.Conv3D(6, 3, 1)
+    ours.bias.set_value(paddle.to_tensor([1.0, 2.0, -3.0]))
+    paddles.set_state_dict(ours.state_dict())
+    x = random_clip(2, 6, 3, 5, 7)
+    x.stop_gradient = False
+    with mock.patch.object(nn.Conv3D, "forward", side_effect=AssertionError("conv3d")):
+        mine = outcome(ours(x), ours.weight, ours.bias, x)
+    assert_equal_sums(mine, outcome(paddles(x), paddles.weight, paddles.bias, x))
+
+
 def test_what_slowfast_does_not_use_is_conv3d() -> None:
     x = random_clip(1, 4, 6, 16, 17)
-    for given in (dict(bias_attr=None), dict(groups=2), dict(dilation=2), dict(padding="same")):
+    for given in (dict(dilation=(2, 1, 1)), dict(groups=2), dict(dilation=2), dict(padding="same")):
         ours = Conv3D(4, 4, (1, 3, 3), **given)
         paddles = nn.Conv3D(4, 4, (1, 3, 3), **given)
         paddles.set_state_dict(ours.state_dict())

@@ -1,0 +1,32 @@
+"""How the features of a box are taken; the systems differ in it. No Paddle."""
+
+from typing import Any, NamedTuple
+
+from slowfast.config import ModelConfig
+
+
+class RoiPooling(NamedTuple):
+    """The settings of ``RoiHead``; the config's are the same with ``roi_`` in front."""
+
+    size: int = 7
+    """S."""
+    aligned: bool = True
+    """Boxes are shifted by half a cell."""
+    sampling: int = 0
+    """Points in each cell each way; 0: as many as cells of the feature map lie in it."""
+    time: str = "mean"
+    """``mean`` or ``max`` over the frames, before RoIAlign."""
+    context: bool = False
+    """The classifier also gets the features of the whole picture."""
+    dropout_first: bool = False
+    """Dropout before the largest cell is taken."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """By the config's keys."""
+        return {f"model.roi_{name}": value for name, value in self._asdict().items()}
+
+
+def roi_pooling(model: ModelConfig) -> RoiPooling:
+    """The one that a config describes."""
+    return RoiPooling(*(getattr(model, f"roi_{name}") for name in RoiPooling._fields))
