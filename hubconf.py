@@ -31,7 +31,7 @@ _DATA = {
     "kinetics400": "Kinetics-400",
     "sthv1": "Something-Something V1",
     "charades": "Charades",
-    "ava": "AVA",
+    "ava": "AVA by its system's rule",
 }
 
 _HELP = """{about}

@@ -1,8 +1,12 @@
-"""How the features of a box are taken; the systems differ in it. No Paddle."""
+"""How the features of a box are taken; the systems differ in it.
 
-from typing import Any, NamedTuple
+``published.py`` needs it, so that it imports neither Paddle nor what a config needs.
+"""
 
-from slowfast.config import ModelConfig
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from slowfast.config import ModelConfig
 
 
 class RoiPooling(NamedTuple):
@@ -21,12 +25,7 @@ class RoiPooling(NamedTuple):
     dropout_first: bool = False
     """Dropout before the largest cell is taken."""
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """By the config's keys."""
-        return {f"model.roi_{name}": value for name, value in self._asdict().items()}
 
-
-def roi_pooling(model: ModelConfig) -> RoiPooling:
+def roi_pooling(model: "ModelConfig") -> RoiPooling:
     """The one that a config describes."""
     return RoiPooling(*(getattr(model, f"roi_{name}") for name in RoiPooling._fields))

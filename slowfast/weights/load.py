@@ -148,6 +148,8 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     features, classes = own[CLASSIFIER[0]].shape
     weight, bias = (found.tensors.get(name) for name in CLASSIFIER)
     is_other = _has_boxes(checkpoint) not in (None, _detects(model))
+    if _detects(model) and weight is not None:  # it may see the whole picture, too
+        is_other |= weight.shape[:1] == (features // 2,)
     if (
         weight is None
         or bias is None
@@ -157,14 +159,15 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     ):
         return load_weights(model, checkpoint)
     left = [*CLASSIFIER]
-    if is_other and not any(NONLOCAL in name for name in found.tensors):
+    if _detects(model) and not any(NONLOCAL in name for name in found.tensors):
         left += [name for name in own if NONLOCAL in name]
     _fill(model, path, found.tensors | {name: own[name].numpy() for name in left})
     blocks = " and non-local blocks" if len(left) > len(CLASSIFIER) else ""
     reason = f"{bias.size} classes in the file, {classes} in the network"
     if is_other:
-        reason = "boxes" if _detects(model) else "clips"
-        reason = f"the network classifies {reason}, and the file does not"
+        kind = "boxes" if _detects(model) else "clips"
+        picture = " with the picture" if _has_boxes(checkpoint) and _detects(model) else ""
+        reason = f"the network classifies {kind}{picture}, and the file does not"
     return (
         f"{len(own) - len(left)} of {len(own)} tensors loaded from {path}{_origin(found)}; "
         f"{', '.join(CLASSIFIER)}{blocks} left as initialised: {reason}"

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slowfast.pickles import LeftOut
+from slowfast.weights.background import WEIGHT, drop_background
 from slowfast.weights.damage import WeightsError, one_line, shown
 from slowfast.weights.systems import OURS, SYSTEMS, WORDS, System, Tensors
 
@@ -81,8 +82,8 @@ def translate(content: object) -> Translated:
     others = [str(network) for network in networks if network is not chosen]
     found = _renamed(chosen)._replace(prefix=prefix, others=others)
     boxes = chosen.system.boxes
-    if found.has_boxes and boxes and boxes.has_background and not _no_background(content, found):
-        found.tensors.update(_foreground(found.tensors))
+    if found.has_boxes and boxes and boxes.has_background:
+        drop_background(content, found.tensors)
     return found
 
 
@@ -164,28 +165,6 @@ def _main(networks: list[Network]) -> Network:
     return main[0]
 
 
-_WEIGHT, _BIAS = "head.projection.weight", "head.projection.bias"
-MULTISPORTS = 66
-"""Its classes, the only ones that mmaction2 has published without a background."""
-
-
-def _no_background(content: Any, found: Translated) -> bool:
-    """Whether a detector of mmaction2's has no output for the background, as its config says, or
-    without one its number of classes."""
-    meta = content.get("meta") if isinstance(content, dict) else None
-    texts = [meta.get(key) for key in ("config", "cfg")] if isinstance(meta, dict) else []
-    config = "".join(text for text in texts if isinstance(text, str))
-    if "BBoxHeadAVA" in config:
-        return re.search(r"background_class['\"]?\s*[=:]\s*False", config) is not None
-    bias = found.tensors.get(_BIAS)
-    return bias is not None and bias.size == MULTISPORTS
-
-
-def _foreground(tensors: Tensors) -> Tensors:
-    """The classifier without the first class."""
-    return {name: tensors[name][..., 1:] for name in (_WEIGHT, _BIAS) if name in tensors}
-
-
 def _own_name(name: str, network: Network) -> str | None:
     """A tensor's name in the network; None if it is not of the network."""
     if name.startswith(network.prefix):
@@ -216,12 +195,12 @@ def _renamed(network: Network) -> Translated:
             raise ValueError(f"{origin[new]} and {name} are both {new}")
         ours[new], origin[new] = _weight(name, value), name
     boxes, has_boxes = system.boxes, None
-    if _WEIGHT in ours:
+    if WEIGHT in ours:
         turned = system.classifier
         if boxes is not None:
-            has_boxes = re.match(boxes.layer, origin[_WEIGHT]) is not None
+            has_boxes = re.match(boxes.layer, origin[WEIGHT]) is not None
             turned = boxes.classifier if has_boxes else turned
-        ours[_WEIGHT] = turned(ours[_WEIGHT], ours)
+        ours[WEIGHT] = turned(ours[WEIGHT], ours)
     if has_boxes and boxes:
         for name in [name for name in ours if re.fullmatch(boxes.unused, name)]:
             del ours[name]

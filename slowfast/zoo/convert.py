@@ -88,6 +88,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
         "pathways": "; ".join(f"{name} {pathways[name]}" for name in both) + temporal,
         "lateral": f"kernel {model.fusion_kernel}, {lateral}",
         "classes": f"{model.num_classes}{several}, {model.head_pooling} pooling",
+        "boxes": _boxes(cfg) if cfg.train.task == "detection" else "",
         "class names": data.labels or f"none: --labels {_label_files(model.num_classes)}",
         "clip": f"{data.num_frames} frames, 1 of {data.sampling_stride} at {data.target_fps:g} "
         f"fps{seen}",
@@ -102,7 +103,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
     if model.name != "slowfast":
         del rows["lateral"]
     if cfg.train.task == "detection":
-        rows |= {"classes": f"{model.num_classes}{several}", "boxes": _boxes(cfg), "averaged": ""}
+        rows |= {"classes": f"{model.num_classes}{several}", "averaged": ""}
         rows["test"] = (
             f"key frames of short side {test.short_side} as {test.protocol}, boxes of score "
             f"{cfg.detection.box_score:g} and more, average precision as {cfg.detection.rule}"

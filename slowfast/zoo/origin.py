@@ -61,7 +61,8 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
     settings = model_settings(checkpoint.found.tensors)
     embedded, notes = embedded_settings(checkpoint.content)
     asked = {key: value for key, value in (default or {}).items() if key not in embedded} | given
-    task = asked.get("train.task", embedded.get("train.task"))
+    usual = "single" if embedded else None  # a config says so if it is another
+    task = asked.get("train.task", embedded.get("train.task", usual))
     detects, note = _detects(checkpoint, settings, task, given.get("train.task"))
     notes = (*notes, *note)
     settings |= _of_boxes(checkpoint, settings) if detects else _of_clips(checkpoint)
@@ -118,7 +119,10 @@ def _detects(
         WeightsError: the user asks for what it is not.
     """
     found = checkpoint.found
+    classes, blocks = told["model.num_classes"], told.get("model.nonlocal_blocks")
     by_name = True if told.get("model.roi_context") else found.has_boxes
+    if by_name is None and classes in KINETICS:
+        by_name = False
     if by_name is False and given == "detection":
         raise WeightsError(
             "it classifies clips, and no boxes: train a detector from it (model.pretrained), or "
@@ -128,7 +132,6 @@ def _detects(
         raise WeightsError(f"it is a detector's, which classifies boxes: --task {given} cannot be")
     if by_name is not None or task is not None:
         return (task == "detection" if by_name is None else by_name), []
-    classes, blocks = told["model.num_classes"], told.get("model.nonlocal_blocks")
     if not found.system.startswith("PySlowFast") or not (classes == AVA_CLASSES or blocks):
         return False, []
     return True, [
@@ -138,6 +141,8 @@ def _detects(
 
 
 AVA_CLASSES = 80
+KINETICS = (400, 600, 700)
+"""Classes of files that classify clips, such as those that PySlowFast's detectors start from."""
 
 
 def home_config(

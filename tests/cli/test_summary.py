@@ -56,6 +56,15 @@ def test_summary_of_a_single_pathway(name: str, capsys: pytest.CaptureFixture[st
     assert printed.startswith(f"{name}: 8 frames") and "fuse" not in printed
 
 
+def test_summary_of_a_detector(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["-o", "train.task=detection", "test.short_side=64"]
+    assert main.main(["--summary", "-c", "small.yaml", *flags]) == 0
+    printed = capsys.readouterr().out
+    assert "test of key frames" in printed and " classes in 8 boxes" in printed
+    (s5,) = (line for line in printed.splitlines() if line.startswith("s5 "))
+    assert "x4x4" in s5  # a 16th of 64 pixels
+
+
 def test_without_matplotlib_the_rest_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

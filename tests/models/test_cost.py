@@ -47,3 +47,11 @@ def test_trained_parameters_alone_are_counted() -> None:
     assert count_parameters(net) == everything - 2 * norms
     net.head.projection.bias.stop_gradient = True
     assert count_parameters(net) == everything - 2 * norms - 6
+
+
+def test_a_detector_is_told_for_some_boxes_of_a_picture() -> None:
+    rows = [summarize(small(task="detection"), (2, 3, 8, 64, 96), boxes) for boxes in (3, 5)]
+    assert [found[-1].shapes for found in rows] == [[[3, 6]], [[5, 6]]]
+    assert rows[0][-2].shapes == [[2, 512, 2, 4, 6], [2, 64, 8, 4, 6]]
+    assert rows[0][-1].macs == 3 * 576 * 6 and rows[0][-1].params == 577 * 6
+    assert rows[0][:-1] == rows[1][:-1]

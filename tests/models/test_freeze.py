@@ -44,3 +44,13 @@ def test_freezing_batch_norm_leaves_it_to_be_trained() -> None:
     freeze_batch_norm(net)
     stays = ("._mean", "._variance")
     assert changed(net) == {name for name in net.state_dict() if not name.endswith(stays)}
+
+
+def test_a_detectors_non_local_blocks_are_frozen_with_their_stage() -> None:
+    net = small(task="detection", nonlocal_blocks=(0,))
+    freeze(net, ["res4"])
+    assert all(p.stop_gradient for name, p in net.named_parameters() if name.startswith("s4."))
+    net = small(task="detection", nonlocal_blocks=(0,))
+    freeze(net, LAYERS)
+    trained = [name for name, p in net.named_parameters() if not p.stop_gradient]
+    assert trained == ["head.projection.weight", "head.projection.bias"]

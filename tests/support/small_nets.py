@@ -54,7 +54,7 @@ def numbered_clip(num_frames: int, size: int = 1) -> Tensor:
 def temporal_kernels(net: nn.Layer, stage: int, pathway: int) -> list[int]:
     """Of the blocks of a stage."""
     layers = getattr(net, f"s{stage}").named_children()
-    blocks = [block for name, block in layers if name.startswith(f"pathway{pathway}_")]
+    blocks = [block for name, block in layers if name.startswith(f"pathway{pathway}_res")]
     return [block.branch2.a.weight.shape[2] for block in blocks]
 
 

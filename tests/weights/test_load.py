@@ -302,3 +302,16 @@ def test_a_file_of_clips_starts_a_detector(path: Path, classes: int) -> None:
     net = small_net(classes)
     write(path, pytorchvideo_boxes(FULL))
     assert load_pretrained(net, path).endswith("network classifies clips, and the file does not")
+
+
+def test_names_that_do_not_tell_start_a_detector_too(path: Path) -> None:
+    """PySlowFast's; the classifier has half as many inputs, and there are no non-local blocks."""
+    write(path, FULL)
+    net = small_net(task="detection", roi_context=True)
+    assert load_pretrained(net, path).endswith("classifies boxes, and the file does not")
+    net = small_net(7, task="detection", nonlocal_blocks=(0,))
+    said = "and non-local blocks left as initialised: 5 classes in the file, 7 in the network"
+    assert load_pretrained(net, path).endswith(said)
+    write(path, pytorchvideo_boxes(FULL))
+    net = small_net(task="detection", roi_context=True)
+    assert load_pretrained(net, path).endswith("boxes with the picture, and the file does not")

@@ -96,27 +96,6 @@ def test_detectors_of_every_system_are_ours(
         np.testing.assert_array_equal(value, ours[name], err_msg=name)
 
 
-BOX_BIAS = "roi_head.bbox_head.fc_cls.bias"
-
-
-@pytest.mark.parametrize(("outputs", "config", "classes"), [
-    (81, "", 80), (66, "", 66), (17, "", 16),
-    (66, "dict(type='BBoxHeadAVA', background_class=True)", 65),
-    (66, "dict(type='BBoxHeadAVA')", 65),
-    (9, "dict(type='BBoxHeadAVA', background_class=False)", 9),
-], ids=str)  # fmt: skip
-def test_whether_mmaction2_has_an_output_for_the_background(
-    outputs: int, config: str, classes: int
-) -> None:
-    """Its config tells it, and without one the number of MultiSports' classes."""
-    state = {"backbone.slow_path.conv1.conv.weight": np.ones(2, np.float32)}
-    state[BOX_BIAS] = np.arange(outputs, dtype=np.float32)
-    state[BOX_BIAS.replace("bias", "weight")] = np.ones((outputs, 2), np.float32)
-    for key in ("config", "cfg"):
-        found = translate({"state_dict": {**state}, "meta": {key: config}})
-        assert found.tensors["head.projection.bias"].tolist() == [*range(outputs)][-classes:]
-
-
 def test_a_classifier_as_a_convolution_is_turned_too(path: Path) -> None:
     net = small()
     ours = scrambled(net)

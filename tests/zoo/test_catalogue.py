@@ -42,11 +42,16 @@ def test_a_published_sum_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_a_file_does_not_tell(name: str) -> None:
     row = CATALOGUE[name]
     variant = VARIANTS[row.constructor]
-    cfg = load_config(None, [f"{key}={value}" for key, value in row.settings.items()])
-    assert (cfg.model.alpha, cfg.data.num_frames) == (variant.alpha, variant.num_frames)
-    assert (cfg.data.labels, cfg.data.sampling_stride) == (variant.labels, variant.sampling_stride)
-    on_charades = variant.labels == "charades"
-    assert cfg.train.task == ("multi" if on_charades else "single")
+    settings = row.settings
+    if ids := settings.get("detection.ids"):
+        settings["model.num_classes"] = len(ids)
+    cfg = load_config(None, [f"{key}={value}" for key, value in settings.items()])
+    frames = row.weights.settings.get("data.num_frames", variant.num_frames)
+    assert (cfg.model.alpha, cfg.data.num_frames) == (variant.alpha, frames)
+    labels = row.weights.settings.get("data.labels", variant.labels)
+    assert (cfg.data.labels, cfg.data.sampling_stride) == (labels, variant.sampling_stride)
+    on_charades, on_ava = variant.labels == "charades", variant.labels == "ava"
+    assert cfg.train.task == ("multi" if on_charades else "detection" if on_ava else "single")
     assert cfg.test.average_clips == ("max" if on_charades else "prob")
     assert cfg.model.average_positions == "prob"
     is_at_224 = name in ("paddlevideo/SlowFast_8x8",

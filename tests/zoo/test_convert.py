@@ -2,12 +2,23 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pooch
 import pytest
 from support.checkpoints import shapes_of, tiny
 from support.foreign_files import CONFIG_OF_MMACTION2, converted, tensors, write_torch
-from support.foreign_names import FILES, caffe2, paddlevideo, pytorchvideo
+from support.foreign_names import (
+    FILES,
+    caffe2,
+    mmaction2_boxes,
+    paddlevideo,
+    paddlevideo_boxes,
+    pyslowfast,
+    pytorchvideo,
+    pytorchvideo_boxes,
+)
 from support.videos import numbered_picture, write_mpeg4
 
 from slowfast.cli import main
@@ -171,6 +182,65 @@ def test_files_for_charades_convert_with_their_test(
         both = "clip        64 frames, 1 of 2 at 24 fps; alpha 4, linspace slow frames"
         assert (both if "FAST" in name else "clip        8 frames, 1 of 8 at 24 fps") in lines
         assert ("lateral" in str(lines)) == ("FAST" in name)
+
+
+NO_LATERAL_NORM = {"lateral_norm": False}
+
+
+@pytest.mark.parametrize(("name", "names", "model", "boxes"), [
+    ("pyslowfast/ava/SLOWFAST_64x2_R101_50_50", pyslowfast, {"nonlocal_blocks": (0,)},
+     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2; non-local "
+     "blocks after 0 of res4"),
+    ("pyslowfast/ava/SLOWFAST_32x2_R101_50_50_v2.1", caffe2, {"nonlocal_blocks": (0,)},
+     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2; non-local "
+     "blocks after 0 of res4"),
+    ("pytorchvideo/ava/SLOWFAST_8x8_R50_DETECTION", pytorchvideo_boxes, {},
+     "RoIAlign 7 x 7, not aligned, of the mean over time; res5 dilated by 2 and 2"),
+    ("paddlevideo/SlowFastRCNN_AVA", paddlevideo_boxes, NO_LATERAL_NORM,
+     "RoIAlign 8 x 8, aligned, of the mean over time; res5 dilated by 1 and 1"),
+    ("mmaction2/slowfast_kinetics400-pretrained-r50-temporal-max_8xb6-8x8x1-cosine-10e_ava22-rgb",
+     mmaction2_boxes, NO_LATERAL_NORM,
+     "RoIAlign 8 x 8, aligned, of the largest over time; res5 dilated by 1 and 1"),
+    ("mmaction2/slowfast_context_kinetics_pretrained_r50_4x16x1_20e_ava_rgb", mmaction2_boxes,
+     NO_LATERAL_NORM | {"roi_context": True},
+     "RoIAlign 8 x 8, aligned, of the mean over time, and the whole picture; res5 dilated by 1 and "
+     "1"),
+    ("mmaction2/slowfast_kinetics_pretrained_r50_4x16x1_20e_ava_rgb_custom_classes",
+     mmaction2_boxes, NO_LATERAL_NORM | {"num_classes": 16},
+     "RoIAlign 8 x 8, aligned, of the mean over time; res5 dilated by 1 and 1"),
+    ("mmaction2/slowfast_kinetics400-pretrained-r50_8xb16-4x16x1-8e_multisports-rgb",
+     mmaction2_boxes, NO_LATERAL_NORM | {"num_classes": 65},
+     "RoIAlign 8 x 8, aligned, of the mean over time; res5 dilated by 1 and 1"),
+])  # fmt: skip
+def test_files_for_ava_convert_with_their_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, names: Any, model: Any, boxes: str
+) -> None:
+    monkeypatch.setenv("SLOWFAST_HOME", str(tmp_path / "cache"))
+    row = CATALOGUE[name]
+    cached = cached_path(row.weights.url)
+    cached.parent.mkdir(parents=True)
+    state = names(shapes_of(tiny(**{"num_classes": 80} | model), "detection"))
+    cached.write_bytes(pickle.dumps({"state_dict": state}, 4))
+    digits = pooch.file_hash(str(cached))[:8]
+    own = row.weights._replace(sha256=digits if row.weights.sha256 else "")
+    monkeypatch.setitem(CATALOGUE, name, row._replace(weights=own))
+    lines = convert(name, Path("new.pdparams"), {}, force=True)
+    assert f"boxes       {boxes}" in lines
+    cfg = load_config(Path("new.yaml"))
+    in_1x, system = "mmaction2-1.2", name.partition("/")[0]
+    protocol = {"mmaction2": in_1x if "kinetics400" in name else "mmaction2",
+                "paddlevideo": "mmaction2"}.get(system, "pyslowfast")  # fmt: skip
+    rule = protocol.removesuffix("-1.2")
+    assert (cfg.train.task, cfg.test.protocol, cfg.detection.rule) == ("detection", protocol, rule)
+    assert cfg.detection.box_score == (0.9 if rule == "mmaction2" else 0.8)
+    assert cfg.data.num_frames == (64 if "64x2" in name else 32)
+    assert cfg.model.alpha == (8 if "4x16" in name else 4)
+    sports, some = "multisports" in name, "custom" in name
+    assert cfg.data.labels == ("" if sports or some else "ava")
+    assert (cfg.detection.first_id, cfg.detection.rate) == ((0, 25) if sports else (1, 1))
+    assert len(cfg.detection.ids) == (16 if some else 0)
+    # Of MultiSports' 66 outputs, none is the background.
+    assert cfg.model.num_classes == (66 if sports else model.get("num_classes", 80))
 
 
 def test_what_differs_from_the_defaults_is_written() -> None:

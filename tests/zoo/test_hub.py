@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import paddle
 import pytest
-from support.foreign_names import mmaction2, pyslowfast, pytorchvideo
+from support.foreign_names import mmaction2, mmaction2_boxes, pyslowfast, pytorchvideo
 from support.paths import REPOSITORY
 from support.small_nets import tensors_of
 
 import slowfast
 from slowfast.config import ConfigError, ModelConfig, load_config
-from slowfast.models import slow_r50, slowfast_r50, variants
+from slowfast.models import slow_r50, slowfast_r50, slowfast_r50_detection, variants
 from slowfast.models.head import sigmoid, softmax
 from slowfast.models.published import VARIANTS
 from slowfast.models.variants import build_model, fast_pathway, slow_pathway
@@ -223,6 +223,27 @@ def test_several_labels(
     (tmp_path / "own.yaml").write_text(text)
     assert load("slowfast_r50", pretrained=path).probabilities is sigmoid
     assert load("slowfast_r50", pretrained=path, task="single").probabilities is softmax
+
+
+@pytest.mark.usefixtures("narrow")
+def test_detectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As their system has them; a file that classifies clips starts one."""
+    tensors = r50_tensors(slowfast_r50_detection, lateral_norm=False)
+    path = write(tmp_path / "net.pth", {"state_dict": mmaction2_boxes(tensors)})
+    loaded = load("slowfast_r50_detection", pretrained=str(path))
+    assert same(loaded, tensors) and loaded.has_boxes
+    assert (loaded.head.pooling.size, loaded.head.pooling.aligned) == (8, True)
+    assert loaded.s5.pathway0_res1.branch2.b._dilation == [1, 1, 1]
+    assert "less [0.485, 0.456, 0.406], divided" in capsys.readouterr().out
+    path = write(tmp_path / "plain.pth", pytorchvideo(r50_tensors()))
+    loaded = load("slowfast_r50_detection", pretrained=str(path))
+    assert loaded.head.projection.weight.shape == [288, 80]
+    assert (loaded.head.pooling.size, loaded.head.pooling.aligned) == (7, False)
+    assert loaded.s5.pathway1_res1.branch2.b._dilation == [1, 2, 2]
+    assert "the network classifies boxes, and the file does not" in capsys.readouterr().out
+    path = write(tmp_path / "own.pth", tensors)  # by our names alone
+    loaded = load("slowfast_r50_detection", pretrained=str(path))
+    assert same(loaded, tensors) and not loaded.head.pooling.aligned
 
 
 def test_alpha_is_the_constructors(tmp_path: Path) -> None:

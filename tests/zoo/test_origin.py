@@ -7,10 +7,13 @@ from support.checkpoints import ALPHA_AND_FRAMES, checkpoint, home_of, shapes_of
 from support.foreign_names import (
     caffe2,
     mmaction2,
+    mmaction2_boxes,
     older_paddle,
     paddlevideo,
+    paddlevideo_boxes,
     pyslowfast,
     pytorchvideo,
+    pytorchvideo_boxes,
     pytorchvideo_trained,
 )
 
@@ -18,6 +21,7 @@ from slowfast.config import ConfigError, ModelConfig, config_of
 from slowfast.models.published import VARIANTS
 from slowfast.weights.damage import WeightsError
 from slowfast.zoo.architecture import Settings, model_settings
+from slowfast.zoo.habits import OF_BOXES
 from slowfast.zoo.origin import home_config, home_settings, published_like
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -61,7 +65,7 @@ def test_alpha_and_frames_are_asked_for(given: Settings, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-SLOW = ("slow_r50", "slow_r50_4x16", "slow_r50_charades")
+SLOW = ("slow_r50", "slow_r50_4x16", "slow_r50_charades", "slow_r50_detection")
 
 
 def like(name: str, **given: Any) -> ModelConfig:
@@ -76,8 +80,9 @@ def like(name: str, **given: Any) -> ModelConfig:
         "num_classes": 3,
     }
     few |= {"name": "slow_only", "alpha": 1} if name in SLOW else {}
-    own = {key: value for key, value in variant.arguments.items() if key != "task"}
-    return ModelConfig(**few | own | given)
+    own = variant.arguments | given
+    own = {key: value for key, value in own.items() if key not in ("task", "pooling")}
+    return ModelConfig(**few | own)
 
 
 NETWORKS = {
@@ -91,9 +96,10 @@ NETWORKS = {
 def test_the_published_networks_are_told_where_alpha_is_asked_for(
     name: str, given: dict[str, Any]
 ) -> None:
-    with pytest.raises(WeightsError) as caught:
-        home_settings(checkpoint(shapes_of(like(name, **given))), {})
     variant = VARIANTS[name]
+    task = variant.arguments.get("task", "single")
+    with pytest.raises(WeightsError) as caught:
+        home_settings(checkpoint(shapes_of(like(name, **given), task)), {"train.task": task})
     flags = f"--alpha {variant.alpha} --num_frames {variant.num_frames} ("
     if name in SLOW:
         flags = f"--num_frames {variant.num_frames} --sampling_stride {variant.sampling_stride} ("
@@ -170,3 +176,56 @@ def test_what_does_not_fit_together_names_the_file() -> None:
         home_config(file, {"model.alpha": 3, "data.num_frames": 32})
     with pytest.raises(WeightsError, match="^weights a.pth: it does not tell its --alpha and"):
         home_config(file, {})
+
+
+BOXES = {"PySlowFast": pyslowfast, "PySlowFast (caffe2)": caffe2,
+         "PyTorchVideo": pytorchvideo_boxes, "mmaction2": mmaction2_boxes,
+         "PaddleVideo": paddlevideo_boxes}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", BOXES)
+def test_each_systems_detector(system: str) -> None:
+    """Its habits, and the names of AVA for as many classes."""
+    for classes, labels in ((80, "ava"), (5, "")):
+        model = tiny(alpha=4, num_classes=classes, lateral_norm=system != "PaddleVideo")
+        file = checkpoint(BOXES[system](shapes_of(model, "detection")))
+        home = home_settings(file, ALPHA_AND_FRAMES | {"train.task": "detection"})
+        told = {key: getattr(model, key) for key in
+                ("slow_depth", "fast_depth", "width", "num_classes", "lateral_norm")}  # fmt: skip
+        settings = {f"model.{key}": value for key, value in told.items()}
+        expected = OF_BOXES[system] | settings | ALPHA_AND_FRAMES | {"data.labels": labels}
+        assert config_of(home.settings) == config_of(expected)
+        assert home.notes == []
+
+
+@pytest.mark.parametrize(("classes", "blocks"), [(80, ()), (5, (0,))], ids=str)
+def test_a_detector_of_pyslowfast_is_guessed_and_the_guess_is_told(
+    classes: int, blocks: tuple[int, ...]
+) -> None:
+    """Neither a name nor a config tells it."""
+    model = tiny(num_classes=classes, nonlocal_blocks=blocks)
+    file = checkpoint(pyslowfast(shapes_of(model, "detection")))
+    home = home_settings(file, ALPHA_AND_FRAMES)
+    assert home.settings["train.task"] == "detection"
+    (note,) = home.notes
+    assert note.startswith(f"{classes} classes") and "taken for a detector on AVA; if" in note
+    home = home_settings(file, ALPHA_AND_FRAMES | {"train.task": "single"})
+    assert (config_of(home.settings).train.task, home.notes) == ("single", [])
+    plain = pyslowfast(shapes_of(tiny()))
+    with_config = checkpoint(pyslowfast(shapes_of(model)), cfg="SLOWFAST: {ALPHA: 4}")
+    for other in (checkpoint(plain), with_config):
+        home = home_settings(other, ALPHA_AND_FRAMES)
+        assert (config_of(home.settings).train.task, home.notes) == ("single", [])
+
+
+def test_a_task_that_the_names_rule_out() -> None:
+    file = checkpoint(mmaction2_boxes(shapes_of(tiny(), "detection")))
+    message = "a.pth: it is a detector's, which classifies boxes: --task multi cannot be"
+    with pytest.raises(WeightsError, match=message):
+        home_config(file, ALPHA_AND_FRAMES | {"train.task": "multi"})
+    file = checkpoint(pytorchvideo(shapes_of(tiny())))
+    with pytest.raises(WeightsError, match="a.pth: it classifies clips, and no boxes: train a det"):
+        home_config(file, ALPHA_AND_FRAMES | {"train.task": "detection"})
+    kinetics = checkpoint(pyslowfast(shapes_of(tiny(num_classes=600))))
+    with pytest.raises(WeightsError, match="a.pth: it classifies clips, and no boxes: train a det"):
+        home_config(kinetics, ALPHA_AND_FRAMES | {"train.task": "detection"})
