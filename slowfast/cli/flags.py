@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from slowfast.cli.command import Parser, in_home, program, whole_number
+from slowfast.cli.command import Parser, in_home, number_between, program, whole_number
 from slowfast.config.built_in import built_in_configs
 from slowfast.metrics import accuracy, average_precision, frame_map
 
@@ -19,7 +19,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         description="Train, test, use and export SlowFast. Without a mode it trains.",
         epilog=f"built-in configs: {', '.join(built_in_configs())}",
     )
-    for add_flags in (_add_modes, _add_weights_and_training, _add_test, _add_results):
+    for add_flags in (_add_modes, _add_weights_and_training, _add_test, _add_results, _add_boxes):
         add_flags(parser)
     args = parser.parse_args(argv)
     if args.infer is not None:
@@ -117,6 +117,25 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         f"share in the decision (default: {EXPLAINED})")  # fmt: skip
 
 
+def _add_boxes(parser: argparse.ArgumentParser) -> None:
+    """Where a network of detection looks."""
+    add = parser.add_argument
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--boxes", metavar="FILE|whole", type=in_home,
+        help="with --infer and a network of detection: whose actions to tell: the boxes of FILE "
+        "(.csv of AVA, .pkl of mmaction2, .jsonl), or 'whole', all of the picture"
+    )  # fmt: skip
+    where.add_argument(
+        "--detector", metavar="MODEL", type=in_home,
+        help="the same with the boxes of a person detector, MODEL.onnx, or 'ssdlite', which is "
+        "small and weak (docs/answers.md)"
+    )  # fmt: skip
+    add("--every", metavar="SECONDS", type=number_between(0, 10**6),
+        help="with --boxes whole and --detector, from one key frame to the next (default: 1)"
+    )  # fmt: skip
+
+
 def _faults(args: argparse.Namespace) -> dict[str, bool]:
     """What can be wrong with flags for their mode, and whether it is."""
     trains, ending = is_training(args), ".npz" if args.test else ".json"
@@ -152,6 +171,10 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--backend is for --test and --infer": args.backend and not tests,
         "--precision is for --test and --infer": args.precision and not tests,
         "--calibration is for --test and --infer": args.calibration and not tests,
+        "--boxes is for --infer": args.boxes and args.infer is None,
+        "--detector is for --infer": args.detector and args.infer is None,
+        "--every is for --boxes whole and --detector": args.every
+        and not (args.detector or args.boxes == "whole"),
         "--test computes all views, as published accuracies are measured: --views auto is for "
         "--infer": args.views == "auto" and args.test,
         "--export computes on the CPU: leave out --device": args.export and args.device == "gpu",

@@ -24,6 +24,7 @@ from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict import exported
+from slowfast.predict.answer import require_classifier
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
 from slowfast.predict.tallies import TALLIES, check_metrics
@@ -151,17 +152,44 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         cfg, weights, names = _of_weights(args)
     if args.top and args.top > cfg.model.num_classes:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
+    _check_boxes(args, cfg, weights)
     paths = [*map(file_of, args.infer)]
     stream = _stream(args, paths)
     if not stream and args.annotate == Path("window"):
         raise ConfigError("--annotate window shows a stream: for videos in files name a folder")
+    task = "multi" if cfg.train.task == "detection" else cfg.train.task
     results = [*filter(None, (args.annotate, args.timeline, args.explain))]
-    videos = [] if stream else find_videos(paths, cfg.data, results=results, task=cfg.train.task)
+    videos = [] if stream else find_videos(paths, cfg.data, results=results, task=task)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")
     samples = [video.sample for video in videos]
     return Inputs(cfg, weights, samples, names, [video.name for video in videos], stream)
+
+
+def _check_boxes(args: argparse.Namespace, cfg: Config, weights: str) -> None:
+    """Raises a ConfigError if a network of detection is not told where to look, or is asked for
+    what it does not have; or if another one is told."""
+    if (task := cfg.train.task) != "detection":
+        for flag in ("boxes", "detector"):
+            if getattr(args, flag):
+                raise ConfigError(
+                    f"{weights} classifies videos, not boxes (train.task={task}): leave out "
+                    f"--{flag}"
+                )
+        return
+    for flag in ("timeline", "explain"):
+        if getattr(args, flag):
+            require_classifier(cfg, f"--{flag}")
+    if any(map(is_stream, args.infer)):
+        require_classifier(cfg, "a stream")
+    if args.views:
+        raise ConfigError(f"{weights} classifies boxes, of one view: leave out --views")
+    if not (args.boxes or args.detector):
+        raise ConfigError(
+            f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "
+            "--boxes whole takes all of the picture"
+        )
 
 
 def _stream(args: argparse.Namespace, paths: list[str]) -> str:

@@ -68,6 +68,9 @@ def _infer(args: argparse.Namespace) -> None:
     from slowfast.predict.infer import RESULT, TOP, infer
 
     inputs = infer_inputs(args)
+    if inputs.cfg.train.task == "detection":
+        _who(args, inputs)
+        return
     if inputs.stream:
         _live(args, inputs)
         return
@@ -82,6 +85,27 @@ def _infer(args: argparse.Namespace) -> None:
         backend, inputs.samples, inputs.class_names, cfg,
         weights=digest, out=args.out or RESULT, top=args.top or TOP,
         until_enough=_until_enough(args, cfg), annotate=args.annotate, names=inputs.names,
+    )  # fmt: skip
+
+
+def _who(args: argparse.Namespace, inputs: "Inputs") -> None:
+    """Finds who does what; at the end raises a VideoError if videos could not be read."""
+    from slowfast.data.find import Named
+    from slowfast.predict.detect.box_sources import open_source
+    from slowfast.predict.detect.who import who
+    from slowfast.predict.infer import RESULT, TOP
+
+    inputs = inputs._replace(cfg=inputs.cfg.of_probabilities())
+    named = any(text.startswith("detection.box_score=") for text in args.override)
+    source = open_source(
+        args.boxes, args.detector, args.every, inputs.samples, inputs.cfg,
+        score=inputs.cfg.detection.box_score if named else None,
+    )  # fmt: skip
+    cfg, backend, digest = _opened(args, inputs, "prob")
+    who(
+        backend, [*map(Named, inputs.samples, inputs.names)], inputs.class_names, cfg,
+        source=source, weights=digest, out=args.out or RESULT, top=args.top or TOP,
+        annotate=args.annotate,
     )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]*$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789"))
 
+Section = typing.TypeVar("Section")
+
 _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 """What its parser raises: also of ``!!int x``, and of 1,000 brackets."""
 
@@ -125,6 +127,19 @@ def _with(cfg: Config, key: str, value: Any, where: str = "") -> Config:
     for part in reversed(key.split(".")):
         value = {part: value}
     return _replaced(cfg, value, where)
+
+
+def read_settings(path: Path, default: Section) -> Section:
+    """A dataclass of settings with the values of a YAML file in place of its own.
+
+    Raises:
+        ConfigError: the file is not YAML, a key is unknown, a value does not fit.
+    """
+    found: Section = _replaced(default, _read_yaml(path), where=f"{path}: ")
+    for name, kind in typing.get_type_hints(type(default), include_extras=True).items():
+        for fault in ranges.faults(getattr(found, name), kind):
+            raise ConfigError(f"{path}: {name}: {fault}")
+    return found
 
 
 def config_of(settings: dict[str, Any]) -> Config:

@@ -61,7 +61,7 @@ class RoiHead(nn.Layer):
             cells = paddle.concat([cells, whole.repeat_interleave(counts_N, axis=0)], axis=1)
         if dropout_first:
             cells = self.dropout(cells)
-        # Not Tensor.max, which gives the whole gradient to each of equal cells.
+        # Not Tensor.max, which shares its gradient among equal cells; the peers' goes to the first.
         return F.max_pool2d(cells, size).flatten(1)
 
 

@@ -7,7 +7,7 @@ Legend: N clips, C channels of the classifier's input, n clips of a chunk.
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from slowfast.predict.runtime.built import Row
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite, num_readers
 
+Chunk = TypeVar("Chunk", bound=ClipChunk)
 ChunkLoader = Loader[ChunkKey, ClipChunk | None]
 
 USUAL_SECONDS = 10.0
@@ -127,8 +128,8 @@ def sliding_loader(
 
 
 def chunks_in_turn(
-    loader: ChunkLoader, num_videos: int, num_readers: int
-) -> Iterator[tuple[int, ClipChunk | VideoError | None]]:
+    loader: Loader[ChunkKey, Chunk | None], num_videos: int, num_readers: int
+) -> Iterator[tuple[int, Chunk | VideoError | None]]:
     """Yields all chunks of all videos with the video's index; each video's chunks in order.
 
     The loader gives batch j to reader ``j % num_readers``, so that each reader has one video at a
@@ -156,6 +157,6 @@ def chunks_in_turn(
         if key is None or not readers:  # a request in vain
             continue
         (chunk,) = items
-        if not isinstance(chunk, ClipChunk) or chunk.is_last:
+        if chunk is None or isinstance(chunk, VideoError) or chunk.is_last:
             at[readers[0]] = None
         yield key.sample, chunk

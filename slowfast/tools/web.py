@@ -57,10 +57,12 @@ def open_page(args: argparse.Namespace) -> None:
 
     weights, cfg = _weights_and_config(args)
     decoder_version(cfg.data.decoder)
+    _check_detector(args, cfg, weights)
     labels = class_names(cfg, weights)
     names = [name_of(i, labels) for i in range(cfg.model.num_classes)]
     network = network_of(weights, cfg, "auto")
     cfg = settled(network, cfg.of_probabilities(), "prob")
+    of_boxes = cfg.train.task == "detection"
     for place in args.features:
         require_same(network, cfg, place)
     require_free(args.host, args.port or 0)
@@ -72,10 +74,13 @@ def open_page(args: argparse.Namespace) -> None:
             raise UserError(NO_EXTRA.format(error.name)) from error
         start_fork_server(WORK)
         desk = Desk(lambda kind: open_backend(network, cfg, kind))
-        for kind in ("prob", "features"):  # here: Paddle takes the signals if a thread imports it
+        for kind in (
+            ("prob",) if of_boxes else ("prob", "features")
+        ):  # here: Paddle takes the signals if a thread imports it
             desk.backend(kind)
         site = Site(
-            desk, Sessions(folder / "sessions"), Shared(cfg, weights, names, args.max_seconds),
+            desk, Sessions(folder / "sessions"),
+            Shared(cfg, weights, names, args.max_seconds, args.detector or ""),
             args.features, args.host in LOCAL,
         )  # fmt: skip
         try:
@@ -85,6 +90,23 @@ def open_page(args: argparse.Namespace) -> None:
             )  # fmt: skip
         finally:
             desk.close()
+
+
+def _check_detector(args: argparse.Namespace, cfg: Config, weights: str) -> None:
+    """Loads the person detector, so that what is wrong with it is told now.
+
+    Raises:
+        UserError: it cannot be used, or it or ``--features`` does not go with the weights.
+    """
+    from slowfast.predict.detect.person_detectors import PersonDetector
+
+    of_boxes = cfg.train.task == "detection"
+    if args.detector and not of_boxes:
+        raise UserError(f"{weights} classifies videos, not boxes: leave out --detector")
+    if args.features and of_boxes:
+        raise UserError(f"{weights} classifies boxes, which has no features: leave out --features")
+    if args.detector:
+        PersonDetector(args.detector)
 
 
 def _weights_and_config(args: argparse.Namespace) -> tuple[str, Config]:
@@ -112,6 +134,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="config values over the file's")  # fmt: skip
     add("--features", metavar="DIR", action="extend", nargs="+", type=Path, default=[],
         help="folders that extract_features has written, to find moments in")  # fmt: skip
+    add("--detector", metavar="MODEL", type=in_home,
+        help="with weights of detection, what finds persons, as of main.py --infer; without it the "
+        "page takes all of the picture as one box")  # fmt: skip
     add("--host", default="127.0.0.1",
         help="address to serve at; 0.0.0.0 lets others reach the page (default: 127.0.0.1, this "
         "machine alone)")  # fmt: skip

@@ -7,11 +7,15 @@ from typing import Any
 from slowfast.data.folders import VIDEO_ENDINGS
 from slowfast.web.look import LookTab
 from slowfast.web.moments import FindTab
+from slowfast.web.persons import PersonsTab
 from slowfast.web.sessions import IDLE
 from slowfast.web.site import AT_A_TIME, Site, at_once
 from slowfast.web.teach import TeachTab
 
-WORK = ["slowfast.web.look", "slowfast.web.lesson", "slowfast.web.moments", "sklearn.linear_model"]
+WORK = [
+    "slowfast.web.look", "slowfast.web.lesson", "slowfast.web.moments", "slowfast.web.persons",
+    "sklearn.linear_model",
+]  # fmt: skip
 """Modules with the work of requests, see ``jobs.py``."""
 TITLE = "What is happening in this video?"
 
@@ -46,6 +50,10 @@ def page(site: Site) -> Any:
         session = gr.BrowserState(None, storage_key="slowfast", secret="slowfast")
         gr.Markdown(f"# {TITLE}")
         started = at_once([blocks.load], site.sessions.begin, session, session, "begin")
+        if site.shared.cfg.train.task == "detection":
+            with gr.Tab("Who does what"):
+                PersonsTab(site, session)
+            return blocks.queue(default_concurrency_limit=AT_A_TIME)
         with gr.Tab("Look"):
             LookTab(site, session)
         with gr.Tab("Teach"):

@@ -31,6 +31,8 @@ class Shared(NamedTuple):
     """Of the network's classes."""
     longest: float
     """Seconds that a video may last."""
+    detector: str = ""
+    """What finds persons, see ``PersonDetector``; empty: nothing does."""
 
 
 class Site(NamedTuple):

@@ -23,6 +23,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "average_clips": None, "backend": None, "views": None, "precision": None,
         "calibration": None, "eval": None,
         "out": None, "top": None, "annotate": None, "timeline": None,
+        "boxes": None, "detector": None, "every": None,
         "explain": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
     data = dataclasses.replace(Config().data, labels="kinetics400")
@@ -99,6 +100,11 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--test --views auto", "--test computes all views, as published accuracies are measured"),
     ("--infer a.mp4 --views 10x2", "10x2 is not auto or CLIPSxCROPS, with 1 or 3 crops: 10x3"),
     ("--infer a.mp4 --views 0x3", "0x3 is not auto or CLIPSxCROPS"),
+    ("--boxes whole", "--boxes is for --infer"),
+    ("--test --detector m.onnx", "--detector is for --infer"),
+    ("--infer a.mp4 --boxes b.csv --every 2", "--every is for --boxes whole and --detector"),
+    ("--infer a.mp4 --boxes whole --every 0", "argument --every: '0' is not a number above 0"),
+    ("--infer a.mp4 --boxes b.csv --detector m.onnx", "argument --detector: not allowed with"),
     ("--eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --eval top_k_accuracy", "--eval is for --test"),
     ("--infer a.mp4 --out a.npz", "--out: a.npz does not end with .json"),

@@ -10,8 +10,9 @@ import yaml
 from support.paths import REPOSITORY
 
 from slowfast.config import Config, ConfigError, dump_config, load_config
-from slowfast.config.parse import _settings, config_of
+from slowfast.config.parse import _settings, config_of, read_settings
 from slowfast.config.ranges import plain
+from slowfast.config.schema import DataConfig
 
 CONFIGS = sorted((REPOSITORY / "configs").rglob("*.yaml"))
 
@@ -268,3 +269,11 @@ def test_yaml_tags_run_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, f"output_dir: !!python/object/apply:os.mkdir ['{mark}']\n")
     assert "is not YAML" in refusal(path)
     assert not mark.exists()
+
+
+def test_settings_of_a_part_go_over_what_is_given(tmp_path: Path) -> None:
+    given = DataConfig(num_frames=8, mean=(0.1, 0.2, 0.3))
+    found = read_settings(write(tmp_path, "flip: 0\nmean: [1, 2, 3]\n"), given)
+    assert (found.num_frames, found.flip, found.mean) == (8, 0.0, (1.0, 2.0, 3.0))
+    with pytest.raises(ConfigError, match=r"config.yaml: flip: 2\.0 must be between 0 and 1"):
+        read_settings(write(tmp_path, "flip: 2"), given)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.detecting import detection_config, save_detector
 from support.tiny_run import save_tiny_model, tiny_config
 
 from slowfast.tools.web import main, parse_args
@@ -28,15 +29,33 @@ def test_only_this_machine_reaches_the_page_unless_told_otherwise() -> None:
         (["-w", "gone.pdparams"], "error: weights gone.pdparams cannot be read: No such file"),
         (["-w", "{weights}", "--host", ""], "error: --host: name an address, 0.0.0.0 for all "),
         (["-w", "{weights}", "--features", "gone"], "error: gone: there is no such folder of "),
+        (["-w", "{weights}", "--detector", "m.onnx"], "error: {weights} classifies videos, not b"),
     ],
-    ids=["no weights", "no such weights", "no host", "no such features"],
+    ids=["no weights", "no such weights", "no host", "no such features", "detector"],
 )
 def test_what_cannot_be_is_one_line(
     weights: Path, own_folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], line: str
 ) -> None:
     assert main([word.format(weights=weights) for word in words]) == 1
     said = capfd.readouterr().err
-    assert said.startswith(line) and said.count("\n") == 1
+    assert said.startswith(line.format(weights=weights)) and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--detector", "gone.onnx"], "error: gone.onnx: No such file or directory"),
+        (["--features", "x"], "error: {weights} classifies boxes, which has no features: leave "),
+    ],
+    ids=["no such detector", "features"],
+)
+def test_what_cannot_be_of_boxes_is_one_line(
+    own_folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], line: str
+) -> None:
+    weights = save_detector(detection_config(own_folder))
+    assert main(["-w", str(weights), *words]) == 1
+    said = capfd.readouterr().err
+    assert said.startswith(line.format(weights=weights)) and said.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["gradio", "sklearn"])

@@ -1,6 +1,7 @@
 """Draws what a network sees in a video into its pictures."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,12 +57,28 @@ def annotate_video(
     data: DataConfig, report: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
     """Writes a video again as an MP4, with labels drawn in, its sound and its frames' times, in the
-    shape in which it is shown; one frame at a time is in memory.
+    shape in which it is shown; see ``redraw_video``.
+
+    Args:
+        best_at: from seconds after the first frame, of the whole video if it is a part, to the
+            labels that are shown then, see ``with_labels``.
+    """
+    redraw_video(
+        sample, path, lambda picture, seconds: with_labels(picture, best_at(seconds)), data, report
+    )
+
+
+def redraw_video(
+    sample: Sample, path: Path, drawn: Callable[[Picture, float], Picture],
+    data: DataConfig, report: Callable[[float], None] = lambda share: None,
+) -> None:  # fmt: skip
+    """Writes a video again as an MP4 with its sound and its frames' times; one frame at a time is
+    in memory.
 
     Args:
         path: of the new file.
-        best_at: from seconds after the first frame, of the whole video if it is a part, to the
-            labels that are shown then, see ``with_labels``.
+        drawn: from a picture, in the shape in which it is shown, and its seconds after the first
+            frame, of the whole video if it is a part, to the new picture.
         data: how frame folders are read, and which decoder reads videos.
         report: called with the share of the frames that are written.
 
@@ -69,21 +86,20 @@ def annotate_video(
         VideoError: the video cannot be read.
         OSError: the new file cannot be written; names it.
     """
-    from slowfast.data.video.pyav import pixel_aspect  # needs PyAV, which need not be there
-    from slowfast.data.video.write import Writer
+    from slowfast.data.video.write import Writer  # needs PyAV, which need not be there
 
     reader = open_video(sample, data.frame_pattern, data.frame_fps, data.decoder, data.frame_start)
     source = None if reader.codec == "frames" else sample.path
     number = 0
     try:
-        aspect = pixel_aspect(source) if source else 1.0
+        aspect = aspect_of(sample)
         # Of a part without sound: that of the whole would begin too early.
         with Writer(path, None if sample.part else source) as writer:
             while number < reader.num_frames:
                 seconds = float(reader.seconds(np.array(number)))
                 for picture in reader.onward(np.array([number])):
-                    best = best_at(reader.starts + seconds)
-                    writer.add(with_labels(_squared(picture, aspect), best), seconds)
+                    new = drawn(squared(picture, aspect), reader.starts + seconds)
+                    writer.add(new, seconds)
                 number += 1
                 report(number / max(reader.num_frames, number))
     finally:
@@ -92,7 +108,14 @@ def annotate_video(
         raise no_frame(sample.shown)
 
 
-def _squared(picture: Picture, aspect: float) -> Picture:
+def aspect_of(sample: Sample) -> float:
+    """How many times as wide as high the pixels of a video are; of frames 1."""
+    from slowfast.data.video.pyav import pixel_aspect
+
+    return 1.0 if os.path.isdir(sample.path) else pixel_aspect(sample.path)
+
+
+def squared(picture: Picture, aspect: float) -> Picture:
     """The picture with square pixels; they are ``aspect`` times as wide as high."""
     if aspect == 1:
         return picture
@@ -148,8 +171,8 @@ class _Line:
 
     def __init__(self, label: str, score: str, share: float | None, size: int) -> None:
         self.label, self.score, self.share, self.size = label, score, share, size
-        self.font = _font(label, size)
-        self.of_score = _font(score, size)
+        self.font = font_of(label, size)
+        self.of_score = font_of(score, size)
 
     def width(self) -> int:
         """Of all that is written, pixels."""
@@ -176,12 +199,12 @@ def _lines(percents: tuple[tuple[str, int], ...], room: int, text: int) -> Itera
     for place, (name, percent) in enumerate(percents):
         size = text if place == 0 else max(round(0.75 * text), LEAST_TEXT - 2)
         name, score = drawable(name), f"{percent} %"
-        left = room - size - _font(score, size).getlength(score)
-        font = _font(name, size)
+        left = room - size - font_of(score, size).getlength(score)
+        font = font_of(name, size)
         if place == 0 and font.getlength(name) > left and " " in name:
             above, name = _split(name, font, room)
             yield _Line(above, "", None, size)
-        yield _Line(_shortened(name, font, left), score, percent / 100, size)
+        yield _Line(shortened(name, font, left), score, percent / 100, size)
 
 
 def _split(text: str, font: "FreeTypeFont", room: float) -> tuple[str, str]:
@@ -189,10 +212,11 @@ def _split(text: str, font: "FreeTypeFont", room: float) -> tuple[str, str]:
     words = text.split(" ")
     fits = [i for i in range(1, len(words)) if font.getlength(" ".join(words[:i])) <= room]
     cut = fits[-1] if fits else 1
-    return _shortened(" ".join(words[:cut]), font, room), " ".join(words[cut:])
+    return shortened(" ".join(words[:cut]), font, room), " ".join(words[cut:])
 
 
-def _shortened(text: str, font: "FreeTypeFont", room: float) -> str:
+def shortened(text: str, font: "FreeTypeFont", room: float) -> str:
+    """The text, without its end if it has no room, pixels."""
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(f"{text}\u2026") > room:
@@ -221,7 +245,7 @@ def _tell_of_missing() -> None:
     )
 
 
-def _font(text: str, size: int) -> "FreeTypeFont":
+def font_of(text: str, size: int) -> "FreeTypeFont":
     """A font for a text, ``size`` pixels high."""
     from slowfast.pictures import font_file
 

@@ -1,0 +1,112 @@
+"""From what a detector gives to the boxes of persons.
+
+Legend: N boxes.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.predict.detect.detector_models import Arrays
+from slowfast.predict.detect.detector_settings import STRIDES, DetectorError, DetectorSettings
+
+
+def persons(
+    outputs: Arrays, settings: DetectorSettings, size: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The boxes of persons ``[N, 4]``, x1, y1, x2, y2 in pixels of the input (or of the picture,
+    see ``unit``), and their scores ``[N]``.
+
+    Args:
+        size: height and width of the input.
+
+    Raises:
+        DetectorError: the outputs are not of the shapes that the settings say.
+    """
+    boxes, scores = _split(outputs, settings)
+    scores = np.where(np.isfinite(scores) & np.isfinite(boxes).all(axis=1), scores, 0.0)
+    if settings.grid:
+        boxes = _of_grid(boxes, size)
+    keep = scores >= max(settings.score, 1e-6)
+    corners, scores_N = boxes[keep].astype(np.float64), scores[keep].astype(np.float64)
+    if settings.corners == "yxyx":
+        corners = corners[:, [1, 0, 3, 2]]
+    elif settings.corners == "cxcywh":
+        centre, half = corners[:, :2], corners[:, 2:] / 2
+        corners = np.concatenate([centre - half, centre + half], axis=1)
+    if settings.unit == "shares":
+        corners = corners * [size[1], size[0], size[1], size[0]]
+    if settings.nms and len(corners):
+        sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        kept = cv2.dnn.NMSBoxes(sides.tolist(), scores_N.tolist(), 0.0, settings.nms)
+        best = np.array(kept, np.int64).reshape(-1)
+        corners, scores_N = corners[best], scores_N[best]
+    return corners, scores_N
+
+
+def _split(
+    outputs: Arrays, settings: DetectorSettings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """All boxes ``[N, 4]``, and the score of each as a person ``[N]``, 0 if it is of another
+    class."""
+    if not settings.columns:
+        boxes = _without_batch(outputs[settings.boxes], 2)
+        scores = outputs[settings.scores]
+        scores = scores.reshape(len(boxes), -1)
+        if settings.labels:
+            labels = outputs[settings.labels].reshape(-1)
+            return boxes, np.where(labels == settings.person, scores[:, 0], 0.0)
+        return boxes, _column(scores, settings.person if scores.shape[1] > 1 else 0)
+    if settings.columns == "label score box":
+        rows = _rows(outputs, 6)
+        return rows[:, 2:6], np.where(rows[:, 0] == settings.person, rows[:, 1], 0.0)
+    if settings.columns == "box score label":
+        rows = _rows(outputs, 6)
+        return rows[:, :4], np.where(rows[:, 5] == settings.person, rows[:, 4], 0.0)
+    rows = _rows(outputs, 0)
+    if settings.columns == "box object scores":
+        return rows[:, :4], rows[:, 4] * _column(rows[:, 5:], settings.person)
+    return rows[:, :4], _column(rows[:, 4:], settings.person)
+
+
+def _rows(outputs: Arrays, columns: int) -> NDArray[np.float32]:
+    """The output with a row a box, transposed if it has a column each; there are more boxes than
+    columns where these have no fixed number, which is then 0."""
+    fits = [
+        x for x in outputs.values()
+        if x.ndim >= 2 and (x.shape[-1] == columns if columns else min(x.shape[-2:]) > 4)
+    ]  # fmt: skip
+    if not fits:
+        raise DetectorError(f"no output has rows of {columns or 'more than 4'} numbers")
+    rows = _without_batch(fits[0], 2)
+    return rows.T if not columns and rows.shape[0] < rows.shape[1] else rows
+
+
+def _column(scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+    if number >= scores.shape[1]:
+        raise DetectorError(f"it has {scores.shape[1]} classes, and person is {number}")
+    return scores[:, number]
+
+
+def _without_batch(array: NDArray[Any], axes: int) -> NDArray[Any]:
+    if array.ndim > axes and array.shape[0] != 1:
+        raise DetectorError(f"an output is of {array.shape[0]} pictures, and one was given")
+    return array.reshape(array.shape[-axes:])
+
+
+def _of_grid(boxes: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
+    """Boxes of YOLOX in pixels: its export gives centres from a cell's corner on, in cells, and
+    the logarithms of sizes in cells (YOLOX, demo_postprocess)."""
+    cells, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
+        cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full((x.size, 1), stride))
+    corner, stride_N1 = np.concatenate(cells), np.concatenate(strides)
+    if len(corner) != len(boxes):
+        raise DetectorError(f"it gives {len(boxes)} boxes, and YOLOX would {len(corner)}")
+    return np.concatenate(
+        [(boxes[:, :2] + corner) * stride_N1, np.exp(boxes[:, 2:]) * stride_N1], axis=1
+    )

@@ -1,0 +1,141 @@
+"""``--infer`` with a network of detection: runs, what they leave, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.detecting import BOXES, detection_config, save_detector, write_onnx
+from support.tiny_run import main_here, main_py, save_tiny_model, tiny_config
+from support.videos import numbered_picture, write_h264, write_numbered_video
+
+ROWS = Path("data/results/result.json")
+
+
+@pytest.fixture
+def weights(own_folder: Path) -> Path:
+    return save_detector(detection_config(own_folder))
+
+
+def boxes_file(*lines: object) -> str:
+    Path("boxes.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return "boxes.jsonl"
+
+
+def test_boxes_of_a_file_and_only_what_is_missing(own_folder: Path, weights: Path) -> None:
+    write_numbered_video(Path("a.mp4"), 90)
+    Path("bad.mp4").write_text("no video")
+    two = [[0.1, 0.1, 0.5, 0.9], [0.5, 0.1, 0.9, 0.9]]
+    boxes = boxes_file(
+        {"video": "a", "time": 1, "boxes": two[:1]}, {"video": "a", "time": 2, "boxes": two},
+        {"video": "bad", "time": 1, "boxes": two},
+    )  # fmt: skip
+    flags: list[str | Path] = [
+        "--infer",
+        "a.mp4",
+        "bad.mp4",
+        "-w",
+        weights,
+        "--boxes",
+        boxes,
+        "--annotate",
+        "new",
+    ]
+    done = main_here(*flags, cwd=own_folder)
+    assert done.stderr == "error: 1 of 2 videos could not be read\n"
+    assert "a.mp4  (2 persons in 2 key frames)\n  person 1  0:01.0 - 0:02.0  " in done.stdout
+    first, bad = json.loads(ROWS.read_text())
+    assert [len(key["persons"]) for key in first["key_frames"]] == [1, 2] and "error" in bad
+    assert first["boxes_from"] == "boxes.jsonl"
+    assert [each["label"] for each in first["key_frames"][0]["persons"][0]["actions"]]
+    assert sorted(path.name for path in Path("new").iterdir()) == [
+        "a.mp4", "a.png", "annotated.jsonl"
+    ]  # fmt: skip
+    csv = Path("data/results/result.csv").read_text()
+    assert csv.startswith("a,0001,0.1000,0.1000,0.5000,0.9000,")
+
+    times = [path.stat().st_mtime_ns for path in Path("new").iterdir()]
+    again = main_here(*flags, cwd=own_folder)
+    assert "1 of 1 are in new already" in again.stdout
+    assert [path.stat().st_mtime_ns for path in Path("new").iterdir()] == times
+    assert json.loads(ROWS.read_text())[0] == first
+    boxes_file({"video": "a", "time": 1, "boxes": two})  # others: all is computed again
+    assert "(2 persons in 1 key frame)" in main_here(*flags, cwd=own_folder).stdout
+
+
+def test_a_detector_and_the_whole_picture(own_folder: Path, weights: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    write_h264(Path("a.mp4"), (numbered_picture(i, (96, 64)) for i in range(75)))
+    outputs = {"boxes": BOXES, "scores": np.array([0.9, 0.1, 0.8, 0.0], np.float32)}
+    model = write_onnx(own_folder / "m.onnx", outputs)
+    Path("m.yaml").write_text("boxes: boxes\nscores: scores\nnms: 0.5\n")
+    flags: list[str | Path] = ["--infer", "a.mp4", "-w", weights, "--out", "r.json"]
+    done = main_here(*flags, "--detector", model, "--every", "0.5", cwd=own_folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = json.loads(Path("r.json").read_text())
+    assert [key["time"] for key in row["key_frames"]] == [0.5, 1.0, 1.5, 2.0]
+    for key in row["key_frames"]:
+        (person,) = key["persons"]
+        assert person["box"] == [10.0, 20.0, 30.0, 60.0] and person["person"] == 1
+    named = ["-o", "detection.box_score=0.95"]
+    main_here(*flags, "--detector", model, *named, cwd=own_folder)
+    (row,) = json.loads(Path("r.json").read_text())
+    assert [key["persons"] for key in row["key_frames"]] == [[], []]
+
+    assert main_here(*flags, "--boxes", "whole", cwd=own_folder).returncode == 0
+    (row,) = json.loads(Path("r.json").read_text())
+    assert row["key_frames"][0]["persons"][0]["box"] == [0.0, 0.0, 96.0, 64.0]
+
+
+REFUSED = [
+    ([], "{w} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, --boxes "
+     "whole takes all of the picture"),
+    (["--boxes", "whole", "--timeline"], "--timeline is for networks that classify whole clips"),
+    (["--boxes", "whole", "--explain"], "--explain is for networks that classify whole clips"),
+    (["--boxes", "whole", "--views", "3x1"], "{w} classifies boxes, of one view: leave out --vi"),
+    (["--boxes", "whole", "rtsp://h/x"], "a stream is for networks that classify whole clips"),
+    (["--boxes", "gone.csv"], "gone.csv cannot be read: No such file or directory"),
+    (["--detector", "gone.onnx"], "gone.onnx: No such file or directory"),
+    (["--detector", "a.mp4"], "a.mp4: a person detector is an .onnx file, or OpenVINO's .xml"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    REFUSED,
+    ids=["no boxes", "timeline", "explain", "views", "stream", "no file", "no model", "a video"],
+)
+def test_what_is_refused(own_folder: Path, weights: Path, flags: list[str], line: str) -> None:
+    done = main_here("--infer", "a.mp4", "-w", weights, *flags, cwd=own_folder)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert line.format(w=weights) in done.stderr
+
+
+def test_a_classifier_has_no_boxes(own_folder: Path) -> None:
+    weights = save_tiny_model(tiny_config(own_folder))
+    done = main_here("--infer", "a.mp4", "-w", weights, "--boxes", "whole", cwd=own_folder)
+    assert done.stderr == (
+        f"error: {weights} classifies videos, not boxes (train.task=single): leave out --boxes\n"
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_are_as_one(own_folder: Path, weights: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        write_numbered_video(Path(name), 60 + 30 * (name == "b.mp4"))
+    flags: list[str | Path] = [
+        "--infer",
+        "a.mp4",
+        "b.mp4",
+        "c.mp4",
+        "-w",
+        weights,
+        "--boxes",
+        "whole",
+    ]
+    assert main_here(*flags, "--out", "one.json", cwd=own_folder).returncode == 0
+    both = main_py(*flags, "--out", "two.json", "--annotate", "new", cwd=own_folder, processes=2)
+    assert both.returncode == 0
+    assert Path("two.csv").read_text() == Path("one.csv").read_text()
+    assert json.loads(Path("two.json").read_text()) == json.loads(Path("one.json").read_text())
+    assert len([*Path("new").glob("*.mp4")]) == 3
