@@ -383,4 +383,4 @@ def test_what_is_wrong_with_key_frames_is_told_before_training(
     own = [f"detection.train_boxes={root}/train_boxes.csv"]
     own += override.replace("ROOT", root).split(" ")
     message = refusal("--validate", "-c", str(ava), "-o", *own)
-    assert message == complaint.replace("ROOT", root)
+    assert message.endswith(complaint.replace("ROOT", root))

@@ -100,5 +100,5 @@ def test_values_that_depend_on_each_other_can_be_changed_together() -> None:
 
 def test_classes_that_are_counted_later_may_have_any_numbers() -> None:
     """Of the annotations; their own number comes from the class names."""
-    words = ["model.num_classes=0", "data.labels=ava", "train.task=detection", "detection.ids=[3,5]"]
+    words = ["model.num_classes=0", "data.labels=ava", "detection.ids=[3,5]"]
     assert load_config(None, words).detection.ids == (3, 5)
