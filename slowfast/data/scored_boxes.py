@@ -11,7 +11,7 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +59,9 @@ def read_scored(path: str | Path, moments: dict[Moment, int], *, has_scores: boo
 
 
 class _Reader:
+    """Reads lines. Those of a box begin alike, whatever its actions, so what begins them is
+    understood once."""
+
     def __init__(self, path: Path, moments: dict[Moment, int], has_scores: bool) -> None:
         self._path, self._moments, self._has_scores = path, moments, has_scores
         self._numbers: dict[tuple[str, str], int] = {}
@@ -66,58 +69,84 @@ class _Reader:
 
     def parts(self, file: Iterable[str]) -> Iterator[ScoredBoxes]:
         """The rows, so many lines at a time."""
-        lines, first = csv.reader(file), 1
-        while True:
+        lines, first = iter(file), 1
+        while part := [line.rstrip() for line in itertools.islice(lines, AT_ONCE)]:
             try:
-                rows = [*itertools.islice(lines, AT_ONCE)]
-            except csv.Error as error:
-                raise ListError(f"{self._path}:{lines.line_num}: {error}") from error
-            if not rows:
-                return
-            try:
-                yield self._part(rows)
+                yield self._part(part)
             except ValueError:
-                for number, row in enumerate(rows, first):
-                    self._part_of_one(row, number)
+                for number, line in enumerate(part, first):
+                    self._part_of_one(line, number)
                 raise
-            first += len(rows)
+            first += len(part)
 
-    def _part_of_one(self, row: list[str], number: int) -> None:
-        """Raises a ListError if there is something wrong with this row."""
+    def _part_of_one(self, line: str, number: int) -> None:
+        """Raises a ListError if there is something wrong with this line."""
         try:
-            self._part([row])
+            self._part([line])
         except ValueError as error:
-            line = ",".join(row)[:80]
-            raise ListError(f"{self._path}:{number}: {error}: {line!r}") from error
+            raise ListError(f"{self._path}:{number}: {error}: {line[:80]!r}") from error
 
-    def _part(self, rows: list[list[str]]) -> ScoredBoxes:
-        lengths = {*map(len, rows)}
-        allowed = {0, 2, 8} if self._has_scores else {0, 2, 7, 8}
-        if odd := lengths - allowed:
-            wanted = "action,score" if self._has_scores else "action, and perhaps person"
-            raise ValueError(f"{max(odd)} columns, not video,time,x1,y1,x2,y2,{wanted}")
-        if 2 in lengths:
-            for row in filter(None, rows):
-                self._number(row[0], row[1])
-        whole = [row for row in rows if len(row) > 2]
+    def _part(self, lines: list[str]) -> ScoredBoxes:
+        # A detection without quotes needs no csv reader: its box is what is before two commas.
+        rows = [
+            line.rsplit(",", 2) if self._has_scores and '"' not in line else self._fields(line)
+            for line in lines if line
+        ]  # fmt: skip
+        whole = [row for row in rows if len(row) == 3]
+        if len(whole) < len(rows):
+            for row in rows:  # all, so that they are numbered in the order of the file
+                if len(row) == 1:
+                    raise self._fault(1)
+                if len(row) == 2:
+                    self._number(*row)
+                else:
+                    self._box(row[0])
         if not whole:
             return ScoredBoxes(
                 np.zeros(0, np.int32), np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0)
             )
-        videos, times, *corners, actions = zip(*(row[:7] for row in whole), strict=True)
-        boxes_R4 = np.array([[*map(float, column)] for column in corners]).T
-        if not np.isfinite(boxes_R4).all():
+        texts, actions, scores = zip(*whole, strict=True)
+        boxes = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        frames, corners = zip(*map(self._box, boxes), strict=True)
+        boxes_B4 = np.array(corners)
+        if not np.isfinite(boxes_B4).all():
             raise ValueError("a corner is not a number")
-        if (boxes_R4[:, 2:] < boxes_R4[:, :2]).any():
+        if (boxes_B4[:, 2:] < boxes_B4[:, :2]).any():
             raise ValueError("the corners are not x1,y1,x2,y2")
+        box_R = np.fromiter(map(boxes.__getitem__, texts), np.int32, len(texts))
         return ScoredBoxes(
-            np.fromiter(map(self._number, videos, times), np.int32, len(whole)),
-            boxes_R4,
-            np.fromiter(map(int, actions), np.int32, len(whole)),
-            self._scores([row[7] for row in whole]) if self._has_scores else np.ones(len(whole)),
+            np.array(frames, np.int32)[box_R],
+            boxes_B4[box_R],
+            np.fromiter(map(int, actions), np.int32, len(actions)),
+            self._scores(scores) if self._has_scores else np.ones(len(scores)),
         )
 
-    def _scores(self, texts: list[str]) -> NDArray[np.float64]:
+    def _fields(self, line: str) -> list[Any]:
+        """The same of any line: its box as fields, its action, and its score or person; or a
+        moment alone."""
+        try:
+            fields = next(csv.reader([line], strict=True))
+        except csv.Error as error:
+            raise ValueError(error) from error
+        if len(fields) == 2:
+            return fields
+        if len(fields) != 8 and (self._has_scores or len(fields) != 7):
+            raise self._fault(len(fields))
+        return [tuple(fields[:6]), fields[6], fields[-1]]
+
+    def _box(self, text: str | tuple[str, ...]) -> tuple[int, list[float]]:
+        """The number of a box's frame, and its corners."""
+        fields = text.split(",") if isinstance(text, str) else text
+        if len(fields) != 6:
+            raise self._fault(len(fields) + 2)
+        corners = [*map(float, fields[2:])]
+        return self._number(*fields[:2]), corners
+
+    def _fault(self, number: int) -> ValueError:
+        wanted = "action,score" if self._has_scores else "action, and perhaps person"
+        return ValueError(f"{number} columns, not video,time,x1,y1,x2,y2,{wanted}")
+
+    def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         scores_R = np.fromiter(map(float, texts), np.float64, len(texts))
         if not ((scores_R >= 0) & (scores_R <= 1)).all():
             if all(map(str.isdecimal, texts)):

@@ -50,6 +50,9 @@ def test_annotations_have_a_person_or_not(tmp_path: Path) -> None:
     ("v,0902,0.3,0.2,0.1,0.4,12,0.5", "the corners are not x1,y1,x2,y2"),
     ("v,0902,0.1,0.2,0.3,0.4,stand,0.5", "invalid literal for int() with base 10: 'stand'"),
     (",0902,0.1,0.2,0.3,0.4,12,0.5", "no video and time are named"),
+    ("stand,0.5,0.1", "3 columns, not video,time,x1,y1,x2,y2,action,score"),
+    ('"v,0902,0.1,0.2,0.3,0.4,12,0.5', "unexpected end of data"),
+    ('"v",0902,0.1,0.2,0.3,12,0.5', "7 columns, not video,time,x1,y1,x2,y2,action,score"),
     ("v,inf,0.1,0.2,0.3,0.4,12,0.5", "no video and time are named"),
     ("video,time,x1,y1,x2,y2,action,score", "could not convert string to float: 'x1'"),
 ])  # fmt: skip
