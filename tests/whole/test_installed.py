@@ -16,8 +16,8 @@ from support.tiny_run import write_tiny_config
 TOOLS = {
     "slowfast-build-list", "slowfast-check-boxes", "slowfast-check-videos",
     "slowfast-convert-weights", "slowfast-demo", "slowfast-extract-features",
-    "slowfast-find-similar", "slowfast-launch", "slowfast-prepare-videos", "slowfast-score", "slowfast-score-boxes",
-    "slowfast-web", "slowfast-write-shards",
+    "slowfast-find-similar", "slowfast-launch", "slowfast-prepare-videos", "slowfast-score",
+    "slowfast-score-boxes", "slowfast-web", "slowfast-write-shards",
 }  # fmt: skip
 NO_PADDLE = "raise ModuleNotFoundError(\"No module named 'paddle'\", name='paddle')\n"
 
