@@ -59,8 +59,9 @@ def write_rows(result: Mapping[str, Any], tally: Detections, folder: Path) -> No
     write_scored(folder / DETECTIONS, tally.rows(), tally.ids, LEAST)
     write_csv(folder / CLASSES, result["classes"])
     best, worst = best_and_worst(result["classes"])
-    if not best:
-        return  # mmaction2's rule, and nothing is found
+    if not best:  # mmaction2's rule, and nothing is found
+        (folder / PICTURE).unlink(missing_ok=True)  # of an earlier test
+        return
     title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
     title += f"{result['num_classes']} classes"
     class_bars(best, worst, title, folder / PICTURE)
