@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 from name_seeded import name_seeded
 
 from benchmarks.boxes_server import BOXES
 from benchmarks.view_server import NUM_FRAMES, SIDE, Compute, clips, serve
+from slowfast import machine
 from slowfast.config import load_config
-from slowfast.models import build_model
-from slowfast.predict.runtime.backends import open_backend
-from slowfast.predict.runtime.built import weighted
 
 SETTINGS = [
     "train.task=detection", "model.num_classes=80", "model.alpha=4", "model.fusion_kernel=7",
@@ -24,6 +21,13 @@ SETTINGS = [
 
 def build(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
     """The function of one contender."""
+    machine.import_paddle()  # with its settings, as a command has them
+    import paddle
+
+    from slowfast.models import build_model
+    from slowfast.predict.runtime.backends import open_backend
+    from slowfast.predict.runtime.built import weighted
+
     paddle.set_device("cpu")
     cfg = load_config(None, [*SETTINGS, f"test.backend={contender}"])
     model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
