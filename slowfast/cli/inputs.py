@@ -11,7 +11,7 @@ from slowfast.cli import run_config
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
-from slowfast.data.ava import Split, read_keyframes
+from slowfast.data.boxes.ava import Split, read_keyframes
 from slowfast.data.find import find_listed, find_videos, listed_places
 from slowfast.data.labels import LABELS, find_labels
 from slowfast.data.lists import ListError, read_list

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from slowfast.data.action_lists import LINE, has_blocks, of_blocks
+from slowfast.data.boxes.action_lists import LINE, has_blocks, of_blocks
 from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError, lines_of
 from slowfast.data.strict_json import parsed

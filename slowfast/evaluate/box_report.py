@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.data.scored_boxes import write_scored
+from slowfast.data.boxes.scored_boxes import write_scored
 from slowfast.files import write_csv
 from slowfast.metrics.accuracy import name_of
 from slowfast.predict.tallies import Detections

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config, dump_config
-from slowfast.data.action_lists import class_numbers
+from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.samples import KeyFrame
 from slowfast.evaluate.scores import OF_BOXES, write_arrays
 from slowfast.log import logger

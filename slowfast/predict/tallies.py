@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
-from slowfast.data.action_lists import class_numbers, scored_classes
+from slowfast.data.boxes.action_lists import class_numbers, scored_classes
 from slowfast.data.samples import Label, classes_of
 from slowfast.metrics import accuracy, average_precision, frame_map
 from slowfast.metrics.accuracy import Scores, accuracies, class_table, rank_of_label, sigmoid

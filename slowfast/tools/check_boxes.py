@@ -19,10 +19,17 @@ import numpy as np
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.cli.run_config import class_names, config_for
 from slowfast.config import Config, ConfigError
-from slowfast.data.action_lists import class_numbers
-from slowfast.data.ava import Annotations, is_valid, kept, keyframes_of, overlap, read_annotations
-from slowfast.data.box_pictures import key_picture, with_boxes
-from slowfast.data.boxes_fields import BoxesAt
+from slowfast.data.boxes.action_lists import class_numbers
+from slowfast.data.boxes.ava import (
+    Annotations,
+    is_valid,
+    kept,
+    keyframes_of,
+    overlap,
+    read_annotations,
+)
+from slowfast.data.boxes.box_pictures import key_picture, with_boxes
+from slowfast.data.boxes.boxes_fields import BoxesAt
 from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.lists import ListError
 from slowfast.data.missing import are_all, missing_fault, missing_files

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slowfast.cli.command import new_parser, run
-from slowfast.data.action_lists import actions_of
-from slowfast.data.ava import in_order, shown
+from slowfast.data.boxes.action_lists import actions_of
+from slowfast.data.boxes.ava import in_order, shown
+from slowfast.data.boxes.scored_boxes import Moment, ScoredBoxes, read_scored
 from slowfast.data.lists import ListError
-from slowfast.data.scored_boxes import Moment, ScoredBoxes, read_scored
 from slowfast.errors import UserError
 from slowfast.evaluate.box_report import table
 from slowfast.files import write_csv, write_json

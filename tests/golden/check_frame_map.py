@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.data.action_lists import AVA60, actions_of
-from slowfast.data.scored_boxes import Moment, ScoredBoxes, read_scored
+from slowfast.data.boxes.action_lists import AVA60, actions_of
+from slowfast.data.boxes.scored_boxes import Moment, ScoredBoxes, read_scored
 from slowfast.metrics.frame_map import Boxes, Frames, class_precisions
 
 TOLERANCE = 1e-9

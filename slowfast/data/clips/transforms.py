@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.clips.boxes import Box, DrawnRectangle, centre_box, draw_rectangle, place
+from slowfast.data.clips.rectangles import Box, DrawnRectangle, centre_box, draw_rectangle, place
 from slowfast.data.clips.sampling import scaled_size, view_crops
 from slowfast.data.video.reader import Picture, Pictures
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import Config
-from slowfast.data.boxes_files import read_boxes
+from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.key_sliding import Seconds
 from slowfast.data.find import without_ending

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.data.clips import transforms
-from slowfast.data.clips.boxes import Box, DrawnRectangle, Shape
+from slowfast.data.clips.rectangles import Box, DrawnRectangle, Shape
 from slowfast.data.video.reader import Picture
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.data import scored_boxes
+from slowfast.data.boxes import scored_boxes
+from slowfast.data.boxes.scored_boxes import Moment, read_scored, write_scored
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame
-from slowfast.data.scored_boxes import Moment, read_scored, write_scored
 
 ROW = "v,0902,0.1,0.2,0.3,0.4,12,0.5\n"
 

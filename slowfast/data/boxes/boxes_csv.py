@@ -4,7 +4,7 @@ import csv
 import functools
 from pathlib import Path
 
-from slowfast.data.boxes_fields import (
+from slowfast.data.boxes.boxes_fields import (
     BoxesAt,
     ClassOf,
     Corners,

@@ -11,7 +11,7 @@ from support.video_tools import write
 from support.videos import write_frames
 
 from slowfast.config import Config, DataConfig, DetectionConfig, ModelConfig
-from slowfast.data.ava import Split, kept, overlap, read_keyframes
+from slowfast.data.boxes.ava import Split, kept, overlap, read_keyframes
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame, Sample
 

@@ -8,7 +8,7 @@ from support.video_tools import write
 from support.videos import write_frames
 
 from slowfast.config import Config, DataConfig, DetectionConfig
-from slowfast.data.ava_videos import Place, Places, read_frame_list
+from slowfast.data.boxes.ava_videos import Place, Places, read_frame_list
 from slowfast.data.lists import ListError
 
 HEADER = "original_vido_id video_id frame_id path labels\n"

@@ -7,7 +7,7 @@ import pytest
 from support.videos import read_number, write_numbered_video
 
 from slowfast.config import DataConfig
-from slowfast.data.box_pictures import ANNOTATED, DETECTED, key_picture, with_boxes
+from slowfast.data.boxes.box_pictures import ANNOTATED, DETECTED, key_picture, with_boxes
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video.films import Films
 

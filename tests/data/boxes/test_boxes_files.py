@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.video_tools import write
 
-from slowfast.data.boxes_files import read_boxes
+from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box
 

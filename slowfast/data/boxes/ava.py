@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from slowfast.config import Config, DetectionConfig
-from slowfast.data.ava_videos import Places
-from slowfast.data.boxes_fields import BoxesAt, ClassOf, Corners, Moment
-from slowfast.data.boxes_files import read_boxes
+from slowfast.data.boxes.ava_videos import Places
+from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, Corners, Moment
+from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame, Sample, seconds_text

@@ -17,11 +17,11 @@ Corners are x1, y1, x2, y2, shares of the picture's width and height.
 
 from pathlib import Path
 
-from slowfast.data.boxes_csv import boxes_of_csv
-from slowfast.data.boxes_fields import BoxesAt, ClassOf, SizeOf, checked, moment_of, score_of
-from slowfast.data.boxes_jsonl import boxes_of_jsonl
+from slowfast.data.boxes.boxes_csv import boxes_of_csv
+from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, SizeOf, checked, moment_of, score_of
+from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl
+from slowfast.data.boxes.pickled_boxes import pickled_boxes
 from slowfast.data.lists import ListError
-from slowfast.data.pickled_boxes import pickled_boxes
 from slowfast.data.samples import Box
 
 ENDINGS = (".csv", ".pkl", ".jsonl")

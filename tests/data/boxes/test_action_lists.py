@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slowfast.config import DetectionConfig
-from slowfast.data.action_lists import AVA60, actions_of, class_numbers, scored_classes
+from slowfast.data.boxes.action_lists import AVA60, actions_of, class_numbers, scored_classes
 from slowfast.data.lists import ListError
 
 FORMS = {

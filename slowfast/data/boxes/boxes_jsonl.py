@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from slowfast.data.boxes_fields import (
+from slowfast.data.boxes.boxes_fields import (
     BoxesAt,
     ClassOf,
     Moment,

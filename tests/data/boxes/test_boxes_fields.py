@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from slowfast.data.boxes_fields import checked, decimal, moment_of, score_of, time_of
+from slowfast.data.boxes.boxes_fields import checked, decimal, moment_of, score_of, time_of
 
 
 def test_times() -> None:

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from slowfast.data.clips import boxes
-from slowfast.data.clips.boxes import Box, DrawnRectangle, Shape
+from slowfast.data.clips.rectangles import Box, DrawnRectangle, Shape
 
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
 
@@ -32,7 +31,7 @@ def drawn(*shapes: tuple[float, float], y: float = 0.5, x: float = 0.25) -> Draw
 def test_the_first_shape_that_fits_is_placed(
     rectangle: DrawnRectangle, size: tuple[int, int], box: Box | None
 ) -> None:
-    assert boxes.place(rectangle, *size) == box
+    assert rectangles.place(rectangle, *size) == box
 
 
 @pytest.mark.parametrize(
@@ -45,12 +44,12 @@ def test_the_first_shape_that_fits_is_placed(
     ],
 )
 def test_the_box_in_the_middle_has_the_nearest_ratio(size: tuple[int, int], box: Box) -> None:
-    assert boxes.centre_box(*size, aspect=ASPECT) == box
+    assert rectangles.centre_box(*size, aspect=ASPECT) == box
 
 
 def test_every_place_comes_up_and_none_beyond_the_border() -> None:
     found = {
-        boxes.place(drawn((1 / 4, 1.0), y=y, x=x), 6, 6)
+        rectangles.place(drawn((1 / 4, 1.0), y=y, x=x), 6, 6)
         for y in np.linspace(0, 1, 50, endpoint=False)
         for x in np.linspace(0, 1, 50, endpoint=False)
     }
@@ -59,9 +58,9 @@ def test_every_place_comes_up_and_none_beyond_the_border() -> None:
 
 def test_shares_are_uniform_and_ratios_log_uniform() -> None:
     rng = np.random.default_rng(0)
-    draws = [boxes.draw_rectangle(rng, area=AREA, aspect=ASPECT) for _ in range(1000)]
+    draws = [rectangles.draw_rectangle(rng, area=AREA, aspect=ASPECT) for _ in range(1000)]
     shapes = np.array([shape for draw in draws for shape in draw.shapes])
-    assert len(shapes) == 1000 * boxes.ATTEMPTS
+    assert len(shapes) == 1000 * rectangles.ATTEMPTS
     shares = (shapes[:, 0] - 0.08) / 0.92
     ratios = (np.log(shapes[:, 1]) - math.log(3 / 4)) / (math.log(4 / 3) - math.log(3 / 4))
     places = np.array([(draw.y, draw.x) for draw in draws])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.video_tools import write
 
-from slowfast.data.boxes_jsonl import boxes_of_jsonl
+from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box
 

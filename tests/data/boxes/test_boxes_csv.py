@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.video_tools import write
 
-from slowfast.data.boxes_csv import boxes_of_csv
+from slowfast.data.boxes.boxes_csv import boxes_of_csv
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box
 
