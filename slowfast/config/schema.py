@@ -278,7 +278,7 @@ class DetectionConfig:
     scored: Annotated[str, ranges.PATH] = ""
     """Action list whose classes count in the mean average precision: a .pbtxt or a text file with
     AVA's numbers, or the name ava60 for the 60 of AVA's benchmark. Empty: all classes."""
-    rule: Literal["official", "pyslowfast", "mmaction2"] = "official"
+    rule: Literal["official", "official-2019", "pyslowfast", "mmaction2"] = "official"
     """Whose rule of average precision (docs/detection.md): they differ in how many detections of a
     frame count, and in frames without annotations."""
 

@@ -64,15 +64,14 @@ def validate(
     model.train()
     loss, counted, seen = distributed.all_reduce_sum(*losses.tolist(), read)
     missing = in_order(distributed.gather(unreadable.videos))
-    what = "key frames" if cfg.train.task == "detection" else "videos"
     if not seen:
-        none = f"none of the {len(samples):,} validation {what} could be read"
+        none = f"none of the {len(samples):,} validation {tally.unit} could be read"
         raise VideoError(f"{none} (first: {missing[0].line()})")
     tally.gather()
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")
-        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {what}")
+        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {tally.unit}")
     return validation_result(loss / max(counted, 1), tally, seen)
 
 

@@ -110,7 +110,8 @@ def test_what_the_rules_make_of_frames_without_annotations(rule: str) -> None:
     for index, key in enumerate(keys):
         tally.add(index, perfect(key) if key.truth else np.full((2, 3), 0.95))
     found = tally.numbers()["mAP"]
-    assert tally.called("mAP") == f"mAP ({rule})" and tally.called("recall") == "recall"
+    cfg = with_detection(rule=rule)
+    assert [tally.called(key, cfg) for key in ("mAP", "recall")] == [f"mAP ({rule})", "recall"]
     assert found == 1 if rule != "pyslowfast" else 0.5 < found < 0.8
 
 
