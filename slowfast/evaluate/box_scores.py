@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config, dump_config
 from slowfast.data.boxes.action_lists import class_numbers, scored_classes
-from slowfast.data.boxes.scored_boxes import Moment
+from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.samples import KeyFrame
 from slowfast.evaluate.scores import OF_BOXES, ResultsError, members, opened, write_arrays
 from slowfast.log import logger
@@ -85,7 +85,7 @@ def write_box_scores(
         "unreadable_errors": np.array([video["error"] for video in missing], np.str_),
         "kind": np.array(cfg.test.row_kind),
         "class_numbers": numbers,
-        "scored": numbers[scored_classes(cfg.detection, num_classes)],
+        "scored": numbers[scored_classes(cfg.detection, num_classes, cfg.data.root)],
         "class_names": np.array(class_names, np.str_),
         "config": np.array(dump_config(cfg)),
     }

@@ -13,12 +13,13 @@ import numpy as np
 
 from slowfast.data.boxes.action_lists import actions_of
 from slowfast.data.boxes.ava import in_order, shown
-from slowfast.data.boxes.scored_boxes import Moment, ScoredBoxes, read_scored
+from slowfast.data.boxes.boxes_fields import Moment
+from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_scored
 from slowfast.data.lists import ListError
 from slowfast.evaluate.box_scores import BoxScores, read_box_scores
 from slowfast.metrics.frame_map import Frames, frame_map_numbers
 from slowfast.metrics.frame_rows import Boxes
-from slowfast.metrics.overlap import Numbers
+from slowfast.overlap import Numbers
 
 
 class Files(NamedTuple):

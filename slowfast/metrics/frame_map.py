@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_rows import Boxes, highest
-from slowfast.metrics.overlap import IOU, Numbers, best_overlaps, matched
+from slowfast.overlap import IOU, Numbers, best_overlaps, matched
 
 METRICS = {"mean_average_precision": ("mAP",), "box_recall": ("recall",)}
 """The names for --eval, the first as in mmaction2, and the numbers that each stands for."""
@@ -35,7 +35,8 @@ class Rule(NamedTuple):
     most: int = 0
     """Rows of a frame that count, of all classes, those of the highest scores; 0: all."""
     sorts: bool = True
-    """In a frame the rows of higher scores take annotated boxes first; else those given first."""
+    """In a frame rows of higher scores come first, of those found and of those annotated; of
+    annotated boxes that one overlaps equally it takes the first. Else they come as given."""
     frames: Literal["all", "listed", "annotated"] = "listed"
     """Rows that are found elsewhere are ignored, in these frames they can be false positives: all;
     those that the annotations name, with whatever class; or those with a class that is scored."""
@@ -126,19 +127,23 @@ def _each_class(
     found_of, truth_of = _grouped(found.classes), _grouped(truth.classes)
     for label in classes:
         rows, own = found_of(label), truth_of(label)
-        frames_R = found.frames[found.boxes[rows]]
-        order = np.lexsort((-found.scores[rows], frames_R) if rule.sorts else (frames_R,))
-        rows, frames_R = rows[order], frames_R[order]
-        own_frames = truth.frames[truth.boxes[own]]
-        order = np.argsort(own_frames, kind="stable")
+        rows, own = _by_frame(found, rows, rule), _by_frame(truth, own, rule)
+        found_R, own_G = found.boxes[rows], truth.boxes[own]
         is_right_R = matched(
-            frames_R, found.corners[found.boxes[rows]].astype(number),
-            own_frames[order], truth.corners[truth.boxes[own[order]]].astype(number),
+            found.frames[found_R], found.corners[found_R].astype(number),
+            truth.frames[own_G], truth.corners[own_G].astype(number),
         )  # fmt: skip
         precision = ranked_precision(found.scores[rows].astype(number), is_right_R, len(own))
         if rule.needs_found and not len(rows):
             precision = np.nan
         yield OfClass(precision, len(own), len(rows))
+
+
+def _by_frame(boxes: Boxes, rows: Numbers, rule: Rule) -> Numbers:
+    """Rows by frame, in each as the rule has them."""
+    frames_R = boxes.frames[boxes.boxes[rows]]
+    order = np.lexsort((-boxes.scores[rows], frames_R) if rule.sorts else (frames_R,))
+    return rows[order]
 
 
 def _grouped(classes_R: Numbers) -> Any:

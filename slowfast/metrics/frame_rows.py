@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.metrics.overlap import Numbers
+from slowfast.overlap import Numbers
 
 
 class Boxes(NamedTuple):
@@ -23,7 +23,7 @@ class Boxes(NamedTuple):
     """Which box a row has."""
     classes: Numbers
     scores: Numbers
-    """1 where they are annotated."""
+    """Of annotations the numbers of the persons: the peers take these for scores, too."""
 
     def rows(self, chosen: Numbers) -> "Boxes":
         """These rows only."""

@@ -26,7 +26,7 @@ def rows_of_boxes(scored: Iterable[Scored], classes: Sequence[int]) -> tuple[Box
     classes_R = np.tile(np.array(classes, np.int16), len(scores_BA))
     found = Boxes(frames_B, boxes_B4, box_R, classes_R, scores_BA.ravel())
     frames = Frames(
-        np.array([key.is_listed or bool(key.truth) for key in keys]),
+        np.array([key.is_listed for key in keys]),
         np.array([key.is_excluded for key in keys]),
     )
     return found, _annotated(keys), frames
@@ -37,7 +37,8 @@ def _annotated(keys: Sequence[KeyFrame]) -> Boxes:
     labels = [box.labels for key in keys for box in key.truth]
     classes_R = np.array([label for own in labels for label in own], np.int16)
     box_R = np.repeat(np.arange(len(labels), dtype=np.int32), [*map(len, labels)])
-    return Boxes(frames_B, boxes_B4, box_R, classes_R, np.ones(len(classes_R)))
+    persons_B = np.array([box.person for key in keys for box in key.truth], np.float64)
+    return Boxes(frames_B, boxes_B4, box_R, classes_R, persons_B[box_R])
 
 
 def _corners(boxes: Sequence[Sequence[Box]]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

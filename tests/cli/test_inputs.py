@@ -366,7 +366,7 @@ def test_the_key_frames_that_training_reads(ava: Path) -> None:
         ("detection.val_boxes=ROOT/labels.txt",
          "ROOT/labels.txt: a file of boxes ends in .csv, .pkl, .jsonl"),
         ("data.root=ROOT", "ROOT/train.csv: 2 of 2 files are not there, the first is ROOT/v0: "
-         "there is no film of that name, with the ending of one, and no folder of frames "
+         "no video file and no frame folder has this name "
          "(data.root=ROOT)"),
         ("data.train_list=ROOT/none.csv detection.train_boxes=",
          "data.train_list=ROOT/none.csv: none of the 1 key frames has a label, so there is nothing "

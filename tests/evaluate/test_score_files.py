@@ -32,7 +32,7 @@ def key_frames(rng: np.random.Generator) -> list[KeyFrame]:
         truth = truth if number % 5 else []
         keys.append(
             KeyFrame("ba"[number // 30], 902 + number, number, tuple(boxes), tuple(truth),
-                     is_excluded=number % 7 == 3)
+                     is_excluded=number % 7 == 3, is_listed=bool(truth))
         )  # fmt: skip
     return keys
 

@@ -184,7 +184,7 @@ def key_frames() -> list[Sample]:
         boxes = tuple(Box(corners, (i, i + k + 1)) for k, corners in enumerate(CORNERS[:count]))
         truth = boxes if i < 5 else (Box((0.6, 0.6, 1.0, 1.0), (1,)),)
         found = tuple(box._replace(labels=(), score=0.9) for box in boxes)
-        key = KeyFrame(f"v{i // 4}", 900.0 + i, float(i), found, truth)
+        key = KeyFrame(f"v{i // 4}", 900.0 + i, float(i), found, truth, is_listed=bool(truth))
         samples.append(Sample(f"v{i // 4}.mp4", (), key=key))
     return samples
 
