@@ -27,12 +27,12 @@ REPORTS = {"single": VideoReport, "multi": VideoReport, "detection": BoxReport}
 """By task."""
 
 
-def multi_view_test(
+def run_test(
     network: Weighted, samples: list[Sample], cfg: Config, *,
     metrics: Sequence[str] = (), out: Path | None = None,
     class_names: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Runs the multi-view test over all processes; each readable video is counted once.
+    """Runs the test over all processes; each readable video is counted once.
 
     Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
     file of scores. Returns the content of ``test_result.json``: the numbers of the task's tally,
@@ -117,7 +117,7 @@ def _gathered(
 
 
 class KeptScores(contextlib.ExitStack):
-    """A test's scores while it runs, in the folder ``OUT.partial``, see ``multi_view_test``.
+    """A test's scores while it runs, in the folder ``OUT.partial``, see ``run_test``.
 
     No other run may write there until the end of the ``with`` block.
     """
