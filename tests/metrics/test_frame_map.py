@@ -126,7 +126,7 @@ def test_only_pyslowfast_takes_boxes_as_they_come() -> None:
 def test_annotated_boxes_that_are_overlapped_equally() -> None:
     """The peers take the numbers of persons for scores: the highest comes first, but PySlowFast
     has the order of the file. Run with their code (tests/golden/check_frame_map.py)."""
-    first, middle, second = ([x / 16, 0, (x + 4) / 16, 1] for x in (0, 1, 2))
+    first, middle, second = ((x / 16, 0, (x + 4) / 16, 1) for x in (0, 1, 2))
     found = [(3, middle, STAND, 0.9), (3, first, STAND, 0.8)]
     for persons, expected in (((1, 2), [1, 1, 0.5, 1]), ((2, 1), [0.5] * 4)):
         truth = [(3, first, STAND, persons[0]), (3, second, STAND, persons[1])]
