@@ -26,7 +26,7 @@ def rows_of_boxes(scored: Iterable[Scored], classes: Sequence[int]) -> tuple[Box
     classes_R = np.tile(np.array(classes, np.int16), len(scores_BA))
     found = Boxes(frames_B, boxes_B4, box_R, classes_R, scores_BA.ravel())
     frames = Frames(
-        np.array([key.is_listed for key in keys]),
+        np.array([key.is_listed or bool(key.truth) for key in keys]),
         np.array([key.is_excluded for key in keys]),
     )
     return found, _annotated(keys), frames

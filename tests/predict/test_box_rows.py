@@ -24,5 +24,5 @@ def test_rows_of_boxes() -> None:
     assert truth.frames.tolist() == [0, 2, 2] and truth.corners.tolist() == [[*C], [*A], [*B]]
     assert (truth.boxes.tolist(), truth.classes.tolist()) == ([0, 0, 2], [0, 2, 1])
     assert truth.scores.tolist() == [7, 7, -1]
-    assert frames.is_listed.tolist() == [True, False, False]
+    assert frames.is_listed.tolist() == [True, False, True]
     assert frames.is_excluded.tolist() == [False, False, True]

@@ -161,9 +161,11 @@ def labels_of_nearest(
 
 
 def kept(found: Sequence[Box] | None, detection: DetectionConfig) -> list[Box]:
-    """Those detected boxes of a key frame that count: of enough score, or with keeps_best also the
-    best one; with it the whole picture is one where the file knows nothing of the key frame, as
-    mmaction2 has it."""
+    """Of the detected boxes of a key frame those of enough score.
+
+    With keeps_best (mmaction2) there is always one: if none scores enough, the best; if the file
+    does not name the key frame (``found`` is None), the whole picture.
+    """
     if found is None:
         return [WHOLE] if detection.keeps_best else []
     least = detection.box_score

@@ -19,7 +19,7 @@ def boxes_of_csv(path: str | Path, class_of: ClassOf | None, has_scores: bool | 
         has_scores = ends_in_scores(path)
 
     def action_of(text: str) -> int:
-        if not text and has_scores:
+        if not text:
             return NONE
         number = action_number(text)
         label = NONE if class_of is None else class_of(number)
