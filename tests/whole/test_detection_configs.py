@@ -146,7 +146,7 @@ def test_mmaction2s_recipe_which_is_paddlevideos_too(name: str) -> None:
     assert not detection.learns_negatives and detection.rule == "mmaction2"
     is_one = "_20e" in name  # of version 1.x
     assert cfg.test.protocol == ("mmaction2-1.2" if is_one else "mmaction2")
-    assert detection.jitter == (not is_one) and cfg.test.short_side == 256
+    assert detection.jitter and cfg.test.short_side == 256
     assert (cfg.model.dilations, cfg.model.roi_size) == ((1, 1), 8)
     assert cfg.model.roi_aligned and cfg.model.roi_dropout_first and not cfg.model.lateral_norm
     assert cfg.model.slow_frames == ("strided" if is_theirs else "linspace")

@@ -18,7 +18,7 @@ from paddle import Tensor, nn
 
 from slowfast.config import Config
 from slowfast.models.pathways import normalize
-from slowfast.models.slowfast import Detector, VideoClassifier
+from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.runtime.noise import INPUTS
 
 STRIDE = 32
@@ -41,7 +41,7 @@ class FromFrames(nn.Layer):
     def __init__(self, model: VideoClassifier, cfg: Config, kind: str) -> None:
         super().__init__()
         self.model, self.kind = model, kind
-        self.has_boxes = isinstance(model, Detector)
+        self.has_boxes = model.has_boxes
         self.mean, self.std = cfg.data.mean, cfg.data.std
         self.eval()
 
