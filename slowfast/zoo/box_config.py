@@ -15,6 +15,12 @@ from slowfast.zoo.python_literals import Assigned, last_with
 FPS = 30
 """Frames a second of mmaction2's data set, where its config has none."""
 
+EXCLUSIVE = (
+    "mmaction2 takes softmax over a box's classes (multilabel=False), here each class has a "
+    "sigmoid: a box's best class is the same, but its average precision is another, and so is the "
+    "loss if it is trained on"
+)
+
 
 def pyslowfast_boxes(get: Callable[[str, str], Any]) -> Settings:
     """See DETECTION, AVA and NONLOCAL in slowfast/config/defaults.py of PySlowFast.
@@ -63,11 +69,17 @@ def mmaction2_boxes(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:
         WeightsError: it describes a network that this project does not have.
     """
 
-    def head(key: str) -> Any:
-        return last_with(assigned, "model", "roi_head", "bbox_head", key)
+    def part(name: str, key: str, default: Any) -> Any:
+        value = last_with(assigned, "model", "roi_head", name, key)
+        # Without a type it only changes what another config, which is not here, has.
+        is_whole = last_with(assigned, "model", "roi_head", name, "type") is not None
+        return default if value is None and is_whole else value
 
-    def extractor(key: str) -> Any:
-        return last_with(assigned, "model", "roi_head", "bbox_roi_extractor", key)
+    def head(key: str, default: Any = None) -> Any:
+        return part("bbox_head", key, default)
+
+    def extractor(key: str, default: Any = None) -> Any:
+        return part("bbox_roi_extractor", key, default)
 
     if last_with(assigned, "model", "roi_head", "shared_head") is not None:
         raise WeightsError("its config has a shared_head (ACRN, LFB), which this project lacks")
@@ -77,18 +89,17 @@ def mmaction2_boxes(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:
         ("pool_mode", extractor("pool_mode"), "avg"),
         ("with_temporal_pool", extractor("with_temporal_pool"), True),
         ("spatial_pool_type", head("spatial_pool_type"), "max"),
-        ("multilabel", head("multilabel"), True),
     ):
         _require(name, value, usual)
     settings = {
         "train.task": "detection",
         "model.dilations": _dilations(assigned),
-        "model.roi_size": _or(extractor("output_size"), 16),
+        "model.roi_size": extractor("output_size", 16),
         "model.roi_aligned": extractor("aligned"),
         "model.roi_sampling": extractor("sampling_ratio"),
         "model.roi_time": {"avg": "mean", "max": "max"}.get(str(extractor("temporal_pool_mode"))),
         "model.roi_dropout_first": head("dropout_before_pool"),
-        "model.dropout": _or(head("dropout_ratio"), 0),
+        "model.dropout": head("dropout_ratio", 0),
         "train.focal_alpha": head("focal_alpha"),
         "train.focal_gamma": head("focal_gamma"),
         "detection.box_score": _of_data(assigned, "person_det_score_thr"),
@@ -98,6 +109,8 @@ def mmaction2_boxes(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:
     if isinstance(ids := _of_data(assigned, "custom_classes"), list):
         settings["detection.ids"] = [id for id in ids if id != 0]
     frames, notes = _frames(assigned)
+    if head("multilabel") is False:
+        notes = (*notes, EXCLUSIVE)
     return frames | {key: value for key, value in settings.items() if value is not None}, notes
 
 

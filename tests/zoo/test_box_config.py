@@ -11,6 +11,7 @@ from slowfast.config import Config, config_of
 from slowfast.data.clips.window_reader import KeyWindows
 from slowfast.data.samples import KeyFrame, Sample
 from slowfast.weights.damage import WeightsError
+from slowfast.zoo.box_config import EXCLUSIVE
 from slowfast.zoo.origin import home_settings
 
 PYSLOWFAST = """
@@ -150,9 +151,11 @@ def test_mmaction2s_config_of_1x_and_classes_of_its_own() -> None:
 
 def test_mmaction2s_config_for_multisports() -> None:
     text = MMACTION2.replace("num_classes=4", "num_classes=4, background_class=False")
+    text = text.replace("multilabel=True", "multilabel=False")
     text = text.replace("timestamp_start=800", "timestamp_start=1, start_index=0, fps=1")
     text = text.replace("clip_len=16, frame_interval=3", "clip_len=32, frame_interval=2")
-    cfg, (note,) = of_mmaction2(text, "cfg")
+    cfg, (note, softmax) = of_mmaction2(text, "cfg")
+    assert softmax == EXCLUSIVE
     detection = cfg.detection
     assert (detection.first_id, detection.start, detection.rate, detection.valid) == (0, 1, 25, ())
     assert (cfg.data.target_fps, cfg.test.protocol) == (25, "mmaction2")
@@ -199,13 +202,16 @@ def test_what_an_mmaction2_config_leaves_out_is_as_its_own_default() -> None:
     model = of_mmaction2(text)[0].model
     assert (model.roi_size, model.dropout) == (16, 0)
     assert model.roi_dropout_first and model.roi_aligned
+    for kind in ("type='SingleRoIExtractor3D', ", "type='BBoxHeadAVA', "):  # as over a _base_
+        text = text.replace(kind, "")
+    model = of_mmaction2(text)[0].model
+    assert (model.roi_size, model.dropout) == (8, 0.5)
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("roi_layer_type='RoIAlign'", "roi_layer_type='RoIPool'", "roi_layer_type='RoIPool'; here it"),
     ("sampling_ratio=2", "featmap_stride=8", "featmap_stride=8; here it is 16"),
     ("with_temporal_pool=True", "with_temporal_pool=False", "with_temporal_pool=False; here it is"),
-    ("multilabel=True", "multilabel=False", "multilabel=False; here it is True"),
     ("multilabel=True", "spatial_pool_type='avg'", "spatial_pool_type='avg'; here it is 'max'"),
     ("roi_head=dict(", "roi_head=dict(shared_head=dict(type='ACRNHead'), ", "a shared_head (ACRN"),
     ("sampling_ratio=2", "pool_mode='max'", "pool_mode='max'; here it is 'avg'"),
