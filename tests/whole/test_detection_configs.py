@@ -22,7 +22,7 @@ from slowfast.models.variants import build_model
 from slowfast.train.recipe.optim import learning_rate
 
 FOLDER = REPOSITORY / "configs/detection/slowfast"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+NAMES = sorted(path.stem for path in FOLDER.glob("ava*.yaml"))
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 # Frames of a clip, trainable parameters, and (epoch, learning rate) at some places. mmaction2's
