@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slowfast.data.samples import Box
-from slowfast.predict.detect.tracks import ious, numbered
+from slowfast.predict.persons.tracks import ious, numbered
 
 
 def box(x: float, width: float = 0.2, person: int = -1) -> Box:

@@ -52,7 +52,7 @@ def test_boxes_of_a_file_and_only_what_is_missing(own_folder: Path, weights: Pat
         "a.mp4", "a.png", "annotated.jsonl"
     ]  # fmt: skip
     csv = Path("data/results/result.csv").read_text()
-    assert csv.startswith("a,0001,0.1000,0.1000,0.5000,0.9000,")
+    assert csv.startswith("a,0001,0.1,0.1,0.5,0.9,")
 
     times = [path.stat().st_mtime_ns for path in Path("new").iterdir()]
     again = main_here(*flags, cwd=own_folder)
