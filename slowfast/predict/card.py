@@ -12,7 +12,7 @@ from slowfast.predict.runtime.noise import INPUTS
 TEMPLATE = """\
 # {title}
 
-A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes {takes}{task}
+A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes {takes}
 
 | | |
 |---|---|
@@ -132,7 +132,22 @@ USE_WITH_BOXES = {
 """,
 }
 """The same with boxes, after ``TWO_BOXES``."""
-TASKS = {"single": "", "multi": SEVERAL, "detection": OF_A_BOX}
+
+
+class Texts(NamedTuple):
+    """What a card says by the task."""
+
+    takes: str
+    in_out: str
+    use: dict[str, str]
+    before_use: str = ""
+
+
+TASKS = {
+    "single": Texts(CLIPS_IN, CLIPS_IN_OUT, USE),
+    "multi": Texts(CLIPS_IN + SEVERAL, CLIPS_IN_OUT, USE),
+    "detection": Texts(BOXES_IN + OF_A_BOX, BOXES_IN_OUT, USE_WITH_BOXES, TWO_BOXES),
+}
 
 
 BOXES = {
@@ -174,8 +189,7 @@ class Check(NamedTuple):
 def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
     """The text, in Markdown."""
     model, data, test, names = cfg.model, cfg.data, cfg.test, source.class_names
-    has_boxes = cfg.train.task == "detection"
-    use = USE_WITH_BOXES if has_boxes else USE
+    texts = TASKS[cfg.train.task]
     told: dict[str, Any] = dict(
         num_classes=model.num_classes,
         threshold=test.threshold,
@@ -190,17 +204,15 @@ def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
     return TEMPLATE.format(
         title=one_line(f"{model.name} of {source.weights}"),
         version=slowfast.__version__,
-        takes=(BOXES_IN if has_boxes else CLIPS_IN).format(**told),
-        in_out=(BOXES_IN_OUT if has_boxes else CLIPS_IN_OUT).format(**told),
-        task=TASKS[cfg.train.task].format(**told),
+        takes=texts.takes.format(**told),
+        in_out=texts.in_out.format(**told),
         network=_network(cfg),
         parameters=source.parameters,
         source=one_line(source.weights),
         digest=source.digest,
         classes=f"{len(names)}, in the order of `labels.txt`" if names else "by number, no names",
         checks=_table(checks),
-        use=(TWO_BOXES if has_boxes else "")
-        + "".join(f"{name}:\n{use[name]}\n" for name in checks),
+        use=texts.before_use + "".join(f"{name}:\n{texts.use[name]}\n" for name in checks),
     )
 
 
@@ -225,13 +237,14 @@ def _table(checks: dict[str, Check]) -> str:
 
 def preprocessing(cfg: Config) -> dict[str, Any]:
     """What becomes of a video before the graph, and the names of what goes in and comes out."""
-    data, test, has_boxes = cfg.data, cfg.test, cfg.train.task == "detection"
+    data, test = cfg.data, cfg.test
     frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}
     views: dict[str, Any] = {"short_side": test.short_side}
-    if not has_boxes:
+    answer, boxes, rows = dict[str, Any](), BOXES, "K"
+    if cfg.train.task != "detection":
         views |= {"crop_size": test.crop_size, "num_clips": test.num_clips}
         views |= {"num_crops": test.num_crops, "spatial": test.spatial}
-    answer = {} if has_boxes else {"average_clips": test.average_clips}
+        answer, boxes, rows = {"average_clips": test.average_clips}, {}, "N"
     shape = ["N", data.num_frames, "H", "W", 3]
     several: dict[str, Any] = {}
     if cfg.train.task != "single":
@@ -240,9 +253,9 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
         **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
         **answer, **several, "colour_order": "RGB",
         "input": {"name": INPUTS[0], "dtype": "uint8", "layout": "NTHWC", "shape": shape},
-        **(BOXES if has_boxes else {}),
+        **boxes,
         "output": {
             "name": "rows", "dtype": "float32",
-            "shape": ["K" if has_boxes else "N", cfg.model.num_classes], "is": "probabilities",
+            "shape": [rows, cfg.model.num_classes], "is": "probabilities",
         },
     }  # fmt: skip

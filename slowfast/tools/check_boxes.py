@@ -18,7 +18,7 @@ import numpy as np
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.cli.run_config import class_names, config_for
-from slowfast.config import Config, ConfigError
+from slowfast.config import Config, ConfigError, DataConfig
 from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.boxes.ava import (
     Annotations,
@@ -28,8 +28,8 @@ from slowfast.data.boxes.ava import (
     overlap,
     read_annotations,
 )
-from slowfast.data.boxes.box_pictures import key_picture, with_boxes
 from slowfast.data.boxes.boxes_fields import BoxesAt
+from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.lists import ListError
 from slowfast.data.missing import are_all, missing_fault, missing_files
@@ -38,11 +38,14 @@ from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.log import Progress, logger
+from slowfast.predict.annotate.drawn_boxes import Person, with_persons
 
 MET = 0.5
 """Least intersection over union of a detected box that meets an annotated one, as in AVA's rule."""
 SHOWN = 10
 """Missing videos, faults and classes that are named."""
+SIDE = 480
+"""Longer side of a key frame's picture, pixels."""
 WIDE, MOST_TOLD = 42, 6
 """Letters of a line below a picture, and people who have one."""
 
@@ -82,10 +85,10 @@ def check_boxes(args: argparse.Namespace) -> None:
     picture = args.picture or Path(f"boxes_{args.split}.png")
     tiles = [
         (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))
-        for tile, text in tiles_of(good, found, films, names, args.count)
+        for tile, text in tiles_of(good, found, cfg.data, names, args.count)
     ]
     contact_sheet(tiles, picture, marks_first=False)
-    print(f"{picture} shows some key frames: annotated boxes in green, detected ones in orange")
+    print(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
 
 
 def looked_at(
@@ -184,7 +187,7 @@ def of_classes(found: Annotations, names: Sequence[str]) -> list[str]:
 
 
 def tiles_of(
-    samples: Sequence[Sample], found: Annotations, films: Films, names: Sequence[str], most: int
+    samples: Sequence[Sample], found: Annotations, data: DataConfig, names: Sequence[str], most: int
 ) -> list[tuple[Picture | None, str]]:
     """Key frames, evenly from all over the list, with what they show; of those without boxes only
     if there are no others."""
@@ -199,13 +202,15 @@ def tiles_of(
         for number, box in enumerate(truth[:MOST_TOLD], 1):
             lines.append(f"{number} {', '.join(names[label] for label in box.labels)}")
         try:
-            picture = key_picture(sample, films)
+            picture = frame_at(sample, data, key.seconds, SIDE)
         except VideoError as error:
             logger.warning(error)
             tiles.append((None, "\n".join(lines)))
         else:
-            others = [box for box in key.boxes if box.corners not in {b.corners for b in truth}]
-            tiles.append((with_boxes(picture, truth, others), "\n".join(lines)))
+            annotated = [Person(number, box.corners, ()) for number, box in enumerate(truth, 1)]
+            own = {box.corners for box in truth}
+            others = [box.corners for box in key.boxes if box.corners not in own]
+            tiles.append((with_persons(picture, annotated, others), "\n".join(lines)))
     return tiles
 
 

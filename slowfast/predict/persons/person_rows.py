@@ -23,7 +23,6 @@ from slowfast.errors import printable
 from slowfast.journal import Entry
 from slowfast.log import logger
 from slowfast.metrics.accuracy import name_of
-from slowfast.metrics.frame_map import LEAST
 from slowfast.predict.answer import WIDEST
 from slowfast.predict.box_rows import Scored
 from slowfast.predict.persons.box_sources import names_of
@@ -38,6 +37,8 @@ from slowfast.predict.row_journal import PART, RowJournal
 from slowfast.predict.timeline.timeline_files import short_clock
 
 BOXES = ".boxes.jsonl"
+ALL = -1.0
+"""Below all scores: an evaluation of FILE.csv then comes to the number of a test."""
 PERSONS, ACTIONS = 10, 4
 """That are printed of a video, and of each person, at most."""
 
@@ -131,7 +132,7 @@ class PersonRows(RowJournal):
     def _write(self) -> int:
         unread = super()._write()
         detections, boxes = self._out.with_suffix(".csv"), self._out.with_suffix(BOXES)
-        write_scored(detections, self._scored(), list(self._settings.ids), LEAST)
+        write_scored(detections, self._scored(), list(self._settings.ids), ALL)
         write_boxes(boxes, (key for key, _ in self._scored()))
         for path in (detections, boxes):
             print(path, flush=True)

@@ -18,20 +18,20 @@ from paddle import Tensor, nn
 
 from slowfast.config import Config
 from slowfast.models.pathways import normalize
-from slowfast.models.slowfast import Detector, VideoClassifier
+from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.runtime.noise import INPUTS
 
 STRIDE = 32
 """Pixels of a picture for one of the last feature map."""
 
 KINDS: dict[str, Callable[..., Tensor]] = {
-    "prob": lambda model, *inputs: model.predict(*inputs),
+    "prob": lambda model, *inputs: (
+        model.probabilities_of(*inputs) if model.has_boxes else model.predict(*inputs)
+    ),
     "score": lambda model, *inputs: model(*inputs),
     "features": lambda model, *inputs: model.embed(*inputs),
 }
-"""What a row is: probabilities, logits, or the classifier's input."""
-OF_BOXES = KINDS | {"prob": lambda model, *inputs: model.probabilities_of(*inputs)}
-"""The same with detection, where a row is a box's."""
+"""What a row is, a clip's or a box's: probabilities, logits, or the classifier's input."""
 
 
 class FromFrames(nn.Layer):
@@ -41,18 +41,12 @@ class FromFrames(nn.Layer):
     def __init__(self, model: VideoClassifier, cfg: Config, kind: str) -> None:
         super().__init__()
         self.model, self.kind = model, kind
-        self.has_boxes = isinstance(model, Detector)
         self.mean, self.std = cfg.data.mean, cfg.data.std
         self.eval()
 
-    def forward(
-        self, clips: Tensor, boxes: Tensor | None = None, counts: Tensor | None = None
-    ) -> Tensor:
-        """``[N, ...]``; with detection ``[K, ...]``."""
-        clip_NCTHW = normalize(clips, self.mean, self.std)
-        if self.has_boxes:
-            return OF_BOXES[self.kind](self.model, clip_NCTHW, boxes, counts)
-        return KINDS[self.kind](self.model, clip_NCTHW)
+    def forward(self, clips: Tensor, *boxes: Tensor) -> Tensor:
+        """``[N, ...]``; with detection, where boxes and counts are given, too, ``[K, ...]``."""
+        return KINDS[self.kind](self.model, normalize(clips, self.mean, self.std), *boxes)
 
 
 def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:
@@ -63,11 +57,11 @@ def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:
     spec = paddle.static.InputSpec
     clips, boxes, counts = INPUTS
     inputs = [spec([None, num_frames, None, None, 3], "uint8", clips)]
-    if network.has_boxes:
+    if network.model.has_boxes:
         inputs += [spec([None, 4], "float32", boxes), spec([None], "int32", counts)]
     traced = paddle.jit.to_static(network, input_spec=inputs, full_graph=True)
     head = network.model.head
-    if network.has_boxes:
+    if network.model.has_boxes:
         assert traced.forward.concrete_program  # traces
         return traced
     window = head.pool_size

@@ -84,8 +84,8 @@ def test_the_files(tmp_path: Path) -> None:
         lines = [*csv.reader(file)]
     assert lines[0] == ["v", "0901", "0.1", "0.2", "0.4", "0.8", "11", "0.9"]
     assert [(line[1], line[6]) for line in lines] == [
-        ("0901", "11"), ("0901", "12"), *(("903.5", each) for each in ("11", "12", "17") * 2)
-    ]  # fmt: skip
+        (time, each) for time in ("0901", "903.5", "903.5") for each in ("11", "12", "17")
+    ]
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_the_actions_are_those_of_a_test(written: Path) -> None:
     moments: dict[tuple[str, float], int] = {}
     found = read_scored(written / "r.csv", moments, has_scores=True)
     assert [*moments] == [("v", 901), ("v", 903.5)]
-    assert found.actions.tolist() == [11, 12, 11, 12, 17, 11, 12, 17]  # 0.001 is none
-    expected = [0.9, 0.6, 0.2, 0.3, 0.4, 0.95, 0.1, 0.7]
+    assert found.actions.tolist() == [11, 12, 17] * 3
+    expected = [0.9, 0.6, 0.001, 0.2, 0.3, 0.4, 0.95, 0.1, 0.7]
     assert found.scores.astype(np.float32).tolist() == np.array(expected, np.float32).tolist()
 
 
