@@ -42,6 +42,8 @@ class Tally:
     """The number by which a checkpoint is the best."""
     key: ClassVar[str]
     """What a row of a result calls a video's label or labels."""
+    unit = "videos"
+    """What is counted."""
 
     def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         self._labels, self._num_classes = labels, cfg.model.num_classes
@@ -176,6 +178,7 @@ class Detections(Tally):
 
     metrics = frame_map.METRICS
     usual, decisive, key = tuple(frame_map.METRICS), "mAP", "boxes"
+    unit = "key frames"
 
     def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         super().__init__(labels, cfg)
