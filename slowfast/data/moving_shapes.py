@@ -147,16 +147,20 @@ def draw_layers(
     """The drop alone in each frame, RGBA [T, H, W, 4], its colour multiplied by alpha. It moves in
     one way after the other."""
     height, width = size
-    pixels = height * SUPERSAMPLE
     poses = draw_poses([MOTIONS[how] for how in hows], rng, num_frames, width / height)
-    drop = draw_drop(what, rng, pixels)
-    middle = (len(drop) - 1) / 2
+    drop = draw_drop(what, rng, height * SUPERSAMPLE)
+    return paint(drop, poses, size, height)
 
-    layers: Pictures = np.empty((num_frames, height, width, 4), np.uint8)
+
+def paint(drop: Pictures, poses: Poses, size: tuple[int, int], unit: int) -> Pictures:
+    """A drop in its poses, RGBA [T, H, W, 4]; their unit is as many pixels."""
+    height, width = size
+    pixels, middle = unit * SUPERSAMPLE, (len(drop) - 1) / 2
+    layers: Pictures = np.empty((len(poses.x), height, width, 4), np.uint8)
     for layer, x, y, grow, angle in zip(layers, *poses, strict=True):
         to_canvas = cv2.getRotationMatrix2D((middle, middle), -math.degrees(angle), grow)
         to_canvas[:, 2] += (x * pixels - 0.5 - middle, y * pixels - 0.5 - middle)
-        canvas = cv2.warpAffine(drop, to_canvas, (width * SUPERSAMPLE, pixels))
+        canvas = cv2.warpAffine(drop, to_canvas, (width * SUPERSAMPLE, height * SUPERSAMPLE))
         cv2.resize(canvas, (width, height), dst=layer, interpolation=cv2.INTER_AREA)
     return layers
 
@@ -171,8 +175,13 @@ def render_clip(
     it no frame repeats another, so a codec cannot give a resting thing away.
     """
     layers = draw_layers(what, hows, rng, num_frames, size)
-    background = draw_background(rng, size)
-    clip = rng.standard_normal((num_frames, *size, 3), np.float32)
+    return compose(layers, rng, noise)
+
+
+def compose(layers: Pictures, rng: np.random.Generator, noise: float) -> Pictures:
+    """Layers [T, H, W, 4] over a background and under sensor noise, uint8 RGB [T, H, W, 3]."""
+    background = draw_background(rng, layers.shape[1:3])
+    clip = rng.standard_normal((*layers.shape[:3], 3), np.float32)
     clip *= noise
     clip += background * (1 - layers[..., 3:].astype(np.float32) / 255)
     clip += layers[..., :3]

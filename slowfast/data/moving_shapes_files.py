@@ -86,10 +86,15 @@ def clip_path(split: str, index: int) -> str:
     return f"{split}/{index:06d}.mp4"
 
 
+def is_marked(root: Path, params: dict[str, int]) -> bool:
+    """Whether a data set of exactly these parameters was written to its end."""
+    marker = root / MARKER
+    return marker.is_file() and marker.read_text() == json.dumps(params)
+
+
 def is_complete(root: Path, params: dict[str, int]) -> bool:
     """Whether a data set of exactly these parameters was written to its end and is still there."""
-    marker = root / MARKER
-    if not marker.is_file() or marker.read_text() != json.dumps(params):
+    if not is_marked(root, params):
         return False
     names = ["labels.txt", *(list_name(split, params.get("num_motions", 1)) for split in SPLITS)]
     names += [clip_path(split, i) for split in SPLITS for i in range(params[f"num_{split}"])]

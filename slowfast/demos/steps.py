@@ -22,7 +22,8 @@ from slowfast.weights import save
 
 NUM_TRAIN, NUM_VAL = 1920, 240
 DATA_SEED = 0
-TOTAL_BATCH = 32  # of all processes
+STEPS = 60
+"""Of an epoch, about: by these a step's progress is told."""
 SCORES = "scores.npz"
 EVERY = "timeline.every=0.25"
 
@@ -43,7 +44,8 @@ def write_data(cfg: Config, num_motions: int) -> None:
 
 def train_and_test(config: Path, overrides: list[str], what: str) -> Path:
     """Trains and tests with a config of the demo; returns the last epoch's weights."""
-    own_batch = max(TOTAL_BATCH // distributed.num_processes(), 1)
+    total_batch = load_config(config).optim.base_batch_size
+    own_batch = max(total_batch // distributed.num_processes(), 1)
     overrides = [*overrides, f"train.batch_size={own_batch}"]
     cfg = load_config(config, overrides)
     out = Path(cfg.output_dir)
@@ -106,7 +108,7 @@ def progress_of(line: str) -> tuple[float, str] | None:
     place = r"epoch:\[ *(\d+)/(\d+) *\] train step:(\d+) .*?(loss: \S+).*?((?:top1|f1): \S+)"
     if train := re.match(place, line):
         epoch, epochs, step = map(int, train.groups()[:3])
-        done = (epoch - 1 + step / (NUM_TRAIN / TOTAL_BATCH)) / epochs
+        done = (epoch - 1 + step / STEPS) / epochs
         return 100 * done, f"epoch {epoch}/{epochs}, {train[4]}, {train[5]}"
     bar = re.match(r"\w+: (\d+)/(\d+), ", line)
     return (100 * int(bar[1]) / int(bar[2]), "") if bar else None

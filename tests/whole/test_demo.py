@@ -99,6 +99,22 @@ def test_two_classes_a_video_are_learned_and_found_when_they_are_seen(tmp_path: 
 
 
 @pytest.mark.slow
+def test_actions_are_learned_in_boxes_and_only_there(tmp_path: Path) -> None:
+    copy_repository(tmp_path)
+    said = run_in(tmp_path, "bash", "run_demo.sh", "--detection")
+    out = tmp_path / "output/demo_detection"
+    summary = json.loads((out / "summary.json").read_text())
+    assert f"mAP {100 * summary['mAP']:.1f} %, colours" in said
+    assert summary["mAP"] >= 0.8 and summary["motions"] >= 0.7
+    assert summary["exchanged"] < summary["guessed"] < 0.3
+    assert summary["whole"] < 0.6
+    assert (out / "annotated/val_000.mp4").stat().st_size > 0
+    assert cv2.imread(str(out / "learning_curve.png")) is not None
+    again = run_in(tmp_path, "bash", "run_demo.sh", "--detection")
+    assert again.count("reusing") == 4  # the training, and three tests
+
+
+@pytest.mark.slow
 def test_explanations_say_what_is_known(demo_done: tuple[Path, dict[str, Any]]) -> None:
     """Heat lies on the drop, and the fast pathway decides about motion."""
     folder, summary = demo_done

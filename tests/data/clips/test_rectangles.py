@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from slowfast.data.clips import rectangles
 from slowfast.data.clips.rectangles import Box, DrawnRectangle, Shape
 
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
