@@ -44,9 +44,12 @@ class FromFrames(nn.Layer):
         self.mean, self.std = cfg.data.mean, cfg.data.std
         self.eval()
 
-    def forward(self, clips: Tensor, *boxes: Tensor) -> Tensor:
-        """``[N, ...]``; with detection, where boxes and counts are given, too, ``[K, ...]``."""
-        return KINDS[self.kind](self.model, normalize(clips, self.mean, self.std), *boxes)
+    def forward(
+        self, clips: Tensor, boxes: Tensor | None = None, counts: Tensor | None = None
+    ) -> Tensor:
+        """``[N, ...]``; with detection ``[K, ...]``."""
+        where = () if boxes is None else (boxes, counts)  # Paddle does not trace *where
+        return KINDS[self.kind](self.model, normalize(clips, self.mean, self.std), *where)
 
 
 def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:
