@@ -1,6 +1,7 @@
 """What a run with train.task=detection reads and is asked for."""
 
 import argparse
+import os
 
 from slowfast.config import Config, ConfigError
 from slowfast.data.boxes.ava import Split, read_keyframes
@@ -8,6 +9,8 @@ from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.data.video.sources import is_stream
 from slowfast.predict.answer import require_classifier
+from slowfast.predict.infer import RESULT
+from slowfast.predict.persons.person_rows import written_beside
 
 
 def read_key_frames(cfg: Config, path: str, split: Split) -> list[Sample]:
@@ -47,3 +50,8 @@ def check_boxes_flags(args: argparse.Namespace, cfg: Config, weights: str) -> No
             f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "
             "--boxes whole takes all of the picture"
         )
+    for place in written_beside(args.out or RESULT):
+        if args.boxes and os.path.realpath(place) == os.path.realpath(args.boxes):
+            raise ConfigError(
+                f"--boxes {args.boxes} would be written over: name another file with --out"
+            )

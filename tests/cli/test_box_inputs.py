@@ -81,8 +81,11 @@ def test_what_is_wrong_with_key_frames_is_told_before_training(
         (["--boxes", "whole", "--timeline"], "--timeline is for networks that classify whole clip"),
         (["--boxes", "whole", "--views", "3x1"], "w classifies boxes, of one view: leave out --vi"),
         (["--boxes", "whole", "rtsp://h/x"], "a stream is for networks that classify whole clips"),
+        (["--boxes", "x/../r.boxes.jsonl", "--out", "r.json"],
+         "--boxes x/../r.boxes.jsonl would be written over: name another file with --out"),
+        (["--boxes", "data/results/result.csv"], "--boxes data/results/result.csv would be writt"),
     ],
-    ids=["no boxes", "timeline", "views", "stream"],
+    ids=["no boxes", "timeline", "views", "stream", "boxes of the same run", "its csv"],
 )  # fmt: skip
 def test_what_a_network_for_boxes_is_not_asked(
     tmp_path: Path, flags: list[str], complaint: str

@@ -36,7 +36,6 @@ from slowfast.predict.persons.person_actions import (
 from slowfast.predict.row_journal import PART, RowJournal
 from slowfast.predict.timeline.timeline_files import short_clock
 
-BOXES = ".boxes.jsonl"
 ALL = -1.0
 """Below all scores: an evaluation of FILE.csv then comes to the number of a test."""
 PERSONS, ACTIONS = 10, 4
@@ -131,7 +130,7 @@ class PersonRows(RowJournal):
 
     def _write(self) -> int:
         unread = super()._write()
-        detections, boxes = self._out.with_suffix(".csv"), self._out.with_suffix(BOXES)
+        detections, boxes = written_beside(self._out)
         write_scored(detections, self._scored(), list(self._settings.ids), ALL)
         write_boxes(boxes, (key for key, _ in self._scored()))
         for path in (detections, boxes):
@@ -154,6 +153,11 @@ class PersonRows(RowJournal):
                     numbered = zip(key.boxes, persons, strict=True)
                     boxes = tuple(box._replace(person=person) for box, person in numbered)
                     yield KeyFrame(name, key.time, key.seconds, boxes), key.rows
+
+
+def written_beside(out: Path) -> tuple[Path, Path]:
+    """The files of actions and of boxes, beside that of rows."""
+    return out.with_suffix(".csv"), out.with_suffix(".boxes.jsonl")
 
 
 def _summary(found: Found, settings: AnswerSettings) -> list[str]:

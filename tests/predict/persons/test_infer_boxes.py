@@ -77,6 +77,10 @@ def test_a_detector_and_the_whole_picture(own_folder: Path, weights: Path) -> No
     for key in row["key_frames"]:
         (person,) = key["persons"]
         assert person["box"] == [10.0, 20.0, 30.0, 60.0] and person["person"] == 1
+    again = ["--boxes", "r.boxes.jsonl", "--out", "again.json"]  # the same boxes from the file
+    main_here("--infer", "a.mp4", "-w", weights, *again, cwd=own_folder)
+    (same,) = json.loads(Path("again.json").read_text())
+    assert same["key_frames"] == row["key_frames"]
     named = ["-o", "detection.box_score=0.95"]
     main_here(*flags, "--detector", model, *named, cwd=own_folder)
     (row,) = json.loads(Path("r.json").read_text())
