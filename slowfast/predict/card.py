@@ -1,5 +1,4 @@
-"""The card of an exported network: what it is, where it is from, and how to use it; and what it
-takes and gives as data."""
+"""The card of an exported network: what it is, where it is from, and how to use it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,7 +6,6 @@ from typing import Any, NamedTuple
 import slowfast
 from slowfast.config import Config
 from slowfast.errors import one_line
-from slowfast.predict.runtime.noise import INPUTS
 
 TEMPLATE = """\
 # {title}
@@ -150,18 +148,6 @@ TASKS = {
 }
 
 
-BOXES = {
-    "boxes": {
-        "name": INPUTS[1], "dtype": "float32", "shape": ["K", 4],
-        "is": "x1, y1, x2, y2 in pixels of the clip, those of the first clip first",
-    },
-    "counts": {
-        "name": INPUTS[2], "dtype": "int32", "shape": ["N"], "is": "how many boxes each clip has"
-    },
-}  # fmt: skip
-"""What a network for boxes takes besides clips."""
-
-
 class Source(NamedTuple):
     """What was exported."""
 
@@ -233,29 +219,3 @@ def _table(checks: dict[str, Check]) -> str:
         files = ", ".join(f"`{file}`" for file in check.files)
         rows.append([files, check.runtime, *(f"{v:.1g}" for v in check.differences.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def preprocessing(cfg: Config) -> dict[str, Any]:
-    """What becomes of a video before the graph, and the names of what goes in and comes out."""
-    data, test = cfg.data, cfg.test
-    frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}
-    views: dict[str, Any] = {"short_side": test.short_side}
-    answer, boxes, rows = dict[str, Any](), BOXES, "K"
-    if cfg.train.task != "detection":
-        views |= {"crop_size": test.crop_size, "num_clips": test.num_clips}
-        views |= {"num_crops": test.num_crops, "spatial": test.spatial}
-        answer, boxes, rows = {"average_clips": test.average_clips}, {}, "N"
-    shape = ["N", data.num_frames, "H", "W", 3]
-    several: dict[str, Any] = {}
-    if cfg.train.task != "single":
-        several = {"task": cfg.train.task, "activation": "sigmoid", "threshold": test.threshold}
-    return {
-        **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
-        **answer, **several, "colour_order": "RGB",
-        "input": {"name": INPUTS[0], "dtype": "uint8", "layout": "NTHWC", "shape": shape},
-        **boxes,
-        "output": {
-            "name": "rows", "dtype": "float32",
-            "shape": [rows, cfg.model.num_classes], "is": "probabilities",
-        },
-    }  # fmt: skip
