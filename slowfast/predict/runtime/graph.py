@@ -41,6 +41,7 @@ class FromFrames(nn.Layer):
     def __init__(self, model: VideoClassifier, cfg: Config, kind: str) -> None:
         super().__init__()
         self.model, self.kind = model, kind
+        self.has_boxes = model.has_boxes
         self.mean, self.std = cfg.data.mean, cfg.data.std
         self.eval()
 
@@ -60,11 +61,11 @@ def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:
     spec = paddle.static.InputSpec
     clips, boxes, counts = INPUTS
     inputs = [spec([None, num_frames, None, None, 3], "uint8", clips)]
-    if network.model.has_boxes:
+    if network.has_boxes:
         inputs += [spec([None, 4], "float32", boxes), spec([None], "int32", counts)]
     traced = paddle.jit.to_static(network, input_spec=inputs, full_graph=True)
     head = network.model.head
-    if network.model.has_boxes:
+    if network.has_boxes:
         assert traced.forward.concrete_program  # traces
         return traced
     window = head.pool_size
