@@ -4,7 +4,8 @@ import argparse
 import os
 
 from slowfast.config import Config, ConfigError
-from slowfast.data.boxes.ava import Split, read_keyframes
+from slowfast.data.boxes.ava import read_keyframes
+from slowfast.data.find import Split
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.data.video.sources import is_stream

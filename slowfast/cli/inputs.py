@@ -12,8 +12,7 @@ from slowfast.cli.box_inputs import check_boxes_flags, read_key_frames
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
-from slowfast.data.boxes.ava import Split
-from slowfast.data.find import find_listed, find_videos, listed_places
+from slowfast.data.find import Split, find_listed, find_videos, list_of, listed_places
 from slowfast.data.labels import LABELS, find_labels
 from slowfast.data.lists import ListError, read_list
 from slowfast.data.missing import GO_ON, are_all, look_into_folders, missing_fault, missing_files
@@ -259,8 +258,7 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
     """Reads a list. Raises a ListError if all its videos are missing, or with ``all_of_them`` if
     one is; warns of fewer. The same of frame folders that cannot be used."""
     data, root = cfg.data, cfg.data.root
-    path = {"train": data.train_list, "val": data.val_list, "test": data.test_list}[split]
-    path = path or data.val_list
+    _, path = list_of(data, split)
     if cfg.train.task == "detection":
         samples = read_key_frames(cfg, path, split)
     else:

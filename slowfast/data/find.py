@@ -8,7 +8,7 @@ import filecmp
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from slowfast.config import DataConfig
 from slowfast.data import folders, lists
@@ -20,6 +20,8 @@ from slowfast.data.video.sources import is_stream
 from slowfast.errors import masked_url
 from slowfast.files import LONGEST_NAME
 from slowfast.log import logger
+
+Split = Literal["train", "val", "test"]
 
 
 class Named(NamedTuple):
@@ -156,6 +158,13 @@ def without_ending(name: str) -> str:
     """A video's name without the ending of a video file: ``a/b.mp4`` becomes ``a/b``."""
     stem, ending = os.path.splitext(name)
     return stem if ending.lower() in folders.VIDEO_ENDINGS else name
+
+
+def list_of(data: DataConfig, split: Split) -> tuple[str, str]:
+    """The setting that names a split's list, and the list; a test has that of the validation if it
+    has none of its own."""
+    key = "val_list" if split == "test" and not data.test_list else f"{split}_list"
+    return f"data.{key}", getattr(data, key)
 
 
 def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:

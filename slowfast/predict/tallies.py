@@ -185,7 +185,7 @@ class Detections(Tally):
         self.rule = cfg.detection.rule
         self.ids = class_numbers(cfg.detection, self._num_classes)
         """Numbers of the classes in the annotations."""
-        self.scored = scored_classes(cfg.detection, self._num_classes)
+        self.scored = scored_classes(cfg.detection, self._num_classes, cfg.data.root)
         self.of_classes: list[frame_map.OfClass] = []
         """Of ``scored``, after ``numbers``."""
         self._scores: dict[int, NDArray[np.float32]] = {}

@@ -53,13 +53,13 @@ def test_the_key_frames_that_training_reads(ava: Path) -> None:
         ("detection.val_boxes=ROOT/labels.txt",
          "ROOT/labels.txt: a file of boxes ends in .csv, .pkl, .jsonl"),
         ("data.root=ROOT", "ROOT/train.csv: 2 of 2 files are not there, the first is ROOT/v0: "
-         "there is no film of that name, with the ending of one, and no folder of frames "
-         "(data.root=ROOT)"),
+         "no video file and no frame folder has this name (data.root=ROOT)"),
         ("data.train_list=ROOT/none.csv detection.train_boxes=",
          "data.train_list=ROOT/none.csv: none of the 1 key frames has a label, so there is nothing "
          "to learn (docs/detection.md says how a line has them)"),
         ("detection.first_id=2", "ROOT/train.csv:1: action 1 is not in 2..5 (detection.first_id=2, "
-         "model.num_classes=4; detection.ids keeps some alone)"),
+         "model.num_classes=4; detection.ids keeps some alone): "
+         "'v0,0900,0.141,0.354,0.359,0.646,1,0'"),
     ],
     ids=["val_every", "no file", "no boxes", "no films", "no labels", "other ids"],
 )  # fmt: skip

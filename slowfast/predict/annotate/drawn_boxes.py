@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from slowfast.data.samples import Corners
 from slowfast.data.video.reader import Picture
 from slowfast.predict.annotate.drawn_labels import (
     LEAST_TEXT,
@@ -35,7 +36,6 @@ WIDEST = 0.45
 IN_BOX = 4
 """Actions that are drawn of a person, at most."""
 
-Corners = tuple[float, float, float, float]
 Actions = Sequence[tuple[str, float]]
 
 
