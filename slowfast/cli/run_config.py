@@ -129,7 +129,8 @@ def class_names(cfg: Config, weights: str | None) -> list[str] | None:
 
 def read_class_names(labels: str, cfg: Config) -> list[str]:
     """``read_labels``, but if the number of names is wrong, the error says what to do."""
-    names = read_labels(labels, 0, cfg.data.root)
+    ids = cfg.detection.ids if cfg.train.task == "detection" else ()
+    names = read_labels(labels, 0, cfg.data.root, ids)
     if cfg.model.num_classes not in (0, len(names)):
         path = find_labels(labels, cfg.data.root)
         raise ListError(LABELS_DO_NOT_FIT.format(path, len(names), cfg.model.num_classes))

@@ -86,22 +86,25 @@ def _of_detection(cfg: Config) -> Rules:
     ]  # fmt: skip
     is_other = train.task != "detection"
     return [
-        (is_other or not useless, f"train.task=detection does without {', '.join(useless)}"),
+        (is_other or not useless, f"train.task=detection cannot use {', '.join(useless)}"),
         (is_other or not cfg.data.crop_area,
          "train.task=detection cuts square crops: leave out data.crop_area"),
         (is_other or not cfg.data.rand_augment and not cfg.data.erase,
-         "train.task=detection does without data.rand_augment and data.erase"),
+         "train.task=detection cannot use data.rand_augment and data.erase"),
         (len(detection.valid) in (0, 2) and list(detection.valid) == sorted(detection.valid),
          f"detection.valid={list(detection.valid)} is not a first and a last time, or nothing"),
         (len(detection.ids) in (0, model.num_classes) or not model.num_classes,
          f"detection.ids has {len(detection.ids)} numbers for "
          f"model.num_classes={model.num_classes}"),
+        (is_other or cfg.test.precision != "int8",
+         "test.precision=int8 is for classes of whole clips: with train.task=detection take fp32 "
+         "or bf16"),
         (all(block < DEPTHS[model.slow_depth][2] for block in model.nonlocal_blocks)
          and all(block >= 0 for block in model.nonlocal_blocks),
          f"model.nonlocal_blocks={list(model.nonlocal_blocks)} are not blocks of res4, which has "
          f"{DEPTHS[model.slow_depth][2]}"),
         (not model.nonlocal_blocks or model.name != "fast_only",
-         "model.nonlocal_blocks are in the slow pathway, which fast_only has not"),
+         "fast_only has no slow pathway, so no model.nonlocal_blocks"),
     ]  # fmt: skip
 
 

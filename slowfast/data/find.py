@@ -8,7 +8,7 @@ import filecmp
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from slowfast.config import DataConfig
 from slowfast.data import folders, lists
@@ -21,6 +21,8 @@ from slowfast.errors import masked_url
 from slowfast.files import LONGEST_NAME
 from slowfast.log import logger
 
+Split = Literal["train", "val", "test"]
+
 
 class Named(NamedTuple):
     """A video that a path names, and its name among all of them."""
@@ -31,7 +33,7 @@ class Named(NamedTuple):
 
 def find_videos(
     paths: Sequence[str], data: DataConfig, root: Path | None = None,
-    results: Sequence[Path] = (), task: str = "single",
+    results: Sequence[Path] = (), several: bool = False,
 ) -> list[Named]:  # fmt: skip
     """The videos that the paths name: files, folders of videos, folders of frames, lists.
 
@@ -44,7 +46,7 @@ def find_videos(
             videos are there.
         results: folders that the run writes into. What lies there, as of an earlier run, is no
             video of a folder around it.
-        task: see ``read_entries``.
+        several: whether a list's lines may have several labels, or none.
 
     Raises:
         ListError: a list cannot be read, or none of its videos is there, a folder holds no video,
@@ -68,7 +70,7 @@ def find_videos(
             raise ListError(f"{path}: no video: the name of a list of JSON objects ends in .jsonl")
         elif path.lower().endswith(lists.LIST_ENDINGS):
             roots = [root] if root else [Path(path).parent, Path(data.root)]
-            found += _videos_of(path, roots, task)
+            found += _videos_of(path, roots, several)
         else:
             found.append(itself)
     return found
@@ -90,9 +92,10 @@ def _videos_in(folder: str, frame_pattern: str, results: Sequence[Path]) -> list
     raise ListError(f"{folder}: no video in this folder ({endings}){likely}")
 
 
-def _videos_of(path: str, roots: list[Path], task: str) -> list[Named]:
+def _videos_of(path: str, roots: list[Path], several: bool) -> list[Named]:
     """The videos of a list, with the root below which most are there, the first of them."""
     found: list[tuple[Path, list[Sample], list[str]]] = []
+    task = "multi" if several else "single"
     for root in dict.fromkeys(roots):
         samples = [sample for _, sample in lists.read_entries(path, root, task)]
         found.append((root, samples, missing_files(samples)))
@@ -155,6 +158,13 @@ def without_ending(name: str) -> str:
     """A video's name without the ending of a video file: ``a/b.mp4`` becomes ``a/b``."""
     stem, ending = os.path.splitext(name)
     return stem if ending.lower() in folders.VIDEO_ENDINGS else name
+
+
+def list_of(data: DataConfig, split: Split) -> tuple[str, str]:
+    """The setting that names a split's list, and the list; a test has that of the validation if it
+    has none of its own."""
+    key = "val_list" if split == "test" and not data.test_list else f"{split}_list"
+    return f"data.{key}", getattr(data, key)
 
 
 def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:

@@ -33,13 +33,16 @@ NAME_COLUMNS = ("name", "class_name", "label_name", "display_name", "class", "la
 NUMBER_COLUMNS = ("id", "index", "idx", "number", "class_id", "label_id", "class", "label")
 
 
-def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
+def read_labels(
+    labels: str, num_classes: int, root: str = "", ids: Sequence[int] = ()
+) -> list[str]:
     """Class names in index order.
 
     Args:
         labels: a file, or the name of a built-in one, see ``find_labels``.
         num_classes: how many there must be; 0 for any number.
         root: where a relative path may start from, too.
+        ids: the numbers in annotations (detection.ids): of an action list only their names.
 
     Raises:
         ListError: the file is missing or empty, its form is not understood, a name is there twice,
@@ -51,7 +54,7 @@ def read_labels(labels: str, num_classes: int, root: str = "") -> list[str]:
             f"data.labels={labels}: there is no {' or '.join(listed_places(labels, root))}, and "
             f"built in are {', '.join(built_in_labels())}"
         )
-    names = _names(path, [line for _, line in lines_of(path)])
+    names = _names(path, [line for _, line in lines_of(path)], ids)
     if num_classes and len(names) != num_classes:
         raise ListError(f"{path}: {len(names)} class names for model.num_classes={num_classes}")
     return names
@@ -85,7 +88,7 @@ def spelled(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold())) or name
 
 
-def _names(path: str, lines: Sequence[str]) -> list[str]:
+def _names(path: str, lines: Sequence[str], ids: Sequence[int] = ()) -> list[str]:
     """The names in the lines of a file, in index order."""
     text = "\n".join(lines)
     if path.lower().endswith(".json") or re.match(r'{|\[\s*["\[{]', text):
@@ -94,7 +97,10 @@ def _names(path: str, lines: Sequence[str]) -> list[str]:
         except ValueError as error:
             raise ListError(f"{path}: {error}; {FORMS}") from error
     elif has_blocks(text):
-        found = [name for _, name in sorted(of_blocks(path, text).items())]
+        by_number = of_blocks(path, text)
+        if lacking := [number for number in ids if number not in by_number]:
+            raise ListError(f"{path}: no action has the number {lacking[0]} (detection.ids)")
+        found = [by_number[number] for number in ids or sorted(by_number)]
     else:
         found = _of_lines(path, lines)
     names = [name.strip().strip('"').strip() for name in found]

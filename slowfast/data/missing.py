@@ -55,7 +55,7 @@ def _reason(sample: Sample) -> str:
     """Why a list's line names nothing, if a part of it, or more of it, names what is there."""
     path, form = sample.path, "a line is 'path label' or 'folder num_frames label'"
     if sample.key is not None:
-        return "there is no film of that name, with the ending of one, and no folder of frames"
+        return "no video file and no frame folder has this name"
     for separator in " ,\t":
         before, _, after = path.rpartition(separator)
         if os.sep not in after and before.strip() and os.path.exists(before.rstrip()):

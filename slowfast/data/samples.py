@@ -45,11 +45,14 @@ class Action(NamedTuple):
     end: float
 
 
+Corners = tuple[float, float, float, float]
+"""x1, y1, x2, y2, as shares of a picture's width and height."""
+
+
 class Box(NamedTuple):
     """Somebody in a picture."""
 
-    corners: tuple[float, float, float, float]
-    """x1, y1, x2, y2, as shares of the picture's width and height."""
+    corners: Corners
     labels: tuple[int, ...] = ()
     """Class indices of the actions, rising."""
     score: float = 1.0
@@ -74,7 +77,7 @@ class KeyFrame(NamedTuple):
     is_excluded: bool = False
     """Whether the data set excludes it from evaluation."""
     is_listed: bool = False
-    """Whether the annotations list it although nobody acts there (AVA-Kinetics)."""
+    """Whether the annotations name it, if only to say that nobody acts there (AVA-Kinetics)."""
 
 
 class Sample(NamedTuple):

@@ -27,7 +27,7 @@ from slowfast.data.moving_shapes import (
     draw_poses,
     paint,
 )
-from slowfast.data.samples import Box
+from slowfast.data.samples import Box, Corners
 from slowfast.data.video.reader import Pictures
 
 SIZE = 64, 136
@@ -50,7 +50,6 @@ NOISE = 4.0
 
 ATTEMPTS = 20  # at a place for what is no drop
 
-Corners = tuple[float, float, float, float]
 Figure = tuple[int, int]
 """A drop's colour, and how it moves."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.metrics.average_precision import NoPositivesError
-from slowfast.metrics.overlap import IOU, Numbers, best_overlaps, matched
+from slowfast.overlap import IOU, Numbers, best_overlaps, matched
 
 METRICS = {"mean_average_precision": ("mAP",), "box_recall": ("recall",)}
 """The names for --eval, the first as in mmaction2, and the numbers that each stands for."""
@@ -36,9 +36,11 @@ class Rule(NamedTuple):
     most: int = 0
     """Rows of a frame that count, of all classes, those of the highest scores; 0: all."""
     sorts: bool = True
-    """In a frame the rows of higher scores take annotated boxes first; else those given first."""
+    """In a frame rows of higher scores come first, of those found and of those annotated; of
+    annotated boxes that one overlaps equally it takes the first. Else they come as given."""
     needs_listed: bool = True
-    """Rows in frames that the annotations do not name are ignored; else they are wrong."""
+    """Rows in frames that the annotations do not name are ignored; else they are false
+    positives."""
     skips_excluded: bool = True
     """Excluded frames count for nothing."""
     is_mmaction2: bool = False
@@ -67,7 +69,7 @@ class Boxes(NamedTuple):
     """Which box a row has."""
     classes: Numbers
     scores: Numbers
-    """1 where they are annotated."""
+    """Of annotations the numbers of the persons: the peers take these for scores, too."""
 
     def rows(self, chosen: Numbers) -> "Boxes":
         """These rows only."""
@@ -142,19 +144,23 @@ def _each_class(
     found_of, truth_of = _grouped(found.classes), _grouped(truth.classes)
     for label in classes:
         rows, own = found_of(label), truth_of(label)
-        frames_R = found.frames[found.boxes[rows]]
-        order = np.lexsort((-found.scores[rows], frames_R) if rule.sorts else (frames_R,))
-        rows, frames_R = rows[order], frames_R[order]
-        own_frames = truth.frames[truth.boxes[own]]
-        order = np.argsort(own_frames, kind="stable")
+        rows, own = _by_frame(found, rows, rule), _by_frame(truth, own, rule)
+        found_R, own_G = found.boxes[rows], truth.boxes[own]
         is_right_R = matched(
-            frames_R, found.corners[found.boxes[rows]].astype(number),
-            own_frames[order], truth.corners[truth.boxes[own[order]]].astype(number),
+            found.frames[found_R], found.corners[found_R].astype(number),
+            truth.frames[own_G], truth.corners[own_G].astype(number),
         )  # fmt: skip
         precision = ranked_precision(found.scores[rows].astype(number), is_right_R, len(own))
         if rule.is_mmaction2 and not len(rows):
             precision = np.nan
         yield OfClass(precision, len(own), len(rows))
+
+
+def _by_frame(boxes: Boxes, rows: Numbers, rule: Rule) -> Numbers:
+    """Rows by frame, in each as the rule has them."""
+    frames_R = boxes.frames[boxes.boxes[rows]]
+    order = np.lexsort((-boxes.scores[rows], frames_R) if rule.sorts else (frames_R,))
+    return rows[order]
 
 
 def _grouped(classes_R: Numbers) -> Any:

@@ -36,7 +36,8 @@ def _annotated(keys: Sequence[KeyFrame]) -> Boxes:
     labels = [box.labels for key in keys for box in key.truth]
     classes_R = np.array([label for own in labels for label in own], np.int16)
     box_R = np.repeat(np.arange(len(labels), dtype=np.int32), [*map(len, labels)])
-    return Boxes(frames_B, boxes_B4, box_R, classes_R, np.ones(len(classes_R)))
+    persons_B = np.array([box.person for key in keys for box in key.truth], np.float64)
+    return Boxes(frames_B, boxes_B4, box_R, classes_R, persons_B[box_R])
 
 
 def _corners(boxes: Sequence[Sequence[Box]]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

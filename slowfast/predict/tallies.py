@@ -42,6 +42,8 @@ class Tally:
     """The number by which a checkpoint is the best."""
     key: ClassVar[str]
     """What a row of a result calls a video's label or labels."""
+    unit = "videos"
+    """What is counted."""
 
     def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         self._labels, self._num_classes = labels, cfg.model.num_classes
@@ -176,13 +178,14 @@ class Detections(Tally):
 
     metrics = frame_map.METRICS
     usual, decisive, key = tuple(frame_map.METRICS), "mAP", "boxes"
+    unit = "key frames"
 
     def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         super().__init__(labels, cfg)
         self.rule = cfg.detection.rule
         self.ids = class_numbers(cfg.detection, self._num_classes)
         """Numbers of the classes in the annotations."""
-        self.scored = scored_classes(cfg.detection, self._num_classes)
+        self.scored = scored_classes(cfg.detection, self._num_classes, cfg.data.root)
         self.of_classes: list[frame_map.OfClass] = []
         """Of ``scored``, after ``numbers``."""
         self._scores: dict[int, NDArray[np.float32]] = {}

@@ -19,7 +19,8 @@ import numpy as np
 from slowfast.cli.command import new_parser, run
 from slowfast.data.boxes.action_lists import actions_of
 from slowfast.data.boxes.ava import in_order, shown
-from slowfast.data.boxes.scored_boxes import Moment, ScoredBoxes, read_scored
+from slowfast.data.boxes.boxes_fields import Moment
+from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_scored
 from slowfast.data.lists import ListError
 from slowfast.errors import UserError
 from slowfast.evaluate.box_report import table
@@ -32,7 +33,7 @@ from slowfast.metrics.frame_map import (
     as_mmaction2_writes,
     frame_map_numbers,
 )
-from slowfast.metrics.overlap import Numbers
+from slowfast.overlap import Numbers
 
 
 class Files(NamedTuple):

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.boxes.ava import labels_of_nearest
 from slowfast.data.clips.datasets import Clip, ClipKey
-from slowfast.data.samples import KeyFrame, Sample
+from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order, noted
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
-from slowfast.metrics.overlap import IOU, best_overlaps
 from slowfast.models.slowfast import VideoClassifier
+from slowfast.overlap import IOU
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.predict.views import own_batches, rows_of
 from slowfast.train.recipe.loss import LOSSES
@@ -33,7 +34,8 @@ def validate(
 ) -> dict[str, float]:
     """The loss, without class weights or smoothing, and the usual numbers of the task's tally, of
     the centre view of every sample, each counted once. With boxes the mean loss is over these, see
-    ``actions_there``.
+    ``labels_of_nearest``: an annotated box counts for those that overlap it by half, while a
+    training asks for detection.match_iou.
 
     Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
     logs them, and ``seen`` counts the readable ones.
@@ -50,7 +52,7 @@ def validate(
     def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
         for clip in clips:
             if key := samples[clip.index].key:
-                clip.box_labels = actions_there(key)
+                clip.box_labels = tuple(labels_of_nearest(key.boxes, key.truth, IOU))
         for same in of_one_size(clips):
             yield from logits_of(model, same, cfg, losses)
 
@@ -94,19 +96,6 @@ def logits_of(
     if clips[0].boxes is None:
         return logits_NK
     return np.split(logits_NK, np.cumsum([len(clip.box_labels) for clip in clips])[:-1])
-
-
-def actions_there(key: KeyFrame) -> tuple[tuple[int, ...], ...]:
-    """What each box of a key frame should be found to show: the actions of the annotated box that
-    it overlaps most, if by ``IOU``, else none."""
-    boxes_R4, own_G4 = (
-        np.array([box.corners for box in boxes]).reshape(-1, 4) for boxes in (key.boxes, key.truth)
-    )
-    best_R, overlap_R = best_overlaps(
-        np.zeros(len(boxes_R4)), boxes_R4, np.zeros(len(own_G4)), own_G4
-    )
-    pairs = zip(best_R.tolist(), overlap_R.tolist(), strict=True)
-    return tuple(key.truth[best].labels if overlap >= IOU else () for best, overlap in pairs)
 
 
 def of_one_size(clips: Iterable[Clip]) -> Iterator[list[Clip]]:

@@ -137,6 +137,17 @@ def test_class_names_in_other_forms(tmp_path: Path, name: str, text: str) -> Non
     assert read_labels(str(tmp_path / name), 3) == NAMES
 
 
+def test_class_names_of_some_actions_of_a_list(tmp_path: Path) -> None:
+    """AVA's own list, with a network of the classes that detection.ids names."""
+    path = tmp_path / "ava.pbtxt"
+    path.write_text("".join(f'item {{ name: "a{i}" id: {i} }}\n' for i in (1, 4, 7, 11)))
+    assert read_labels(str(path), 2, ids=(4, 11)) == ["a4", "a11"]
+    with pytest.raises(ListError, match=r"ava.pbtxt: no action has the number 5 \(detection.ids\)"):
+        read_labels(str(path), 0, ids=(4, 5))
+    path.write_text("walk\nrun\n")
+    assert read_labels(str(path), 2, ids=(4, 11)) == ["walk", "run"]
+
+
 @pytest.mark.parametrize(
     "names",
     [["2 hands", "1 hand"], ["1 a", "10 b", "2 c"], ["step 1", "step 2"], ["[a] b", "c"],

@@ -96,6 +96,6 @@ def test_a_missing_film_of_key_frames() -> None:
     samples = [Sample("gone/v", key=KeyFrame("v", time, time, ())) for time in (1.0, 2.0)]
     missing = missing_files(samples)
     assert missing_fault(samples, missing) == (
-        "1 of 1 files are not there, the first is gone/v: there is no film of that name, with the "
-        "ending of one, and no folder of frames"
+        "1 of 1 files are not there, the first is gone/v: no video file and no frame folder has "
+        "this name"
     )

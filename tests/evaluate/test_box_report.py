@@ -12,7 +12,8 @@ from support.key_frames import write_ava
 from support.tiny_run import main_here, main_py, save_tiny_model
 
 from slowfast.config import load_config
-from slowfast.data.boxes.scored_boxes import Moment, read_scored
+from slowfast.data.boxes.boxes_fields import Moment
+from slowfast.data.boxes.scored_boxes import read_scored
 from slowfast.evaluate.box_report import MOST, best_and_worst, table
 from slowfast.tools import score, score_boxes
 

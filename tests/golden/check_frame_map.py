@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from slowfast.data.boxes.action_lists import AVA60, actions_of
-from slowfast.data.boxes.scored_boxes import Moment, ScoredBoxes, read_scored
+from slowfast.data.boxes.boxes_fields import Moment
+from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_scored
 from slowfast.metrics.frame_map import Boxes, Frames, class_precisions
 
 TOLERANCE = 1e-9
@@ -37,7 +38,8 @@ IDS = [*actions_of(AVA60)]
 
 def write_rows(folder: Path, seed: int, decimals: int) -> None:
     """Annotations and detections of 3 videos: actions out of AVA's 60, and some others; frames
-    without either; with ``decimals`` of the scores, 2 for many equal ones."""
+    without either; persons whom a box overlaps equally; with ``decimals`` of the scores, 2 for many
+    equal ones."""
     rng = np.random.default_rng(seed)
     own = [*IDS[: 4 + 8 * (seed % 3)], 2, 16]
     truth, found, excluded = [], [], []
@@ -55,6 +57,9 @@ def write_rows(folder: Path, seed: int, decimals: int) -> None:
                     found += _scored(where, near, own, shown, rng, decimals)
             if rng.random() < 0.3:
                 found += _scored(where, [0.8, 0.8, 0.9, 0.95], own, [], rng, decimals)
+            if second % 9:
+                rows = _between_two(where, own[second % 3], rng)
+                truth, found = truth + rows[0], found + rows[1]
             if second % 11 == 0:
                 excluded.append(where)
     mixed = rng.permutation(found)
@@ -63,6 +68,17 @@ def write_rows(folder: Path, seed: int, decimals: int) -> None:
     (folder / "excluded.csv").write_text("\n".join(excluded) + "\n")
     items = (f'item {{\n  name: "action {action}"\n  id: {action}\n}}\n' for action in IDS)
     (folder / "actions.pbtxt").write_text("".join(items))
+
+
+def _between_two(where: str, action: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Two persons; a box that overlaps both equally, exactly so; and a lower one of one of them.
+    The second is right if the first has been taken for the other person."""
+    left, persons = rng.integers(0, 6) / 16, rng.permutation(4)
+    boxes = [np.array([x, 0.5, x + 0.25, 1.0]) for x in left + np.arange(3) / 16]
+    annotated = [f"{where},{_text(boxes[2 * i])},{action},{persons[i]}" for i in range(2)]
+    scores = 0.3 + 0.6 * np.sort(rng.random(2))[::-1]
+    found = [f"{where},{_text(boxes[i])},{action},{scores[1 - i]:.4f}" for i in (1, 0)]
+    return annotated, found
 
 
 def _scored(

@@ -123,6 +123,16 @@ def test_only_pyslowfast_takes_boxes_as_they_come() -> None:
     assert found == {"official": 1, "official-2019": 1, "pyslowfast": 0.5, "mmaction2": 1}
 
 
+def test_annotated_boxes_that_are_overlapped_equally() -> None:
+    """The peers take the numbers of persons for scores: the highest comes first, but PySlowFast
+    has the order of the file. Run with their code (tests/golden/check_frame_map.py)."""
+    first, middle, second = ((x / 16, 0, (x + 4) / 16, 1) for x in (0, 1, 2))
+    found = [(3, middle, STAND, 0.9), (3, first, STAND, 0.8)]
+    for persons, expected in (((1, 2), [1, 1, 0.5, 1]), ((2, 1), [0.5] * 4)):
+        truth = [(3, first, STAND, persons[0]), (3, second, STAND, persons[1])]
+        assert [precisions(found, rule, truth)[2] for rule in RULES] == expected
+
+
 def test_boxes_without_area_count_for_mmaction2_alone() -> None:
     rows = [(2, (0.1, 0.1, 0.1, 0.8), STAND, 0.9), (2, LEFT, STAND, 0.5)]
     found = {rule: precisions(rows, rule, ANNOTATED[:1])[2] for rule in RULES}

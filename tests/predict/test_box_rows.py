@@ -10,7 +10,7 @@ A, B, C = (0.1, 0.1, 0.4, 0.8), (0.5, 0.1, 0.8, 0.8), (0.2, 0.2, 0.6, 0.9)
 
 def test_rows_of_boxes() -> None:
     keys = [
-        KeyFrame("v", 1, 0, (Box(A), Box(B)), (Box(C, (0, 2)),)),
+        KeyFrame("v", 1, 0, (Box(A), Box(B)), (Box(C, (0, 2), person=7),), is_listed=True),
         KeyFrame("v", 2, 1, ()),
         KeyFrame("v", 3, 2, (Box(C),), (Box(A), Box(B, (1,))), is_excluded=True),
     ]
@@ -23,5 +23,6 @@ def test_rows_of_boxes() -> None:
     assert found.scores.tolist() == [0, 2, 3, 5, 6, 8]
     assert truth.frames.tolist() == [0, 2, 2] and truth.corners.tolist() == [[*C], [*A], [*B]]
     assert (truth.boxes.tolist(), truth.classes.tolist()) == ([0, 0, 2], [0, 2, 1])
+    assert truth.scores.tolist() == [7, 7, -1]
     assert frames.is_listed.tolist() == [True, False, True]
     assert frames.is_excluded.tolist() == [False, False, True]

@@ -57,12 +57,12 @@ def test_the_report(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
         "    1 are beyond the picture's edge",
         "    3 have a score of 0.8 or more (detection.box_score)",
         "    2 of 7 annotated key frames have a detected box",
-        "recall      33.3% of 6 annotated boxes are met (IoU 0.5)",
+        "recall      33.3% of the annotated boxes are found, without excluded key frames (IoU 0.5)",
         "actions     9 of 2 classes, of 3",
         "            6  action 2",
         "            3  action 1",
-        "    nobody: action 3",
-        "boxes_val.png shows some key frames: annotated boxes in green, detected ones in orange",
+        "    not annotated: action 3",
+        "boxes_val.png shows some key frames: annotated boxes with numbers, detected ones in white",
     ]
     picture = cv2.imread("boxes_val.png")
     assert picture is not None and picture.shape[1] > 1000
@@ -83,7 +83,7 @@ def test_without_detected_boxes(config: str, capsys: pytest.CaptureFixture[str])
     assert main([config, *flags]) == 0
     told = capsys.readouterr().out
     assert "detected    no file of boxes is given" in told and "recall" not in told
-    assert "            6  stand\n            3  sit\n    nobody: walk\nx.png shows" in told
+    assert "            6  stand\n            3  sit\n    not annotated: walk\nx.png shows" in told
     assert Path("x.png").is_file()
 
 
@@ -92,18 +92,18 @@ def test_without_detected_boxes(config: str, capsys: pytest.CaptureFixture[str])
     [
         (["train.task=multi"], "c.yaml: train.task=multi, not detection"),
         (["data.root=elsewhere"], "a.csv: 3 of 3 files are not there, the first is elsewhere/v: "
-         "there is no film of that name, with the ending of one, and no folder of frames (data.root"
+         "no video file and no frame folder has this name (data.root"
          "=elsewhere)"),
-        (["detection.val_boxes=far.csv"], "far.csv: no annotated box of ROOT/a.csv is met by a box "
-         "of enough score (intersection over union of 0.5 or more): are the corners x1, y1, x2, "
-         "y2, the times the same, and detection.box_score=0.8 not too high?"),
+        (["detection.val_boxes=far.csv"], "far.csv: no annotated box of ROOT/a.csv is found by a "
+         "box of enough score (intersection over union of 0.5 or more): are the corners x1, y1, "
+         "x2, y2, the times the same, and detection.box_score=0.8 not too high?"),
         (["detection.val_boxes=other.csv"], "other.csv: none of its 1 key frames is one of ROOT/"
          "a.csv: the first is 'v' at 2 here, and 'v' at 902 there"),
         (["detection.start=0"], "none of the key frames can be read: ROOT/films/v.mp4: key frame "
          "902 (at 902 s) is outside the video, which has 3.3 s (detection.start, detection.rate)"),
         (["model.num_classes=1"], "a.csv:1: action 2 is not in 1..1 (detection.first_id=1, "),
     ],
-    ids=["task", "root", "no box is met", "times", "start", "classes"],
+    ids=["task", "root", "no box is found", "times", "start", "classes"],
 )  # fmt: skip
 def test_what_does_not_fit_together(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], fault: str

@@ -81,7 +81,7 @@ def test_one_rule_without_a_list_of_actions(
 
 @pytest.mark.parametrize(("found", "truth", "complaint"), [
     (FOUND + "a,0907,.1,.1,.4\n", TRUTH, "found.csv:13: 5 columns, not video,time,x1,y1"),
-    (FOUND, "a,0902,.1,.1,.4,.8,x,1\n", "truth.csv:1: invalid literal for int() with base 10: 'x'"),
+    (FOUND, "a,0902,.1,.1,.4,.8,x,1\n", "truth.csv:1: 'x' is not an action's number"),
     (FOUND.replace("a,", "b,"), TRUTH, "found.csv: none of its key frames is one of "),
     (FOUND, "a,0902,.1,.1,.4,.8,2,1\n", "truth.csv: none of its 1 actions of boxes is one of thos"),
     (FOUND, "a,0906,.1,.1,.4,.8,12,1\n", ""),

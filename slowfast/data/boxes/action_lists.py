@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from slowfast.config import DetectionConfig
+from slowfast.data.boxes.boxes_files import located
 from slowfast.data.lists import ListError, lines_of
 from slowfast.data.samples import number_of
 
@@ -25,8 +26,9 @@ NAME = re.compile(r"""\bname\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 NUMBER = re.compile(r"\b(?:label_)?id\s*:\s*(\d+)", re.ASCII)
 
 
-def scored_classes(detection: DetectionConfig, num_classes: int) -> list[int]:
-    """The class indices that detection.scored names, rising; all if it names no list.
+def scored_classes(detection: DetectionConfig, num_classes: int, root: str = "") -> list[int]:
+    """The class indices that detection.scored names, rising; all if it names no list. Its path is
+    from here, or from ``root``.
 
     Raises:
         ListError: the list cannot be used, or has none of the classes.
@@ -34,7 +36,8 @@ def scored_classes(detection: DetectionConfig, num_classes: int) -> list[int]:
     ids = class_numbers(detection, num_classes)
     if not detection.scored:
         return [*range(num_classes)]
-    scored = actions_of(detection.scored)
+    path = detection.scored
+    scored = actions_of(path if path == AVA60 else located(path, root, "detection.scored"))
     found = [index for index, number in enumerate(ids) if number in scored]
     if not found:
         raise ListError(

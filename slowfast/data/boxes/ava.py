@@ -2,21 +2,21 @@
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from slowfast.config import Config, DetectionConfig
 from slowfast.data.boxes.ava_videos import Places
-from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, Corners, Moment
-from slowfast.data.boxes.boxes_files import read_boxes
-from slowfast.data.find import find_listed, listed_places
+from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, Moment
+from slowfast.data.boxes.boxes_files import located, read_boxes
+from slowfast.data.find import Split, list_of
 from slowfast.data.lists import ListError
-from slowfast.data.samples import Box, KeyFrame, Sample, seconds_text
+from slowfast.data.samples import Box, Corners, KeyFrame, Sample, seconds_text
 from slowfast.data.video.open import open_video
 from slowfast.log import logger
+from slowfast.overlap import best_overlaps
 
-Split = Literal["train", "val", "test"]
 WHOLE = Box((0.0, 0.0, 1.0, 1.0))
 
 
@@ -52,16 +52,18 @@ def read_annotations(cfg: Config, split: Split) -> Annotations:
     """The files of a split. Raises ListError as ``read_keyframes`` does."""
     data, detection = cfg.data, cfg.detection
     kind = "train" if split == "train" else "val"
-    lists = {"train": data.train_list, "val": data.val_list, "test": data.test_list}
-    source = _located(lists[split] or data.val_list, data.root, "the annotations")
+    key, path = list_of(data, split)
+    if not path:
+        raise ListError(f"{key} names no annotations")
+    source = located(path, data.root, key)
     boxes, excluded, frames = (
-        _located(getattr(detection, f"{kind}_{what}"), data.root, f"detection.{kind}_{what}")
+        located(getattr(detection, f"{kind}_{what}"), data.root, f"detection.{kind}_{what}")
         for what in ("boxes", "excluded", "frames")
     )
     class_of, places = class_of_id(cfg), Places(cfg, frames)
     size_of = functools.cache(functools.partial(_size, cfg, places))
-    annotated = read_boxes(source, class_of, size_of)
-    detected = read_boxes(boxes, class_of, size_of) if boxes else {}
+    annotated = read_boxes(source, class_of, size_of, has_scores=False)
+    detected = read_boxes(boxes, class_of, size_of, has_scores=True) if boxes else {}
     if boxes and not detected.keys() & annotated.keys():
         raise ListError(
             f"{boxes}: none of its {len(detected):,} key frames is one of {source}: the first is "
@@ -71,7 +73,7 @@ def read_annotations(cfg: Config, split: Split) -> Annotations:
     own = {moment: found for moment, found in detected.items() if moment[0] in videos}
     if len(own) < len(detected):
         logger.info(f"{boxes}: {len(detected) - len(own):,} key frames are of other videos")
-    left_out = read_boxes(excluded) if excluded else {}
+    left_out = read_boxes(excluded, has_scores=False) if excluded else {}
     if any(left_out.values()):
         raise ListError(f"{excluded}: has boxes, and should have lines 'video,time' alone")
     return Annotations(source, annotated, boxes, own, frozenset(left_out), places)
@@ -132,19 +134,38 @@ def shown(moment: Moment) -> str:
     return f"{moment[0]!r} at {seconds_text(moment[1])}"
 
 
-def overlap(one: Corners, other: Corners) -> float:
-    """Intersection over union of two boxes; 0 if both are without area."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    areas = sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other))
-    return both / (areas - both) if both else 0.0
+def merged(boxes: Sequence[Box]) -> list[Box]:
+    """Each box once, with the actions of all persons who have it, as the peers learn from it."""
+    found: dict[Corners, Box] = {}
+    for box in boxes:
+        same = found.setdefault(box.corners, box)
+        if same is not box:
+            labels = tuple(sorted({*same.labels, *box.labels}))
+            found[box.corners] = same._replace(labels=labels)
+    return [*found.values()]
+
+
+def labels_of_nearest(
+    boxes: Sequence[Box], truth: Sequence[Box], least: float
+) -> list[tuple[int, ...]]:
+    """For each box the actions of the annotated one that it overlaps most, if by ``least``, else
+    none."""
+    own = merged(truth)
+    if not own or not boxes:
+        return [()] * len(boxes)
+    some, others = (np.array([box.corners for box in each]) for each in (boxes, own))
+    zeros = np.zeros(len(boxes)), np.zeros(len(own))
+    best_R, overlap_R = best_overlaps(zeros[0], some, zeros[1], others)
+    pairs = zip(best_R.tolist(), overlap_R.tolist(), strict=True)
+    return [own[best].labels if overlap >= least else () for best, overlap in pairs]
 
 
 def kept(found: Sequence[Box] | None, detection: DetectionConfig) -> list[Box]:
-    """Those detected boxes of a key frame that count: of enough score, or with keeps_best also the
-    best one; with it the whole picture is one where the file knows nothing of the key frame, as
-    mmaction2 has it."""
+    """Of the detected boxes of a key frame those of enough score.
+
+    With keeps_best (mmaction2) there is always one: if none scores enough, the best; if the file
+    does not name the key frame (``found`` is None), the whole picture.
+    """
     if found is None:
         return [WHOLE] if detection.keeps_best else []
     least = detection.box_score
@@ -162,27 +183,20 @@ def _to_learn(valid: Sequence[Moment], cfg: Config, found: Annotations) -> list[
         if moment in found.excluded:
             continue
         truth = found.annotated.get(moment, ())
-        boxes = {box.corners: box for box in truth}
-        for box in kept(found.detected.get(moment), detection) if found.detected_in else ():
-            same = boxes.get(box.corners, box)  # one box, as PySlowFast has it
-            own = box.labels if has_labels else _labels_there(box, truth, detection.match_iou)
-            boxes[box.corners] = same._replace(labels=tuple(sorted({*same.labels, *own})))
-        learned = [b for b in boxes.values() if b.labels or detection.learns_negatives]
+        boxes = kept(found.detected.get(moment), detection) if found.detected_in else []
+        if not has_labels:
+            labels = labels_of_nearest(boxes, truth, detection.match_iou)
+            boxes = [box._replace(labels=own) for box, own in zip(boxes, labels, strict=True)]
+        every = merged([*truth, *boxes])
+        learned = [box for box in every if box.labels or detection.learns_negatives]
         if learned:
             samples.append(_sample(moment, learned, (), found, detection))
     return samples
 
 
-def _labels_there(box: Box, truth: Sequence[Box], least: float) -> tuple[int, ...]:
-    """The labels of the annotated box that a detected one overlaps most with, if it does enough."""
-    overlaps = [overlap(box.corners, other.corners) for other in truth]
-    best = max(overlaps, default=0.0)
-    return truth[overlaps.index(best)].labels if overlaps and best >= least else ()
-
-
 def _to_test(moment: Moment, detection: DetectionConfig, found: Annotations) -> Sample:
     truth = found.annotated.get(moment, ())
-    boxes = list(truth)
+    boxes = merged(truth)
     if found.detected_in:
         detected = kept(found.detected.get(moment), detection)
         boxes = [box._replace(labels=()) for box in detected]
@@ -204,19 +218,9 @@ def _sample(
     label = sorted({label for box in (*boxes, *truth) for label in box.labels})
     key = KeyFrame(
         video, time, seconds, tuple(boxes), truth,
-        is_excluded=moment in found.excluded, is_listed=found.annotated.get(moment) == (),
+        is_excluded=moment in found.excluded, is_listed=moment in found.annotated,
     )  # fmt: skip
     return Sample(path, tuple(label), num_frames, key=key)
-
-
-def _located(path: str, root: str, what: str) -> str:
-    """Where a file is, from here or from data.root; empty if none is named."""
-    if not path:
-        return ""
-    found = find_listed(path, root)
-    if found is None:
-        raise ListError(f"{what}: there is no {' or '.join(listed_places(path, root))}")
-    return found
 
 
 def _size(cfg: Config, places: Places, video: str) -> tuple[int, int]:

@@ -5,10 +5,11 @@ Each fault is a ValueError whose message says what is wrong; whoever reads the f
 
 import functools
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
-from slowfast.data.samples import Box
+from slowfast.data.samples import Box, Corners
 
 Moment = tuple[str, float]
 """A video, as the annotations call it, and a time, as annotated, to the millisecond."""
@@ -19,8 +20,9 @@ ClassOf = Callable[[int], int | None]
 that there is no such action."""
 SizeOf = Callable[[str], tuple[int, int]]
 """The width and height of a video's pictures."""
-Corners = tuple[float, float, float, float]
 
+ACTION = re.compile("[0-9]{1,9}")
+PERSON = re.compile(r"([0-9]{1,9})(\.0)?")
 LEAST, MOST = -0.01, 1.01
 """Of a corner: a little outside of 0..1, as rounding and detectors have them."""
 LATEST = 1e9
@@ -61,6 +63,24 @@ def score_of(value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"score {value:g} is not in 0..1")
     return value
+
+
+def action_number(text: str) -> int:
+    """The number of an action."""
+    if not ACTION.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not an action's number")
+    return int(text)
+
+
+def person_number(text: str) -> int:
+    """The number of a person; -1 of none."""
+    number = PERSON.fullmatch(text)
+    if text and not number:
+        raise ValueError(
+            f"{text[:40]!r} is not a person's number (annotations end with one or with the action; "
+            "with a score: detected boxes)"
+        )
+    return int(number[1]) if number else -1
 
 
 def decimal(text: str) -> float:

@@ -1,8 +1,9 @@
 """Files of boxes: those that people drew, and those that a person detector found.
 
-A ``.csv`` has a line for each box, or for each action of it; several lines of one box become one::
+A ``.csv`` has a line for each box, or for each action of it; several lines of one box become one,
+but not those of two persons::
 
-    -5KQ66BBWC4,0902,0.077,0.151,0.283,0.811,80,1     AVA: time, corners, action, person
+    -5KQ66BBWC4,0902,0.077,0.151,0.283,0.811,80,1     AVA: time, corners, action, person or nothing
     -5KQ66BBWC4,0902,0.077,0.151,0.283,0.811,,0.998   PySlowFast: action or nothing, score
     -5KQ66BBWC4,0902                                  AVA-Kinetics: looked at, nothing seen
 
@@ -21,6 +22,7 @@ from slowfast.data.boxes.boxes_csv import boxes_of_csv
 from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, SizeOf, checked, moment_of, score_of
 from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl
 from slowfast.data.boxes.pickled_boxes import pickled_boxes
+from slowfast.data.find import find_listed, listed_places
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box
 
@@ -28,13 +30,16 @@ ENDINGS = (".csv", ".pkl", ".jsonl")
 
 
 def read_boxes(
-    path: str | Path, class_of: ClassOf | None = None, size_of: SizeOf | None = None
-) -> BoxesAt:
+    path: str | Path, class_of: ClassOf | None = None, size_of: SizeOf | None = None,
+    has_scores: bool | None = None,
+) -> BoxesAt:  # fmt: skip
     """The boxes of a file, by video and time.
 
     Args:
         class_of: from the numbers of actions to class indices; None: labels are left out.
         size_of: gives the size of a video whose boxes are pixels, if the file does not.
+        has_scores: whether the last column of a csv is a detector's score, not a person's number;
+            None: as ``ends_in_scores`` tells.
 
     Raises:
         ListError: the file is missing or empty, or something in it is not understood; the message
@@ -45,14 +50,28 @@ def read_boxes(
         raise ListError(f"{path}: a file of boxes ends in {', '.join(ENDINGS)}")
     try:
         if ending == ".csv":
-            return boxes_of_csv(path, class_of)
+            return boxes_of_csv(path, class_of, has_scores)
         if ending == ".jsonl":
             return boxes_of_jsonl(path, class_of, size_of)
-        rows = pickled_boxes(path)
+        return _boxes_of_pickle(path)
     except OSError as error:
         raise ListError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def located(path: str, root: str, what: str) -> str:
+    """Where a file is, from here or from data.root; empty if none is named. Raises a ListError if
+    it is missing."""
+    if not path:
+        return ""
+    found = find_listed(path, root)
+    if found is None:
+        raise ListError(f"{what}: there is no {' or '.join(listed_places(path, root))}")
+    return found
+
+
+def _boxes_of_pickle(path: str | Path) -> BoxesAt:
     found: BoxesAt = {}
-    for key, boxes in rows:
+    for key, boxes in pickled_boxes(path):
         try:
             video, _, time = key.rpartition(",")
             moment = moment_of(video, time)

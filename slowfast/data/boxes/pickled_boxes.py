@@ -1,6 +1,7 @@
 """mmaction2's files of detected boxes, read without running any code in them."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,9 +15,14 @@ from slowfast.pickles import PlainUnpickler, plain
 FORM = "a dict from 'VIDEO,0902' to arrays of x1, y1, x2, y2, score"
 
 
-def pickled_boxes(path: str | Path) -> list[tuple[str, list[list[float]]]]:
+MOST_BOXES = 1000
+"""Of a key frame; the published files have 20 at most. A small file can name one large array for
+thousands of keys, and here each would become a list of its own."""
+
+
+def pickled_boxes(path: str | Path) -> Iterator[tuple[str, list[list[float]]]]:
     """The keys of a file, in its order, and the rows of each: four corners, and a score if there is
-    one.
+    one. One key at a time, whose rows are numbers of Python's.
 
     Raises:
         ListError: it is no such file; the message names the first key that is wrong.
@@ -39,7 +45,8 @@ def pickled_boxes(path: str | Path) -> list[tuple[str, list[list[float]]]]:
     except Exception as error:  # a damaged file can fail in any way
         reason = one_line(error) or type(error).__name__
         raise ListError(f"{path} is damaged or not a pickle: {reason}") from error
-    return [(key, _rows(path, key, array)) for key, array in arrays.items()]
+    for key, array in arrays.items():
+        yield key, _rows(path, key, array)
 
 
 def _rows(path: str | Path, key: str, array: Any) -> list[list[float]]:
@@ -51,5 +58,7 @@ def _rows(path: str | Path, key: str, array: Any) -> list[list[float]]:
         raise ListError(
             f"{path}: key {key!r} has an array of shape {list(array.shape)}, not [K, 5] or [K, 4]"
         )
+    if len(array) > MOST_BOXES:
+        raise ListError(f"{path}: key {key!r} has {len(array):,} boxes, more than {MOST_BOXES:,}")
     rows: list[list[float]] = array.astype(float).tolist()
     return rows

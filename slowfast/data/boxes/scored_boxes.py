@@ -1,31 +1,42 @@
-"""What a network found in boxes, in AVA's form; annotations have the same columns.
+"""The rows of AVA's csv: what a network found in boxes, boxes that a detector found, annotations.
 
     -5KQ66BBWC4,0902,0.077,0.151,0.283,0.811,80,0.4316     video, time, corners, action, score
-    -5KQ66BBWC4,0902,0.077,0.151,0.283,0.811,80,1          of an annotation: person, not used here
+    -5KQ66BBWC4,0902,0.077,0.151,0.283,0.811,80,1          of an annotation: person, or nothing
     -5KQ66BBWC4,0902                                       looked at, nobody does anything
 
-A row is an action of a box, so a file has millions of them. Legend: R rows.
+A row is an action of a box, so a file has millions of them. Legend: R rows, B boxes.
 """
 
 import csv
 import io
 import itertools
-import math
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slowfast.data.boxes.boxes_fields import (
+    LEAST,
+    MOST,
+    Moment,
+    action_number,
+    checked,
+    decimal,
+    moment_of,
+    person_number,
+)
 from slowfast.data.lists import PATHS, ListError
 from slowfast.data.samples import KeyFrame, seconds_text
 from slowfast.files import atomic
+from slowfast.log import Progress
 
 AT_ONCE = 1 << 16
 """Lines that are read at once."""
-Moment = tuple[str, float]
-"""A video and a time, as they are written."""
+LARGE = 10**7
+"""Bytes of a file whose reading shows its progress."""
 
 
 class ScoredBoxes(NamedTuple):
@@ -37,7 +48,7 @@ class ScoredBoxes(NamedTuple):
     actions: NDArray[np.int32]
     """Numbers of the actions, as written."""
     scores: NDArray[np.float64]
-    """Or, in annotations, 1."""
+    """Or, in annotations, the person's number; -1: none."""
 
 
 def read_scored(path: str | Path, moments: dict[Moment, int], *, has_scores: bool) -> ScoredBoxes:
@@ -47,37 +58,60 @@ def read_scored(path: str | Path, moments: dict[Moment, int], *, has_scores: boo
         ListError: the file is missing, or has a line that is no such row; or its last column is
             that of an annotation, but there should be scores.
     """
-    reader = _Reader(Path(path), moments, has_scores)
+    parts = rows_of(path, moments, action_number, has_scores=has_scores)
+    return ScoredBoxes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def rows_of(
+    path: str | Path, moments: dict[Moment, int], action_of: Callable[[str], int], *,
+    has_scores: bool,
+) -> Iterator[ScoredBoxes]:  # fmt: skip
+    """The same, so many rows at a time. ``action_of`` tells what the text of an action stands for;
+    a ValueError says that it cannot be."""
+    reader = _Reader(Path(path), moments, action_of, has_scores)
     try:
+        progress = Progress(
+            f"read {Path(path).name}", size := os.path.getsize(path), show=size > LARGE
+        )
         with open(path, encoding="utf-8-sig", errors=PATHS, newline="") as file:
-            parts = [*reader.parts(file)]
+            yield from reader.parts(file, progress)
     except OSError as error:
         raise ListError(f"{path} cannot be read: {error.strerror}") from error
-    if not parts:
-        raise ListError(f"{path} is empty")
-    return ScoredBoxes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 class _Reader:
     """Reads lines. Those of a box begin alike, whatever its actions, so what begins them is
     understood once."""
 
-    def __init__(self, path: Path, moments: dict[Moment, int], has_scores: bool) -> None:
+    def __init__(
+        self, path: Path, moments: dict[Moment, int], action_of: Callable[[str], int],
+        has_scores: bool,
+    ) -> None:  # fmt: skip
         self._path, self._moments, self._has_scores = path, moments, has_scores
         self._numbers: dict[tuple[str, str], int] = {}
         """Of the moments, by how they are written."""
+        self._action_of = action_of
+        self._actions: dict[str, int] = {}
+        """By how they are written."""
 
-    def parts(self, file: Iterable[str]) -> Iterator[ScoredBoxes]:
+    def parts(self, file: Iterable[str], progress: Progress) -> Iterator[ScoredBoxes]:
         """The rows, so many lines at a time."""
-        lines, first = iter(file), 1
-        while part := [line.rstrip() for line in itertools.islice(lines, AT_ONCE)]:
+        lines, first, done = iter(file), 1, 0
+        while part := [*itertools.islice(lines, AT_ONCE)]:
+            done += sum(map(len, part))
             try:
-                yield self._part(part)
+                yield self._part([line.rstrip() for line in part])
             except ValueError:
+                if any("\0" in line for line in part):
+                    raise ListError(f"{self._path} is not text: it has a NUL byte") from None
                 for number, line in enumerate(part, first):
-                    self._part_of_one(line, number)
+                    self._part_of_one(line.rstrip(), number)
                 raise
             first += len(part)
+            progress.update(done)
+        progress.finish()
+        if not self._numbers:
+            raise ListError(f"{self._path}: no boxes are in it")
 
     def _part_of_one(self, line: str, number: int) -> None:
         """Raises a ListError if there is something wrong with this line."""
@@ -105,49 +139,53 @@ class _Reader:
             return ScoredBoxes(
                 np.zeros(0, np.int32), np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0)
             )
-        texts, actions, scores = zip(*whole, strict=True)
+        texts, actions, last = zip(*whole, strict=True)
         boxes = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         frames, corners = zip(*map(self._box, boxes), strict=True)
         boxes_B4 = np.array(corners)
-        if not np.isfinite(boxes_B4).all():
-            raise ValueError("a corner is not a number")
-        if (boxes_B4[:, 2:] < boxes_B4[:, :2]).any():
-            raise ValueError("the corners are not x1,y1,x2,y2")
+        is_good_B4 = (boxes_B4 >= LEAST) & (boxes_B4 <= MOST)
+        if not is_good_B4.all() or (boxes_B4[:, 2:] < boxes_B4[:, :2]).any():
+            for box in corners:
+                checked(box)
         box_R = np.fromiter(map(boxes.__getitem__, texts), np.int32, len(texts))
+        for text in {*actions} - self._actions.keys():
+            self._actions[text] = self._action_of(text.strip())
         return ScoredBoxes(
             np.array(frames, np.int32)[box_R],
             boxes_B4[box_R],
-            np.fromiter(map(int, actions), np.int32, len(actions)),
-            self._scores(scores) if self._has_scores else np.ones(len(scores)),
+            np.fromiter(map(self._actions.__getitem__, actions), np.int32, len(actions)),
+            self._scores(last) if self._has_scores else self._persons(last),
         )
 
     def _fields(self, line: str) -> list[Any]:
         """The same of any line: its box as fields, its action, and its score or person; or a
         moment alone."""
         try:
-            fields = next(csv.reader([line], strict=True))
+            fields = next(csv.reader([line], strict=True, skipinitialspace=True))
         except csv.Error as error:
             raise ValueError(error) from error
         if len(fields) == 2:
             return fields
         if len(fields) != 8 and (self._has_scores or len(fields) != 7):
             raise self._fault(len(fields))
-        return [tuple(fields[:6]), fields[6], fields[-1]]
+        return [tuple(fields[:6]), fields[6], *(fields[7:] or [""])]
 
     def _box(self, text: str | tuple[str, ...]) -> tuple[int, list[float]]:
         """The number of a box's frame, and its corners."""
         fields = text.split(",") if isinstance(text, str) else text
         if len(fields) != 6:
             raise self._fault(len(fields) + 2)
-        corners = [*map(float, fields[2:])]
-        return self._number(*fields[:2]), corners
+        number = self._number(*fields[:2])
+        return number, [*map(decimal, fields[2:])]
 
     def _fault(self, number: int) -> ValueError:
         wanted = "action,score" if self._has_scores else "action, and perhaps person"
-        return ValueError(f"{number} columns, not video,time,x1,y1,x2,y2,{wanted}")
+        return ValueError(
+            f"{number} columns, not video,time,x1,y1,x2,y2,{wanted}, or video,time alone"
+        )
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        scores_R = np.fromiter(map(float, texts), np.float64, len(texts))
+        scores_R = np.fromiter(map(decimal, texts), np.float64, len(texts))
         if not ((scores_R >= 0) & (scores_R <= 1)).all():
             if all(map(str.isdecimal, texts)):
                 raise ValueError(
@@ -157,13 +195,14 @@ class _Reader:
             raise ValueError("the last column is no score of 0..1")
         return scores_R
 
+    def _persons(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        numbers = {text: person_number(text.strip()) for text in {*texts}}
+        return np.fromiter(map(numbers.__getitem__, texts), np.float64, len(texts))
+
     def _number(self, video: str, time: str) -> int:
         number = self._numbers.get((video, time))
         if number is None:
-            seconds = float(time)
-            if not video or not math.isfinite(seconds):
-                raise ValueError("no video and time are named")
-            moment = video, round(seconds, 3)
+            moment = moment_of(video.lstrip(), time)
             number = self._moments.setdefault(moment, len(self._moments))
             self._numbers[video, time] = number
         return number

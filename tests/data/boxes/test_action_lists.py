@@ -51,5 +51,10 @@ def test_scored_classes(tmp_path: Path) -> None:
     assert class_numbers(DetectionConfig(first_id=0), 3) == [0, 1, 2]
     path = tmp_path / "actions.txt"
     path.write_text("7: seven\n")
+    path.write_text("2: two\n")
+    assert scored_classes(DetectionConfig(scored=path.name), 3, str(tmp_path)) == [1]
+    with pytest.raises(ListError, match=r"^detection.scored: there is no gone.txt or /x/gone.txt"):
+        scored_classes(DetectionConfig(scored="gone.txt"), 3, "/x")
+    path.write_text("7: seven\n")
     with pytest.raises(ListError, match=r"has none of the 3 classes, whose numbers in the annota"):
         scored_classes(DetectionConfig(scored=str(path)), 3)

@@ -11,7 +11,8 @@ from support.video_tools import write
 from support.videos import write_frames
 
 from slowfast.config import Config, DataConfig, DetectionConfig, ModelConfig
-from slowfast.data.boxes.ava import Split, kept, overlap, read_keyframes
+from slowfast.data.boxes.ava import kept, labels_of_nearest, merged, read_keyframes
+from slowfast.data.find import Split
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame, Sample
 
@@ -66,12 +67,12 @@ def with_boxes(cfg: Config, tmp_path: Path, rows: str, **detection: Any) -> Conf
 
 def test_training_without_detected_boxes(cfg: Config, tmp_path: Path) -> None:
     w, v = (str(tmp_path / f"films/{video}.mp4") for video in "wv")
-    first = KeyFrame("w", 903.0, 3.0, (Box(AT[B], (11,), person=1),))
+    first = KeyFrame("w", 903.0, 3.0, (Box(AT[B], (11,), person=1),), is_listed=True)
     people = (Box(AT[A], (10, 79), person=1), Box(AT[B], (11,), person=2))
+    second = KeyFrame("v", 902.0, 2.0, people, is_listed=True)
     assert read_keyframes(cfg, "train") == [
-        Sample(w, (11,), key=first),
-        Sample(v, (10, 11, 79), key=KeyFrame("v", 902.0, 2.0, people)),
-    ]
+        Sample(w, (11,), key=first), Sample(v, (10, 11, 79), key=second),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -81,7 +82,7 @@ def test_validation_without_detected_boxes(cfg: Config, split: Split) -> None:
     assert [(key.video, key.time, key.is_excluded) for key in found] == [
         ("w", 903, False), ("v", 902, False), ("v", 904, True), ("v", 905, False),
     ]  # fmt: skip
-    assert [key.is_listed for key in found] == [False, False, False, True]
+    assert [key.is_listed for key in found] == [True] * 4
     assert all(key.boxes == key.truth for key in found)
     assert found[-1].boxes == ()
 
@@ -147,10 +148,37 @@ def test_which_detected_boxes_are_kept() -> None:
     assert kept([], DetectionConfig(keeps_best=True)) == kept(None, DetectionConfig()) == []
 
 
-def test_overlap() -> None:
-    assert overlap((0, 0, 1, 1), (0.5, 0, 1.5, 1)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 1, 1), (1, 0, 2, 1)) == overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
-    assert overlap((0, 0, 1, 1), (2, 2, 3, 3)) == 0
+def test_labels_of_the_nearest_annotated_box() -> None:
+    """Two persons have one box; of equal overlaps the first counts."""
+    truth = [Box((0, 0, 1, 1), (3,)), Box((0, 0, 1, 1), (1, 3)), Box((0.5, 0, 1.5, 1), (2,))]
+    assert merged(truth) == [Box((0, 0, 1, 1), (1, 3)), truth[2]]
+    boxes = [Box((0.25, 0, 1.25, 1)), Box((0.4, 0, 1.4, 1)), Box((2, 2, 3, 3)), Box((0, 0, 0, 0))]
+    assert labels_of_nearest(boxes, truth, 0.5) == [(1, 3), (2,), (), ()]
+    assert labels_of_nearest(boxes[:1], (), 0.5) == [()] and labels_of_nearest([], truth, 0) == []
+
+
+def test_two_persons_with_one_box(cfg: Config, tmp_path: Path) -> None:
+    """They are two annotated boxes, and one that is learned from or classified."""
+    write(tmp_path / "a.csv", f"v,0902,{A},3,0\nv,0902,{A},3,1\nv,0902,{A},4,1\n")
+    assert boxes(cfg, "train") == boxes(cfg, "val") == {("v", 902): [(AT[A], (2, 3))]}
+    assert keys(cfg, "val")[0].truth == (Box(AT[A], (2,), person=0), Box(AT[A], (2, 3), person=1))
+
+
+def test_key_frames_with_other_actions_alone_are_listed(cfg: Config, tmp_path: Path) -> None:
+    """As in ActivityNet's code: detections there are false positives."""
+    write(tmp_path / "a.csv", f"v,0902,{A},11,1\nv,0903,{A},5,1\n")
+    cfg = dataclasses.replace(cfg, model=ModelConfig(num_classes=2))
+    found = keys(with_boxes(having(cfg, ids=(11, 80)), tmp_path, f"v,0903,{A},,1\nv,904,{A},,0\n"
+                            f"v,0905,{A},,1\n"), "val")  # fmt: skip
+    assert [(key.time, len(key.truth), len(key.boxes), key.is_listed) for key in found] == [
+        (902, 1, 0, True), (903, 0, 1, True), (904, 0, 0, False), (905, 0, 1, False),
+    ]  # fmt: skip
+
+
+def test_a_training_needs_a_list_of_its_own(cfg: Config) -> None:
+    cfg = dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, train_list=""))
+    with pytest.raises(ListError, match=r"^data.train_list names no annotations$"):
+        read_keyframes(cfg, "train")
 
 
 def test_numbers_of_frames_as_times_and_numbers_of_classes_from_0(

@@ -2,13 +2,14 @@
 
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from slowfast.data.boxes.pickled_boxes import pickled_boxes
+from slowfast.data.boxes.pickled_boxes import MOST_BOXES, pickled_boxes
 from slowfast.data.lists import ListError
 
 BOXES = {
@@ -61,7 +62,7 @@ def test_what_it_is_not(
     monkeypatch.chdir(tmp_path)
     path = written(tmp_path / "a.pkl", content)
     with pytest.raises(ListError) as caught:
-        pickled_boxes(path)
+        [*pickled_boxes(path)]
     assert str(caught.value).startswith(f"{path}: {fault}")
     assert not Path("harm").exists()
 
@@ -72,6 +73,22 @@ def test_damage_is_one_line(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.pkl"
     path.write_bytes(data)
     with pytest.raises(ListError) as caught:
-        pickled_boxes(path)
+        [*pickled_boxes(path)]
     assert str(caught.value).startswith(f"{path} is damaged or not a pickle: ")
     assert "\n" not in str(caught.value)
+
+
+def test_one_array_under_many_keys(tmp_path: Path) -> None:
+    """0.1 MB; as lists all of it would be 1,000 times as large as one array, 300 MB."""
+    shared = np.zeros((MOST_BOXES, 5), "f2")
+    path = written(tmp_path / "a.pkl", {f"a,{number}": shared for number in range(1000)})
+    assert path.stat().st_size < 1e5
+    tracemalloc.start()
+    try:
+        assert sum(len(rows) for _, rows in pickled_boxes(path)) == 1000 * MOST_BOXES
+        assert tracemalloc.get_traced_memory()[1] < 1e7
+    finally:
+        tracemalloc.stop()
+    written(path, {"a,1": np.zeros((MOST_BOXES + 1, 5))})
+    with pytest.raises(ListError, match=r"key 'a,1' has 1,001 boxes, more than 1,000$"):
+        [*pickled_boxes(path)]

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from slowfast.data.boxes import scored_boxes
-from slowfast.data.boxes.scored_boxes import Moment, read_scored, write_scored
+from slowfast.data.boxes.boxes_fields import Moment
+from slowfast.data.boxes.scored_boxes import read_scored, write_scored
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame
 
+COLUMNS = "video,time,x1,y1,x2,y2,action,score, or video,time alone"
+NO_CORNER = (
+    "y1 is nan, not a share of 0..1 of the picture's width or height (boxes in pixels: a .jsonl "
+    'with "pixels": true)'
+)
+NO_TIME = "{!r} is not a time (0902 or 902.5, without a header above it)"
 ROW = "v,0902,0.1,0.2,0.3,0.4,12,0.5\n"
 
 
@@ -36,7 +43,7 @@ def test_annotations_have_a_person_or_not(tmp_path: Path) -> None:
     path = written(tmp_path, "v,902,0,0,1,1,12,31\nv,902,0,0,1,1,14\nv,903\n")
     moments: dict[Moment, int] = {}
     rows = read_scored(path, moments, has_scores=False)
-    assert (rows.actions.tolist(), rows.scores.tolist()) == ([12, 14], [1, 1])
+    assert (rows.actions.tolist(), rows.scores.tolist()) == ([12, 14], [31, -1])
     assert moments == {("v", 902): 0, ("v", 903): 1}
 
 
@@ -44,17 +51,19 @@ def test_annotations_have_a_person_or_not(tmp_path: Path) -> None:
     ("v,0902,0.1,0.2,0.3,0.4,12,nan", "the last column is no score of 0..1"),
     ("v,0902,0.1,0.2,0.3,0.4,12,7", "the last column is no score of 0..1, but a whole number, as "
      "annotations have for the person; what is to be scored is a network's detections"),
-    ("v,0902,0.1,0.2,0.3,0.4,12", "7 columns, not video,time,x1,y1,x2,y2,action,score"),
-    ("v,0902,0.1,nan,0.3,0.4,12,0.5", "a corner is not a number"),
-    ("v,0902,0.1,x,0.3,0.4,12,0.5", "could not convert string to float: 'x'"),
-    ("v,0902,0.3,0.2,0.1,0.4,12,0.5", "the corners are not x1,y1,x2,y2"),
-    ("v,0902,0.1,0.2,0.3,0.4,stand,0.5", "invalid literal for int() with base 10: 'stand'"),
-    (",0902,0.1,0.2,0.3,0.4,12,0.5", "no video and time are named"),
-    ("stand,0.5,0.1", "3 columns, not video,time,x1,y1,x2,y2,action,score"),
+    ("v,0902,0.1,0.2,0.3,0.4,12", f"7 columns, not {COLUMNS}"),
+    ("v,0902,0.1,nan,0.3,0.4,12,0.5", NO_CORNER),
+    ("v,0902,0.1,x,0.3,0.4,12,0.5", NO_CORNER),
+    ("v,0902,0.3,0.2,0.1,0.4,12,0.5", "the corners 0.3, 0.2, 0.1, 0.4 are not x1, y1, x2, y2"),
+    ("v,0902,0.1,0.2,0.3,0.4,stand,0.5", "'stand' is not an action's number"),
+    ("v,0902,0.1,0.2,0.3,0.4,,0.5", "'' is not an action's number"),
+    ("v,0902,0.1,0.2,0.3,0.4,9999999999,0.5", "'9999999999' is not an action's number"),
+    (",0902,0.1,0.2,0.3,0.4,12,0.5", "no video is named"),
+    ("stand,0.5,0.1", f"3 columns, not {COLUMNS}"),
     ('"v,0902,0.1,0.2,0.3,0.4,12,0.5', "unexpected end of data"),
-    ('"v",0902,0.1,0.2,0.3,12,0.5', "7 columns, not video,time,x1,y1,x2,y2,action,score"),
-    ("v,inf,0.1,0.2,0.3,0.4,12,0.5", "no video and time are named"),
-    ("video,time,x1,y1,x2,y2,action,score", "could not convert string to float: 'x1'"),
+    ('"v",0902,0.1,0.2,0.3,12,0.5', f"7 columns, not {COLUMNS}"),
+    ("v,inf,0.1,0.2,0.3,0.4,12,0.5", NO_TIME.format("inf")),
+    ("video,time,x1,y1,x2,y2,action,score", NO_TIME.format("time")),
 ])  # fmt: skip
 def test_lines_that_are_no_rows(line: str, complaint: str, tmp_path: Path) -> None:
     path = written(tmp_path, f"{ROW}{line}\n{ROW}")
@@ -64,7 +73,8 @@ def test_lines_that_are_no_rows(line: str, complaint: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("text", "complaint"), [
-    ("", "is empty"), ("\0\n", ":1: "), (None, "cannot be read: No such file or directory"),
+    ("", ": no boxes are in it"), ("\0\n", "is not text: it has a NUL byte"),
+    (None, "cannot be read: No such file or directory"),
 ], ids=["empty", "NUL", "missing"])  # fmt: skip
 def test_files_that_cannot_be_read(text: str | None, complaint: str, tmp_path: Path) -> None:
     path = tmp_path / "none.csv" if text is None else written(tmp_path, text)

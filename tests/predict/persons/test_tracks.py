@@ -1,10 +1,7 @@
 """Who is who over key frames."""
 
-import numpy as np
-import pytest
-
 from slowfast.data.samples import Box
-from slowfast.predict.detect.tracks import ious, numbered
+from slowfast.predict.persons.tracks import numbered
 
 
 def box(x: float, width: float = 0.2, person: int = -1) -> Box:
@@ -37,9 +34,3 @@ def test_numbers_that_are_known_are_kept() -> None:
     assert numbered(known) == [[7], [7, 3]]
     assert numbered([*known, (box(0.1),)]) == [[1], [2, 1], [1]]
     assert numbered([]) == []
-
-
-def test_intersection_over_union() -> None:
-    found = ious([(0, 0, 1, 1), (0, 0, 0, 0)], [(0.5, 0, 1.5, 1), (0, 0, 1, 1), (2, 2, 3, 3)])
-    np.testing.assert_allclose(found, np.array([[1 / 3, 1.0, 0.0], [0.0, 0.0, 0.0]]))
-    assert ious([(0, 0, 2, 2)], [(1, 1, 3, 3)])[0, 0] == pytest.approx(1 / 7)

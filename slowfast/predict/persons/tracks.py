@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slowfast.data.samples import Box
+from slowfast.overlap import all_overlaps
 
 LEAST_OVERLAP = 0.3
 """Intersection over union of two boxes that may be of one person."""
@@ -45,7 +45,9 @@ def _joined(before: dict[int, Box], boxes: Sequence[Box]) -> dict[int, int]:
     if not before or not boxes:
         return {}
     persons = [*before]
-    overlaps = ious([before[n].corners for n in persons], [box.corners for box in boxes])
+    overlaps = all_overlaps(
+        np.array([before[n].corners for n in persons]), np.array([box.corners for box in boxes])
+    )
     own: dict[int, int] = {}
     for flat in np.argsort(-overlaps, axis=None, kind="stable").tolist():
         person, place = divmod(flat, len(boxes))
@@ -54,13 +56,3 @@ def _joined(before: dict[int, Box], boxes: Sequence[Box]) -> dict[int, int]:
         if place not in own and persons[person] not in own.values():
             own[place] = persons[person]
     return own
-
-
-def ious(some: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Intersection over union of each of some boxes with each of others ``[n, m]``."""
-    one, two = np.array(some, np.float64)[:, None], np.array(others, np.float64)[None]
-    low, high = np.maximum(one[..., :2], two[..., :2]), np.minimum(one[..., 2:], two[..., 2:])
-    both = np.maximum(high - low, 0).prod(axis=-1)
-    areas = [np.maximum(x[..., 2:] - x[..., :2], 0).prod(axis=-1) for x in (one, two)]
-    whole = areas[0] + areas[1] - both
-    return np.divide(both, whole, out=np.zeros_like(both), where=whole > 0)

@@ -64,5 +64,12 @@ def overlaps(boxes_P4: Numbers, others_P4: Numbers) -> NDArray[np.float64]:
     return np.divide(intersection_P, union_P, np.zeros(len(union_P)), where=union_P > 0)
 
 
+def all_overlaps(boxes_R4: Numbers, others_G4: Numbers) -> NDArray[np.float64]:
+    """The same of each box with each of others ``[R, G]``."""
+    count, others = len(boxes_R4), len(others_G4)
+    pairs = np.repeat(boxes_R4, others, axis=0), np.tile(others_G4, (count, 1))
+    return overlaps(*pairs).reshape(count, others)
+
+
 def _areas(boxes_P4: Numbers) -> Numbers:
     return (boxes_P4[:, 2] - boxes_P4[:, 0]) * (boxes_P4[:, 3] - boxes_P4[:, 1])

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from slowfast.metrics import overlap
-from slowfast.metrics.overlap import best_overlaps, matched, overlaps
+from slowfast import overlap
+from slowfast.overlap import all_overlaps, best_overlaps, matched, overlaps
 
 
 def test_intersection_over_union() -> None:
     boxes = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 1, 1], [1, 1, 1, 1]], float)
     others = np.array([[1, 0, 3, 2], [0, 0, 2, 2], [2, 2, 3, 3], [1, 1, 1, 1]], float)
     assert overlaps(boxes, others).tolist() == [1 / 3, 1, 0, 0]
+    assert all_overlaps(boxes[1:3], others[:3]).tolist() == [[1 / 3, 1, 0], [0, 1 / 4, 0]]
+    assert all_overlaps(boxes[:0], others).shape == (0, 4)
     assert overlaps(boxes[:0], others[:0]).tolist() == []
 
 
