@@ -19,6 +19,7 @@ from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.order import shard_batches, shard_numbers
+from slowfast.data.packed import PackedSamples
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
@@ -160,7 +161,7 @@ def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[
 
 def key_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, Clip]:
     """The loader of ``num_batches`` batches of key frames with their boxes."""
-    read = KeyViews(samples, cfg.data, cfg.test, cfg.detection)
+    read = KeyViews(PackedSamples(samples), cfg.data, cfg.test, cfg.detection)
     return _loader(read, samples, cfg, num_batches, cfg.data.num_frames)
 
 

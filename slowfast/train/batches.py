@@ -12,6 +12,7 @@ from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
 from slowfast.data.order import class_groups
+from slowfast.data.packed import PackedSamples
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order, noted, write_unreadable
 from slowfast.data.video.reader import VideoError
@@ -35,8 +36,9 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     view: Any = ValClips(val, data)
     pixels = data.crop_size**2
     if cfg.train.task == "detection":
-        own = TrainKeyClips(train, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
-        view = KeyViews(val, data, cfg.test, cfg.detection)
+        packed = PackedSamples(train)
+        own = TrainKeyClips(packed, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
+        view = KeyViews(PackedSamples(val), data, cfg.test, cfg.detection)
         pixels = max(pixels, cfg.test.short_side**2 * 16 // 9)
     clips = Clips(own, view, groups)
     batch_bytes = cfg.train.batch_size * data.num_frames * pixels * 3
