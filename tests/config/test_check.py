@@ -68,6 +68,9 @@ from slowfast.config import ConfigError, load_config
      "train.task=detection cannot use data.rand_augment and data.erase"),
     (["train.task=detection", "detection.ids=[3,5]"],
      "detection.ids has 2 numbers for model.num_classes=400"),
+    (["train.task=detection", "test.precision=int8"],
+     "test.precision=int8 is for classes of whole clips: with train.task=detection take fp32 or "
+     "bf16"),
     (["detection.valid=[5,1]"],
      "detection.valid=[5.0, 1.0] is not a first and a last time, or nothing"),
     (["model.nonlocal_blocks=[6]"],

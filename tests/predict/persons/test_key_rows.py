@@ -11,8 +11,8 @@ from slowfast.data.clips import box_transforms
 from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video.reader import Picture, VideoError
-from slowfast.predict.detect.box_sources import BoxSource
-from slowfast.predict.detect.key_rows import KeyPart, key_rows, pixels_of
+from slowfast.predict.persons.box_sources import BoxSource
+from slowfast.predict.persons.key_rows import KeyPart, key_rows, pixels_of
 from slowfast.predict.runtime.built import Graph, weighted
 from slowfast.predict.runtime.runtimes import Eager
 
