@@ -145,13 +145,6 @@ def require_inside(sample: Sample, reader: Reader, unit: float) -> None:
         )
 
 
-def in_runs(count: int, readers: int) -> list[int]:
-    """The numbers 0..count - 1 in an order in which each of ``readers`` processes, which get them
-    in turn, has neighbours one after the other."""
-    size = -(-count // max(readers, 1))
-    return [n for first in range(size) for n in range(first, count, size)]
-
-
 def key_of(sample: Sample) -> KeyFrame:
     """The key frame that a sample of train.task=detection is."""
     assert sample.key is not None

@@ -14,7 +14,6 @@ from slowfast import config
 from slowfast.config import DataConfig, DetectionConfig
 from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
-from slowfast.data.clips.window_reader import in_runs
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video import films
 from slowfast.data.video.open import open_video
@@ -70,12 +69,6 @@ def test_views_in_order_go_through_the_film_once(film: Path) -> None:
         for index in range(1, 9):
             views(index)
     assert beat.call_count < 300
-
-
-def test_neighbours_are_read_by_the_same_process() -> None:
-    assert in_runs(10, 3) == [0, 4, 8, 1, 5, 9, 2, 6, 3, 7]
-    assert in_runs(4, 0) == in_runs(4, 1) == [0, 1, 2, 3]
-    assert in_runs(2, 8) == [0, 1] and in_runs(0, 2) == []
 
 
 def test_a_film_that_ends_early_shows_its_last_frame(
