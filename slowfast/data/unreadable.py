@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
@@ -22,18 +23,23 @@ class UnreadableVideo:
     path: str
     """The file, and which part of it, see ``Sample.shown``."""
     error: str
-    num_keys: int = 0
+    num_key_frames: int = 0
     """Its key frames that could not be read, if it is of these; ``error`` is that of the first."""
 
     def line(self) -> str:
         """The reason, which names the video."""
-        others = self.num_keys - 1
+        others = self.num_key_frames - 1
         more = f" (and {others:,} more of its key frames)" if others > 0 else ""
         return f"{reason_of(self.path, self.error)}{more}"
 
+    def row(self) -> dict[str, Any]:
+        """The same for test_result.json."""
+        row = dataclasses.asdict(self)
+        return row if self.num_key_frames else {k: row[k] for k in ("index", "path", "error")}
+
     def more(self, count: int) -> "UnreadableVideo":
         """With so many more key frames that could not be read."""
-        return dataclasses.replace(self, num_keys=self.num_keys + count)
+        return dataclasses.replace(self, num_key_frames=self.num_key_frames + count)
 
 
 def reason_of(path: str, error: Exception | str) -> str:
@@ -73,9 +79,9 @@ class Unreadable:
         place, path = _noted(samples, index)
         is_key = samples[index].key is not None
         if (known := self.videos.get(place)) is not None:
-            self.videos[place] = known.more(is_key)
+            self.videos[place] = known.more(int(is_key))
             return None
-        self.videos[place] = video = UnreadableVideo(place, path, one_line(error), is_key)
+        self.videos[place] = video = UnreadableVideo(place, path, one_line(error), int(is_key))
         count = len(self.videos)
         if count > self._limit:
             more = f" ({count} unreadable videos; data.max_errors={self._limit})"
@@ -89,7 +95,7 @@ def in_order(parts: Iterable[Mapping[int, UnreadableVideo]]) -> list[UnreadableV
     for part in parts:
         for index, video in part.items():
             known = found.get(index)  # key frames of one video may be read by two processes
-            found[index] = video if known is None else known.more(video.num_keys)
+            found[index] = video if known is None else known.more(video.num_key_frames)
     return [found[index] for index in sorted(found)]
 
 

@@ -65,6 +65,9 @@ FILES = [
 ]  # fmt: skip
 
 
+NO_FILES: dict[str, Any] = dict.fromkeys(FILES, "")
+
+
 def all_different() -> Config:
     """A config in which no value is the default, but for head_only, which forbids others, and for
     the files of detection, which others forbid."""
@@ -80,7 +83,7 @@ def all_different() -> Config:
     cfg: Config = changed(Config())
     return dataclasses.replace(
         cfg, train=dataclasses.replace(cfg.train, head_only=False),
-        detection=dataclasses.replace(cfg.detection, **dict.fromkeys(FILES, "")),
+        detection=dataclasses.replace(cfg.detection, **NO_FILES),
     )  # fmt: skip
 
 

@@ -68,12 +68,14 @@ def test_key_frames_of_a_video_are_noted_together() -> None:
     assert [unreadable.note(parts, i, VideoError("x")) is None for i in range(3)] == [False] * 3
     lines = [video.line() for video in in_order([unreadable.videos])]
     assert lines == [f"{part.shown}: x" for part in parts]
+    rows = [video.row() for video in in_order([unreadable.videos])]
+    assert rows[2] == {"index": 2, "path": "b.mp4", "error": "x"}
     processes = [Unreadable(1), Unreadable(1)]  # each has a part of the second video
     for index in (2, 3):
         processes[0].note(keys, index, VideoError(f"b.mp4: key frame {index}"))
     processes[1].note(keys, 4, VideoError("b.mp4: key frame 4"))
     (video,) = in_order(process.videos for process in processes)
-    assert video.index == 2
+    assert video.row()["num_key_frames"] == 3 and video.index == 2
     assert video.line() == "b.mp4: key frame 2 (and 2 more of its key frames)"
     processes = [Unreadable(2)]
     processes[0].note(keys, 1, VideoError("cut off"))
