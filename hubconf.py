@@ -17,7 +17,7 @@ if not any((pathlib.Path(folder) / "zoo" / "hub.py").is_file() for folder in slo
         "one in a process that does not import that one"
     )
 
-from slowfast.models import published
+from slowfast.models import published, published_files
 
 dependencies = ["numpy", "paddle", "pooch", "requests", "safetensors", "yaml"]
 
@@ -71,7 +71,7 @@ _OF_BOXES = """Whole pictures of a
     the probabilities [K, classes] of its boxes [K, 4]: x1, y1, x2, y2 in pixels of the clip."""
 
 
-def _entry(name: str, variant: published.Variant) -> typing.Callable[..., typing.Any]:
+def _entry(name: str, variant: published_files.Variant) -> typing.Callable[..., typing.Any]:
     """The entry point of a published network."""
 
     def load(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowfast import distributed
 from slowfast.cli import run_config
+from slowfast.cli.box_inputs import check_boxes_flags, read_key_frames
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
-from slowfast.data.boxes.ava import read_keyframes
 from slowfast.data.find import Split, find_listed, find_videos, list_of, listed_places
 from slowfast.data.labels import LABELS, find_labels
 from slowfast.data.lists import ListError, read_list
@@ -24,7 +24,6 @@ from slowfast.evaluate.scores import check_new
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict import exported
-from slowfast.predict.answer import require_classifier
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
 from slowfast.predict.tallies import TALLIES, check_metrics
@@ -99,10 +98,11 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     every = cfg.data.on_error == "raise"
     samples = _read_list(cfg, "train", all_of_them=every)
     if not any(classes_of(sample.label) for sample in samples):
-        what, page = _named(cfg)
+        page = "detection" if cfg.train.task == "detection" else "data"
         raise ListError(
-            f"data.train_list={cfg.data.train_list}: none of the {len(samples):,} {what} has a "
-            f"label, so there is nothing to learn ({page} says how a line has them)"
+            f"data.train_list={cfg.data.train_list}: none of the {len(samples):,} "
+            f"{TALLIES[cfg.train.task].unit} has a label, so there is nothing to learn "
+            f"(docs/{page}.md says how a line has them)"
         )
     val = _read_list(cfg, "val", all_of_them=every) if args.validate else None
     read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
@@ -152,44 +152,19 @@ def infer_inputs(args: argparse.Namespace) -> Inputs:
         cfg, weights, names = _of_weights(args)
     if args.top and args.top > cfg.model.num_classes:
         raise ConfigError(f"--top {args.top}: there are {cfg.model.num_classes} classes")
-    _check_boxes(args, cfg, weights)
+    check_boxes_flags(args, cfg, weights)
     paths = [*map(file_of, args.infer)]
     stream = _stream(args, paths)
     if not stream and args.annotate == Path("window"):
         raise ConfigError("--annotate window shows a stream: for videos in files name a folder")
-    task = "multi" if cfg.train.task == "detection" else cfg.train.task
     results = [*filter(None, (args.annotate, args.timeline, args.explain))]
-    videos = [] if stream else find_videos(paths, cfg.data, results=results, task=task)
+    several = cfg.train.task != "single"
+    videos = [] if stream else find_videos(paths, cfg.data, results=results, several=several)
     named = args.precision or any(text.startswith("test.precision=") for text in args.override)
     if cfg.test.precision == "fp32" and not named:
         cfg = cfg.with_test(precision="auto")
     samples = [video.sample for video in videos]
     return Inputs(cfg, weights, samples, names, [video.name for video in videos], stream)
-
-
-def _check_boxes(args: argparse.Namespace, cfg: Config, weights: str) -> None:
-    """Raises a ConfigError if a network of detection is not told where to look, or is asked for
-    what it does not have; or if another one is told."""
-    if (task := cfg.train.task) != "detection":
-        for flag in ("boxes", "detector"):
-            if getattr(args, flag):
-                raise ConfigError(
-                    f"{weights} classifies videos, not boxes (train.task={task}): leave out "
-                    f"--{flag}"
-                )
-        return
-    for flag in ("timeline", "explain"):
-        if getattr(args, flag):
-            require_classifier(cfg, f"--{flag}")
-    if any(map(is_stream, args.infer)):
-        require_classifier(cfg, "a stream")
-    if args.views:
-        raise ConfigError(f"{weights} classifies boxes, of one view: leave out --views")
-    if not (args.boxes or args.detector):
-        raise ConfigError(
-            f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "
-            "--boxes whole takes all of the picture"
-        )
 
 
 def _stream(args: argparse.Namespace, paths: list[str]) -> str:
@@ -285,7 +260,7 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
     data, root = cfg.data, cfg.data.root
     _, path = list_of(data, split)
     if cfg.train.task == "detection":
-        samples = _key_frames(cfg, path, split)
+        samples = read_key_frames(cfg, path, split)
     else:
         samples = read_list(path, root, cfg.model.num_classes, cfg.train.task)
     missing = missing_files(samples)
@@ -300,27 +275,6 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
         logger.warning(f"{path}: {fault}")
     look_into_folders(path, samples, data, all_of_them)
     return samples
-
-
-def _key_frames(cfg: Config, path: str, split: Split) -> list[Sample]:
-    """The key frames of a list; for a validation those that ``detection.val_every`` leaves."""
-    samples, every = read_keyframes(cfg, split), cfg.detection.val_every
-    if split != "val":
-        return samples
-    left = [sample for sample in samples if sample.key and sample.key.time % every == 0]
-    if not left:
-        raise ListError(
-            f"{path}: detection.val_every={every} leaves none of the {len(samples):,} key frames "
-            "for validation"
-        )
-    return left
-
-
-def _named(cfg: Config) -> tuple[str, str]:
-    """What a sample is, and the page that says how it is listed."""
-    if cfg.train.task == "detection":
-        return "key frames", "docs/detection.md"
-    return "videos", "docs/data.md"
 
 
 def _require_labels(cfg: Config, path: str, samples: Sequence[Sample]) -> None:

@@ -69,7 +69,7 @@ def _infer(args: argparse.Namespace) -> None:
 
     inputs = infer_inputs(args)
     if inputs.cfg.train.task == "detection":
-        _who(args, inputs)
+        _infer_boxes(args, inputs)
         return
     if inputs.stream:
         _live(args, inputs)
@@ -88,12 +88,12 @@ def _infer(args: argparse.Namespace) -> None:
     )  # fmt: skip
 
 
-def _who(args: argparse.Namespace, inputs: "Inputs") -> None:
+def _infer_boxes(args: argparse.Namespace, inputs: "Inputs") -> None:
     """Finds who does what; at the end raises a VideoError if videos could not be read."""
     from slowfast.data.find import Named
-    from slowfast.predict.detect.box_sources import open_source
-    from slowfast.predict.detect.who import who
     from slowfast.predict.infer import RESULT, TOP
+    from slowfast.predict.persons.box_sources import open_source
+    from slowfast.predict.persons.infer_boxes import infer_boxes
 
     inputs = inputs._replace(cfg=inputs.cfg.of_probabilities())
     named = any(text.startswith("detection.box_score=") for text in args.override)
@@ -102,7 +102,7 @@ def _who(args: argparse.Namespace, inputs: "Inputs") -> None:
         score=inputs.cfg.detection.box_score if named else None,
     )  # fmt: skip
     cfg, backend, digest = _opened(args, inputs, "prob")
-    who(
+    infer_boxes(
         backend, [*map(Named, inputs.samples, inputs.names)], inputs.class_names, cfg,
         source=source, weights=digest, out=args.out or RESULT, top=args.top or TOP,
         annotate=args.annotate,

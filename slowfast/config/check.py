@@ -108,6 +108,9 @@ def _of_detection(cfg: Config) -> Rules:
         (len(detection.ids) in (0, model.num_classes) or not model.num_classes,
          f"detection.ids has {len(detection.ids)} numbers for "
          f"model.num_classes={model.num_classes}"),
+        (is_other or cfg.test.precision != "int8",
+         "test.precision=int8 is for classes of whole clips: with train.task=detection take fp32 "
+         "or bf16"),
         (all(block < DEPTHS[model.slow_depth][2] for block in model.nonlocal_blocks)
          and all(block >= 0 for block in model.nonlocal_blocks),
          f"model.nonlocal_blocks={list(model.nonlocal_blocks)} are not blocks of res4, which has "

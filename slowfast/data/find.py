@@ -33,7 +33,7 @@ class Named(NamedTuple):
 
 def find_videos(
     paths: Sequence[str], data: DataConfig, root: Path | None = None,
-    results: Sequence[Path] = (), task: str = "single",
+    results: Sequence[Path] = (), several: bool = False,
 ) -> list[Named]:  # fmt: skip
     """The videos that the paths name: files, folders of videos, folders of frames, lists.
 
@@ -46,7 +46,7 @@ def find_videos(
             videos are there.
         results: folders that the run writes into. What lies there, as of an earlier run, is no
             video of a folder around it.
-        task: see ``read_entries``.
+        several: whether a list's lines may have several labels, or none.
 
     Raises:
         ListError: a list cannot be read, or none of its videos is there, a folder holds no video,
@@ -70,7 +70,7 @@ def find_videos(
             raise ListError(f"{path}: no video: the name of a list of JSON objects ends in .jsonl")
         elif path.lower().endswith(lists.LIST_ENDINGS):
             roots = [root] if root else [Path(path).parent, Path(data.root)]
-            found += _videos_of(path, roots, task)
+            found += _videos_of(path, roots, several)
         else:
             found.append(itself)
     return found
@@ -92,9 +92,10 @@ def _videos_in(folder: str, frame_pattern: str, results: Sequence[Path]) -> list
     raise ListError(f"{folder}: no video in this folder ({endings}){likely}")
 
 
-def _videos_of(path: str, roots: list[Path], task: str) -> list[Named]:
+def _videos_of(path: str, roots: list[Path], several: bool) -> list[Named]:
     """The videos of a list, with the root below which most are there, the first of them."""
     found: list[tuple[Path, list[Sample], list[str]]] = []
+    task = "multi" if several else "single"
     for root in dict.fromkeys(roots):
         samples = [sample for _, sample in lists.read_entries(path, root, task)]
         found.append((root, samples, missing_files(samples)))

@@ -8,6 +8,7 @@ import paddle
 from paddle import nn
 
 from slowfast import models
+from slowfast.models.nonlocal_block import NonLocal
 
 
 class Row(NamedTuple):
@@ -34,8 +35,9 @@ def summarize(
         clip_shape: N, 3, T, H, W.
         boxes: of all clips together, for a detector.
 
-    Multiply-adds are those of convolutions and linear layers, as published for SlowFast. The model
-    is traced through Paddle's static graph, which infers shapes; it is not usable afterwards.
+    Multiply-adds are those of convolutions and linear layers, as published for SlowFast, and of the
+    products of positions in non-local blocks. The model is traced through Paddle's static graph,
+    which infers shapes; it is not usable afterwards.
     """
     macs: dict[str, int] = {}
     shapes: dict[str, list[list[int]]] = {}
@@ -44,14 +46,14 @@ def summarize(
         macs[name] = 0
         part.register_forward_post_hook(partial(_record_shapes, shapes, name))
         for layer in part.sublayers(include_self=True):
-            if isinstance(layer, nn.Conv3D | nn.Linear):
+            if isinstance(layer, nn.Conv3D | nn.Linear | NonLocal):
                 layer.register_forward_post_hook(partial(_add_macs, macs, name))
     model.eval()
     # No network asks for a tensor's values, so its functions need not be rewritten for the static
     # graph, which takes Paddle ten times as long as all the rest.
     paddle.jit.ignore_module([models])
     spec = [paddle.static.InputSpec(clip_shape, "float32")]
-    if getattr(model, "has_boxes", False):
+    if model.has_boxes:
         spec.append(paddle.static.InputSpec((boxes, 4), "float32"))
         spec.append(paddle.static.InputSpec(clip_shape[:1], "int32"))
     paddle.jit.to_static(model, input_spec=spec, full_graph=True).forward.concrete_program  # noqa: B018
@@ -68,6 +70,8 @@ def _record_shapes(
 def _add_macs(macs: dict[str, int], name: str, layer: nn.Layer, inputs: Any, output: Any) -> None:
     if isinstance(layer, nn.Linear):
         per_output = layer.weight.shape[0]
+    elif isinstance(layer, NonLocal):  # theta by phi, and that by g, with half of the channels
+        per_output = math.prod(size // 2 for size in output.shape[2:])
     else:
         per_output = math.prod(layer.weight.shape[1:])  # [out, in / groups, t, h, w]
     macs[name] += math.prod(output.shape) * per_output

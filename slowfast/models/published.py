@@ -1,70 +1,20 @@
-"""The published networks and their weights, in one table: a new one is a row here.
+"""The published networks and their weights, in one table: a new one is a row here, or for boxes in
+``published_ava.py``.
 
 From it come the constructors (``variants.py``), the names that weights have and the entry points of
 paddle.hub (``zoo``, ``hubconf.py``), and the tables of docs/zoo.md (``docs/zoo_tables.py``).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from slowfast.models.published_ava import AVA_VARIANTS
 from slowfast.models.published_files import (
-    Cost,
-    Weights,
+    Variant,
     mmaction2,
-    mmaction2_ava,
     paddlevideo,
     pyslowfast,
     pytorchvideo,
 )
-from slowfast.models.roi_pooling import RoiPooling
-
-
-class Variant(NamedTuple):
-    """A published network."""
-
-    text: str
-    """What papers call it."""
-    depths: tuple[int, ...]
-    """Of the ResNets of the slow and the fast pathway, or of the slow one alone."""
-    alpha: int
-    """Fast frames per slow frame; the tensors do not tell it."""
-    arguments: dict[str, Any]
-    """Further ones of ``SlowFast`` or ``SinglePathway``."""
-    cost: Cost
-    weights: list[Weights]
-    """The first is the official one."""
-    num_frames: int = 32
-    """Frames of a clip."""
-    sampling_stride: int = 2
-    """The clip takes every so many frames of a video at 30 per second."""
-    num_classes: int = 400
-    labels: str = "kinetics400"
-    """Class names, built in."""
-    settings: dict[str, Any] = {}
-    """Further ones of the config, which its data set needs."""
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Settings, by the config's keys, that no tensor tells."""
-        return {
-            "model.alpha": self.alpha,
-            "data.num_frames": self.num_frames,
-            "data.sampling_stride": self.sampling_stride,
-            "data.labels": self.labels,
-            "train.task": self.arguments.get("task", "single"),
-            **self.settings,
-        }
-
-    @property
-    def about(self) -> str:
-        """What it is, in two sentences."""
-        both = f", of which the slow pathway sees {self.num_frames // self.alpha}"
-        place = {"multi": "video", "detection": "box"}.get(self.arguments.get("task", ""))
-        several = f", any number of them in a {place}" if place else ""
-        return (
-            f"{self.text}: clips of {self.num_frames} frames{both if self.alpha > 1 else ''}. "
-            f"{self.cost[0]:.1f} M parameters with {self.num_classes} classes{several}."
-        )
-
 
 NO_NORM: dict[str, Any] = {"lateral_norm": False}
 AT_224 = {"test.short_side": 224, "test.crop_size": 224}
@@ -81,24 +31,6 @@ CHARADES_MAX = CHARADES | {"test.average_clips": "max"}
 AVERAGES_PROBABILITIES = {"model.average_positions": "prob"}
 """PyTorchVideo's files for Charades have PySlowFast's accuracy (model_zoo.md), with a sigmoid at
 each position (PTVSlowFast and PTVResNet in its ptv_model_builder.py)."""
-
-DETECTION: dict[str, Any] = {"task": "detection", "pooling": RoiPooling(aligned=False)}
-"""As PyTorchVideo's hub and PySlowFast's published files have it."""
-_POOLING = RoiPooling(size=8, dropout_first=True)
-SLOWONLY: dict[str, Any] = {"dilations": (1, 1), "pooling": _POOLING}
-"""As mmaction2 has it."""
-OF_MMACTION2 = NO_NORM | SLOWONLY
-WITH_CONTEXT = OF_MMACTION2 | {"pooling": _POOLING._replace(context=True)}
-TIME_MAX = {"model.roi_time": "max"}
-FOCAL = TIME_MAX | {"train.focal_alpha": 3, "train.focal_gamma": 1}
-SIXTEEN = (3, 6, 10, 27, 29, 38, 41, 48, 51, 53, 54, 59, 61, 64, 70, 72)
-"""The classes of AVA in mmaction2's file for some of them."""
-MULTISPORTS = {
-    "data.labels": "", "detection.first_id": 0, "detection.rate": 25, "detection.start": 1,
-    "detection.valid": [],
-}  # fmt: skip
-"""Its classes count from 0; its times are numbers of frames, from 1 on."""
-THR_09 = {"detection.box_score": 0.9}
 
 
 VARIANTS = {
@@ -218,85 +150,5 @@ VARIANTS = {
         [pytorchvideo("charades/SLOW_8x8_R50", 34.72, settings=AVERAGES_PROBABILITIES)],
         num_frames=8, sampling_stride=8, num_classes=157, labels="charades", settings=CHARADES_MAX,
     ),
-    "slowfast_r50_detection": Variant(
-        "SlowFast 8x8, R50, for boxes", (50, 50), 4, DETECTION | {"fusion_kernel": 7},
-        (33.83, 96.89),
-        [
-            pytorchvideo("ava/SLOWFAST_8x8_R50_DETECTION", 24.67),
-            paddlevideo("SlowFastRCNN_AVA", "SlowFastRCNN_AVA", 23.2,
-                        arguments=OF_MMACTION2 | {"fusion_kernel": 5}, cost=(33.74, 96.48)),
-            mmaction2_ava("slowfast_kinetics_pretrained_r50_8x8x1_20e_ava_rgb",
-                          "_20201217-ae225e97", 25.5, arguments=OF_MMACTION2),
-            mmaction2_ava("slowfast_kinetics_pretrained_r50_8x8x1_cosine_10e_ava22_rgb",
-                          "-b987b516", 26.1, arguments=OF_MMACTION2),
-            mmaction2_ava("slowfast_temporal_max_kinetics_pretrained_r50_8x8x1_cosine_10e_ava22_rgb",
-                          "-874e0845", 26.4, arguments=OF_MMACTION2, settings=TIME_MAX),
-            mmaction2_ava("slowfast_temporal_max_focal_alpha3_gamma1_kinetics_pretrained_r50_8x8x1_"
-                          "cosine_10e_ava22_rgb", "-345618cd", 26.8, arguments=OF_MMACTION2,
-                          settings=FOCAL),
-            mmaction2_ava("slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb",
-                          "_20220906-39133ec7", 25.80, arguments=OF_MMACTION2),
-            mmaction2_ava("slowfast_kinetics400-pretrained-r50_8xb6-8x8x1-cosine-10e_ava22-rgb",
-                          "_20220906-d934a48f", 25.90, arguments=OF_MMACTION2),
-            mmaction2_ava("slowfast_kinetics400-pretrained-r50-temporal-max_8xb6-8x8x1-cosine-10e_"
-                          "ava22-rgb", "_20220906-13a9078e", 26.41, arguments=OF_MMACTION2,
-                          settings=TIME_MAX),
-            mmaction2_ava("slowfast_r50-k400-pre-temporal-max-focal-alpha3-gamma1_8xb6-8x8x1-"
-                          "cosine-10e_ava22-rgb", "_20220906-dd59e26f", 26.65,
-                          arguments=OF_MMACTION2, settings=FOCAL),
-        ],
-        num_classes=80, labels="ava",
-    ),
-    "slowfast_r50_4x16_detection": Variant(
-        "SlowFast 4x16, R50, for boxes", (50, 50), 8, DETECTION | {"fusion_kernel": 5},
-        (33.74, 52.58),
-        [
-            mmaction2_ava("slowfast_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb",
-                          "_20220906-5180ea3c", 24.32, arguments=OF_MMACTION2),
-            mmaction2_ava("slowfast_kinetics400-pretrained-r50-context_8xb16-4x16x1-20e_ava21-rgb",
-                          "_20220906-5bb4f6f2", 25.34, arguments=WITH_CONTEXT, cost=(33.93, 52.58)),
-            mmaction2_ava("slowfast_kinetics400-pretrained-r50_8xb16-4x16x1-8e_multisports-rgb",
-                          "_20230320-af666368", 36.88, arguments=OF_MMACTION2,
-                          settings=MULTISPORTS),
-            mmaction2_ava("slowfast_kinetics_pretrained_r50_4x16x1_20e_ava_rgb",
-                          "_20201217-6e7c704d", 24.4, arguments=OF_MMACTION2),
-            mmaction2_ava("slowfast_context_kinetics_pretrained_r50_4x16x1_20e_ava_rgb",
-                          "_20201222-f4d209c9", 25.4, arguments=WITH_CONTEXT, cost=(33.93, 52.58)),
-            mmaction2_ava("slowfast_kinetics_pretrained_r50_4x16x1_20e_ava_rgb_custom_classes",
-                          "_20210305-c6225546", 37.85, arguments=OF_MMACTION2,
-                          settings={"data.labels": "", "detection.ids": [*SIXTEEN]}),
-        ],
-        num_classes=80, labels="ava",
-    ),
-    "slowfast_r101_50_50_nl_detection": Variant(
-        "SlowFast 8x8, R101 with temporal kernels in 6 of res4's 23 blocks and 3 non-local ones, "
-        "for boxes", (101, 101), 4,
-        DETECTION | {"fusion_kernel": 5, "temporal_blocks": (3, 4, 6, 3),
-                     "nonlocal_blocks": (6, 13, 20)},
-        (59.34, 144.94),
-        [
-            pyslowfast("ava/SLOWFAST_32x2_R101_50_50", 29.1),
-            pyslowfast("ava/SLOWFAST_32x2_R101_50_50_v2.1", 28.2),
-            pyslowfast("ava/SLOWFAST_64x2_R101_50_50", 29.4, cost=(59.34, 289.88),
-                       settings={"data.num_frames": 64}),
-        ],
-        num_classes=80, labels="ava",
-    ),
-    "slow_r50_detection": Variant(
-        "Slow 4x16, R50, for boxes", (50,), 1, DETECTION, (31.80, 41.55),
-        [
-            pytorchvideo("ava/SLOW_4x16_R50_DETECTION", 19.50),
-            pyslowfast("ava/C2D_8x8_R50", 19.5, settings=THR_09),
-            mmaction2_ava("slowonly_kinetics_pretrained_r50_4x16x1_20e_ava_rgb",
-                          "_20201217-40061d5f", 20.1, arguments=SLOWONLY),
-            mmaction2_ava("slowonly_omnisource_pretrained_r50_4x16x1_20e_ava_rgb",
-                          "_20201217-0c6d2e98", 21.8, arguments=SLOWONLY),
-            mmaction2_ava("slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb",
-                          "_20220906-953ef5fe", 20.72, arguments=SLOWONLY),
-            mmaction2_ava("slowonly_kinetics700-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb",
-                          "_20220906-b3b6d44e", 22.77, arguments=SLOWONLY),
-        ],
-        num_frames=4, sampling_stride=16, num_classes=80, labels="ava",
-    ),
-}  # fmt: skip
+} | AVA_VARIANTS  # fmt: skip
 """By the name of the constructor."""

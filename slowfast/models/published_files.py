@@ -1,4 +1,5 @@
-"""Published files of weights: what is known of one, and where each system has its own."""
+"""What is known of a published network and of a file of its weights, and where each system has its
+files."""
 
 from typing import Any, NamedTuple
 
@@ -29,6 +30,54 @@ class Weights(NamedTuple):
     """The config's for its test, over the network's and 10 x 3 views of 256 pixels."""
     sha256: str = ""
     """First digits of its SHA-256, as far as they are published."""
+
+
+class Variant(NamedTuple):
+    """A published network."""
+
+    text: str
+    """What papers call it."""
+    depths: tuple[int, ...]
+    """Of the ResNets of the slow and the fast pathway, or of the slow one alone."""
+    alpha: int
+    """Fast frames per slow frame; the tensors do not tell it."""
+    arguments: dict[str, Any]
+    """Further ones of ``SlowFast`` or ``SinglePathway``."""
+    cost: Cost
+    weights: list[Weights]
+    """The first is the official one."""
+    num_frames: int = 32
+    """Frames of a clip."""
+    sampling_stride: int = 2
+    """The clip takes every so many frames of a video at 30 per second."""
+    num_classes: int = 400
+    labels: str = "kinetics400"
+    """Class names, built in."""
+    settings: dict[str, Any] = {}
+    """Further ones of the config, which its data set needs."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings, by the config's keys, that no tensor tells."""
+        return {
+            "model.alpha": self.alpha,
+            "data.num_frames": self.num_frames,
+            "data.sampling_stride": self.sampling_stride,
+            "data.labels": self.labels,
+            "train.task": self.arguments.get("task", "single"),
+            **self.settings,
+        }
+
+    @property
+    def about(self) -> str:
+        """What it is, in two sentences."""
+        both = f", of which the slow pathway sees {self.num_frames // self.alpha}"
+        place = {"multi": "video", "detection": "box"}.get(self.arguments.get("task", ""))
+        several = f", any number of them in a {place}" if place else ""
+        return (
+            f"{self.text}: clips of {self.num_frames} frames{both if self.alpha > 1 else ''}. "
+            f"{self.cost[0]:.1f} M parameters with {self.num_classes} classes{several}."
+        )
 
 
 def _scores(values: tuple[float, ...]) -> dict[str, float]:
@@ -99,6 +148,5 @@ def mmaction2_ava(name: str, end: str, score: float, **rest: Any) -> Weights:
     page = OPENMMLAB_AVA.format("main" if in_1x else "0.x", kind if in_1x else "ava")
     sha256 = end.rpartition("-")[2]
     if in_1x:
-        own = {"test.protocol": "mmaction2-1.2", "detection.jitter": False}
-        rest["settings"] = own | rest.get("settings", {})
+        rest["settings"] = {"test.protocol": "mmaction2-1.2"} | rest.get("settings", {})
     return Weights(f"mmaction2/{name}", url, page, _scores((score,)), sha256=sha256, **rest)

@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from paddle import Tensor, nn
 from paddle.vision.ops import roi_align
 
-from slowfast.models.roi_pooling import RoiPooling
-
-STRIDE = 16
-"""Pixels of the clip for one cell of the last feature map, each way: res5 has stride 1 here."""
+from slowfast.models.roi_pooling import STRIDE, RoiPooling
 
 
 class RoiHead(nn.Layer):

@@ -1,12 +1,16 @@
 """How the features of a box are taken; the systems differ in it.
 
-``published.py`` needs it, so that it imports neither Paddle nor what a config needs.
+The published networks and ``zoo`` need it, so that it imports neither Paddle nor what a config
+needs.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from slowfast.config import ModelConfig
+
+STRIDE = 16
+"""Pixels of the clip for one cell of the last feature map, each way: res5 has stride 1 here."""
 
 
 class RoiPooling(NamedTuple):
@@ -26,6 +30,6 @@ class RoiPooling(NamedTuple):
     """Dropout before the largest cell is taken."""
 
 
-def roi_pooling(model: "ModelConfig") -> RoiPooling:
+def pooling_of(model: "ModelConfig") -> RoiPooling:
     """The one that a config describes."""
     return RoiPooling(*(getattr(model, f"roi_{name}") for name in RoiPooling._fields))

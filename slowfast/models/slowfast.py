@@ -17,7 +17,7 @@ from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
 from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
-from slowfast.models.roi_head import RoiHead, joined
+from slowfast.models.roi_head import RoiHead
 from slowfast.models.roi_pooling import RoiPooling
 
 STRIDES = (1, 2, 2, 2)
@@ -71,7 +71,7 @@ class VideoClassifier(nn.Layer):
         pool_size, dropout: see ``Head``.
         average_positions: ``prob`` or ``score``, see ``predict``.
         task: ``single``: one class a clip; ``multi``: any number of them; ``detection``: any number
-            for each box, see ``Detector``.
+            for each box, see ``detector.py``.
         nonlocal_blocks: blocks of the slow pathway's res4 that a ``NonLocal`` follows.
         dilations: with detection, of res5, per pathway.
         pooling: with detection, how a box's features are taken.
@@ -102,11 +102,11 @@ class VideoClassifier(nn.Layer):
         super().__init__()
         if task not in PROBABILITIES:
             raise ValueError(f"task={task!r} is neither {' nor '.join(PROBABILITIES)}")
+        assert self.has_boxes == (task == "detection"), "detector.py has the networks for boxes"
         self.probabilities = PROBABILITIES[task]
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions
         channels = [p.width for p in pathways]
-        is_detector = task == "detection"
         self.s1 = Stems(channels, [p.stem_temporal_kernel for p in pathways], stem_kernel)
         for i, stride in enumerate(STRIDES):
             if fuse is not None:
@@ -118,14 +118,14 @@ class VideoClassifier(nn.Layer):
                 depths=[p.depths[i] for p in pathways],
                 temporal_kernels=[p.temporal_kernels[i] for p in pathways],
                 temporal_blocks=temporal_blocks[i] if temporal_blocks else None,
-                stride=1 if is_detector and i == 3 else stride,
-                dilations=dilations if is_detector and i == 3 else None,
+                stride=1 if self.has_boxes and i == 3 else stride,
+                dilations=dilations if self.has_boxes and i == 3 else None,
                 nonlocal_blocks=nonlocal_blocks if i == 2 else (),
             )
             self.add_sublayer(f"s{i + 2}", stage)
             channels = [EXPANSION * p.width * 2**i for p in pathways]
         inputs = sum(channels)
-        if is_detector:
+        if self.has_boxes:
             self.head = RoiHead(inputs, num_classes, pooling, dropout)
         else:
             self.head = Head(inputs, num_classes, pool_size, dropout)
@@ -201,53 +201,6 @@ class SinglePathway(VideoClassifier):
         for stage in (self.s2, self.s3, self.s4, self.s5):
             x = stage(x)
         return x
-
-
-class Detector(VideoClassifier):
-    """What a network for boxes has of its own: it is told where to look.
-
-    Boxes are ``[K, 4]``: x1, y1, x2, y2 in pixels of the clip, the first clip's first, and
-    ``counts_N`` says how many are each clip's (int32).
-    """
-
-    has_boxes = True
-    head: RoiHead
-
-    def forward(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
-        """Logits of each box ``[K, A]``."""
-        logits_KA: Tensor = self.head(self.features(clip_NCTHW), boxes_K4, counts_N)
-        return logits_KA
-
-    def embed(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:  # type: ignore[override]
-        """The classifier's input for each box ``[K, C]``."""
-        return self.head.pool(self.features(clip_NCTHW), boxes_K4, counts_N)
-
-    def probabilities_of(self, clip_NCTHW: Tensor, boxes_K4: Tensor, counts_N: Tensor) -> Tensor:
-        """Probabilities of each box ``[K, A]``."""
-        return self.probabilities(self(clip_NCTHW, boxes_K4, counts_N))
-
-    def predict(self, clip_NCTHW: Tensor, boxes: Sequence[Any]) -> list[Tensor]:  # type: ignore[override]
-        """Probabilities ``[K, A]`` for each clip, of its boxes ``[K, 4]``, which may be none.
-
-        Raises:
-            ValueError: there are not boxes for each clip.
-        """
-        if len(boxes) != clip_NCTHW.shape[0]:
-            raise ValueError(f"boxes of {len(boxes)} clips for {clip_NCTHW.shape[0]} clips")
-        boxes_K4, counts_N = joined(boxes)
-        if not len(boxes_K4):
-            classes = self.head.projection.weight.shape[1]
-            return [paddle.zeros([0, classes]) for _ in boxes]
-        rows_KA = self.probabilities_of(clip_NCTHW, boxes_K4, counts_N)
-        return paddle.split(rows_KA, counts_N.tolist())
-
-
-class SlowFastDetector(Detector, SlowFast):
-    """SlowFast for boxes."""
-
-
-class SinglePathwayDetector(Detector, SinglePathway):
-    """One pathway alone for boxes."""
 
 
 def initialize(model: nn.Layer) -> None:

@@ -4,16 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from slowfast.config import DEPTHS, ModelConfig
-from slowfast.models.published import VARIANTS, Variant
-from slowfast.models.roi_pooling import roi_pooling
-from slowfast.models.slowfast import (
-    Pathway,
-    SinglePathway,
-    SinglePathwayDetector,
-    SlowFast,
-    SlowFastDetector,
-    VideoClassifier,
-)
+from slowfast.models.detector import SinglePathwayDetector, SlowFastDetector
+from slowfast.models.published import VARIANTS
+from slowfast.models.published_files import Variant
+from slowfast.models.roi_pooling import pooling_of
+from slowfast.models.slowfast import Pathway, SinglePathway, SlowFast, VideoClassifier
 
 
 def slow_pathway(depth: int, width: int = 64) -> Pathway:
@@ -82,7 +77,7 @@ def build_model(model: ModelConfig, train_crop: int, task: str = "single") -> Vi
         task=task,
         nonlocal_blocks=model.nonlocal_blocks,
         dilations=model.dilations,
-        pooling=roi_pooling(model),
+        pooling=pooling_of(model),
     )
     if model.name == "slow_only":
         return single_pathway(slow, alpha=model.alpha, **common)

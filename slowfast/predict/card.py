@@ -1,5 +1,4 @@
-"""The card of an exported network: what it is, where it is from, and how to use it; and what it
-takes and gives as data."""
+"""The card of an exported network: what it is, where it is from, and how to use it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,12 +6,11 @@ from typing import Any, NamedTuple
 import slowfast
 from slowfast.config import Config
 from slowfast.errors import one_line
-from slowfast.predict.runtime.noise import INPUTS
 
 TEMPLATE = """\
 # {title}
 
-A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes {takes}{task}
+A network for video recognition, by SlowFast on PaddlePaddle {version}. It takes {takes}
 
 | | |
 |---|---|
@@ -132,19 +130,22 @@ USE_WITH_BOXES = {
 """,
 }
 """The same with boxes, after ``TWO_BOXES``."""
-TASKS = {"single": "", "multi": SEVERAL, "detection": OF_A_BOX}
 
 
-BOXES = {
-    "boxes": {
-        "name": INPUTS[1], "dtype": "float32", "shape": ["K", 4],
-        "is": "x1, y1, x2, y2 in pixels of the clip, those of the first clip first",
-    },
-    "counts": {
-        "name": INPUTS[2], "dtype": "int32", "shape": ["N"], "is": "how many boxes each clip has"
-    },
-}  # fmt: skip
-"""What a network for boxes takes besides clips."""
+class Texts(NamedTuple):
+    """What a card says by the task."""
+
+    takes: str
+    in_out: str
+    use: dict[str, str]
+    before_use: str = ""
+
+
+TASKS = {
+    "single": Texts(CLIPS_IN, CLIPS_IN_OUT, USE),
+    "multi": Texts(CLIPS_IN + SEVERAL, CLIPS_IN_OUT, USE),
+    "detection": Texts(BOXES_IN + OF_A_BOX, BOXES_IN_OUT, USE_WITH_BOXES, TWO_BOXES),
+}
 
 
 class Source(NamedTuple):
@@ -174,8 +175,7 @@ class Check(NamedTuple):
 def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
     """The text, in Markdown."""
     model, data, test, names = cfg.model, cfg.data, cfg.test, source.class_names
-    has_boxes = cfg.train.task == "detection"
-    use = USE_WITH_BOXES if has_boxes else USE
+    texts = TASKS[cfg.train.task]
     told: dict[str, Any] = dict(
         num_classes=model.num_classes,
         threshold=test.threshold,
@@ -190,17 +190,15 @@ def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
     return TEMPLATE.format(
         title=one_line(f"{model.name} of {source.weights}"),
         version=slowfast.__version__,
-        takes=(BOXES_IN if has_boxes else CLIPS_IN).format(**told),
-        in_out=(BOXES_IN_OUT if has_boxes else CLIPS_IN_OUT).format(**told),
-        task=TASKS[cfg.train.task].format(**told),
+        takes=texts.takes.format(**told),
+        in_out=texts.in_out.format(**told),
         network=_network(cfg),
         parameters=source.parameters,
         source=one_line(source.weights),
         digest=source.digest,
         classes=f"{len(names)}, in the order of `labels.txt`" if names else "by number, no names",
         checks=_table(checks),
-        use=(TWO_BOXES if has_boxes else "")
-        + "".join(f"{name}:\n{use[name]}\n" for name in checks),
+        use=texts.before_use + "".join(f"{name}:\n{texts.use[name]}\n" for name in checks),
     )
 
 
@@ -221,28 +219,3 @@ def _table(checks: dict[str, Check]) -> str:
         files = ", ".join(f"`{file}`" for file in check.files)
         rows.append([files, check.runtime, *(f"{v:.1g}" for v in check.differences.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def preprocessing(cfg: Config) -> dict[str, Any]:
-    """What becomes of a video before the graph, and the names of what goes in and comes out."""
-    data, test, has_boxes = cfg.data, cfg.test, cfg.train.task == "detection"
-    frames = {"num_frames": data.num_frames, "sampling_stride": data.sampling_stride}
-    views: dict[str, Any] = {"short_side": test.short_side}
-    if not has_boxes:
-        views |= {"crop_size": test.crop_size, "num_clips": test.num_clips}
-        views |= {"num_crops": test.num_crops, "spatial": test.spatial}
-    answer = {} if has_boxes else {"average_clips": test.average_clips}
-    shape = ["N", data.num_frames, "H", "W", 3]
-    several: dict[str, Any] = {}
-    if cfg.train.task != "single":
-        several = {"task": cfg.train.task, "activation": "sigmoid", "threshold": test.threshold}
-    return {
-        **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
-        **answer, **several, "colour_order": "RGB",
-        "input": {"name": INPUTS[0], "dtype": "uint8", "layout": "NTHWC", "shape": shape},
-        **(BOXES if has_boxes else {}),
-        "output": {
-            "name": "rows", "dtype": "float32",
-            "shape": ["K" if has_boxes else "N", cfg.model.num_classes], "is": "probabilities",
-        },
-    }  # fmt: skip

@@ -18,7 +18,8 @@ from slowfast.config import Config, dump_changes
 from slowfast.errors import UserError
 from slowfast.files import FolderError, file_digest, named, write_json, write_lines, write_whole
 from slowfast.log import logger
-from slowfast.predict.card import Check, Source, card, preprocessing
+from slowfast.predict.card import Check, Source, card
+from slowfast.predict.preprocessing import preprocessing
 from slowfast.predict.runtime.backends import TOLERANCE
 from slowfast.predict.runtime.built import (
     CHECK,

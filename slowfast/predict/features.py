@@ -23,7 +23,6 @@ from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
-from slowfast.predict.answer import require_classifier
 from slowfast.predict.kept import META, Kept, Plan, key_of, plan_of
 from slowfast.predict.long_videos import sliding_features
 from slowfast.predict.runtime.backends import open_backend
@@ -53,7 +52,6 @@ def extract(
             writing there.
         OSError: the disk is full, or similar; features written before stay.
     """
-    require_classifier(cfg, "extract_features")
     require_own_names(videos)
     kept = Kept(folder)
     plan = plan_of_clips(network, cfg, every)

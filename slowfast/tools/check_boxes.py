@@ -18,7 +18,7 @@ import numpy as np
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.cli.run_config import class_names, config_for
-from slowfast.config import Config, ConfigError
+from slowfast.config import Config, ConfigError, DataConfig
 from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.boxes.ava import (
     Annotations,
@@ -26,8 +26,8 @@ from slowfast.data.boxes.ava import (
     keyframes_of,
     read_annotations,
 )
-from slowfast.data.boxes.box_pictures import key_picture, with_boxes
 from slowfast.data.boxes.boxes_fields import BoxesAt
+from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.lists import ListError
 from slowfast.data.missing import are_all, missing_fault, missing_files
@@ -38,10 +38,13 @@ from slowfast.data.video.reader import Picture, VideoError
 from slowfast.log import Progress, logger
 from slowfast.metrics.frame_map import box_recall
 from slowfast.overlap import IOU
+from slowfast.predict.annotate.drawn_boxes import Person, with_persons
 from slowfast.predict.box_rows import rows_of_boxes
 
 SHOWN = 10
 """Missing videos, faults and classes that are named."""
+SIDE = 480
+"""Longer side of a key frame's picture, pixels."""
 WIDE, MOST_TOLD = 42, 6
 """Letters of a line below a picture, and people who have one."""
 
@@ -81,10 +84,10 @@ def check_boxes(args: argparse.Namespace) -> None:
     picture = args.picture or Path(f"boxes_{args.split}.png")
     tiles = [
         (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))
-        for tile, text in tiles_of(good, found, films, names, args.count)
+        for tile, text in tiles_of(good, found, cfg.data, names, args.count)
     ]
     contact_sheet(tiles, picture, marks_first=False)
-    print(f"{picture} shows some key frames: annotated boxes in green, detected ones in orange")
+    print(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
 
 
 def looked_at(
@@ -181,7 +184,7 @@ def of_classes(found: Annotations, names: Sequence[str]) -> list[str]:
 
 
 def tiles_of(
-    samples: Sequence[Sample], found: Annotations, films: Films, names: Sequence[str], most: int
+    samples: Sequence[Sample], found: Annotations, data: DataConfig, names: Sequence[str], most: int
 ) -> list[tuple[Picture | None, str]]:
     """Key frames, evenly from all over the list, with what they show; of those without boxes only
     if there are no others."""
@@ -196,13 +199,15 @@ def tiles_of(
         for number, box in enumerate(truth[:MOST_TOLD], 1):
             lines.append(f"{number} {', '.join(names[label] for label in box.labels)}")
         try:
-            picture = key_picture(sample, films)
+            picture = frame_at(sample, data, key.seconds, SIDE)
         except VideoError as error:
             logger.warning(error)
             tiles.append((None, "\n".join(lines)))
         else:
-            others = [box for box in key.boxes if box.corners not in {b.corners for b in truth}]
-            tiles.append((with_boxes(picture, truth, others), "\n".join(lines)))
+            annotated = [Person(number, box.corners, ()) for number, box in enumerate(truth, 1)]
+            own = {box.corners for box in truth}
+            others = [box.corners for box in key.boxes if box.corners not in own]
+            tiles.append((with_persons(picture, annotated, others), "\n".join(lines)))
     return tiles
 
 

@@ -30,14 +30,16 @@ def extract_features(args: argparse.Namespace) -> None:
     """Reads config and lists, builds the network, extracts."""
     from slowfast.cli.network import network_of
     from slowfast.cli.run_config import config_for  # here and below: Paddle must be quiet by then
+    from slowfast.predict.answer import require_classifier
     from slowfast.predict.features import extract
     from slowfast.predict.runtime.low_precision import settled
 
     flags = {"test.backend": args.backend, "test.precision": args.precision}
     overrides = args.override + [f"{key}={value}" for key, value in flags.items() if value]
     cfg = config_for(args.config, overrides, args.weights)
+    require_classifier(cfg, "extract_features")  # the network takes its time
     version = decoder_version(cfg.data.decoder)
-    named = find_videos(args.paths, cfg.data, args.root, task=cfg.train.task)
+    named = find_videos(args.paths, cfg.data, args.root, several=cfg.train.task == "multi")
     videos = list({(v.name, os.path.realpath(v.sample.path)): v for v in named}.values())
     network = network_of(args.weights, cfg, args.device, any_classes=True)
     cfg = settled(network, cfg, "features")

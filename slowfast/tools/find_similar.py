@@ -36,6 +36,7 @@ def find(args: argparse.Namespace) -> None:
     """Computes the clip's features, looks for similar ones, and shows and writes what it finds."""
     from slowfast.cli.network import network_of
     from slowfast.cli.run_config import config_for
+    from slowfast.predict.answer import require_classifier
     from slowfast.predict.runtime.backends import open_backend
     from slowfast.predict.runtime.low_precision import settled
 
@@ -44,6 +45,7 @@ def find(args: argparse.Namespace) -> None:
         require_place(path)
     flags = [f"test.backend={args.backend}"] if args.backend else []
     cfg = config_for(None, similar.overrides_of(plan) + flags + args.override, args.weights)
+    require_classifier(cfg, "find_similar")  # the network takes its time
     network = network_of(args.weights, cfg, args.device, any_classes=True)
     cfg = settled(network, cfg, "features")
     similar.require_same(network, cfg, args.folder)

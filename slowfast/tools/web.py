@@ -98,7 +98,7 @@ def _check_detector(args: argparse.Namespace, cfg: Config, weights: str) -> None
     Raises:
         UserError: it cannot be used, or it or ``--features`` does not go with the weights.
     """
-    from slowfast.predict.detect.person_detectors import PersonDetector
+    from slowfast.predict.persons.person_detectors import PersonDetector
 
     of_boxes = cfg.train.task == "detection"
     if args.detector and not of_boxes:

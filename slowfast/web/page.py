@@ -7,13 +7,13 @@ from typing import Any
 from slowfast.data.folders import VIDEO_ENDINGS
 from slowfast.web.look import LookTab
 from slowfast.web.moments import FindTab
-from slowfast.web.persons import PersonsTab
+from slowfast.web.persons_tab import PersonsTab
 from slowfast.web.sessions import IDLE
 from slowfast.web.site import AT_A_TIME, Site, at_once
 from slowfast.web.teach import TeachTab
 
 WORK = [
-    "slowfast.web.look", "slowfast.web.lesson", "slowfast.web.moments", "slowfast.web.persons",
+    "slowfast.web.look", "slowfast.web.lesson", "slowfast.web.moments", "slowfast.web.persons_tab",
     "sklearn.linear_model",
 ]  # fmt: skip
 """Modules with the work of requests, see ``jobs.py``."""

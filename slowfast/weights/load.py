@@ -68,8 +68,8 @@ def load_weights(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
             the other clips.
     """
     checkpoint = weights if isinstance(weights, Checkpoint) else read_checkpoint(weights)
-    if _has_boxes(checkpoint) not in (None, _detects(model)):
-        fault = _OTHER_TASK[_detects(model)]
+    if _has_boxes(checkpoint) not in (None, model.has_boxes):
+        fault = _OTHER_TASK[model.has_boxes]
         raise WeightsError(f"weights {checkpoint.path} do not fit the network: {fault}")
     _fill(model, checkpoint.path, checkpoint.found.tensors)
     count = len(model.state_dict())
@@ -113,10 +113,6 @@ _OTHER_TASK = {
 """Why weights do not fit a network that detects, or not."""
 
 
-def _detects(model: nn.Layer) -> bool:
-    return bool(getattr(model, "has_boxes", False))
-
-
 def _has_boxes(checkpoint: Checkpoint) -> bool | None:
     """Whether weights classify boxes, by their names or the config beside weights of ours; None:
     neither tells."""
@@ -147,8 +143,8 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     path, found, own = checkpoint.path, checkpoint.found, model.state_dict()
     features, classes = own[CLASSIFIER[0]].shape
     weight, bias = (found.tensors.get(name) for name in CLASSIFIER)
-    is_other = _has_boxes(checkpoint) not in (None, _detects(model))
-    if _detects(model) and weight is not None:  # it may see the whole picture, too
+    is_other = _has_boxes(checkpoint) not in (None, model.has_boxes)
+    if model.has_boxes and weight is not None:  # it may see the whole picture, too
         is_other |= weight.shape[:1] == (features // 2,)
     if (
         weight is None
@@ -159,14 +155,14 @@ def load_pretrained(model: nn.Layer, weights: str | Path | Checkpoint) -> str:
     ):
         return load_weights(model, checkpoint)
     left = [*CLASSIFIER]
-    if _detects(model) and not any(NONLOCAL in name for name in found.tensors):
+    if model.has_boxes and not any(NONLOCAL in name for name in found.tensors):
         left += [name for name in own if NONLOCAL in name]
     _fill(model, path, found.tensors | {name: own[name].numpy() for name in left})
     blocks = " and non-local blocks" if len(left) > len(CLASSIFIER) else ""
     reason = f"{bias.size} classes in the file, {classes} in the network"
     if is_other:
-        kind = "boxes" if _detects(model) else "clips"
-        picture = " with the picture" if _has_boxes(checkpoint) and _detects(model) else ""
+        kind = "boxes" if model.has_boxes else "clips"
+        picture = " with the picture" if _has_boxes(checkpoint) and model.has_boxes else ""
         reason = f"the network classifies {kind}{picture}, and the file does not"
     return (
         f"{len(own) - len(left)} of {len(own)} tensors loaded from {path}{_origin(found)}; "

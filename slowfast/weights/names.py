@@ -60,6 +60,8 @@ class Translated(NamedTuple):
     """Where the other networks of the file are, which were left out."""
     has_boxes: bool | None = None
     """Whether the classifier is of boxes or of clips; None: the names do not tell."""
+    notes: list[str] = []
+    """What was guessed, a sentence each."""
 
 
 def translate(content: object) -> Translated:
@@ -83,7 +85,8 @@ def translate(content: object) -> Translated:
     found = _renamed(chosen)._replace(prefix=prefix, others=others)
     boxes = chosen.system.boxes
     if found.has_boxes and boxes and boxes.has_background:
-        drop_background(content, found.tensors)
+        note = drop_background(content, found.tensors)
+        found = found._replace(notes=[note] if note else [])
     return found
 
 

@@ -6,13 +6,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from slowfast.models.published import MULTISPORTS
+from slowfast.models.published_ava import MULTISPORTS
+from slowfast.models.roi_pooling import STRIDE
 from slowfast.weights.damage import WeightsError, shown
 from slowfast.zoo.architecture import Settings
 from slowfast.zoo.python_literals import Assigned, last_with
 
-STRIDE = 16
-"""Pixels for a cell of the last feature map; ``models/roi_head.py`` has it, too."""
+FPS = 30
+"""Frames a second of mmaction2's data set, where its config has none."""
+
+EXCLUSIVE = (
+    "mmaction2 takes softmax over a box's classes (multilabel=False), here each class has a "
+    "sigmoid: a box's best class is the same, but its average precision is another, and so is the "
+    "loss if it is trained on"
+)
 
 
 def pyslowfast_boxes(get: Callable[[str, str], Any]) -> Settings:
@@ -55,18 +62,24 @@ def is_mmaction2_detector(assigned: Assigned) -> bool:
     return isinstance(last_with(assigned, "model", "roi_head"), dict)
 
 
-def mmaction2_boxes(assigned: Assigned, *, in_1x: bool) -> tuple[Settings, tuple[str, ...]]:
+def mmaction2_boxes(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:
     """The settings, and notes for the user; see configs/detection/ of mmaction2.
 
     Raises:
         WeightsError: it describes a network that this project does not have.
     """
 
-    def head(key: str) -> Any:
-        return last_with(assigned, "model", "roi_head", "bbox_head", key)
+    def part(name: str, key: str, default: Any) -> Any:
+        value = last_with(assigned, "model", "roi_head", name, key)
+        # Without a type it only changes what another config, which is not here, has.
+        is_whole = last_with(assigned, "model", "roi_head", name, "type") is not None
+        return default if value is None and is_whole else value
 
-    def extractor(key: str) -> Any:
-        return last_with(assigned, "model", "roi_head", "bbox_roi_extractor", key)
+    def head(key: str, default: Any = None) -> Any:
+        return part("bbox_head", key, default)
+
+    def extractor(key: str, default: Any = None) -> Any:
+        return part("bbox_roi_extractor", key, default)
 
     if last_with(assigned, "model", "roi_head", "shared_head") is not None:
         raise WeightsError("its config has a shared_head (ACRN, LFB), which this project lacks")
@@ -76,33 +89,47 @@ def mmaction2_boxes(assigned: Assigned, *, in_1x: bool) -> tuple[Settings, tuple
         ("pool_mode", extractor("pool_mode"), "avg"),
         ("with_temporal_pool", extractor("with_temporal_pool"), True),
         ("spatial_pool_type", head("spatial_pool_type"), "max"),
-        ("multilabel", head("multilabel"), True),
     ):
         _require(name, value, usual)
     settings = {
         "train.task": "detection",
         "model.dilations": _dilations(assigned),
-        "model.roi_size": extractor("output_size"),
+        "model.roi_size": extractor("output_size", 16),
         "model.roi_aligned": extractor("aligned"),
         "model.roi_sampling": extractor("sampling_ratio"),
         "model.roi_time": {"avg": "mean", "max": "max"}.get(str(extractor("temporal_pool_mode"))),
         "model.roi_dropout_first": head("dropout_before_pool"),
-        "model.dropout": head("dropout_ratio"),
+        "model.dropout": head("dropout_ratio", 0),
         "train.focal_alpha": head("focal_alpha"),
         "train.focal_gamma": head("focal_gamma"),
-        "detection.jitter": not in_1x,
         "detection.box_score": _of_data(assigned, "person_det_score_thr"),
         "detection.start": _of_data(assigned, "timestamp_start"),
-        "detection.first_id": 0 if head("background_class") is False else None,
+        "detection.first_id": 0 if head("background_class") is False else 1,
     }
     if isinstance(ids := _of_data(assigned, "custom_classes"), list):
         settings["detection.ids"] = [id for id in ids if id != 0]
-    if _of_data(assigned, "fps") != 1:
-        return settings, ()
-    settings |= {key: MULTISPORTS[key] for key in ("detection.rate", "detection.valid")}
-    return settings, (
-        f"its times are numbers of frames: detection.rate={MULTISPORTS['detection.rate']} frames a "
-        "second is MultiSports'",
+    frames, notes = _frames(assigned)
+    if head("multilabel") is False:
+        notes = (*notes, EXCLUSIVE)
+    return frames | {key: value for key, value in settings.items() if value is not None}, notes
+
+
+def _frames(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:
+    """Which frames are a key frame's, and notes for the user: SampleAVAFrames of mmaction2."""
+    fps, kind = _or(_of_data(assigned, "fps"), FPS), _of_data(assigned, "type")
+    first = _or(_of_data(assigned, "start_index"), 0 if kind == "AVAKineticsDataset" else 1)
+    # What 1.x adds to the frames twice is nothing here, so that they are those of 0.x.
+    protocol: Settings = {"test.protocol": "mmaction2"} if first == 0 else {}
+    if fps == 1:
+        rate = MULTISPORTS["detection.rate"]
+        return MULTISPORTS | protocol, (
+            f"its times are numbers of frames, here at MultiSports' {rate} a second: "
+            f"detection.rate={rate}, data.target_fps={rate}",
+        )
+    if fps == FPS:
+        return protocol, ()
+    return protocol | {"data.target_fps": fps, "data.frame_fps": fps}, (
+        f"its clips count {shown(fps)} frames a second (data.target_fps, data.frame_fps)",
     )
 
 
@@ -125,6 +152,11 @@ def _of_data(assigned: Assigned, key: str) -> Any:
             if (value := last_with(assigned, *place, key)) is not None:
                 return value
     return None
+
+
+def _or(value: Any, default: Any) -> Any:
+    """A value, or mmaction2's where its config leaves it out."""
+    return default if value is None else value
 
 
 def _require(name: str, value: Any, usual: Any) -> None:

@@ -214,7 +214,7 @@ def _mmaction2(assigned: Assigned, protocol: str | None) -> Embedded:
         "train.task": "multi" if several else None,
     }
     if is_mmaction2_detector(assigned):
-        boxes, notes = mmaction2_boxes(assigned, in_1x=protocol is not None)
+        boxes, notes = mmaction2_boxes(assigned)
         whole = {"test.crop_size": settings["test.short_side"]}  # which has no part in it
         return Embedded(_known(settings | boxes | whole), notes)
     notes = ("mmaction2 averages softmax over the views, here sigmoid: its classes do not exclude "

@@ -7,7 +7,7 @@ from typing import Any
 from slowfast.config import Config, ConfigError, DataConfig, load_config
 from slowfast.models.head import PROBABILITIES
 from slowfast.models.published import VARIANTS
-from slowfast.models.roi_pooling import roi_pooling
+from slowfast.models.roi_pooling import pooling_of
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.variants import CONSTRUCTORS, build_model
 from slowfast.weights import save
@@ -139,5 +139,5 @@ def _of_boxes(cfg: Config, constructor: str, checkpoint: Checkpoint) -> dict[str
         return {"task": "detection", "num_classes": VARIANTS[constructor].num_classes}
     arguments: dict[str, Any] = {"nonlocal_blocks": cfg.model.nonlocal_blocks}
     if checkpoint.found.system:
-        arguments |= {"dilations": cfg.model.dilations, "pooling": roi_pooling(cfg.model)}
+        arguments |= {"dilations": cfg.model.dilations, "pooling": pooling_of(cfg.model)}
     return arguments

@@ -12,7 +12,7 @@ from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint
 from slowfast.zoo.architecture import Settings, model_settings
 from slowfast.zoo.file_config import embedded_settings
-from slowfast.zoo.habits import OF_BOXES, OF_CLIPS, PTV_IN_PYSLOWFAST
+from slowfast.zoo.source_settings import OF_BOXES, OF_CLIPS
 
 TRAINED_BY_PYSLOWFAST = "model."
 """What the names of PyTorchVideo's tensors have in front if PySlowFast has trained them. It tests
@@ -30,10 +30,22 @@ ASKED = {
 }
 """By ``model.name``: settings that only the user can know, each with a flag of its name."""
 
+
+class Kind(NamedTuple):
+    """What the tensors of networks that have other settings have in common."""
+
+    slow_depth: int | None
+    fast_depth: int | None
+    fusion_kernel: int | None
+    temporal_blocks: tuple[int, ...] | None
+    nonlocal_blocks: tuple[int, ...] = ()
+    detects: bool = False
+
+
 OTHERS = [
-    ((101, 101, 5, (3, 4, 6, 3), (), False), ("8x8", {"model.alpha": 4, "data.num_frames": 32})),
+    (Kind(101, 101, 5, (3, 4, 6, 3)), ("8x8", {"model.alpha": 4, "data.num_frames": 32})),
 ]
-"""Further networks for ``published_like``: what it compares; its result.
+"""Further networks for ``published_like``, with its result.
 PySlowFast's training on AVA starts from this one."""
 
 
@@ -58,19 +70,17 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
         WeightsError: this project has no such network; or alpha or the number of frames is
             neither in the file nor given. The message does not name the file.
     """
-    settings = model_settings(checkpoint.found.tensors)
+    told = model_settings(checkpoint.found.tensors)
     embedded, notes = embedded_settings(checkpoint.content)
     asked = {key: value for key, value in (default or {}).items() if key not in embedded} | given
     usual = "single" if embedded else None  # a config says so if it is another
     task = asked.get("train.task", embedded.get("train.task", usual))
-    detects, note = _detects(checkpoint, settings, task, given.get("train.task"))
-    notes = (*notes, *note)
-    settings |= _of_boxes(checkpoint, settings) if detects else _of_clips(checkpoint)
-    single = settings.get("model.name", "slowfast") != "slowfast"
-    settings |= embedded | ({"model.alpha": 1} if single else {})
-    if detects and _is_ptv_in_pyslowfast(checkpoint):
-        settings |= PTV_IN_PYSLOWFAST
-    settings |= asked
+    detects, guess = _detects(checkpoint, told, given.get("train.task"), task)
+    habits = _of_boxes(checkpoint, told) if detects else _of_clips(checkpoint)
+    single = told.get("model.name", "slowfast") != "slowfast"
+    one_pathway: Settings = {"model.alpha": 1} if single else {}
+    builder = _of_builder(checkpoint, embedded) if detects else {}
+    settings = told | habits | embedded | one_pathway | builder | asked
     if detects or task == "detection":
         settings["train.task"] = "detection" if detects else "single"
     _ask(settings)
@@ -79,7 +89,7 @@ def home_settings(checkpoint: Checkpoint, given: Settings, default: Settings | N
         for key, value in given.items()
         if embedded.get(key, value) != value
     ]
-    return Home(settings, embedded, [*says, *notes])
+    return Home(settings, embedded, [*says, *notes, *guess, *checkpoint.found.notes])
 
 
 def _of_clips(checkpoint: Checkpoint) -> Settings:
@@ -98,22 +108,31 @@ def _of_boxes(checkpoint: Checkpoint, told: Settings) -> Settings:
     return OF_BOXES.get(checkpoint.found.system, {}) | labels
 
 
-def _is_ptv_in_pyslowfast(checkpoint: Checkpoint) -> bool:
-    """PySlowFast keeps its config in the file, PyTorchVideo's hub has none."""
+def _of_builder(checkpoint: Checkpoint, embedded: Settings) -> Settings:
+    """How PySlowFast builds PyTorchVideo's detector, whatever its config says: RoIAlign is
+    detectron2's, and the fast pathway has the dilation of an earlier stage (ptv_model_builder.py).
+
+    PySlowFast keeps its config in the file, PyTorchVideo's hub has none.
+    """
     content = checkpoint.content
     has_config = isinstance(content, dict) and "cfg" in content
-    return checkpoint.found.system == "PyTorchVideo" and has_config
+    if checkpoint.found.system != "PyTorchVideo" or not has_config:
+        return {}
+    slow, *_ = embedded.get("model.dilations", [2])
+    return {"model.dilations": [slow, 1], "model.roi_aligned": True}
 
 
 def _detects(
-    checkpoint: Checkpoint, told: Settings, task: str | None, given: str | None
+    checkpoint: Checkpoint, told: Settings, given: str | None, task: str | None
 ) -> tuple[bool, list[str]]:
     """Whether a checkpoint is a detector's, and a note if that is a guess.
 
+    Its names tell it first; then the user or the config in the file; then its classes.
+
     Args:
         told: what the tensors tell.
-        task: of the config in the file, or what was asked for.
-        given: what the user asks for.
+        given: the task that the user asks for.
+        task: this, or that of the config in the file.
 
     Raises:
         WeightsError: the user asks for what it is not.
@@ -123,21 +142,29 @@ def _detects(
     by_name = True if told.get("model.roi_context") else found.has_boxes
     if by_name is None and classes in KINETICS:
         by_name = False
-    if by_name is False and given == "detection":
-        raise WeightsError(
-            "it classifies clips, and no boxes: train a detector from it (model.pretrained), or "
-            "convert it without --task detection"
-        )
-    if by_name and given not in (None, "detection"):
-        raise WeightsError(f"it is a detector's, which classifies boxes: --task {given} cannot be")
-    if by_name is not None or task is not None:
-        return (task == "detection" if by_name is None else by_name), []
+    if by_name is not None:
+        _require_task(by_name, given)
+        return by_name, []
+    if task is not None:
+        return task == "detection", []
     if not found.system.startswith("PySlowFast") or not (classes == AVA_CLASSES or blocks):
         return False, []
     return True, [
         f"{classes} classes{' and non-local blocks' if blocks else ''}, and no config in the file: "
         "taken for a detector on AVA; if it classifies clips, say --task single"
     ]
+
+
+def _require_task(detects: bool, given: str | None) -> None:
+    """Raises a WeightsError if the user asks for what weights are not."""
+    if given is None or detects == (given == "detection"):
+        return
+    if detects:
+        raise WeightsError(f"it is a detector's, which classifies boxes: --task {given} cannot be")
+    raise WeightsError(
+        "it classifies clips, and no boxes: train a detector from it (model.pretrained), or "
+        "convert it without --task detection"
+    )
 
 
 AVA_CLASSES = 80
@@ -182,20 +209,21 @@ def _flag(key: str) -> str:
 
 def published_like(settings: Settings) -> list[tuple[str, Settings]]:
     """Each published network with such tensors: its constructor, and what no tensor tells."""
-    keys = ("model.slow_depth", "model.fast_depth", "model.fusion_kernel", "model.temporal_blocks")
+    keys = [f"model.{field}" for field in Kind._fields[:4]]
+    blocks = settings.get("model.nonlocal_blocks", ())
     detects = settings.get("train.task") == "detection"
-    told = tuple(settings.get(key) for key in keys)
-    kind = (*told, settings.get("model.nonlocal_blocks", ()), detects)
+    kind = Kind._make([*map(settings.get, keys), blocks, detects])
     if settings.get("model.name") == "fast_only":
         return []
     found = [row for other, row in OTHERS if other == kind]
     for name, network in VARIANTS.items():
         for given in ({}, *(weights.arguments for weights in network.weights)):
             own = network.arguments | given
-            slow, fast = network.depths[0], network.depths[-1]
-            lateral, blocks = own.get("fusion_kernel"), own.get("temporal_blocks", ())
-            row = (name, network.config)
-            theirs = (own.get("nonlocal_blocks", ()), own.get("task") == "detection")
-            if kind == (slow, fast, lateral, blocks, *theirs) and row not in found:
+            theirs = Kind(
+                network.depths[0], network.depths[-1], own.get("fusion_kernel"),
+                own.get("temporal_blocks", ()), own.get("nonlocal_blocks", ()),
+                own.get("task") == "detection",
+            )  # fmt: skip
+            if theirs == kind and (row := (name, network.config)) not in found:
                 found.append(row)
     return found

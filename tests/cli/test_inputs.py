@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.key_frames import write_ava
 from support.small_run import refusal, touch_videos, write_weights
 from support.videos import touch
 
@@ -326,61 +325,3 @@ def test_labels_with_times_are_not_for_features_of_all_the_video() -> None:
         "labels, and 4 have labels with times, the first is videos/b.mp4: give a list without "
         '"actions", or train the network'
     )
-
-
-@pytest.fixture(scope="module")
-def ava(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A config for key frames, beside its lists and films."""
-    path = write_ava(tmp_path_factory.mktemp("inputs") / "ava", 2, 1)
-    path.with_name("none.csv").write_text("v0,0900,0.1,0.1,0.5,0.5,,0\n")
-    return path
-
-
-def test_the_key_frames_that_training_reads(ava: Path) -> None:
-    """Of the second film of training one is excluded; validation takes every other one."""
-    excluded = f"detection.train_excluded={ava.parent}/train_excluded.csv"
-    flags = ["--validate", "-c", str(ava), "-o", excluded, "detection.val_every=2"]
-    found = train_inputs(parse_args(flags))
-    keys = [sample.key for sample in found.samples if sample.key]
-    times = [900, 902, 903, 900, 901, 902, 903]
-    assert [(key.video, key.time) for key in keys] == [
-        (f"v{int(i > 2)}", time) for i, time in enumerate(times)
-    ]
-    assert {len(key.boxes) for key in keys} == {2} and found.samples[0].label == (0, 1, 3)
-    val = found.val_samples
-    assert val and [sample.key.time for sample in val if sample.key] == [900, 902]
-    Path("w.pdparams").touch()
-    test = inputs_of_a_test(parse_args(["--test", "-w", "w.pdparams", *flags[1:]]))
-    assert [sample.key.time for sample in test.samples if sample.key] == [900, 901, 902, 903]
-    own = ["--test", "-w", "w.pdparams", "-c", str(ava), "-o", "detection.val_boxes="]
-    test = inputs_of_a_test(parse_args([*own, f"data.test_list={ava.parent}/train.csv"]))
-    assert len(test.samples) == 8 and test.cfg.detection.val_boxes == ""
-
-
-@pytest.mark.parametrize(
-    ("override", "complaint"),
-    [
-        ("detection.val_every=1000", "ROOT/val.csv: detection.val_every=1000 leaves none of the 4 "
-         "key frames for validation"),
-        ("detection.train_boxes=gone.pkl", "there is no gone.pkl or ROOT/videos/gone.pkl"),
-        ("detection.val_boxes=ROOT/labels.txt",
-         "ROOT/labels.txt: a file of boxes ends in .csv, .pkl, .jsonl"),
-        ("data.root=ROOT", "ROOT/train.csv: 2 of 2 files are not there, the first is ROOT/v0: "
-         "no video file and no frame folder has this name (data.root=ROOT)"),
-        ("data.train_list=ROOT/none.csv detection.train_boxes=",
-         "data.train_list=ROOT/none.csv: none of the 1 key frames has a label, so there is nothing "
-         "to learn (docs/detection.md says how a line has them)"),
-        ("detection.first_id=2", "ROOT/train.csv:1: action 1 is not in 2..5 (detection.first_id=2, "
-         "model.num_classes=4; detection.ids keeps some alone): "
-         "'v0,0900,0.141,0.354,0.359,0.646,1,0'"),
-    ],
-    ids=["val_every", "no file", "no boxes", "no films", "no labels", "other ids"],
-)  # fmt: skip
-def test_what_is_wrong_with_key_frames_is_told_before_training(
-    override: str, complaint: str, ava: Path
-) -> None:
-    root = str(ava.parent)
-    own = [f"detection.train_boxes={root}/train_boxes.csv"]
-    own += override.replace("ROOT", root).split(" ")
-    message = refusal("--validate", "-c", str(ava), "-o", *own)
-    assert message.endswith(complaint.replace("ROOT", root))

@@ -81,6 +81,9 @@ from slowfast.config import ConfigError, DetectionConfig, load_config, ranges
      "detection.first_id=0 has no meaning with detection.ids, which has the number of each class"),
     (["train.task=multi", "detection.val_boxes=a.csv", "detection.scored=ava60"],
      "detection.val_boxes, detection.scored: only with train.task=detection, and it is multi"),
+    (["train.task=detection", "test.precision=int8"],
+     "test.precision=int8 is for classes of whole clips: with train.task=detection take fp32 or "
+     "bf16"),
     (["detection.valid=[5,1]"],
      "detection.valid=[5.0, 1.0] is not a first and a last time, or nothing"),
     (["model.nonlocal_blocks=[6]"],

@@ -237,5 +237,5 @@ def test_a_list_for_several_labels(tmp_path: Path) -> None:
     path = tmp_path / "x.list"
     for text, labels in (("a.mp4 3\nb.mp4\n", [(3,), ()]), ("a.mp4\nb.mp4\n", [-1, -1])):
         path.write_text(text)
-        videos = find_videos([str(path)], DATA, task="multi")
+        videos = find_videos([str(path)], DATA, several=True)
         assert [video.sample.label for video in videos] == labels

@@ -55,3 +55,16 @@ def test_a_detector_is_told_for_some_boxes_of_a_picture() -> None:
     assert rows[0][-2].shapes == [[2, 512, 2, 4, 6], [2, 64, 8, 4, 6]]
     assert rows[0][-1].macs == 3 * 576 * 6 and rows[0][-1].params == 577 * 6
     assert rows[0][:-1] == rows[1][:-1]
+
+
+def test_the_products_of_a_non_local_block_are_counted() -> None:
+    """2 products of each position with each of 8 times fewer, by half of the channels."""
+    nets = [small(task="detection", nonlocal_blocks=blocks) for blocks in ((), (0,))]
+    plain, with_block = (summarize(net, (1, 3, 8, 64, 96), 2) for net in nets)
+    (channels, frames, height, width), _ = (shape[1:] for shape in plain[6].shapes)
+    assert (plain[6].name, frames * height * width) == ("s4", 2 * 4 * 6)
+    positions, pooled = 2 * 4 * 6, 1 * 2 * 3
+    convolutions = (2 * positions + 2 * pooled) * channels * channels // 2
+    products = 2 * positions * pooled * channels // 2
+    assert with_block[6].macs - plain[6].macs == convolutions + products
+    assert [row.macs for row in with_block[7:]] == [row.macs for row in plain[7:]]

@@ -10,8 +10,9 @@ import slowfast.models
 from slowfast.config import load_config
 from slowfast.data.labels import read_labels
 from slowfast.models.cost import count_parameters, summarize
-from slowfast.models.published import OF_MMACTION2, SLOWONLY, VARIANTS, WITH_CONTEXT, Variant
-from slowfast.models.published_files import OPENMMLAB, OPENMMLAB_AVA, Weights
+from slowfast.models.published import VARIANTS
+from slowfast.models.published_ava import MMACTION2_POOLING, OF_MMACTION2, WITH_CONTEXT
+from slowfast.models.published_files import OPENMMLAB, OPENMMLAB_AVA, Variant, Weights
 from slowfast.models.slowfast import SinglePathway, SlowFast, VideoClassifier
 
 GENERAL = {*inspect.signature(VideoClassifier).parameters}
@@ -42,11 +43,13 @@ NETWORKS: list[tuple[str, dict[str, Any], int, float]] = [
     ("slowfast_r50_detection", OF_MMACTION2 | {"fusion_kernel": 5}, 33_741_688, 73.867),
     ("slowfast_r50_4x16_detection", OF_MMACTION2, 33_741_688, 40.259),
     ("slowfast_r50_4x16_detection", WITH_CONTEXT, 33_926_008, 40.260),
-    ("slowfast_r101_50_50_nl_detection", {}, 59_342_488, 110.969),
+    ("slowfast_r101_50_50_nl_detection", {}, 59_342_488, 110.969),  # and the products of positions
     ("slow_r50_detection", {}, 31_798_416, 31.815),
-    ("slow_r50_detection", SLOWONLY, 31_798_416, 31.815),
+    ("slow_r50_detection", MMACTION2_POOLING, 31_798_416, 31.815),
 ]
 BOXES = 8
+# In a non-local block 8 x 16 x 16 positions see 4 x 8 x 8 others, twice, in 512 channels.
+NONLOCAL = 2 * 2048 * 256 * 512 / 1e9
 
 
 @pytest.mark.parametrize(("name", "given", "params", "gmacs"), NETWORKS)
@@ -60,16 +63,21 @@ def test_parameters_and_multiply_adds_of_every_network(
         net = getattr(slowfast.models, name)(**given)
     assert count_parameters(net) == params
     at_256 = gmacs * (256 / 224) ** 2  # the sides of all feature maps are 32nds of both
+    products = len(variant.arguments.get("nonlocal_blocks", ())) * NONLOCAL
     for weights in files:
         millions, giga = weights.cost or variant.cost
         assert millions == round(params / 1e6, 2)
         frames = weights.settings.get("data.num_frames", variant.num_frames) / variant.num_frames
-        assert giga == pytest.approx(frames * at_256, rel=5e-4)
-    if given in ({"lateral_norm": False}, OF_MMACTION2, SLOWONLY):  # it has no multiply-adds
+        assert giga == pytest.approx(frames * at_256 + frames**2 * products, rel=5e-4)
+    if given in (
+        {"lateral_norm": False},
+        OF_MMACTION2,
+        MMACTION2_POOLING,
+    ):  # it has no multiply-adds
         return
     rows = summarize(net, (1, 3, variant.num_frames, 256, 256), BOXES)
     assert sum(row.params for row in rows) == params
-    assert sum(row.macs for row in rows) / 1e9 == pytest.approx(at_256, rel=5e-4)
+    assert sum(row.macs for row in rows) / 1e9 == pytest.approx(at_256 + products, rel=5e-4)
     of_boxes, of_clips = [BOXES, variant.num_classes], [1, 4, variant.num_classes]
     assert rows[-1].shapes == [of_boxes if net.has_boxes else of_clips]  # 2 x 2 positions
 

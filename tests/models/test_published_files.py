@@ -64,6 +64,4 @@ def test_what_is_said_of_a_detector() -> None:
     assert old.page.endswith("/0.x/configs/detection/ava/README.md")
     assert (new.sha256, new.page.endswith("/main/configs/detection/slowfast/README.md")) == (
         "d934a48f", True)  # fmt: skip
-    assert new.settings == {
-        "test.protocol": "mmaction2-1.2", "detection.jitter": False, "model.roi_time": "max",
-    }  # fmt: skip
+    assert new.settings == {"test.protocol": "mmaction2-1.2", "model.roi_time": "max"}

@@ -1,11 +1,11 @@
 """How the features of a box are taken, as a config has it."""
 
 from slowfast.config import ModelConfig, config_of
-from slowfast.models.roi_pooling import RoiPooling, roi_pooling
+from slowfast.models.roi_pooling import RoiPooling, pooling_of
 
 
 def test_it_is_the_configs() -> None:
-    assert roi_pooling(ModelConfig()) == RoiPooling()
+    assert pooling_of(ModelConfig()) == RoiPooling()
     other = RoiPooling(8, False, 2, "max", True, True)
     model = {f"roi_{name}": value for name, value in other._asdict().items()}
-    assert roi_pooling(config_of({"model": model}).model) == other
+    assert pooling_of(config_of({"model": model}).model) == other

@@ -5,7 +5,7 @@ import pytest
 from support.exporting import exported_once
 from support.tiny_run import tiny_config
 
-from slowfast.predict.card import Check, Source, card, preprocessing
+from slowfast.predict.card import Check, Source, card
 
 CHECKS = {
     "ONNX": Check(("graph.onnx",), "ONNX Runtime 1.32.0", {1: 2e-7, 3: 1.26e-6}),
@@ -77,23 +77,3 @@ def test_its_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(blocks) == 4 and len(found) == 3
     for rows in found:
         np.testing.assert_allclose(rows, found[0], rtol=1e-4, atol=1e-6)
-
-
-def test_preprocessing_is_data(tmp_path: Path) -> None:
-    cfg = tiny_config(tmp_path, "test.num_crops=1", "test.protocol=mmaction2")
-    assert preprocessing(cfg) == {
-        "num_frames": 8, "sampling_stride": 2, "target_fps": 30.0, "short_side": 32,
-        "crop_size": 32, "num_clips": 10, "num_crops": 1, "spatial": "crops",
-        "protocol": "mmaction2", "average_clips": "prob", "colour_order": "RGB",
-        "input": {"name": "clips", "dtype": "uint8", "layout": "NTHWC",
-                  "shape": ["N", 8, "H", "W", 3]},
-        "output": {"name": "rows", "dtype": "float32", "shape": ["N", 24], "is": "probabilities"},
-    }  # fmt: skip
-
-
-def test_preprocessing_for_boxes(tmp_path: Path) -> None:
-    found = preprocessing(tiny_config(tmp_path, "train.task=detection"))
-    assert found["output"]["shape"] == ["K", 24] and found["task"] == "detection"
-    assert (found["boxes"]["name"], found["boxes"]["shape"]) == ("boxes", ["K", 4])
-    assert (found["counts"]["name"], found["counts"]["dtype"]) == ("counts", "int32")
-    assert {"crop_size", "num_clips", "average_clips"}.isdisjoint(found)

@@ -62,7 +62,7 @@ def test_the_report(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
         "            6  action 2",
         "            3  action 1",
         "    not annotated: action 3",
-        "boxes_val.png shows some key frames: annotated boxes in green, detected ones in orange",
+        "boxes_val.png shows some key frames: annotated boxes with numbers, detected ones in white",
     ]
     picture = cv2.imread("boxes_val.png")
     assert picture is not None and picture.shape[1] > 1000

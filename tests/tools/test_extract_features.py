@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.detecting import detection_config
 from support.paths import REPOSITORY
 from support.processes import run_processes
 from support.tiny_run import environment, save_tiny_model, tiny_config, tiny_data
 
 from slowfast.predict.kept import META, Kept
 from slowfast.tools.extract_features import main
+from slowfast.weights.save import write_config
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
@@ -148,3 +150,13 @@ def test_processes_share_the_videos_out(weights: Path, videos: Path, tmp_path: P
     for name in files(tmp_path / "one"):
         one, two = (np.load(tmp_path / folder / name)["features"] for folder in ("one", "two"))
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_for_boxes_is_refused_before_it_is_loaded(
+    videos: Path, tmp_path: Path, capfd: Any
+) -> None:
+    weights = tmp_path / "out" / "net.pdparams"
+    write_config(detection_config(tmp_path), None)
+    weights.write_text("no weights")
+    assert tool(weights, tmp_path / "features", videos) == 1
+    assert "extract_features is for networks that classify whole clips" in capfd.readouterr().err

@@ -71,7 +71,7 @@ def test_a_system_is_known_by_its_slow_stem_alone(system: Any, in_full: str) -> 
     assert translate({"other.weight": weight, name: weight}).system == system.name
     assert translate({f"net.{name}": weight}).system == system.name
     for other in (f"{name}s", f"my{name}"):
-        assert translate({other: weight}) == ({other: weight}, "", {}, "", [], None)
+        assert translate({other: weight}) == ({other: weight}, "", {}, "", [], None, [])
 
 
 WRAPPED = ("", "module.", "_orig_mod.", "module._orig_mod.", "net.", "model._orig_mod.", "student.")

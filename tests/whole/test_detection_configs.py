@@ -19,7 +19,7 @@ from slowfast.models import slowfast as network
 from slowfast.models.variants import CONSTRUCTORS, build_model
 from slowfast.train.recipe.optim import learning_rate
 from slowfast.zoo.catalogue import CATALOGUE
-from slowfast.zoo.habits import OF_BOXES
+from slowfast.zoo.source_settings import OF_BOXES
 
 FOLDER = REPOSITORY / "configs/detection/slowfast"
 NAMES = sorted(path.stem for path in FOLDER.glob("ava*.yaml"))

@@ -21,7 +21,7 @@ from slowfast.config import load_config
 from slowfast.models import build_model
 from slowfast.models import slowfast as network
 from slowfast.models.cost import count_parameters
-from slowfast.models.published import OF_MMACTION2, WITH_CONTEXT
+from slowfast.models.published_ava import OF_MMACTION2, WITH_CONTEXT
 from slowfast.models.roi_head import joined
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.weights.load import load_weights

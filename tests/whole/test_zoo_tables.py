@@ -8,7 +8,7 @@ from support.paths import REPOSITORY
 from docs.zoo_tables import PAGES, filled, networks, weights
 from slowfast.models.published import VARIANTS
 from slowfast.zoo.catalogue import CATALOGUE
-from slowfast.zoo.habits import OF_CLIPS
+from slowfast.zoo.source_settings import OF_CLIPS
 
 ZOO = (REPOSITORY / "docs" / "zoo.md").read_text(encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """What the configs in detectors' files say of boxes."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,7 +8,10 @@ from support.checkpoints import checkpoint, shapes_of, tiny
 from support.foreign_names import mmaction2_boxes, pyslowfast, pytorchvideo_boxes
 
 from slowfast.config import Config, config_of
+from slowfast.data.clips.window_reader import KeyWindows
+from slowfast.data.samples import KeyFrame, Sample
 from slowfast.weights.damage import WeightsError
+from slowfast.zoo.box_config import EXCLUSIVE
 from slowfast.zoo.origin import home_settings
 
 PYSLOWFAST = """
@@ -57,7 +61,7 @@ def test_pyslowfasts_slow_pathway_alone() -> None:
 def test_pytorchvideos_detector_in_pyslowfast_is_told_by_the_config() -> None:
     """It is built in another way than that config and PyTorchVideo's hub have it."""
     cfg = of_pyslowfast(PYSLOWFAST, pytorchvideo_boxes)
-    assert (cfg.model.dilations, cfg.model.roi_aligned) == ((2, 1), True)
+    assert (cfg.model.dilations, cfg.model.roi_aligned) == ((3, 1), True)
     state = pytorchvideo_boxes(shapes_of(tiny(), "detection"))
     home = home_settings(checkpoint(state), {"model.alpha": 4, "data.num_frames": 32})
     cfg = config_of(home.settings)
@@ -140,26 +144,74 @@ def test_mmaction2s_config_of_1x_and_classes_of_its_own() -> None:
     text += "custom = [3, 6, 10]\ntrain_dataloader = dict(dataset=dict(custom_classes=custom))\n"
     cfg, notes = of_mmaction2(text, "cfg", roi_context=True)
     assert notes == [] and cfg.model.roi_context
-    assert (cfg.test.protocol, cfg.detection.jitter) == ("mmaction2-1.2", False)
+    assert (cfg.test.protocol, cfg.detection.jitter) == ("mmaction2-1.2", True)
     assert (cfg.detection.ids, cfg.detection.box_score) == ((3, 6, 10), 0.7)
     assert cfg.test.short_side == 240
 
 
 def test_mmaction2s_config_for_multisports() -> None:
     text = MMACTION2.replace("num_classes=4", "num_classes=4, background_class=False")
-    text = text.replace("timestamp_start=800", "timestamp_start=1, fps=1")
-    cfg, (note,) = of_mmaction2(text)
+    text = text.replace("multilabel=True", "multilabel=False")
+    text = text.replace("timestamp_start=800", "timestamp_start=1, start_index=0, fps=1")
+    text = text.replace("clip_len=16, frame_interval=3", "clip_len=32, frame_interval=2")
+    cfg, (note, softmax) = of_mmaction2(text, "cfg")
+    assert softmax == EXCLUSIVE
     detection = cfg.detection
     assert (detection.first_id, detection.start, detection.rate, detection.valid) == (0, 1, 25, ())
+    assert (cfg.data.target_fps, cfg.test.protocol) == (25, "mmaction2")
     assert cfg.model.num_classes == 4  # the file's first output is no background
-    assert note.startswith("its times are numbers of frames: detection.rate=25 frames a second is")
+    assert note.endswith("MultiSports' 25 a second: detection.rate=25, data.target_fps=25")
+    # Of a film at 25 a second; mmaction2's for time 501 are 501 - 1 - 32 + 0, 2, 4, ... from 0 on.
+    assert frames_of(cfg, 501, 25) == [*range(468, 532, 2)]
+    cfg, _ = of_mmaction2(text.replace("start_index=0, ", ""), "cfg")
+    assert cfg.test.protocol == "mmaction2-1.2" and frames_of(cfg, 501, 25)[0] == 469
+
+
+def frames_of(cfg: Config, time: float, fps: int) -> list[int]:
+    """The frames of the clip around a time, of a film."""
+    film: Any = SimpleNamespace(num_frames=2000, seconds=lambda numbers: numbers / fps)
+    seconds = (time - cfg.detection.start) / cfg.detection.rate
+    sample = Sample("a.mp4", key=KeyFrame("a", time, seconds, ()))
+    windows = KeyWindows(cfg.data, cfg.detection, cfg.test.protocol)
+    return windows.of(sample, film).tolist()
+
+
+@pytest.mark.parametrize(("data", "protocol"), [
+    ("start_index=0", "mmaction2"), ("start_index=1", "mmaction2-1.2"),
+    ("type='AVADataset'", "mmaction2-1.2"), ("type='AVAKineticsDataset'", "mmaction2"),
+])  # fmt: skip
+def test_where_the_frames_count_from_0_1x_has_those_of_0x(data: str, protocol: str) -> None:
+    """It adds what they count from twice."""
+    text = MMACTION2.replace("timestamp_start=800", f"timestamp_start=800, {data}")
+    cfg, notes = of_mmaction2(text, "cfg")
+    assert (cfg.test.protocol, notes) == (protocol, [])
+
+
+def test_frames_of_another_rate_than_avas() -> None:
+    cfg, (note,) = of_mmaction2(MMACTION2.replace("start=800", "start=0, fps=25"))
+    assert note == "its clips count 25 frames a second (data.target_fps, data.frame_fps)"
+    assert (cfg.data.target_fps, cfg.data.frame_fps, cfg.detection.rate) == (25, 25, 1)
+    assert frames_of(cfg, 20, 25)[8] == 500
+    cfg, notes = of_mmaction2(MMACTION2.replace("start=800", "start=0, fps=30"))
+    assert (cfg.data.target_fps, notes) == (30, [])
+
+
+def test_what_an_mmaction2_config_leaves_out_is_as_its_own_default() -> None:
+    text = MMACTION2.replace("output_size=6,", "").replace(", dropout_ratio=0.4", "")
+    text = text.replace(", dropout_before_pool=False", "").replace("aligned=False, ", "")
+    model = of_mmaction2(text)[0].model
+    assert (model.roi_size, model.dropout) == (16, 0)
+    assert model.roi_dropout_first and model.roi_aligned
+    for kind in ("type='SingleRoIExtractor3D', ", "type='BBoxHeadAVA', "):  # as over a _base_
+        text = text.replace(kind, "")
+    model = of_mmaction2(text)[0].model
+    assert (model.roi_size, model.dropout) == (8, 0.5)
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("roi_layer_type='RoIAlign'", "roi_layer_type='RoIPool'", "roi_layer_type='RoIPool'; here it"),
     ("sampling_ratio=2", "featmap_stride=8", "featmap_stride=8; here it is 16"),
     ("with_temporal_pool=True", "with_temporal_pool=False", "with_temporal_pool=False; here it is"),
-    ("multilabel=True", "multilabel=False", "multilabel=False; here it is True"),
     ("multilabel=True", "spatial_pool_type='avg'", "spatial_pool_type='avg'; here it is 'max'"),
     ("roi_head=dict(", "roi_head=dict(shared_head=dict(type='ACRNHead'), ", "a shared_head (ACRN"),
     ("sampling_ratio=2", "pool_mode='max'", "pool_mode='max'; here it is 'avg'"),

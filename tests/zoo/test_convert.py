@@ -227,17 +227,19 @@ def test_files_for_ava_convert_with_their_settings(
     lines = convert(name, Path("new.pdparams"), {}, force=True)
     assert f"boxes       {boxes}" in lines
     cfg = load_config(Path("new.yaml"))
-    in_1x, system = "mmaction2-1.2", name.partition("/")[0]
-    protocol = {"mmaction2": in_1x if "kinetics400" in name else "mmaction2",
+    system, sports, some = name.partition("/")[0], "multisports" in name, "custom" in name
+    one_later = "kinetics400" in name and not sports
+    protocol = {"mmaction2": "mmaction2-1.2" if one_later else "mmaction2",
                 "paddlevideo": "mmaction2"}.get(system, "pyslowfast")  # fmt: skip
     rule = protocol.removesuffix("-1.2")
     assert (cfg.train.task, cfg.test.protocol, cfg.detection.rule) == ("detection", protocol, rule)
     assert cfg.detection.box_score == (0.9 if rule == "mmaction2" else 0.8)
     assert cfg.data.num_frames == (64 if "64x2" in name else 32)
     assert cfg.model.alpha == (8 if "4x16" in name else 4)
-    sports, some = "multisports" in name, "custom" in name
     assert cfg.data.labels == ("" if sports or some else "ava")
     assert (cfg.detection.first_id, cfg.detection.rate) == ((0, 25) if sports else (1, 1))
+    assert cfg.data.target_fps == (25 if sports else 30)
+    assert cfg.detection.jitter == (system in ("mmaction2", "paddlevideo"))
     assert len(cfg.detection.ids) == (16 if some else 0)
     # Of MultiSports' 66 outputs, none is the background.
     assert cfg.model.num_classes == (66 if sports else model.get("num_classes", 80))

@@ -1,5 +1,7 @@
 """Boxes in our JSON lines; ``boxes_files`` shows one."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from slowfast.data.boxes.boxes_fields import (
     score_of,
 )
 from slowfast.data.lists import ListError, lines_of
-from slowfast.data.samples import Box
+from slowfast.data.samples import Box, KeyFrame
 from slowfast.data.strict_json import parsed
+from slowfast.files import atomic
 from slowfast.log import Progress
 
 KEYS = ("video", "time", "boxes", "scores", "labels", "persons", "pixels", "size")
@@ -34,6 +37,19 @@ def boxes_of_jsonl(path: str | Path, class_of: ClassOf | None, size_of: SizeOf |
         progress.update(done)
     progress.finish()
     return found
+
+
+def write_boxes(path: Path, keys: Iterable[KeyFrame]) -> None:
+    """Writes the boxes of key frames, with scores and persons and without labels."""
+    with atomic(path) as file:
+        for key in keys:
+            row = {
+                "video": key.video, "time": key.time, "boxes": [box.corners for box in key.boxes],
+                "scores": [box.score for box in key.boxes],
+                "persons": [box.person for box in key.boxes],
+            }  # fmt: skip
+            text = json.dumps(row, ensure_ascii=False)
+            file.write(f"{text}\n".encode(errors="backslashreplace"))
 
 
 def _of_object(

@@ -17,9 +17,9 @@ from slowfast.files import atomic
 from slowfast.predict.annotate.answers import files_of
 from slowfast.predict.annotate.drawn_boxes import Actions, Person, with_persons
 from slowfast.predict.annotate.drawn_labels import MOST_SIDE, aspect_of, redraw_video, squared
-from slowfast.predict.detect.tracks import BRIDGED
+from slowfast.predict.persons.tracks import BRIDGED
 
-Story = list[tuple[float, list[tuple[int, Corners, Actions]]]]
+DrawnKeyFrames = list[tuple[float, list[tuple[int, Corners, Actions]]]]
 """Of each key frame its seconds, from the video's first frame on, and of each person there the
 number, the box, and what it is seen doing."""
 
@@ -39,12 +39,12 @@ class Moving:
     moves evenly; before the first and behind the last it stays for half the time to the next key
     frame, or to the video's end. The actions are those of the nearest key frame."""
 
-    def __init__(self, story: Story) -> None:
-        times = [seconds for seconds, _ in story]
+    def __init__(self, drawn: DrawnKeyFrames) -> None:
+        times = [seconds for seconds, _ in drawn]
         gap = float(np.median(np.diff(times))) if len(times) > 1 else float("inf")
         self._gap, self._last = gap, len(times) - 1
         self._seen: dict[int, list[_Seen]] = {}
-        for place, (seconds, persons) in enumerate(story):
+        for place, (seconds, persons) in enumerate(drawn):
             for number, corners, actions in persons:
                 seen = _Seen(place, seconds, corners, actions)
                 self._seen.setdefault(number, []).append(seen)
@@ -79,40 +79,39 @@ class Moving:
 
 
 def show_persons(
-    folder: Path, video: Named, story: Story, cfg: Config, report: Callable[[float], None]
+    folder: Path, video: Named, drawn: DrawnKeyFrames, cfg: Config, report: Callable[[float], None]
 ) -> None:
     """Writes both files of a video, see ``show_answers``."""
     new, picture = files_of(folder, video.name)
-    moving = Moving(story)
-    frame = frame_at(video.sample, cfg.data, best_moment(story), MOST_SIDE)
+    moving = Moving(drawn)
+    frame = frame_at(video.sample, cfg.data, best_moment(drawn), MOST_SIDE)
     frame = squared(frame, aspect_of(video.sample))
-    drawn = with_persons(frame, moving.at(best_moment(story)))
     with atomic(picture) as file:
-        file.write(png(drawn))
-    write_boxed(video.sample, new, story, cfg, report)
+        file.write(png(with_persons(frame, moving.at(best_moment(drawn)))))
+    write_boxed(video.sample, new, drawn, cfg, report)
 
 
 def write_boxed(
-    sample: Sample, path: Path, story: Story, cfg: Config, report: Callable[[float], None]
+    sample: Sample, path: Path, drawn: DrawnKeyFrames, cfg: Config, report: Callable[[float], None]
 ) -> None:
-    """Writes a video with the persons of its story drawn in, see ``redraw_video``."""
-    moving = Moving(story)
+    """Writes a video with these persons drawn in, see ``redraw_video``."""
+    moving = Moving(drawn)
     redraw_video(
         sample, path, lambda picture, seconds: with_persons(picture, moving.at(seconds)),
         cfg.data, report,
     )  # fmt: skip
 
 
-def best_moment(story: Story) -> float:
+def best_moment(drawn: DrawnKeyFrames) -> float:
     """The seconds of the key frame that shows most: where the probabilities of what is seen, of all
     persons, add up to most; else where there are most persons."""
-    if not story:
+    if not drawn:
         return 0.0
 
     def shows(moment: tuple[float, list[tuple[int, Corners, Actions]]]) -> tuple[float, int]:
         return sum(value for *_, actions in moment[1] for _, value in actions), len(moment[1])
 
-    return max(story, key=shows)[0]
+    return max(drawn, key=shows)[0]
 
 
 def png(picture: Picture) -> bytes:

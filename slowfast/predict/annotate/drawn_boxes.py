@@ -49,12 +49,18 @@ class Person(NamedTuple):
     """With their probabilities, best first."""
 
 
-def with_persons(picture: Picture, persons: Sequence[Person]) -> Picture:
+def with_persons(
+    picture: Picture, persons: Sequence[Person], others: Sequence[Corners] = ()
+) -> Picture:
     """The picture ``[H, W, 3]`` with the persons in it, in a size in which that can be read. Labels
-    are moved where they would cover others."""
+    are moved where they would cover others.
+
+    Args:
+        others: boxes that are drawn in white, and without a label.
+    """
     before = picture.shape
     shown = legible(picture)
-    if not persons:
+    if not persons and not others:
         return shown
     shown = shown.copy()
     height, width, _ = shown.shape
@@ -64,23 +70,21 @@ def with_persons(picture: Picture, persons: Sequence[Person]) -> Picture:
     line = max(round(LINE * min(height, width)), 2)
     text = max(round(SMALLER * TEXT * min(height, width)), LEAST_TEXT - 2)
     places: list[tuple[int, int, int, int]] = []
-    boxes = [
-        tuple(
+    starts = []
+    white = ((corners, WHITE) for corners in others)
+    for corners, colour in (*white, *((p.corners, colour_of(p.number)) for p in persons)):
+        x1, y1, x2, y2 = (
             round(side + share * size)
-            for share, side, size in zip(person.corners, (across, down) * 2, (wide, tall) * 2,
-                                         strict=True)
+            for share, side, size in zip(corners, (across, down) * 2, (wide, tall) * 2, strict=True)
         )
-        for person in persons
-    ]  # fmt: skip
-    for person, (x1, y1, x2, y2) in zip(persons, boxes, strict=True):
-        ends = (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1))
-        cv2.rectangle(shown, *ends, colour_of(person.number), line)
-    for person, (x1, y1, _, _) in zip(persons, boxes, strict=True):
+        cv2.rectangle(shown, (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1)), colour, line)
+        starts.append((x1, y1))
+    for person, (x1, y1) in zip(persons, starts[len(others) :], strict=True):
         lines = tuple((name, round(100 * value)) for name, value in person.actions[:IN_BOX])
-        colour, hides = _panel(person.number, lines, text, round(WIDEST * width))
+        panel, hides = _panel(person.number, lines, text, round(WIDEST * width))
         rows, columns = hides.shape[:2]
         place = _free_place(x1, y1 - rows, (rows, columns), (height, width), places)
-        _lay(shown, colour, hides, place)
+        _lay(shown, panel, hides, place)
         places.append((*place, rows, columns))
     return shown
 

@@ -50,7 +50,7 @@ def calibration_videos(cfg: Config) -> list[Sample]:
             "test.precision=int8 needs a list of videos like yours to calibrate on: "
             "--calibration LIST"
         )
-    videos = find_videos([cfg.test.calibration_list], cfg.data, task=cfg.train.task)
+    videos = find_videos([cfg.test.calibration_list], cfg.data, several=cfg.train.task != "single")
     samples = [video.sample for video in videos]
     np.random.default_rng(0).shuffle(samples)  # lists are by class
     return samples

@@ -18,20 +18,20 @@ from paddle import Tensor, nn
 
 from slowfast.config import Config
 from slowfast.models.pathways import normalize
-from slowfast.models.slowfast import Detector, VideoClassifier
+from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.runtime.noise import INPUTS
 
 STRIDE = 32
 """Pixels of a picture for one of the last feature map."""
 
 KINDS: dict[str, Callable[..., Tensor]] = {
-    "prob": lambda model, *inputs: model.predict(*inputs),
+    "prob": lambda model, *inputs: (
+        model.probabilities_of(*inputs) if model.has_boxes else model.predict(*inputs)
+    ),
     "score": lambda model, *inputs: model(*inputs),
     "features": lambda model, *inputs: model.embed(*inputs),
 }
-"""What a row is: probabilities, logits, or the classifier's input."""
-OF_BOXES = KINDS | {"prob": lambda model, *inputs: model.probabilities_of(*inputs)}
-"""The same with detection, where a row is a box's."""
+"""What a row is, a clip's or a box's: probabilities, logits, or the classifier's input."""
 
 
 class FromFrames(nn.Layer):
@@ -41,7 +41,7 @@ class FromFrames(nn.Layer):
     def __init__(self, model: VideoClassifier, cfg: Config, kind: str) -> None:
         super().__init__()
         self.model, self.kind = model, kind
-        self.has_boxes = isinstance(model, Detector)
+        self.has_boxes = model.has_boxes
         self.mean, self.std = cfg.data.mean, cfg.data.std
         self.eval()
 
@@ -49,10 +49,8 @@ class FromFrames(nn.Layer):
         self, clips: Tensor, boxes: Tensor | None = None, counts: Tensor | None = None
     ) -> Tensor:
         """``[N, ...]``; with detection ``[K, ...]``."""
-        clip_NCTHW = normalize(clips, self.mean, self.std)
-        if self.has_boxes:
-            return OF_BOXES[self.kind](self.model, clip_NCTHW, boxes, counts)
-        return KINDS[self.kind](self.model, clip_NCTHW)
+        where = () if boxes is None else (boxes, counts)  # Paddle does not trace *where
+        return KINDS[self.kind](self.model, normalize(clips, self.mean, self.std), *where)
 
 
 def trace(network: FromFrames, num_frames: int, least_side: int) -> Any:

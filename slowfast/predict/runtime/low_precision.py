@@ -100,11 +100,6 @@ def backend_for(wanted: Graph) -> str:
             "test.precision=int8 is for classes, which are compared with those of fp32: features "
             "are had in fp32 or bf16"
         )
-    if precision == "int8" and wanted.cfg.train.task == "detection":
-        raise PrecisionError(
-            "test.precision=int8 is for classes of whole clips: with train.task=detection take "
-            "fp32 or bf16"
-        )
     if name not in ("auto", "openvino"):
         raise PrecisionError(
             f"test.backend={name} computes in fp32 here: {precision} is OpenVINO's, on a CPU"

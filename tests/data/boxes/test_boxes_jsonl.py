@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from support.video_tools import write
 
-from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl
+from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl, write_boxes
 from slowfast.data.lists import ListError
-from slowfast.data.samples import Box
+from slowfast.data.samples import Box, KeyFrame
 
 A, B = (0.1, 0.2, 0.5, 0.9), (0.5, 0.1, 0.8, 0.8)
 
@@ -75,3 +75,14 @@ def test_a_line_of_json_that_is_wrong(tmp_path: Path, row: str, fault: str) -> N
     with pytest.raises(ListError) as caught:
         boxes_of_jsonl(path, of_80, None)
     assert str(caught.value).startswith(f"{path}:2: {fault}")
+
+
+def test_what_is_written_is_read_back_the_same_without_labels(tmp_path: Path) -> None:
+    """Also a name that is not UTF-8."""
+    boxes = (Box((0.1, 1 / 3, 0.5, 0.7), (3,), 0.123456789, 7), Box(B))
+    write_boxes(tmp_path / "a.jsonl", [
+        KeyFrame("v", 902, 2, boxes), KeyFrame("na\u00efve\udcff", 0.25, 0.25, ()),
+    ])  # fmt: skip
+    assert boxes_of_jsonl(tmp_path / "a.jsonl", of_80, None) == {
+        ("v", 902.0): (boxes[0]._replace(labels=()), boxes[1]), ("na\u00efve\udcff", 0.25): (),
+    }  # fmt: skip

@@ -11,12 +11,12 @@ from support.videos import write_h264
 from slowfast.data.find import Named
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
-from slowfast.predict.annotate.boxed_videos import Moving, Story, best_moment, show_persons
+from slowfast.predict.annotate.boxed_videos import DrawnKeyFrames, Moving, best_moment, show_persons
 from slowfast.predict.annotate.drawn_boxes import colour_of
 
 HERE, THERE = (0.0, 0.0, 0.2, 0.5), (0.8, 0.0, 1.0, 0.5)
 WALK, STAND = [("walk", 0.9)], [("stand", 0.7), ("talk", 0.6)]
-STORY: Story = [
+STORY: DrawnKeyFrames = [
     (1.0, [(1, HERE, WALK)]), (2.0, [(1, THERE, STAND), (2, HERE, [])]), (3.0, []),
     (4.0, [(1, THERE, WALK)]), (5.0, []), (6.0, []), (7.0, []), (8.0, [(1, HERE, WALK)]),
 ]  # fmt: skip
@@ -51,7 +51,7 @@ def test_both_files(tmp_path: Path) -> None:
     grey = (np.full((240, 320, 3), 60, np.uint8) for _ in range(60))
     video = Named(Sample(str(write_h264(tmp_path / "a.mp4", grey))), "a.mp4")
     shares: list[float] = []
-    story: Story = [(1.0, [(1, HERE, WALK)])]
+    story: DrawnKeyFrames = [(1.0, [(1, HERE, WALK)])]
     show_persons(tmp_path / "new", video, story, detection_config(tmp_path), shares.append)
     picture = cv2.imread(str(tmp_path / "new" / "a.png"))
     assert picture is not None

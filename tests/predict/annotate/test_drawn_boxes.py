@@ -22,6 +22,16 @@ def test_nobody_is_nothing() -> None:
     assert np.array_equal(with_persons(PICTURE, []), PICTURE)
 
 
+def test_other_boxes_are_white_and_have_no_label() -> None:
+    drawn = with_persons(PICTURE, [], [SHARE])
+    rows, columns = np.nonzero((drawn == 255).all(axis=2))
+    assert (rows.min(), columns.min()) == (119, 79) and columns.max() in range(157, 162)
+    assert ((drawn == 60) | (drawn == 255)).all()
+    both = with_persons(PICTURE, [Person(1, SHARE, [])], [(0.6, 0.1, 0.9, 0.4)])
+    rows, columns = np.nonzero((both == colour_of(1)).all(axis=2))
+    assert columns.max() in range(157, 162)  # the label is at its own box
+
+
 def test_small_pictures_become_larger_and_narrow_ones_get_black_beside() -> None:
     small = with_persons(PICTURE[:120, :160], [Person(3, SHARE, [])])
     assert small.shape == (240, 320, 3)

@@ -44,12 +44,6 @@ def test_the_precision_that_auto_takes(
     assert settled(network(cfg), explicit, "prob") == explicit
 
 
-def test_int8_is_not_for_boxes(tmp_path: Path) -> None:
-    cfg = config(tmp_path, "auto", "train.task=detection", "test.precision=int8")
-    with pytest.raises(PrecisionError, match="with train.task=detection take fp32 or bf16"):
-        settled(network(cfg), cfg, "prob")
-
-
 @pytest.mark.parametrize("task", ["single", "detection"])
 def test_how_far_bf16_is_from_fp32(
     tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from support.detecting import BOXES, SCORES, write_onnx
 
-from slowfast.predict.detect.detector_settings import DetectorError
-from slowfast.predict.detect.person_detectors import PersonDetector
+from slowfast.predict.persons.detector_settings import DetectorError
+from slowfast.predict.persons.person_detectors import PersonDetector
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

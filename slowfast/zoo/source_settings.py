@@ -29,6 +29,7 @@ _MMACTION2: Settings = {
     **_IMAGENET,
     "detection.box_score": 0.9,
     "detection.keeps_best": True,
+    "detection.jitter": True,
     "detection.learns_negatives": False,
     "detection.rule": "mmaction2",
     "test.protocol": "mmaction2",
@@ -37,13 +38,9 @@ OF_BOXES: dict[str, Settings] = {
     "PySlowFast": _PYSLOWFAST,
     "PySlowFast (caffe2)": _PYSLOWFAST,
     "PyTorchVideo": _PYSLOWFAST,
-    "mmaction2": _MMACTION2 | {"model.slow_frames": "strided", "detection.jitter": True},
+    "mmaction2": _MMACTION2 | {"model.slow_frames": "strided"},
     "PaddleVideo": _MMACTION2,
 }
 """Those of detectors. PySlowFast's are of its configs/AVA/c2, which its published files belong to.
 PyTorchVideo's files were measured in PySlowFast; the network is its hub's. PaddleVideo follows
-mmaction2 0.x, but for the frames of the slow pathway."""
-
-PTV_IN_PYSLOWFAST: Settings = {"model.dilations": [2, 1], "model.roi_aligned": True}
-"""PyTorchVideo's detector as PySlowFast builds it, whatever its config says: the fast pathway has
-the dilation of an earlier stage, and RoIAlign is detectron2's (ptv_model_builder.py)."""
+mmaction2, but for the frames of the slow pathway."""

@@ -10,8 +10,8 @@ from support.videos import write_numbered_video
 from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video.reader import Picture, VideoError
-from slowfast.predict.detect.box_sources import BoxSource
-from slowfast.predict.detect.key_rows import KeyPart, key_rows
+from slowfast.predict.persons.box_sources import BoxSource
+from slowfast.predict.persons.key_rows import KeyPart, key_rows
 from slowfast.predict.runtime.built import Graph, weighted
 from slowfast.predict.runtime.runtimes import Eager
 

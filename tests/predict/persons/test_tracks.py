@@ -1,7 +1,7 @@
 """Who is who over key frames."""
 
 from slowfast.data.samples import Box
-from slowfast.predict.detect.tracks import numbered
+from slowfast.predict.persons.tracks import numbered
 
 
 def box(x: float, width: float = 0.2, person: int = -1) -> Box:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slowfast.config import ConfigError
-from slowfast.predict.detect.detector_settings import (
+from slowfast.predict.persons.detector_settings import (
     DetectorError,
     Port,
     Signature,

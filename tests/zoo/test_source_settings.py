@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.config import config_of
-from slowfast.zoo.habits import OF_BOXES, OF_CLIPS, PTV_IN_PYSLOWFAST
+from slowfast.zoo.source_settings import OF_BOXES, OF_CLIPS
 
 
 @pytest.mark.parametrize("system", OF_BOXES)
@@ -21,8 +21,9 @@ def test_the_habits_are_settings_and_as_the_system_publishes(system: str) -> Non
     assert cfg.detection.box_score == (0.9 if of_mmaction2 else 0.8)
     assert cfg.data.mean[0] == (0.485 if of_mmaction2 else 0.45)
     assert cfg.detection.keeps_best == of_mmaction2 != cfg.detection.learns_negatives
+    assert cfg.detection.jitter == of_mmaction2
 
 
 def test_the_habits_of_clips_are_settings() -> None:
-    for habits in (*OF_CLIPS.values(), PTV_IN_PYSLOWFAST):
+    for habits in OF_CLIPS.values():
         assert config_of(habits) != config_of({})

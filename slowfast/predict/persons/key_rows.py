@@ -18,8 +18,8 @@ from slowfast.data.clips.sliding import ChunkKey, VideoTimes
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
-from slowfast.predict.detect.box_sources import BoxSource
 from slowfast.predict.long_videos import LONGEST, USUAL_SECONDS, chunks_in_turn
+from slowfast.predict.persons.box_sources import BoxSource
 from slowfast.predict.runtime.built import Row
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import num_readers
@@ -28,7 +28,7 @@ KEYS_AT_ONCE = 4
 """Key frames whose windows are in memory together."""
 
 
-class KeyFound(NamedTuple):
+class KeyFrameRows(NamedTuple):
     """What is found at a key frame."""
 
     time: float
@@ -43,7 +43,7 @@ class KeyFound(NamedTuple):
 class KeyPart(NamedTuple):
     """Some key frames of a video, in order."""
 
-    keys: list[KeyFound]
+    keys: list[KeyFrameRows]
     size: tuple[int, int]
     """Height and width of the video's pictures; 0, 0 without key frames."""
     video: VideoTimes
@@ -131,7 +131,7 @@ def found_at(
     ]
     rows = backend.of_boxes(views, pixels)
     keys = [
-        KeyFound(source.time(place, key), key, boxes, row)
+        KeyFrameRows(source.time(place, key), key, boxes, row)
         for key, boxes, row in zip(chunk.keys.tolist(), found, rows, strict=True)
     ]
     return KeyPart(keys, chunk.size, chunk.video, chunk.is_last)

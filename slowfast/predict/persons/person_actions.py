@@ -9,17 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast.config import Config
+from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.metrics.accuracy import best_classes, name_of
-from slowfast.predict.detect.key_rows import KeyFound, KeyPart
-from slowfast.predict.detect.tracks import numbered
+from slowfast.predict.persons.key_rows import KeyFrameRows, KeyPart
+from slowfast.predict.persons.tracks import numbered
 from slowfast.predict.runtime.built import Row
 
 
 class Found(NamedTuple):
     """What is found in a video."""
 
-    keys: list[KeyFound]
+    keys: list[KeyFrameRows]
     persons: list[list[int]]
     """The number of the person in each box of each key frame."""
     size: tuple[int, int]
@@ -34,7 +35,7 @@ def joined(parts: Sequence[KeyPart]) -> Found:
     return Found(keys, persons, max(part.size for part in parts), parts[-1].video)
 
 
-class Said(NamedTuple):
+class AnswerSettings(NamedTuple):
     """How answers are given."""
 
     labels: list[str] | None
@@ -59,14 +60,14 @@ class Said(NamedTuple):
         ]
 
 
-def said_of(cfg: Config, labels: list[str] | None, top: int) -> Said:
+def answer_settings(cfg: Config, labels: list[str] | None, top: int) -> AnswerSettings:
     """How answers are given by a config."""
-    detection, number = cfg.detection, cfg.model.num_classes
-    ids = detection.ids or range(detection.first_id, detection.first_id + number)
-    return Said(labels, cfg.test.threshold, min(top, number), ids)
+    number = cfg.model.num_classes
+    ids = class_numbers(cfg.detection, number)
+    return AnswerSettings(labels, cfg.test.threshold, min(top, number), ids)
 
 
-class Doing(NamedTuple):
+class PersonActions(NamedTuple):
     """What a person of a video is seen doing."""
 
     person: int
@@ -79,7 +80,7 @@ class Doing(NamedTuple):
     """The action with the highest probability, seen or not."""
 
 
-def doings(found: Found, said: Said) -> list[Doing]:
+def actions_of_persons(found: Found, settings: AnswerSettings) -> list[PersonActions]:
     """What each person is seen doing, those first that are there longest."""
     of: dict[int, list[tuple[float, Row]]] = {}
     for key, persons in zip(found.keys, found.persons, strict=True):
@@ -88,10 +89,13 @@ def doings(found: Found, said: Said) -> list[Doing]:
     listed = []
     for person in sorted(of, key=lambda person: (-len(of[person]), person)):
         times, rows_nA = zip(*of[person], strict=True)
-        counts, most = (np.stack(rows_nA) >= said.threshold).sum(axis=0), np.max(rows_nA, axis=0)
+        counts, most = (
+            (np.stack(rows_nA) >= settings.threshold).sum(axis=0),
+            np.max(rows_nA, axis=0),
+        )
         order = [action for action in np.lexsort((-most, -counts)).tolist() if counts[action]]
-        named = [(name_of(action, said.labels), float(most[action])) for action in order]
+        named = [(name_of(action, settings.labels), float(most[action])) for action in order]
         best = int(most.argmax())
-        nearest = name_of(best, said.labels), float(most[best])
-        listed.append(Doing(person, times[0], times[-1], named, nearest))
+        nearest = name_of(best, settings.labels), float(most[best])
+        listed.append(PersonActions(person, times[0], times[-1], named, nearest))
     return listed

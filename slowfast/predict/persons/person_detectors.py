@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from slowfast.data.samples import Box
 from slowfast.data.video.reader import Picture
 from slowfast.files import file_digest
-from slowfast.predict.detect.detector_models import Arrays, load_model
-from slowfast.predict.detect.detector_outputs import persons
-from slowfast.predict.detect.detector_settings import (
+from slowfast.predict.persons.detector_models import Arrays, load_model
+from slowfast.predict.persons.detector_outputs import persons
+from slowfast.predict.persons.detector_settings import (
     USUAL_SIDE,
     DetectorError,
     Signature,

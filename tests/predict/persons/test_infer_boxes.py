@@ -52,7 +52,7 @@ def test_boxes_of_a_file_and_only_what_is_missing(own_folder: Path, weights: Pat
         "a.mp4", "a.png", "annotated.jsonl"
     ]  # fmt: skip
     csv = Path("data/results/result.csv").read_text()
-    assert csv.startswith("a,0001,0.1000,0.1000,0.5000,0.9000,")
+    assert csv.startswith("a,0001,0.1,0.1,0.5,0.9,")
 
     times = [path.stat().st_mtime_ns for path in Path("new").iterdir()]
     again = main_here(*flags, cwd=own_folder)
@@ -77,6 +77,10 @@ def test_a_detector_and_the_whole_picture(own_folder: Path, weights: Path) -> No
     for key in row["key_frames"]:
         (person,) = key["persons"]
         assert person["box"] == [10.0, 20.0, 30.0, 60.0] and person["person"] == 1
+    again = ["--boxes", "r.boxes.jsonl", "--out", "again.json"]  # the same boxes from the file
+    main_here("--infer", "a.mp4", "-w", weights, *again, cwd=own_folder)
+    (same,) = json.loads(Path("again.json").read_text())
+    assert same["key_frames"] == row["key_frames"]
     named = ["-o", "detection.box_score=0.95"]
     main_here(*flags, "--detector", model, *named, cwd=own_folder)
     (row,) = json.loads(Path("r.json").read_text())

@@ -10,7 +10,7 @@ from slowfast.config import Config, DetectionConfig
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.predict.detect.box_sources import WHOLE, BoxSource, FromFile, open_source
+from slowfast.predict.persons.box_sources import WHOLE, BoxSource, FromFile, open_source
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)
 FROM_ZERO = Config(detection=DetectionConfig(start=0, valid=()))
@@ -56,8 +56,24 @@ def test_boxes_of_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     assert [box.score for box in source.boxes(0, 1.0, NOTHING)] == [0.8]  # detection.box_score
     assert source.boxes(0, 2.5, NOTHING) == (Box((0.1, 0.2, 0.5, 0.9), (), 0.9, 4),)
     assert source.boxes(1, 1.0, NOTHING)[0].corners == (6 / 64, 0.25, 0.5, 1.0)
+    assert (
+        f"{tmp_path}/boxes.jsonl: 1 of 5 boxes are below detection.box_score=0.8 and left out"
+        in (caplog.text)
+    )
     with pytest.raises(VideoError, match="boxes.jsonl: no boxes of it, but of a, b.mp4"):
         source.keys(2, 0, 5)
+
+
+def test_the_best_box_stays_as_in_a_test(tmp_path: Path) -> None:
+    text = (
+        '{"video": "a", "time": 1, "boxes": [[0, 0, 1, 1], [0, 0, 1, 0.5]], "scores": [0.1, 0.3]}'
+    )
+    path, samples = boxes_file(tmp_path, text), [Sample("a.mp4")]
+    best = Config(detection=DetectionConfig(start=0, valid=(), keeps_best=True))
+    none, one = (FromFile(path, samples, cfg) for cfg in (FROM_ZERO, best))
+    assert none.boxes(0, 1.0, NOTHING) == ()
+    assert [box.score for box in one.boxes(0, 1.0, NOTHING)] == [0.3]
+    assert none.digest != one.digest
 
 
 def test_times_as_annotated(tmp_path: Path) -> None:

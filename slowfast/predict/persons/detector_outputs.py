@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.predict.detect.detector_models import Arrays
-from slowfast.predict.detect.detector_settings import STRIDES, DetectorError, DetectorSettings
+from slowfast.predict.persons.detector_models import Arrays
+from slowfast.predict.persons.detector_settings import STRIDES, DetectorError, DetectorSettings
 
 
 def persons(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.detecting import BOXES, SCORES
 
-from slowfast.predict.detect.detector_outputs import persons
-from slowfast.predict.detect.detector_settings import FORMS, DetectorError, DetectorSettings
+from slowfast.predict.persons.detector_outputs import persons
+from slowfast.predict.persons.detector_settings import FORMS, DetectorError, DetectorSettings
 
 
 def test_the_grid_of_yolox() -> None:

@@ -1,41 +1,49 @@
 """The rows of people and what they do: a video's key frames, kept as they come, see
-``row_journal.py``; and ``FILE.csv`` in AVA's form.
+``row_journal.py``; ``FILE.csv`` with their actions, in AVA's form, for an evaluation; and
+``FILE.boxes.jsonl`` with their boxes, for a training or a test.
 
 Legend: K boxes of a key frame, A actions.
 """
 
 import base64
-import csv
-import io
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slowfast import distributed
+from slowfast.data.boxes.boxes_jsonl import write_boxes
+from slowfast.data.boxes.scored_boxes import write_scored
 from slowfast.data.clips.sliding import VideoTimes
-from slowfast.data.find import without_ending
-from slowfast.data.samples import Box, Sample, seconds_text
+from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.errors import printable
-from slowfast.files import atomic
 from slowfast.journal import Entry
+from slowfast.log import logger
 from slowfast.metrics.accuracy import name_of
 from slowfast.predict.answer import WIDEST
-from slowfast.predict.detect.found_persons import Found, Said, doings, joined
-from slowfast.predict.detect.key_rows import KeyFound, KeyPart
+from slowfast.predict.box_rows import Scored
+from slowfast.predict.persons.box_sources import names_of
+from slowfast.predict.persons.key_rows import KeyFrameRows, KeyPart
+from slowfast.predict.persons.person_actions import (
+    AnswerSettings,
+    Found,
+    actions_of_persons,
+    joined,
+)
 from slowfast.predict.row_journal import PART, RowJournal
 from slowfast.predict.timeline.timeline_files import short_clock
 
-LEAST_SCORE = 0.01
-"""Of an action in FILE.csv."""
+ALL = -1.0
+"""Below all scores: an evaluation of FILE.csv then comes to the number of a test."""
 PERSONS, ACTIONS = 10, 4
 """That are printed of a video, and of each person, at most."""
 
 
 class PersonRows(RowJournal):
-    """The rows of a run, see ``who``.
+    """The rows of a run, see ``infer_boxes``.
 
     Args:
         digest: of the weights, the settings, and where boxes come from.
@@ -43,9 +51,9 @@ class PersonRows(RowJournal):
     """
 
     def __init__(
-        self, out: Path, samples: list[Sample], digest: str, said: Said, about: str
+        self, out: Path, samples: list[Sample], digest: str, settings: AnswerSettings, about: str
     ) -> None:
-        self._said, self._about = said, about
+        self._settings, self._about = settings, about
         super().__init__(out, samples, digest)
         self.known: dict[int, int] = distributed.on_first(
             lambda: {i: sum(len(part.keys) for part in self._parts(i)) for i in self.todo}
@@ -82,7 +90,7 @@ class PersonRows(RowJournal):
         found, path = self.found(index), printable(self._samples[index].shown)
         if isinstance(found, str):
             return f"{path}\n  not read: {printable(found)}"
-        return path + "".join(_lines(found, self._said))
+        return path + "".join(_summary(found, self._settings))
 
     def row(self, index: int) -> dict[str, Any]:
         found, row = self.found(index), self.head(index)
@@ -92,7 +100,7 @@ class PersonRows(RowJournal):
         return row | {
             "width": width, "height": height, "fps": round(found.video.fps, 4),
             "duration": round(found.video.length, 3), "boxes_from": self._about,
-            "threshold": self._said.threshold,
+            "threshold": self._settings.threshold,
             "key_frames": [
                 self._key_frame(key, persons, found.size)
                 for key, persons in zip(found.keys, found.persons, strict=True)
@@ -100,7 +108,7 @@ class PersonRows(RowJournal):
         }  # fmt: skip
 
     def _key_frame(
-        self, key: KeyFound, persons: list[int], size: tuple[int, int]
+        self, key: KeyFrameRows, persons: list[int], size: tuple[int, int]
     ) -> dict[str, Any]:
         height, width = size
         people = []
@@ -108,10 +116,10 @@ class PersonRows(RowJournal):
             pixels = [x * y for x, y in zip(box.corners, (width, height) * 2, strict=True)]
             actions = [
                 {
-                    "class": action, "label": name_of(action, self._said.labels),
+                    "class": action, "label": name_of(action, self._settings.labels),
                     "probability": round(value, 4),
                 }
-                for action, value in self._said.actions(row_A)
+                for action, value in self._settings.actions(row_A)
             ]  # fmt: skip
             people.append({
                 "person": person, "box": [round(x, 1) for x in pixels],
@@ -122,33 +130,39 @@ class PersonRows(RowJournal):
 
     def _write(self) -> int:
         unread = super()._write()
-        path = self._out.with_suffix(".csv")
-        with atomic(path) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            for index, sample in enumerate(self._samples):
-                if not isinstance(found := self.found(index), str):
-                    name = without_ending(os.path.basename(os.path.abspath(sample.path)))
-                    writer.writerows(ava_rows(name, found.keys, self._said.ids))
-            text.detach()
-        print(path, flush=True)
+        detections, boxes = written_beside(self._out)
+        write_scored(detections, self._scored(), list(self._settings.ids), ALL)
+        write_boxes(boxes, (key for key, _ in self._scored()))
+        for path in (detections, boxes):
+            print(path, flush=True)
+        paths = {os.path.abspath(sample.path): names_of(sample)[0] for sample in self._samples}
+        name, count = Counter(paths.values()).most_common(1)[0]
+        if count > 1:
+            logger.warning(
+                f"{count:,} videos are called {printable(name)}: what {detections.name} and "
+                f"{boxes.name} have of them cannot be told apart"
+            )
         return unread
 
+    def _scored(self) -> Iterator[Scored]:
+        """The key frames of all videos, as the annotations of a data set have them."""
+        for index, sample in enumerate(self._samples):
+            if not isinstance(found := self.found(index), str):
+                name = names_of(sample)[0]
+                for key, persons in zip(found.keys, found.persons, strict=True):
+                    numbered = zip(key.boxes, persons, strict=True)
+                    boxes = tuple(box._replace(person=person) for box, person in numbered)
+                    yield KeyFrame(name, key.time, key.seconds, boxes), key.rows
 
-def ava_rows(video: str, keys: Sequence[KeyFound], ids: Sequence[int]) -> Iterator[list[str]]:
-    """Detections in AVA's form: video, time, corners as shares, action's number, probability."""
-    for key in keys:
-        whole = float(key.time).is_integer()
-        time = f"{int(key.time):04d}" if whole else seconds_text(key.time)
-        for box, row_A in zip(key.boxes, key.rows, strict=True):
-            corners = [f"{x:.4f}" for x in box.corners]
-            for action in np.flatnonzero(row_A >= LEAST_SCORE).tolist():
-                yield [video, time, *corners, str(ids[action]), f"{row_A[action]:.4f}"]
+
+def written_beside(out: Path) -> tuple[Path, Path]:
+    """The files of actions and of boxes, beside that of rows."""
+    return out.with_suffix(".csv"), out.with_suffix(".boxes.jsonl")
 
 
-def _lines(found: Found, said: Said) -> list[str]:
+def _summary(found: Found, settings: AnswerSettings) -> list[str]:
     """A line for each of the persons that are there longest."""
-    every, keys = doings(found, said), len(found.keys)
+    every, keys = actions_of_persons(found, settings), len(found.keys)
     count = f"{len(every)} {'person' if len(every) == 1 else 'persons'}"
     lines = [f"  ({count} in {keys:,} {'key frame' if keys == 1 else 'key frames'})"]
     for person, first, last, actions, nearest in sorted(every[:PERSONS]):
@@ -182,6 +196,6 @@ def _part(entry: Entry) -> KeyPart:
         own = tuple(Box(tuple(box[:4]), score=box[4], person=box[5]) for box in boxes)
         rows = np.frombuffer(base64.b64decode(text), "<f4")
         rows = rows.reshape(len(own), -1) if own else np.zeros((0, 0), np.float32)
-        keys.append(KeyFound(time, seconds, own, rows))
+        keys.append(KeyFrameRows(time, seconds, own, rows))
     height, width = entry["size"]
     return KeyPart(keys, (height, width), VideoTimes(*entry["video"]), entry["is_last"])

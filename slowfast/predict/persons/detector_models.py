@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast import machine
-from slowfast.predict.detect.detector_settings import FORMS, DetectorError, Port, Signature
+from slowfast.predict.persons.detector_settings import FORMS, DetectorError, Port, Signature
 from slowfast.predict.runtime.runtimes import is_installed, reported
 
 Arrays = dict[str, NDArray[Any]]

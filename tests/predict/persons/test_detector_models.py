@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.detecting import BOXES, write_onnx
 
-from slowfast.predict.detect import detector_models
-from slowfast.predict.detect.detector_models import load_model
-from slowfast.predict.detect.detector_settings import DetectorError
+from slowfast.predict.persons import detector_models
+from slowfast.predict.persons.detector_models import load_model
+from slowfast.predict.persons.detector_settings import DetectorError
 from slowfast.predict.runtime.runtimes import BackendError
 
 pytest.importorskip("onnx")

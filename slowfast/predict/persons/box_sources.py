@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.config import Config
+from slowfast.config import Config, DetectionConfig
+from slowfast.data.boxes import ava
 from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.key_sliding import Seconds
@@ -21,7 +22,7 @@ from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.files import file_digest
 from slowfast.log import logger
-from slowfast.predict.detect.person_detectors import PersonDetector
+from slowfast.predict.persons.person_detectors import PersonDetector
 
 WHOLE = "whole"
 """In place of a file of boxes: one box, all of the picture."""
@@ -63,7 +64,7 @@ class BoxSource:
 
     def boxes(self, place: int, key: float, picture: Picture) -> tuple[Box, ...]:
         """The boxes of a key frame."""
-        return (Box((0.0, 0.0, 1.0, 1.0)),)
+        return (ava.WHOLE,)
 
 
 class Detected(BoxSource):
@@ -104,11 +105,9 @@ class FromFile(BoxSource):
                 return width, height
             return LARGEST, LARGEST
 
-        least = cfg.detection.box_score
         self._found: dict[str, dict[float, tuple[Box, ...]]] = {}
         for (video, time), boxes in read_boxes(path, size_of=size_of).items():
-            good = tuple(box for box in boxes if box.score >= least)
-            self._found.setdefault(video, {})[time] = good
+            self._found.setdefault(video, {})[time] = boxes
         self._videos = [_named(sample, self._found) for sample in samples]
         if not any(self._videos):
             raise ListError(
@@ -117,9 +116,24 @@ class FromFile(BoxSource):
             )
         if unused := len(self._found.keys() - {*self._videos}):
             logger.info(f"{path}: boxes of {unused:,} other videos are not used")
+        self._leave_out(cfg.detection)
         self.about = path.name
-        depends_on = f"{file_digest(path)} {self._start} {self._rate} {least}"
+        least, best = cfg.detection.box_score, cfg.detection.keeps_best
+        depends_on = f"{file_digest(path)} {self._start} {self._rate} {least} {best}"
         self.digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
+
+    def _leave_out(self, detection: DetectionConfig) -> None:
+        """Leaves out the boxes that do not count, and says how many."""
+        before = after = 0
+        for video in {*self._videos} - {""}:
+            for time, boxes in self._found[video].items():
+                self._found[video][time] = tuple(ava.kept(boxes, detection))
+                before, after = before + len(boxes), after + len(self._found[video][time])
+        if after < before:
+            logger.warning(
+                f"{self._path}: {before - after:,} of {before:,} boxes are below detection."
+                f"box_score={detection.box_score:g} and left out"
+            )
 
     def keys(self, place: int, begin: float, end: float) -> Seconds:
         video = self._videos[place]

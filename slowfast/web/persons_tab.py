@@ -9,11 +9,16 @@ from typing import Any, NamedTuple
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.predict.annotate.boxed_videos import write_boxed
-from slowfast.predict.detect.box_sources import WHOLE, open_source
-from slowfast.predict.detect.found_persons import Doing, doings, joined, said_of
-from slowfast.predict.detect.key_rows import KeyPart, key_rows
-from slowfast.predict.detect.person_rows import ACTIONS
-from slowfast.predict.detect.who import story_of
+from slowfast.predict.persons.box_sources import WHOLE, open_source
+from slowfast.predict.persons.infer_boxes import drawn_key_frames
+from slowfast.predict.persons.key_rows import KeyPart, key_rows
+from slowfast.predict.persons.person_actions import (
+    PersonActions,
+    actions_of_persons,
+    answer_settings,
+    joined,
+)
+from slowfast.predict.persons.person_rows import ACTIONS
 from slowfast.predict.timeline.timeline_files import short_clock
 from slowfast.web.jobs import OpenKind, Step, Tell
 from slowfast.web.site import TOP, Shared, Site, Values, at_once, bar, compute, sentence, upload
@@ -33,8 +38,8 @@ class Film(NamedTuple):
 def find_persons(
     open_kind: OpenKind, tell: Tell, path: str, where: str, folder: Path, shared: Shared
 ) -> None:
-    """Tells what each person of an upload does, a list of Doing, and then its Film, which is in
-    ``folder``.
+    """Tells what each person of an upload does, a list of PersonActions, and then its Film, which
+    is in ``folder``.
 
     Args:
         where: ``DETECTED``, or ``WHOLE``: all of the picture is one box.
@@ -58,18 +63,18 @@ def find_persons(
             if isinstance(part, VideoError):
                 raise part
             parts.append(part)
-        found, said = joined(parts), said_of(cfg, shared.names, TOP)
-        tell(doings(found, said))
-        story, film = story_of(found, said), folder / f"{Path(path).stem}-persons.mp4"
-        assert story is not None
+        found, settings = joined(parts), answer_settings(cfg, shared.names, TOP)
+        tell(actions_of_persons(found, settings))
+        drawn, film = drawn_key_frames(found, settings), folder / f"{Path(path).stem}-persons.mp4"
+        assert drawn is not None
         write_boxed(
-            sample, film, story, cfg,
+            sample, film, drawn, cfg,
             lambda share: tell(Step(0.7 + 0.3 * share, "writing the video with its persons")),
         )  # fmt: skip
         tell(Film(film))
 
 
-def table_of_persons(found: list[Doing]) -> str:
+def table_of_persons(found: list[PersonActions]) -> str:
     """What each person does, as HTML."""
     if not found:
         return sentence("Nobody was found.")

@@ -1,4 +1,4 @@
-"""Who does what, where: finds the actions of each person in videos of any length."""
+"""``--infer`` with boxes: who does what, where, in videos of any length."""
 
 import hashlib
 import itertools
@@ -12,24 +12,25 @@ from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import VideoError
 from slowfast.log import Progress, logger
 from slowfast.predict.annotate.answers import require_own_files, show_answers
-from slowfast.predict.annotate.boxed_videos import Story, show_persons
-from slowfast.predict.detect.box_sources import BoxSource
-from slowfast.predict.detect.found_persons import Found, Said, said_of
-from slowfast.predict.detect.key_rows import KeyPart, key_rows
-from slowfast.predict.detect.person_rows import PersonRows
+from slowfast.predict.annotate.boxed_videos import DrawnKeyFrames, show_persons
 from slowfast.predict.kept import settings_of
+from slowfast.predict.persons.box_sources import BoxSource
+from slowfast.predict.persons.key_rows import KeyPart, key_rows
+from slowfast.predict.persons.person_actions import AnswerSettings, Found, answer_settings
+from slowfast.predict.persons.person_rows import PersonRows
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import own_batches
 
 
-def who(
+def infer_boxes(
     backend: Backend, listed: Sequence[Named], labels: list[str] | None, cfg: Config, *,
     source: BoxSource, weights: str, out: Path, top: int, annotate: Path | None = None,
 ) -> None:  # fmt: skip
     """Finds what each person does at the key frames of videos; the processes share the videos.
 
-    Writes ``out`` and, in AVA's form, the csv beside it, and prints each video in its turn. A video
-    that cannot be read does not stop the others. Key frames of an earlier run are used again if
+    Writes ``out`` and beside it, in AVA's form, the csv with the scores of the actions, and the
+    boxes in ours; prints each video in its turn. A video that cannot be read does not stop the
+    others. Key frames of an earlier run are used again if
     weights, settings and boxes are the same, and the video's file has not changed: also those of a
     video that it did not come to the end of.
 
@@ -50,20 +51,21 @@ def who(
     """
     if annotate:
         require_own_files(annotate, listed)
-    said, samples = said_of(cfg, labels, top), [video.sample for video in listed]
+    settings, samples = answer_settings(cfg, labels, top), [video.sample for video in listed]
     depends_on = repr([weights, source.digest, sorted(settings_of(cfg, with_head=True).items())])
     digest = hashlib.sha256(depends_on.encode(errors="surrogateescape")).hexdigest()[:16]
-    with PersonRows(out, samples, digest, said, source.about) as rows:
+    with PersonRows(out, samples, digest, settings, source.about) as rows:
         rows.show()
         _compute_own(backend, rows, listed, cfg, source)
         unread = rows.finish()
-        stories = distributed.on_first(
-            lambda: [story_of(rows.found(i), said) for i in range(len(listed))] if annotate else []
-        )
+        drawn = distributed.on_first(
+            lambda: [drawn_key_frames(rows.found(i), settings) for i in range(len(listed))]
+            if annotate else []
+        )  # fmt: skip
     failed = 0
     if annotate:
-        seen = f"{digest} {said.threshold}"
-        failed = show_answers(annotate, listed, stories, cfg, seen, show=show_persons)
+        seen = f"{digest} {settings.threshold}"
+        failed = show_answers(annotate, listed, drawn, cfg, seen, show=show_persons)
     if unread:
         raise VideoError(f"{unread:,} of {len(listed):,} videos could not be read")
     if failed:
@@ -102,7 +104,7 @@ def _compute_own(
     progress.finish(f"{len(places) - len(faulty):,} videos")
 
 
-def story_of(found: Found | str, said: Said) -> Story | None:
+def drawn_key_frames(found: Found | str, settings: AnswerSettings) -> DrawnKeyFrames | None:
     """What is drawn of a video: its key frames' seconds, and who does what there; None if it could
     not be read."""
     if isinstance(found, str):
@@ -111,7 +113,7 @@ def story_of(found: Found | str, said: Said) -> Story | None:
         (
             key.seconds,
             [
-                (person, box.corners, said.seen(row_A))
+                (person, box.corners, settings.seen(row_A))
                 for person, box, row_A in zip(persons, key.boxes, key.rows, strict=True)
             ],
         )

@@ -17,12 +17,12 @@ from support.videos import numbered_picture, write_h264
 
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
-from slowfast.predict.detect.box_sources import WHOLE
-from slowfast.predict.detect.found_persons import Doing
+from slowfast.predict.persons.box_sources import WHOLE
+from slowfast.predict.persons.person_actions import PersonActions
 from slowfast.predict.runtime.built import Graph, weighted
 from slowfast.predict.runtime.runtimes import Eager
 from slowfast.web.jobs import JobError, Step
-from slowfast.web.persons import DETECTED, Film, find_persons, table_of_persons
+from slowfast.web.persons_tab import DETECTED, Film, find_persons, table_of_persons
 from slowfast.web.site import Shared
 
 NAMES = ["stand", "walk", "talk", "<dance>"]
@@ -71,14 +71,14 @@ def test_a_video_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_the_table() -> None:
     assert "Nobody was found" in table_of_persons([])
     found = [
-        Doing(2, 1.0, 4.0, [("<dance>", 0.987), ("walk", 0.6)], ("<dance>", 0.987)),
-        Doing(1, 2.0, 2.0, [], ("stand", 0.3)),
+        PersonActions(2, 1.0, 4.0, [("<dance>", 0.987), ("walk", 0.6)], ("<dance>", 0.987)),
+        PersonActions(1, 2.0, 2.0, [], ("stand", 0.3)),
     ]
     table = table_of_persons(found)
     rows = table.split("<tr>")[2:]
     assert rows[0].startswith("<td>1</td><td>0:02.0</td><td>nothing for sure; nearest is stand, 30")
     assert rows[1].startswith("<td>2</td><td>0:01.0 to 0:04.0</td><td>&lt;dance&gt; 99 %, walk 60")
-    many = [Doing(i, 0.0, 1.0, [], ("stand", 0.3)) for i in range(25)]
+    many = [PersonActions(i, 0.0, 1.0, [], ("stand", 0.3)) for i in range(25)]
     assert "And 5 others" in table_of_persons(many)
 
 
