@@ -1,6 +1,5 @@
 """Writes a test's results: log line, test_result.json, unreadable.txt, the scores of views."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ def counts(
     }
     if cfg.train.task != "detection":
         found["num_views"] = cfg.test.num_clips * cfg.test.views_per_clip
-    return found | {"unreadable": [dataclasses.asdict(video) for video in missing]}
+    return found | {"unreadable": [video.row() for video in missing]}
 
 
 def _count_key(cfg: Config) -> str:
