@@ -8,7 +8,6 @@ Besides test_result.json these are in the output folder:
     classes.png      the best and the worst of them
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,7 @@ class BoxReport(VideoReport):
             **numbers,
             "rule": tally.rule,
             **counts(len(taken), len(self._samples), self._cfg),
-            "unreadable": [*map(dataclasses.asdict, missing)],
+            "unreadable": [video.row() for video in missing],
             "num_classes": len(classes),
             "not_annotated": [row["name"] for row in classes if not row["annotated"]],
             "classes": classes,

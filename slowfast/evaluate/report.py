@@ -3,7 +3,6 @@
 Legend: V views, K classes.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ def summary(
         **numbers,
         **counts(len(predictions), len(predictions) + len(missing), cfg),
         "num_views": cfg.test.num_clips * cfg.test.views_per_clip,
-        "unreadable": [*map(dataclasses.asdict, missing)],
+        "unreadable": [video.row() for video in missing],
         "predictions": sorted(predictions, key=lambda row: row["index"]),
     }
 

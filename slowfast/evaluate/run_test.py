@@ -9,7 +9,7 @@ from typing import Any
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order, noted
+from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
@@ -93,9 +93,7 @@ def _scored(
     own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):
-            place, path = noted(samples, index)
-            if place not in unreadable.videos:
-                video = unreadable.note(place, path, row)
+            if video := unreadable.note(samples, index, row):
                 logger.warning(f"unreadable: {video.line()}")
             continue
         if kept:
