@@ -55,7 +55,8 @@ def validate(
             yield from logits_of(model, same, cfg, losses)
 
     def labelled(clip: Clip) -> Clip:
-        if (key := samples[clip.index].key) is None:
+        key = samples[clip.index].key
+        if key is None:
             return clip
         labels = labels_of_nearest(key.boxes, key.truth, IOU)
         return dataclasses.replace(clip, box_labels=tuple(labels))

@@ -318,6 +318,27 @@ def test_processes_share_the_videos_out(tmp_path: Path, monkeypatch: pytest.Monk
     assert sorted(shares) == [*range(7)]
 
 
+@pytest.mark.parametrize("readers", [0, 1, 3])
+def test_processes_and_readers_have_runs_of_key_frames(
+    tmp_path: Path, readers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key frame once."""
+    cfg = tiny_config(tmp_path, "train.task=detection", "data.num_workers=8")
+    samples = [
+        Sample(f"{film}.mp4", (), key=KeyFrame(film, i, i, ())) for film in "ab" for i in range(20)
+    ]
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    found, jumps = [], 0
+    for rank in range(2):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        batches = views.own_batches(samples, 3, cfg, readers)
+        for reader in range(max(readers, 1)):  # the loader deals batches in turn
+            own = np.concatenate(batches[reader :: max(readers, 1)])
+            jumps += np.count_nonzero(np.diff(own) != 1)
+            found += own.tolist()
+    assert sorted(found) == [*range(40)] and jumps == 0
+
+
 def test_readers_are_counted_by_whole_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
 ) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.config import DataConfig, DetectionConfig
 from slowfast.data.clips.box_transforms import Size
@@ -64,6 +65,7 @@ class KeyWindows:
         most_frames: int = MOST_FRAMES,
     ) -> None:  # fmt: skip
         self._films, self._unit = Films(data, most_frames), 1 / detection.rate
+        self._known: tuple[Reader, int, NDArray[np.float64]] | None = None
         self._window = PROTOCOLS[protocol].window
         self._grid = ClipGrid(1, data.num_frames, data.sampling_stride, data.target_fps)
 
@@ -116,14 +118,18 @@ class KeyWindows:
 
     def of(self, sample: Sample, reader: Reader, moved: Indices | int = 0) -> Indices:
         """The frames of a key frame's clip ``[T]``."""
-        times = reader.seconds(np.arange(reader.num_frames))
-        return self._window(key_of(sample).seconds, times, self._grid, moved)
+        return self._window(key_of(sample).seconds, self._times(reader), self._grid, moved)
 
     def at(self, sample: Sample, reader: Reader) -> int:
         """The frame that is seen at a key frame."""
-        times = reader.seconds(np.arange(reader.num_frames))
-        shown = np.searchsorted(times, key_of(sample).seconds + ROUNDING, side="right")
-        return max(int(shown) - 1, 0)
+        second = key_of(sample).seconds + ROUNDING
+        return max(int(np.searchsorted(self._times(reader), second, side="right")) - 1, 0)
+
+    def _times(self, reader: Reader) -> NDArray[np.float64]:
+        """When its frames are shown; of the film that was asked for last they are known."""
+        if self._known is None or self._known[:2] != (reader, reader.num_frames):
+            self._known = reader, reader.num_frames, reader.seconds(np.arange(reader.num_frames))
+        return self._known[2]
 
 
 class Onward:
@@ -201,13 +207,14 @@ class Onward:
         """Decodes and holds these frames; whether the file has them."""
         try:
             with named(sample):
-                for is_key, group in itertools.groupby(numbers, key=keys.__contains__):
+                # Key frames one by one: they are whole pictures.
+                for key, group in itertools.groupby(numbers, lambda n: n if n in keys else None):
                     new = [*group]
-                    each = unchanged if is_key else self._seen
+                    each = self._seen if key is None else unchanged
                     found = film.onward(np.array(new, np.int64), each)
                     if len(found) < len(new):  # it ends earlier than it says
                         return False
-                    if is_key and self._of_key:
+                    if key is not None and self._of_key:
                         self._keys |= zip(new, map(self._of_key, found), strict=True)
                         found = [*map(self._seen, found)]
                     self._held |= zip(new, found, strict=True)
