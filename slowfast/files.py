@@ -86,6 +86,17 @@ def require_place(path: Path) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def require_unread(path: Path, read: Iterable[str | Path | None]) -> None:
+    """Raises a FolderError if ``path``, which a run is to write, is a folder or one of the files
+    that it reads, or also writes."""
+    if path.is_dir():
+        raise FolderError(f"{path} is a folder: name a file")
+    for other in (one for one in read if one):
+        is_there = path.exists() and os.path.exists(other)
+        if os.path.realpath(path) == os.path.realpath(other) or (is_there and path.samefile(other)):
+            raise FolderError(f"{path} would be written over {other}: name another file")
+
+
 def require_of(path: Path, owner: str, own: str) -> None:
     """Raises a FolderError if ``path``, made of the video ``owner``, is not of ``own``."""
     if owner != own:

@@ -195,9 +195,12 @@ def _bytes(raw: Any, latin1: Callable[[str], bytes]) -> Any:
     return latin1(raw) if isinstance(raw, str) else raw
 
 
-def _evaluated(text: str, values: dict[str, Any]) -> Any:
+def _evaluated(*arguments: Any) -> Any:
     """An array that Paddle saves as ``eval("data", {"data": array})``: the text is a key."""
-    return values[text] if type(values) is dict and text in values else Evaluated()
+    if len(arguments) == 2 and type(arguments[1]) is dict:
+        text, values = arguments
+        return values.get(text) if isinstance(text, str) and text in values else Evaluated()
+    return Evaluated()
 
 
 def _array(raw: Any, dtype: Dtype, shape: Any, order: str, axes: Any = None) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowfast import distributed
 from slowfast.cli import run_config
-from slowfast.cli.box_inputs import check_boxes_flags, read_key_frames
+from slowfast.cli.box_inputs import check_boxes_flags, look_into_videos, read_key_frames
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
@@ -108,7 +108,7 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     read = [(cfg.data.train_list, samples), *([(cfg.data.val_list, val)] if val else [])]
     check_lists(cfg.data.labels, names, read)
     if val:
-        _require_labels(cfg, cfg.data.val_list, val)
+        require_labels(cfg, cfg.data.val_list, val)
     if cfg.train.head_only and (timed := [sample for sample in samples if sample.actions]):
         raise ListError(
             f"{cfg.data.train_list}: train.head_only=True takes clips from all over each video, "
@@ -131,9 +131,16 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
         check_new(args.out)
     key = "test_list" if cfg.data.test_list else "val_list"
     cfg = _located(cfg, key)
-    samples = _read_list(cfg, "test", all_of_them=False)
+    if is_detection := cfg.train.task == "detection":
+        for flag in ("views", "average_clips"):
+            if getattr(args, flag):
+                raise ConfigError(
+                    f"{weights} classifies boxes, of one view: leave out --{flag.replace('_', '-')}"
+                )
+    every = is_detection and cfg.data.on_error == "raise"  # a test of these takes hours
+    samples = _read_list(cfg, "test", all_of_them=every)
     check_lists(cfg.data.labels, names, [(getattr(cfg.data, key), samples)])
-    _require_labels(cfg, getattr(cfg.data, key), samples)
+    require_labels(cfg, getattr(cfg.data, key), samples)
     if not cfg.test.calibration_list:
         cfg = cfg.with_test(calibration_list=getattr(cfg.data, key))
     return Inputs(cfg, weights, samples, names)
@@ -243,6 +250,8 @@ def _with_labels(cfg: Config) -> tuple[Config, list[str] | None]:
 def _located(cfg: Config, key: str, message: str = NO_LIST) -> Config:
     """``cfg`` with the path at which the list ``data.KEY`` is found, see ``find_listed``."""
     path = getattr(cfg.data, key)
+    if not path:
+        raise ListError(f"data.{key} names no list")
     found = find_listed(path, cfg.data.root)
     if found is None:
         raise ListError(message.format(" or ".join(listed_places(path, cfg.data.root)), key))
@@ -274,10 +283,12 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
             raise ListError(f"{path}: {fault} ({hint})")
         logger.warning(f"{path}: {fault}")
     look_into_folders(path, samples, data, all_of_them)
+    if cfg.train.task == "detection":
+        look_into_videos(path, samples, cfg, all_of_them)
     return samples
 
 
-def _require_labels(cfg: Config, path: str, samples: Sequence[Sample]) -> None:
+def require_labels(cfg: Config, path: str, samples: Sequence[Sample]) -> None:
     """Raises a NoPositivesError that names the list if a validation or test finds nothing in it."""
     try:
         TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)

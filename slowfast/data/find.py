@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from slowfast.config import DataConfig
+from slowfast.config import Config, DataConfig
 from slowfast.data import folders, lists
 from slowfast.data.lists import ListError
 from slowfast.data.missing import are_all, missing_fault, missing_files
@@ -165,6 +165,16 @@ def list_of(data: DataConfig, split: Split) -> tuple[str, str]:
     has none of its own."""
     key = "val_list" if split == "test" and not data.test_list else f"{split}_list"
     return f"data.{key}", getattr(data, key)
+
+
+def read_files_of(cfg: Config, split: Split) -> list[str]:
+    """The files that a run reads of a split besides its videos, where they are."""
+    data, detection = cfg.data, cfg.detection
+    kind = "train" if split == "train" else "val"
+    of_boxes = [getattr(detection, f"{kind}_{what}") for what in ("boxes", "excluded", "frames")]
+    named = [list_of(data, split)[1], data.labels, *of_boxes, detection.scored]
+    found = (find_listed(path, data.root, Path.is_file) for path in named if path)
+    return [*filter(None, found)]
 
 
 def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exists) -> str | None:

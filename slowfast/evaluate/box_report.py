@@ -21,7 +21,7 @@ from slowfast.evaluate.report import VideoReport, counts
 from slowfast.files import write_csv
 from slowfast.log import logger
 from slowfast.metrics.accuracy import name_of
-from slowfast.metrics.frame_map import LEAST, RULES
+from slowfast.metrics.frame_map import LEAST, RULES, WRONG_NUMBERS
 from slowfast.predict.runtime.built import Row
 from slowfast.predict.tallies import Detections
 
@@ -33,6 +33,7 @@ MOST = 15
 class BoxReport(VideoReport):
     """What a test of key frames tells and writes; a row is of a key frame's boxes, ``[K, A]``."""
 
+    files = (*VideoReport.files, DETECTIONS, CLASSES, PICTURE)
     _tally: Detections
 
     def shape(self, index: int) -> tuple[int, int]:
@@ -66,7 +67,7 @@ class BoxReport(VideoReport):
             for index, own in zip(tally.scored, tally.of_classes, strict=True)
         ]
         return {
-            **numbers,
+            **{key: None if np.isnan(value) else value for key, value in numbers.items()},
             "rule": tally.rule,
             **counts(len(taken), len(self._samples), self._cfg),
             "unreadable": [video.row() for video in missing],
@@ -88,6 +89,8 @@ class BoxReport(VideoReport):
         folder = Path(self._cfg.output_dir)
         least = float(LEAST) if RULES[self._tally.rule].rounds else -1.0
         super().write(result, missing, metrics)
+        if result["mAP"] == 0 and result["recall"]:
+            logger.warning(f"test: {WRONG_NUMBERS}")
         write_csv(folder / CLASSES, result["classes"])
         write_scored(folder / DETECTIONS, self._tally.rows(), self._tally.ids, least)
         which = (

@@ -5,7 +5,7 @@ Legend: V views, K classes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ class VideoReport:
         samples: the whole list.
         class_names: of the network's classes; may be empty.
     """
+
+    files: ClassVar[tuple[str, ...]] = (RESULT, LIST)
+    """What is written into the output folder."""
 
     def __init__(
         self, tally: Tally, samples: Sequence[Sample], class_names: list[str], cfg: Config
@@ -121,14 +124,16 @@ def _read_and_not(result: Mapping[str, Any], cfg: Config) -> tuple[int, int]:
 
 def write_report(
     result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config,
-    told: Mapping[str, float], each: str,
+    told: Mapping[str, float | None], each: str,
 ) -> None:  # fmt: skip
     """Writes test_result.json and unreadable.txt, and logs the numbers ``told``, and how much of
     ``each`` sample is seen."""
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
-    numbers = [f"{key}: {value:.5f}" for key, value in told.items()]
+    numbers = [
+        f"{key}: {'none' if value is None else f'{value:.5f}'}" for key, value in told.items()
+    ]
     what, num_read, num_unread = _unit(cfg), *_read_and_not(result, cfg)
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {num_unread:,} unreadable, listed in {path.parent / LIST}" if missing else ""

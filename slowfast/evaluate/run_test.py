@@ -8,6 +8,7 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.data.find import read_files_of
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
 from slowfast.data.video.reader import VideoError
@@ -15,7 +16,7 @@ from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
 from slowfast.evaluate.report import VideoReport
 from slowfast.evaluate.scores import ResultsError, check_new
-from slowfast.files import FolderError, require_place, sole_writer
+from slowfast.files import FolderError, require_place, require_unread, sole_writer
 from slowfast.log import logger
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
@@ -54,10 +55,13 @@ def run_test(
         VideoError: no video can be read, or more than ``data.max_errors`` of one process cannot;
             or, at the end, some cannot and ``data.on_error`` is ``raise``.
         ResultsError: ``out`` exists already.
-        FolderError: ``OUT.partial`` is of another test, or another run is writing there.
+        FolderError: ``OUT.partial`` is of another test, or another run is writing there; or a file
+            in the output folder is one that the test reads.
     """
     place = Path(cfg.output_dir) / report.RESULT
     distributed.on_first(lambda: require_place(place))  # now, not after hours of work
+    for name in REPORTS[cfg.train.task].files:
+        require_unread(Path(cfg.output_dir, name), read_files_of(cfg, "test"))
     tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
     told = REPORTS[cfg.train.task](tally, samples, class_names or [], cfg)
     with contextlib.ExitStack() as opened:

@@ -14,9 +14,11 @@ import numpy as np
 from slowfast.data.boxes.action_lists import actions_of
 from slowfast.data.boxes.ava import in_order, shown
 from slowfast.data.boxes.boxes_fields import Moment
-from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_scored
+from slowfast.data.boxes.boxes_files import read_boxes
+from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_excluded, read_scored
 from slowfast.data.lists import ListError
 from slowfast.evaluate.box_scores import BoxScores, read_box_scores
+from slowfast.log import logger
 from slowfast.metrics.frame_map import Frames, frame_map_numbers
 from slowfast.metrics.frame_rows import Boxes
 from slowfast.overlap import Numbers
@@ -50,7 +52,7 @@ def read_files(file: Path, annotations: Path, excluded: Path | None, actions: st
         ResultsError: the .npz cannot be used.
     """
     moments: dict[Moment, int] = {}
-    truth = read_scored(annotations, moments, has_scores=False)
+    truth = _annotated(annotations, moments)
     listed = len(moments)
     if file.suffix == ".npz":
         found, ordered, left_out, counting = _of_test(read_box_scores(file), moments)
@@ -64,7 +66,12 @@ def read_files(file: Path, annotations: Path, excluded: Path | None, actions: st
             f"{shown(other)} here, and {shown(first)} there"
         )
     if excluded:
-        left_out = _moments_of(excluded)
+        left_out = read_excluded(excluded)
+        if left_out and not left_out & moments.keys():
+            logger.warning(
+                f"{excluded}: none of its {len(left_out):,} key frames is one of {annotations}: "
+                f"the first is {shown(min(left_out))} here, and {shown(next(iter(moments)))} there"
+            )
     if actions:
         counting = actions_of(actions)
     elif not counting:
@@ -83,9 +90,33 @@ def read_files(file: Path, annotations: Path, excluded: Path | None, actions: st
         np.array([moments[moment] < listed for moment in ordered]),
         np.array([moment in left_out for moment in ordered]),
     )
+    if frames.is_excluded[frames.is_listed].all():
+        raise ListError(
+            f"{excluded or file}: it excludes all {frames.is_listed.sum():,} key frames of "
+            f"{annotations}, so nothing is left to score"
+        )
     ignored = len(found.boxes) - len(scored_found.boxes), len(tested) - len(scored_truth.boxes)
     untested = int((place[:listed] < 0).sum())
     return Files(scored_found, scored_truth, frames, counting, ignored, untested)
+
+
+def _annotated(path: Path, moments: dict[Moment, int]) -> ScoredBoxes:
+    """The annotations, a csv in AVA's form or our JSON lines."""
+    if path.suffix.lower() != ".jsonl":
+        return read_scored(path, moments, has_scores=False)
+    found = read_boxes(path, class_of=lambda number: number)
+    for moment in found:
+        moments.setdefault(moment, len(moments))
+    rows = [
+        (moments[moment], box, label)
+        for moment, boxes in found.items() for box in boxes for label in box.labels
+    ]  # fmt: skip
+    return ScoredBoxes(
+        np.array([frame for frame, _, _ in rows], np.int32),
+        np.array([box.corners for _, box, _ in rows], np.float64).reshape(-1, 4),
+        np.array([label for _, _, label in rows], np.int32),
+        np.array([box.person for _, box, _ in rows], np.float64),
+    )
 
 
 def _scored(rows: Boxes, place: Numbers, actions: Mapping[int, str]) -> Boxes:
@@ -116,13 +147,6 @@ def _of_rows(rows: ScoredBoxes, chosen: Numbers | slice = slice(None)) -> Boxes:
     return Boxes(frames, rows.corners[chosen], places, rows.actions[chosen], rows.scores[chosen])
 
 
-def _moments_of(path: Path) -> set[Moment]:
-    moments: dict[Moment, int] = {}
-    if len(read_scored(path, moments, has_scores=False).frames):
-        raise ListError(f"{path}: has boxes, and should have lines 'video,time' alone")
-    return {*moments}
-
-
 def score(files: Files, rules: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The numbers, average precision by rule; and a row for each action.
 
@@ -143,7 +167,7 @@ def score(files: Files, rules: list[str]) -> tuple[dict[str, Any], list[dict[str
     for rule in rules:
         own, of_classes = frame_map_numbers(found, truth, files.frames, [*files.actions], rule)
         numbers["mAP"][rule] = own["mAP"]
-        numbers["recall"] = own["recall"]
+        numbers["recall"] = None if np.isnan(own["recall"]) else own["recall"]
         for row, of_class in zip(classes, of_classes, strict=True):
             known = not np.isnan(of_class.precision)
             row[rule] = of_class.precision if known else None

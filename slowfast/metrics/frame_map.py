@@ -28,6 +28,11 @@ NO_TRUTH = (
     "the numbers of the classes (detection.first_id, detection.ids, detection.scored)"
 )
 
+WRONG_NUMBERS = (
+    "boxes are found, and no action of them is right: are the numbers of the actions those of the "
+    "annotations?"
+)
+
 
 class Rule(NamedTuple):
     """What the rules differ in."""

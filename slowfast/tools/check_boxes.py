@@ -16,12 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.cli.box_inputs import recall_of, require_found
 from slowfast.cli.command import in_home, new_parser, run, whole_number
+from slowfast.cli.inputs import require_labels
 from slowfast.cli.run_config import class_names, config_for
 from slowfast.config import Config, ConfigError, DataConfig
 from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.boxes.ava import (
     Annotations,
+    is_flat,
     is_valid,
     keyframes_of,
     read_annotations,
@@ -29,17 +32,17 @@ from slowfast.data.boxes.ava import (
 from slowfast.data.boxes.boxes_fields import BoxesAt
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.window_reader import key_of, require_inside
+from slowfast.data.find import read_files_of
 from slowfast.data.lists import ListError
 from slowfast.data.missing import are_all, missing_fault, missing_files
 from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import Picture, VideoError
+from slowfast.files import require_unread
 from slowfast.log import Progress, logger
-from slowfast.metrics.frame_map import box_recall
 from slowfast.overlap import IOU
 from slowfast.predict.annotate.drawn_boxes import Person, with_persons
-from slowfast.predict.box_rows import rows_of_boxes
 
 SHOWN = 10
 """Missing videos, faults and classes that are named."""
@@ -60,6 +63,8 @@ def check_boxes(args: argparse.Namespace) -> None:
     cfg = config_for(args.config, args.override, None)
     if cfg.train.task != "detection":
         raise ConfigError(f"{args.config}: train.task={cfg.train.task}, not detection")
+    picture = args.picture or Path(f"boxes_{args.split}.png")
+    require_unread(picture, [args.config, *read_files_of(cfg, args.split)])
     decoder_version(cfg.data.decoder)
     numbers = class_numbers(cfg.detection, cfg.model.num_classes)
     names = class_names(cfg, None) or [f"action {number}" for number in numbers]
@@ -73,7 +78,7 @@ def check_boxes(args: argparse.Namespace) -> None:
     good, faults = looked_at([s for s in samples if s.path not in gone], films, cfg)
     lines = [
         f"{args.split}: {found.source}", *of_videos(samples, gone),
-        *of_key_frames(cfg, samples, found), *_first(faults),
+        *of_key_frames(cfg, samples, found, len(good)), *_first(faults),
         *of_boxes(cfg, found), *of_classes(found, names),
     ]  # fmt: skip
     print("\n".join(lines))
@@ -81,40 +86,45 @@ def check_boxes(args: argparse.Namespace) -> None:
         raise VideoError(f"none of the key frames can be read: {faults[0]}")
     from slowfast.pictures import contact_sheet, shortened  # here: it imports matplotlib
 
-    picture = args.picture or Path(f"boxes_{args.split}.png")
     tiles = [
         (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))
         for tile, text in tiles_of(good, found, cfg.data, names, args.count)
     ]
     contact_sheet(tiles, picture, marks_first=False)
     print(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
+    require_found(cfg, args.split, found, samples)
+    if args.split != "train":
+        require_labels(cfg, found.source, samples)
 
 
 def looked_at(
     samples: Sequence[Sample], films: Films, cfg: Config
 ) -> tuple[list[Sample], list[str]]:
     """The key frames that are inside of videos that can be read, and what is wrong with others."""
-    good, faults = [], dict[str, None]()
-    progress, unreadable = Progress("look at the videos", len(samples)), set[str]()
+    good, faults = [], Counter[str]()
+    progress, unreadable = Progress("look at the videos", len(samples)), dict[str, str]()
     for done, sample in enumerate(samples, 1):
         progress.update(done)
         if sample.path in unreadable:
+            faults[unreadable[sample.path]] += 1
             continue
         try:
             reader = films.reader(sample)
         except VideoError as error:
-            unreadable.add(sample.path)
-            faults[str(error)] = None
+            unreadable[sample.path] = str(error)
+            faults[str(error)] += 1
             continue
         try:
             require_inside(sample, reader, 1 / cfg.detection.rate)
             good.append(sample)
         except VideoError as error:
-            faults[str(error)] = None
+            faults[str(error)] += 1
         finally:
             reader.close()
     progress.finish()
-    return good, list(faults)
+    return good, [
+        f"{fault} ({count:,} key frames)" if count > 1 else fault for fault, count in faults.items()
+    ]
 
 
 def of_videos(samples: Sequence[Sample], gone: set[str]) -> list[str]:
@@ -127,25 +137,28 @@ def of_videos(samples: Sequence[Sample], gone: set[str]) -> list[str]:
     ]
 
 
-def of_key_frames(cfg: Config, samples: Sequence[Sample], found: Annotations) -> list[str]:
-    """How many key frames there are, and which of them are used."""
+def of_key_frames(
+    cfg: Config, samples: Sequence[Sample], found: Annotations, num_good: int
+) -> list[str]:
+    """How many key frames there are, which of them are used, and how many can be read."""
     moments = {*found.annotated, *found.detected}
     outside = sum(not is_valid(time, cfg.detection) for _, time in moments)
     boxes = sum(len(key_of(sample).boxes) for sample in samples)
     return [
         f"key frames  {len(moments):,}",
         f"    {len(samples):,} are used, with {boxes:,} boxes",
+        *(
+            [f"    {num_good:,} of these can be read (a run needs data.on_error=skip)"]
+            if num_good < len(samples)
+            else []
+        ),
         f"    {outside:,} are outside detection.valid={list(cfg.detection.valid)}",
         *([f"    {len(moments & found.excluded):,} are excluded"] if found.excluded else []),
     ]
 
 
 def of_boxes(cfg: Config, found: Annotations) -> list[str]:
-    """The annotated and the detected boxes, and which share of the annotated ones is found.
-
-    Raises:
-        ListError: none is found.
-    """
+    """The annotated and the detected boxes, and which share of the annotated ones is found."""
     lines = _of_file("annotated", found.annotated)
     if not found.detected_in:
         return [*lines, "detected    no file of boxes is given"]
@@ -158,15 +171,7 @@ def of_boxes(cfg: Config, found: Annotations) -> list[str]:
         f"    {at_both:,} of {len(found.annotated):,} annotated key frames have a detected box",
     ]
     # As a test of these files has it, whatever the split.
-    keys = [key_of(sample) for sample in keyframes_of(cfg, "val", found)]
-    scored = ((key, np.zeros((len(key.boxes), 1), np.float32)) for key in keys)
-    recall = box_recall(*rows_of_boxes(scored, [0]))
-    if recall == 0:
-        raise ListError(
-            f"{found.detected_in}: no annotated box of {found.source} is found by a box of enough "
-            f"score (intersection over union of {IOU:g} or more): are the corners x1, y1, x2, y2, "
-            f"the times the same, and detection.box_score={least:g} not too high?"
-        )
+    recall = recall_of([key_of(sample) for sample in keyframes_of(cfg, "val", found)])
     of = "the annotated boxes are found"
     share = "none" if np.isnan(recall) else f"{recall:.1%}"
     return [*lines, f"recall      {share} of {of}, without excluded key frames (IoU {IOU:g})"]
@@ -213,7 +218,7 @@ def tiles_of(
 
 def _of_file(what: str, boxes_at: BoxesAt) -> list[str]:
     boxes = [box for own in boxes_at.values() for box in own]
-    flat = sum(x1 == x2 or y1 == y2 for (x1, y1, x2, y2), *_ in boxes)
+    flat = sum(map(is_flat, boxes))
     beyond = sum(min(box.corners) < 0 or max(box.corners) > 1 for box in boxes)
     return [
         f"{what:<12}{len(boxes):,} boxes",
@@ -237,10 +242,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--split", choices=("train", "val", "test"), default="val",
         help="which list and boxes are looked at (%(default)s)")  # fmt: skip
     add("--picture", metavar="FILE", type=Path,
-        help="where key frames are drawn (boxes_SPLIT.png)")  # fmt: skip
+        help="where key frames are drawn, a .png (boxes_SPLIT.png)")  # fmt: skip
     add("--count", metavar="N", type=whole_number(1, 100), default=12,
         help="how many are drawn (%(default)s)")  # fmt: skip
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.picture and args.picture.suffix.lower() != ".png":
+        parser.error(f"--picture: {args.picture} does not end with .png")
+    return args
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from typing import Any
 
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
-from slowfast.evaluate.scores import ResultsError, read_scores
-from slowfast.files import write_csv, write_json
+from slowfast.evaluate.scores import read_scores
+from slowfast.files import require_unread, write_csv, write_json
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict.tallies import check_metrics
 
@@ -35,9 +35,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def rescore(args: argparse.Namespace) -> None:
     """Reads the file, and tells or writes what is asked for."""
-    for path in (args.json, args.csv):
-        if path and (path.is_dir() or (path.exists() and path.samefile(args.file))):
-            raise ResultsError(f"{path} is a folder or the file of scores: name another")
+    for path, other in ((args.json, args.csv), (args.csv, None)):
+        if path:
+            require_unread(path, (args.file, other))
     results = read_scores(args.file)
     chosen = choose(results, args.clips, args.crops, args.average_clips)
     check_metrics(args.eval or (), results.task, NUMBERS[results.task])

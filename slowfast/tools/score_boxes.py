@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, run
-from slowfast.errors import UserError
 from slowfast.evaluate.score_files import Files, read_files, score
-from slowfast.files import write_csv, write_json
+from slowfast.files import require_unread, write_csv, write_json
 from slowfast.log import table
 from slowfast.metrics.average_precision import NoPositivesError
-from slowfast.metrics.frame_map import RULES
+from slowfast.metrics.frame_map import RULES, WRONG_NUMBERS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,10 +34,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def score_boxes(args: argparse.Namespace) -> None:
     """Reads the files, and tells or writes what is asked for."""
-    for path in filter(None, (args.json, args.csv)):
-        own = (args.file, args.annotations, args.excluded)
-        if path.is_dir() or (path.exists() and any(map(path.samefile, filter(None, own)))):
-            raise UserError(f"{path} is a folder or a file that is read: name another")
+    read = args.file, args.annotations, args.excluded, args.actions
+    for path, other in ((args.json, args.csv), (args.csv, None)):
+        if path:
+            require_unread(path, (*read, other))
     files = read_files(args.file, args.annotations, args.excluded, args.actions)
     try:
         numbers, classes = score(files, args.rule or [*RULES])
@@ -75,7 +74,14 @@ def lines(files: Files, numbers: Mapping[str, Any], classes: list[dict[str, Any]
             f"precision: {', '.join(none)}"
         )
     text += [f"{rule.ljust(13)}  mAP {value:.5f}" for rule, value in numbers["mAP"].items()]
-    return [*text, f"{'recall'.ljust(13)}      {numbers['recall']:.5f}"]
+    recall = numbers["recall"]
+    text.append(f"{'recall'.ljust(13)}      {'none' if recall is None else f'{recall:.5f}'}")
+    if recall and not any(numbers["mAP"].values()):
+        found, annotated = (
+            f"{rows.classes.min()} to {rows.classes.max()}" for rows in (files.found, files.truth)
+        )
+        text.append(f"{WRONG_NUMBERS} (found: {found}, annotated: {annotated})")
+    return text
 
 
 def _called(row: Mapping[str, Any]) -> str:

@@ -65,6 +65,7 @@ class EpochReader:
     ) -> None:
         self._loader, self._samples, self._cfg, self._epoch = loader, samples, cfg, epoch
         self._unreadable = Unreadable(cfg.data.max_errors)
+        self._lost = 0  # clips whose crop has no box
 
     def read(self, steps: list[Step]) -> Iterator[tuple[Step, Work, float]]:
         """Yields each step with its clips, and the seconds that it waited for them."""
@@ -100,7 +101,14 @@ class EpochReader:
         except VideoError as too_many:
             fatal = fatal or too_many
         batches = [[item for item in batch if not isinstance(item, VideoError)] for batch in items]
+        clips = chain(*batches)
+        self._lost += sum(clip.boxes is not None and not len(clip.boxes) for clip in clips)
         return Work(batches, step.clips, step.grid, fatal)
+
+    def num_lost(self) -> int:
+        """How many clips of all processes have no box in their crop."""
+        (lost,) = distributed.all_reduce_sum(self._lost)
+        return int(lost)
 
     def list_unreadable(self) -> None:
         """Lists unreadable videos of all processes in the log and in unreadable_train.txt."""

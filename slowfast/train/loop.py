@@ -192,12 +192,17 @@ def train_epoch(run: Run, state: TrainState) -> None:
         is_due = cfg.train.save_steps and state.step % cfg.train.save_steps == 0
         if is_due and state.step < length:
             save_checkpoint(state, cfg)
+    lost = reader.num_lost() if cfg.train.task == "detection" else 0
     if begin == 0 and not pace.seen:
-        has_none = ", or no crop has a box" if cfg.train.task == "detection" else ""
-        fault = f"nothing of epoch {epoch + 1} can be read{has_none}"
-        raise VideoError(f"{fault}; see the log for each video")
+        fault = f"nothing of epoch {epoch + 1} can be read; see the log for each video"
+        if lost:
+            fault = f"{cfg.data.train_list}: {lost:,} clips of epoch {epoch + 1} have no box in "
+            fault += "their crop, and no other can be read"
+        raise VideoError(fault)
     if begin < length:
         pace.log_end()
+    if lost:
+        logger.info(f"epoch:{epoch + 1}: {lost:,} clips had no box in their crop, and were left out")
     reader.list_unreadable()
 
 

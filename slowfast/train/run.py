@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast import distributed
-from slowfast.config import STAGES, Config
+from slowfast.config import STAGES, Config, ConfigError, load_config
 from slowfast.data.labels import label_lines
 from slowfast.data.order import Pool, class_groups, shard_numbers
 from slowfast.data.samples import Label, Sample
@@ -31,7 +31,12 @@ from slowfast.train.recipe.optim import build_optimizer
 from slowfast.train.recipe.precision import Precision
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.weights.load import load_pretrained, load_weights
-from slowfast.weights.save import own_config, write_config
+from slowfast.weights.save import CONFIG, own_config, write_config
+
+OF_VALIDATION = (
+    "rule", "scored", "val_boxes", "box_score", "keeps_best", "val_excluded", "val_every", "valid",
+)  # fmt: skip
+"""Settings of detection which decide what a validation's mAP is of."""
 
 
 class TrainInputs(NamedTuple):
@@ -69,6 +74,7 @@ def train_run(
         start_logging(distributed.rank(), cfg.output_dir)
         # Report errors before the processes connect: they wait long for each other.
         schedule = _schedule(inputs)
+        changed = scored_otherwise(cfg) if resume else ""  # before the config is written
         weights_K = class_weights(_targets(inputs.samples), cfg)
         if cfg.train.sync_bn and (device == "cpu" or not distributed.num_gpus()):
             raise distributed.DeviceError(NO_SYNC_ON_CPU)
@@ -81,6 +87,9 @@ def train_run(
             logger.info(restore(state, resume))
             if Path(resume).resolve().parent != Path(cfg.output_dir).resolve():
                 state.best = -1.0  # the other folder keeps its best one
+        if changed and state.best >= 0:
+            logger.info(f"{changed}: earlier validations do not compare, the best one starts anew")
+            state.best = -1.0
         if is_writer:
             names = inputs.class_names
             write_config(cfg, names and label_lines(names))
@@ -88,6 +97,23 @@ def train_run(
             train_head(state, inputs.samples, inputs.val_samples, cfg)
         else:
             train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+
+
+def scored_otherwise(cfg: Config) -> str:
+    """The first setting by which a validation of boxes comes to other numbers than those of the run
+    so far in output_dir had, and both values; empty if there is none."""
+    try:
+        before = load_config(Path(cfg.output_dir) / CONFIG)
+    except ConfigError:
+        return ""
+    if cfg.train.task != "detection" or before.train.task != cfg.train.task:
+        return ""
+    changed = [
+        (f"detection.{key}", getattr(before.detection, key), getattr(cfg.detection, key))
+        for key in OF_VALIDATION
+    ]
+    changed.append(("data.val_list", before.data.val_list, cfg.data.val_list))
+    return next((f"{key} is {now}, and was {was}" for key, was, now in changed if was != now), "")
 
 
 def _targets(samples: Sequence[Sample]) -> list[Label]:

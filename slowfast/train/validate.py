@@ -36,7 +36,7 @@ def validate(
     """The loss, without class weights or smoothing, and the usual numbers of the task's tally, of
     the centre view of every sample, each counted once. With boxes the mean loss is over these, see
     ``labels_of_nearest``: an annotated box counts for those that overlap it by half, while a
-    training asks for detection.match_iou.
+    training asks for detection.match_iou. Excluded key frames do not count in the loss.
 
     Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
     logs them, and ``seen`` counts the readable ones.
@@ -52,7 +52,11 @@ def validate(
 
     def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
         for same in at_once(map(labelled, clips), cfg):
-            yield from logits_of(model, same, cfg, losses)
+            keys = [samples[clip.index].key for clip in same]
+            boxes = [key.boxes if key else (None,) for key in keys]
+            counts = [not (key and key.is_excluded) for key in keys]
+            counts_N = np.repeat(counts, [*map(len, boxes)])
+            yield from logits_of(model, same, cfg, losses, counts_N)
 
     def labelled(clip: Clip) -> Clip:
         key = samples[clip.index].key
@@ -84,16 +88,21 @@ def validate(
 
 
 def logits_of(
-    model: VideoClassifier, clips: list[Clip], cfg: Config, losses: NDArray[np.float64]
+    model: VideoClassifier,
+    clips: list[Clip],
+    cfg: Config,
+    losses: NDArray[np.float64],
+    counts_N: NDArray[np.bool_],
 ) -> Iterable[NDArray[np.float32]]:
     """The logits of each clip ``[K]``, or of its boxes; adds the losses' sum, and the number of
-    clips, or boxes, to ``losses``."""
+    clips, or boxes, to ``losses``, of those that count."""
     if not clips[0].frames.size:  # of key frames without boxes nothing is read
         return np.zeros([len(clips), 0, cfg.model.num_classes], np.float32)
     inputs, labels = batch_of(clips, cfg)
     logits = model(*inputs)
     logits_NK: NDArray[np.float32] = logits.numpy()
-    (counted,) = np.isfinite(logits_NK).all(axis=1).nonzero()  # rows_of makes errors of others
+    # Of rows that are not finite rows_of makes errors.
+    (counted,) = (np.isfinite(logits_NK).all(axis=1) & counts_N).nonzero()
     if counted.size:
         own = paddle.to_tensor(labels[counted])
         loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))

@@ -45,6 +45,7 @@ def test_the_report(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
         "    missing: gone",
         "key frames  8",
         "    7 are used, with 3 boxes",
+        "    4 of these can be read (a run needs data.on_error=skip)",
         "    1 are outside detection.valid=[902.0, 1798.0]",
         "    1 are excluded",
         f"    {tmp_path}/films/v.mp4: key frame 909 (at 9 s) is outside the video, which has 3.3 s "
@@ -113,4 +114,31 @@ def test_what_does_not_fit_together(
     assert main([config, "-o", *flags]) == 1
     error = capsys.readouterr().err
     assert fault.replace("ROOT", str(tmp_path)) in error and error.count("\n") == 1
-    assert not Path("boxes_val.png").exists()
+    # Where something can be seen, the counts and the picture show what is wrong.
+    assert Path("boxes_val.png").exists() == (flags == ["detection.val_boxes=far.csv"])
+
+
+def test_what_a_run_refuses_is_told_after_the_counts(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(Path("none.csv"), "v,0902\nv,0903\n")
+    for flags, fault in (
+        (["detection.box_score=1"], "boxes.csv: none of its 4 boxes has a score of 1 or more "),
+        (["data.val_list=none.csv", "detection.val_boxes="], "none.csv: of 2 key frames, no annot"),
+    ):
+        assert main([config, "-o", *flags]) == 1
+        told = capsys.readouterr()
+        assert fault in told.err and "boxes_val.png shows some key frames" in told.out
+
+
+@pytest.mark.parametrize("name", ["a.csv", "boxes.csv", "excluded.csv", "c.yaml"])
+def test_the_picture_is_drawn_over_no_file_that_is_read(
+    config: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / "link.png").symlink_to(tmp_path / name)
+    assert main([config, "--picture", "link.png"]) == 1
+    assert f"link.png would be written over {tmp_path}/{name}" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([config, "--picture", name])
+    assert (tmp_path / name).read_bytes() == before

@@ -208,5 +208,6 @@ def test_the_scores_are_not_written_over(
     before = path.read_bytes()
     for target in (path, tmp_path):
         assert score.main([str(path), flag, str(target)]) == 1
-        assert "is a folder or the file of scores: name another" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert ("would be written over" if target == path else "is a folder: name a file") in said
     assert path.read_bytes() == before

@@ -103,9 +103,49 @@ def test_nothing_is_written_over_what_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = command(tmp_path)
-    assert score_boxes.main([*flags, "--json", flags[2]]) == 1
-    assert "truth.csv is a folder or a file that is read" in capsys.readouterr().err
-    assert (tmp_path / "truth.csv").read_text() == TRUTH
+    for read in ("found.csv", "truth.csv", "excluded.csv", "actions.txt"):
+        before = (tmp_path / read).read_bytes()
+        for flag in ("--json", "--csv"):
+            assert score_boxes.main([*flags, flag, str(tmp_path / read)]) == 1
+            assert f"{read}: name another file" in capsys.readouterr().err
+        assert (tmp_path / read).read_bytes() == before
+    assert score_boxes.main([*flags, "--json", "x", "--csv", "x"]) == 1
+    assert "x would be written over x: name another file" in capsys.readouterr().err
+
+
+def test_numbers_that_are_off_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = command(tmp_path, "a,0902,.1,.1,.4,.8,13,.9\n")[:3]
+    assert score_boxes.main(plain) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "boxes are found, and no action of them is right: are the numbers of the actions those of "
+        "the annotations? (found: 13 to 13, annotated: 2 to 14)"
+    )
+    excluded = tmp_path / "excluded.csv"
+    excluded.write_text("a,902\na,903\na,905\na,906\n")
+    assert score_boxes.main([*plain, "--excluded", str(excluded)]) == 1
+    assert "excluded.csv: it excludes all 4 key frames of" in capsys.readouterr().err
+    excluded.write_text("")
+    assert score_boxes.main([*plain, "--excluded", str(excluded)]) == 0
+    capsys.readouterr()
+    excluded.write_text("a,2\n")
+    assert score_boxes.main([*plain, "--excluded", str(excluded)]) == 0
+    assert "excluded.csv: none of its 1 key frames is one of" in "".join(capsys.readouterr())
+
+
+def test_annotations_in_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = command(tmp_path)[:3]
+    assert score_boxes.main(plain) == 0
+    before = capsys.readouterr().out
+    rows = [line.split(",") for line in TRUTH.splitlines()]
+    path = tmp_path / "truth.jsonl"
+    path.write_text("".join(
+        json.dumps({
+            "video": row[0], "time": int(row[1]), "boxes": [[*map(float, row[2:6])]],
+            "labels": [[int(row[6])]], "persons": [int(row[7])],
+        }) + "\n" for row in rows
+    ))  # fmt: skip
+    assert score_boxes.main([*plain[:2], str(path)]) == 0
+    assert capsys.readouterr().out == before
 
 
 def test_it_runs_where_there_is_no_paddle(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from slowfast.config import Config, DetectionConfig
 from slowfast.data.boxes.ava_videos import Places
 from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, Moment
 from slowfast.data.boxes.boxes_files import located, read_boxes
+from slowfast.data.boxes.scored_boxes import read_excluded
 from slowfast.data.find import Split, list_of
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, Corners, KeyFrame, Sample, seconds_text
@@ -72,10 +73,18 @@ def read_annotations(cfg: Config, split: Split) -> Annotations:
     videos = {video for video, _ in annotated}
     own = {moment: found for moment, found in detected.items() if moment[0] in videos}
     if len(own) < len(detected):
-        logger.info(f"{boxes}: {len(detected) - len(own):,} key frames are of other videos")
-    left_out = read_boxes(excluded, has_scores=False) if excluded else {}
-    if any(left_out.values()):
-        raise ListError(f"{excluded}: has boxes, and should have lines 'video,time' alone")
+        logger.info(
+            f"{boxes}: {len(detected) - len(own):,} key frames are of videos that "
+            f"{source} does not have"
+        )
+    left_out = read_excluded(excluded) if excluded else set[Moment]()
+    if left_out and not left_out & annotated.keys() | left_out & own.keys():
+        logger.warning(
+            f"{excluded}: none of its {len(left_out):,} key frames is one of {source}: the first "
+            f"is {shown(min(left_out))} here, and {shown(next(iter(annotated)))} there"
+        )
+    if frames and not {video for video, _ in annotated} & places.listed.keys():
+        raise ListError(f"{frames}: none of its {len(places.listed):,} videos is one of {source}")
     return Annotations(source, annotated, boxes, own, frozenset(left_out), places)
 
 
@@ -132,6 +141,12 @@ def is_valid(time: float, detection: DetectionConfig) -> bool:
 def shown(moment: Moment) -> str:
     """A key frame in words."""
     return f"{moment[0]!r} at {seconds_text(moment[1])}"
+
+
+def is_flat(box: Box) -> bool:
+    """Whether a box has no area."""
+    x1, y1, x2, y2 = box.corners
+    return x1 == x2 or y1 == y2
 
 
 def merged(boxes: Sequence[Box]) -> list[Box]:

@@ -48,7 +48,8 @@ class Places:
 
     def __init__(self, cfg: Config, frame_list: str = "") -> None:
         self._data, self._start = cfg.data, cfg.detection.start
-        self._listed = read_frame_list(frame_list, cfg.data) if frame_list else {}
+        self.listed = read_frame_list(frame_list, cfg.data) if frame_list else {}
+        """Folder and number of frames of each video of the list of frames."""
         self.find = functools.cache(self._find)
         self._in_folder = functools.cache(_in_folder)
         self._counted = functools.cache(self._count)
@@ -61,13 +62,13 @@ class Places:
             path, start = self._cut(video, time)
         elif cut := CUT.fullmatch(without_ending(os.path.basename(path))):
             start = int(cut[2])
-        if video in self._listed:
-            return Place(path, self._listed[video][1], start)
+        if video in self.listed:
+            return Place(path, self.listed[video][1], start)
         return Place(path, self._counted(path), start)
 
     def _find(self, video: str) -> str | None:
-        if video in self._listed:
-            return self._listed[video][0]
+        if video in self.listed:
+            return self.listed[video][0]
         folder, name = os.path.split(resolve(video, self._data.root))
         by_stem, _ = self._in_folder(folder)
         names = by_stem.get(name) or [n for n in by_stem.get(without_ending(name), ()) if n == name]

@@ -21,6 +21,7 @@ that there is no such action."""
 SizeOf = Callable[[str], tuple[int, int]]
 """The width and height of a video's pictures."""
 
+CORNERS = "x1", "y1", "x2", "y2"
 ACTION = re.compile("[0-9]{1,9}")
 PERSON = re.compile(r"([0-9]{1,9})(\.0)?")
 LEAST, MOST = -0.01, 1.01
@@ -49,7 +50,7 @@ def checked(corners: Any) -> Corners:
     x1, y1, x2, y2 = corners
     if LEAST <= x1 <= x2 <= MOST and LEAST <= y1 <= y2 <= MOST:
         return x1, y1, x2, y2
-    for name, value in zip(("x1", "y1", "x2", "y2"), corners, strict=True):
+    for name, value in zip(CORNERS, corners, strict=True):
         if not LEAST <= value <= MOST:
             raise ValueError(
                 f"{name} is {value:g}, not a share of 0..1 of the picture's width or height (boxes "

@@ -10,7 +10,7 @@ import numpy as np
 
 from slowfast.data.lists import ListError
 from slowfast.errors import one_line, printable
-from slowfast.pickles import PlainUnpickler, plain
+from slowfast.pickles import LeftOut, PlainUnpickler, plain
 
 FORM = "a dict from 'VIDEO,0902' to arrays of x1, y1, x2, y2, score"
 
@@ -33,9 +33,10 @@ def pickled_boxes(path: str | Path) -> Iterator[tuple[str, list[list[float]]]]:
         content = PlainUnpickler(io.BytesIO(data)).load()
         if not isinstance(content, dict) or not content:
             raise ListError(f"{path}: not {FORM}")
-        # Before ``plain``, which drops keys that are neither text nor numbers.
-        if odd := [key for key in content if type(key) is not str or "," not in key]:
-            key = printable(repr(odd[0]))[:100]
+        # Before ``plain`` of all, which drops keys that are neither text nor numbers.
+        keys = map(plain, content)
+        if odd := [key for key in keys if not isinstance(key, str) or "," not in key]:
+            key = printable(odd[0].what if isinstance(odd[0], LeftOut) else repr(odd[0]))[:100]
             raise ListError(f"{path}: key {key} is not 'VIDEO,0902' (the file is {FORM})")
         arrays = plain(content)
     except ListError:

@@ -10,6 +10,7 @@ A row is an action of a box, so a file has millions of them. Legend: R rows, B b
 import csv
 import io
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.boxes.boxes_fields import (
+    CORNERS,
     LEAST,
     MOST,
     Moment,
@@ -60,6 +62,20 @@ def read_scored(path: str | Path, moments: dict[Moment, int], *, has_scores: boo
     """
     parts = rows_of(path, moments, action_number, has_scores=has_scores)
     return ScoredBoxes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def read_excluded(path: str | Path) -> set[Moment]:
+    """The key frames of a file of lines ``video,time``; there may be none. Raises a ListError if it
+    is missing, or has other lines."""
+    try:
+        if not Path(path).read_bytes().strip():
+            return set()
+    except OSError as error:
+        raise ListError(f"{path} cannot be read: {error.strerror}") from error
+    moments: dict[Moment, int] = {}
+    if len(read_scored(path, moments, has_scores=False).frames):
+        raise ListError(f"{path}: has boxes, and should have lines 'video,time' alone")
+    return {*moments}
 
 
 def rows_of(
@@ -176,7 +192,11 @@ class _Reader:
         """The number of a box's frame, and its corners."""
         fields = text.split(",") if isinstance(text, str) else text
         number = self._number(*fields[:2])
-        return number, [*map(decimal, fields[2:])]
+        corners = [*map(decimal, fields[2:])]
+        for name, corner, field in zip(CORNERS, corners, fields[2:], strict=True):
+            if math.isnan(corner):
+                raise ValueError(f"{name} is {field[:40]!r}, not a number")
+        return number, corners
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         scores_R = np.fromiter(map(decimal, texts), np.float64, len(texts))

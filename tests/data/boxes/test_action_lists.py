@@ -31,7 +31,14 @@ def test_the_forms(text: str, tmp_path: Path) -> None:
     ("1: a\n\n1: b\n", "number 1 is there twice"),
     ("dance\n", ":1: not a number and a name, as '4: dance': 'dance'"),
     ('item { name: "a" }', "a block has no name: \"...\" and id: N: 'name: \"a\"'"),
-    ('item { name: "a" id: 1\n', "there is no whole block: item { name: ... id: ... }"),
+    ('item { name: "a" id: 1\n',
+     "a block is not whole, a brace is missing: 'item { name: \"a\" id: 1'"),
+    ('item { name: "a" id: 1 } item { name: "b" id: 2',
+     "a block is not whole, a brace is missing: 'item { name: \"b\" id: 2'"),
+    ('item { name: "a" id: 1\nitem { name: "b" id: 2 }\n',
+     "a block is not whole, a brace is missing: 'item { name: \"a\" id: 1 item'"),
+    ('item { name: "a" id: 1 }\nitem name: "b" id: 2 }',
+     "a block is not whole, a brace is missing: 'id: 2 }'"),
     ("\n", "the list is empty"),
 ])  # fmt: skip
 def test_lists_that_cannot_be_used(text: str, complaint: str, tmp_path: Path) -> None:

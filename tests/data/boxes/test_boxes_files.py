@@ -29,7 +29,7 @@ def test_the_ending_tells(tmp_path: Path) -> None:
         ("a.csv", b"", "a.csv: no boxes are in it"),
         ("a.jsonl", b"\n", "a.jsonl: the list is empty"),
         ("a.csv", "v,0902".encode("utf-16"), "a.csv is not text: it has a NUL byte"),
-        ("a.csv", b"v,0902,\xff,0,1,1,1,1", "a.csv:1: x1 is nan"),
+        ("a.csv", b"v,0902,\xff,0,1,1,1,1", "a.csv:1: x1 is '\\udcff', not a number"),
         ("a.jsonl", b'{"video": "\xff"}', "a.jsonl is not UTF-8 text"),
         ("a.txt", b"v,0902", "a.txt: a file of boxes ends in .csv, .pkl, .jsonl"),
     ],

@@ -12,10 +12,6 @@ from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, KeyFrame
 
 COLUMNS = "video,time,x1,y1,x2,y2,action,score, or video,time alone"
-NO_CORNER = (
-    "y1 is nan, not a share of 0..1 of the picture's width or height (boxes in pixels: a .jsonl "
-    'with "pixels": true)'
-)
 NO_TIME = "{!r} is not a time (0902 or 902.5, without a header above it)"
 ROW = "v,0902,0.1,0.2,0.3,0.4,12,0.5\n"
 
@@ -52,8 +48,8 @@ def test_annotations_have_a_person_or_not(tmp_path: Path) -> None:
     ("v,0902,0.1,0.2,0.3,0.4,12,7", "the last column is no score of 0..1, but a whole number, as "
      "annotations have for the person; what is to be scored is a network's detections"),
     ("v,0902,0.1,0.2,0.3,0.4,12", f"7 columns, not {COLUMNS}"),
-    ("v,0902,0.1,nan,0.3,0.4,12,0.5", NO_CORNER),
-    ("v,0902,0.1,x,0.3,0.4,12,0.5", NO_CORNER),
+    ("v,0902,0.1,nan,0.3,0.4,12,0.5", "y1 is 'nan', not a number"),
+    ("v,0902,0.1,x,0.3,0.4,12,0.5", "y1 is 'x', not a number"),
     ("v,0902,0.3,0.2,0.1,0.4,12,0.5", "the corners 0.3, 0.2, 0.1, 0.4 are not x1, y1, x2, y2"),
     ("v,0902,0.1,0.2,0.3,0.4,stand,0.5", "'stand' is not an action's number"),
     ("v,0902,0.1,0.2,0.3,0.4,,0.5", "'' is not an action's number"),
