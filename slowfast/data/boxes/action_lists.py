@@ -80,7 +80,7 @@ def of_blocks(path: str, text: str) -> dict[int, str]:
     """The names in a list of blocks, by their numbers; raises as ``actions_of`` does."""
     rows = []
     if brace := re.search(r"[{}]", BLOCK.sub("", text)):
-        rest = " ".join(brace.string[max(brace.start() - 5, 0) :].split())[:60]
+        rest = " ".join(brace.string[max(brace.start() - 30, 0) :].split())[:60]
         raise ListError(f"{path}: a block is not whole, a brace is missing: {rest!r}")
     for block in BLOCK.findall(text):
         name, number = NAME.search(block), NUMBER.search(block)

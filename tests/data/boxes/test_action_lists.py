@@ -38,7 +38,7 @@ def test_the_forms(text: str, tmp_path: Path) -> None:
     ('item { name: "a" id: 1\nitem { name: "b" id: 2 }\n',
      "a block is not whole, a brace is missing: 'item { name: \"a\" id: 1 item'"),
     ('item { name: "a" id: 1 }\nitem name: "b" id: 2 }',
-     "a block is not whole, a brace is missing: 'id: 2 }'"),
+     "a block is not whole, a brace is missing: 'item name: \"b\" id: 2 }'"),
     ("\n", "the list is empty"),
 ])  # fmt: skip
 def test_lists_that_cannot_be_used(text: str, complaint: str, tmp_path: Path) -> None:
