@@ -147,6 +147,8 @@ def test_what_paddle_saves_within_a_mapping_is_read(path: Path) -> None:
     code = tb.call("builtins", "eval", tb.text("1/0"), tb.dict_of({"data": b"K\1"}))
     path.write_bytes(b"\x80\x02]" + data + b"a" + code + b"a.")
     assert read_content(path) == [1, LeftOut("made by eval")]
+    path.write_bytes(b"\x80\x02" + tb.call("builtins", "eval", tb.text("1/0")) + b".")
+    assert read_content(path) == LeftOut("made by eval")
 
 
 NDARRAY = tb.named("numpy", "ndarray")

@@ -202,7 +202,9 @@ def train_epoch(run: Run, state: TrainState) -> None:
     if begin < length:
         pace.log_end()
     if lost:
-        logger.info(f"epoch:{epoch + 1}: {lost:,} clips had no box in their crop, and were left out")
+        logger.info(
+            f"epoch:{epoch + 1}: {lost:,} clips had no box in their crop, and were left out"
+        )
     reader.list_unreadable()
 
 

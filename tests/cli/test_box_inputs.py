@@ -19,6 +19,13 @@ from slowfast.config import ConfigError
 def ava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config for key frames, beside its lists and films."""
     path = write_ava(tmp_path_factory.mktemp("inputs") / "ava", 2, 1)
+    for name, text in {
+        "low.csv": "v2,0901,0.1,0.1,0.5,0.5,,0.3\nv0,0901,0.1,0.1,0.5,0.5,,0.3\n",
+        "all.csv": "".join(f"v2,{second}\n" for second in range(900, 904)),
+        "flat.csv": "v0,0901,0.1,0.1,0.1,0.5,1,0\n",
+        "frames.csv": "original_vido_id video_id frame_id path labels\n",
+    }.items():
+        path.with_name(name).write_text(text)
     path.with_name("none.csv").write_text("v0,0900,0.1,0.1,0.5,0.5,,0\n")
     return path
 
@@ -60,8 +67,23 @@ def test_the_key_frames_that_training_reads(ava: Path) -> None:
         ("detection.first_id=2", "ROOT/train.csv:1: action 1 is not in 2..5 (detection.first_id=2, "
          "model.num_classes=4; detection.ids keeps some alone): "
          "'v0,0900,0.141,0.354,0.359,0.646,1,0'"),
+        ("data.val_list=", "data.val_list names no list"),
+        ("detection.val_boxes=ROOT/low.csv detection.box_score=0.9", "ROOT/low.csv: none of its 1 "
+         "boxes has a score of 0.9 or more (detection.box_score)"),
+        ("detection.train_boxes=ROOT/low.csv", "ROOT/low.csv: none of its 1 boxes has a score of "
+         "0.8 or more (detection.box_score)"),
+        ("detection.val_excluded=ROOT/all.csv", "detection.val_excluded=ROOT/all.csv: it has all 4 "
+         "key frames of ROOT/val.csv with annotated boxes, so nothing is left to score"),
+        ("data.train_list=ROOT/flat.csv detection.train_boxes=",
+         "ROOT/flat.csv: all of its boxes are without area"),
+        ("detection.val_frames=ROOT/frames.csv",
+         "ROOT/frames.csv: none of its 0 videos is one of ROOT/val.csv"),
+        ("detection.start=0", "(detection.start, detection.rate)"),
     ],
-    ids=["val_every", "no file", "no boxes", "no films", "no labels", "other ids"],
+    ids=[
+        "val_every", "no file", "no boxes", "no films", "no labels", "other ids", "no list",
+        "no score", "no score in training", "all excluded", "without area", "frame list", "times",
+    ],
 )  # fmt: skip
 def test_what_is_wrong_with_key_frames_is_told_before_training(
     override: str, complaint: str, ava: Path
@@ -100,3 +122,20 @@ def test_a_classifier_has_no_boxes(tmp_path: Path) -> None:
     args = parse_args(["--infer", "a.mp4", "-w", "w", "--detector", "m.onnx"])
     with pytest.raises(ConfigError, match=r"not boxes \(train.task=single\): leave out --detector"):
         check_boxes_flags(args, tiny_config(tmp_path), "w")
+
+
+def test_a_validation_of_which_val_every_leaves_no_box(ava: Path) -> None:
+    one = ava.with_name("one.csv")
+    one.write_text("v2,0901,0.1,0.1,0.5,0.5,1,0\nv2,0902\n")
+    own = [f"data.val_list={one}", "detection.val_boxes=", "detection.val_every=2"]
+    assert refusal("--validate", "-c", str(ava), "-o", *own).endswith(
+        "one.csv: detection.val_every=2 leaves none of the 1 key frames with annotated boxes for "
+        "validation"
+    )
+
+
+@pytest.mark.parametrize("flags", [["--views", "3x3"], ["--average-clips", "max"]])
+def test_a_test_of_boxes_has_one_view(ava: Path, flags: list[str]) -> None:
+    Path("w.pdparams").touch()
+    with pytest.raises(ConfigError, match=f"of one view: leave out {flags[0]}"):
+        inputs_of_a_test(parse_args(["--test", "-w", "w.pdparams", "-c", str(ava), *flags]))

@@ -471,3 +471,18 @@ def test_more_unreadable_videos_than_allowed_end_the_test(tmp_path: Path) -> Non
     assert str(caught.value) == (
         "/gone/3.mp4: No such file or directory (2 unreadable videos; data.max_errors=1)"
     )
+
+
+def test_a_test_writes_over_no_file_that_it_reads(tmp_path: Path) -> None:
+    network: Any = None  # it is not needed before
+    for task, name in (("detection", "detections.csv"), ("single", report.RESULT)):
+        path = tmp_path / name
+        path.write_text("v,0902\n")
+        own = ["data.val_list=v.csv", f"detection.val_boxes={path}"]
+        cfg = tiny_config(
+            tmp_path, f"output_dir={tmp_path}", f"train.task={task}",
+            *(own if task == "detection" else [f"data.val_list={path}"]),
+        )  # fmt: skip
+        with pytest.raises(FolderError, match=f"{name} would be written over .*{name}"):
+            run_test(network, [], cfg)
+        assert path.read_text() == "v,0902\n"

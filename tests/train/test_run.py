@@ -21,6 +21,7 @@ from slowfast.data.samples import Action, Box, KeyFrame, Sample
 from slowfast.train import run
 from slowfast.train.recipe.optim import learning_rate
 from slowfast.train.run import TrainInputs
+from slowfast.weights.save import write_config
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +202,19 @@ def test_what_cannot_be_here_is_said_before_the_network_is_built(tmp_path: Path)
     assert done.returncode == 1
     assert "train.sync_bn" in done.stderr and done.stderr.count("\n") == 1
     assert not list(tmp_path.glob("out/*.yaml"))
+
+
+def test_a_validation_that_does_not_compare_with_earlier_ones(tmp_path: Path) -> None:
+    own = ["train.task=detection", "data.val_list=v.csv"]
+    cfg = tiny_config(tmp_path, *own)
+    assert run.scored_otherwise(cfg) == ""  # there is no run yet
+    Path(cfg.output_dir).mkdir()
+    write_config(cfg, None)
+    assert run.scored_otherwise(cfg) == ""
+    for key, was, now in (
+        ("detection.rule", "official", "pyslowfast"), ("detection.box_score", 0.8, 0.9),
+        ("detection.val_boxes", "", "b.csv"), ("detection.scored", "", "ava60"),
+        ("data.val_list", "v.csv", "w.csv"),
+    ):  # fmt: skip
+        found = run.scored_otherwise(tiny_config(tmp_path, *own, f"{key}={now}"))
+        assert found == f"{key} is {now}, and was {was}"

@@ -261,3 +261,20 @@ def test_whole_pictures_take_no_more_pixels_at_once_than_a_training_batch(tmp_pa
     clips = [Clip(np.empty((*shape, 3), np.uint8), (), i) for i, shape in enumerate(shapes)]
     chunks = [[clip.index for clip in chunk] for chunk in at_once(clips, cfg)]
     assert chunks == [[0, 1, 2, 3], [4, 5], [6], [7], [8], [9, 10]]
+
+
+def test_excluded_key_frames_do_not_count_in_the_loss(tmp_path: Path) -> None:
+    cfg, samples = tiny_config(tmp_path, *BOXES), key_frames()
+    model = fresh_state(cfg).model
+    for index in (3, 5):
+        key = samples[index].key
+        assert key
+        samples[index] = samples[index]._replace(key=key._replace(is_excluded=True))
+    loader: Any = FakeKeyViews(samples)
+    result = validate(model, loader, samples, cfg)
+    rows = logits_one_by_one(model, cfg, samples)
+    labels = [box.labels for i in (0, 2, 4) if (key := samples[i].key) for box in key.truth]
+    truth = np.array([[k in own for k in range(24)] for own in labels], np.float32)
+    counted = paddle.to_tensor(np.concatenate([rows[place] for place in (0, 1, 3)]))
+    loss = binary_cross_entropy(counted, paddle.to_tensor(truth))
+    assert result["loss"] == pytest.approx(float(loss), rel=1e-5)

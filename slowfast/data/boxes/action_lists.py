@@ -79,7 +79,7 @@ def has_blocks(text: str) -> bool:
 def of_blocks(path: str, text: str) -> dict[int, str]:
     """The names in a list of blocks, by their numbers; raises as ``actions_of`` does."""
     rows = []
-    if brace := re.search(r"[{}]", BLOCK.sub("", text)):
+    if brace := re.search(r"[{}]", re.sub(rf"\w*\s*{BLOCK.pattern}", "", text)):
         rest = " ".join(brace.string[max(brace.start() - 30, 0) :].split())[:60]
         raise ListError(f"{path}: a block is not whole, a brace is missing: {rest!r}")
     for block in BLOCK.findall(text):

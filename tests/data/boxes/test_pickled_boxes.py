@@ -92,3 +92,13 @@ def test_one_array_under_many_keys(tmp_path: Path) -> None:
     written(path, {"a,1": np.zeros((MOST_BOXES + 1, 5))})
     with pytest.raises(ListError, match=r"key 'a,1' has 1,001 boxes, more than 1,000$"):
         [*pickled_boxes(path)]
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_keys_that_are_texts_of_numpy(tmp_path: Path, protocol: int) -> None:
+    names = np.unique(["b,0903", "a,0902"])
+    path = written(tmp_path / "a.pkl", {name: BOXES["a,0902"] for name in names}, protocol)
+    assert [key for key, _ in pickled_boxes(path)] == ["a,0902", "b,0903"]
+    written(path, {np.int64(3): BOXES["a,0902"]}, protocol)
+    with pytest.raises(ListError, match=r"key (np\.int64\(3\)|3) is not 'VIDEO,0902'"):
+        list(pickled_boxes(path))
