@@ -36,7 +36,7 @@ def test_the_forms(text: str, tmp_path: Path) -> None:
     ('item { name: "a" id: 1 } item { name: "b" id: 2',
      "a block is not whole, a brace is missing: 'item { name: \"b\" id: 2'"),
     ('item { name: "a" id: 1\nitem { name: "b" id: 2 }\n',
-     "a block is not whole, a brace is missing: 'item { name: \"a\" id: 1 item'"),
+     "a block is not whole, a brace is missing: 'item { name: \"a\" id: 1'"),
     ('item { name: "a" id: 1 }\nitem name: "b" id: 2 }',
      "a block is not whole, a brace is missing: 'item name: \"b\" id: 2 }'"),
     ("\n", "the list is empty"),
