@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowfast import distributed
 from slowfast.cli import run_config
-from slowfast.cli.box_inputs import check_boxes_flags, read_key_frames
+from slowfast.cli.box_inputs import check_boxes_flags, read_key_frames, require_no_boxes
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
@@ -262,6 +262,7 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
     if cfg.train.task == "detection":
         samples = read_key_frames(cfg, path, split)
     else:
+        require_no_boxes(path, cfg.train.task)
         samples = read_list(path, root, cfg.model.num_classes, cfg.train.task)
     missing = missing_files(samples)
     if fault := missing_fault(samples, missing):

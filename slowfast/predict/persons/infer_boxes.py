@@ -102,6 +102,8 @@ def _compute_own(
             rows.keep(place, {"error": str(part)})
         rows.show()
     progress.finish(f"{len(places) - len(faulty):,} videos")
+    if hint := source.hint():
+        logger.warning(hint)
 
 
 def drawn_key_frames(found: Found | str, settings: AnswerSettings) -> DrawnKeyFrames | None:

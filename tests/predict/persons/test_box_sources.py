@@ -36,10 +36,10 @@ LINES = """
 def test_key_frames_have_most_of_their_windows(
     begin: float, end: float, every: float, keys: list[float]
 ) -> None:
-    source = BoxSource(every)
+    source = BoxSource(FROM_ZERO.detection, every)
     assert source.keys(0, begin, end).tolist() == keys
     assert source.boxes(0, 1.0, NOTHING) == (Box((0, 0, 1, 1)),)
-    assert source.digest != BoxSource(every + 1).digest and source.longest == 0
+    assert source.digest != BoxSource(FROM_ZERO.detection, every + 1).digest and source.longest == 0
 
 
 def boxes_file(folder: Path, text: str = LINES) -> Path:
