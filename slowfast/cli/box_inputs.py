@@ -79,6 +79,11 @@ def check_boxes_flags(args: argparse.Namespace, cfg: Config, weights: str) -> No
             f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "
             "--boxes whole takes all of the picture"
         )
+    _require_places(args)
+
+
+def _require_places(args: argparse.Namespace) -> None:
+    """Raises a ConfigError if a result cannot be written, or would be over the boxes."""
     for place in written_beside(args.out or RESULT):
         if args.boxes and os.path.realpath(place) == os.path.realpath(args.boxes):
             raise ConfigError(

@@ -58,7 +58,8 @@ def seen_labels(outputs: Arrays, settings: DetectorSettings) -> set[int]:
         return set()
     else:
         labels, scores = (outputs[name].reshape(-1) for name in (settings.labels, settings.scores))
-    return {int(label) for label in labels[scores >= max(settings.score, 1e-6)].tolist()}
+    found = labels[(scores >= max(settings.score, 1e-6)) & np.isfinite(labels)]
+    return {*found.astype(int).tolist()}
 
 
 def _split(

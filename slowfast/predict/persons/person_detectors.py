@@ -118,7 +118,8 @@ class PersonDetector:
         seen = ", ".join(map(str, sorted(self._others)[:SHOWN]))
         return (
             f"the person detector {self.about} found boxes of classes {seen} and none of class "
-            f"{self._settings.person}, which is taken for persons: set person in {self._beside}"
+            f"{self._settings.person}, which is taken for persons: if these have another number, "
+            f"set person in {self._beside}"
         )
 
     def _try(self) -> None:

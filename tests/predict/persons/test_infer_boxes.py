@@ -100,16 +100,23 @@ REFUSED = [
     (["--boxes", "whole", "rtsp://h/x"], "a stream is for networks that classify whole clips"),
     (["--boxes", "gone.csv"], "gone.csv cannot be read: No such file or directory"),
     (["--detector", "gone.onnx"], "gone.onnx: No such file or directory"),
-    (["--detector", "a.mp4"], "a.mp4: a person detector is an .onnx file, or OpenVINO's .xml"),
+    (["--detector", "a.mp4"], "a.mp4: there is no such file; a person detector is an .onnx file"),
+    (["--boxes", "Whole"], "--boxes Whole: a file of boxes ends in .csv, .pkl, .jsonl; whole take"),
+    (["--detector", ""], "--detector '' names no file"),
+    (["--boxes", "whole", "--out", "folder.json"], "folder.csv is a folder: name another file wi"),
+    (["--boxes", "whole", "--out", "file/r.json"], "file: Not a directory"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("flags", "line"),
     REFUSED,
-    ids=["no boxes", "timeline", "explain", "views", "stream", "no file", "no model", "a video"],
-)
+    ids=["no boxes", "timeline", "explain", "views", "stream", "no file", "no model", "a video",
+         "no ending", "empty", "a folder", "in a file"],
+)  # fmt: skip
 def test_what_is_refused(own_folder: Path, weights: Path, flags: list[str], line: str) -> None:
+    Path("folder.csv").mkdir()
+    Path("file").touch()
     done = main_here("--infer", "a.mp4", "-w", weights, *flags, cwd=own_folder)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert line.format(w=weights) in done.stderr
@@ -121,6 +128,21 @@ def test_a_classifier_has_no_boxes(own_folder: Path) -> None:
     assert done.stderr == (
         f"error: {weights} classifies videos, not boxes (train.task=single): leave out --boxes\n"
     )
+
+
+def test_times_are_as_annotated_wherever_boxes_are_from(own_folder: Path, weights: Path) -> None:
+    """AVA's weights say that films begin at 900; a file named twice is there once."""
+    write_numbered_video(Path("a.mp4"), 90)
+    flags: list[str | Path] = ["--infer", "a.mp4", "./a.mp4", "-w", weights]
+    flags += ["-o", "detection.start=900", "detection.box_score=0"]
+    main_here(*flags, "--boxes", "whole", "--out", "r.json", cwd=own_folder)
+    rows = Path("r.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == ["0901"] * 4 + ["0902"] * 4
+    key = json.loads(Path("r.json").read_text())[0]["key_frames"][0]
+    assert (key["time"], key["seconds"]) == (901, 1)
+    for own in ("r.csv", "r.boxes.jsonl"):
+        again = main_here(*flags, "--boxes", own, "--out", "again.json", cwd=own_folder)
+        assert again.returncode == 0 and Path("again.csv").read_text() == Path("r.csv").read_text()
 
 
 @pytest.mark.slow
