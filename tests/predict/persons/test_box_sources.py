@@ -108,8 +108,8 @@ def test_all_of_the_picture() -> None:
     ("time", "start", "advice"),
     [
         (2, 900, "(-o detection.start=0 if they count seconds from its first frame)"),
-        (902, 0, "(-o detection.start=900 if they are AVA's, detection.rate=25 if they are num"),
-        (50, 0, "(-o detection.rate=25 if they are numbers of frames, 25 a second)"),
+        (902, 0, "(-o detection.start=900 if they are AVA's, detection.rate=25 data.target_f"),
+        (50, 0, "(-o detection.rate=25 data.target_fps=25 if they are numbers of frames, 25 a"),
     ],
     ids=["from zero", "ava", "frames"],
 )
