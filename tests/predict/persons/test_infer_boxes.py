@@ -91,6 +91,44 @@ def test_a_detector_and_the_whole_picture(own_folder: Path, weights: Path) -> No
     assert row["key_frames"][0]["persons"][0]["box"] == [0.0, 0.0, 96.0, 64.0]
 
 
+def failing_at_bright(path: Path) -> Path:
+    """A detector that finds nobody in dark pictures, and fails at bright ones."""
+    onnx = pytest.importorskip("onnx")
+    none = {"scores": np.zeros(0, np.float32), "labels": np.zeros(0, np.float32)}
+    write_onnx(path, {**none, "boxes": np.zeros((0, 4), np.float32)})
+    model, make = onnx.load(str(path)), onnx.helper.make_node
+    (node,) = (node for node in model.graph.node if node.output[0] == "boxes")
+    node.output[0] = "none"
+    four = onnx.numpy_helper.from_array(np.array([4], np.int64))
+    model.graph.node.extend([
+        make("Constant", [], ["four"], value=four),
+        make("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        make("Constant", [], ["half"], value=onnx.numpy_helper.from_array(np.float32(0.6))),
+        make("Greater", ["mean", "half"], ["is_bright"]),
+        make("Cast", ["is_bright"], ["rows"], to=onnx.TensorProto.INT64),
+        make("Constant", [], ["axes"], value=onnx.numpy_helper.from_array(np.zeros(1, np.int64))),
+        make("Unsqueeze", ["rows", "axes"], ["number"]),
+        make("Concat", ["number", "four"], ["shape"], axis=0),
+        make("Reshape", ["none", "shape"], ["boxes"], allowzero=1),
+    ])  # fmt: skip
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_detector_that_finds_nobody_or_fails(own_folder: Path, weights: Path) -> None:
+    """It fails at the second video alone, and all are there but for that one."""
+    pytest.importorskip("onnxruntime")
+    for name, level in (("a.mp4", 20), ("b.mp4", 250), ("c.mp4", 60)):
+        write_h264(Path(name), (np.full((64, 96, 3), level, np.uint8) for _ in range(75)))
+    model = failing_at_bright(own_folder / "m.onnx")
+    videos: list[str | Path] = ["a.mp4", "b.mp4", "c.mp4"]
+    done = main_here("--infer", *videos, "-w", weights, "--detector", model, cwd=own_folder)
+    assert done.stderr.endswith("error: 1 of 3 videos could not be read\n")
+    assert done.stdout.count("(0 persons in 2 key frames)") == 2
+    assert "b.mp4\n  not read: at 1 s: the person detector m.onnx fails: " in done.stdout
+    assert ["error" in row for row in json.loads(ROWS.read_text())] == [False, True, False]
+
+
 REFUSED = [
     ([], "{w} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, --boxes "
      "whole takes all of the picture"),
