@@ -172,7 +172,7 @@ def _take_part(learner: Learner, grid: Grid) -> None:
 def _add_zeros(learner: Learner, clip_NCTHW: Tensor) -> None:
     """Adds gradients of 0; of the whole picture where the network wants boxes."""
     height, width = clip_NCTHW.shape[3:]
-    whole = np.array([0, 0, width, height], np.float32)
+    whole = np.array([[0, 0, width, height]], np.float32)
     is_detector = learner.cfg.train.task == "detection"
     boxes = joined([whole] * len(clip_NCTHW)) if is_detector else ()
     with learner.precision.autocast():

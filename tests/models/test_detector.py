@@ -69,6 +69,29 @@ def test_predict_gives_probabilities_of_the_boxes_of_each_clip() -> None:
         net.predict(clip, BOXES[:2])
 
 
+CLIP = paddle.zeros([1, 3, 8, 32, 32])
+
+
+@pytest.mark.parametrize(("clips", "boxes", "fault"), [
+    (CLIP.numpy(), [[]], "the clips are ndarray: a Tensor .* is wanted"),
+    (CLIP.astype("uint8"), [[]], r"the clips are paddle.uint8 \[1, 3, 8, 32, 32\]"),
+    (CLIP[0], [[]], r"the clips are paddle.float32 \[3, 8, 32, 32\]"),
+    (CLIP[:0], [], r"the clips are paddle.float32 \[0, 3"),
+    (CLIP, None, "boxes in a NoneType for 1 clips: a list is wanted"),
+    (CLIP, np.zeros((1, 4)), "boxes in a ndarray for 1 clips: a list is wanted"),
+    (CLIP, [np.zeros((4, 5))], r"boxes of clip 0 are of shape \[4, 5\], not \[K, 4\]"),
+    (CLIP, [np.zeros(4)], r"boxes of clip 0 are of shape \[4\]"),
+    (CLIP, [None], r"boxes of clip 0 are of shape \[\]"),
+    (CLIP, ["all"], "could not convert string to float: 'all'"),
+    (CLIP, [[[0, 0, 9, 9], [0, 0, np.nan, 5]]], "box 1 of clip 0 is not finite: .*nan"),
+    (CLIP, [[[0, 0, np.inf, 5]]], "box 0 of clip 0 is not finite"),
+], ids=["array", "bytes", "no batch", "none", "no boxes", "not a list", "5 columns", "flat",
+        "no box", "text", "nan", "infinite"])  # fmt: skip
+def test_predict_tells_what_it_cannot_take(clips: Any, boxes: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        detector().predict(clips, boxes)
+
+
 @pytest.mark.parametrize("changes", [
     {}, dict(name="slow_only", nonlocal_blocks=(0,)), dict(name="fast_only"),
     dict(roi_context=True, roi_time="max", roi_aligned=False, roi_dropout_first=True),
