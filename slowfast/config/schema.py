@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from slowfast.config import ranges
-from slowfast.config.ranges import AboveZero, Count, Natural, NotNegative, Share
+from slowfast.config.ranges import AboveZero, ClassNumber, Count, Natural, NotNegative, Share
 from slowfast.errors import UserError
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
@@ -270,9 +270,9 @@ class DetectionConfig:
     4. A test takes all."""
     jitter: bool = False
     """Training: each frame of a clip is drawn from sampling_stride neighbours (mmaction2 0.x)."""
-    first_id: Natural = 1
+    first_id: ClassNumber = 1
     """Number of the first class in the annotations."""
-    ids: Annotated[tuple[int, ...], ranges.RISING] = ()
+    ids: Annotated[tuple[ClassNumber, ...], ranges.RISING] = ()
     """Numbers of the classes in the annotations, in the order of the classes, where they are not
     consecutive: actions of other numbers are left out. Empty: from first_id on."""
     scored: Annotated[str, ranges.PATH] = ""
