@@ -22,6 +22,9 @@ NO_CONFIG = (
     "from python -m slowfast.tools.convert_weights {} NEW.pdparams"
 )
 
+WITH_BACKGROUND = 81
+"""Outputs of a detector on AVA that has one for the background."""
+
 LABELS_DO_NOT_FIT = (
     "{}: {} class names for model.num_classes={} (other names: -o data.labels=FILE; none: "
     "data.labels=; as many classes: model.num_classes=0)"
@@ -108,6 +111,11 @@ def compare_trained(cfg: Config, weights: str, names: list[str] | None) -> None:
     Raises:
         ListError: it had these class names in another order.
     """
+    if cfg.train.task == "detection" and cfg.model.num_classes == WITH_BACKGROUND:
+        logger.warning(
+            f"{weights} has {WITH_BACKGROUND} classes: if the first is the background, as in "
+            "mmaction2's detectors on AVA, it is taken for an action here"
+        )
     own = own_config(weights)
     before = _usable(own) if own and cfg.train.task == "detection" else None
     if own and before and before.train.task == "detection":

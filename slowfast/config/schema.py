@@ -65,6 +65,10 @@ class ModelConfig:
     (PyTorchVideo)."""
     dropout: Share = 0.5
     """Probability of dropping a feature before the classifier."""
+    labels_per_box: Literal["several", "one"] = "several"
+    """With train.task=detection: any number of classes in a box (sigmoid, binary cross-entropy), or
+    one (softmax, cross-entropy; boxes without a label are left out of the loss), as with
+    multilabel=False of mmaction2."""
     nonlocal_blocks: Annotated[tuple[int, ...], ranges.RISING] = ()
     """Blocks of the slow pathway's res4, counted from 0, that a non-local block follows (Wang et
     al. 2018): [6, 13, 20] in PySlowFast's R101 networks for AVA."""
@@ -430,6 +434,11 @@ class Config:
     """Folder of checkpoints, logs and curves."""
     seed: Annotated[Natural, ranges.IN_64_BITS] = 0
     """Seed of initial weights, order, augmentation and dropout."""
+
+    @property
+    def has_one_label(self) -> bool:
+        """Whether it is boxes that have one label each."""
+        return self.train.task == "detection" and self.model.labels_per_box == "one"
 
     def with_test(self, **changes: Any) -> Config:
         """A copy with other settings of the test."""

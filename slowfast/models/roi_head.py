@@ -123,7 +123,6 @@ def _of_clip(boxes: Any, clip: int) -> Tensor:
         return paddle.zeros([0, 4])
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(
-            f"the boxes of clip {clip} are of shape {list(boxes.shape)}, not [K, 4]: "
-            "x1, y1, x2, y2"
+            f"the boxes of clip {clip} are of shape {list(boxes.shape)}, not [K, 4]: x1, y1, x2, y2"
         )
     return boxes.astype("float32")

@@ -148,11 +148,9 @@ def _recognised(
             "another constructor"
         )
     ours = VARIANTS[constructor].depths
-    found = (cfg.model.slow_depth, cfg.model.fast_depth)[: len(ours)]
-    if found != ours:
-        raise WeightsError(
-            f"weights {path} have depth {found}, {constructor} {ours}: {_CONVERT}"
-        )
+    depths = (cfg.model.slow_depth, cfg.model.fast_depth)[: len(ours)]
+    if depths != ours:
+        raise WeightsError(f"weights {path} have depth {depths}, {constructor} {ours}: {_CONVERT}")
     if default["train.task"] != "detection":  # a detector is trained from weights of clips
         _check_task(path, cfg, constructor, given)
     like = dict(published_like(home.settings)) if "model.alpha" not in home.embedded else {}
@@ -182,7 +180,9 @@ def _of_boxes(cfg: Config, constructor: str, checkpoint: Checkpoint) -> dict[str
     """
     if cfg.train.task != "detection":  # its classifier stays fresh
         return {"task": "detection", "num_classes": VARIANTS[constructor].num_classes}
-    arguments: dict[str, Any] = {"nonlocal_blocks": cfg.model.nonlocal_blocks}
+    arguments: dict[str, Any] = {
+        "nonlocal_blocks": cfg.model.nonlocal_blocks, "labels_per_box": cfg.model.labels_per_box
+    }  # fmt: skip
     if checkpoint.found.system:
         arguments |= {"dilations": cfg.model.dilations, "pooling": pooling_of(cfg.model)}
     return arguments

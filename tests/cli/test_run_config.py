@@ -91,6 +91,9 @@ def test_a_detector_of_other_classes_than_in_training_is_told(lines: list[str]) 
         compare_trained(cfg, "run/w.pdparams", list("eabcd"))
     compare_trained(cfg, "run/w.pdparams", list("abcdx"))
     assert "taken for the same class" in lines.pop()
+    many = load_config("run/config.yaml", ["model.num_classes=81"])
+    compare_trained(many, "run/w.pdparams", None)
+    assert lines.pop().startswith("run/w.pdparams has 81 classes: if the first is the background")
     Path("run/w.yaml").write_text(Path("run/config.yaml").read_text())  # names may be of others
     compare_trained(cfg, "run/w.pdparams", list("eabcd"))
     assert lines == []

@@ -71,6 +71,9 @@ from slowfast.config import ConfigError, load_config
     (["detection.ids=[-1,2,3]"], "detection.ids=(-1, 2, 3) is not of 0 to 1,000,000,000"),
     (["detection.first_id=3000000000"],
      "detection.first_id=3000000000 is not of 0 to 1,000,000,000"),
+    (["train.task=detection", "model.labels_per_box=one", "train.focal_gamma=1"],
+     "model.labels_per_box=one has plain cross-entropy: leave out train.focal_gamma, "
+     "train.focal_alpha and train.class_weights"),
     (["train.task=detection", "detection.ids=[3,5]"],
      "detection.ids has 2 numbers for model.num_classes=400"),
     (["train.task=detection", "test.precision=int8"],

@@ -8,6 +8,7 @@ import paddle.nn.functional as F
 import pytest
 from support.small_nets import random_clip, small, wake_up
 
+from slowfast.models.head import sigmoid
 from slowfast.models.roi_head import joined
 from slowfast.models.slowfast import SinglePathway
 from slowfast.models.variants import slow_pathway
@@ -90,6 +91,18 @@ CLIP = paddle.zeros([1, 3, 8, 32, 32])
 def test_predict_tells_what_it_cannot_take(clips: Any, boxes: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         detector().predict(clips, boxes)
+
+
+def test_classes_of_a_box_may_exclude_each_other() -> None:
+    """mmaction2's multilabel=False: ``cls_score.softmax(dim=-1)``."""
+    clip = random_clip(3, 3, 8, 64, 80)
+    several, one = detector(), detector(labels_per_box="one")
+    with paddle.no_grad():
+        logits = several(clip, *joined(BOXES)).numpy().astype(np.float64)
+        powers = np.exp(logits)
+        found = np.concatenate([row.numpy() for row in one.predict(clip, BOXES)])
+    np.testing.assert_allclose(found, powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
+    assert small(labels_per_box="one", task="multi").probabilities is sigmoid  # no boxes
 
 
 @pytest.mark.parametrize("changes", [

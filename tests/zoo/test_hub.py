@@ -251,7 +251,9 @@ def test_weights_of_the_other_task_are_refused(tmp_path: Path) -> None:
     """Unless the task is given, or a file of another system starts a detector."""
     detector = r50_tensors(slowfast_r50_detection, lateral_norm=False)
     path = str(write(tmp_path / "box.pth", {"state_dict": mmaction2_boxes(detector)}))
-    with pytest.raises(WeightsError, match="box.pth are a detector's, .* slowfast_r50 .*_detection"):
+    with pytest.raises(
+        WeightsError, match="box.pth are a detector's, .* slowfast_r50 .*_detection"
+    ):
         load("slowfast_r50", pretrained=path)
     ours = ModelConfig(slow_depth=14, fast_depth=14, width=16)
     for task, name in (("single", "slowfast_r50_detection"), ("detection", "slowfast_r50")):
@@ -264,12 +266,19 @@ def test_weights_of_the_other_task_are_refused(tmp_path: Path) -> None:
         assert load(name, pretrained=path, task=task).has_boxes == (task == "detection")
     path = str(tmp_path / "single.pdparams")
     assert load("slowfast_r50_detection", pretrained=path, task="detection").has_boxes
+    text = "model: {slow_depth: 14, fast_depth: 14, width: 16, labels_per_box: one}\n"
+    (tmp_path / "detection.yaml").write_text(text + "train: {task: detection}")
+    path = str(tmp_path / "detection.pdparams")
+    assert load("slowfast_r50_detection", pretrained=path).probabilities is softmax
 
 
 def test_another_depth_or_width_is_told(tmp_path: Path) -> None:
-    for depth, fault in ((26, r"have depth \(26, 26\), slowfast_r50_detection \(50, 50\)"),
-                         (50, "have 8 channels in the first layer, slowfast_r50_detection 64")):  # fmt: skip
-        cfg = ModelConfig(slow_depth=depth, fast_depth=depth, width=8, num_classes=80)
+    for depth, fault in (
+        (26, r"have depth \(26, 26\), slowfast_r50_detection \(50, 50\)"),
+        (50, "have 8 channels in the first layer, slowfast_r50_detection 64"),
+    ):
+        depths: Any = {"slow_depth": depth, "fast_depth": depth}
+        cfg = ModelConfig(**depths, width=8, num_classes=80)
         tensors = mmaction2_boxes(tensors_of(build_model(cfg, 32, "detection")))
         path = write(tmp_path / f"{depth}.pth", {"state_dict": tensors})
         with pytest.raises(WeightsError, match=f"{fault}: .*convert_weights"):
