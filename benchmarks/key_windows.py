@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from benchmarks.timing import medians, one_core, processor
 from slowfast.config import DataConfig, DetectionConfig, TestConfig
 from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
+from slowfast.data.order import film_numbers, shard_batches
 from slowfast.data.samples import Box, KeyFrame, Sample
 
 SIZE = "340x256"
@@ -41,6 +43,8 @@ SIDE, SHORT_SIDES = 256, (256, 320)
 """mmaction2's training crop and short sides on AVA."""
 JPEG_QUALITY = 95
 NUM_WINDOWS = 12
+AT_ONCE = 6
+"""Key frames in a batch of a test: ``Backend.views_at_once``."""
 TARGETS = {"window": 1.5, "epoch": 3.0}
 
 
@@ -68,7 +72,8 @@ def peers_versions() -> str:
 
 
 def rows(film: Path, folder: Path, seconds: int, rounds: int) -> list[Row]:
-    """Key frames at random in the film, and one epoch of all, extraction counted."""
+    """Key frames at random in the film; one epoch of all in a training's order, which is shuffled,
+    and one in a test's, extraction counted."""
     rng = np.random.default_rng(0)
     every = np.arange(2, seconds - 1)
     some = rng.choice(every, min(NUM_WINDOWS, len(every)), replace=False).tolist()
@@ -86,7 +91,7 @@ def rows(film: Path, folder: Path, seconds: int, rounds: int) -> list[Row]:
     }
     epoch = medians("epoch", epochs, rounds)
     tests = {
-        "ours": lambda: our_views(film, seconds, every.tolist()),
+        "ours": lambda: our_views(film, seconds),
         "mmaction2": lambda: extracted_clips(film, frames, every.tolist(), _test()),
     }
     test = medians("test", tests, rounds)
@@ -138,12 +143,16 @@ def our_reader(film: Path, seconds: int, **other: Any) -> TrainKeyClips:
     return TrainKeyClips(our_samples(film, seconds), data, DetectionConfig(), "mmaction2", seed=0)
 
 
-def our_views(film: Path, seconds: int, every: Sequence[int]) -> None:
-    """Our test: whole pictures, in the order of the film."""
-    test = TestConfig(protocol="mmaction2")
-    read = KeyViews(our_samples(film, seconds), DataConfig(), test, DetectionConfig())
-    for second in every:
-        read(second)
+def our_views(film: Path, seconds: int) -> None:
+    """Our test: whole pictures, in the batches that a reader of ``main.py --test`` gets."""
+    test, samples = TestConfig(protocol="mmaction2"), our_samples(film, seconds)[2:-1]
+    read = KeyViews(samples, DataConfig(), test, DetectionConfig())
+    batches = shard_batches(
+        len(samples), batch_size=AT_ONCE, rank=0, world_size=1, shards=film_numbers(samples),
+        num_workers=1,
+    )  # fmt: skip
+    for place in chain(*batches):
+        read(place)
 
 
 def our_clips(read: TrainKeyClips, seconds: Sequence[int]) -> None:

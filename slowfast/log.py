@@ -6,8 +6,9 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from slowfast.errors import printable
 
@@ -106,6 +107,26 @@ def duration(seconds: float) -> str:
     """``1:23:45``."""
     minutes, seconds = divmod(max(int(seconds), 0), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows of the same columns as lines of text, names to the left and numbers to the right."""
+    texts = [[*rows[0]], *([*map(_text, row.values())] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    is_left = [isinstance(value, str) for value in rows[0].values()]
+    return [
+        "  ".join(
+            text.ljust(width) if left else text.rjust(width)
+            for text, width, left in zip(line, widths, is_left, strict=True)
+        ).rstrip()
+        for line in texts
+    ]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.5f}" if isinstance(value, float) else f"{value}"
 
 
 def quiet_libraries() -> None:

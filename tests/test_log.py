@@ -8,6 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.paths import REPOSITORY
@@ -144,3 +145,14 @@ def test_a_training_run_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Pat
         assert ("done" in run.stderr) == (not ends)
     lines = (tmp_path / "log.txt").read_text().splitlines()
     assert [line.split("] ")[1] for line in lines] == ["line 0", "line 1", "line 2"]
+
+
+def test_a_table_of_text() -> None:
+    rows: list[dict[str, Any]] = [
+        {"name": "sit", "AP": 0.5, "boxes": 1200}, {"name": "jump", "AP": None, "boxes": 3},
+    ]  # fmt: skip
+    assert log.table(rows) == [
+        "name       AP  boxes",
+        "sit   0.50000   1200",
+        "jump        -      3",
+    ]

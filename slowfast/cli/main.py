@@ -51,12 +51,12 @@ def _train(args: argparse.Namespace) -> None:
 def _test(args: argparse.Namespace) -> None:
     """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
-    from slowfast.evaluate.multi_view import multi_view_test
+    from slowfast.evaluate.run_test import run_test
     from slowfast.predict.runtime.low_precision import settled
 
     inputs = test_inputs(args)
     network = _network(args, inputs)
-    multi_view_test(
+    run_test(
         network, inputs.samples, settled(network, inputs.cfg, inputs.cfg.test.row_kind),
         metrics=args.eval or (), out=args.out, class_names=inputs.class_names,
     )  # fmt: skip

@@ -89,7 +89,19 @@ def _of_detection(cfg: Config) -> Rules:
         if getattr(train, key)
     ]  # fmt: skip
     is_other = train.task != "detection"
+    files = [f"detection.{key}" for key in _FILES_OF_BOXES if getattr(detection, key)]
     return [
+        (not is_other or not files,
+         f"{', '.join(files)}: only with train.task=detection, and it is {train.task}"),
+        (is_other or detection.rate <= 1 or detection.rate == cfg.data.target_fps,
+         f"times are numbers of frames, detection.rate={detection.rate:g} a second, but clips "
+         f"count frames at data.target_fps={cfg.data.target_fps:g}: they must be equal"),
+        (is_other or not detection.jitter or cfg.test.protocol.startswith("mmaction2"),
+         "detection.jitter=True moves pictures as mmaction2 does: test.protocol=mmaction2 or "
+         f"mmaction2-1.2, not {cfg.test.protocol}"),
+        (is_other or not detection.ids or detection.first_id == 1,
+         f"detection.first_id={detection.first_id} has no meaning with detection.ids, which has "
+         "the number of each class"),
         (is_other or not useless, f"train.task=detection cannot use {', '.join(useless)}"),
         (is_other or not cfg.data.crop_area,
          "train.task=detection cuts square crops: leave out data.crop_area"),
@@ -110,6 +122,12 @@ def _of_detection(cfg: Config) -> Rules:
         (not model.nonlocal_blocks or model.name != "fast_only",
          "fast_only has no slow pathway, so no model.nonlocal_blocks"),
     ]  # fmt: skip
+
+
+_FILES_OF_BOXES = (
+    "train_boxes", "val_boxes", "train_excluded", "val_excluded", "train_frames", "val_frames",
+    "scored",
+)  # fmt: skip
 
 
 def _of_answers(cfg: Config) -> Rules:

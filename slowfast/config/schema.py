@@ -178,13 +178,14 @@ class TestConfig:
     """The multi-view test (paper section 4): num_clips x num_crops views of each video."""
 
     num_clips: Count = 10
-    """Clips spread over the video."""
+    """Clips spread over the video; not with detection, where the key frames tell."""
     spatial: Literal["crops", "whole"] = "crops"
     """What is computed of a clip: num_crops crops, or its whole picture once, which costs less
     than 3 crops that overlap. The network then answers for each position, and the answers are
-    averaged."""
+    averaged. Not with detection, where it is always the whole picture."""
     num_crops: Literal[1, 3] = 3
-    """With spatial=crops: crops along the longer side: 3, or only the centre."""
+    """With spatial=crops: crops along the longer side: 3, or only the centre; not with
+    detection."""
     short_side: int = 256
     """Size that the short side is resized to, pixels; at least crop_size."""
     protocol: Literal[
@@ -197,13 +198,14 @@ class TestConfig:
     """Side of the square crop, pixels."""
     average_clips: Literal["prob", "score", "max"] = "prob"
     """How the views become one answer: the mean of their probabilities, the probabilities of their
-    mean logits, or each class's largest probability."""
+    mean logits, or each class's largest probability. Not with detection, which has one view."""
     threshold: Share = 0.5
     """With train.task=multi: the probability from which on a class counts as predicted: for F1, in
     what is predicted and drawn, and where an int8 network is compared with fp32. An exported
     network brings it along."""
     batch_size: Count = 1
-    """Videos that are tested together, so that their views fill the chunks."""
+    """Videos that are tested together, so that their views fill the chunks; key frames: as many as
+    views_per_chunk at least."""
     views_per_chunk: Natural = 0
     """Views that are computed at once; fewer need less memory. 0: as many as are fastest on this
     machine, which is tried once; 6 in eager mode."""
@@ -266,23 +268,25 @@ class DetectionConfig:
     cut out; 0: whole films."""
     rate: AboveZero = 1.0
     """Units of annotated time in a second. 1: times are seconds; the frame rate: they are numbers
-    of frames (MultiSports: 25)."""
+    of frames (MultiSports: 25), and data.target_fps must be the same."""
     valid: tuple[float, ...] = (902.0, 1798.0)
     """First and last time, as annotated, of key frames that are used; empty: all."""
     val_every: Count = 1
     """Validation during training: only key frames whose time is a multiple of this; PySlowFast has
     4. A test takes all."""
     jitter: bool = False
-    """Training: each frame of a clip is drawn from sampling_stride neighbours (mmaction2 0.x)."""
+    """Training: each frame of a clip is drawn from sampling_stride neighbours (mmaction2 0.x and
+    1.x); with test.protocol=mmaction2 or mmaction2-1.2."""
     first_id: ClassNumber = 1
     """Number of the first class in the annotations."""
     ids: Annotated[tuple[ClassNumber, ...], ranges.RISING] = ()
     """Numbers of the classes in the annotations, in the order of the classes, where they are not
-    consecutive: actions of other numbers are left out. Empty: from first_id on."""
+    consecutive: actions of other numbers are left out. Empty: from first_id on, which is not used
+    otherwise."""
     scored: Annotated[str, ranges.PATH] = ""
     """Action list whose classes count in the mean average precision: a .pbtxt or a text file with
     AVA's numbers, or the name ava60 for the 60 of AVA's benchmark. Empty: all classes."""
-    rule: Literal["official", "pyslowfast", "mmaction2"] = "official"
+    rule: Literal["official", "official-2019", "pyslowfast", "mmaction2"] = "official"
     """Whose rule of average precision (docs/detection.md): they differ in how many detections of a
     frame count, and in frames without annotations."""
 

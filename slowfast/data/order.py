@@ -49,8 +49,20 @@ def shard_numbers(samples: Sequence[Sample]) -> list[int] | None:
     shards = [shard_of(sample.path) for sample in samples]
     if not any(shards):
         return None
+    return _numbered(shard or sample.path for shard, sample in zip(shards, samples, strict=True))
+
+
+def film_numbers(samples: Sequence[Sample]) -> list[int] | None:
+    """The number of each key frame's film, which a test treats as a shard: a reader decodes what
+    neighbouring key frames share once. None if these are no key frames."""
+    if not any(sample.key for sample in samples):
+        return None
+    return _numbered(sample.path for sample in samples)
+
+
+def _numbered(names: Iterable[str]) -> list[int]:
+    """Numbers from 0 for the different names, in the order of their first appearance."""
     numbers: dict[str, int] = {}
-    names = (shard or sample.path for shard, sample in zip(shards, samples, strict=True))
     return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
@@ -163,8 +175,8 @@ def shard_batches(
 ) -> list[list[int]]:  # fmt: skip
     """One process's share of all samples, each exactly once over the processes, unshuffled.
 
-    With ``shards``, each process and each of its readers has a run of them, as in
-    ``train_batches``.
+    With ``shards``, which may be ``film_numbers``, each process and each of its readers has a run
+    of them, as in ``train_batches``.
     """
     if shards is None:
         own = np.arange(rank, num_samples, world_size)

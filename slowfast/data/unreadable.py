@@ -1,9 +1,10 @@
 """Videos that could not be read: they are counted, limited in number, and listed in a file."""
 
-import itertools
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
@@ -22,10 +23,23 @@ class UnreadableVideo:
     path: str
     """The file, and which part of it, see ``Sample.shown``."""
     error: str
+    num_key_frames: int = 0
+    """Its key frames that could not be read, if it is of these; ``error`` is that of the first."""
 
     def line(self) -> str:
         """The reason, which names the video."""
-        return reason_of(self.path, self.error)
+        others = self.num_key_frames - 1
+        more = f" (and {others:,} more of its key frames)" if others > 0 else ""
+        return f"{reason_of(self.path, self.error)}{more}"
+
+    def row(self) -> dict[str, Any]:
+        """The same for test_result.json."""
+        row = dataclasses.asdict(self)
+        return row if self.num_key_frames else {k: row[k] for k in ("index", "path", "error")}
+
+    def more(self, count: int) -> "UnreadableVideo":
+        """With so many more key frames that could not be read."""
+        return dataclasses.replace(self, num_key_frames=self.num_key_frames + count)
 
 
 def reason_of(path: str, error: Exception | str) -> str:
@@ -37,7 +51,7 @@ def reason_of(path: str, error: Exception | str) -> str:
     return line if line.startswith(path) else f"{path}: {line}"
 
 
-def noted(samples: Sequence[Sample], index: int) -> tuple[int, str]:
+def _noted(samples: Sequence[Sample], index: int) -> tuple[int, str]:
     """For which place of a list, and as what, it is noted that its sample ``index`` cannot be read:
     the key frames of a video, which follow each other, together as that video."""
     sample = samples[index]
@@ -56,11 +70,18 @@ class Unreadable:
         self.videos: dict[int, UnreadableVideo] = {}
         """By place in the list."""
 
-    def note(self, index: int, path: str, error: VideoError) -> UnreadableVideo:
-        """Counts the list's video ``index``, each once. Raises VideoError if there are more than
-        the limit allows, with the message of the last one."""
-        video = UnreadableVideo(index, path, one_line(error))
-        self.videos[index] = video
+    def note(
+        self, samples: Sequence[Sample], index: int, error: VideoError
+    ) -> UnreadableVideo | None:
+        """Counts the video of the list's sample ``index``, each once; returns it if it is a new
+        one. Raises VideoError if there are more than the limit allows, with the message of the last
+        one."""
+        place, path = _noted(samples, index)
+        is_key = samples[index].key is not None
+        if (known := self.videos.get(place)) is not None:
+            self.videos[place] = known.more(int(is_key))
+            return None
+        self.videos[place] = video = UnreadableVideo(place, path, one_line(error), int(is_key))
         count = len(self.videos)
         if count > self._limit:
             more = f" ({count} unreadable videos; data.max_errors={self._limit})"
@@ -70,7 +91,11 @@ class Unreadable:
 
 def in_order(parts: Iterable[Mapping[int, UnreadableVideo]]) -> list[UnreadableVideo]:
     """The videos of all processes, in the order of the list."""
-    found = dict(itertools.chain.from_iterable(part.items() for part in parts))
+    found: dict[int, UnreadableVideo] = {}
+    for part in parts:
+        for index, video in part.items():
+            known = found.get(index)  # key frames of one video may be read by two processes
+            found[index] = video if known is None else known.more(video.num_key_frames)
     return [found[index] for index in sorted(found)]
 
 

@@ -2,69 +2,112 @@
 
 Besides test_result.json these are in the output folder:
 
-    detections.csv   each box with each class that scores more than LEAST, in AVA's form
+    detections.csv   each box with each of its classes, in AVA's form; but with
+                     detection.rule=mmaction2, which ignores the others, scores above 0.002
     classes.csv      average precision by class, with how many boxes are annotated and found
     classes.png      the best and the worst of them
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slowfast.data.boxes.scored_boxes import write_scored
+from slowfast.data.unreadable import UnreadableVideo
+from slowfast.evaluate.box_scores import write_box_scores
+from slowfast.evaluate.report import VideoReport, counts
 from slowfast.files import write_csv
+from slowfast.log import logger
 from slowfast.metrics.accuracy import name_of
+from slowfast.metrics.frame_map import LEAST, RULES
+from slowfast.predict.runtime.built import Row
 from slowfast.predict.tallies import Detections
 
 DETECTIONS, CLASSES, PICTURE = "detections.csv", "classes.csv", "classes.png"
-LEAST = 0.002
-"""mmaction2's threshold: a row for each class of each box would fill the disk."""
 MOST = 15
 """Of the best classes, and of the worst, in the picture."""
 
 
-def summary(
-    numbers: Mapping[str, float], counts: Mapping[str, Any], tally: Detections,
-    class_names: list[str],
-) -> dict[str, Any]:  # fmt: skip
-    """The content of test_result.json: the numbers with their rule, a row for each class that is
-    scored, and which of these have no annotated box, and so no average precision."""
-    classes = [
-        {
-            "class": index,
-            "number": tally.ids[index],
-            "name": name_of(index, class_names),
-            "AP": None if np.isnan(own.precision) else own.precision,
-            "annotated": own.annotated,
-            "found": own.found,
+class BoxReport(VideoReport):
+    """What a test of key frames tells and writes; a row is of a key frame's boxes, ``[K, A]``."""
+
+    _tally: Detections
+
+    def shape(self, index: int) -> tuple[int, int]:
+        """Of the row of a key frame."""
+        key = self._samples[index].key
+        assert key is not None
+        return len(key.boxes), self._cfg.model.num_classes
+
+    def take(self, index: int, row: Row) -> dict[str, Any]:
+        """Takes the row of a key frame into the tally; the result has no rows of key frames."""
+        is_logits = self._cfg.test.row_kind == "score"
+        (self._tally.add_logits if is_logits else self._tally.add)(index, row)
+        return {}
+
+    def result(
+        self, taken: dict[int, dict[str, Any]], missing: list[UnreadableVideo]
+    ) -> dict[str, Any]:
+        """The content of test_result.json: the numbers with their rule, a row for each class that
+        is scored, and which of these have no annotated box, and so no average precision."""
+        tally = self._tally
+        numbers = tally.numbers()
+        classes = [
+            {
+                "class": index,
+                "number": tally.ids[index],
+                "name": name_of(index, self._names),
+                "AP": None if np.isnan(own.precision) else own.precision,
+                "annotated": own.annotated,
+                "found": own.found,
+            }
+            for index, own in zip(tally.scored, tally.of_classes, strict=True)
+        ]
+        return {
+            **numbers,
+            "rule": tally.rule,
+            **counts(len(taken), len(self._samples), self._cfg),
+            "unreadable": [video.row() for video in missing],
+            "num_classes": len(classes),
+            "not_annotated": [row["name"] for row in classes if not row["annotated"]],
+            "classes": classes,
         }
-        for index, own in zip(tally.scored, tally.of_classes, strict=True)
-    ]
-    return {
-        **numbers,
-        "rule": tally.rule,
-        **counts,
-        "num_classes": len(classes),
-        "not_annotated": [row["name"] for row in classes if not row["annotated"]],
-        "classes": classes,
-    }
 
+    def each(self, result: Mapping[str, Any]) -> str:
+        """How many boxes there are."""
+        return f"{result['boxes']:,} boxes"
 
-def write_rows(result: Mapping[str, Any], tally: Detections, folder: Path) -> None:
-    """Writes the files that are not test_result.json."""
-    from slowfast.pictures import class_bars  # here: matplotlib is slow to import
+    def write(
+        self, result: dict[str, Any], missing: list[UnreadableVideo], metrics: Sequence[str]
+    ) -> None:
+        """Writes the files above, too."""
+        from slowfast.pictures import class_bars  # here: matplotlib is slow to import
 
-    write_scored(folder / DETECTIONS, tally.rows(), tally.ids, LEAST)
-    write_csv(folder / CLASSES, result["classes"])
-    best, worst = best_and_worst(result["classes"])
-    if not best:  # mmaction2's rule, and nothing is found
-        (folder / PICTURE).unlink(missing_ok=True)  # of an earlier test
-        return
-    title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
-    title += f"{result['num_classes']} classes"
-    class_bars(best, worst, title, folder / PICTURE)
+        folder = Path(self._cfg.output_dir)
+        least = float(LEAST) if RULES[self._tally.rule].rounds else -1.0
+        super().write(result, missing, metrics)
+        write_csv(folder / CLASSES, result["classes"])
+        write_scored(folder / DETECTIONS, self._tally.rows(), self._tally.ids, least)
+        which = (
+            "" if least < 0 else f" (those of {LEAST:g} or less, which the rule ignores, left out)"
+        )
+        logger.info(f"test: detections{which}: {folder / DETECTIONS}")
+        best, worst = best_and_worst(result["classes"])
+        if not best:  # mmaction2's rule, and nothing is found
+            (folder / PICTURE).unlink(missing_ok=True)  # of an earlier test
+            return
+        title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
+        title += f"{result['num_classes']} classes"
+        class_bars(best, worst, title, folder / PICTURE)
+
+    def write_scores(
+        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]
+    ) -> None:
+        """Writes the file of all scores of the key frames ``read``."""
+        keys = [(index, key) for index in read if (key := self._samples[index].key)]
+        write_box_scores(path, rows, keys, result, self._names, self._cfg)
 
 
 def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
@@ -76,23 +119,3 @@ def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], lis
     if len(bars) <= 2 * MOST:
         return bars, []
     return bars[:MOST], bars[-MOST:]
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rows of the same columns as lines of text, names to the left and numbers to the right."""
-    texts = [[*rows[0]], *([*map(_text, row.values())] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    is_left = [isinstance(value, str) for value in rows[0].values()]
-    return [
-        "  ".join(
-            text.ljust(width) if left else text.rjust(width)
-            for text, width, left in zip(line, widths, is_left, strict=True)
-        ).rstrip()
-        for line in texts
-    ]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.5f}" if isinstance(value, float) else f"{value}"

@@ -1,7 +1,9 @@
-"""Writes a test's results: log line, test_result.json, unreadable.txt, the scores of views."""
+"""What a test tells and writes: log line, test_result.json, unreadable.txt, the scores of views.
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+Legend: V views, K classes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,64 @@ from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
 from slowfast.evaluate.scores import write_scores
 from slowfast.files import write_json
 from slowfast.log import logger
-from slowfast.metrics.accuracy import best_classes
+from slowfast.metrics.accuracy import average_views, best_classes
 from slowfast.predict.runtime.built import Row
-from slowfast.predict.tallies import TALLIES
+from slowfast.predict.tallies import TALLIES, Tally
 
 RESULT = "test_result.json"
+
+
+class VideoReport:
+    """What a test of videos tells and writes of these; see ``REPORTS``.
+
+    Args:
+        samples: the whole list.
+        class_names: of the network's classes; may be empty.
+    """
+
+    def __init__(
+        self, tally: Tally, samples: Sequence[Sample], class_names: list[str], cfg: Config
+    ) -> None:
+        self._tally, self._samples, self._names, self._cfg = tally, samples, class_names, cfg
+        self.unit = tally.unit
+
+    def shape(self, index: int) -> tuple[int, int]:
+        """Of the row of a sample."""
+        test = self._cfg.test
+        return test.num_clips * test.views_per_clip, self._cfg.model.num_classes
+
+    def take(self, index: int, row: Row) -> dict[str, Any]:
+        """Takes the row ``[V, K]`` of a sample into the tally; what the result says of it."""
+        scores = average_views(row, self._cfg.test.average_clips, self._cfg.train.task)
+        self._tally.add(index, scores)
+        return prediction(index, self._samples[index], scores, self._tally.truth(index))
+
+    def result(
+        self, taken: dict[int, dict[str, Any]], missing: list[UnreadableVideo]
+    ) -> dict[str, Any]:
+        """The content of test_result.json, from what all processes took, in the list's order."""
+        return summary(self._tally.numbers(), [*taken.values()], missing, self._cfg)
+
+    def each(self, result: Mapping[str, Any]) -> str:
+        """What the log line says of how much of each sample is seen."""
+        test = self._cfg.test
+        views = "1 whole picture" if test.spatial == "whole" else f"{test.views_per_clip} views"
+        return f"{test.num_clips} x {views} each"
+
+    def write(
+        self, result: dict[str, Any], missing: list[UnreadableVideo], metrics: Sequence[str]
+    ) -> None:
+        """Writes all but the file of scores, and logs the numbers of these ``Tally.metrics``."""
+        told = {
+            self._tally.called(key, self._cfg): result[key] for key in self._tally.told(metrics)
+        }
+        write_report(result, missing, self._cfg, told, self.each(result))
+
+    def write_scores(
+        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]
+    ) -> None:
+        """Writes the file of scores: the rows of the samples ``read``."""
+        write_scores_of(path, rows, result, self._names, self._cfg)
 
 
 def prediction(
@@ -30,11 +85,6 @@ def prediction(
     return row | {"top5_indices": best, "top5_values": values}
 
 
-def named(cfg: Config) -> str:
-    """What a test counts."""
-    return "key frames" if cfg.train.task == "detection" else "videos"
-
-
 def summary(
     numbers: dict[str, float], predictions: list[dict[str, Any]], missing: list[UnreadableVideo],
     cfg: Config,
@@ -42,27 +92,25 @@ def summary(
     """The content of test_result.json, from the numbers of all processes' tally."""
     return {
         **numbers,
-        **counts(len(predictions), len(predictions) + len(missing), missing, cfg),
+        **counts(len(predictions), len(predictions) + len(missing), cfg),
+        "num_views": cfg.test.num_clips * cfg.test.views_per_clip,
+        "unreadable": [video.row() for video in missing],
         "predictions": sorted(predictions, key=lambda row: row["index"]),
     }
 
 
-def counts(
-    num_read: int, num_listed: int, missing: list[UnreadableVideo], cfg: Config
-) -> dict[str, Any]:
-    """What test_result.json says of the list. ``missing`` are videos, also if key frames count."""
-    found: dict[str, Any] = {
-        _count_key(cfg): num_read,
-        "num_listed": num_listed,
-        "coverage": num_read / num_listed,
-    }
-    if cfg.train.task != "detection":
-        found["num_views"] = cfg.test.num_clips * cfg.test.views_per_clip
-    return found | {"unreadable": [dataclasses.asdict(video) for video in missing]}
+def counts(num_read: int, num_listed: int, cfg: Config) -> dict[str, float]:
+    """What test_result.json says of the list."""
+    coverage = num_read / num_listed
+    return {_count_key(cfg): num_read, "num_listed": num_listed, "coverage": coverage}
+
+
+def _unit(cfg: Config) -> str:
+    return TALLIES[cfg.train.task].unit
 
 
 def _count_key(cfg: Config) -> str:
-    return f"num_{named(cfg).replace(' ', '_')}"
+    return f"num_{_unit(cfg).replace(' ', '_')}"
 
 
 def _read_and_not(result: Mapping[str, Any], cfg: Config) -> tuple[int, int]:
@@ -72,20 +120,18 @@ def _read_and_not(result: Mapping[str, Any], cfg: Config) -> tuple[int, int]:
 
 
 def write_report(
-    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config, told: Mapping[str, float]
-) -> None:
-    """Writes test_result.json and unreadable.txt, and logs the numbers ``told``."""
+    result: dict[str, Any], missing: list[UnreadableVideo], cfg: Config,
+    told: Mapping[str, float], each: str,
+) -> None:  # fmt: skip
+    """Writes test_result.json and unreadable.txt, and logs the numbers ``told``, and how much of
+    ``each`` sample is seen."""
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
     numbers = [f"{key}: {value:.5f}" for key, value in told.items()]
-    what, num_read, num_unread = named(cfg), *_read_and_not(result, cfg)
+    what, num_read, num_unread = _unit(cfg), *_read_and_not(result, cfg)
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {num_unread:,} unreadable, listed in {path.parent / LIST}" if missing else ""
-    views = "1 whole picture" if cfg.test.spatial == "whole" else f"{cfg.test.views_per_clip} views"
-    each = f"{cfg.test.num_clips} x {views} each"
-    if cfg.train.task == "detection":
-        each = f"{result['boxes']:,} boxes"
     logger.info(
         f"test: {' '.join(numbers)} over {num_read:,}{listed} {what}, {each}{note} ({path})"
     )
@@ -96,7 +142,7 @@ def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
     missing = result["unreadable"]
     _, num_unread = _read_and_not(result, cfg)
     return (
-        f"{num_unread:,} of {result['num_listed']:,} {named(cfg)} could not be read (first: "
+        f"{num_unread:,} of {result['num_listed']:,} {_unit(cfg)} could not be read (first: "
         f"{UnreadableVideo(**missing[0]).line()}); listed in {Path(cfg.output_dir) / LIST}; "
         "data.on_error=skip accepts that"
     )

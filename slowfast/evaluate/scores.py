@@ -14,8 +14,9 @@ FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pick
 numpy only, no Paddle. Legend: N videos, V views, K classes.
 """
 
+import contextlib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -134,45 +135,60 @@ def read_scores(path: Path) -> Results:
     Raises:
         ResultsError: FILE is missing, cut off, or not a file of scores.
     """
+    with opened(path) as archive:
+        if f"{OF_BOXES}.npy" in archive.namelist():
+            raise ResultsError(
+                "it has the scores of boxes, which python -m slowfast.tools.score_boxes FILE.npz "
+                "--annotations FILE scores again"
+            )
+        found = members(archive, _MEMBERS)
+        results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
+        _check(results)
+    return results
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A file of scores while it is read: what is wrong is a ResultsError that names it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-            if OF_BOXES in names:
-                raise ResultsError(
-                    "it has the scores of boxes: python -m slowfast.tools.score_boxes "
-                    "DETECTIONS.csv --annotations FILE scores the detections.csv of the same test"
-                )
-            missing = [name for name in ("scores", *_MEMBERS) if name not in names]
-            if missing:
-                raise ResultsError(f"it has no {missing[0]}, so --test --out did not write it")
-            found = {name: _read(archive, name) for name in _MEMBERS}
-            if archive.testzip():  # reads all and checks the CRCs
-                raise zipfile.BadZipFile
-            results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
-        _check(results)
+            yield archive
     except (OSError, ResultsError) as error:
         raise ResultsError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except zipfile.BadZipFile as error:
         raise ResultsError(f"{path} is cut off or damaged, or not an .npz file") from error
     except Exception as error:  # a damaged file can fail in any way
         raise ResultsError(f"{path} is damaged: {' '.join(str(error).split())}") from error
-    return results
+
+
+def members(archive: zipfile.ZipFile, kinds: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+    """What is in these members of a file of scores, whose bytes are checked.
+
+    Args:
+        kinds: by name the dtype kinds and numbers of dimensions that are right.
+    """
+    names = {name.removesuffix(".npy") for name in archive.namelist()}
+    if missing := [name for name in ("scores", *kinds) if name not in names]:
+        raise ResultsError(f"it has no {missing[0]}, so --test --out did not write it")
+    found = {name: _read(archive, name, *own) for name, own in kinds.items()}
+    if archive.testzip():  # reads all and checks the CRCs
+        raise zipfile.BadZipFile
+    return found
 
 
 def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
     return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> Any:
-    """Reads a member as the type of its field in ``Results``."""
-    kinds, *dimensions = _MEMBERS[name]
+def _read(archive: zipfile.ZipFile, name: str, kinds: str, *dimensions: int) -> Any:
+    """Reads a member: texts, and what has no dimension, as Python's own."""
     with archive.open(f"{name}.npy") as entry:
         array = npy.read_array(entry, allow_pickle=False)
     if array.dtype.kind not in kinds or array.ndim not in dimensions:
         raise ResultsError(f"its {name} are {array.dtype} {list(array.shape)}")
     if kinds == "U" or array.ndim == 0:
         return array.tolist()
-    return array if array.ndim == 2 else array.astype(np.int64)
+    return array.astype(np.int64) if array.ndim == 1 and array.dtype.kind in "iu" else array
 
 
 def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:

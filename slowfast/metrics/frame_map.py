@@ -7,14 +7,14 @@ overlaps most overlaps it by IOU and is not taken yet. What the rules differ in 
 Legend: F key frames, B boxes, R rows, A classes.
 """
 
-import heapq
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.metrics.average_precision import NoPositivesError
+from slowfast.metrics.frame_rows import Boxes, highest
 from slowfast.overlap import IOU, Numbers, best_overlaps, matched
 
 METRICS = {"mean_average_precision": ("mAP",), "box_recall": ("recall",)}
@@ -22,7 +22,6 @@ METRICS = {"mean_average_precision": ("mAP",), "box_recall": ("recall",)}
 
 LEAST = np.float32(0.002)
 """mmaction2 drops rows that do not score more."""
-
 
 NO_TRUTH = (
     "no annotated box is of the classes that are scored, so there is no average precision: check "
@@ -38,45 +37,29 @@ class Rule(NamedTuple):
     sorts: bool = True
     """In a frame rows of higher scores come first, of those found and of those annotated; of
     annotated boxes that one overlaps equally it takes the first. Else they come as given."""
-    needs_listed: bool = True
-    """Rows in frames that the annotations do not name are ignored; else they are false
-    positives."""
-    skips_excluded: bool = True
-    """Excluded frames count for nothing."""
-    is_mmaction2: bool = False
-    """float32; of frames only those annotated with classes that are scored count; annotations of
-    excluded frames count as missed; a class that is annotated and not found has no precision."""
+    frames: Literal["all", "listed", "annotated"] = "listed"
+    """Rows that are found elsewhere are ignored, in these frames they can be false positives: all;
+    those that the annotations name, with whatever class; or those with a class that is scored."""
+    excluded: Literal["counted", "skipped", "missed"] = "skipped"
+    """Excluded frames are as any other; or they count for nothing; or nothing is found there."""
+    skips_flat: bool = True
+    """What is found in a box without area counts for nothing."""
+    needs_found: bool = False
+    """A class that is annotated and not found has no average precision; else it is 0."""
+    rounds: bool = False
+    """What is found is as in mmaction2's file, see ``as_mmaction2_writes``, and float32."""
 
 
 RULES = {
-    "official": Rule(most=50, skips_excluded=False),
-    "official-2019": Rule(most=50, needs_listed=False),
-    "pyslowfast": Rule(sorts=False, needs_listed=False),
-    "mmaction2": Rule(is_mmaction2=True),
+    "official": Rule(most=50, excluded="counted"),
+    "official-2019": Rule(most=50, frames="all"),
+    "pyslowfast": Rule(sorts=False, frames="all"),
+    "mmaction2": Rule(
+        frames="annotated", excluded="missed", skips_flat=False, needs_found=True, rounds=True
+    ),
 }
 """``official``: ActivityNet's Evaluation/get_ava_performance.py since April 2020, and before;
 PySlowFast's utils/ava_eval_helper.py; mmaction2 1.2.0's evaluation/functional/ava_utils.py."""
-
-
-class Boxes(NamedTuple):
-    """Boxes in frames, and rows of them, in the order of their file."""
-
-    frames: Numbers
-    """Numbers of their key frames."""
-    corners: Numbers
-    """x1, y1, x2, y2."""
-    boxes: Numbers
-    """Which box a row has."""
-    classes: Numbers
-    scores: Numbers
-    """Of annotations the numbers of the persons: the peers take these for scores, too."""
-
-    def rows(self, chosen: Numbers) -> "Boxes":
-        """These rows only."""
-        return self._replace(
-            boxes=self.boxes[chosen], classes=self.classes[chosen],
-            scores=self.scores[chosen],
-        )  # fmt: skip
 
 
 class Frames(NamedTuple):
@@ -116,18 +99,18 @@ def class_precisions(
     """
     own = RULES[rule]
     truth, found = (each.rows(np.isin(each.classes, classes)) for each in (truth, found))
-    counts_F = frames.is_listed if own.needs_listed else np.ones_like(frames.is_listed)
-    if own.is_mmaction2:
+    counts_F = frames.is_listed | (own.frames == "all")
+    if own.frames == "annotated":
         counts_F = np.zeros_like(counts_F)
         counts_F[truth.frames[truth.boxes]] = True
-    if own.skips_excluded:
+    if own.excluded != "counted":
         counts_F = counts_F & ~frames.is_excluded
-        if not own.is_mmaction2:
-            truth = _of_frames(truth, ~frames.is_excluded)
+    if own.excluded == "skipped":
+        truth = _of_frames(truth, ~frames.is_excluded)
     found = _of_frames(found, counts_F)
     if own.most:
-        truth, found = _heaped(truth, 0), _heaped(found, own.most)
-    if not own.is_mmaction2:
+        truth, found = highest(truth, 0), highest(found, own.most)
+    if own.skips_flat:
         x1, y1, x2, y2 = found.corners.T
         found = found.rows(((x1 < x2) & (y1 < y2))[found.boxes])
     return [*_each_class(found, truth, classes, own)]
@@ -140,7 +123,7 @@ def _of_frames(boxes: Boxes, counts_F: NDArray[np.bool_]) -> Boxes:
 def _each_class(
     found: Boxes, truth: Boxes, classes: Sequence[int], rule: Rule
 ) -> Iterator[OfClass]:
-    number = np.float32 if rule.is_mmaction2 else np.float64
+    number = np.float32 if rule.rounds else np.float64
     found_of, truth_of = _grouped(found.classes), _grouped(truth.classes)
     for label in classes:
         rows, own = found_of(label), truth_of(label)
@@ -151,7 +134,7 @@ def _each_class(
             truth.frames[own_G], truth.corners[own_G].astype(number),
         )  # fmt: skip
         precision = ranked_precision(found.scores[rows].astype(number), is_right_R, len(own))
-        if rule.is_mmaction2 and not len(rows):
+        if rule.needs_found and not len(rows):
             precision = np.nan
         yield OfClass(precision, len(own), len(rows))
 
@@ -172,46 +155,6 @@ def _grouped(classes_R: Numbers) -> Any:
         return order[slice(*np.searchsorted(ordered, (label, label + 1)))]
 
     return rows
-
-
-def _heaped(boxes: Boxes, most: int) -> Boxes:
-    """Rows in the order, of each frame, in which the official evaluation has them, and of each
-    frame at most so many (0: all).
-
-    It pushes them, as they come, onto a heap of Python's, so of equal scores it is the heap that
-    tells which are dropped, and which come first. Frames without such scores need none.
-    """
-    frames_R = boxes.frames[boxes.boxes]
-    order = np.lexsort((boxes.classes, -boxes.scores, frames_R))
-    frames, scores, classes = frames_R[order], boxes.scores[order], boxes.classes[order]
-    first = np.flatnonzero(np.diff(frames, prepend=-1))
-    sizes = np.diff(np.append(first, len(frames)))
-    place = np.arange(len(frames)) - np.repeat(first, sizes)  # in its frame, from 0
-    is_equal = (place[1:] > 0) & (scores[1:] == scores[:-1])
-    matters = is_equal & ((classes[1:] == classes[:-1]) | (place[1:] == most))
-    kept = (place < most) if most else np.ones(len(place), bool)
-    heaps = []
-    for number in np.unique(np.searchsorted(first, np.flatnonzero(matters) + 1, side="right")) - 1:
-        own = slice(first[number], first[number] + sizes[number])
-        kept[own] = False
-        heaps.append(_heap(boxes, np.sort(order[own]), most))
-    return boxes.rows(np.concatenate([order[kept], *heaps]))
-
-
-def _heap(boxes: Boxes, rows: Numbers, most: int) -> NDArray[np.int64]:
-    """Rows of a frame as they lie on a heap."""
-    heap: list[tuple[Any, ...]] = []
-    corners = boxes.corners[boxes.boxes[rows]][:, [1, 0, 3, 2]].tolist()
-    given = zip(
-        boxes.scores[rows].tolist(), boxes.classes[rows].tolist(), corners, rows.tolist(),
-        strict=True,
-    )  # fmt: skip
-    for row in given:
-        if not most or len(heap) < most:
-            heapq.heappush(heap, row)
-        elif row[0] > heap[0][0]:
-            heapq.heapreplace(heap, row)
-    return np.array([row[-1] for row in heap], np.int64)
 
 
 def ranked_precision(scores_R: Numbers, is_right_R: NDArray[np.bool_], annotated: int) -> float:
@@ -250,6 +193,8 @@ def frame_map_numbers(
     Raises:
         NoPositivesError: no annotated box is of these classes.
     """
+    if RULES[rule].rounds:
+        found = as_mmaction2_writes(found)
     of_classes = class_precisions(found, truth, frames, classes, rule)
     if not any(each.annotated for each in of_classes):
         raise NoPositivesError(NO_TRUTH)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.samples import Box, KeyFrame
-from slowfast.metrics.frame_map import Boxes, Frames
+from slowfast.metrics.frame_map import Frames
+from slowfast.metrics.frame_rows import Boxes
 
 Scored = tuple[KeyFrame, NDArray[np.float32]]
 """A key frame and the probabilities ``[K, A]`` of its boxes."""

@@ -203,8 +203,8 @@ def _extract_views(
     title = f"features of {what} videos"
     for index, row in rows_of_videos(backend, samples, cfg, what=title, only=todo):
         if isinstance(row, VideoError):
-            line = unreadable.note(index, samples[index].shown, row).line()
-            logger.warning(f"unreadable, left out: {line}")
+            if video := unreadable.note(samples, index, row):
+                logger.warning(f"unreadable, left out: {video.line()}")
         else:
             kept.write(names[index], row)
     missing = in_order(distributed.gather(unreadable.videos))  # also waits until all are written

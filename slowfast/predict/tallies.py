@@ -28,7 +28,7 @@ from slowfast.metrics.average_precision import (
     multi_label_numbers,
     require_labels,
 )
-from slowfast.metrics.frame_map import as_mmaction2_writes, frame_map_numbers
+from slowfast.metrics.frame_map import frame_map_numbers
 from slowfast.predict.box_rows import Scored, rows_of_boxes
 
 Metrics = Mapping[str, tuple[str, ...]]
@@ -60,7 +60,8 @@ class Tally:
         """The numbers that these names for --eval stand for; none: the usual ones."""
         return [key for name in names or cls.usual for key in cls.metrics[name]]
 
-    def called(self, key: str) -> str:
+    @staticmethod
+    def called(key: str, cfg: Config) -> str:
         """How a log line calls a number."""
         return key
 
@@ -201,9 +202,10 @@ class Detections(Tally):
         if not truth & {*self.scored}:
             raise NoPositivesError(f"of {len(labels):,} key frames, {frame_map.NO_TRUTH}")
 
-    def called(self, key: str) -> str:
+    @staticmethod
+    def called(key: str, cfg: Config) -> str:
         """``mAP (official)``: without its rule it says little."""
-        return f"{key} ({self.rule})" if key == "mAP" else key
+        return f"{key} ({cfg.detection.rule})" if key == "mAP" else key
 
     @staticmethod
     def array(labels: Sequence[Label], num_classes: int) -> NDArray[Any]:
@@ -237,8 +239,6 @@ class Detections(Tally):
                 is scored.
         """
         found, truth, frames = rows_of_boxes(self.rows(), self.scored)
-        if self.rule == "mmaction2":
-            found = as_mmaction2_writes(found)
         numbers, self.of_classes = frame_map_numbers(found, truth, frames, self.scored, self.rule)
         return numbers | {"boxes": len(found.corners), "annotated": len(truth.corners)}
 

@@ -7,6 +7,7 @@ that of its boxes.
 Legend: V views of a video, n of them so far, T frames, H x W pixels, K classes.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -18,7 +19,8 @@ from slowfast.config import Config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
-from slowfast.data.order import shard_batches, shard_numbers
+from slowfast.data.order import film_numbers, shard_batches, shard_numbers
+from slowfast.data.packed import PackedSamples
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader, workers_that_fit
@@ -54,11 +56,16 @@ def rows_of_videos(
             return rows_of_views(backend, videos, cfg)
         return (views_until_enough(backend, video, cfg, seen) for video in videos)
 
-    loader_of = key_loader if cfg.train.task == "detection" else view_loader
+    is_of_boxes, size = cfg.train.task == "detection", cfg.test.batch_size
+    loader_of: Callable[..., Loader[int, Any]] = key_loader if is_of_boxes else view_loader
+    if is_of_boxes:  # a batch is of one reader, so mostly of one film, whose pictures have one size
+        size = max(size, backend.views_at_once)
+        cfg = dataclasses.replace(cfg, test=dataclasses.replace(cfg.test, batch_size=size))
     places = range(len(samples)) if only is None else only
-    shares = own_batches([samples[i] for i in places], cfg.test.batch_size, cfg)
-    batches = [[places[i] for i in share] for share in shares]
-    with loader_of(samples, cfg, len(batches)) as loader:
+    count = -(-len(places) // (size * distributed.world_size()))
+    with loader_of(samples, cfg, count) as loader:
+        shares = own_batches([samples[i] for i in places], size, cfg, loader.num_workers)
+        batches = [[places[i] for i in share] for share in shares]
         yield from rows_of(loader, batches, compute, what)
 
 
@@ -141,12 +148,19 @@ def _views(backend: Backend, video: VideoViews, order: Iterable[int]) -> Iterato
             yield clip_THWC[:, y : y + height, x : x + width]
 
 
-def own_batches(samples: Sequence[Sample], batch_size: int, cfg: Config) -> list[list[int]]:
-    """Indices of this process's share of the samples; each sample is in exactly one share."""
+def own_batches(
+    samples: Sequence[Sample], batch_size: int, cfg: Config, readers: int | None = None
+) -> list[list[int]]:
+    """Indices of this process's share of the samples; each sample is in exactly one share.
+
+    Args:
+        readers: the loader's, if they are not data.num_workers: memory may have room for none.
+    """
     return shard_batches(
         len(samples), batch_size=batch_size,
         rank=distributed.rank(), world_size=distributed.world_size(),
-        shards=shard_numbers(samples), num_workers=cfg.data.num_workers,
+        shards=film_numbers(samples) or shard_numbers(samples),
+        num_workers=cfg.data.num_workers if readers is None else readers,
     )  # fmt: skip
 
 
@@ -160,7 +174,7 @@ def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[
 
 def key_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, Clip]:
     """The loader of ``num_batches`` batches of key frames with their boxes."""
-    read = KeyViews(samples, cfg.data, cfg.test, cfg.detection)
+    read = KeyViews(PackedSamples(samples), cfg.data, cfg.test, cfg.detection)
     return _loader(read, samples, cfg, num_batches, cfg.data.num_frames)
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -12,8 +11,9 @@ from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.labels import flipped_labels, read_labels
 from slowfast.data.order import class_groups
+from slowfast.data.packed import PackedSamples
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order, noted, write_unreadable
+from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
@@ -31,12 +31,13 @@ def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[C
     flipped = flipped_labels(data.flip_pairs, names)
     is_balanced = cfg.train.sampling == "balanced"
     groups = class_groups([sample.label for sample in train]) if is_balanced else ()
-    own: Any = TrainClips(train, data, cfg.seed, flipped)
-    view: Any = ValClips(val, data)
+    own: TrainClips | TrainKeyClips = TrainClips(train, data, cfg.seed, flipped)
+    view: ValClips | KeyViews = ValClips(val, data)
     pixels = data.crop_size**2
     if cfg.train.task == "detection":
-        own = TrainKeyClips(train, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
-        view = KeyViews(val, data, cfg.test, cfg.detection)
+        packed = PackedSamples(train)
+        own = TrainKeyClips(packed, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
+        view = KeyViews(PackedSamples(val), data, cfg.test, cfg.detection)
         pixels = max(pixels, cfg.test.short_side**2 * 16 // 9)
     clips = Clips(own, view, groups)
     batch_bytes = cfg.train.batch_size * data.num_frames * pixels * 3
@@ -94,10 +95,7 @@ class EpochReader:
                 fatal = fatal or item
         try:
             for index, error in errors:
-                place, path = noted(self._samples, index)
-                is_known = place in self._unreadable.videos
-                video = self._unreadable.note(place, path, error)
-                if not is_known:
+                if video := self._unreadable.note(self._samples, index, error):
                     logger.warning(f"unreadable: {video.line()}")
         except VideoError as too_many:
             fatal = fatal or too_many

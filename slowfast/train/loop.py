@@ -16,6 +16,7 @@ from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import duration, logger
 from slowfast.models.layers.norm import batch_norms, set_splits
+from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
 from slowfast.train.batches import EpochReader, clip_loader, train_keys
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
@@ -127,10 +128,10 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
     name = state.decisive
     is_best = decisive[name] > state.best
     state.best = max(state.best, decisive[name])
-    rule = cfg.detection.rule if cfg.train.task == "detection" else ""
-    log_validation(run.writer, "val", epoch, result, name, state.best, rule)
+    called = TALLIES[cfg.train.task].called(name, cfg)
+    log_validation(run.writer, "val", epoch, result, called, state.best)
     if state.ema:
-        log_validation(run.writer, "val_ema", epoch, averaged, name, state.best, rule)
+        log_validation(run.writer, "val_ema", epoch, averaged, called, state.best)
     return result, is_best
 
 

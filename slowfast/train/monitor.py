@@ -134,10 +134,9 @@ def tell_batch(schedule: Schedule, cfg: Config, weights_K: NDArray[np.float32] |
 
 def log_validation(
     writer: MetricWriter, kind: str, epoch: int, result: dict[str, float], decisive: str,
-    best: float, rule: str = "",
+    best: float,
 ) -> None:  # fmt: skip
     """Logs a validation and writes its point of each curve; ``kind`` is ``val`` or ``val_ema``.
-    ``best`` is the best so far of the metric ``decisive``, ``rule`` that of average precision."""
-    by = f" (rule: {rule})" if rule else ""
-    logger.info(f"END epoch:{epoch} {kind} {_told(result)} best {decisive}: {best:.5f}{by}")
+    ``best`` is the best so far of what is called ``decisive``, see ``Tally.called``."""
+    logger.info(f"END epoch:{epoch} {kind} {_told(result)} best {decisive}: {best:.5f}")
     writer.write(kind, epoch, {name: x for name, x in result.items() if name != "seen"})

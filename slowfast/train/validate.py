@@ -4,6 +4,7 @@ frame, each counted once.
 Legend: N videos, or boxes, K classes.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,7 +17,7 @@ from slowfast.config import Config
 from slowfast.data.boxes.ava import labels_of_nearest
 from slowfast.data.clips.datasets import Clip, ClipKey
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order, noted
+from slowfast.data.unreadable import Unreadable, in_order
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
@@ -50,31 +51,35 @@ def validate(
     unreadable = Unreadable(0 if cfg.data.on_error == "raise" else cfg.data.max_errors)
 
     def rows(clips: list[Clip]) -> Iterator[NDArray[np.float32]]:
-        for clip in clips:
-            if key := samples[clip.index].key:
-                clip.box_labels = tuple(labels_of_nearest(key.boxes, key.truth, IOU))
-        for same in of_one_size(clips):
+        for same in at_once(map(labelled, clips), cfg):
             yield from logits_of(model, same, cfg, losses)
 
+    def labelled(clip: Clip) -> Clip:
+        key = samples[clip.index].key
+        if key is None:
+            return clip
+        labels = labels_of_nearest(key.boxes, key.truth, IOU)
+        return dataclasses.replace(clip, box_labels=tuple(labels))
+
     model.eval()
-    for index, row in rows_of(loader, own_batches(samples, cfg.train.batch_size, cfg), rows):
+    batches = own_batches(samples, cfg.train.batch_size, cfg, loader.num_workers)
+    for index, row in rows_of(loader, batches, rows):
         if isinstance(row, VideoError):
-            unreadable.note(*noted(samples, index), row)
+            unreadable.note(samples, index, row)
         else:
             tally.add_logits(index, row)
             read += 1
     model.train()
     loss, counted, seen = distributed.all_reduce_sum(*losses.tolist(), read)
     missing = in_order(distributed.gather(unreadable.videos))
-    what = "key frames" if cfg.train.task == "detection" else "videos"
     if not seen:
-        none = f"none of the {len(samples):,} validation {what} could be read"
+        none = f"none of the {len(samples):,} validation {tally.unit} could be read"
         raise VideoError(f"{none} (first: {missing[0].line()})")
     tally.gather()
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")
-        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {what}")
+        logger.warning(f"validation: over {seen:,.0f} of {len(samples):,} {tally.unit}")
     return validation_result(loss / max(counted, 1), tally, seen)
 
 
@@ -101,10 +106,14 @@ def logits_of(
     return np.split(logits_NK, np.cumsum([len(clip.box_labels) for clip in clips])[:-1])
 
 
-def of_one_size(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
-    """Neighbours whose pictures are of one size, which the network can be given together."""
-    for _, same in itertools.groupby(clips, key=lambda clip: clip.frames.shape):
-        yield list(same)
+def at_once(clips: Iterable[Clip], cfg: Config) -> Iterator[list[Clip]]:
+    """Neighbours whose pictures are of one size, which the network can be given together: no more
+    pixels than a training batch has, but one clip at least."""
+    most = cfg.train.batch_size * cfg.data.crop_size**2
+    for shape, same in itertools.groupby(clips, key=lambda clip: clip.frames.shape):
+        count = max(most // max(shape[1] * shape[2], 1), 1)
+        while chunk := list(itertools.islice(same, count)):
+            yield chunk
 
 
 def validation_result(loss: float, tally: Tally, seen: float) -> dict[str, float]:

@@ -1,8 +1,10 @@
 """Values out of their range, and values that do not fit each other."""
 
+from typing import get_args, get_type_hints
+
 import pytest
 
-from slowfast.config import ConfigError, load_config
+from slowfast.config import ConfigError, DetectionConfig, load_config, ranges
 
 
 @pytest.mark.parametrize(("overrides", "complaint"), [
@@ -79,6 +81,17 @@ from slowfast.config import ConfigError, load_config
     (["train.task=detection", "test.precision=int8"],
      "test.precision=int8 is for classes of whole clips: with train.task=detection take fp32 or "
      "bf16"),
+    (["train.task=detection", "detection.rate=25"],
+     "times are numbers of frames, detection.rate=25 a second, but clips count frames at "
+     "data.target_fps=30: they must be equal"),
+    (["train.task=detection", "detection.jitter=true"],
+     "detection.jitter=True moves pictures as mmaction2 does: test.protocol=mmaction2 or "
+     "mmaction2-1.2, not pyslowfast"),
+    (["train.task=detection", "detection.ids=[1,2]", "model.num_classes=2",
+      "detection.first_id=0"],
+     "detection.first_id=0 has no meaning with detection.ids, which has the number of each class"),
+    (["train.task=multi", "detection.val_boxes=a.csv", "detection.scored=ava60"],
+     "detection.val_boxes, detection.scored: only with train.task=detection, and it is multi"),
     (["detection.valid=[5,1]"],
      "detection.valid=[5.0, 1.0] is not a first and a last time, or nothing"),
     (["model.nonlocal_blocks=[6]"],
@@ -107,6 +120,24 @@ def test_values_out_of_range_are_refused(overrides: list[str], complaint: str) -
 def test_values_that_depend_on_each_other_can_be_changed_together() -> None:
     cfg = load_config(None, ["data.num_frames=30", "model.alpha=5"])
     assert (cfg.data.num_frames, cfg.model.alpha) == (30, 5)
+
+
+@pytest.mark.parametrize("protocol", ["mmaction2", "mmaction2-1.2"])
+def test_settings_of_boxes_that_belong_together(protocol: str) -> None:
+    """mmaction2 1.x moves frames in training as 0.x does; MultiSports counts frames."""
+    keys = ["train.task=detection", "detection.jitter=true", f"test.protocol={protocol}"]
+    cfg = load_config(None, [*keys, "detection.rate=25", "data.target_fps=25"])
+    assert (cfg.detection.jitter, cfg.detection.rate, cfg.data.target_fps) == (True, 25, 25)
+    load_config(None, ["train.task=detection", "detection.rate=0.5"])  # not numbers of frames
+
+
+def test_every_file_of_boxes_needs_detection() -> None:
+    kinds = get_type_hints(DetectionConfig, include_extras=True)
+    files = [key for key, kind in kinds.items() if ranges.PATH in get_args(kind)]
+    assert len(files) == 7
+    for key in files:
+        with pytest.raises(ConfigError, match=f"detection.{key}: only with train.task=detection"):
+            load_config(None, [f"detection.{key}=some.csv"])
 
 
 def test_classes_that_are_counted_later_may_have_any_numbers() -> None:

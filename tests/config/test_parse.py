@@ -59,8 +59,18 @@ def other_value(value: Any, name: str) -> Any:
     return value + 1
 
 
+FILES = [
+    "train_boxes", "val_boxes", "train_excluded", "val_excluded", "train_frames", "val_frames",
+    "scored",
+]  # fmt: skip
+
+
+NO_FILES: dict[str, Any] = dict.fromkeys(FILES, "")
+
+
 def all_different() -> Config:
-    """A config in which no value is the default, but for head_only, which forbids others."""
+    """A config in which no value is the default, but for head_only, which forbids others, and for
+    the files of detection, which others forbid."""
 
     def changed(section: Any) -> Any:
         values = {}
@@ -71,7 +81,10 @@ def all_different() -> Config:
         return dataclasses.replace(section, **values)
 
     cfg: Config = changed(Config())
-    return dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, head_only=False))
+    return dataclasses.replace(
+        cfg, train=dataclasses.replace(cfg.train, head_only=False),
+        detection=dataclasses.replace(cfg.detection, **NO_FILES),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
@@ -105,7 +118,7 @@ def test_dump_and_load_give_the_same_config_back(tmp_path: Path) -> None:
         for item in dataclasses.fields(getattr(cfg, section)):
             found = getattr(getattr(cfg, section), item.name)
             default = getattr(getattr(Config(), section), item.name)
-            assert found != default or item.name == "head_only", item.name
+            assert found != default or item.name in ("head_only", *FILES), item.name
     again = load_config(write(tmp_path, dump_config(cfg)))
     assert again == cfg
     assert repr(again) == repr(cfg)  # the types too: 1 == 1.0 == True
@@ -184,8 +197,9 @@ def test_paths_may_begin_in_the_home_folder(
     monkeypatch.setenv("HOME", "/home/me")
     keys = [key for key, kind in _settings().items() if plain(kind) is str]
     keys.remove("data.frame_pattern")
-    given = config_of(dict.fromkeys(keys, "~/a"))
-    assert given == load_config(overrides=[f"{key}=~/a" for key in keys])
+    given = config_of({**dict.fromkeys(keys, "~/a"), "train.task": "detection"})
+    overrides = [f"{key}=~/a" for key in keys]
+    assert given == load_config(overrides=["train.task=detection", *overrides])
     assert given.output_dir == given.data.labels == "/home/me/a"
     assert dump_config(given).count(": /home/me/a\n") == len(keys)
     path = write(tmp_path, "output_dir: ~/a\ndata: {root: a/~/b, labels: ~none/x}\n")

@@ -14,8 +14,10 @@ from support.tiny_run import main_here, main_py, save_tiny_model
 from slowfast.config import load_config
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.scored_boxes import read_scored
-from slowfast.evaluate.box_report import MOST, best_and_worst, table
+from slowfast.evaluate.box_report import MOST, best_and_worst
 from slowfast.tools import score, score_boxes
+from slowfast.weights.load import read_weights
+from slowfast.weights.save import write_pickles
 
 CSV, RESULT = "detections.csv", "test_result.json"
 
@@ -33,8 +35,14 @@ def flags(folder: Path, output: str, *more: str | Path) -> list[str | Path]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Films, weights, and a test by one process."""
     folder = tmp_path_factory.mktemp("boxes")
-    save_tiny_model(load_config(write_ava(folder), []))
-    done = main_here(*flags(folder, "one", "test.average_clips=score"), cwd=folder)
+    path = save_tiny_model(load_config(write_ava(folder), []))
+    weights = {name: value.copy() for name, value in read_weights(path).items()}
+    weights["head.projection.weight"] *= 40
+    weights["head.projection.bias"] -= 6
+    write_pickles({path: weights})  # most probabilities are low, as a trained network's
+    done = main_here(
+        *flags(folder, "one", "test.average_clips=score", "--out", "one.npz"), cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -58,20 +66,38 @@ def test_the_result_has_numbers_and_no_rows(folder: Path) -> None:
     assert lines[4].startswith("3,4,bright,")
 
 
-def test_the_detections_are_scored_again_to_the_same_number(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Of a test of logits, in which all probabilities are above the least that is written."""
-    command = [
-        str(folder / "one" / CSV), "--annotations", str(folder / "val.csv"),
-        "--excluded", str(folder / "val_excluded.csv"), "--json", str(folder / "again.json"),
-    ]  # fmt: skip
-    assert score_boxes.main(command) == 0
-    result, again = result_of(folder / "one"), json.loads((folder / "again.json").read_text())
-    assert again["mAP"]["official"] == result["mAP"] and again["recall"] == result["recall"]
-    assert f"official       mAP {result['mAP']:.5f}" in capsys.readouterr().out.splitlines()
+def scored_again(folder: Path, file: Path, *more: str | Path) -> Any:
+    """What score_boxes says of a file."""
+    flags = [file, "--annotations", folder / "val.csv", "--json", folder / "again.json", *more]
+    assert score_boxes.main([*map(str, flags)]) == 0
+    return json.loads((folder / "again.json").read_text())
+
+
+def test_the_detections_are_scored_again_to_the_same_number(folder: Path) -> None:
+    """Of the file in AVA's form, and of all scores, which know what is excluded."""
+    result, excluded = result_of(folder / "one"), folder / "val_excluded.csv"
+    assert 0.05 < result["mAP"] < 0.95
+    for again in (
+        scored_again(folder, folder / "one" / CSV, "--excluded", excluded),
+        scored_again(folder, folder / "one.npz"),
+    ):
+        assert again["mAP"]["official"] == result["mAP"] and again["recall"] == result["recall"]
     rows = read_scored(folder / "one" / CSV, dict[Moment, int](), has_scores=True)
-    assert len(rows.scores) == 20 * 4 and len(np.unique(rows.scores)) > 20
+    assert len(rows.scores) == 20 * 4 and (rows.scores < 0.002).sum() > 20
+
+
+def test_with_mmaction2s_rule_low_scores_are_left_out(folder: Path) -> None:
+    """The log says so, and by that rule the number is the same."""
+    rule = "detection.rule=mmaction2"
+    done = main_here(*flags(folder, "mm", rule, "test.average_clips=score"), cwd=folder)
+    told = f"test: detections (those of 0.002 or less, which the rule ignores, left out): {folder}"
+    assert told in done.stdout and done.returncode == 0, done.stdout
+    rows = read_scored(folder / "mm" / CSV, dict[Moment, int](), has_scores=True)
+    assert 0 < len(rows.scores) < 60 and (rows.scores > 0.002).all()
+    excluded, result = folder / "val_excluded.csv", result_of(folder / "mm")
+    for file in (folder / "mm" / CSV, folder / "one.npz"):
+        again = scored_again(folder, file, "--excluded", excluded, "--rule", "mmaction2")
+        assert again["mAP"]["mmaction2"] == result["mAP"]
 
 
 def test_two_processes_come_to_the_same(folder: Path) -> None:
@@ -111,7 +137,7 @@ def test_a_damaged_film_is_one_error_and_the_rest_is_kept(
         assert other["times"].tolist() == [900, 901, 902, 903] * 2
         assert whole["videos"].tolist() == ["v4"] * 4 + ["v5"] * 4
     assert score.main([str(out)]) == 1
-    assert "it has the scores of boxes: python -m slowfast.tools.sc" in capsys.readouterr().err
+    assert "it has the scores of boxes, which python -m slowfast.too" in capsys.readouterr().err
 
 
 def test_boxes_that_moved_are_not_taken_from_an_interrupted_test(
@@ -153,10 +179,3 @@ def test_the_best_and_the_worst_classes() -> None:
     best, worst = best_and_worst(rows_of(*(i / 40 for i in range(40))))
     assert [name for name, _, _ in best] == [f"c{i}" for i in range(39, 39 - MOST, -1)]
     assert worst[-1] == ("c00", 0, 0) and len(worst) == MOST
-
-
-def test_a_table_of_text() -> None:
-    rows: list[dict[str, Any]] = [
-        {"name": "sit", "AP": 0.5, "boxes": 1200}, {"name": "jump", "AP": None, "boxes": 3},
-    ]  # fmt: skip
-    assert table(rows) == ["name       AP  boxes", "sit   0.50000   1200", "jump        -      3"]

@@ -14,6 +14,7 @@ from slowfast.evaluate import report
 from slowfast.evaluate.scores import read_scores
 from slowfast.predict.tallies import SeveralLabels
 
+EACH = "2 x 3 views each"
 GONE = UnreadableVideo(1, "höhe.mp4", "höhe.mp4: No such file")
 NUMBERS = {"top1": 0.5, "top5": 0.5, "mean_class_accuracy": 0.5}
 
@@ -42,8 +43,8 @@ def test_the_usual_numbers_of_several_labels(tmp_path: Path, lines: list[str]) -
     cfg = load_config(None, [f"output_dir={tmp_path}", "train.task=multi"])
     numbers = {"mAP": 0.1, "mAP_all_classes": 0.2, "mAP_charades": 0.3, "f1": 0.4}
     result = report.summary(numbers, predictions(), [], cfg)
-    report.write_report(result, [], cfg, {key: result[key] for key in SeveralLabels.told()})
-    report.write_report(result, [], cfg, {"f1": 0.4})
+    report.write_report(result, [], cfg, {key: result[key] for key in SeveralLabels.told()}, EACH)
+    report.write_report(result, [], cfg, {"f1": 0.4}, EACH)
     assert lines[0].startswith(
         "test: mAP: 0.10000 mAP_all_classes: 0.20000 mAP_charades: 0.30000 f1: 0.40000 over 2 video"
     )
@@ -67,7 +68,7 @@ def test_files_and_log_line(
     cfg = config(tmp_path)
     (tmp_path / "unreadable.txt").write_text("of an earlier test\n")
     result = report.summary(NUMBERS, predictions(), missing, cfg)
-    report.write_report(result, missing, cfg, NUMBERS)
+    report.write_report(result, missing, cfg, NUMBERS, EACH)
     assert json.loads((tmp_path / "test_result.json").read_text(encoding="utf-8")) == result
     numbers = "test: top1: 0.50000 top5: 0.50000 mean_class_accuracy: 0.50000"
     where = f"({tmp_path}/test_result.json)"

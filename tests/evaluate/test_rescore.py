@@ -22,8 +22,8 @@ from support.tiny_run import fresh_state, tiny_config
 from slowfast.config import Config
 from slowfast.data.lists import read_list
 from slowfast.evaluate import rescore
-from slowfast.evaluate.multi_view import multi_view_test
 from slowfast.evaluate.rescore import choose
+from slowfast.evaluate.run_test import run_test
 from slowfast.evaluate.scores import Results, ResultsError, read_scores, write_scores
 from slowfast.metrics.average_precision import (
     NoPositivesError,
@@ -59,7 +59,7 @@ def test_the_views_of_a_smaller_protocol(tmp_path: Path) -> None:
 def test_a_smaller_protocol_is_what_running_it_gives(tmp_path: Path) -> None:
     def run(cfg: Config, out: Path) -> tuple[dict[str, Any], Results]:
         samples = read_list(cfg.data.val_list, cfg.data.root, 24)
-        result = multi_view_test(weighted(fresh_state(cfg).model), samples, cfg, out=out)
+        result = run_test(weighted(fresh_state(cfg).model), samples, cfg, out=out)
         return result, read_scores(out)
 
     def config(*overrides: str) -> Config:

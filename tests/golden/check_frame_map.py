@@ -28,7 +28,8 @@ import numpy as np
 from slowfast.data.boxes.action_lists import AVA60, actions_of
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_scored
-from slowfast.metrics.frame_map import Boxes, Frames, class_precisions
+from slowfast.metrics.frame_map import Frames, class_precisions
+from slowfast.metrics.frame_rows import Boxes
 
 TOLERANCE = 1e-9
 np.argsort = functools.partial(np.argsort, kind="stable")

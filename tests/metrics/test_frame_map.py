@@ -11,7 +11,6 @@ import pytest
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_map import (
     RULES,
-    Boxes,
     Frames,
     as_mmaction2_writes,
     box_recall,
@@ -19,6 +18,7 @@ from slowfast.metrics.frame_map import (
     frame_map_numbers,
     ranked_precision,
 )
+from slowfast.metrics.frame_rows import Boxes
 
 Row = tuple[int, tuple[float, ...], int, float]
 """A frame, corners, a class and a score."""

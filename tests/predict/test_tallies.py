@@ -39,7 +39,7 @@ def corners(x: float) -> tuple[float, float, float, float]:
 KEYS = [
     KeyFrame(
         "v", second, second, (Box(corners(0.1)), Box(corners(0.5))),
-        (Box(corners(0.1), own), Box(corners(0.55), (2,))),
+        (Box(corners(0.1), own), Box(corners(0.55), (2,))), is_listed=True,
     )
     for second, own in enumerate(((0,), (1, 2), (0, 2), (0,), (2,), (1,)))
 ]  # fmt: skip
@@ -105,12 +105,14 @@ def perfect(key: KeyFrame) -> Any:
 @pytest.mark.parametrize("rule", ["official", "pyslowfast", "mmaction2"])
 def test_what_the_rules_make_of_frames_without_annotations(rule: str) -> None:
     """In the last two, somebody who is annotated scores below what is found there."""
-    keys = [*KEYS, KEYS[0]._replace(truth=()), KEYS[0]._replace(truth=(), is_excluded=True)]
+    bare = KEYS[0]._replace(truth=(), is_listed=False)
+    keys = [*KEYS, bare, bare._replace(is_excluded=True)]
     tally = Detections(keys, with_detection(rule=rule))
     for index, key in enumerate(keys):
         tally.add(index, perfect(key) if key.truth else np.full((2, 3), 0.95))
     found = tally.numbers()["mAP"]
-    assert tally.called("mAP") == f"mAP ({rule})" and tally.called("recall") == "recall"
+    cfg = with_detection(rule=rule)
+    assert [tally.called(key, cfg) for key in ("mAP", "recall")] == [f"mAP ({rule})", "recall"]
     assert found == 1 if rule != "pyslowfast" else 0.5 < found < 0.8
 
 

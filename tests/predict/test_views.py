@@ -1,6 +1,7 @@
 """The pass over videos: each once, in chunks of views, whoever reads them."""
 
 import dataclasses
+import os
 import time
 import tracemalloc
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
 from slowfast.data.lists import read_list
 from slowfast.data.samples import Box, KeyFrame, Sample
+from slowfast.data.video import pyav
 from slowfast.data.video.reader import VideoError
 from slowfast.models.head import sigmoid
 from slowfast.models.pathways import normalize
@@ -129,6 +131,47 @@ def test_whole_pictures(tmp_path: Path) -> None:
         for c in (crops, whole)
     )
     np.testing.assert_array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_key_frames_are_read_in_runs_that_decode_a_film_once(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the default batch size; and the network gets several at once. Without runs each window
+    of 64 frames would be decoded by itself: 2,500 frames."""
+    cfg = tiny_config(
+        tmp_path, "train.task=detection", "data.num_frames=32", "data.sampling_stride=2",
+        f"data.num_workers={workers}", "data.decoder=pyav",
+    )  # fmt: skip
+    boxes = (Box((0.1, 0.2, 0.5, 0.9), ()),)
+    samples = []
+    for name in ("a", "b"):
+        film = str(write_numbered_video(tmp_path / f"{name}.mp4", 600, codec="h264", gop=30))
+        keys = [KeyFrame(name, 900.0 + i, float(i), boxes) for i in range(1, 20)]
+        samples += [Sample(film, (), key=key) for key in keys]
+    decoded, count = pyav._decoded, os.open(tmp_path / "count", os.O_CREAT | os.O_APPEND | 1)
+
+    def counted(*given: Any) -> list[Any]:
+        frames = decoded(*given)
+        os.write(count, b"." * len(frames))  # from whatever process
+        return frames
+
+    monkeypatch.setattr(pyav, "_decoded", counted)
+    at_once: list[int] = []
+
+    class Noting(Backend):
+        columns = 24
+
+        def run(self, *inputs: Any) -> Row:
+            at_once.append(len(inputs[0]))
+            return np.full((len(inputs[1]), 24), inputs[0].mean(), np.float32)
+
+    found: dict[int, Any] = dict(rows_of_videos(Noting(), samples, cfg, what="test"))
+    os.close(count)
+    assert cfg.test.batch_size == 1 and at_once == [6] * 6 + [2]
+    assert sorted(found) == [*range(38)] and all(row.shape == (1, 24) for row in found.values())
+    borders = 3 * max(workers, 1)  # where a reader begins, or goes to the next film
+    assert 1100 < len((tmp_path / "count").read_bytes()) < 1200 + 60 * borders
 
 
 @pytest.mark.parametrize(
@@ -273,6 +316,27 @@ def test_processes_share_the_videos_out(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         shares += [index for batch in views.own_batches(samples, 2, cfg) for index in batch]
     assert sorted(shares) == [*range(7)]
+
+
+@pytest.mark.parametrize("readers", [0, 1, 3])
+def test_processes_and_readers_have_runs_of_key_frames(
+    tmp_path: Path, readers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key frame once."""
+    cfg = tiny_config(tmp_path, "train.task=detection", "data.num_workers=8")
+    samples = [
+        Sample(f"{film}.mp4", (), key=KeyFrame(film, i, i, ())) for film in "ab" for i in range(20)
+    ]
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    found, jumps = [], 0
+    for rank in range(2):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        batches = views.own_batches(samples, 3, cfg, readers)
+        for reader in range(max(readers, 1)):  # the loader deals batches in turn
+            own = np.concatenate(batches[reader :: max(readers, 1)])
+            jumps += np.count_nonzero(np.diff(own) != 1)
+            found += own.tolist()
+    assert sorted(found) == [*range(40)] and jumps == 0
 
 
 def test_readers_are_counted_by_whole_batches(

@@ -90,7 +90,7 @@ def test_without_detected_boxes(config: str, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("flags", "fault"),
     [
-        (["train.task=multi"], "c.yaml: train.task=multi, not detection"),
+        (["train.task=multi"], "only with train.task=detection, and it is multi"),
         (["data.root=elsewhere"], "a.csv: 3 of 3 files are not there, the first is elsewhere/v: "
          "no video file and no frame folder has this name (data.root"
          "=elsewhere)"),

@@ -2,9 +2,13 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.paths import REPOSITORY
+from support.tiny_run import environment
 
 from slowfast.tools import score_boxes
 
@@ -102,3 +106,16 @@ def test_nothing_is_written_over_what_is_read(
     assert score_boxes.main([*flags, "--json", flags[2]]) == 1
     assert "truth.csv is a folder or a file that is read" in capsys.readouterr().err
     assert (tmp_path / "truth.csv").read_text() == TRUTH
+
+
+def test_it_runs_where_there_is_no_paddle(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(['paddle', 'visualdl', 'matplotlib'])\n"
+        "from slowfast.tools import score_boxes; sys.exit(score_boxes.main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command(tmp_path)],
+        cwd=REPOSITORY, env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "official       mAP 0.45139" in done.stdout

@@ -121,12 +121,12 @@ def test_with_several_labels_lines_and_rows_have_their_metrics(
             sums = [2.0, found, 4.0, 4.0, 4.0]
             pace.log(0, Outcome(0.5, {"f1": found / 4}, sums, 4, False, 0.5, True), 0.1, 0.0)
         pace.log_end()
-        monitor.log_validation(writer, "val", 1, result, "mAP", best=0.5, rule="official")
+        monitor.log_validation(writer, "val", 1, result, "mAP (official)", best=0.5)
     assert " loss: 0.50000 lr: 0.100000 f1: 0.25000 batch_cost: " in lines[0]
     assert lines[2].startswith("END epoch:1 train loss: 0.50000 f1: 0.62500 time: ")
     assert lines[3] == (
         "END epoch:1 val loss: 0.50000 mAP: 0.25000 mAP_all_classes: 0.12500 f1: 0.75000 "
-        "best mAP: 0.50000 (rule: official)"
+        "best mAP (official): 0.50000"
     )
     found_rows = rows(tmp_path)
     assert found_rows[1]["f1"] == 1.0 and "top1" not in found_rows[1]

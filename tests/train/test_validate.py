@@ -21,11 +21,13 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.train.batches import clip_loader
 from slowfast.train.recipe.loss import binary_cross_entropy
 from slowfast.train.step import batch_of
-from slowfast.train.validate import validate
+from slowfast.train.validate import at_once, validate
 
 
 class FakeLoader:
     """Yields clips, and an error in the place of some."""
+
+    num_workers = 0
 
     def __init__(self, *gone: int, labels: Sequence[Label] = range(6)) -> None:
         self.gone, self.labels = gone, labels
@@ -184,13 +186,15 @@ def key_frames() -> list[Sample]:
         boxes = tuple(Box(corners, (i, i + k + 1)) for k, corners in enumerate(CORNERS[:count]))
         truth = boxes if i < 5 else (Box((0.6, 0.6, 1.0, 1.0), (1,)),)
         found = tuple(box._replace(labels=(), score=0.9) for box in boxes)
-        key = KeyFrame(f"v{i // 4}", 900.0 + i, float(i), found, truth)
+        key = KeyFrame(f"v{i // 4}", 900.0 + i, float(i), found, truth, is_listed=bool(truth))
         samples.append(Sample(f"v{i // 4}.mp4", (), key=key))
     return samples
 
 
 class FakeKeyViews:
     """Whole pictures, wide ones of the first film, and an error in the place of some."""
+
+    num_workers = 0
 
     def __init__(self, samples: list[Sample], *gone: int) -> None:
         self.samples, self.gone = samples, gone
@@ -264,4 +268,15 @@ def test_key_frames_of_a_film_that_cannot_be_read_are_one_error(
     loader: Any = FakeKeyViews(samples, 0, 2, 3)
     result = validate(fresh_state(cfg).model, loader, samples, cfg)
     assert result["seen"] == 3
-    assert lines == ["unreadable: v0.mp4: cut off", "validation: over 3 of 6 key frames"]
+    assert lines == [
+        "unreadable: v0.mp4: cut off (and 2 more of its key frames)",
+        "validation: over 3 of 6 key frames",
+    ]
+
+
+def test_whole_pictures_take_no_more_pixels_at_once_than_a_training_batch(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, *BOXES, "train.batch_size=6")  # crops of 32 x 32
+    shapes = [(8, 32, 48)] * 6 + [(8, 32, 32)] + [(8, 160, 90)] * 2 + [(0, 0, 0)] * 2
+    clips = [Clip(np.empty((*shape, 3), np.uint8), (), i) for i, shape in enumerate(shapes)]
+    chunks = [[clip.index for clip in chunk] for chunk in at_once(clips, cfg)]
+    assert chunks == [[0, 1, 2, 3], [4, 5], [6], [7], [8], [9, 10]]

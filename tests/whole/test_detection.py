@@ -55,7 +55,8 @@ def test_it_learns_and_a_test_comes_to_the_numbers_of_the_validation(tmp_path: P
 
 EXACT = ["train.freeze_bn=true", "model.dropout=0", "train.log_interval=1", "train.epochs=1",
          "optim.base_lr=0.01", "train.sampling=balanced", "train.class_weights=balanced",
-         "train.focal_gamma=1", "train.focal_alpha=3", "detection.jitter=true"]  # fmt: skip
+         "train.focal_gamma=1", "train.focal_alpha=3", "detection.jitter=true",
+         "test.protocol=mmaction2"]  # fmt: skip
 
 
 def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
@@ -80,7 +81,8 @@ def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
 def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     own = flags(
         "train.log_interval=1", "train.global_batch_size=8", "train.ema=0.9",
-        "train.precise_bn_batches=2", "detection.jitter=true", "train.sampling=balanced",
+        "train.precise_bn_batches=2", "detection.jitter=true", "test.protocol=mmaction2-1.2",
+        "train.sampling=balanced",
     )  # fmt: skip
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import paddle
 import pytest
 import yaml
@@ -17,41 +16,65 @@ from support.tiny_run import main_here
 
 from slowfast.config import Config, load_config
 from slowfast.models import slowfast as network
-from slowfast.models.cost import count_parameters
-from slowfast.models.variants import build_model
+from slowfast.models.variants import CONSTRUCTORS, build_model
 from slowfast.train.recipe.optim import learning_rate
+from slowfast.zoo.catalogue import CATALOGUE
+from slowfast.zoo.source_settings import OF_BOXES
 
 FOLDER = REPOSITORY / "configs/detection/slowfast"
 NAMES = sorted(path.stem for path in FOLDER.glob("ava*.yaml"))
-IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
-# Frames of a clip, trainable parameters, and (epoch, learning rate) at some places. mmaction2's
-# files have an output for the background besides: 2,305 parameters more, with context 4,609.
+# The published files of the same network, and (epoch, learning rate) of the recipe at some places.
 SHORT = [(0, 0.000125), (2.5, 0.0500625), (5, 0.1), (9.9, 0.1), (10, 0.01), (15, 0.001)]
 COSINE = [(0, 0.0075), (2, 0.0678), (5, 0.0375), (9.5, 0.000462)]
-EXPECTED: dict[str, tuple[int, int, Sequence[tuple[float, float]]]] = {
-    "ava22_8x8_r50": (32, 33_828_888, SHORT),
-    "ava22_8x8_r101_nl": (32, 59_342_488, SHORT),
-    "ava22_slow_4x16_r50": (4, 31_798_416, SHORT),
-    "ava21_r50_4x16x1_20e": (32, 33_743_993 - 2305, [(0, 0.02), (5, 0.2), (10, 0.02), (15, 0.002)]),
-    "ava21_context_r50_4x16x1_20e": (32, 33_930_617 - 4609, [(0, 0.02), (5, 0.2), (19, 0.002)]),
-    "ava21_r50_8x8x1_20e": (32, 33_830_265 - 2305, [(0, 0.01), (5, 0.1), (10, 0.01), (15, 0.001)]),
-    "ava22_r50_8x8x1_cosine_10e": (32, 33_830_265 - 2305, COSINE),
-    "ava22_temporal_max_r50_8x8x1_cosine_10e": (32, 33_830_265 - 2305, COSINE),
-    "ava22_temporal_max_focal_r50_8x8x1_cosine_10e": (32, 33_830_265 - 2305, COSINE),
-    "ava21_8x8_r50": (32, 33_743_993 - 2305, [(0, 0.0075), (5, 0.075), (9.9, 0.075)]),
-}
-PYSLOWFAST, PADDLEVIDEO = [*EXPECTED][:3], "ava21_8x8_r50"
-MMACTION2 = [name for name in EXPECTED if name not in (*PYSLOWFAST, PADDLEVIDEO)]
-# Mean average precision as published.
-PUBLISHED = {
-    "ava22_8x8_r50": ["24.7", "24.67"], "ava22_8x8_r101_nl": ["29.1", "28.2", "29.4"],
-    "ava22_slow_4x16_r50": ["19.5"], "ava21_r50_4x16x1_20e": ["24.32", "24.4"],
-    "ava21_context_r50_4x16x1_20e": ["25.34", "25.4"], "ava21_r50_8x8x1_20e": ["25.80", "25.5"],
-    "ava22_r50_8x8x1_cosine_10e": ["26.1", "25.90"],
-    "ava22_temporal_max_r50_8x8x1_cosine_10e": ["26.4", "26.41"],
-    "ava22_temporal_max_focal_r50_8x8x1_cosine_10e": ["26.8", "26.65"], "ava21_8x8_r50": ["23.2"],
+LONG = [(0, 0.02), (5, 0.2), (10, 0.02), (15, 0.002)]
+KINETICS_1X, KINETICS_0X = "slowfast_kinetics400-pretrained-r50", "slowfast_kinetics_pretrained_r50"
+EXPECTED: dict[str, tuple[list[str], Sequence[tuple[float, float]]]] = {
+    "ava22_8x8_r50": (["pytorchvideo/ava/SLOWFAST_8x8_R50_DETECTION"], SHORT),
+    "ava22_8x8_r101_nl": (
+        ["pyslowfast/ava/SLOWFAST_32x2_R101_50_50", "pyslowfast/ava/SLOWFAST_32x2_R101_50_50_v2.1"],
+        SHORT,
+    ),
+    "ava22_slow_4x16_r50": (
+        ["pyslowfast/ava/C2D_8x8_R50", "pytorchvideo/ava/SLOW_4x16_R50_DETECTION"], SHORT
+    ),
+    "ava21_r50_4x16x1_20e": (
+        [f"mmaction2/{KINETICS_1X}_8xb16-4x16x1-20e_ava21-rgb",
+         f"mmaction2/{KINETICS_0X}_4x16x1_20e_ava_rgb"],
+        LONG,
+    ),
+    "ava21_context_r50_4x16x1_20e": (
+        [f"mmaction2/{KINETICS_1X}-context_8xb16-4x16x1-20e_ava21-rgb",
+         "mmaction2/slowfast_context_kinetics_pretrained_r50_4x16x1_20e_ava_rgb"],
+        LONG,
+    ),
+    "ava21_r50_8x8x1_20e": (
+        [f"mmaction2/{KINETICS_1X}_8xb8-8x8x1-20e_ava21-rgb",
+         f"mmaction2/{KINETICS_0X}_8x8x1_20e_ava_rgb"],
+        [(epoch, rate / 2) for epoch, rate in LONG],
+    ),
+    "ava22_r50_8x8x1_cosine_10e": (
+        [f"mmaction2/{KINETICS_0X}_8x8x1_cosine_10e_ava22_rgb",
+         f"mmaction2/{KINETICS_1X}_8xb6-8x8x1-cosine-10e_ava22-rgb"],
+        COSINE,
+    ),
+    "ava22_temporal_max_r50_8x8x1_cosine_10e": (
+        ["mmaction2/slowfast_temporal_max_kinetics_pretrained_r50_8x8x1_cosine_10e_ava22_rgb",
+         f"mmaction2/{KINETICS_1X}-temporal-max_8xb6-8x8x1-cosine-10e_ava22-rgb"],
+        COSINE,
+    ),
+    "ava22_temporal_max_focal_r50_8x8x1_cosine_10e": (
+        ["mmaction2/slowfast_temporal_max_focal_alpha3_gamma1_kinetics_pretrained_r50_8x8x1_"
+         "cosine_10e_ava22_rgb",
+         "mmaction2/slowfast_r50-k400-pre-temporal-max-focal-alpha3-gamma1_8xb6-8x8x1-cosine-10e_"
+         "ava22-rgb"],
+        COSINE,
+    ),
+    "ava21_8x8_r50": (
+        ["paddlevideo/SlowFastRCNN_AVA"], [(0, 0.0075), (5, 0.075), (9.9, 0.075)]
+    ),
 }  # fmt: skip
+SYSTEMS = {"mmaction2": "mmaction2", "paddlevideo": "PaddleVideo"}
 
 
 def config(name: str) -> Config:
@@ -73,17 +96,29 @@ def test_every_config_is_tested_here() -> None:
 def test_the_network_and_the_learning_rates_are_the_published_ones(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames, params, rates = EXPECTED[name]
-    cfg = config(name)
+    (first, *_), rates = EXPECTED[name]
+    cfg, published = config(name), CATALOGUE[first]
     monkeypatch.setattr(network, "initialize", lambda model: None)
     with paddle.LazyGuard():  # shapes alone
         model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
-    assert count_parameters(model) == params
-    assert (cfg.data.num_frames, cfg.model.num_classes) == (frames, 80)
+        same = CONSTRUCTORS[published.constructor](**published.weights.arguments)
+    shapes, wanted = ({n: x.shape for n, x in net.state_dict().items()} for net in (model, same))
+    assert shapes == wanted
     for epoch, rate in rates:
         found = learning_rate(epoch, cfg.optim, cfg.train.epochs)
         assert found == pytest.approx(rate, rel=2e-3), epoch
     assert cfg.optim.base_batch_size == 8 * cfg.train.batch_size
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_settings_are_those_of_the_published_files(name: str) -> None:
+    """How PySlowFast tests those that it trained with Caffe2 is not how it trains."""
+    cfg, published = config(name), CATALOGUE[EXPECTED[name][0][0]]
+    system = SYSTEMS.get(published.weights.name.partition("/")[0])
+    for key, value in ((OF_BOXES[system] if system else {}) | published.settings).items():
+        section, _, field = key.partition(".")
+        found = getattr(getattr(cfg, section), field)
+        assert found == (tuple(value) if isinstance(value, list) else value), key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,8 +141,8 @@ def test_the_header_tells_source_boxes_result_and_command(name: str) -> None:
     assert facts, text
     source, expected, command, data = facts.groups()
     assert re.search(r"^(mmaction2 [01]\.x|PySlowFast|PaddleVideo), configs/\S+\.(py|yaml)", source)
-    for number in PUBLISHED[name]:
-        assert number in expected
+    for published in EXPECTED[name][0]:
+        assert f"{CATALOGUE[published].weights.scores['mAP']:g}" in expected
     assert re.search(r"on the boxes of .+ detector, by (its|mmaction2's) rule", expected)
     wanted = f"bash run_train_multi.sh -c {path.relative_to(REPOSITORY)}"
     assert command == wanted and data.startswith("docs/detection.md")
@@ -115,46 +150,6 @@ def test_the_header_tells_source_boxes_result_and_command(name: str) -> None:
         (trained,) = (REPOSITORY / "configs/recognition/slowfast").glob(f"{own}.yaml")
         assert load_config(trained).output_dir == str(Path(pretrained).parent)
         assert f"the weights that {own}.yaml trains" in data
-
-
-@pytest.mark.parametrize("name", PYSLOWFAST)
-def test_pyslowfasts_recipe(name: str) -> None:
-    cfg = config(name)
-    data, detection = cfg.data, cfg.detection
-    assert (data.min_short_side, data.max_short_side, data.crop_size) == (256, 320, 224)
-    assert data.inverse_short_side and cfg.optim.nesterov and not cfg.optim.grad_clip
-    assert (cfg.optim.weight_decay, cfg.optim.bn_weight_decay) == (1e-7, 0)
-    assert (cfg.train.epochs, cfg.train.val_interval, detection.val_every) == (20, 5, 4)
-    assert detection.box_score == (0.9 if "slow" in name else 0.8)
-    assert detection.learns_negatives and not detection.keeps_best and not detection.jitter
-    assert detection.rule == cfg.test.protocol == "pyslowfast"
-    assert cfg.test.short_side == (224 if name == "ava22_8x8_r50" else 256)
-    assert (cfg.model.dilations, cfg.model.roi_size) == ((2, 2), 7)
-    assert cfg.model.roi_aligned == ("r101" not in name)
-
-
-@pytest.mark.parametrize("name", [*MMACTION2, PADDLEVIDEO])
-def test_mmaction2s_recipe_which_is_paddlevideos_too(name: str) -> None:
-    cfg, is_theirs = config(name), name != PADDLEVIDEO
-    data, detection, optim = cfg.data, cfg.detection, cfg.optim
-    assert (data.min_short_side, data.max_short_side, data.crop_size) == (256, 320, 256)
-    assert not data.inverse_short_side and not optim.nesterov and optim.weight_decay == 1e-5
-    assert (optim.grad_clip, optim.bn_weight_decay) == ((40, 1e-5) if is_theirs else (0, 0))
-    for ours, theirs in zip((data.mean, data.std), IMAGENET, strict=True):
-        np.testing.assert_allclose(255 * np.array(ours), theirs, rtol=1e-9)
-    assert (detection.box_score, detection.keeps_best, detection.match_iou) == (0.9, True, 0.9)
-    assert not detection.learns_negatives and detection.rule == "mmaction2"
-    is_one = "_20e" in name  # of version 1.x
-    assert cfg.test.protocol == ("mmaction2-1.2" if is_one else "mmaction2")
-    assert detection.jitter and cfg.test.short_side == 256
-    assert (cfg.model.dilations, cfg.model.roi_size) == ((1, 1), 8)
-    assert cfg.model.roi_aligned and cfg.model.roi_dropout_first and not cfg.model.lateral_norm
-    assert cfg.model.slow_frames == ("strided" if is_theirs else "linspace")
-    assert cfg.model.roi_context == ("context" in name)
-    assert cfg.model.roi_time == ("max" if "temporal_max" in name else "mean")
-    focal = (3, 1) if "focal" in name else (1, 0)
-    assert (cfg.train.focal_alpha, cfg.train.focal_gamma) == focal
-    assert cfg.train.epochs == (20 if is_one else 10)
 
 
 @functools.cache

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 
 from slowfast.config import DetectionConfig
-from slowfast.data.boxes.boxes_files import located
 from slowfast.data.lists import ListError, lines_of
 from slowfast.data.samples import number_of
 
@@ -36,6 +35,8 @@ def scored_classes(detection: DetectionConfig, num_classes: int, root: str = "")
     ids = class_numbers(detection, num_classes)
     if not detection.scored:
         return [*range(num_classes)]
+    from slowfast.data.boxes.boxes_files import located  # here: OpenCV, which tools/score needs not
+
     path = detection.scored
     scored = actions_of(path if path == AVA60 else located(path, root, "detection.scored"))
     found = [index for index, number in enumerate(ids) if number in scored]

@@ -16,8 +16,8 @@ FORM = "a dict from 'VIDEO,0902' to arrays of x1, y1, x2, y2, score"
 
 
 MOST_BOXES = 1000
-"""Of a key frame; the published files have 20 at most. A small file can name one large array for
-thousands of keys, and here each would become a list of its own."""
+"""Of a key frame, far more than a detector finds: a small file can name one large array for
+thousands of keys, and each becomes boxes of its own."""
 
 
 def pickled_boxes(path: str | Path) -> Iterator[tuple[str, list[list[float]]]]:

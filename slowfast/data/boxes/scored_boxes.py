@@ -121,16 +121,15 @@ class _Reader:
             raise ListError(f"{self._path}:{number}: {error}: {line[:80]!r}") from error
 
     def _part(self, lines: list[str]) -> ScoredBoxes:
-        # A detection without quotes needs no csv reader: its box is what is before two commas.
+        # A row of 8 without quotes needs no csv reader: its box is what is before two commas.
         rows = [
-            line.rsplit(",", 2) if self._has_scores and '"' not in line else self._fields(line)
-            for line in lines if line
-        ]  # fmt: skip
+            line.rsplit(",", 2) if line.count(",") == 7 and '"' not in line else self._fields(line)
+            for line in lines
+            if line
+        ]
         whole = [row for row in rows if len(row) == 3]
         if len(whole) < len(rows):
             for row in rows:  # all, so that they are numbered in the order of the file
-                if len(row) == 1:
-                    raise self._fault(1)
                 if len(row) == 2:
                     self._number(*row)
                 else:
@@ -167,22 +166,17 @@ class _Reader:
         if len(fields) == 2:
             return fields
         if len(fields) != 8 and (self._has_scores or len(fields) != 7):
-            raise self._fault(len(fields))
+            wanted = "action,score" if self._has_scores else "action, and perhaps person"
+            raise ValueError(
+                f"{len(fields)} columns, not video,time,x1,y1,x2,y2,{wanted}, or video,time alone"
+            )
         return [tuple(fields[:6]), fields[6], *(fields[7:] or [""])]
 
     def _box(self, text: str | tuple[str, ...]) -> tuple[int, list[float]]:
         """The number of a box's frame, and its corners."""
         fields = text.split(",") if isinstance(text, str) else text
-        if len(fields) != 6:
-            raise self._fault(len(fields) + 2)
         number = self._number(*fields[:2])
         return number, [*map(decimal, fields[2:])]
-
-    def _fault(self, number: int) -> ValueError:
-        wanted = "action,score" if self._has_scores else "action, and perhaps person"
-        return ValueError(
-            f"{number} columns, not video,time,x1,y1,x2,y2,{wanted}, or video,time alone"
-        )
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         scores_R = np.fromiter(map(decimal, texts), np.float64, len(texts))

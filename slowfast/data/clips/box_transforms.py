@@ -42,11 +42,6 @@ class BoxRule(NamedTuple):
 
 PYSLOWFAST = BoxRule(is_clipped=True, has_one_ratio=True, mirror=1)
 MMACTION2 = BoxRule(is_clipped=False, has_one_ratio=False, mirror=0)
-BOX_RULES = {
-    "pyslowfast": PYSLOWFAST, "pytorchvideo": PYSLOWFAST, "pytorchvideo-0.1": PYSLOWFAST,
-    "charades": PYSLOWFAST, "mmaction2": MMACTION2, "mmaction2-1.2": MMACTION2,
-}  # fmt: skip
-"""By test.protocol."""
 
 
 def resized(shares: Sequence[Sequence[float]], source: Size, size: Size, rule: BoxRule) -> Boxes:
@@ -60,6 +55,17 @@ def resized(shares: Sequence[Sequence[float]], source: Size, size: Size, rule: B
         if min(source) == min(size):  # the picture stays as it is
             ratios = np.ones(2)
     return boxes * _corners(*ratios)
+
+
+def in_whole_picture(
+    shares: Sequence[Sequence[float]], source: Size, size: Size, rule: BoxRule
+) -> NDArray[np.float32]:
+    """The boxes ``[K, 4]`` of a picture of ``source``, as a test has them: in pixels of the same
+    picture in ``size``."""
+    if not len(shares):
+        return np.zeros((0, 4), np.float32)
+    boxes = resized(shares, source, size, rule)
+    return (clipped(boxes, size) if rule.is_clipped else boxes).astype(np.float32)
 
 
 def cropped(boxes: Boxes, corner: tuple[int, int], size: Size) -> Boxes:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,23 @@ class ValClips:
         return Clip(_read(reader, clip, each), sample.label, index)
 
 
+class TrainReader(Protocol):
+    """What reads training clips: ``TrainClips``, or ``TrainKeyClips`` around key frames."""
+
+    samples: Sequence[Sample]
+    seed: int
+
+    def __call__(self, key: TrainKey) -> Clip: ...
+
+
+class ValReader(Protocol):
+    """What reads the clips of the validation: ``ValClips``, or ``KeyViews`` around key frames."""
+
+    samples: Sequence[Sample]
+
+    def __call__(self, index: int) -> Clip: ...
+
+
 class Clips:
     """Training and validation clips for one loader, and so for the same reader processes.
 
@@ -138,7 +155,7 @@ class Clips:
     """
 
     def __init__(
-        self, train: TrainClips, val: ValClips, groups: Sequence[Sequence[int]] = ()
+        self, train: TrainReader, val: ValReader, groups: Sequence[Sequence[int]] = ()
     ) -> None:
         self.train, self.val, self.groups = train, val, groups
 

@@ -5,13 +5,13 @@ numpy and OpenCV, no Paddle, so that it runs in reader processes.
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from slowfast.config import DataConfig, DetectionConfig, TestConfig
 from slowfast.data.clips import box_transforms, datasets, transforms
-from slowfast.data.clips.box_transforms import BOX_RULES, Boxes, Size
+from slowfast.data.clips.box_transforms import Boxes, Size
 from slowfast.data.clips.datasets import Clip, TrainKey
 from slowfast.data.clips.key_windows import draw_moves
 from slowfast.data.clips.protocols import PROTOCOLS
@@ -38,7 +38,7 @@ class TrainKeyClips:
     ) -> None:  # fmt: skip
         self.samples, self.data, self.seed = samples, data, seed
         self.flipped = flipped or {}
-        self._jitter, self._rule = detection.jitter, BOX_RULES[protocol]
+        self._jitter, self._rule = detection.jitter, PROTOCOLS[protocol].boxes
         self._windows = KeyWindows(data, detection, protocol)
 
     def __call__(self, key: TrainKey) -> Clip:
@@ -52,8 +52,8 @@ class TrainKeyClips:
         )  # fmt: skip
         moved = draw_moves(rng, data.num_frames, data.sampling_stride) if self._jitter else 0
         each = functools.partial(transforms.augment, drawn=drawn, crop_size=data.crop_size)
-        frames, source = self._windows.read(sample, each, moved)
-        boxes = self._boxes(key_of(sample), source, drawn)
+        shown = self._windows.read(sample, each, moved)
+        boxes = self._boxes(key_of(sample), shown.source, drawn)
         is_left = box_transforms.is_left(boxes)
         own = itertools.compress(key_of(sample).boxes, is_left)
         labels = tuple(
@@ -61,7 +61,7 @@ class TrainKeyClips:
             for box in own
         )
         union = tuple(sorted({*itertools.chain(*labels)}))
-        return Clip(frames, union, key.sample, boxes[is_left].astype(np.float32), labels)
+        return Clip(shown.frames, union, key.sample, boxes[is_left].astype(np.float32), labels)
 
     def _boxes(self, key: KeyFrame, source: Size, drawn: transforms.Augmentation) -> Boxes:
         """The boxes of a key frame in the drawn crop."""
@@ -82,8 +82,8 @@ class KeyViews:
         detection: DetectionConfig,
     ) -> None:  # fmt: skip
         self.samples = samples
-        self._rule = BOX_RULES[test.protocol]
         protocol = PROTOCOLS[test.protocol]
+        self._rule = protocol.boxes
         each = functools.partial(
             transforms.resize_short_side, short_side=test.short_side, scaled=protocol.size,
             in_float=protocol.in_float,
@@ -98,12 +98,19 @@ class KeyViews:
         if not key.boxes:
             nothing = np.empty((0, 0, 0, 3), np.uint8)
             return Clip(nothing, sample.label, index, np.empty((0, 4), np.float32), labels)
-        frames, source = self._windows.read(sample)
-        _, height, width, _ = frames.shape
-        boxes = box_transforms.resized(corners_of(key), source, (height, width), self._rule)
-        if self._rule.is_clipped:
-            boxes = box_transforms.clipped(boxes, (height, width))
-        return Clip(frames, sample.label, index, boxes.astype(np.float32), labels)
+        shown = self._windows.read(sample, self._later(index))
+        _, height, width, _ = shown.frames.shape
+        boxes = box_transforms.in_whole_picture(
+            corners_of(key), shown.source, (height, width), self._rule
+        )
+        return Clip(shown.frames, sample.label, index, boxes, labels)
+
+    def _later(self, index: int) -> Iterator[Sample]:
+        """The key frames with boxes that follow in the same film."""
+        path = self.samples[index].path
+        following = (self.samples[place] for place in range(index + 1, len(self.samples)))
+        same = itertools.takewhile(lambda sample: sample.path == path, following)
+        return (sample for sample in same if key_of(sample).boxes)
 
 
 def corners_of(key: KeyFrame) -> list[tuple[float, ...]]:

@@ -1,42 +1,33 @@
 """The windows around key frames along whole videos, however long: in one pass, some in memory at a
-time.
-
-::
-
-    key frame         1 s             2 s             3 s
-    window    [0.0 . . . . 2.0]
-                              [1.0 . . . . 3.0]          frames that both need are decoded once
-                                              [2.0 . .
+time, see ``window_reader.py``.
 
 With each comes the picture of the key frame itself, where a detector is to find persons in it.
 
 Legend: n key frames, T frames of a clip, F distinct frames, h x w and H x W pixels.
 """
 
+import contextlib
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.config import DataConfig, TestConfig
+from slowfast.config import DataConfig, DetectionConfig, TestConfig
 from slowfast.data.clips import transforms
-from slowfast.data.clips.datasets import open_sample
-from slowfast.data.clips.key_windows import WINDOWS, Window
-from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
+from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.data.clips.sliding import ChunkKey, ClipChunk, VideoTimes
-from slowfast.data.samples import Sample
-from slowfast.data.video.reader import (
-    ROUNDING,
-    Indices,
-    Picture,
-    Pictures,
-    no_frame,
-    unchanged,
+from slowfast.data.clips.window_reader import (
+    KeyWindows,
+    Onward,
+    OutsideError,
+    Shown,
+    is_inside,
 )
+from slowfast.data.samples import KeyFrame, Sample
+from slowfast.data.video.part import length_of, named, times_in
+from slowfast.data.video.reader import Indices, Picture, Pictures
 
 Seconds = NDArray[np.float64]
 
@@ -67,13 +58,21 @@ class SlidingKeys:
     """
 
     def __init__(
-        self, samples: Sequence[Sample], data: DataConfig, test: TestConfig, *,
+        self, samples: Sequence[Sample], data: DataConfig, test: TestConfig,
+        detection: DetectionConfig, *,
         keys_of: Callable[[int, float, float], Seconds], keys_at_once: int, longest: int = 0,
         first: Callable[[int], int] = lambda place: 0,
     ) -> None:  # fmt: skip
-        self.samples, self._data, self._test = samples, data, test
-        self._keys_of, self._first = keys_of, first
-        self._count, self._longest = keys_at_once, longest
+        self.samples, self._keys_of, self._first = samples, keys_of, first
+        self._count, self._length, self._unit = keys_at_once, data.num_frames, 1 / detection.rate
+        protocol = PROTOCOLS[test.protocol]
+        each = functools.partial(
+            transforms.resize_short_side, short_side=test.short_side, scaled=protocol.size,
+            in_float=protocol.in_float,
+        )  # fmt: skip
+        of_key = functools.partial(transforms.fitted, longest=longest) if longest else None
+        self._windows = KeyWindows(data, detection, test.protocol, most_frames=0)
+        self._onward = Onward(self._windows, each, of_key)
         self._film: _Film | None = None
         self._next: ChunkKey | None = None
         self._ended: int | None = None
@@ -87,12 +86,9 @@ class SlidingKeys:
         try:
             if self._film is None or key != self._next:
                 self.close()
-                self._film = _Film(
-                    self.samples[key.sample], self._data, self._test, self._longest,
-                    functools.partial(self._keys_of, key.sample),
-                )  # fmt: skip
-            begin = self._first(key.sample) + key.number * self._count
-            chunk = self._film.chunk(begin, self._count)
+                keys_of = functools.partial(self._keys_of, key.sample)
+                self._film = _Film(self.samples[key.sample], self._windows, self._unit, keys_of)
+            chunk = self._chunk(self._film, self._first(key.sample) + key.number * self._count)
         except BaseException:
             self.close()
             raise
@@ -104,121 +100,76 @@ class SlidingKeys:
 
     def close(self) -> None:
         """Closes the video that is open."""
-        if self._film is not None:
-            self._film.close()
+        self._onward.close()
         self._film = None
+
+    def _chunk(self, film: "_Film", first: int) -> KeyChunk:
+        """The key frames from number ``first`` on, as far as there are any. Those behind the end of
+        a damaged file, which comes earlier than it says, are left out."""
+        later = film.samples(first)
+        shown: list[Shown] = []
+        with contextlib.suppress(OutsideError):
+            for place, sample in enumerate(later[: self._count], 1):
+                shown.append(self._onward.read(sample, later[place:]))
+        done = first + len(shown)
+        is_last = len(shown) < self._count or done == len(film.keys)
+        frames, clips = distinct(shown, self._length)
+        ends = np.array([each.numbers[[0, -1]] for each in shown], np.int64).reshape(-1, 2)
+        return KeyChunk(
+            frames=frames,
+            clips=clips,
+            seconds=film.seconds(ends),
+            share=1.0 if is_last else done / len(film.keys),
+            is_last=is_last,
+            video=film.video,
+            keys=film.keys[first:done],
+            pictures=np.stack(
+                [np.zeros((0, 0, 3), np.uint8) if x.picture is None else x.picture for x in shown]
+            )
+            if shown
+            else np.zeros((0, 0, 0, 3), np.uint8),
+            size=shown[0].source if shown else (0, 0),
+        )
 
 
 class _Film:
-    """An opened video, and the frames that its next windows share with the last."""
+    """The key frames of a video, and how far it is read."""
 
     def __init__(
-        self, sample: Sample, data: DataConfig, test: TestConfig, longest: int,
+        self, sample: Sample, windows: KeyWindows, unit: float,
         keys_of: Callable[[float, float], Seconds],
     ) -> None:  # fmt: skip
-        self._sample, self._longest, self._short_side = sample, longest, test.short_side
-        self._protocol = PROTOCOLS[test.protocol]
-        self._window: Window = WINDOWS[test.protocol]
-        self._grid = ClipGrid(1, data.num_frames, data.sampling_stride, data.target_fps)
-        self._reader, _ = open_sample(sample, data)
-        self._times = self._reader.seconds(np.arange(self._reader.num_frames))
-        begin = self._reader.starts
-        end = begin + self._reader.num_frames / self._reader.fps
-        keys = keys_of(begin, end)
-        self._keys = keys[(keys >= begin - ROUNDING) & (keys <= end + ROUNDING)]
-        self._at = self._shown_at(self._keys)
-        self._held: dict[int, Picture] = {}
-        self._pictures: dict[int, Picture] = {}
-        self._size = 0, 0
-        self._passed = -1  # the frame that was read last
+        self._sample = sample
+        self._reader = reader = windows.open(sample)
+        with named(sample):
+            length = length_of(reader)
+            begin, end = times_in(sample, length)
+        self.keys = keys_of(begin, end)
+        end_of_keys = length + unit if sample.end is None else end
+        self.keys = self.keys[is_inside(self.keys, begin, end_of_keys)]
+        self.video = VideoTimes(reader.fps, end - begin, reader.begins)
 
-    def chunk(self, first: int, count: int) -> KeyChunk:
-        """Key frames ``first`` to ``first + count``, as far as there are any."""
-        if not self._read(first, first + count):
-            self._end_early()
-        keys = self._keys[first : first + count]
-        clips = np.array([*map(self._clip, keys.tolist())], np.int64)
-        unique, places = np.unique(clips, return_inverse=True)
-        done = first + len(keys)
-        is_last = done >= len(self._keys)
-        reader, length = self._reader, self._grid.num_frames
-        chunk = KeyChunk(
-            frames=stacked([self._held[i] for i in unique.tolist()]),
-            clips=places.reshape(-1, length),
-            seconds=reader.starts + self._times[clips.reshape(-1, length)[:, [0, -1]]],
-            share=1.0 if is_last else done / len(self._keys),
-            is_last=is_last,
-            video=VideoTimes(reader.fps, reader.num_frames / reader.fps, reader.begins),
-            keys=keys,
-            pictures=stacked([self._pictures[i] for i in self._at[first:done].tolist()])
-            if self._longest
-            else np.zeros((len(keys), 0, 0, 3), np.uint8),
-            size=self._size,
-        )
-        if not is_last:
-            needed, next_key = self._clip(float(self._keys[done])).min(), self._at[done]
-            self._held = {i: x for i, x in self._held.items() if i >= needed}
-            self._pictures = {i: x for i, x in self._pictures.items() if i >= next_key}
-        return chunk
+    def seconds(self, numbers: Indices) -> Seconds:
+        """When these frames are shown."""
+        return self._reader.seconds(numbers)
 
-    def close(self) -> None:
-        self._reader.close()
+    def samples(self, first: int, end: int | None = None) -> list[Sample]:
+        """The key frames from one number to another, as samples."""
+        whole = self._sample.whole()
+        return [
+            whole._replace(key=KeyFrame(self._sample.path, key, key, ()))
+            for key in self.keys[first:end].tolist()
+        ]
 
-    def _clip(self, key: float) -> Indices:
-        """The frames ``[T]`` of the window around a key frame."""
-        return self._window(key - self._reader.starts, self._times, self._grid, 0)
 
-    def _shown_at(self, keys: Seconds) -> Indices:
-        """The frames that are shown at these times."""
-        times = keys - self._reader.starts + ROUNDING
-        return np.clip(np.searchsorted(self._times, times, side="right") - 1, 0, None)
-
-    def _read(self, first: int, end: int) -> bool:
-        """Reads, as far as key frames ``first`` to ``end`` reach, all that they and those behind
-        them need. Returns whether the file holds it."""
-        clips = [self._clip(key) for key in self._keys[first:end].tolist()]
-        if not clips:
-            return True
-        last = max(max(int(clip.max()) for clip in clips), int(self._at[first:end].max()))
-        for key in self._keys[end:].tolist():  # their windows may begin before these end
-            if (clip := self._clip(key)).min() > last:
-                break
-            clips.append(clip)
-        wanted = np.unique(np.concatenate([*clips, self._at[first:]]))
-        wanted = wanted[(wanted > self._passed) & (wanted <= last)]
-        self._passed, of_keys = last, {*self._at.tolist()}
-        for is_key, group in itertools.groupby(wanted.tolist(), key=of_keys.__contains__):
-            numbers = np.array([*group])
-            found = self._reader.onward(numbers, unchanged if is_key else self._resized)
-            if is_key:
-                for number, picture in zip(numbers.tolist(), found, strict=False):
-                    self._size = picture.shape[0], picture.shape[1]
-                    if self._longest:
-                        self._pictures[number] = transforms.fitted(picture, self._longest)
-                found = [*map(self._resized, found)]
-            self._held |= zip(numbers.tolist(), found, strict=False)
-            if len(found) < len(numbers):
-                return False
-        return True
-
-    def _end_early(self) -> None:
-        """Lays the rest of a damaged file out anew: its last frame stands for those behind it."""
-        if not self._size[0]:
-            raise no_frame(self._sample.shown)
-        last = max(self._held)
-        self._keys = self._keys[self._at <= last]
-        self._at = self._at[self._at <= last]
-        window = self._window
-
-        def cut(*given: Any) -> Indices:
-            return np.minimum(window(*given), last)
-
-        self._window = cut
-
-    def _resized(self, picture: Picture) -> Picture:
-        return transforms.resize_short_side(
-            picture, self._short_side, self._protocol.size, self._protocol.in_float
-        )
+def distinct(shown: list[Shown], length: int) -> tuple[Pictures, Indices]:
+    """The distinct frames of some windows, and where each window's are in them ``[n, T]``."""
+    found: dict[int, Picture] = {}
+    for each in shown:
+        found |= zip(each.numbers.tolist(), each.frames, strict=True)
+    numbers = np.array([each.numbers for each in shown], np.int64).reshape(-1, length)
+    unique, places = np.unique(numbers, return_inverse=True)
+    return stacked([found[i] for i in unique.tolist()]), places.reshape(-1, length)
 
 
 def stacked(pictures: list[Picture]) -> Pictures:

@@ -12,10 +12,13 @@ At target_fps itself the pictures are the film's frames. With T pictures ``strid
 key second's::
 
     pyslowfast, charades        c - T * stride / 2 ... c ... c + (T / 2 - 1) * stride
-    mmaction2                   the same, in training each up to ``stride / 2`` earlier
+    mmaction2                   the same
     mmaction2-1.2               one picture later: it adds the 1 of file names from 1 twice
     pytorchvideo(-0.1)          T, evenly, of the frames shown in T * stride / target_fps seconds
                                 with the key second in their middle
+
+In training mmaction2 moves each picture by a number of its own, from -stride / 2 to
+(stride - 1) / 2, both rounded down (``draw_moves``): the same in 0.24 and 1.2.0.
 
 Beyond the video's ends its first or last frame is repeated; by PyTorchVideo nothing is: of a window
 that reaches beyond, T frames of the part inside.
@@ -31,8 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.data.clips.protocols import ClipGrid, evenly
-from slowfast.data.clips.sampling import LEAST_FRAME
+from slowfast.data.clips.sampling import LEAST_FRAME, ClipGrid, evenly
 from slowfast.data.video.reader import Indices
 
 Times = NDArray[np.float64]
@@ -49,6 +51,10 @@ def strided_window(
     first = key * grid.target_fps + later - grid.num_frames * grid.stride // 2
     pictures = first + np.arange(grid.num_frames) * grid.stride + moved
     return extracted(pictures, times, grid.target_fps)
+
+
+later_window = functools.partial(strided_window, later=1)
+"""One picture later."""
 
 
 def timed_window(key: float, times: Times, grid: ClipGrid, moved: Indices | int = 0) -> Indices:
@@ -69,16 +75,5 @@ def extracted(pictures: NDArray[Any], times: Times, fps: float) -> Indices:
 
 def draw_moves(rng: np.random.Generator, num_frames: int, stride: int) -> Indices:
     """By how many pictures each frame of a training clip is moved (mmaction2): with a stride of 2
-    by -1 or 0."""
+    by -1 or 0, of 8 by -4 ... 3."""
     return rng.integers(-stride // 2, (stride + 1) // 2, num_frames)
-
-
-WINDOWS: dict[str, Window] = {
-    "pyslowfast": strided_window,
-    "pytorchvideo": timed_window,
-    "mmaction2": strided_window,
-    "pytorchvideo-0.1": timed_window,
-    "mmaction2-1.2": functools.partial(strided_window, later=1),
-    "charades": strided_window,
-}
-"""By test.protocol."""

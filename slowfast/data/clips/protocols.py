@@ -32,8 +32,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slowfast.data.clips.box_transforms import MMACTION2, PYSLOWFAST, BoxRule
+from slowfast.data.clips.key_windows import Window, later_window, strided_window, timed_window
 from slowfast.data.clips.sampling import (
+    ClipGrid,
     clip_span,
+    evenly,
     scaled_size,
     strided_clips,
     strided_room,
@@ -46,17 +50,6 @@ Starts = Callable[[int], list[Fraction]]
 """Of n clips, where in the room each begins: 0 with the video, 1 so that it ends with it."""
 
 
-class ClipGrid(NamedTuple):
-    """The clips that a test asks for."""
-
-    num_clips: int
-    num_frames: int
-    """Of a clip, T."""
-    stride: int
-    target_fps: float
-    """Frame rate that ``stride`` counts in, for the systems that count seconds."""
-
-
 class Protocol(NamedTuple):
     """One system's test."""
 
@@ -67,6 +60,10 @@ class Protocol(NamedTuple):
     crops: Callable[[int, int, int, int], list[tuple[int, int]]]
     """From height, width, crop size and number of crops: top left corners ``(y, x)``."""
     starts: Starts
+    window: Window
+    """The frames around a key frame (train.task=detection)."""
+    boxes: BoxRule
+    """What becomes of its boxes."""
     counts_frames: bool = False
     """Whether frames are counted whatever their times, where the frame rate varies."""
     in_float: bool = False
@@ -101,20 +98,6 @@ def pytorchvideo_clips(video_frames: int, fps: float, grid: ClipGrid, starts: St
         stop = min(math.ceil((room * part + seconds) * rate), video_frames)
         clips.append(first + evenly(max(stop - first, 1), grid.num_frames))
     return np.stack(clips)
-
-
-def evenly(count: int, num_frames: int) -> Indices:
-    """``torch.linspace(0, count - 1, num_frames)``, truncated.
-
-    In float32 and from both ends to the middle, as torch counts: with 64 frames that is not always
-    what numpy gives.
-    """
-    index = np.arange(num_frames, dtype=np.float32)
-    last = np.float32(count - 1)
-    step = last / np.float32(max(num_frames - 1, 1))
-    from_end = last - step * index[::-1]
-    values = np.where(index < num_frames // 2, step * index, from_end if num_frames > 1 else 0)
-    return np.clip(values, 0, count - 1).astype(np.int64)
 
 
 def mmaction2_clips(video_frames: int, fps: float, grid: ClipGrid) -> Indices:
@@ -195,20 +178,32 @@ def starts_in_middles(num_clips: int) -> list[Fraction]:
 
 def _pytorchvideo(starts: Starts) -> Protocol:
     clips = functools.partial(pytorchvideo_clips, starts=starts)
-    return Protocol(clips, scaled_size, view_crops, starts, in_float=True)
+    return Protocol(clips, scaled_size, view_crops, starts, timed_window, PYSLOWFAST, in_float=True)
 
 
-def _mmaction2(clips: Callable[[int, float, ClipGrid], Indices], starts: Starts) -> Protocol:
-    return Protocol(clips, mmaction2_size, mmaction2_crops, starts, counts_frames=True)
+def _mmaction2(
+    clips: Callable[[int, float, ClipGrid], Indices], starts: Starts, window: Window
+) -> Protocol:
+    return Protocol(
+        clips, mmaction2_size, mmaction2_crops, starts, window, MMACTION2, counts_frames=True
+    )
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "pyslowfast": Protocol(pyslowfast_clips, scaled_size, view_crops, starts_before_end),
+    "pyslowfast": Protocol(
+        pyslowfast_clips, scaled_size, view_crops, starts_before_end, strided_window, PYSLOWFAST
+    ),
     "pytorchvideo": _pytorchvideo(starts_to_end),  # its clips since April 2022
-    "mmaction2": _mmaction2(mmaction2_clips, starts_in_middles),
+    "mmaction2": _mmaction2(mmaction2_clips, starts_in_middles, strided_window),
     "pytorchvideo-0.1": _pytorchvideo(starts_before_end),  # up to its last release, 0.1.5
-    "mmaction2-1.2": _mmaction2(mmaction2_12_clips, starts_to_end_or_middle),
+    "mmaction2-1.2": _mmaction2(mmaction2_12_clips, starts_to_end_or_middle, later_window),
     "charades": Protocol(
-        charades_clips, scaled_size, view_crops, starts_to_end_or_middle, in_float=True
+        charades_clips,
+        scaled_size,
+        view_crops,
+        starts_to_end_or_middle,
+        strided_window,
+        PYSLOWFAST,
+        in_float=True,
     ),
 }

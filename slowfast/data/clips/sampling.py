@@ -35,6 +35,17 @@ class Grid(NamedTuple):
     crop_size: int
 
 
+class ClipGrid(NamedTuple):
+    """The clips that a test asks for."""
+
+    num_clips: int
+    num_frames: int
+    """Of a clip, T."""
+    stride: int
+    target_fps: float
+    """Frame rate that ``stride`` counts in, for the systems that count seconds."""
+
+
 def clip_span(num_frames: int, stride: int, fps: float, target_fps: float) -> float:
     """Frames of the video that a clip of ``num_frames`` spans."""
     return num_frames * stride * fps / target_fps
@@ -85,6 +96,20 @@ def strided_room(video_frames: int, rate: float, num_frames: int, stride: float)
     """By how many frames, counted at target_fps, a video is longer than such a clip; less than 0 if
     it is shorter."""
     return _counted(video_frames, rate) - 1 - math.floor((num_frames - 1) * stride + LEAST_FRAME)
+
+
+def evenly(count: int, num_frames: int) -> Indices:
+    """``torch.linspace(0, count - 1, num_frames)``, truncated.
+
+    In float32 and from both ends to the middle, as torch counts: with 64 frames that is not always
+    what numpy gives.
+    """
+    index = np.arange(num_frames, dtype=np.float32)
+    last = np.float32(count - 1)
+    step = last / np.float32(max(num_frames - 1, 1))
+    from_end = last - step * index[::-1]
+    values = np.where(index < num_frames // 2, step * index, from_end if num_frames > 1 else 0)
+    return np.clip(values, 0, count - 1).astype(np.int64)
 
 
 def _counted(video_frames: int, rate: float) -> int:

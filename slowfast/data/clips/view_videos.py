@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import transforms
 from slowfast.data.clips.datasets import distinct_frames, open_sample
-from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
+from slowfast.data.clips.protocols import PROTOCOLS
+from slowfast.data.clips.sampling import ClipGrid
 from slowfast.data.samples import Label, Sample
 from slowfast.data.video.reader import Indices, Pictures
 

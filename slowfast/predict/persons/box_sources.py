@@ -15,10 +15,11 @@ from slowfast.data.boxes import ava
 from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.key_sliding import Seconds
+from slowfast.data.clips.window_reader import is_inside
 from slowfast.data.find import without_ending
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, Sample
-from slowfast.data.video.reader import ROUNDING, Picture, VideoError
+from slowfast.data.video.reader import Picture, VideoError
 from slowfast.files import file_digest
 from slowfast.log import logger
 from slowfast.predict.persons.person_detectors import PersonDetector
@@ -93,6 +94,7 @@ class FromFile(BoxSource):
 
     def __init__(self, path: Path, samples: Sequence[Sample], cfg: Config) -> None:
         super().__init__()
+        self._samples = samples
         self._path, self._start, self._rate = path, cfg.detection.start, cfg.detection.rate
         by_name = {name: i for i, sample in enumerate(samples) for name in names_of(sample)}
 
@@ -139,7 +141,8 @@ class FromFile(BoxSource):
             raise VideoError(f"{self._path}: no boxes of it, but of {self._shown()}")
         times = np.array(sorted(self._found[video]))
         keys = self._seconds(times)
-        outside = times[(keys < begin - ROUNDING) | (keys > end + ROUNDING)]
+        unit = 0.0 if self._samples[place].part else 1 / self._rate
+        outside = times[~is_inside(keys, begin, end + unit)]
         if len(outside) == len(times):
             raise VideoError(
                 f"{self._path}: all its times, {times[0]:g} to {times[-1]:g}, are outside of the "

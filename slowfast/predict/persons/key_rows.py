@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slowfast.config import Config
-from slowfast.data.clips import box_transforms
+from slowfast.data.clips.box_transforms import in_whole_picture
 from slowfast.data.clips.key_sliding import KeyChunk, SlidingKeys
+from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.data.clips.sliding import ChunkKey, VideoTimes
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import VideoError
@@ -67,7 +67,8 @@ def key_rows(
     frame_bytes = cfg.test.short_side**2 * 16 // 9 * 3
     with Loader(
         SlidingKeys(
-            own, cfg.data, cfg.test, keys_at_once=KEYS_AT_ONCE, longest=source.longest,
+            own, cfg.data, cfg.test, cfg.detection,
+            keys_at_once=KEYS_AT_ONCE, longest=source.longest,
             keys_of=lambda i, *ends: source.keys(places[i], *ends),
             first=lambda i: first(places[i]),
         ),
@@ -118,30 +119,19 @@ def found_at(
     backend: Backend, chunk: KeyChunk, source: BoxSource, place: int, cfg: Config
 ) -> KeyPart:
     """What the key frames of a chunk come to."""
-    rule = box_transforms.BOX_RULES[cfg.test.protocol]
+    rule = PROTOCOLS[cfg.test.protocol].boxes
     found = [
         source.boxes(place, key, picture)
         for key, picture in zip(chunk.keys.tolist(), chunk.pictures, strict=True)
     ]
     views = [chunk.frames[clip] for clip in chunk.clips]
     size = chunk.frames.shape[1], chunk.frames.shape[2]
-    pixels = [pixels_of(boxes, chunk.size, size, rule) for boxes in found]
+    pixels = [
+        in_whole_picture([box.corners for box in boxes], chunk.size, size, rule) for boxes in found
+    ]
     rows = backend.of_boxes(views, pixels)
     keys = [
         KeyFrameRows(source.time(place, key), key, boxes, row)
         for key, boxes, row in zip(chunk.keys.tolist(), found, rows, strict=True)
     ]
     return KeyPart(keys, chunk.size, chunk.video, chunk.is_last)
-
-
-def pixels_of(
-    boxes: tuple[Box, ...], source: box_transforms.Size, size: box_transforms.Size,
-    rule: box_transforms.BoxRule,
-) -> NDArray[np.float32]:  # fmt: skip
-    """The boxes ``[K, 4]`` of a picture of ``source``, in pixels of the same in ``size``."""
-    if not boxes:
-        return np.zeros((0, 4), np.float32)
-    pixels = box_transforms.resized([box.corners for box in boxes], source, size, rule)
-    if rule.is_clipped:
-        pixels = box_transforms.clipped(pixels, size)
-    return pixels.astype(np.float32)

@@ -5,16 +5,10 @@ import numpy as np
 import pytest
 
 from slowfast.data.clips import box_transforms, transforms
-from slowfast.data.clips.box_transforms import BOX_RULES, BoxRule
-from slowfast.data.clips.protocols import PROTOCOLS
+from slowfast.data.clips.box_transforms import MMACTION2, PYSLOWFAST, BoxRule
 from slowfast.data.clips.transforms import Augmentation
 
 SHARES = [(0.1, 0.2, 0.5, 1.0)]
-PYSLOWFAST, MMACTION2 = BOX_RULES["pyslowfast"], BOX_RULES["mmaction2"]
-
-
-def test_each_protocol_has_a_rule() -> None:
-    assert BOX_RULES.keys() == PROTOCOLS.keys()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +35,22 @@ def test_resized_upright_and_square_pictures() -> None:
     same = box_transforms.resized([(0.0, -0.1, 1.2, 0.5)], (33, 50), (33, 50), PYSLOWFAST)
     np.testing.assert_allclose(same, [[0.0, 0.0, 49.0, 16.5]], rtol=0, atol=1e-6)
     assert box_transforms.resized([], (33, 50), (64, 96), PYSLOWFAST).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted"),
+    [
+        (PYSLOWFAST, [[3.2, 2.4, 19.2, 21.6], [0.0, 0.0, 31.0, 23.0]]),  # clipped before and after
+        (MMACTION2, [[3.2, 2.4, 19.2, 21.6], [0.0, -1.2, 32.0, 24.0]]),
+    ],
+    ids=["pyslowfast", "mmaction2"],
+)
+def test_in_the_whole_picture_by_hand(rule: BoxRule, wanted: list[list[float]]) -> None:
+    shares = [(0.1, 0.1, 0.6, 0.9), (0.0, -0.05, 1.0, 1.0)]
+    boxes = box_transforms.in_whole_picture(shares, (48, 64), (24, 32), rule)
+    assert boxes.dtype == np.float32
+    np.testing.assert_allclose(boxes, wanted, rtol=0, atol=1e-5)
+    assert box_transforms.in_whole_picture((), (48, 64), (0, 0), rule).shape == (0, 4)
 
 
 def test_cropped_and_flipped_by_hand() -> None:

@@ -23,8 +23,8 @@ from slowfast import config
 from slowfast.config import DataConfig
 from slowfast.data.clips import datasets, rand_augment, sampling, transforms
 from slowfast.data.clips.datasets import Clips, TrainClips, TrainKey, ValClips
-from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
-from slowfast.data.clips.sampling import Grid
+from slowfast.data.clips.protocols import PROTOCOLS
+from slowfast.data.clips.sampling import ClipGrid, Grid
 from slowfast.data.clips.transforms import Augmentation
 from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.order import Pool, Stream, train_batches

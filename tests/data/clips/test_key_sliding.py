@@ -14,17 +14,18 @@ from support.videos import (
     write_numbered_video,
 )
 
-from slowfast.config import DataConfig
+from slowfast.config import DataConfig, DetectionConfig
 from slowfast.config import TestConfig as ViewsConfig
-from slowfast.data.clips import datasets
 from slowfast.data.clips.key_sliding import KeyChunk, SlidingKeys
 from slowfast.data.clips.sliding import ChunkKey
 from slowfast.data.samples import Sample
+from slowfast.data.video import films
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import VideoError
 
 DATA = DataConfig(num_frames=4, sampling_stride=8)
 VIEWS = ViewsConfig(short_side=48, crop_size=48)
+AVA = DetectionConfig()
 
 
 def chunks(
@@ -32,7 +33,7 @@ def chunks(
     longest: int = 64, first: int = 0,
 ) -> list[KeyChunk]:  # fmt: skip
     read = SlidingKeys(
-        [sample], data, VIEWS, keys_of=lambda place, begin, end: np.array(keys, np.float64),
+        [sample], data, VIEWS, AVA, keys_of=lambda place, begin, end: np.array(keys, np.float64),
         keys_at_once=count, longest=longest, first=lambda place: first,
     )  # fmt: skip
     found: list[KeyChunk] = []
@@ -82,8 +83,9 @@ def test_pictures_only_where_they_are_needed(tmp_path: Path) -> None:
 
 def test_key_frames_outside_are_left_out(tmp_path: Path) -> None:
     video = Sample(str(write_numbered_video(tmp_path / "a.mp4", 60)))
-    (chunk,) = chunks(video, [-1, 1, 2, 5], count=8)
-    assert chunk.keys.tolist() == [1, 2]  # at the very end is not outside
+    (chunk,) = chunks(video, [-1, 1, 2, 2.9, 3.1, 5], count=8)
+    assert chunk.keys.tolist() == [1, 2, 2.9]  # AVA rounds to a second: as in a test
+    assert numbers([chunk])[2] == [59] * 4 and read_number(chunk.pictures[2]) == 59
     part = Sample(video.path, start=1.0, end=2.0)
     (chunk,) = chunks(part, [0.5, 1.5, 2.5], count=8)
     assert chunk.keys.tolist() == [1.5]
@@ -101,23 +103,25 @@ def test_a_file_that_ends_before_its_container_says(
         reader.num_frames += 60
         return reader
 
-    monkeypatch.setattr(datasets, "open_video", promising)
+    monkeypatch.setattr(films, "open_video", promising)
     found = chunks(Sample(str(path)), [1, 2, 2.2, 3, 4])
-    assert numbers(found) == [[14, 22, 30, 38], [44, 52, 60, 68], [50, 58, 66, 74]]
-    assert [read_number(picture) for chunk in found for picture in chunk.pictures] == [30, 60, 66]
+    assert numbers(found) == [
+        [14, 22, 30, 38], [44, 52, 60, 68], [50, 58, 66, 74], [74, 74, 74, 74]
+    ]  # fmt: skip
+    shown = [read_number(picture) for chunk in found for picture in chunk.pictures]
+    assert shown == [30, 60, 66, 74]
 
 
 def test_few_frames_are_held_of_a_long_video(tmp_path: Path) -> None:
     path = write_numbered_video(tmp_path / "a.mp4", 900)
     read = SlidingKeys(
-        [Sample(str(path))], DATA, VIEWS, keys_of=lambda place, begin, end: np.arange(0.5, 30, 0.5),
-        keys_at_once=2, longest=64,
+        [Sample(str(path))], DATA, VIEWS, AVA,
+        keys_of=lambda place, begin, end: np.arange(0.5, 30, 0.5), keys_at_once=2, longest=64,
     )  # fmt: skip
     largest = count = 0
     while read(ChunkKey(0, count)) is not None:
-        held = len(read._film._held) + len(read._film._pictures) if read._film else 0
-        largest, count = max(largest, held), count + 1
-    assert count == 30 and largest <= 8
+        largest, count = max(largest, read._onward.num_held), count + 1
+    assert count == 30 and largest <= 10
 
 
 def test_what_is_no_video(tmp_path: Path) -> None:

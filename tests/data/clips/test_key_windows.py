@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from slowfast.data.clips.key_windows import WINDOWS, draw_moves, extracted
-from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
+from slowfast.data.clips.key_windows import draw_moves, extracted
+from slowfast.data.clips.protocols import PROTOCOLS
+from slowfast.data.clips.sampling import ClipGrid
 
 GRID = ClipGrid(1, num_frames=32, stride=2, target_fps=30.0)
 NTSC = Fraction(30000, 1001)
@@ -15,10 +16,6 @@ NTSC = Fraction(30000, 1001)
 
 def evenly_shown(count: int, fps: float = 30.0) -> NDArray[np.float64]:
     return np.arange(count) / fps
-
-
-def test_each_protocol_has_windows() -> None:
-    assert WINDOWS.keys() == PROTOCOLS.keys()
 
 
 @pytest.mark.parametrize(
@@ -33,7 +30,7 @@ def test_each_protocol_has_windows() -> None:
     ],
 )
 def test_windows_of_ava_at_second_902(protocol: str, first: int, key: int, last: int) -> None:
-    window = WINDOWS[protocol](902.0 - 900.0, evenly_shown(27030), GRID, 0)
+    window = PROTOCOLS[protocol].window(902.0 - 900.0, evenly_shown(27030), GRID, 0)
     assert window[[0, 16, 31]].tolist() == [first, key, last]
     if not protocol.startswith("pytorchvideo"):
         assert window.tolist() == [*range(first, last + 1, 2)]
@@ -52,19 +49,16 @@ def test_windows_of_ava_at_second_902(protocol: str, first: int, key: int, last:
 def test_beyond_the_ends_frames_are_repeated(
     protocol: str, second: float, wanted: list[int]
 ) -> None:
-    window = WINDOWS[protocol](second, evenly_shown(300), GRID, 0)
+    window = PROTOCOLS[protocol].window(second, evenly_shown(300), GRID, 0)
     assert window.tolist() == wanted
 
 
 def test_other_sizes_of_clips() -> None:
     times = evenly_shown(27030)
     slow = ClipGrid(1, num_frames=4, stride=16, target_fps=30.0)
-    assert WINDOWS["pyslowfast"](2.0, times, slow, 0).tolist() == [28, 44, 60, 76]
+    assert PROTOCOLS["pyslowfast"].window(2.0, times, slow, 0).tolist() == [28, 44, 60, 76]
     odd = ClipGrid(1, num_frames=3, stride=3, target_fps=30.0)
-    assert WINDOWS["pyslowfast"](2.0, times, odd, 0).tolist() == [56, 59, 62]
-    numbers = ClipGrid(1, num_frames=4, stride=1, target_fps=25.0)
-    key = (7 - 1) / 25  # MultiSports counts frames, from 1, at 25 a second
-    assert WINDOWS["mmaction2"](key, evenly_shown(90, 25), numbers, 0).tolist() == [4, 5, 6, 7]
+    assert PROTOCOLS["pyslowfast"].window(2.0, times, odd, 0).tolist() == [56, 59, 62]
 
 
 @pytest.mark.parametrize("fps", [24, 25, Fraction(24000, 1001), NTSC, 30, 50, 60])
@@ -95,9 +89,9 @@ def test_of_a_film_whose_rate_varies_the_frames_of_those_moments_are_taken() -> 
     """10 frames in the first second, then 30 in a second."""
     times = np.concatenate([np.arange(10) / 10, 1 + np.arange(90) / 30])
     grid = ClipGrid(1, num_frames=8, stride=6, target_fps=30.0)
-    window = WINDOWS["pyslowfast"](1.0, times, grid, 0)
+    window = PROTOCOLS["pyslowfast"].window(1.0, times, grid, 0)
     assert window.tolist() == [2, 4, 6, 8, 10, 16, 22, 28]
-    assert WINDOWS["pytorchvideo"](1.0, times, grid, 0)[[0, -1]].tolist() == [2, 33]
+    assert PROTOCOLS["pytorchvideo"].window(1.0, times, grid, 0)[[0, -1]].tolist() == [2, 33]
 
 
 def test_moves_of_mmaction2() -> None:
@@ -106,5 +100,5 @@ def test_moves_of_mmaction2() -> None:
     for stride, wanted in ((2, {-1, 0}), (3, {-2, -1, 0, 1}), (4, {-2, -1, 0, 1})):
         assert {*draw_moves(rng, 200, stride).tolist()} == wanted
     moved = np.array([-1, 0] * 16)
-    window = WINDOWS["mmaction2"](2.0, evenly_shown(27030), GRID, moved)
+    window = PROTOCOLS["mmaction2"].window(2.0, evenly_shown(27030), GRID, moved)
     assert window.tolist() == (np.arange(28, 92, 2) + moved).tolist()

@@ -20,8 +20,8 @@ from support.paths import GOLDEN, REPOSITORY
 from support.tiny_run import eager
 
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.clips.protocols import PROTOCOLS, ClipGrid
-from slowfast.data.clips.sampling import clip_span, view_clips
+from slowfast.data.clips.protocols import PROTOCOLS
+from slowfast.data.clips.sampling import ClipGrid, clip_span, view_clips
 from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.metrics.accuracy import average_views

@@ -14,7 +14,6 @@ from slowfast import config
 from slowfast.config import DataConfig, DetectionConfig
 from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
-from slowfast.data.clips.window_reader import in_runs
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video import films
 from slowfast.data.video.open import open_video
@@ -72,10 +71,32 @@ def test_views_in_order_go_through_the_film_once(film: Path) -> None:
     assert beat.call_count < 300
 
 
-def test_neighbours_are_read_by_the_same_process() -> None:
-    assert in_runs(10, 3) == [0, 4, 8, 1, 5, 9, 2, 6, 3, 7]
-    assert in_runs(4, 0) == in_runs(4, 1) == [0, 1, 2, 3]
-    assert in_runs(2, 8) == [0, 1] and in_runs(0, 2) == []
+@pytest.mark.parametrize("decoder", ["pyav", "opencv"])
+def test_windows_that_share_no_frame_decode_the_film_once_too(tmp_path: Path, decoder: str) -> None:
+    """8 frames 8 apart: those of the next second lie between."""
+    path = write_numbered_video(tmp_path / "film.mp4", 300, size=(SIDE, SIDE), codec="h264")
+    data = dataclasses.replace(DATA, num_frames=8, sampling_stride=8, decoder=decoder)  # type: ignore[arg-type]
+    samples = [sample_at(path, second, *([LEFT] * (second != 4))) for second in range(1, 10)]
+    views, alone = KeyViews(samples, data, VIEWS, AVA), KeyViews(samples[::-1], data, VIEWS, AVA)
+    views(0)
+    with mock.patch.object(Pulse, "beat") as beat:
+        found = [read_numbers(views(i).frames) if i != 3 else [] for i in range(1, 9)]
+    assert beat.call_count < 330
+    assert found[0] == [28, 36, 44, 52, 60, 68, 76, 84]
+    assert found == [read_numbers(alone(8 - i).frames) if i != 3 else [] for i in range(1, 9)]
+
+
+def test_times_in_frames_are_counted_at_the_films_rate(tmp_path: Path) -> None:
+    """As MultiSports counts: key frame 7 of a film of 25 frames a second, from 1."""
+    keys = ["train.task=detection", "detection.rate=25", "detection.start=1", "data.target_fps=25",
+            "data.num_frames=4", "model.alpha=4", "data.sampling_stride=1", "test.short_side=48",
+            "test.crop_size=48"]  # fmt: skip
+    cfg = config.load_config(None, keys)
+    second = (7 - cfg.detection.start) / cfg.detection.rate
+    path = write_numbered_video(tmp_path / "film.mp4", 90, 25, size=(SIDE, SIDE))
+    sample = Sample(str(path), (), key=KeyFrame("film", 7, second, (LEFT,)))
+    views = KeyViews([sample], cfg.data, cfg.test, cfg.detection)
+    assert read_numbers(views(0).frames) == [4, 5, 6, 7]
 
 
 def test_a_film_that_ends_early_shows_its_last_frame(

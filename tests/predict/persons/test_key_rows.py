@@ -7,12 +7,11 @@ import pytest
 from support.detecting import detection_config, detector_of
 from support.videos import write_numbered_video
 
-from slowfast.data.clips import box_transforms
 from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.predict.persons.box_sources import BoxSource
-from slowfast.predict.persons.key_rows import KeyPart, key_rows, pixels_of
+from slowfast.predict.persons.key_rows import KeyPart, key_rows
 from slowfast.predict.runtime.built import Graph, weighted
 from slowfast.predict.runtime.runtimes import Eager
 
@@ -73,10 +72,3 @@ def test_rows_are_those_of_the_test(tmp_path: Path, films: list[Sample]) -> None
     again, _ = along(4)
     assert [key.time for part in again for key in part.keys] == [5, 6]
     np.testing.assert_allclose(again[0].keys[0].rows, keys[4].rows, atol=1e-6)
-
-
-def test_no_boxes_are_no_pixels() -> None:
-    rule = box_transforms.MMACTION2
-    assert pixels_of((), (48, 64), (24, 32), rule).shape == (0, 4)
-    found = pixels_of(BOXES[:1], (48, 64), (24, 32), rule)
-    np.testing.assert_allclose(found, [[3.2, 2.4, 19.2, 21.6]], rtol=1e-6)

@@ -1,7 +1,4 @@
-"""The test: every video that can be read is counted once, in all its views; or every key frame.
-
-Legend: V views, K classes; of a key frame B boxes, A classes.
-"""
+"""The test: every video that can be read is counted once, in all its views; or every key frame."""
 
 import contextlib
 import itertools
@@ -12,27 +9,30 @@ from typing import Any
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.samples import Sample
-from slowfast.data.unreadable import Unreadable, in_order, noted
+from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
 from slowfast.data.video.reader import VideoError
-from slowfast.evaluate import box_report, report
-from slowfast.evaluate.box_scores import write_box_scores
+from slowfast.evaluate import report
+from slowfast.evaluate.box_report import BoxReport
+from slowfast.evaluate.report import VideoReport
 from slowfast.evaluate.scores import ResultsError, check_new
 from slowfast.files import FolderError, require_place, sole_writer
 from slowfast.log import logger
-from slowfast.metrics.accuracy import average_views
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Row, Weighted
-from slowfast.predict.tallies import TALLIES, Detections, Tally
+from slowfast.predict.tallies import TALLIES
 from slowfast.predict.views import rows_of_videos
 
+REPORTS = {"single": VideoReport, "multi": VideoReport, "detection": BoxReport}
+"""By task."""
 
-def multi_view_test(
+
+def run_test(
     network: Weighted, samples: list[Sample], cfg: Config, *,
     metrics: Sequence[str] = (), out: Path | None = None,
     class_names: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Runs the multi-view test over all processes; each readable video is counted once.
+    """Runs the test over all processes; each readable video is counted once.
 
     Writes ``test_result.json`` and ``unreadable.txt`` to the output folder, and with ``out`` the
     file of scores. Returns the content of ``test_result.json``: the numbers of the task's tally,
@@ -59,31 +59,24 @@ def multi_view_test(
     place = Path(cfg.output_dir) / report.RESULT
     distributed.on_first(lambda: require_place(place))  # now, not after hours of work
     tally = TALLIES[cfg.train.task]([sample.truth for sample in samples], cfg)
+    told = REPORTS[cfg.train.task](tally, samples, class_names or [], cfg)
     with contextlib.ExitStack() as opened:
-        kept = opened.enter_context(KeptScores(out, network, samples, cfg)) if out else None
+        kept = opened.enter_context(KeptScores(out, network, samples, told, cfg)) if out else None
         unreadable, own = Unreadable(cfg.data.max_errors), {}
         for index, row in _scored(network, samples, cfg, unreadable, kept):
-            own[index] = _taken(tally, index, samples[index], row, cfg)
-        told = _report(tally, own, unreadable, len(samples), cfg, metrics, class_names or [])
-        result, read = told
+            own[index] = told.take(index, row)
+        taken, missing = _gathered(own, unreadable, f"{len(samples):,} {told.unit}")
+        tally.gather()
+        result = told.result(taken, missing)
         is_allowed = not result["unreadable"] or cfg.data.on_error != "raise"
-        if kept and distributed.rank() == 0:
-            kept.finish(read, result, class_names or [], cfg, is_complete=is_allowed)
+        if distributed.rank() == 0:
+            told.write(result, missing, metrics)
+            if kept:
+                kept.finish([*taken], result, is_complete=is_allowed)
         distributed.barrier()  # the launcher ends all as soon as one exits with an error
     if not is_allowed:
         raise VideoError(report.unreadable_line(result, cfg))
     return result
-
-
-def _taken(tally: Tally, index: int, sample: Sample, row: Row, cfg: Config) -> dict[str, Any]:
-    """Takes the row ``[V, K]`` of a video, or ``[B, A]`` of a key frame, into the tally; what
-    test_result.json says of it."""
-    if isinstance(tally, Detections):
-        (tally.add_logits if cfg.test.row_kind == "score" else tally.add)(index, row)
-        return {}
-    scores = average_views(row, cfg.test.average_clips, cfg.train.task)
-    tally.add(index, scores)
-    return report.prediction(index, sample, scores, tally.truth(index))
 
 
 def _scored(
@@ -100,9 +93,7 @@ def _scored(
     own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):
-            place, path = noted(samples, index)
-            if place not in unreadable.videos:
-                video = unreadable.note(place, path, row)
+            if video := unreadable.note(samples, index, row):
                 logger.warning(f"unreadable: {video.line()}")
             continue
         if kept:
@@ -110,52 +101,33 @@ def _scored(
         yield index, row
 
 
-def _report(
-    tally: Tally, own_predictions: dict[int, dict[str, Any]], unreadable: Unreadable,
-    num_listed: int, cfg: Config, metrics: Sequence[str], class_names: list[str],
-) -> tuple[dict[str, Any], list[int]]:  # fmt: skip
-    """Returns the result of all processes, and what was read of the list; rank 0 also writes the
-    result. Raises a VideoError if nothing could be read."""
-    parts = distributed.gather(own_predictions)
-    found = dict(sorted(itertools.chain.from_iterable(part.items() for part in parts)))
+def _gathered(
+    own: dict[int, dict[str, Any]], unreadable: Unreadable, named: str
+) -> tuple[dict[int, dict[str, Any]], list[UnreadableVideo]]:
+    """What all processes took, in the list's order, and what none of them could read. Raises a
+    VideoError if they took nothing."""
+    parts = distributed.gather(own)
+    taken = dict(sorted(itertools.chain.from_iterable(part.items() for part in parts)))
     missing = in_order(distributed.gather(unreadable.videos))
-    if not found:
-        what, first = report.named(cfg), missing[0].line()
-        raise VideoError(f"none of the {num_listed:,} {what} could be read (first: {first})")
-    tally.gather()
-    numbers = tally.numbers()
-    if isinstance(tally, Detections):
-        counts = report.counts(len(found), num_listed, missing, cfg)
-        result = box_report.summary(numbers, counts, tally, class_names)
-    else:
-        result = report.summary(numbers, [*found.values()], missing, cfg)
-    if distributed.rank() == 0:
-        if isinstance(tally, Detections):
-            box_report.write_rows(result, tally, Path(cfg.output_dir))
-        told = {tally.called(key): result[key] for key in tally.told(metrics)}
-        report.write_report(result, missing, cfg, told)
-    return result, [*found]
-
-
-def _shape(sample: Sample, cfg: Config) -> tuple[int, int]:
-    """Of the row of a video, or of a key frame's boxes."""
-    if sample.key is not None:
-        return len(sample.key.boxes), cfg.model.num_classes
-    return cfg.test.num_clips * cfg.test.views_per_clip, cfg.model.num_classes
+    if not taken:
+        raise VideoError(f"none of the {named} could be read (first: {missing[0].line()})")
+    return taken, missing
 
 
 class KeptScores(contextlib.ExitStack):
-    """A test's scores while it runs, in the folder ``OUT.partial``, see ``multi_view_test``.
+    """A test's scores while it runs, in the folder ``OUT.partial``, see ``run_test``.
 
     No other run may write there until the end of the ``with`` block.
     """
 
-    def __init__(self, out: Path, network: Weighted, samples: list[Sample], cfg: Config) -> None:
+    def __init__(
+        self, out: Path, network: Weighted, samples: list[Sample], report: VideoReport, cfg: Config
+    ) -> None:
         super().__init__()
         self._out = out
         self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
-        self._samples = samples
-        self._shapes = [_shape(sample, cfg) for sample in samples]
+        self._report = report
+        self._shapes = [*map(report.shape, range(len(samples)))]
         plan = plan_of(network, cfg, with_head=True)
 
         def begin() -> tuple[list[str], list[int]]:
@@ -178,7 +150,7 @@ class KeptScores(contextlib.ExitStack):
                 "them see"
             )
         if self.done:
-            there = f"{len(self.done):,} of {len(samples):,} {report.named(cfg)}"
+            there = f"{len(self.done):,} of {len(samples):,} {report.unit}"
             logger.info(f"--out: {there} are there already")
 
     def write(self, index: int, row: Row) -> None:
@@ -200,10 +172,7 @@ class KeptScores(contextlib.ExitStack):
             )
         return row
 
-    def finish(
-        self, read: Sequence[int], result: dict[str, Any], class_names: list[str], cfg: Config, *,
-        is_complete: bool,
-    ) -> None:  # fmt: skip
+    def finish(self, read: Sequence[int], result: dict[str, Any], *, is_complete: bool) -> None:
         """Writes the file and deletes the folder; unless ``is_complete`` the folder stays, so that
         the same command later computes only the missing videos.
 
@@ -211,12 +180,7 @@ class KeptScores(contextlib.ExitStack):
             read: indices of the videos that could be read.
         """
         check_new(self._out)
-        rows = map(self.read, read)
-        if cfg.train.task == "detection":
-            keys = [(i, key) for i in read if (key := self._samples[i].key)]
-            write_box_scores(self._out, rows, keys, result, class_names, cfg)
-        else:
-            report.write_scores_of(self._out, rows, result, class_names, cfg)
+        self._report.write_scores(self._out, map(self.read, read), read, result)
         if is_complete:
             self._kept.remove()
         else:

@@ -33,7 +33,7 @@ from slowfast.data.lists import read_list
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
-from slowfast.evaluate.multi_view import multi_view_test
+from slowfast.evaluate.run_test import run_test
 from slowfast.evaluate.scores import ResultsError, read_scores
 from slowfast.files import FolderError
 from slowfast.metrics.accuracy import average_views
@@ -152,7 +152,7 @@ from support.tiny_run import fresh_state
 from slowfast import distributed
 from slowfast.config import load_config
 from slowfast.data.samples import Sample
-from slowfast.evaluate.multi_view import multi_view_test
+from slowfast.evaluate.run_test import run_test
 from slowfast.log import start_logging
 from slowfast.predict.runtime.built import weighted
 
@@ -166,7 +166,7 @@ paths = [f"{cfg.data.root}/val/{i:06d}.mp4" for i in range(7)] * 2  # each is a 
 paths[2] = paths[5] = paths[8] = paths[11] = "/gone.mp4"  # all of the last of 3 processes
 labels = [(), *(tuple(sorted({i % 5, i * i % 11, 20})) for i in range(1, 14))]
 network = weighted(fresh_state(cfg).model)
-multi_view_test(network, list(map(Sample, paths, labels)), cfg, out=Path("scores.npz"))
+run_test(network, list(map(Sample, paths, labels)), cfg, out=Path("scores.npz"))
 """
 
 
@@ -233,12 +233,12 @@ def config(folder: Path, *overrides: str) -> Config:
     return tiny_config(folder, "data.num_workers=0", "test.num_clips=2", *overrides)
 
 
-def run_test(cfg: Config, out: Path | None = None, change: float = 0.0) -> dict[str, Any]:
+def small_test(cfg: Config, out: Path | None = None, change: float = 0.0) -> dict[str, Any]:
     """A test in this process, of a network whose classifier is changed by so much."""
     model = fresh_state(cfg).model
     model.head.projection.weight.set_value(model.head.projection.weight + change)
     samples = read_list(cfg.data.test_list or cfg.data.val_list, cfg.data.root, 24)
-    return multi_view_test(weighted(model), samples, cfg, out=out)
+    return run_test(weighted(model), samples, cfg, out=out)
 
 
 def stop_at(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def interrupt(
     with monkeypatch.context() as patch:
         stop_at(at, patch)
         with pytest.raises(KeyboardInterrupt):
-            run_test(cfg, out)
+            small_test(cfg, out)
     assert not out.exists()
     return sorted(out.with_name(f"{out.name}.partial").glob("*.npy"))
 
@@ -270,12 +270,12 @@ def test_an_interrupted_test_goes_on_from_its_rows(
 ) -> None:
     gone = write_list(tmp_path, gone=(1,))
     cfg = config(tmp_path, gone, "data.on_error=skip", "test.batch_size=2")
-    whole = run_test(cfg)
+    whole = small_test(cfg)
     out = tmp_path / "a.npz"
     rows = interrupt(cfg, out, monkeypatch)
     assert [int(path.name[:6]) for path in rows] == [0, 2, 3]
     batches.clear()
-    result = run_test(cfg, out)
+    result = small_test(cfg, out)
     assert batches == [(4,), (5, 6), (7,)]  # 0, 2 and 3 are there; 1 is tried again
     assert result == whole
     assert not out.with_name("a.npz.partial").exists()
@@ -298,7 +298,7 @@ def test_a_row_of_another_shape_or_of_another_video_is_computed_again(
     np.save(fourth, np.zeros((6, 24), np.float64))
     own.write_bytes(Path(paths[2]).read_bytes())  # another video by now
     batches.clear()
-    run_test(cfg, out)
+    small_test(cfg, out)
     assert batches == [(0,), (2,), (3,), (4,)]
     scores = read_scores(out).scores
     np.testing.assert_array_equal(scores[0], scores[3])
@@ -313,7 +313,7 @@ def test_rows_of_two_tests_are_never_mixed(tmp_path: Path, monkeypatch: pytest.M
         ([], 0.5, "weights (weights: "),
     ):
         with pytest.raises(FolderError) as caught:
-            run_test(config(tmp_path, *overrides), out, change)
+            small_test(config(tmp_path, *overrides), out, change)
         assert str(caught.value).startswith(f"what is in {out}.partial is of other {difference}")
     assert [path.read_bytes() for path in rows] == before
 
@@ -323,12 +323,12 @@ def test_what_stands_in_the_way_is_left_alone(tmp_path: Path) -> None:
     partial = tmp_path / "a.npz.partial"
     partial.write_bytes(b"a download\n")
     with pytest.raises(FolderError, match=r"a\.npz\.partial is of an earlier version of this"):
-        run_test(cfg, out)
+        small_test(cfg, out)
     assert partial.read_bytes() == b"a download\n"
     partial.unlink()
     out.touch()
     with pytest.raises(ResultsError, match=r"a\.npz is there already: name another file"):
-        run_test(cfg, out)
+        small_test(cfg, out)
     assert not partial.exists()
 
 
@@ -338,11 +338,11 @@ def test_a_file_that_appears_meanwhile_is_left_alone(
     cfg, out = config(tmp_path), tmp_path / "a.npz"
     with monkeypatch.context() as patch, pytest.raises(ResultsError, match="is there already"):
         patch.setattr(report, "write_report", lambda *_: out.write_text("precious"))
-        run_test(cfg, out)
+        small_test(cfg, out)
     assert out.read_text() == "precious"
     out.unlink()
     batches.clear()
-    run_test(cfg, out)
+    small_test(cfg, out)
     assert batches == [] and out.exists()  # all rows were kept
 
 
@@ -352,7 +352,7 @@ def test_where_results_cannot_be_written_nothing_is_computed(
     cfg = config(tmp_path)
     (Path(cfg.output_dir) / report.RESULT).mkdir(parents=True)
     with pytest.raises(IsADirectoryError):
-        run_test(cfg)
+        small_test(cfg)
     assert batches == []
 
 
@@ -360,9 +360,9 @@ def test_two_runs_do_not_write_the_same_rows(tmp_path: Path) -> None:
     cfg, out = config(tmp_path), tmp_path / "a.npz"
     (tmp_path / "a.npz.partial").mkdir()
     with lock_held(tmp_path / "a.npz.partial" / ".lock"), pytest.raises(FolderError) as caught:
-        run_test(cfg, out)
+        small_test(cfg, out)
     assert str(caught.value) == f"another run is writing into {out}.partial"
-    run_test(cfg, out)
+    small_test(cfg, out)
     assert out.exists()
 
 
@@ -392,7 +392,7 @@ def test_a_process_without_the_folder_says_so(
     """At once, and not where rank 0 misses its rows."""
     monkeypatch.setattr(distributed, "on_first", lambda work: ([], []))  # as in another process
     with pytest.raises(FolderError, match=r"a\.npz\.partial is not there for all processes: name"):
-        run_test(config(tmp_path), tmp_path / "a.npz")
+        small_test(config(tmp_path), tmp_path / "a.npz")
 
 
 def test_a_row_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,7 +406,7 @@ def test_a_row_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Kept, "read", lost)
     with pytest.raises(ResultsError, match=r"000000-\w+\.npy is not there, or damaged \(do all"):
-        run_test(cfg, out)
+        small_test(cfg, out)
 
 
 def test_processes_that_are_killed_lose_no_whole_row(tmp_path: Path, no_hang: None) -> None:
@@ -441,7 +441,7 @@ def test_processes_that_are_killed_lose_no_whole_row(tmp_path: Path, no_hang: No
 def test_a_list_without_any_readable_video_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "test.list").write_text("/gone.mp4 0\n")
     with pytest.raises(VideoError) as caught:
-        run_test(config(tmp_path, "data.on_error=skip", f"data.test_list={tmp_path}/test.list"))
+        small_test(config(tmp_path, "data.on_error=skip", f"data.test_list={tmp_path}/test.list"))
     reason = "/gone.mp4: No such file or directory"
     assert str(caught.value) == f"none of the 1 videos could be read (first: {reason})"
 
@@ -450,7 +450,7 @@ def test_average_precision_needs_a_label(tmp_path: Path, batches: list[tuple[int
     cfg = config(tmp_path, "train.task=multi")
     samples = [Sample(str(tiny_data() / "val" / "000000.mp4"), ())]
     with pytest.raises(NoPositivesError, match="none of the 1 videos has a label"):
-        multi_view_test(weighted(fresh_state(cfg).model), samples, cfg, out=tmp_path / "a.npz")
+        run_test(weighted(fresh_state(cfg).model), samples, cfg, out=tmp_path / "a.npz")
     assert batches == [] and not (tmp_path / "a.npz.partial").exists()
 
 
@@ -467,7 +467,7 @@ def test_metrics_of_another_task_are_refused(tmp_path: Path) -> None:
 def test_more_unreadable_videos_than_allowed_end_the_test(tmp_path: Path) -> None:
     gone = write_list(tmp_path, gone=(1, 3))
     with pytest.raises(VideoError) as caught:
-        run_test(config(tmp_path, "data.on_error=skip", "data.max_errors=1", gone))
+        small_test(config(tmp_path, "data.on_error=skip", "data.max_errors=1", gone))
     assert str(caught.value) == (
         "/gone/3.mp4: No such file or directory (2 unreadable videos; data.max_errors=1)"
     )
