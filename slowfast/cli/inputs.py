@@ -210,6 +210,7 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
     cfg = run_config.read_config(args, weights)
     run_config.require_weights(weights)
     names = run_config.class_names(cfg, weights)
+    run_config.compare_trained(cfg, weights, names)
     decoder_version(cfg.data.decoder)
     if args.calibration and cfg.test.precision != "int8":
         raise ConfigError(
