@@ -78,7 +78,10 @@ def require_place(path: Path) -> None:
     """Raises an OSError that names it if no file can be written at ``path``; its folder is made."""
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from error
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -1,16 +1,20 @@
 """What a run with train.task=detection reads and is asked for, and whether it fits together."""
 
 import argparse
+import contextlib
 import os
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from slowfast.config import Config, ConfigError
 from slowfast.data.boxes.ava import Annotations, is_flat, keyframes_of, read_annotations
+from slowfast.data.boxes.boxes_files import ENDINGS
 from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.find import Split
-from slowfast.data.lists import ListError
+from slowfast.data.lists import PATHS, ListError
 from slowfast.data.missing import GO_ON
 from slowfast.data.samples import KeyFrame, Sample
 from slowfast.data.video.films import Films
@@ -25,6 +29,8 @@ from slowfast.predict.box_rows import rows_of_boxes
 from slowfast.predict.infer import RESULT
 from slowfast.predict.persons.person_rows import written_beside
 
+OF_BOXES = re.compile(r"[^,]+,[0-9.]+(,-?[01]?\.[0-9]+){4},")
+"""What a line of AVA's csv begins with: a video, a time, and corners."""
 VIDEOS_SEEN = 1000
 """Videos that are looked into before a run, at most: to open one takes time."""
 SHARE = 0.1
@@ -37,6 +43,11 @@ def read_key_frames(cfg: Config, path: str, split: Split) -> list[Sample]:
     Raises:
         ListError: a file cannot be used, or the files do not fit together.
     """
+    if path and Path(path).suffix.lower() not in ENDINGS:
+        raise ListError(
+            f"{path}: the network classifies boxes (train.task=detection), and a list of them ends "
+            f"in {', '.join(ENDINGS)}"
+        )
     found, every = read_annotations(cfg, split), cfg.detection.val_every
     samples = keyframes_of(cfg, split, found)
     if split == "val":
@@ -136,9 +147,25 @@ def look_into_videos(path: str, samples: Sequence[Sample], cfg: Config, every: b
         )
 
 
+def require_no_boxes(path: str, task: str) -> None:
+    """Raises a ListError if a list of videos has boxes, as AVA's csv does."""
+    first = ""
+    if Path(path).is_file():
+        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors=PATHS) as file:
+            first = file.readline(1000)  # what is wrong with it tells whoever reads it all
+    if OF_BOXES.match(first):
+        raise ListError(
+            f"{path}: has boxes, and the network classifies videos (train.task={task}): boxes need "
+            "train.task=detection, and weights that were trained with it"
+        )
+
+
 def check_boxes_flags(args: argparse.Namespace, cfg: Config, weights: str) -> None:
     """Raises a ConfigError if a network of detection is not told where to look, or is asked for
     what it does not have; or if another one is told."""
+    for flag in ("boxes", "detector"):
+        if getattr(args, flag) == "":
+            raise ConfigError(f"--{flag} '' names no file")
     if (task := cfg.train.task) != "detection":
         for flag in ("boxes", "detector"):
             if getattr(args, flag):
@@ -159,8 +186,15 @@ def check_boxes_flags(args: argparse.Namespace, cfg: Config, weights: str) -> No
             f"{weights} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, "
             "--boxes whole takes all of the picture"
         )
+    _require_places(args)
+
+
+def _require_places(args: argparse.Namespace) -> None:
+    """Raises a ConfigError if a result cannot be written, or would be over the boxes."""
     for place in written_beside(args.out or RESULT):
         if args.boxes and os.path.realpath(place) == os.path.realpath(args.boxes):
             raise ConfigError(
                 f"--boxes {args.boxes} would be written over: name another file with --out"
             )
+        if place.is_dir():
+            raise ConfigError(f"{place} is a folder: name another file with --out")

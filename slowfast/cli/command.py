@@ -51,8 +51,8 @@ class Parser(argparse.ArgumentParser):
         self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
-        """Tells what is wrong with the flags, and ends."""
-        super().error(masked(message))
+        """Tells what is wrong with the flags, in one line, and ends."""
+        self.exit(2, f"{self.prog}: error: {masked(message)}\n")
 
 
 in_home = os.path.expanduser

@@ -131,7 +131,7 @@ def _add_boxes(parser: argparse.ArgumentParser) -> None:
         help="the same with the boxes of a person detector, MODEL.onnx, or 'ssdlite', which is "
         "small and weak (docs/answers.md)"
     )  # fmt: skip
-    add("--every", metavar="SECONDS", type=number_between(0, 10**6),
+    add("--every", metavar="SECONDS", type=number_between(0.01, 10**6),
         help="with --boxes whole and --detector, from one key frame to the next (default: 1)"
     )  # fmt: skip
 

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowfast import distributed
 from slowfast.cli import run_config
-from slowfast.cli.box_inputs import check_boxes_flags, look_into_videos, read_key_frames
+from slowfast.cli.box_inputs import (
+    check_boxes_flags,
+    look_into_videos,
+    read_key_frames,
+    require_no_boxes,
+)
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
 from slowfast.data.agree import check_lists
@@ -217,6 +222,7 @@ def _of_weights(args: argparse.Namespace) -> tuple[Config, str, list[str] | None
     cfg = run_config.read_config(args, weights)
     run_config.require_weights(weights)
     names = run_config.class_names(cfg, weights)
+    run_config.compare_trained(cfg, weights, names)
     decoder_version(cfg.data.decoder)
     if args.calibration and cfg.test.precision != "int8":
         raise ConfigError(
@@ -271,6 +277,7 @@ def _read_list(cfg: Config, split: Split, *, all_of_them: bool) -> list[Sample]:
     if cfg.train.task == "detection":
         samples = read_key_frames(cfg, path, split)
     else:
+        require_no_boxes(path, cfg.train.task)
         samples = read_list(path, root, cfg.model.num_classes, cfg.train.task)
     missing = missing_files(samples)
     if fault := missing_fault(samples, missing):

@@ -9,8 +9,10 @@ from slowfast.cli.flags import is_training, overrides
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.config.built_in import DEFAULT_CONFIG, find_config
 from slowfast.data.agree import Classes, check_same
+from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.labels import find_labels, read_labels
 from slowfast.data.lists import ListError
+from slowfast.log import logger
 from slowfast.train.folder import check_task, checkpoints
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.save import CLASS_NAMES, CONFIG, config_beside, own_config
@@ -19,6 +21,9 @@ NO_CONFIG = (
     "there is no {} beside the weights: name a config with -c; another system's weights get theirs "
     "from python -m slowfast.tools.convert_weights {} NEW.pdparams"
 )
+
+WITH_BACKGROUND = 81
+"""Outputs of a detector on AVA that has one for the background."""
 
 LABELS_DO_NOT_FIT = (
     "{}: {} class names for model.num_classes={} (other names: -o data.labels=FILE; none: "
@@ -91,17 +96,59 @@ def compare_resumed(args: argparse.Namespace, cfg: Config, names: list[str] | No
         ListError: it has these class names in another order.
     """
     folder = resumed_folder(args, cfg)
-    if folder and (own := folder / CONFIG).is_file():
-        check_task(str(own), _task_of(own) or cfg.train.task, cfg.train.task)
-    if names and folder and (before := folder / CLASS_NAMES).is_file():
+    if folder is None:
+        return
+    if (own := folder / CONFIG).is_file() and (before := _usable(own)):
+        check_task(str(own), before.train.task, cfg.train.task)
+        _compare_numbers(own, before, cfg)
+    _compare_names(folder / CLASS_NAMES, cfg, names)
+
+
+def compare_trained(cfg: Config, weights: str, names: list[str] | None) -> None:
+    """Tells where a detector's classes have other numbers or names than in its training, by the
+    config and the class names beside its weights.
+
+    Raises:
+        ListError: it had these class names in another order.
+    """
+    if cfg.train.task == "detection" and cfg.model.num_classes == WITH_BACKGROUND:
+        logger.warning(
+            f"{weights} has {WITH_BACKGROUND} classes: if the first is the background, as in "
+            "mmaction2's detectors on AVA, it is taken for an action here"
+        )
+    own = own_config(weights)
+    before = _usable(own) if own and cfg.train.task == "detection" else None
+    if own and before and before.train.task == "detection":
+        _compare_numbers(own, before, cfg)
+        if own.name == CONFIG:  # else the folder's class names may be of others
+            _compare_names(own.with_name(CLASS_NAMES), cfg, names)
+
+
+def _compare_numbers(own: Path, before: Config, cfg: Config) -> None:
+    """Warns if a detector's classes have other numbers in annotations than in an earlier config."""
+    if cfg.train.task != "detection" or before.model.num_classes != cfg.model.num_classes:
+        return
+    numbers = [class_numbers(each.detection, cfg.model.num_classes) for each in (before, cfg)]
+    for index, (old, new) in enumerate(zip(*numbers, strict=True)):
+        if old != new:
+            logger.warning(
+                f"class {index} is action {old} in {own}, and {new} now: the numbers of the "
+                "annotations must mean the same (detection.ids, detection.first_id)"
+            )
+            return
+
+
+def _compare_names(before: Path, cfg: Config, names: list[str] | None) -> None:
+    """``check_same`` with an earlier file of class names, if it is there."""
+    if names and before.is_file():
         ours = Classes(f"data.labels={cfg.data.labels}", dict(enumerate(names)))
         check_same(ours, Classes(str(before), dict(enumerate(read_labels(str(before), 0)))))
 
 
-def _task_of(config: Path) -> str | None:
-    """``train.task`` of a config file; None if it cannot be used."""
+def _usable(config: Path) -> Config | None:
+    """A config file; None if it cannot be used."""
     try:
-        return load_config(config).train.task
+        return load_config(config)
     except ConfigError:
         return None
 

@@ -63,6 +63,10 @@ def _of_training(cfg: Config) -> Rules:
         (train.task != "single" or (train.focal_gamma == 0 and train.focal_alpha == 1),
          "train.focal_gamma and train.focal_alpha are for several labels: train.task=multi or "
          "detection"),
+        (not cfg.has_one_label or (train.focal_gamma == 0 and train.focal_alpha == 1
+                                   and train.class_weights == "none"),
+         "model.labels_per_box=one has plain cross-entropy: leave out train.focal_gamma, "
+         "train.focal_alpha and train.class_weights"),
         (train.task != "single" or train.class_weights != "balanced" or train.sampling == "plain",
          "train.class_weights=balanced and train.sampling=balanced both make up for classes of "
          "unequal size: choose one"),

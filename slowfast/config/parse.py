@@ -55,7 +55,7 @@ _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
 
 
 _QUOTED = re.compile(r"""\s*('([^']|'')*'|"([^"\\]|\\.)*")\s*""")
-_OWN_HEAD = ("num_classes", "dropout", "pretrained")
+_OWN_HEAD = ("num_classes", "dropout", "labels_per_box", "pretrained")
 _CLIPS = (
     "num_frames", "sampling_stride", "target_fps", "min_short_side", "max_short_side", "crop_size",
     "mean", "std",

@@ -38,6 +38,11 @@ BELOW_ONE = Rule("below 1", "{:g} is not below 1", lambda x: x < 1)
 UP_TO_TEN = Rule("up to 10", "{:g} is above 10", lambda x: x <= 10)
 UP_TO_A_MILLION = Rule("up to 1,000,000", "{:g} is above 1,000,000", lambda x: x <= 10**6)
 IN_64_BITS = Rule("below 2^64", "{} does not fit into 64 bits", lambda x: x < 2**64)
+UP_TO_A_BILLION = Rule(
+    "0 to 1,000,000,000",
+    "{} is not of 0 to 1,000,000,000",
+    lambda x: 0 <= x <= 10**9,  # so that int32 holds it
+)
 ODD = Rule("odd", "{} is not odd", lambda x: x % 2 == 1)
 COUNT_OR_ZERO = Rule(
     "0 to 1,000,000",
@@ -64,6 +69,7 @@ PATH = Rule("a path", "{} is no path", lambda x: True)  # where ~ is the home fo
 
 Count = Annotated[int, COUNT]
 Natural = Annotated[int, NOT_NEGATIVE]
+ClassNumber = Annotated[int, UP_TO_A_BILLION]
 AboveZero = Annotated[float, ABOVE_ZERO]
 NotNegative = Annotated[float, NOT_NEGATIVE]
 Share = Annotated[float, SHARE]

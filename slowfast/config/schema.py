@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from slowfast.config import ranges
-from slowfast.config.ranges import AboveZero, Count, Natural, NotNegative, Share
+from slowfast.config.ranges import AboveZero, ClassNumber, Count, Natural, NotNegative, Share
 from slowfast.errors import UserError
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
@@ -65,6 +65,10 @@ class ModelConfig:
     (PyTorchVideo)."""
     dropout: Share = 0.5
     """Probability of dropping a feature before the classifier."""
+    labels_per_box: Literal["several", "one"] = "several"
+    """With train.task=detection: any number of classes in a box (sigmoid, binary cross-entropy), or
+    one (softmax, cross-entropy; boxes without a label are left out of the loss), as with
+    multilabel=False of mmaction2."""
     nonlocal_blocks: Annotated[tuple[int, ...], ranges.RISING] = ()
     """Blocks of the slow pathway's res4, counted from 0, that a non-local block follows (Wang et
     al. 2018): [6, 13, 20] in PySlowFast's R101 networks for AVA."""
@@ -273,9 +277,9 @@ class DetectionConfig:
     jitter: bool = False
     """Training: each frame of a clip is drawn from sampling_stride neighbours (mmaction2 0.x and
     1.x); with test.protocol=mmaction2 or mmaction2-1.2."""
-    first_id: Natural = 1
+    first_id: ClassNumber = 1
     """Number of the first class in the annotations."""
-    ids: Annotated[tuple[int, ...], ranges.RISING] = ()
+    ids: Annotated[tuple[ClassNumber, ...], ranges.RISING] = ()
     """Numbers of the classes in the annotations, in the order of the classes, where they are not
     consecutive: actions of other numbers are left out. Empty: from first_id on, which is not used
     otherwise."""
@@ -434,6 +438,11 @@ class Config:
     """Folder of checkpoints, logs and curves."""
     seed: Annotated[Natural, ranges.IN_64_BITS] = 0
     """Seed of initial weights, order, augmentation and dropout."""
+
+    @property
+    def has_one_label(self) -> bool:
+        """Whether it is boxes that have one label each."""
+        return self.train.task == "detection" and self.model.labels_per_box == "one"
 
     def with_test(self, **changes: Any) -> Config:
         """A copy with other settings of the test."""

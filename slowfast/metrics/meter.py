@@ -42,14 +42,18 @@ class LabelMeter:
 
     Args:
         threshold: the probability from which on a class counts as predicted.
+        probabilities: from logits ``[N, K]`` to as many probabilities.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(
+        self, threshold: float, probabilities: Callable[[NDArray[np.float64]], Scores] = sigmoid
+    ) -> None:
         self._threshold, self._sums = threshold, np.zeros(5)
+        self._probabilities = probabilities
 
     def add(self, logits: Scores, labels: NDArray[Any], loss: float = 0.0) -> None:
         """Counts a batch: ``logits [N, K]``, ``labels [N, K]``, and its mean loss."""
-        probabilities = sigmoid(logits.astype(np.float64))
+        probabilities = self._probabilities(logits.astype(np.float64))
         counts = counts_at(self._threshold, probabilities, labels).sum(axis=0)
         self._sums += [loss * len(labels), *counts, len(labels)]
 

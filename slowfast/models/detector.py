@@ -6,7 +6,9 @@ Legend: N clips, C channels, T frames, H x W pixels, K boxes of all clips, A act
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import Tensor
 
 from slowfast.models.roi_head import RoiHead, joined
@@ -40,16 +42,40 @@ class Detector(VideoClassifier):
         """Probabilities ``[K, A]`` for each clip, of its boxes ``[K, 4]``, which may be none.
 
         Raises:
-            ValueError: there are not boxes for each clip.
+            ValueError: the clips are none, there are not boxes for each clip, or a box is none.
         """
-        if len(boxes) != clip_NCTHW.shape[0]:
-            raise ValueError(f"boxes of {len(boxes)} clips for {clip_NCTHW.shape[0]} clips")
+        _check_clips(clip_NCTHW)
+        if not isinstance(boxes, list | tuple) or len(boxes) != clip_NCTHW.shape[0]:
+            is_list = isinstance(boxes, list | tuple)
+            given = f"of {len(boxes)} clips" if is_list else f"in a {type(boxes).__name__}"
+            raise ValueError(
+                f"boxes {given} for {clip_NCTHW.shape[0]} clips: a list is wanted, of an array "
+                "[K, 4] for each clip"
+            )
         boxes_K4, counts_N = joined(boxes)
+        for clip, own in enumerate(paddle.split(boxes_K4, counts_N.tolist())):
+            _check_finite(own.numpy(), clip)
         if not len(boxes_K4):
             classes = self.head.projection.weight.shape[1]
             return [paddle.zeros([0, classes]) for _ in boxes]
         rows_KA = self.probabilities_of(clip_NCTHW, boxes_K4, counts_N)
         return paddle.split(rows_KA, counts_N.tolist())
+
+
+def _check_clips(clips: Any) -> None:
+    is_tensor = isinstance(clips, Tensor)
+    shape = [*clips.shape] if is_tensor else []
+    if not is_tensor or len(shape) != 5 or not shape[0] or not clips.is_floating_point():
+        found = f"{clips.dtype} {shape}" if is_tensor else type(clips).__name__
+        raise ValueError(
+            f"the clips are {found}: a Tensor [N, 3, T, H, W] of normalised floats is wanted"
+        )
+
+
+def _check_finite(boxes_K4: NDArray[np.float32], clip: int) -> None:
+    for place, box in enumerate(boxes_K4):
+        if not np.isfinite(box).all():
+            raise ValueError(f"box {place} of clip {clip} is not finite: {box.tolist()}")
 
 
 class SlowFastDetector(Detector, SlowFast):

@@ -34,9 +34,11 @@ MULTISPORTS: dict[str, Any] = {
     "detection.start": 1, "detection.valid": [],
 }  # fmt: skip
 """Its classes count from 0; its times are numbers of frames, from 1 on, at 25 a second."""
-MMACTION2_MULTISPORTS = MULTISPORTS | {"test.protocol": "mmaction2"}
-"""mmaction2 1.x has AVA's frames one later than 0.x, for it adds the 1 that they count from twice.
-MultiSports' count from 0."""
+MMACTION2_MULTISPORTS = MULTISPORTS | {
+    "test.protocol": "mmaction2", "model.labels_per_box": "one",
+}  # fmt: skip
+"""Its boxes have one label each (multilabel=False). mmaction2 1.x has AVA's frames one later than
+0.x, for it adds the 1 that they count from twice. MultiSports' count from 0."""
 
 of_mmaction2 = partial(mmaction2_ava, arguments=OF_MMACTION2)
 slow_of_mmaction2 = partial(mmaction2_ava, arguments=MMACTION2_POOLING)

@@ -5,11 +5,11 @@ S x S cells of a box, A actions.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-from numpy.typing import NDArray
 from paddle import Tensor, nn
 from paddle.vision.ops import roi_align
 
@@ -79,6 +79,7 @@ def roi_features(
     own (3.3.1) gives nan. If not, all boxes are at least a cell wide and high.
     """
     ratio = sampling or -1
+    boxes_K4 = near(boxes_K4, x_NCHW)
     x_NCHW = x_NCHW.astype(boxes_K4.dtype)  # the kernel has no form for bf16
     if not aligned:
         return roi_align(x_NCHW, boxes_K4, counts_N, size, 1 / STRIDE, ratio, aligned)
@@ -92,9 +93,36 @@ def roi_features(
     return cells * has_area.unsqueeze([2, 3])
 
 
-def joined(boxes: Sequence[NDArray[np.float32] | Tensor]) -> tuple[Tensor, Tensor]:
-    """The boxes of N clips, ``[K, 4]`` each, as ``RoiHead`` takes them."""
-    tensors = [own if isinstance(own, Tensor) else paddle.to_tensor(own) for own in boxes]
-    parts = [own.astype("float32").reshape([-1, 4]) for own in tensors]
+@paddle.amp.auto_cast(enable=False)
+def near(boxes_K4: Tensor, x_NCHW: Tensor) -> Tensor:
+    """Boxes, cut off where they are further from the picture than it is wide, or high.
+
+    The kernel's work and memory grow with a box's area, and Paddle's ends the process where a
+    corner is nan or the memory is not enough. nan becomes the least corner.
+    """
+    height, width = (paddle.shape(x_NCHW)[axis : axis + 1] for axis in (2, 3))
+    picture_4 = STRIDE * paddle.concat([width, height, width, height]).astype(boxes_K4.dtype)
+    return paddle.minimum(paddle.fmax(boxes_K4, -picture_4), 2 * picture_4)
+
+
+def joined(boxes: Sequence[Any]) -> tuple[Tensor, Tensor]:
+    """The boxes of N clips, ``[K, 4]`` each, arrays or tensors, as ``RoiHead`` takes them.
+
+    Raises:
+        ValueError: a clip's are of another shape.
+    """
+    parts = [_of_clip(own, clip) for clip, own in enumerate(boxes)]
     counts_N = paddle.to_tensor([len(part) for part in parts], dtype="int32")
     return paddle.concat(parts), counts_N
+
+
+def _of_clip(boxes: Any, clip: int) -> Tensor:
+    if not isinstance(boxes, Tensor):
+        boxes = paddle.to_tensor(np.asarray(boxes, np.float32))
+    if boxes.size == 0:
+        return paddle.zeros([0, 4])
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(
+            f"the boxes of clip {clip} are of shape {list(boxes.shape)}, not [K, 4]: x1, y1, x2, y2"
+        )
+    return boxes.astype("float32")

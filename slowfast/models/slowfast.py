@@ -75,6 +75,8 @@ class VideoClassifier(nn.Layer):
         nonlocal_blocks: blocks of the slow pathway's res4 that a ``NonLocal`` follows.
         dilations: with detection, of res5, per pathway.
         pooling: with detection, how a box's features are taken.
+        labels_per_box: with detection, ``several`` or ``one``: then a box's classes exclude each
+            other.
     """
 
     has_boxes: ClassVar = False
@@ -98,12 +100,14 @@ class VideoClassifier(nn.Layer):
         nonlocal_blocks: Sequence[int] = (),
         dilations: Sequence[int] = (2, 2),
         pooling: RoiPooling = RoiPooling(),  # noqa: B008
+        labels_per_box: str = "several",
     ) -> None:
         super().__init__()
         if task not in PROBABILITIES:
             raise ValueError(f"task={task!r} is neither {' nor '.join(PROBABILITIES)}")
         assert self.has_boxes == (task == "detection"), "detector.py has the networks for boxes"
-        self.probabilities = PROBABILITIES[task]
+        has_one = self.has_boxes and labels_per_box == "one"
+        self.probabilities = PROBABILITIES["single" if has_one else task]
         self.alpha, self.slow_frames = alpha, slow_frames
         self.average_positions = average_positions
         channels = [p.width for p in pathways]

@@ -78,6 +78,7 @@ def build_model(model: ModelConfig, train_crop: int, task: str = "single") -> Vi
         nonlocal_blocks=model.nonlocal_blocks,
         dilations=model.dilations,
         pooling=pooling_of(model),
+        labels_per_box=model.labels_per_box,
     )
     if model.name == "slow_only":
         return single_pathway(slow, alpha=model.alpha, **common)

@@ -81,6 +81,9 @@ From {threshold:g} on (`test.threshold`) a class counts as shown."""
 OF_A_BOX = """ A box may show several
 of them, or none (`train.task=detection`): each probability is a sigmoid of its own logit, and they
 do not add up to 1. From {threshold:g} on (`test.threshold`) a class counts as shown."""
+OF_ONE_LABEL = """ A box shows one of
+them (`train.task=detection`, `model.labels_per_box=one`): the probabilities are a softmax, and add
+up to 1. From {threshold:g} on (`test.threshold`) a class counts as shown."""
 AVERAGES = {"prob": "the mean", "score": "the mean", "max": "each class's largest"}
 USE = {
     "Paddle Inference": """
@@ -176,6 +179,8 @@ def card(cfg: Config, source: Source, checks: dict[str, Check]) -> str:
     """The text, in Markdown."""
     model, data, test, names = cfg.model, cfg.data, cfg.test, source.class_names
     texts = TASKS[cfg.train.task]
+    if cfg.has_one_label:
+        texts = texts._replace(takes=BOXES_IN + OF_ONE_LABEL)
     told: dict[str, Any] = dict(
         num_classes=model.num_classes,
         threshold=test.threshold,

@@ -46,12 +46,13 @@ WITHOUT_INFLUENCE = {
 """Keys of the config that do not change what a row holds."""
 OF_THE_HEAD = {
     "data": set[str](),
-    "model": {"num_classes", "average_positions"},
+    "model": {"num_classes", "average_positions", "labels_per_box"},
     "test": {"num_clips", "num_crops", "spatial", "average_clips"},
 }
 """Keys of the config that have no influence on features: of the classifier, or of views."""
 OF_BOXES = {
-    "dilations", "roi_size", "roi_aligned", "roi_sampling", "roi_time", "roi_context"
+    "dilations", "roi_size", "roi_aligned", "roi_sampling", "roi_time", "roi_context",
+    "labels_per_box",
 }  # fmt: skip
 """Keys that have influence with detection alone."""
 NOT_OF_BOXES = {"num_clips", "num_crops", "spatial", "crop_size"}

@@ -30,7 +30,8 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
     shape = ["N", data.num_frames, "H", "W", 3]
     several: dict[str, Any] = {}
     if cfg.train.task != "single":
-        several = {"task": cfg.train.task, "activation": "sigmoid", "threshold": test.threshold}
+        activation = "softmax" if cfg.has_one_label else "sigmoid"
+        several = {"task": cfg.train.task, "activation": activation, "threshold": test.threshold}
     return {
         **frames, "target_fps": data.target_fps, **views, "protocol": test.protocol,
         **answer, **several, "colour_order": "RGB",

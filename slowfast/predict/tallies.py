@@ -14,7 +14,14 @@ from slowfast.config import Config, ConfigError
 from slowfast.data.boxes.action_lists import class_numbers, scored_classes
 from slowfast.data.samples import Label, classes_of
 from slowfast.metrics import accuracy, average_precision, frame_map
-from slowfast.metrics.accuracy import Scores, accuracies, class_table, rank_of_label, sigmoid
+from slowfast.metrics.accuracy import (
+    Scores,
+    accuracies,
+    class_table,
+    rank_of_label,
+    sigmoid,
+    softmax,
+)
 from slowfast.metrics.average_precision import (
     NoPositivesError,
     multi_hot,
@@ -184,6 +191,7 @@ class Detections(Tally):
     def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         super().__init__(labels, cfg)
         self.rule = cfg.detection.rule
+        self._probabilities = softmax if cfg.has_one_label else sigmoid
         self.ids = class_numbers(cfg.detection, self._num_classes)
         """Numbers of the classes in the annotations."""
         self.scored = scored_classes(cfg.detection, self._num_classes, cfg.data.root)
@@ -211,7 +219,7 @@ class Detections(Tally):
 
     def add_logits(self, index: int, logits_KA: Scores) -> None:
         """Keeps their probabilities."""
-        self.add(index, sigmoid(logits_KA.astype(np.float64)))
+        self.add(index, self._probabilities(logits_KA.astype(np.float64)))
 
     def gather(self) -> None:
         """Takes in the scores of all processes."""

@@ -41,9 +41,10 @@ def check_task(run: str, before: str, now: str) -> None:
     """Raises a ConfigError if the run so far, of this file, has another ``train.task``: what its
     folder holds would be of two kinds."""
     if before != now:
+        both = "" if "detection" in (before, now) else "-w FILE or "  # -w takes the classifier, too
         raise ConfigError(
             f"{run} is of a run with train.task={before}, which cannot go on with {now}: train "
-            "anew into another output_dir, from its weights with -w FILE or model.pretrained=FILE"
+            f"anew into another output_dir, from its weights with {both}model.pretrained=FILE"
         )
 
 

@@ -21,12 +21,13 @@ from slowfast.data.clips.sampling import Grid
 from slowfast.data.order import Stream
 from slowfast.data.samples import Label
 from slowfast.data.video.reader import VideoError
+from slowfast.metrics.accuracy import softmax
 from slowfast.metrics.meter import METERS, LabelMeter, Meter
 from slowfast.models.pathways import normalize
 from slowfast.models.roi_head import joined
 from slowfast.predict.tallies import TALLIES
 from slowfast.signals import Stop
-from slowfast.train.recipe.loss import training_loss
+from slowfast.train.recipe.loss import loss_of, training_loss
 from slowfast.train.recipe.mix import mix
 from slowfast.train.recipe.precision import Precision
 
@@ -94,7 +95,7 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     (errors,) = distributed.all_reduce_sum(work.error is not None)
     if errors:
         raise_together(VideoError, work.error)
-    cfg, meter = learner.cfg, METERS[learner.cfg.train.task](learner.cfg.test.threshold)
+    cfg, meter = learner.cfg, meter_of(learner.cfg)
     place = (cfg.seed, epoch, step, distributed.rank())
     seed_dropout(*place)
     rng = np.random.default_rng([Stream.MIX, *place])
@@ -120,6 +121,13 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
     own_loss = meter.result(own)["loss"]
     return Outcome(loss, metrics, sums, int(clips), stops > 0, own_loss, is_taken)
+
+
+def meter_of(cfg: Config) -> Meter | LabelMeter:
+    """Of the clips, or boxes, of a step."""
+    if cfg.has_one_label:
+        return LabelMeter(cfg.test.threshold, softmax)
+    return METERS[cfg.train.task](cfg.test.threshold)
 
 
 def batch_of(clips: list[Clip], cfg: Config) -> tuple[tuple[Tensor, ...], NDArray[Any]]:
@@ -157,7 +165,7 @@ def _add_gradients(
         clip_NCTHW, targets = mix(clip_NCTHW, labels, num_classes=classes, rng=rng, **alphas)
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW, *boxes)
-    loss = training_loss(logits, targets, cfg.train, learner.class_weights)
+    loss = training_loss(logits, targets, cfg.train, learner.class_weights, loss_of(cfg))
     learner.precision.backward(loss * (len(labels) / wanted))
     meter.add(logits.detach().astype("float32").numpy(), labels, float(loss))
 
@@ -172,7 +180,7 @@ def _take_part(learner: Learner, grid: Grid) -> None:
 def _add_zeros(learner: Learner, clip_NCTHW: Tensor) -> None:
     """Adds gradients of 0; of the whole picture where the network wants boxes."""
     height, width = clip_NCTHW.shape[3:]
-    whole = np.array([0, 0, width, height], np.float32)
+    whole = np.array([[0, 0, width, height]], np.float32)
     is_detector = learner.cfg.train.task == "detection"
     boxes = joined([whole] * len(clip_NCTHW)) if is_detector else ()
     with learner.precision.autocast():

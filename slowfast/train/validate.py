@@ -25,7 +25,7 @@ from slowfast.models.slowfast import VideoClassifier
 from slowfast.overlap import IOU
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.predict.views import own_batches, rows_of
-from slowfast.train.recipe.loss import LOSSES
+from slowfast.train.recipe.loss import loss_of
 from slowfast.train.step import batch_of
 
 
@@ -101,11 +101,13 @@ def logits_of(
     inputs, labels = batch_of(clips, cfg)
     logits = model(*inputs)
     logits_NK: NDArray[np.float32] = logits.numpy()
-    # Of rows that are not finite rows_of makes errors.
-    (counted,) = (np.isfinite(logits_NK).all(axis=1) & counts_N).nonzero()
+    is_counted = np.isfinite(logits_NK).all(axis=1) & counts_N  # rows_of makes errors of others
+    if cfg.has_one_label:
+        is_counted &= labels.any(axis=1)
+    (counted,) = is_counted.nonzero()
     if counted.size:
         own = paddle.to_tensor(labels[counted])
-        loss = float(LOSSES[cfg.train.task](logits[paddle.to_tensor(counted)], own))
+        loss = float(loss_of(cfg)(logits[paddle.to_tensor(counted)], own))
         losses += loss * counted.size, counted.size
     if clips[0].boxes is None:
         return logits_NK

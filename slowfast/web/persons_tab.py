@@ -115,7 +115,7 @@ class PersonsTab:
             with gr.Column(min_width=300):
                 self.film = gr.Video(
                     label="The video with its persons", visible=False, elem_id="who_film",
-                    height=320,
+                    height=320, show_label=False,  # it would hide that of a person
                 )  # fmt: skip
                 self.table = gr.HTML("", elem_id="who_table")
         shown = [self.film, self.table, self.status]

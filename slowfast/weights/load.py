@@ -105,8 +105,8 @@ def _fill(model: nn.Layer, path: Path, tensors: Tensors) -> None:
 
 
 _OTHER_TASK = {
-    True: "they classify clips, and this network boxes: a detector can only be trained from them "
-    "(model.pretrained)",
+    True: "they classify clips, and this network boxes: to train a detector from them, say "
+    "-o model.pretrained=FILE in place of -w",
     False: "they are a detector's, which classifies boxes (train.task=detection), and this network "
     "classifies clips",
 }

@@ -15,12 +15,6 @@ from slowfast.zoo.python_literals import Assigned, last_with
 FPS = 30
 """Frames a second of mmaction2's data set, where its config has none."""
 
-EXCLUSIVE = (
-    "mmaction2 takes softmax over a box's classes (multilabel=False), here each class has a "
-    "sigmoid: a box's best class is the same, but its average precision is another, and so is the "
-    "loss if it is trained on"
-)
-
 
 def pyslowfast_boxes(get: Callable[[str, str], Any]) -> Settings:
     """See DETECTION, AVA and NONLOCAL in slowfast/config/defaults.py of PySlowFast.
@@ -110,8 +104,12 @@ def mmaction2_boxes(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:
         settings["detection.ids"] = [id for id in ids if id != 0]
     frames, notes = _frames(assigned)
     if head("multilabel") is False:
-        notes = (*notes, EXCLUSIVE)
+        settings |= {"model.labels_per_box": "one", **dict.fromkeys(_FOCAL)}
     return frames | {key: value for key, value in settings.items() if value is not None}, notes
+
+
+_FOCAL = ("train.focal_alpha", "train.focal_gamma")
+"""What boxes with one label each do not have here."""
 
 
 def _frames(assigned: Assigned) -> tuple[Settings, tuple[str, ...]]:

@@ -103,6 +103,7 @@ def describe(checkpoint: Checkpoint, cfg: Config, home: Home, given: Settings) -
     if model.name != "slowfast":
         del rows["lateral"]
     if cfg.train.task == "detection":
+        several = ", one of them in a box" if cfg.has_one_label else several
         rows |= {"classes": f"{model.num_classes}{several}", "averaged": ""}
         rows["test"] = (
             f"key frames of short side {test.short_side} as {test.protocol}, boxes of score "

@@ -44,7 +44,8 @@ def network(
         given: further arguments, over the file's and the constructor's own.
 
     Raises:
-        WeightsError: there are no such weights, or they are not of this network (another alpha).
+        WeightsError: there are no such weights, or they are not of this network (another alpha,
+            depth or width; or of boxes, if ``given`` has no task).
         ConfigError: the config in or beside them, or an argument over it, does not fit.
     """
     if num_classes is not None:
@@ -70,6 +71,7 @@ def network(
         sections = {name: "train" if name == "task" else "model" for name in given}
         overrides = [f"{sections[key]}.{key}={json.dumps(value)}" for key, value in given.items()]
         cfg = load_config(config, overrides)
+        _check_task(path, cfg, constructor, given)
         net = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
         lines = [f"the network is the one of {config}", clip_line(cfg.data)]
     else:
@@ -77,8 +79,43 @@ def network(
         default = default | ({"train.task": given["task"]} if "task" in given else {})
         arguments, lines = _recognised(checkpoint, constructor, default, given)
         net = build(**arguments | given)
+        _check_width(net, checkpoint, constructor)
     print(load_pretrained(net, checkpoint), *lines, sep="\n")
     return net
+
+
+def _check_task(path: Path, cfg: Config, constructor: str, given: Settings) -> None:
+    """Raises a WeightsError if one of weights and constructor is of boxes, and the other of clips,
+    and no task is given."""
+    of_boxes = VARIANTS[constructor].arguments.get("task") == "detection"
+    detects = cfg.train.task == "detection"
+    if detects == of_boxes or "task" in given:
+        return
+    if detects:
+        fault = f"are a detector's, which classifies boxes, and {constructor} classifies clips: "
+        hint = "load them with a constructor whose name ends with _detection"
+    else:
+        fault = f"classify clips, and {constructor} boxes: load them with another constructor, "
+        hint = "or say task='detection' to train a detector from them"
+    raise WeightsError(f"weights {path} {fault}{hint}")
+
+
+def _check_width(net: VideoClassifier, checkpoint: Checkpoint, constructor: str) -> None:
+    """Raises a WeightsError if the first tensor that both have is of another number of channels."""
+    for name, own in net.state_dict().items():
+        if name in checkpoint.found.tensors:
+            found = checkpoint.found.tensors[name].shape[:1]
+            if found != tuple(own.shape[:1]):
+                raise WeightsError(
+                    f"weights {checkpoint.path} have {found[0]} channels in the first layer, "
+                    f"{constructor} {own.shape[0]}: {_CONVERT}"
+                )
+            return
+
+
+_CONVERT = (
+    "python -m slowfast.tools.convert_weights makes a file with a config that describes its network"
+)
 
 
 def clip_line(data: DataConfig) -> str:
@@ -110,6 +147,12 @@ def _recognised(
             f"weights {path} have alpha {cfg.model.alpha}, {constructor} {alpha}: load them with "
             "another constructor"
         )
+    ours = VARIANTS[constructor].depths
+    depths = (cfg.model.slow_depth, cfg.model.fast_depth)[: len(ours)]
+    if depths != ours:
+        raise WeightsError(f"weights {path} have depth {depths}, {constructor} {ours}: {_CONVERT}")
+    if default["train.task"] != "detection":  # a detector is trained from weights of clips
+        _check_task(path, cfg, constructor, given)
     like = dict(published_like(home.settings)) if "model.alpha" not in home.embedded else {}
     alphas = [config["model.alpha"] for config in like.values()]
     if like and "fusion_kernel" not in given and alpha not in alphas:
@@ -137,7 +180,9 @@ def _of_boxes(cfg: Config, constructor: str, checkpoint: Checkpoint) -> dict[str
     """
     if cfg.train.task != "detection":  # its classifier stays fresh
         return {"task": "detection", "num_classes": VARIANTS[constructor].num_classes}
-    arguments: dict[str, Any] = {"nonlocal_blocks": cfg.model.nonlocal_blocks}
+    arguments: dict[str, Any] = {
+        "nonlocal_blocks": cfg.model.nonlocal_blocks, "labels_per_box": cfg.model.labels_per_box
+    }  # fmt: skip
     if checkpoint.found.system:
         arguments |= {"dilations": cfg.model.dilations, "pooling": pooling_of(cfg.model)}
     return arguments

@@ -200,6 +200,14 @@ def _ask(settings: Settings) -> None:
         like.setdefault(flags, []).append(name)
     known = "; ".join(f"{flags} ({', '.join(names)})" for flags, names in like.items())
     hint = f"published ones like it: {known}" if known else "none like it is known"
+    if not known and settings.get("train.task") == "detection":
+        usual = {
+            " ".join(f"{_flag(key)} {variant.config[key]}" for key in asked)
+            for variant in VARIANTS.values()
+            if variant.arguments.get("task") == "detection"
+            and (len(variant.depths) == 1) == (settings.get("model.name") == "slow_only")
+        }
+        hint += f"; published detectors have {', or '.join(sorted(usual))}"
     raise WeightsError(f"it does not tell its {' and '.join(missing)}: name them; {hint}")
 
 

@@ -1,5 +1,6 @@
 """What a run with train.task=detection reads before it starts, and what is wrong with it."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ from support.key_frames import write_ava
 from support.small_run import refusal
 from support.tiny_run import tiny_config
 
-from slowfast.cli.box_inputs import check_boxes_flags
+from slowfast.cli.box_inputs import check_boxes_flags, require_no_boxes
 from slowfast.cli.flags import parse_args
 from slowfast.cli.inputs import test_inputs as inputs_of_a_test
 from slowfast.cli.inputs import train_inputs
 from slowfast.config import ConfigError
+from slowfast.data.lists import ListError
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,8 @@ def test_the_key_frames_that_training_reads(ava: Path) -> None:
         ("data.train_list=ROOT/none.csv detection.train_boxes=",
          "data.train_list=ROOT/none.csv: none of the 1 key frames has a label, so there is nothing "
          "to learn (docs/detection.md says how a line has them)"),
+        ("data.train_list=ROOT/labels.txt", "ROOT/labels.txt: the network classifies boxes (train."
+         "task=detection), and a list of them ends in .csv, .pkl, .jsonl"),
         ("detection.first_id=2", "ROOT/train.csv:1: action 1 is not in 2..5 (detection.first_id=2, "
          "model.num_classes=4; detection.ids keeps some alone): "
          "'v0,0900,0.141,0.354,0.359,0.646,1,0'"),
@@ -81,7 +85,8 @@ def test_the_key_frames_that_training_reads(ava: Path) -> None:
         ("detection.start=0", "(detection.start, detection.rate)"),
     ],
     ids=[
-        "val_every", "no file", "no boxes", "no films", "no labels", "other ids", "no list",
+        "val_every", "no file", "no boxes", "no films", "no labels", "of videos", "other ids",
+        "no list",
         "no score", "no score in training", "all excluded", "without area", "frame list", "times",
     ],
 )  # fmt: skip
@@ -139,3 +144,21 @@ def test_a_test_of_boxes_has_one_view(ava: Path, flags: list[str]) -> None:
     Path("w.pdparams").touch()
     with pytest.raises(ConfigError, match=f"of one view: leave out {flags[0]}"):
         inputs_of_a_test(parse_args(["--test", "-w", "w.pdparams", "-c", str(ava), *flags]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_of_boxes"),
+    [
+        ("v,0902,0.077,0.151,0.283,0.811,80,1", True),
+        ("v.mp4,0,1,0,1,0,1", False),
+        ("a 0.1.mp4 3", False),
+        ("", False),
+    ],
+    ids=["ava", "several labels", "a video", "empty"],
+)
+def test_a_classifier_is_given_boxes(tmp_path: Path, lines: str, is_of_boxes: bool) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(lines)
+    expected = pytest.raises(ListError, match="list.csv: has boxes, and the network classifies vi")
+    with expected if is_of_boxes else contextlib.nullcontext():
+        require_no_boxes(str(path), "single")

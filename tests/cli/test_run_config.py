@@ -7,9 +7,10 @@ from support.small_run import SMALL, refusal, touch_videos
 
 from slowfast.cli.flags import parse_args
 from slowfast.cli.inputs import read_inputs
-from slowfast.cli.run_config import class_names, config_for, starts_anew
+from slowfast.cli.run_config import class_names, compare_trained, config_for, starts_anew
 from slowfast.config import Config, load_config
 from slowfast.config.built_in import DEFAULT_CONFIG
+from slowfast.data.lists import ListError
 
 
 @pytest.mark.parametrize("mode", [[], ["--test", "-w", "w.pdparams"], ["--infer", "a", "-w", "w"]])
@@ -65,6 +66,37 @@ def test_class_names_may_lie_beside_the_weights() -> None:
     Path("names.txt").write_text("v\nw\nx\ny\nz\n", encoding="utf-8")
     assert class_names(cfg, "run/w.pdparams") == list("vwxyz")
     assert class_names(load_config("small.yaml"), "run/w.pdparams") is None
+
+
+def test_a_detector_of_other_classes_than_in_training_is_told(lines: list[str]) -> None:
+    """Their numbers in the annotations, or their names; of its own nothing is said."""
+    Path("run").mkdir()
+    Path("run/config.yaml").write_text(SMALL.replace("train: {", "train: {task: detection, "))
+    Path("run/labels.txt").write_text("a\nb\nc\nd\ne\n", encoding="utf-8")
+    cfg = load_config("run/config.yaml")
+    assert cfg.train.task == "detection"
+    compare_trained(cfg, "run/w.pdparams", list("abcde"))
+    same = load_config("run/config.yaml", ["detection.ids=[1,2,3,4,5]"])
+    compare_trained(same, "run/w.pdparams", None)
+    single = load_config("run/config.yaml", ["train.task=single"])
+    compare_trained(single, "run/w.pdparams", list("eabcd"))
+    assert lines == []
+    other = load_config("run/config.yaml", ["detection.ids=[1,2,4,5,6]"])
+    compare_trained(other, "run/w.pdparams", None)
+    assert lines.pop() == (
+        "class 2 is action 3 in run/config.yaml, and 4 now: the numbers of the annotations must "
+        "mean the same (detection.ids, detection.first_id)"
+    )
+    with pytest.raises(ListError, match=r"class 0 is 'e' in data.labels=.*, 'a' in run/labels.txt"):
+        compare_trained(cfg, "run/w.pdparams", list("eabcd"))
+    compare_trained(cfg, "run/w.pdparams", list("abcdx"))
+    assert "taken for the same class" in lines.pop()
+    many = load_config("run/config.yaml", ["model.num_classes=81"])
+    compare_trained(many, "run/w.pdparams", None)
+    assert lines.pop().startswith("run/w.pdparams has 81 classes: if the first is the background")
+    Path("run/w.yaml").write_text(Path("run/config.yaml").read_text())  # names may be of others
+    compare_trained(cfg, "run/w.pdparams", list("eabcd"))
+    assert lines == []
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def other_value(value: Any, name: str) -> Any:
         "rand_augment_magnitude": 5.0, "spacing": "stride", "task": "multi", "threshold": 0.25,
         "sampling": "balanced", "nonlocal_blocks": (0, 1), "dilations": (1, 3), "roi_time": "max",
         "box_score": 0.5, "match_iou": 0.5, "valid": (900.0, 1700.0), "rule": "mmaction2",
-        "ids": (*range(3, 404),),
+        "ids": (*range(3, 404),), "labels_per_box": "one",
     }  # fmt: skip
     if name in special:
         return special[name]

@@ -8,6 +8,7 @@ import paddle.nn.functional as F
 import pytest
 from support.small_nets import random_clip, small, wake_up
 
+from slowfast.models.head import sigmoid
 from slowfast.models.roi_head import joined
 from slowfast.models.slowfast import SinglePathway
 from slowfast.models.variants import slow_pathway
@@ -67,6 +68,41 @@ def test_predict_gives_probabilities_of_the_boxes_of_each_clip() -> None:
         assert [row.shape for row in none] == [[0, 6], [0, 6]]
     with pytest.raises(ValueError, match="boxes of 2 clips for 3 clips"):
         net.predict(clip, BOXES[:2])
+
+
+CLIP = paddle.zeros([1, 3, 8, 32, 32])
+
+
+@pytest.mark.parametrize(("clips", "boxes", "fault"), [
+    (CLIP.numpy(), [[]], "the clips are ndarray: a Tensor .* is wanted"),
+    (CLIP.astype("uint8"), [[]], r"the clips are paddle.uint8 \[1, 3, 8, 32, 32\]"),
+    (CLIP[0], [[]], r"the clips are paddle.float32 \[3, 8, 32, 32\]"),
+    (CLIP[:0], [], r"the clips are paddle.float32 \[0, 3"),
+    (CLIP, None, "boxes in a NoneType for 1 clips: a list is wanted"),
+    (CLIP, np.zeros((1, 4)), "boxes in a ndarray for 1 clips: a list is wanted"),
+    (CLIP, [np.zeros((4, 5))], r"boxes of clip 0 are of shape \[4, 5\], not \[K, 4\]"),
+    (CLIP, [np.zeros(4)], r"boxes of clip 0 are of shape \[4\]"),
+    (CLIP, [None], r"boxes of clip 0 are of shape \[\]"),
+    (CLIP, ["all"], "could not convert string to float: 'all'"),
+    (CLIP, [[[0, 0, 9, 9], [0, 0, np.nan, 5]]], "box 1 of clip 0 is not finite: .*nan"),
+    (CLIP, [[[0, 0, np.inf, 5]]], "box 0 of clip 0 is not finite"),
+], ids=["array", "bytes", "no batch", "none", "no boxes", "not a list", "5 columns", "flat",
+        "no box", "text", "nan", "infinite"])  # fmt: skip
+def test_predict_tells_what_it_cannot_take(clips: Any, boxes: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        detector().predict(clips, boxes)
+
+
+def test_classes_of_a_box_may_exclude_each_other() -> None:
+    """mmaction2's multilabel=False: ``cls_score.softmax(dim=-1)``."""
+    clip = random_clip(3, 3, 8, 64, 80)
+    several, one = detector(), detector(labels_per_box="one")
+    with paddle.no_grad():
+        logits = several(clip, *joined(BOXES)).numpy().astype(np.float64)
+        powers = np.exp(logits)
+        found = np.concatenate([row.numpy() for row in one.predict(clip, BOXES)])
+    np.testing.assert_allclose(found, powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
+    assert small(labels_per_box="one", task="multi").probabilities is sigmoid  # no boxes
 
 
 @pytest.mark.parametrize("changes", [

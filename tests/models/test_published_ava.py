@@ -21,7 +21,8 @@ def test_all_detectors_are_here_and_in_the_table() -> None:
      {"test.protocol": "mmaction2-1.2"}),
     ("mmaction2/slowfast_kinetics400-pretrained-r50_8xb16-4x16x1-8e_multisports-rgb",
      {"data.labels": "", "data.target_fps": 25, "detection.first_id": 0, "detection.rate": 25,
-      "detection.start": 1, "detection.valid": [], "test.protocol": "mmaction2"}),
+      "detection.start": 1, "detection.valid": [], "test.protocol": "mmaction2",
+      "model.labels_per_box": "one"}),
 ])  # fmt: skip
 def test_what_a_file_needs_besides(name: str, settings: dict[str, object]) -> None:
     assert FILES[name].settings == settings

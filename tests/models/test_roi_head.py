@@ -6,6 +6,7 @@ import numpy as np
 import paddle
 import pytest
 from paddle import Tensor
+from paddle.vision.ops import roi_align
 from support.small_nets import random_clip
 
 from slowfast.models.roi_head import RoiHead, joined, roi_features
@@ -55,6 +56,22 @@ def test_a_box_without_area_has_zeros_where_paddle_has_nan() -> None:
     # What is not aligned is at least a cell large, which begins at the corner.
     cells = features_of([[40, 24, 40, 24], [40, 24, 56, 40]], 7, False).numpy()
     np.testing.assert_array_equal(cells[0], cells[1])
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("sampling", [0, 2])
+def test_boxes_end_one_picture_beyond_the_picture(aligned: bool, sampling: int) -> None:
+    """Of 144 x 96 pixels: those within are taken to the bit, those beyond cost no more."""
+    within = [*BOXES, [-144, -96, 288, 192], [-144, 190, -143, 192]]
+    beyond = [[-1e9, -97, 1e38, float("inf")], [float("nan"), 4e4, -5e4, 1e5]]
+    cut = [[-144, -96, 288, 192], [-144, 192, -144, 192]]
+    found = features_of(within + beyond, 7, aligned, sampling).numpy()
+    wanted = features_of(within + cut, 7, aligned, sampling).numpy()
+    np.testing.assert_array_equal(found, wanted)
+    y, x = np.mgrid[:6, :9]
+    feature = paddle.to_tensor(np.stack([x + 10 * y, (3 * x + 5 * y) % 7])[None], dtype="float32")
+    own = roi_align(feature, *joined([np.array(within)]), 7, 1 / 16, sampling or -1, aligned)
+    np.testing.assert_array_equal(found[: len(within)], own.numpy())
 
 
 CLIP = (2, 1)

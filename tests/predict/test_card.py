@@ -62,6 +62,12 @@ def test_what_a_card_says(
     assert "inference.Config" not in found  # that form is not there
 
 
+def test_a_card_of_boxes_with_one_label_each(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, "train.task=detection", "model.labels_per_box=one")
+    found = card(cfg, Source("mine.pdparams", "abc", 1234, None), CHECKS)
+    assert "the probabilities are a softmax" in found and "sigmoid" not in found
+
+
 def test_its_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the folder, with clips as it says."""
     folder = exported_once()

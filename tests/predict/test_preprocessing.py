@@ -25,3 +25,5 @@ def test_preprocessing_for_boxes(tmp_path: Path) -> None:
     assert (found["boxes"]["name"], found["boxes"]["shape"]) == ("boxes", ["K", 4])
     assert (found["counts"]["name"], found["counts"]["dtype"]) == ("counts", "int32")
     assert {"crop_size", "num_clips", "average_clips"}.isdisjoint(found)
+    one = preprocessing(tiny_config(tmp_path, "train.task=detection", "model.labels_per_box=one"))
+    assert (found["activation"], one["activation"]) == ("sigmoid", "softmax")

@@ -100,7 +100,9 @@ def test_several_labels_a_video_go_on_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [0, 2], ids=["after an epoch", "within one"])
-@pytest.mark.parametrize(("before", "now"), [("single", "multi"), ("multi", "single")])
+@pytest.mark.parametrize(("before", "now"), [
+    ("single", "multi"), ("multi", "single"), ("single", "detection"), ("detection", "multi"),
+])  # fmt: skip
 def test_a_run_never_goes_on_with_another_task(
     tmp_path: Path, before: str, now: str, step: int
 ) -> None:
@@ -116,9 +118,10 @@ def test_a_run_never_goes_on_with_another_task(
                        lambda: checkpoint.restore_furthest(again, cfg.output_dir)):  # fmt: skip # noqa: B023
             with pytest.raises(ConfigError) as caught:
                 resume()
+            flag = "" if "detection" in (before, now) else "-w FILE or "
             assert str(caught.value) == (
                 f"{path} is of a run with train.task={before}, which cannot go on with {now}: "
-                "train anew into another output_dir, from its weights with -w FILE or "
+                f"train anew into another output_dir, from its weights with {flag}"
                 "model.pretrained=FILE"
             )
         assert (again.epoch, again.best) == (0, -1.0)

@@ -17,11 +17,12 @@ from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.samples import classes_of
 from slowfast.data.video.reader import VideoError
+from slowfast.metrics.average_precision import counts_at, f1
 from slowfast.models.freeze import freeze_batch_norm
 from slowfast.signals import Stop
 from slowfast.train.checkpoint import TrainState
 from slowfast.train.recipe.precision import Precision
-from slowfast.train.step import Learner, Outcome, Work, train_step
+from slowfast.train.step import Learner, Outcome, Work, batch_of, train_step
 
 Weights = dict[str, NDArray[np.float32]]
 Share = tuple[list[list[int]], int]
@@ -267,6 +268,18 @@ def test_boxes_count_alike_however_their_clips_are_shared_out(
         np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
     start = fresh_state(cfg).model.head.projection.weight.numpy()
     assert np.abs(wanted["head.projection.weight"] - start).max() > 0.001
+
+
+def test_the_loss_of_boxes_with_one_label_each_by_hand(tmp_path: Path) -> None:
+    cfg = tiny_config(tmp_path, *BOXES, "model.labels_per_box=one")
+    _, outcome = step_with_boxes(cfg, PLAIN)
+    state, _ = begin(cfg)
+    inputs, truth = batch_of(clips_with_boxes(), cfg)
+    logits = state.model(*inputs).numpy().astype(np.float64)
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert outcome.loss == pytest.approx(-(truth * logs).sum(1).dot(1 / truth.sum(1)) / 10)
+    counts = counts_at(cfg.test.threshold, np.exp(logs), truth).sum(axis=0)
+    assert outcome.metrics == {"f1": pytest.approx(float(f1(*counts)))}
 
 
 def test_a_step_without_any_box_is_none(tmp_path: Path) -> None:

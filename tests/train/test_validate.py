@@ -242,6 +242,25 @@ def test_boxes_are_validated_on_pictures_of_any_size(tmp_path: Path) -> None:
     assert result["seen"] == 6
 
 
+def test_boxes_without_a_label_do_not_count_where_boxes_have_one(tmp_path: Path) -> None:
+    """In the loss; a box with several has equal shares of them."""
+    cfg, samples = tiny_config(tmp_path, *BOXES, "model.labels_per_box=one"), key_frames()
+    model = fresh_state(cfg).model
+    loader: Any = FakeKeyViews(samples)
+    result = validate(model, loader, samples, cfg)
+    rows = logits_one_by_one(model, cfg, samples)
+    labels = [box.labels for sample in samples[:5] if sample.key for box in sample.key.truth]
+    logits = np.concatenate(rows[:-1]).astype(np.float64)  # nobody is in the last one's box
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    wanted = [-row[list(own)].mean() for row, own in zip(logs, labels, strict=True)]
+    assert result["loss"] == pytest.approx(np.mean(wanted), rel=1e-5)
+    tally = TALLIES["detection"]([sample.key for sample in samples], cfg)
+    for index, row in zip((0, 2, 3, 4, 5), rows, strict=True):
+        powers = np.exp(row.astype(np.float64))
+        tally.add(index, powers / powers.sum(axis=1, keepdims=True))
+    assert result["mAP"] == pytest.approx(tally.numbers()["mAP"], abs=1e-6)
+
+
 def test_key_frames_of_a_film_that_cannot_be_read_are_one_error(
     tmp_path: Path, lines: list[str]
 ) -> None:

@@ -38,8 +38,8 @@ def single(path: Path) -> None:
         (odd_videos.text, "x.mp4: not a video but text"),
         (playlist, "x.mp4: a playlist, not a video: name the files that it names"),
         (odd_videos.sound_with_cover, "x.mp4: no video in it, only a cover picture"),
-        (odd_videos.picture, "x.mp4: a single picture, not a video"),
-        (single, "x.mp4: a single picture, not a video"),
+        (odd_videos.picture, "x.mp4: a single picture, not a video (which has two frames or more)"),
+        (single, "x.mp4: a single picture, not a video (which has two frames or more)"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

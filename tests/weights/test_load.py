@@ -260,8 +260,8 @@ DETECTS = (
     "and this network classifies clips"
 )
 CLASSIFIES = (
-    "do not fit the network: they classify clips, and this network boxes: a detector can only be "
-    "trained from them (model.pretrained)"
+    "do not fit the network: they classify clips, and this network boxes: to train a detector from "
+    "them, say -o model.pretrained=FILE in place of -w"
 )
 
 

@@ -94,6 +94,10 @@ def test_the_program_for_boxes(tmp_path: Path) -> None:
     assert [name for _, name in found] == [names[i] for i in best.ravel()]
     wanted = np.take_along_axis(own, best, 1).ravel()
     np.testing.assert_allclose([float(value) for value, _ in found], wanted, atol=6e-5)
+    (tmp_path / "exported/labels.txt").unlink()  # as of weights without class names
+    said = run(program, tmp_path / "exported", video, 1.1, *corners.ravel(),
+               cwd=tmp_path, barred=["slowfast", "paddle"])  # fmt: skip
+    assert [int(line.split()[1]) for line in said.splitlines()] == best.ravel().tolist()
 
 
 def test_whether_a_folder_is_whole(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from slowfast.config import Config, config_of
 from slowfast.data.clips.window_reader import KeyWindows
 from slowfast.data.samples import KeyFrame, Sample
 from slowfast.weights.damage import WeightsError
-from slowfast.zoo.box_config import EXCLUSIVE
 from slowfast.zoo.origin import home_settings
 
 PYSLOWFAST = """
@@ -154,8 +153,8 @@ def test_mmaction2s_config_for_multisports() -> None:
     text = text.replace("multilabel=True", "multilabel=False")
     text = text.replace("timestamp_start=800", "timestamp_start=1, start_index=0, fps=1")
     text = text.replace("clip_len=16, frame_interval=3", "clip_len=32, frame_interval=2")
-    cfg, (note, softmax) = of_mmaction2(text, "cfg")
-    assert softmax == EXCLUSIVE
+    cfg, (note,) = of_mmaction2(text, "cfg")
+    assert cfg.model.labels_per_box == "one" and cfg.train.focal_gamma == 0
     detection = cfg.detection
     assert (detection.first_id, detection.start, detection.rate, detection.valid) == (0, 1, 25, ())
     assert (cfg.data.target_fps, cfg.test.protocol) == (25, "mmaction2")

@@ -246,6 +246,45 @@ def test_detectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert same(loaded, tensors) and not loaded.head.pooling.aligned
 
 
+@pytest.mark.usefixtures("narrow")
+def test_weights_of_the_other_task_are_refused(tmp_path: Path) -> None:
+    """Unless the task is given, or a file of another system starts a detector."""
+    detector = r50_tensors(slowfast_r50_detection, lateral_norm=False)
+    path = str(write(tmp_path / "box.pth", {"state_dict": mmaction2_boxes(detector)}))
+    with pytest.raises(
+        WeightsError, match="box.pth are a detector's, .* slowfast_r50 .*_detection"
+    ):
+        load("slowfast_r50", pretrained=path)
+    ours = ModelConfig(slow_depth=14, fast_depth=14, width=16)
+    for task, name in (("single", "slowfast_r50_detection"), ("detection", "slowfast_r50")):
+        net = build_model(ours, 224, task)
+        path = str(write(tmp_path / f"{task}.pdparams", tensors_of(net)))
+        text = f"model: {{slow_depth: 14, fast_depth: 14, width: 16}}\ntrain: {{task: {task}}}"
+        (tmp_path / f"{task}.yaml").write_text(text)
+        with pytest.raises(WeightsError, match=f"{task}.pdparams .* {name} "):
+            load(name, pretrained=path)
+        assert load(name, pretrained=path, task=task).has_boxes == (task == "detection")
+    path = str(tmp_path / "single.pdparams")
+    assert load("slowfast_r50_detection", pretrained=path, task="detection").has_boxes
+    text = "model: {slow_depth: 14, fast_depth: 14, width: 16, labels_per_box: one}\n"
+    (tmp_path / "detection.yaml").write_text(text + "train: {task: detection}")
+    path = str(tmp_path / "detection.pdparams")
+    assert load("slowfast_r50_detection", pretrained=path).probabilities is softmax
+
+
+def test_another_depth_or_width_is_told(tmp_path: Path) -> None:
+    for depth, fault in (
+        (26, r"have depth \(26, 26\), slowfast_r50_detection \(50, 50\)"),
+        (50, "have 8 channels in the first layer, slowfast_r50_detection 64"),
+    ):
+        depths: Any = {"slow_depth": depth, "fast_depth": depth}
+        cfg = ModelConfig(**depths, width=8, num_classes=80)
+        tensors = mmaction2_boxes(tensors_of(build_model(cfg, 32, "detection")))
+        path = write(tmp_path / f"{depth}.pth", {"state_dict": tensors})
+        with pytest.raises(WeightsError, match=f"{fault}: .*convert_weights"):
+            load("slowfast_r50_detection", pretrained=str(path))
+
+
 def test_alpha_is_the_constructors(tmp_path: Path) -> None:
     """Which no tensor tells, but perhaps the config in the file."""
     tensors = tensors_of(build_model(ModelConfig(slow_depth=14, fast_depth=14, width=8), 32))

@@ -142,6 +142,15 @@ def test_the_message_where_nothing_published_is_alike() -> None:
         home_settings(checkpoint(shapes_of(tiny(name="fast_only", width=16))), {})
 
 
+def test_a_detector_like_no_published_one_is_told_what_those_have() -> None:
+    for name, usual in (
+        ("slowfast", "--alpha 4 --num_frames 32, or --alpha 8 --num_frames 32"),
+        ("slow_only", "--num_frames 4 --sampling_stride 16$"),
+    ):
+        with pytest.raises(WeightsError, match=f"published detectors have {usual}"):
+            home_settings(checkpoint(shapes_of(tiny(name=name))), {"train.task": "detection"})
+
+
 def test_published_slow_pathways_are_named_by_their_flags() -> None:
     with pytest.raises(WeightsError) as caught:
         home_settings(checkpoint(pytorchvideo(shapes_of(like("slow_r50")))), {})

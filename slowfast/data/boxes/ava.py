@@ -192,6 +192,7 @@ def kept(found: Sequence[Box] | None, detection: DetectionConfig) -> list[Box]:
 def _to_learn(valid: Sequence[Moment], cfg: Config, found: Annotations) -> list[Sample]:
     """The samples of a training."""
     detection = cfg.detection
+    learns_negatives = detection.learns_negatives and not cfg.has_one_label
     has_labels = any(box.labels for boxes in found.detected.values() for box in boxes)
     samples = []
     for moment in valid:
@@ -203,7 +204,7 @@ def _to_learn(valid: Sequence[Moment], cfg: Config, found: Annotations) -> list[
             labels = labels_of_nearest(boxes, truth, detection.match_iou)
             boxes = [box._replace(labels=own) for box, own in zip(boxes, labels, strict=True)]
         every = merged([*truth, *boxes])
-        learned = [box for box in every if box.labels or detection.learns_negatives]
+        learned = [box for box in every if box.labels or learns_negatives]
         if learned:
             samples.append(_sample(moment, learned, (), found, detection))
     return samples

@@ -27,6 +27,8 @@ PERSON = re.compile(r"([0-9]{1,9})(\.0)?")
 LEAST, MOST = -0.01, 1.01
 """Of a corner: a little outside of 0..1, as rounding and detectors have them."""
 LATEST = 1e9
+MOST_PERSONS = 10**9
+"""Above all numbers of persons."""
 
 
 def moment_of(video: str, time: str) -> Moment:

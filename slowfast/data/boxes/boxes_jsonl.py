@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.data.boxes.boxes_fields import (
+    MOST_PERSONS,
     BoxesAt,
     ClassOf,
     Moment,
@@ -20,6 +21,9 @@ from slowfast.data.strict_json import parsed
 from slowfast.files import atomic
 from slowfast.log import Progress
 
+OUTSIDE = 0.25
+"""How far a box in pixels may reach out of the picture, as detectors have them: share of its side;
+it is cut off there."""
 KEYS = ("video", "time", "boxes", "scores", "labels", "persons", "pixels", "size")
 
 
@@ -28,14 +32,26 @@ def boxes_of_jsonl(path: str | Path, class_of: ClassOf | None, size_of: SizeOf |
     found: BoxesAt = {}
     lines = lines_of(path)
     progress = Progress(f"read {Path(path).name}", len(lines), show=len(lines) > 10**5)
+    tiny: list[int] = []
+    has_larger = False
     for done, (number, line) in enumerate(lines, 1):
         try:
-            moment, boxes = _of_object(parsed(line), class_of, size_of)
+            row = parsed(line)
+            moment, boxes = _of_object(row, class_of, size_of)
         except ValueError as error:
             raise ListError(f"{path}:{number}: {error}") from error
+        if boxes and row.get("pixels"):
+            is_tiny = max(map(max, row["boxes"])) <= 1
+            tiny += [number] * is_tiny
+            has_larger |= not is_tiny
         found[moment] = found.get(moment, ()) + boxes
         progress.update(done)
     progress.finish()
+    if tiny and not has_larger:
+        raise ListError(
+            f'{path}:{tiny[0]}: "pixels" is true, and no corner of a box is above 1 in all of the '
+            'file: these are shares (leave out "pixels")'
+        )
     return found
 
 
@@ -70,8 +86,10 @@ def _of_object(
     scores = _parallel(row, "scores", len(boxes), 1.0)
     labels = _parallel(row, "labels", len(boxes), [])
     persons = _parallel(row, "persons", len(boxes), -1)
-    if not all(map(_is_number, scores)) or not all(type(person) is int for person in persons):
-        raise ValueError('"scores" must be numbers of 0..1, and "persons" whole numbers')
+    if not all(map(_is_number, scores)):
+        raise ValueError('"scores" must be numbers of 0..1')
+    if not all(type(person) is int and -1 <= person < MOST_PERSONS for person in persons):
+        raise ValueError('"persons" must be whole numbers below 1,000,000,000, or -1 for none')
     return moment, tuple(
         Box(checked(corners), _labels(own, class_of), score_of(float(score)), person)
         for corners, own, score, person in zip(boxes, labels, scores, persons, strict=True)
@@ -88,7 +106,20 @@ def _shares(boxes: list[Any], row: dict[str, Any], size_of: SizeOf | None) -> li
     is_size = isinstance(size, list) and len(size) == 2 and all(type(one) is int for one in size)
     if not isinstance(size, list) or not is_size or min(size) < 1:
         raise ValueError('"pixels": true needs the picture\'s "size": [width, height]')
-    return [[value / size[i % 2] for i, value in enumerate(box)] for box in boxes]
+    return [_share(box, size) for box in boxes]
+
+
+def _share(box: list[Any], size: list[int]) -> list[float]:
+    """A box in pixels, as shares, cut off where it reaches a little out of the picture."""
+    width, height = size
+    x1, y1, x2, y2 = box
+    if x1 > x2 or y1 > y2:
+        raise ValueError(f"the corners {box} are not x1, y1, x2, y2")
+    shares = [value / side for value, side in zip(box, (width, height) * 2, strict=True)]
+    is_beside = min(shares[2:]) < 0 or max(shares[:2]) > 1
+    if is_beside or not all(-OUTSIDE <= share <= 1 + OUTSIDE for share in shares):
+        raise ValueError(f"{box} is outside of the picture, which is {width} x {height} pixels")
+    return [min(max(share, 0.0), 1.0) for share in shares]
 
 
 def _parallel(row: dict[str, Any], key: str, count: int, default: Any) -> list[Any]:

@@ -132,11 +132,14 @@ def _is_playlist(path: str) -> bool:
     return False
 
 
+SINGLE = "a single picture, not a video (which has two frames or more)"
+
+
 def too_short(path: str, num_frames: int) -> VideoError:
     """The error of a file of fewer than two frames."""
     if num_frames and _is_animated_webp(path):
         return VideoError(f"{path}: an animated WebP, of which FFmpeg reads one picture")
-    return VideoError(f"{path}: a single picture, not a video") if num_frames else no_frame(path)
+    return VideoError(f"{path}: {SINGLE}") if num_frames else no_frame(path)
 
 
 def _is_animated_webp(path: str) -> bool:

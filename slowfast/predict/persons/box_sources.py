@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config, DetectionConfig
 from slowfast.data.boxes import ava
-from slowfast.data.boxes.boxes_files import read_boxes
+from slowfast.data.boxes.boxes_files import ENDINGS, read_boxes
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.key_sliding import Seconds
 from slowfast.data.clips.window_reader import is_inside
@@ -20,9 +20,13 @@ from slowfast.data.find import without_ending
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import Picture, VideoError
+from slowfast.errors import printable
 from slowfast.files import file_digest
 from slowfast.log import logger
+from slowfast.predict.persons.detector_settings import DetectorError
+from slowfast.predict.persons.file_boxes import BoxesOf, usable_boxes
 from slowfast.predict.persons.person_detectors import PersonDetector
+from slowfast.predict.runtime.runtimes import BackendError
 
 WHOLE = "whole"
 """In place of a file of boxes: one box, all of the picture."""
@@ -32,22 +36,27 @@ LARGEST = 1 << 20
 """Pixels of a long side that no picture has."""
 SHOWN = 3
 """Names in a message."""
+AVA_START = 900
+"""The time of the first frame of AVA's films, in its annotations."""
 
 
 class BoxSource:
     """Where the key frames of a video are, and the boxes in them.
 
     By default every ``every`` seconds, and all of the picture is the box.
+
+    Args:
+        detection: says how times are annotated.
     """
 
     longest = 0
     """Pixels of the long side of the pictures that ``boxes`` needs; 0: it needs none."""
 
-    def __init__(self, every: float = EVERY) -> None:
-        self._every = every
+    def __init__(self, detection: DetectionConfig, every: float = EVERY) -> None:
+        self._every, self._start, self._rate = every, detection.start, detection.rate
         self.about = "the whole picture"
-        self.digest = f"{WHOLE} {every}"
-        """Tells boxes and key frames from all others."""
+        self.digest = f"{WHOLE} {every} {self._start} {self._rate}"
+        """Tells boxes and key frames, and their times, from all others."""
 
     def keys(self, place: int, begin: float, end: float) -> Seconds:
         """The key frames of the video at this place in the list, which lasts from ``begin`` to
@@ -60,25 +69,37 @@ class BoxSource:
 
     def time(self, place: int, key: float) -> float:
         """A key frame's time, as annotated."""
-        return round(key, 3)
+        return round(key * self._rate + self._start, 3)
 
     def boxes(self, place: int, key: float, picture: Picture) -> tuple[Box, ...]:
-        """The boxes of a key frame."""
+        """The boxes of a key frame. Raises a VideoError if they cannot be found."""
         return (ava.WHOLE,)
+
+    def hint(self) -> str:
+        """What may be wrong with the boxes of all key frames so far; empty: nothing is known."""
+        return ""
 
 
 class Detected(BoxSource):
     """The persons that a detector finds."""
 
-    def __init__(self, detector: PersonDetector, every: float = EVERY) -> None:
-        super().__init__(every)
+    def __init__(
+        self, detector: PersonDetector, detection: DetectionConfig, every: float = EVERY
+    ) -> None:
+        super().__init__(detection, every)
         self._detector = detector
         self.longest = detector.longest_side
         self.about = detector.about
-        self.digest = f"{detector.digest} {every}"
+        self.digest = f"{detector.digest} {self.digest}"
 
     def boxes(self, place: int, key: float, picture: Picture) -> tuple[Box, ...]:
-        return self._detector(picture)
+        try:
+            return self._detector(picture)
+        except (BackendError, DetectorError) as error:
+            raise VideoError(f"at {key:g} s: {error}") from error
+
+    def hint(self) -> str:
+        return self._detector.hint
 
 
 class FromFile(BoxSource):
@@ -93,9 +114,8 @@ class FromFile(BoxSource):
     """
 
     def __init__(self, path: Path, samples: Sequence[Sample], cfg: Config) -> None:
-        super().__init__()
-        self._samples = samples
-        self._path, self._start, self._rate = path, cfg.detection.start, cfg.detection.rate
+        super().__init__(cfg.detection)
+        self._path, self._samples = path, samples
         by_name = {name: i for i, sample in enumerate(samples) for name in names_of(sample)}
 
         @functools.cache
@@ -105,7 +125,7 @@ class FromFile(BoxSource):
                 return width, height
             return LARGEST, LARGEST
 
-        self._found: dict[str, dict[float, tuple[Box, ...]]] = {}
+        self._found: BoxesOf = {}
         for (video, time), boxes in read_boxes(path, size_of=size_of).items():
             self._found.setdefault(video, {})[time] = boxes
         self._videos = [_named(sample, self._found) for sample in samples]
@@ -116,24 +136,26 @@ class FromFile(BoxSource):
             )
         if unused := len(self._found.keys() - {*self._videos}):
             logger.info(f"{path}: boxes of {unused:,} other videos are not used")
-        self._leave_out(cfg.detection)
+        used = [video for video in dict.fromkeys(self._videos) if video]
+        usable = usable_boxes(path, {video: self._found[video] for video in used}, cfg.detection)
+        self._found |= usable
+        self._tell_shared(samples)
         self.about = path.name
         least, best = cfg.detection.box_score, cfg.detection.keeps_best
         depends_on = f"{file_digest(path)} {self._start} {self._rate} {least} {best}"
         self.digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
 
-    def _leave_out(self, detection: DetectionConfig) -> None:
-        """Leaves out the boxes that do not count, and says how many."""
-        before = after = 0
-        for video in {*self._videos} - {""}:
-            for time, boxes in self._found[video].items():
-                self._found[video][time] = tuple(ava.kept(boxes, detection))
-                before, after = before + len(boxes), after + len(self._found[video][time])
-        if after < before:
-            logger.warning(
-                f"{self._path}: {before - after:,} of {before:,} boxes are below detection."
-                f"box_score={detection.box_score:g} and left out"
-            )
+    def _tell_shared(self, samples: Sequence[Sample]) -> None:
+        """Says which videos have the same boxes, as they have one name."""
+        paths: dict[str, set[str]] = {}
+        for sample, video in zip(samples, self._videos, strict=True):
+            paths.setdefault(video, set()).add(os.path.abspath(sample.path))
+        for video, own in paths.items():
+            if video and len(own) > 1:
+                logger.warning(
+                    f"{self._path}: {len(own):,} videos are called {printable(video)}, and each "
+                    f"gets its boxes: {printable(', '.join(sorted(own)[:SHOWN]))}"
+                )
 
     def keys(self, place: int, begin: float, end: float) -> Seconds:
         video = self._videos[place]
@@ -146,8 +168,8 @@ class FromFile(BoxSource):
         if len(outside) == len(times):
             raise VideoError(
                 f"{self._path}: all its times, {times[0]:g} to {times[-1]:g}, are outside of the "
-                f"video, which has {self.time(place, begin):g} to {self.time(place, end):g} (-o "
-                "detection.start=0 if they count seconds from its first frame)"
+                f"video, which has {self.time(place, begin):g} to {self.time(place, end):g} "
+                f"({self._advice(times)})"
             )
         if len(outside):
             logger.warning(
@@ -156,8 +178,14 @@ class FromFile(BoxSource):
             )
         return keys
 
-    def time(self, place: int, key: float) -> float:
-        return round(key * self._rate + self._start, 3)
+    def _advice(self, times: NDArray[np.float64]) -> str:
+        """What else the times may be."""
+        if times[-1] < self._start:
+            return "-o detection.start=0 if they count seconds from its first frame"
+        frames = "detection.rate=25 data.target_fps=25 if they are numbers of frames, 25 a second"
+        if times[0] < AVA_START or self._start == AVA_START:
+            return f"-o {frames}"
+        return f"-o detection.start={AVA_START} if they are AVA's, {frames}"
 
     def boxes(self, place: int, key: float, picture: Picture) -> tuple[Box, ...]:
         return self._found[self._videos[place]][self.time(place, key)]
@@ -184,9 +212,14 @@ def open_source(
     """
     every = every or EVERY
     if detector is not None:
-        return Detected(PersonDetector(detector, score), every)
+        return Detected(PersonDetector(detector, score), cfg.detection, every)
     if boxes is None or boxes == WHOLE:
-        return BoxSource(every)
+        return BoxSource(cfg.detection, every)
+    if Path(boxes).suffix.lower() not in ENDINGS:
+        raise ListError(
+            f"--boxes {boxes}: a file of boxes ends in {', '.join(ENDINGS)}; {WHOLE} takes all of "
+            "the picture"
+        )
     return FromFile(Path(boxes), samples, cfg)
 
 
@@ -196,6 +229,6 @@ def names_of(sample: Sample) -> list[str]:
     return [without_ending(name), name]
 
 
-def _named(sample: Sample, found: dict[str, dict[float, tuple[Box, ...]]]) -> str:
+def _named(sample: Sample, found: BoxesOf) -> str:
     """How a file calls the video; empty if it is not there."""
     return next((name for name in names_of(sample) if name in found), "")

@@ -40,9 +40,10 @@ def load_model(path: Path) -> Model:
         OSError: the file cannot be read.
     """
     if path.suffix.lower() not in ENDINGS:
+        there = "" if path.exists() else "there is no such file; "
         raise DetectorError(
-            f"{path}: a person detector is an .onnx file, or OpenVINO's .xml, or a frozen graph "
-            ".pb (docs/answers.md)"
+            f"{path}: {there}a person detector is an .onnx file, or OpenVINO's .xml, or a frozen "
+            "graph .pb, or ssdlite (docs/answers.md)"
         )
     with open(path, "rb"):
         pass
@@ -76,7 +77,7 @@ def _ports(nodes: Any) -> dict[str, Port]:
     return {
         node.name: Port(
             tuple(side if isinstance(side, int) else None for side in node.shape),
-            DTYPES.get(node.type, "float32"),
+            DTYPES.get(node.type, node.type),
         )
         for node in nodes
     }

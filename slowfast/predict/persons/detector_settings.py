@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from slowfast.config import ranges
 from slowfast.config.parse import read_settings
-from slowfast.config.ranges import AboveZero, Count, Natural, Share
+from slowfast.config.ranges import Natural, Rule, Share
 from slowfast.errors import UserError
 
 STRIDES = (8, 16, 32)
@@ -21,6 +21,20 @@ class DetectorError(UserError):
     """A person detector that cannot be used."""
 
 
+TWO_OR_NONE = Rule(
+    "2 numbers, or none", "{} is not a height and a width, or none", lambda x: len(x) in (0, 2)
+)
+Side = Annotated[
+    int, Rule("1 to 4,096", "{} must be between 1 and 4,096", lambda x: 1 <= x <= 4096)
+]
+Divisor = Annotated[
+    float, Rule("1e-6 to 1e6", "{} must be between 1e-6 and 1e6", lambda x: 1e-6 <= x <= 1e6)
+]
+Shift = Annotated[
+    float, Rule("-1e6 to 1e6", "{} must be between -1e6 and 1e6", lambda x: -1e6 <= x <= 1e6)
+]
+
+
 @dataclass(frozen=True)
 class DetectorSettings:
     """How a picture becomes a detector's input, and its output boxes."""
@@ -29,17 +43,17 @@ class DetectorSettings:
         "auto", "yolov8", "yolov5", "yolox", "yolov10", "rtdetr", "ssd", "torchvision", "paddle"
     ] = "auto"
     """Which of ``FORMS`` the settings below begin with; auto: by the model's inputs and outputs."""
-    size: tuple[Count, ...] = ()
+    size: Annotated[tuple[Side, ...], TWO_OR_NONE] = ()
     """Height and width of the input, pixels; empty: as the model says, else 640 by 640."""
     fit: Literal["stretch", "letterbox", "corner", "none"] = "stretch"
     """Stretched to the size; whole, grey around it; whole, grey below and beside it; as it is."""
     colour: Literal["rgb", "bgr"] = "rgb"
     """The order of the input's channels."""
-    divide: AboveZero = 1.0
+    divide: Divisor = 1.0
     """What pixel values, 0 to 255, are divided by; then ``mean`` and ``std`` apply."""
-    mean: Annotated[tuple[float, ...], ranges.COLOURS] = (0.0, 0.0, 0.0)
+    mean: Annotated[tuple[Shift, ...], ranges.COLOURS] = (0.0, 0.0, 0.0)
     """Subtracted, in the order of ``colour``."""
-    std: Annotated[tuple[AboveZero, ...], ranges.COLOURS] = (1.0, 1.0, 1.0)
+    std: Annotated[tuple[Divisor, ...], ranges.COLOURS] = (1.0, 1.0, 1.0)
     """By which the difference is divided."""
     boxes: str = ""
     """The name of the output with the boxes, ``[..., 4]``, where they have one of their own."""
@@ -153,17 +167,40 @@ def settings_of(model: Path, signature: Signature) -> DetectorSettings:
     form = recognised(signature) if said.form == "auto" else said.form
     begin = FORMS.get(form, DetectorSettings())
     settings = read_settings(beside, begin) if beside.is_file() else begin
+    _require_outputs(settings, signature, beside)
+    _require_size(settings, signature, beside)
+    return settings
+
+
+def _require_outputs(settings: DetectorSettings, signature: Signature, beside: Path) -> None:
+    """Raises a DetectorError if the settings do not say which outputs are the boxes."""
+    own = [name for name in (settings.boxes, settings.scores, settings.labels) if name]
+    if settings.columns and own:
+        raise DetectorError(
+            f"{beside} says columns, of one output, and boxes, scores or labels, of outputs of "
+            "their own: leave one out (columns: '')"
+        )
     if not settings.columns and not (settings.boxes and settings.scores):
         raise DetectorError(
             f"its outputs are {shown(signature.outputs)}, of which the boxes are not known: say "
             f"it in {beside} (form, or boxes, scores, labels, corners, unit; docs/answers.md)"
         )
-    for name in (settings.boxes, settings.scores, settings.labels):
-        if name and not settings.columns and name not in signature.outputs:
+    for name in own:
+        if name not in signature.outputs:
             raise DetectorError(
                 f"it has no output {name}, but {shown(signature.outputs)}: correct {beside}"
             )
-    return settings
+    if len({*own}) < len(own):
+        raise DetectorError(f"boxes, scores and labels are different outputs: correct {beside}")
+
+
+def _require_size(settings: DetectorSettings, signature: Signature, beside: Path) -> None:
+    """Raises a DetectorError if the model takes no picture of the size that is wanted."""
+    if settings.size and signature.size() not in (None, settings.size):
+        raise DetectorError(
+            f"it takes {shown(signature.inputs)}, and size is {list(settings.size)}: correct "
+            f"{beside}"
+        )
 
 
 def recognised(signature: Signature) -> str:

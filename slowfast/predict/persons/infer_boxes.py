@@ -29,10 +29,10 @@ def infer_boxes(
     """Finds what each person does at the key frames of videos; the processes share the videos.
 
     Writes ``out`` and beside it, in AVA's form, the csv with the scores of the actions, and the
-    boxes in ours; prints each video in its turn. A video that cannot be read does not stop the
-    others. Key frames of an earlier run are used again if
-    weights, settings and boxes are the same, and the video's file has not changed: also those of a
-    video that it did not come to the end of.
+    boxes in ours; prints each video in its turn. A video that cannot be read, or at a picture of
+    which the detector fails, does not stop the others. Key frames of an earlier run are used again
+    if weights, settings and boxes are the same, and the video's file has not changed: also those of
+    a video that it did not come to the end of.
 
     Args:
         backend: of kind ``prob``.
@@ -102,6 +102,8 @@ def _compute_own(
             rows.keep(place, {"error": str(part)})
         rows.show()
     progress.finish(f"{len(places) - len(faulty):,} videos")
+    if hint := source.hint():
+        logger.warning(hint)
 
 
 def drawn_key_frames(found: Found | str, settings: AnswerSettings) -> DrawnKeyFrames | None:

@@ -92,33 +92,44 @@ def _found(
     places: list[int], report: Callable[[float, int], None],
 ) -> Iterator[tuple[int, KeyPart | VideoError]]:  # fmt: skip
     shares: dict[int, float] = {}
-    num_done = num_keys = 0
+    num_done, num_keys, failed = 0, 0, set[int]()
     for index, chunk in chunks_in_turn(loader, len(places), loader.num_workers):
         shares[index] = 0.0
         if chunk is None or isinstance(chunk, VideoError):
             num_done += 1
-            if chunk is not None:
+            if chunk is not None and index not in failed:
                 yield places[index], chunk
         else:
-            part = found_at(backend, chunk, source, places[index], cfg)
-            num_keys += len(part.keys)
             num_done += chunk.is_last
             shares[index] = 0.0 if chunk.is_last else chunk.share
-            yield places[index], part if _is_finite(part) else _BROKEN
+            if index not in failed:
+                part = _part(backend, chunk, source, places[index], cfg)
+                if isinstance(part, VideoError):
+                    failed.add(index)
+                else:
+                    num_keys += len(part.keys)
+                yield places[index], part
         report(num_done + sum(shares.values()), num_keys)
 
 
 _BROKEN = VideoError("the network's output for it is not finite: its weights are broken")
 
 
-def _is_finite(part: KeyPart) -> bool:
-    return all(np.isfinite(key.rows).all() for key in part.keys)
+def _part(
+    backend: Backend, chunk: KeyChunk, source: BoxSource, place: int, cfg: Config
+) -> KeyPart | VideoError:
+    """What a chunk comes to, or why it cannot be known."""
+    try:
+        part = found_at(backend, chunk, source, place, cfg)
+    except VideoError as error:
+        return error
+    return part if all(np.isfinite(key.rows).all() for key in part.keys) else _BROKEN
 
 
 def found_at(
     backend: Backend, chunk: KeyChunk, source: BoxSource, place: int, cfg: Config
 ) -> KeyPart:
-    """What the key frames of a chunk come to."""
+    """What the key frames of a chunk come to. Raises a VideoError if boxes cannot be found."""
     rule = PROTOCOLS[cfg.test.protocol].boxes
     found = [
         source.boxes(place, key, picture)

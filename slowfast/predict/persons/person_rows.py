@@ -145,8 +145,11 @@ class PersonRows(RowJournal):
         return unread
 
     def _scored(self) -> Iterator[Scored]:
-        """The key frames of all videos, as the annotations of a data set have them."""
+        """The key frames of all videos, each once, as the annotations of a data set have them."""
+        once = {os.path.abspath(sample.path): i for i, sample in enumerate(self._samples)}
         for index, sample in enumerate(self._samples):
+            if once[os.path.abspath(sample.path)] != index:
+                continue
             if not isinstance(found := self.found(index), str):
                 name = names_of(sample)[0]
                 for key, persons in zip(found.keys, found.persons, strict=True):

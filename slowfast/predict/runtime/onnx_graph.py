@@ -208,6 +208,8 @@ OPERATORS: dict[str, Callable[..., Node]] = {
     "multiply": lambda given, x, y: ("Mul", [x, y], {}),
     "divide": lambda given, x, y: ("Div", [x, y], {}),
     "scale": _scale,
+    "fmax": lambda given, x, y: ("Max", [x, y], {}),
+    "minimum": lambda given, x, y: ("Min", [x, y], {}),
     "greater_than": lambda given, x, y: ("Greater", [x, y], {}),
     "shape": lambda given, x: ("Shape", [x], {}),
     "shape64": lambda given, x: ("Shape", [x], {}),

@@ -12,7 +12,7 @@ import paddle.nn.functional as F
 from numpy.typing import NDArray
 from paddle import Tensor
 
-from slowfast.config import TrainConfig
+from slowfast.config import Config, TrainConfig
 
 LEAST = 1e-30
 """The least that a power of focal loss is taken of: at 0 its derivative may be infinite."""
@@ -80,6 +80,15 @@ def binary_cross_entropy(
     return loss_NK.mean()
 
 
+def cross_entropy_of_boxes(logits_KA: Tensor, targets_KA: Tensor, smoothing: float = 0.0) -> Tensor:
+    """``cross_entropy`` of boxes with a label each; several have equal shares (mmaction2).
+
+    Args:
+        targets_KA: 1 where a box shows a class, at least one of them, else 0; float32.
+    """
+    return cross_entropy(logits_KA, targets_KA / targets_KA.sum(axis=1, keepdim=True), smoothing)
+
+
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "single": cross_entropy, "multi": binary_cross_entropy, "detection": binary_cross_entropy,
 }  # fmt: skip
@@ -87,14 +96,21 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 boxes."""
 
 
+def loss_of(cfg: Config) -> Callable[..., Tensor]:
+    """The one of ``LOSSES``, or that of boxes with one label each."""
+    return cross_entropy_of_boxes if cfg.has_one_label else LOSSES[cfg.train.task]
+
+
 def training_loss(
-    logits_NK: Tensor, targets: Tensor, train: TrainConfig, weights_K: NDArray[np.float32] | None
-) -> Tensor:
-    """The loss of the task as the config wants it, with the ``class_weights``."""
+    logits_NK: Tensor, targets: Tensor, train: TrainConfig, weights_K: NDArray[np.float32] | None,
+    loss_function: Callable[..., Tensor] | None = None,
+) -> Tensor:  # fmt: skip
+    """The loss of the task, or the given one, as the config wants it, with the
+    ``class_weights``."""
     options: dict[str, Any] = {"smoothing": train.label_smoothing}
     if weights_K is not None:
         options["weights_K"] = paddle.to_tensor(weights_K)
     if train.focal_gamma:
         options["gamma"] = train.focal_gamma
-    loss = LOSSES[train.task](logits_NK, targets, **options)
+    loss = (loss_function or LOSSES[train.task])(logits_NK, targets, **options)
     return loss if train.focal_alpha == 1 else train.focal_alpha * loss

@@ -121,9 +121,14 @@ def test_training_with_labels_of_the_detected_boxes(cfg: Config, tmp_path: Path)
     assert boxes(cfg, "train") == {
         ("w", 903): [(AT[B], (11,))], ("v", 902): at_902, ("v", 950): [(AT[B], ())],
     }  # fmt: skip
-    assert boxes(having(cfg, learns_negatives=False), "train") == {
-        ("w", 903): [(AT[B], (11,))], ("v", 902): at_902,
-    }  # fmt: skip
+    one = dataclasses.replace(
+        cfg, model=dataclasses.replace(cfg.model, labels_per_box="one"),
+        train=dataclasses.replace(cfg.train, task="detection"),
+    )  # fmt: skip
+    for without_negatives in (having(cfg, learns_negatives=False), one):
+        assert boxes(without_negatives, "train") == {
+            ("w", 903): [(AT[B], (11,))], ("v", 902): at_902,
+        }  # fmt: skip
 
 
 def test_training_with_labels_by_overlap(cfg: Config, tmp_path: Path) -> None:

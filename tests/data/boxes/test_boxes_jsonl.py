@@ -1,6 +1,7 @@
 """Our JSON lines of boxes, and what is wrong with a line of them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "scores": ["1"]}',
          '"scores" must be numbers of 0..1'),
         ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "persons": [0.5]}',
-         '"scores" must be numbers of 0..1, and "persons" whole numbers'),
+         '"persons" must be whole numbers below 1,000,000,000, or -1 for none'),
         ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "labels": [3]}',
          '"labels" must be a list of actions\' numbers for each box'),
         ('{"video": "v", "time": 1, "boxes": [[0, 0, 1, 1]], "labels": [[81]]}',
@@ -86,3 +87,35 @@ def test_what_is_written_is_read_back_the_same_without_labels(tmp_path: Path) ->
     assert boxes_of_jsonl(tmp_path / "a.jsonl", of_80, None) == {
         ("v", 902.0): (boxes[0]._replace(labels=()), boxes[1]), ("na\u00efve\udcff", 0.25): (),
     }  # fmt: skip
+
+
+def of_pixels(box: list[float], **others: Any) -> str:
+    row = {"video": "v", "time": 1, "boxes": [box], "pixels": True, "size": [320, 240]}
+    return json.dumps(row | others)
+
+
+def test_pixels_a_little_outside(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", of_pixels([-16, 24, 350, 250]))
+    assert boxes_of_jsonl(path, None, None) == {("v", 1.0): (Box((0.0, 0.1, 1.0, 1.0)),)}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (of_pixels([-100, 20, 300, 200]), "1: [-100, 20, 300, 200] is outside of the picture, "
+         "which is 320 x 240 pixels"),
+        (of_pixels([330, 20, 340, 200]), "1: [330, 20, 340, 200] is outside of the picture, which"),
+        (of_pixels([50, 20, 40, 200]), "1: the corners [50, 20, 40, 200] are not x1, y1, x2, y2"),
+        (of_pixels([0.1, 0.2, 0.5, 1]), '1: "pixels" is true, and no corner of a box is above 1 in '
+         'all of the file: these are shares (leave out "pixels")'),
+        (of_pixels([0, 0, 9, 9], persons=[10**9]), '1: "persons" must be whole numbers below 1,0'),
+    ],
+    ids=["far", "beside", "order", "shares", "person"],
+)  # fmt: skip
+def test_pixels_that_cannot_be(tmp_path: Path, text: str, fault: str) -> None:
+    path = write(tmp_path / "a.jsonl", text)
+    with pytest.raises(ListError, match=re.escape(f"{path}:{fault}")):
+        boxes_of_jsonl(path, None, None)
+    if "shares" in fault:  # but beside others it may be small
+        write(path, f"{text}\n{of_pixels([0, 0, 9, 9])}")
+        assert len(boxes_of_jsonl(path, None, None)[("v", 1.0)]) == 2

@@ -1,5 +1,6 @@
 """Which frames are key frames, and the boxes in them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ from support.videos import write_numbered_video
 from slowfast.config import Config, DetectionConfig
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Box, Sample
-from slowfast.data.video.reader import VideoError
-from slowfast.predict.persons.box_sources import WHOLE, BoxSource, FromFile, open_source
+from slowfast.data.video.reader import Picture, VideoError
+from slowfast.predict.persons.box_sources import WHOLE, BoxSource, Detected, FromFile, open_source
+from slowfast.predict.persons.detector_settings import DetectorError
+from slowfast.predict.persons.person_detectors import PersonDetector
+from slowfast.predict.runtime.runtimes import BackendError
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)
 FROM_ZERO = Config(detection=DetectionConfig(start=0, valid=()))
@@ -36,10 +40,10 @@ LINES = """
 def test_key_frames_have_most_of_their_windows(
     begin: float, end: float, every: float, keys: list[float]
 ) -> None:
-    source = BoxSource(every)
+    source = BoxSource(FROM_ZERO.detection, every)
     assert source.keys(0, begin, end).tolist() == keys
     assert source.boxes(0, 1.0, NOTHING) == (Box((0, 0, 1, 1)),)
-    assert source.digest != BoxSource(every + 1).digest and source.longest == 0
+    assert source.digest != BoxSource(FROM_ZERO.detection, every + 1).digest and source.longest == 0
 
 
 def boxes_file(folder: Path, text: str = LINES) -> Path:
@@ -85,6 +89,8 @@ def test_times_as_annotated(tmp_path: Path) -> None:
     assert len(source.boxes(0, 2.5, NOTHING)) == 1
     with pytest.raises(VideoError, match="all its times, 925 to 925, are outside of the video, wh"):
         FromFile(path, samples, FROM_ZERO).keys(0, 0, 5)
+    whole = BoxSource(frames.detection)
+    assert whole.time(0, 2.5) == 925 and whole.digest != BoxSource(FROM_ZERO.detection).digest
     assert source.digest != FromFile(path, samples, FROM_ZERO).digest
 
 
@@ -96,3 +102,47 @@ def test_boxes_of_other_videos_alone(tmp_path: Path) -> None:
 def test_all_of_the_picture() -> None:
     source = open_source(WHOLE, None, 2.0, [Sample("a.mp4")], FROM_ZERO)
     assert source.keys(0, 0, 5).tolist() == [2, 4] and source.about == "the whole picture"
+
+
+@pytest.mark.parametrize(
+    ("time", "start", "advice"),
+    [
+        (2, 900, "(-o detection.start=0 if they count seconds from its first frame)"),
+        (902, 0, "(-o detection.start=900 if they are AVA's, detection.rate=25 data.target_f"),
+        (50, 0, "(-o detection.rate=25 data.target_fps=25 if they are numbers of frames, 25 a"),
+    ],
+    ids=["from zero", "ava", "frames"],
+)
+def test_what_else_times_may_be(tmp_path: Path, time: int, start: int, advice: str) -> None:
+    path = boxes_file(tmp_path, f'{{"video": "a", "time": {time}, "boxes": [[0, 0, 1, 1]]}}')
+    cfg = Config(detection=DetectionConfig(start=start, valid=()))
+    with pytest.raises(VideoError, match=re.escape(advice)):
+        FromFile(path, [Sample("a.mp4")], cfg).keys(0, 0, 5)
+
+
+def test_videos_of_one_name_share_boxes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = boxes_file(tmp_path)
+    FromFile(path, [Sample("x/a.mp4"), Sample("x/a.mp4")], FROM_ZERO)
+    assert "are called" not in caplog.text
+    FromFile(path, [Sample("x/a.mp4"), Sample("y/a.mp4")], FROM_ZERO)
+    assert f"{path}: 2 videos are called a, and each gets its boxes: " in caplog.text
+
+
+def test_no_file_of_boxes() -> None:
+    with pytest.raises(ListError, match="--boxes Whole: a file of boxes ends in .csv, .pkl, .json"):
+        open_source("Whole", None, None, [Sample("a.mp4")], FROM_ZERO)
+
+
+@pytest.mark.parametrize("error", [BackendError("it fails"), DetectorError("it fails")], ids=type)
+def test_a_detector_that_fails_at_a_picture(error: Exception) -> None:
+    class Failing(PersonDetector):
+        longest_side, about, digest = 64, "m.onnx", ""
+
+        def __init__(self) -> None:
+            pass
+
+        def __call__(self, picture: Picture) -> tuple[Box, ...]:
+            raise error
+
+    with pytest.raises(VideoError, match="^at 2.5 s: it fails"):
+        Detected(Failing(), FROM_ZERO.detection).boxes(0, 2.5, NOTHING)

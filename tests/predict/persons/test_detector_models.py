@@ -26,8 +26,11 @@ def test_both_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime:
 
 
 def test_what_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.pt").touch()
     with pytest.raises(DetectorError, match="m.pt: a person detector is an .onnx file"):
         load_model(tmp_path / "m.pt")
+    with pytest.raises(DetectorError, match="yolo: there is no such file; a person detector is"):
+        load_model(tmp_path / "yolo")
     with pytest.raises(FileNotFoundError):
         load_model(tmp_path / "gone.onnx")
     (tmp_path / "text.onnx").write_text("no model")

@@ -81,9 +81,16 @@ def test_the_yaml_beside_a_model_goes_over_its_form(tmp_path: Path) -> None:
         ("score: 2", r"m.yaml: score: 2.* must be between 0 and 1"),
         ("mean: [1]", r"m.yaml: mean: .* needs 3 numbers"),
         ("form: best", r"m.yaml: form='best' is not one of auto, yolov8"),
+        ("size: [64]", r"m.yaml: size: .64. is not a height and a width, or none"),
+        ("size: [64, 96, 3]", r"m.yaml: size: .64, 96, 3. is not a height and a width, or none"),
+        ("size: [100000, 100000]", r"m.yaml: size: .* must be between 1 and 4,096"),
+        ("divide: 1e-320", r"m.yaml: divide: 1e-320 must be between 1e-6 and 1e6"),
+        ("mean: [1e300, 0, 0]", r"m.yaml: mean: .* must be between -1e6 and 1e6"),
+        ("std: [1, 1, 0]", r"m.yaml: std: .* must be between 1e-6 and 1e6"),
     ],
-    ids=["key", "range", "colours", "form"],
-)
+    ids=["key", "range", "colours", "form", "one side", "three sides", "huge", "divide", "mean",
+         "std"],
+)  # fmt: skip
 def test_a_yaml_that_does_not_fit(tmp_path: Path, text: str, line: str) -> None:
     (tmp_path / "m.yaml").write_text(text)
     with pytest.raises(ConfigError, match=line):
@@ -107,3 +114,24 @@ def test_a_model_of_clips_is_no_detector(tmp_path: Path) -> None:
         DetectorError, match=r"takes clips \[\?, 32, \?, \?, 3\], and not a picture"
     ):
         settings_of(tmp_path / "m.onnx", clips)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("boxes: b\ncolumns: box scores", "m.yaml says columns, of one output, and boxes, scores"),
+        ("scores: labels", "boxes, scores and labels are different outputs: correct .*m.yaml"),
+        (
+            "size: [64, 96]",
+            r"takes image \[3, 640, 640\], and size is \[64, 96\]: correct .*m.yaml",
+        ),
+    ],
+    ids=["two forms", "one output twice", "another size"],
+)
+def test_a_yaml_that_contradicts(tmp_path: Path, text: str, line: str) -> None:
+    own = signature(
+        {"image": (3, 640, 640)}, {"boxes": (None, 4), "labels": (None,), "scores": (None,)}
+    )
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(DetectorError, match=line):
+        settings_of(tmp_path / "m.onnx", own)

@@ -91,6 +91,44 @@ def test_a_detector_and_the_whole_picture(own_folder: Path, weights: Path) -> No
     assert row["key_frames"][0]["persons"][0]["box"] == [0.0, 0.0, 96.0, 64.0]
 
 
+def failing_at_bright(path: Path) -> Path:
+    """A detector that finds nobody in dark pictures, and fails at bright ones."""
+    onnx = pytest.importorskip("onnx")
+    none = {"scores": np.zeros(0, np.float32), "labels": np.zeros(0, np.float32)}
+    write_onnx(path, {**none, "boxes": np.zeros((0, 4), np.float32)})
+    model, make = onnx.load(str(path)), onnx.helper.make_node
+    (node,) = (node for node in model.graph.node if node.output[0] == "boxes")
+    node.output[0] = "none"
+    four = onnx.numpy_helper.from_array(np.array([4], np.int64))
+    model.graph.node.extend([
+        make("Constant", [], ["four"], value=four),
+        make("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        make("Constant", [], ["half"], value=onnx.numpy_helper.from_array(np.float32(0.6))),
+        make("Greater", ["mean", "half"], ["is_bright"]),
+        make("Cast", ["is_bright"], ["rows"], to=onnx.TensorProto.INT64),
+        make("Constant", [], ["axes"], value=onnx.numpy_helper.from_array(np.zeros(1, np.int64))),
+        make("Unsqueeze", ["rows", "axes"], ["number"]),
+        make("Concat", ["number", "four"], ["shape"], axis=0),
+        make("Reshape", ["none", "shape"], ["boxes"], allowzero=1),
+    ])  # fmt: skip
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_detector_that_finds_nobody_or_fails(own_folder: Path, weights: Path) -> None:
+    """It fails at the second video alone, and all are there but for that one."""
+    pytest.importorskip("onnxruntime")
+    for name, level in (("a.mp4", 20), ("b.mp4", 250), ("c.mp4", 60)):
+        write_h264(Path(name), (np.full((64, 96, 3), level, np.uint8) for _ in range(75)))
+    model = failing_at_bright(own_folder / "m.onnx")
+    videos: list[str | Path] = ["a.mp4", "b.mp4", "c.mp4"]
+    done = main_here("--infer", *videos, "-w", weights, "--detector", model, cwd=own_folder)
+    assert done.stderr.endswith("error: 1 of 3 videos could not be read\n")
+    assert done.stdout.count("(0 persons in 2 key frames)") == 2
+    assert "b.mp4\n  not read: at 1 s: the person detector m.onnx fails: " in done.stdout
+    assert ["error" in row for row in json.loads(ROWS.read_text())] == [False, True, False]
+
+
 REFUSED = [
     ([], "{w} classifies boxes: --boxes FILE has them, --detector MODEL finds persons, --boxes "
      "whole takes all of the picture"),
@@ -100,16 +138,23 @@ REFUSED = [
     (["--boxes", "whole", "rtsp://h/x"], "a stream is for networks that classify whole clips"),
     (["--boxes", "gone.csv"], "gone.csv cannot be read: No such file or directory"),
     (["--detector", "gone.onnx"], "gone.onnx: No such file or directory"),
-    (["--detector", "a.mp4"], "a.mp4: a person detector is an .onnx file, or OpenVINO's .xml"),
+    (["--detector", "a.mp4"], "a.mp4: there is no such file; a person detector is an .onnx file"),
+    (["--boxes", "Whole"], "--boxes Whole: a file of boxes ends in .csv, .pkl, .jsonl; whole take"),
+    (["--detector", ""], "--detector '' names no file"),
+    (["--boxes", "whole", "--out", "folder.json"], "folder.csv is a folder: name another file wi"),
+    (["--boxes", "whole", "--out", "file/r.json"], "file: Not a directory"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("flags", "line"),
     REFUSED,
-    ids=["no boxes", "timeline", "explain", "views", "stream", "no file", "no model", "a video"],
-)
+    ids=["no boxes", "timeline", "explain", "views", "stream", "no file", "no model", "a video",
+         "no ending", "empty", "a folder", "in a file"],
+)  # fmt: skip
 def test_what_is_refused(own_folder: Path, weights: Path, flags: list[str], line: str) -> None:
+    Path("folder.csv").mkdir()
+    Path("file").touch()
     done = main_here("--infer", "a.mp4", "-w", weights, *flags, cwd=own_folder)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert line.format(w=weights) in done.stderr
@@ -121,6 +166,21 @@ def test_a_classifier_has_no_boxes(own_folder: Path) -> None:
     assert done.stderr == (
         f"error: {weights} classifies videos, not boxes (train.task=single): leave out --boxes\n"
     )
+
+
+def test_times_are_as_annotated_wherever_boxes_are_from(own_folder: Path, weights: Path) -> None:
+    """AVA's weights say that films begin at 900; a file named twice is there once."""
+    write_numbered_video(Path("a.mp4"), 90)
+    flags: list[str | Path] = ["--infer", "a.mp4", "./a.mp4", "-w", weights]
+    flags += ["-o", "detection.start=900", "detection.box_score=0"]
+    main_here(*flags, "--boxes", "whole", "--out", "r.json", cwd=own_folder)
+    rows = Path("r.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == ["0901"] * 4 + ["0902"] * 4
+    key = json.loads(Path("r.json").read_text())[0]["key_frames"][0]
+    assert (key["time"], key["seconds"]) == (901, 1)
+    for own in ("r.csv", "r.boxes.jsonl"):
+        again = main_here(*flags, "--boxes", own, "--out", "again.json", cwd=own_folder)
+        assert again.returncode == 0 and Path("again.csv").read_text() == Path("r.csv").read_text()
 
 
 @pytest.mark.slow

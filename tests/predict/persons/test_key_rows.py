@@ -42,7 +42,7 @@ def test_rows_are_those_of_the_test(tmp_path: Path, films: list[Sample]) -> None
 
     def along(first: int) -> tuple[list[KeyPart], list[VideoError]]:
         found = key_rows(
-            backend, films, cfg, Given(), places=[0, 1], first=lambda place: first,
+            backend, films, cfg, Given(cfg.detection), places=[0, 1], first=lambda place: first,
             report=lambda done, keys: reports.append(done),
         )  # fmt: skip
         parts, faults = [], []
@@ -72,3 +72,32 @@ def test_rows_are_those_of_the_test(tmp_path: Path, films: list[Sample]) -> None
     again, _ = along(4)
     assert [key.time for part in again for key in part.keys] == [5, 6]
     np.testing.assert_allclose(again[0].keys[0].rows, keys[4].rows, atol=1e-6)
+
+
+def test_boxes_that_cannot_be_found(tmp_path: Path) -> None:
+    """The video's error comes once, nothing behind it is computed, and the next one is read."""
+    cfg = detection_config(tmp_path)
+    backend = Eager(Graph(weighted(detector_of(cfg)), cfg, "prob"))
+    films = [
+        Sample(str(write_numbered_video(tmp_path / f"{name}.mp4", count)))
+        for name, count in (("a", 400), ("b", 70))
+    ]
+    asked = []
+
+    class Failing(Given):
+        def boxes(self, place: int, key: float, picture: Picture) -> tuple[Box, ...]:
+            asked.append((place, key))
+            if (place, key) == (0, 6):
+                raise VideoError("the detector fails")
+            return super().boxes(place, key, picture)
+
+    found = [
+        (place, part if isinstance(part, VideoError) else len(part.keys))
+        for place, part in key_rows(
+            backend, films, cfg, Failing(cfg.detection), places=[0, 1], first=lambda place: 0
+        )
+    ]
+    assert [(place, str(what)) for place, what in found] == [
+        (0, "4"), (0, "the detector fails"), (1, "1")
+    ]  # fmt: skip
+    assert max(key for place, key in asked if place == 0) == 6

@@ -1,5 +1,6 @@
 """From pictures to boxes, by each form of detector that is known, with models made on the spot."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from support.detecting import BOXES, SCORES, write_onnx
 
-from slowfast.predict.persons.detector_settings import DetectorError
-from slowfast.predict.persons.person_detectors import PersonDetector
+from slowfast.predict.persons.detector_settings import DetectorError, Port, Signature
+from slowfast.predict.persons.person_detectors import PersonDetector, _require_known_inputs
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -124,6 +125,46 @@ def test_what_pixels_become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     detector(np.full((64, 96, 3), [10, 20, 30], np.uint8))
     assert fed["images"].dtype == np.float32 and fed["images"].shape == (1, 3, 64, 96)
     assert fed["images"][0, :, 5, 5].tolist() == [14.0, 8.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("form: yolov8", "m.onnx: no output has rows of more than 4 numbers; it gives boxes [2, 4],"
+         " labels [2], scores [2] (set form or others in ROOT/m.yaml: docs/answers.md)"),
+        ("grid: true", "m.onnx: it gives 2 boxes, and YOLOX would 126; it gives boxes [2, 4],"),
+        ("labels: ''\nboxes: labels\nscores: boxes", "m.onnx: labels has no rows of 4 numbers; it"),
+    ],
+    ids=["form", "grid", "mixed up"],
+)  # fmt: skip
+def test_a_wrong_form_is_told_before_there_are_videos(tmp_path: Path, text: str, line: str) -> None:
+    path = write_onnx(tmp_path / "m.onnx", torchvision())
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(DetectorError, match=re.escape(line.replace("ROOT", str(tmp_path)))):
+        PersonDetector(str(path))
+
+
+def test_inputs_that_nothing_can_fill() -> None:
+    def port(shape: tuple[int, ...], dtype: str = "float32") -> Signature:
+        return Signature({"x": Port(shape, dtype)}, {})
+
+    with pytest.raises(DetectorError, match="its input x is of 4 pictures at once: export it for"):
+        _require_known_inputs(port((4, 3, 64, 96)))
+    with pytest.raises(DetectorError, match="its input x is tensor.int8., not float or uint8"):
+        _require_known_inputs(port((1, 3, 64, 96), "tensor(int8)"))
+
+
+def test_persons_of_another_number(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m.onnx", torchvision())
+    detector = PersonDetector(str(path))
+    assert detector(WIDE) and detector.hint == ""
+    (tmp_path / "m.yaml").write_text("person: 99\n")
+    other = PersonDetector(str(path))
+    assert other.hint == "" and other(WIDE) == ()
+    assert other.hint == (
+        "the person detector m.onnx found boxes of classes 1, 18 and none of class 99, which is "
+        f"taken for persons: if these have another number, set person in {tmp_path}/m.yaml"
+    )
 
 
 def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,13 @@ import pytest
 from support.paths import REPOSITORY
 
 from slowfast.config import TrainConfig
-from slowfast.train.recipe.loss import LOSSES, binary_cross_entropy, cross_entropy, training_loss
+from slowfast.train.recipe.loss import (
+    LOSSES,
+    binary_cross_entropy,
+    cross_entropy,
+    cross_entropy_of_boxes,
+    training_loss,
+)
 
 PYTORCHS = json.loads((REPOSITORY / "tests/golden/losses.json").read_text())
 """Made by tests/golden/make_losses.py."""
@@ -27,6 +33,23 @@ def loss_and_gradient(loss: Any, logits: Any, *targets: Any) -> tuple[float, Any
     value = loss(tensor, *targets)
     value.backward()
     return float(value), tensor.grad.numpy()
+
+
+def test_boxes_with_one_label_each_have_mmaction2s_loss() -> None:
+    """``F.cross_entropy(logits, labels / labels.sum(dim=1, keepdim=True), reduction="none")`` of
+    torch 2.13, its mean and gradient; two of the boxes have several labels."""
+    rows = [[-2.41, -3.97, -0.75, 1.26, 3.41], [0.33, -1.66, -2.35, 2.25, 4.9],
+            [0.82, -3.7, -2.87, 4.8, 0.61], [-5.2, -0.25, -3.49, -1.89, -1.46]]  # fmt: skip
+    logits = np.array(rows)
+    truth = np.array([[0, 1, 0, 0, 0], [1, 0, 0, 0, 1], [0, 0, 0, 1, 0], [0, 1, 1, 0, 1]])
+    targets = paddle.to_tensor(truth.astype(np.float32))
+    loss, gradient = loss_and_gradient(cross_entropy_of_boxes, logits, targets)
+    assert loss == pytest.approx(2.955026626586914, rel=1e-6)
+    expected = [[0.000653, -0.249863, 0.003436, 0.025642, 0.220132],
+                [-0.122609, 0.000327, 0.000164, 0.016307, 0.105811],
+                [0.004516, 0.000049, 0.000113, -0.008338, 0.003660],
+                [0.001151, 0.079171, -0.076969, 0.031523, -0.034875]]  # fmt: skip
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
 
 def test_value_and_gradient_are_those_of_paddle_where_paddle_is_right() -> None:
