@@ -10,7 +10,6 @@ from slowfast.config import Config, ConfigError
 from slowfast.config.schema import TrainConfig
 from slowfast.predict.answer import Answer, answer_of, lines_of, require_classifier
 from slowfast.predict.explain.explanations import explain
-from slowfast.predict.features import extract
 from slowfast.predict.live.live_windows import live
 from slowfast.predict.runtime.built import Weighted
 from slowfast.predict.runtime.runtimes import Backend
@@ -73,14 +72,13 @@ def test_how_views_become_an_answer(task: Any, average_clips: Any, expected: lis
 @pytest.mark.parametrize(
     ("what", "verb"),
     [
-        ("extract_features", lambda cfg, place: extract(NETWORK, [], place, cfg, 1.0)),
         ("--explain", lambda cfg, place: explain(
             NETWORK, [], None, cfg, place, top=2, until_enough=False)),
         ("a timeline", lambda cfg, place: timelines(
             Backend(), [], None, cfg, weights="", folder=place, top=2)),
         ("a stream", lambda cfg, place: live(Backend(), "-", None, cfg, out=place, top=2)),
     ],
-    ids=["features", "reasons", "timeline", "stream"],
+    ids=["reasons", "timeline", "stream"],
 )  # fmt: skip
 def test_what_is_for_classifiers_alone(tmp_path: Path, what: str, verb: Any) -> None:
     """One line says what works, before anything is written."""
