@@ -24,8 +24,8 @@ SizeOf = Callable[[str], tuple[int, int]]
 CORNERS = "x1", "y1", "x2", "y2"
 ACTION = re.compile("[0-9]{1,9}")
 PERSON = re.compile(r"([0-9]{1,9})(\.0)?")
-LEAST, MOST = -0.01, 1.01
-"""Of a corner: a little outside of 0..1, as rounding and detectors have them."""
+LEAST, MOST = -0.25, 1.25
+"""Of a corner: boxes of a detector may reach beyond the picture; pixels reach further."""
 LATEST = 1e9
 MOST_PERSONS = 10**9
 """Above all numbers of persons."""

@@ -94,7 +94,7 @@ def test_actions_that_are_left_out(tmp_path: Path) -> None:
         ("v,9_0,0.1,0.2,0.5,0.9,80,1", "'9_0' is not a time"),
         ("v,0902,nan,0.2,0.5,0.9,80,1", "x1 is 'nan', not a number"),
         ("v,0902,0.1,0.2,0.5,left,80,1", "y2 is 'left', not a number"),
-        ("v,0902,0.1,-0.2,0.5,0.9,80,1", "y1 is -0.2, not a share of 0..1"),
+        ("v,0902,0.1,-2,0.5,0.9,80,1", "y1 is -2, not a share of 0..1"),
         ("v,0902,64,20,320,200,80,1", "x1 is 64, not a share of 0..1 of the picture's width or "
          'height (boxes in pixels: a .jsonl with "pixels": true)'),
         ("v,0902,0.5,0.2,0.1,0.9,80,1", "the corners 0.5, 0.2, 0.1, 0.9 are not x1, y1, x2, y2"),

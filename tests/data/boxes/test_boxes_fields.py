@@ -15,11 +15,11 @@ def test_times() -> None:
             time_of(text)
 
 
-def test_corners_may_be_outside_by_rounding() -> None:
-    for corners in ((-0.01, 0, 1.01, 1), (0.5, 0.5, 0.5, 0.5)):
+def test_corners_may_reach_beyond_the_picture() -> None:
+    for corners in ((-0.25, 0, 1.25, 1), (0.5, 0.5, 0.5, 0.5)):
         assert checked(corners) == corners
     for wrong, fault in (
-        ((0, 0, 1.02, 1), "x2 is 1.02, not a share"),
+        ((0, 0, 1.26, 1), "x2 is 1.26, not a share"),
         ((0, math.nan, 1, 1), "y1 is nan, not a share"),
         ((0, 1, 1, 0), "the corners 0, 1, 1, 0 are not x1, y1, x2, y2"),
     ):
