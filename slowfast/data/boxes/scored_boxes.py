@@ -199,7 +199,8 @@ class _Reader:
         return number, corners
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        scores_R = np.fromiter(map(decimal, texts), np.float64, len(texts))
+        numbers = {text: decimal(text) for text in {*texts}}  # many are written alike
+        scores_R = np.fromiter(map(numbers.__getitem__, texts), np.float64, len(texts))
         if not ((scores_R >= 0) & (scores_R <= 1)).all():
             if all(map(str.isdecimal, texts)):
                 raise ValueError(
