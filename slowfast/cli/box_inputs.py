@@ -31,8 +31,9 @@ from slowfast.predict.persons.person_rows import written_beside
 
 OF_BOXES = re.compile(r"[^,]+,[0-9.]+(,-?[01]?\.[0-9]+){4},")
 """What a line of AVA's csv begins with: a video, a time, and corners."""
-VIDEOS_SEEN = 1000
-"""Videos that are looked into before a run, at most: to open one takes time."""
+VIDEOS_SEEN = 32
+"""Videos, spread over the list, that are looked into before a run, at most: to open a film of two
+hours takes seconds, and a run has hundreds."""
 SHARE = 0.1
 """Of a video: annotations that are all in less of it are taken for those in another unit."""
 

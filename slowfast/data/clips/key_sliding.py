@@ -30,6 +30,7 @@ from slowfast.data.video.part import length_of, named, times_in
 from slowfast.data.video.reader import Indices, Picture, Pictures
 
 Seconds = NDArray[np.float64]
+NO_PICTURE: Picture = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass
@@ -123,11 +124,7 @@ class SlidingKeys:
             is_last=is_last,
             video=film.video,
             keys=film.keys[first:done],
-            pictures=np.stack(
-                [np.zeros((0, 0, 3), np.uint8) if x.picture is None else x.picture for x in shown]
-            )
-            if shown
-            else np.zeros((0, 0, 0, 3), np.uint8),
+            pictures=stacked([NO_PICTURE if x.picture is None else x.picture for x in shown]),
             size=shown[0].source if shown else (0, 0),
         )
 
@@ -153,12 +150,12 @@ class _Film:
         """When these frames are shown."""
         return self._reader.seconds(numbers)
 
-    def samples(self, first: int, end: int | None = None) -> list[Sample]:
-        """The key frames from one number to another, as samples."""
+    def samples(self, first: int) -> list[Sample]:
+        """The key frames from this number on, as samples."""
         whole = self._sample.whole()
         return [
             whole._replace(key=KeyFrame(self._sample.path, key, key, ()))
-            for key in self.keys[first:end].tolist()
+            for key in self.keys[first:].tolist()
         ]
 
 
