@@ -92,17 +92,6 @@ from slowfast.config import ConfigError, DetectionConfig, load_config, ranges
     (["train.task=detection", "test.precision=int8"],
      "test.precision=int8 is for classes of whole clips: with train.task=detection take fp32 or "
      "bf16"),
-    (["train.task=detection", "detection.rate=25"],
-     "times are numbers of frames, detection.rate=25 a second, but clips count frames at "
-     "data.target_fps=30: they must be equal"),
-    (["train.task=detection", "detection.jitter=true"],
-     "detection.jitter=True moves pictures as mmaction2 does: test.protocol=mmaction2 or "
-     "mmaction2-1.2, not pyslowfast"),
-    (["train.task=detection", "detection.ids=[1,2]", "model.num_classes=2",
-      "detection.first_id=0"],
-     "detection.first_id=0 has no meaning with detection.ids, which has the number of each class"),
-    (["train.task=multi", "detection.val_boxes=a.csv", "detection.scored=ava60"],
-     "detection.val_boxes, detection.scored: only with train.task=detection, and it is multi"),
     (["detection.valid=[5,1]"],
      "detection.valid=[5.0, 1.0] is not a first and a last time, or nothing"),
     (["model.nonlocal_blocks=[6]"],
