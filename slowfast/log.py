@@ -47,17 +47,15 @@ class Printable(logging.Formatter):
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """Log lines on the screen. That nobody reads them any more ends a command, as it ends one that
+    """Log lines on the screen. That it cannot be written ends a command, as it ends one that
     prints, but not a training run, which has its log in a file; without this, each line would
     become a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Is called where the error is handled."""
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+        if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
-        elif len(logger.handlers) > 1:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        else:
+        elif len(logger.handlers) == 1:
             raise
 
 

@@ -1,7 +1,7 @@
 """Runs a command, main.py or a tool: starts logging, reports errors, sets the exit status.
 
 The status is 0; 1, with one line on stderr, for an error that the user can fix; 130 or 143 after
-Ctrl-C or SIGTERM; 141, as of a command that SIGPIPE ends, if nobody reads the output any more.
+Ctrl-C or SIGTERM. That nobody reads the output any more ends no command, see ``slowfast.start``.
 Paddle is imported only for a command that needs it, after ``quiet_libraries``.
 """
 
@@ -91,9 +91,6 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
             if with_paddle:
                 import_paddle()
             return work() or 0
-        except BrokenPipeError:  # whoever read our output has gone, as ``head`` goes
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
-            return 128 + signal.SIGPIPE
         except (UserError, OSError) as error:
             line, status = error_line(error), 1
         except MemoryError as error:

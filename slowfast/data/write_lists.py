@@ -13,7 +13,7 @@ from slowfast.data.labels import label_lines
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.data.text_lists import line_of
-from slowfast.files import write_lines
+from slowfast.files import write_texts
 from slowfast.log import Progress, logger
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -104,8 +104,7 @@ def write_lists(written: dict[Path, Rows], labels: Path | None, classes: list[st
     for name in classes:
         if name.encode(errors="replace") != name.encode(errors=lists.PATHS):
             raise ListError(f"{name!r} has bytes that are not UTF-8: no name for a class")
-    for path, lines in texts.items():
-        write_lines(path, lines)
+    write_texts(texts)
     print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
 
 

@@ -14,6 +14,11 @@ start from ROOT, which is data.root. Missing videos of a data set are counted, a
 LIST.missing.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import fnmatch
 import functools

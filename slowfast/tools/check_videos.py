@@ -8,6 +8,11 @@ continues, and a later one only decodes what has changed. Several processes, on 
 the work: see docs/scaling.md.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import contextlib
 import os

@@ -12,6 +12,11 @@ and --num_frames; for a slow pathway alone, from --num_frames and --sampling_str
 are told by their names or their config, else by --task detection.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import sys
 from pathlib import Path

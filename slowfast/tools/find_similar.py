@@ -7,6 +7,11 @@
 The weights must be those that DIR is from; its settings are taken from there (docs/features.md).
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import contextlib
 import math
@@ -17,7 +22,7 @@ from pathlib import Path
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import printable
-from slowfast.files import require_place, write_json
+from slowfast.files import atomic, require_place, write_json
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, Query
 from slowfast.predict.timeline.timeline_files import short_clock
@@ -61,7 +66,8 @@ def find(args: argparse.Namespace) -> None:
 
         parts = [Moment(query.path, query.start, query.end, 1.0), *moments]
         frames = [similar.middle_frame(part, cfg.data) for part in parts]
-        contact_sheet(list(zip(frames, titles(parts), strict=True)), args.picture)
+        with atomic(args.picture) as file:
+            contact_sheet(list(zip(frames, titles(parts), strict=True)), Path(file.name))
         print(args.picture)
 
 

@@ -11,6 +11,11 @@ out and named in DST/LIST.failed. Several processes, on any machines, share the 
 docs/scaling.md.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import contextlib
 import functools

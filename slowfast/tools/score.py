@@ -6,6 +6,11 @@
 Without the network: other metrics, fewer views, confidence intervals. Needs no Paddle.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import math
 import sys

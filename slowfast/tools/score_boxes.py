@@ -12,6 +12,11 @@ scores, and knows which key frames are excluded and which actions count. Without
 without Paddle: average precision by the rule of each of these, and by that of ActivityNet.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import sys
 from collections.abc import Mapping

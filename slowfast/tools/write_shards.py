@@ -11,6 +11,11 @@ A shard appears once it is complete. The same command, run again, continues wher
 Several processes, on any machines, share the work: see docs/scaling.md.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import start
+
+    start()
+
 import argparse
 import functools
 import io

@@ -20,6 +20,7 @@ from slowfast.predict.live.watched import SCREEN, watched
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 from slowfast.signals import Terminated
+from slowfast.start import is_read
 
 LIVE = Path("data/results/live.json")
 KEY = "live"
@@ -33,7 +34,7 @@ def live(
     out: Path = LIVE, top: int, annotate: Path | None = None,
 ) -> None:  # fmt: skip
     """Predicts the windows of a stream, see ``StreamClips``, until it ends, or until Ctrl-C, which
-    is how a live one ends.
+    is how a live one ends, or until nobody reads the lines any more (``| head -5``).
 
     Prints a line for each window, adds a row to ``FILE.jsonl`` at once, where those of earlier runs
     are, and writes the rows of this run to ``FILE.json`` at the end, in whatever way it comes.
@@ -61,6 +62,8 @@ def live(
                     found = _answer(backend, window, path, cfg, top)
                     rows.add(window, found)
                     watch.best = found.shown(labels)[: IN_STREAM[cfg.train.task]]
+                    if not is_read():
+                        break
         except KeyboardInterrupt as error:
             stopped = error
     if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):
