@@ -3,11 +3,11 @@
 import importlib
 from functools import partial
 
-from slowfast.start import start
+from slowfast.start import begin
 
 
 def _run(module: str) -> int:
-    start()
+    begin()
     status: int = importlib.import_module(module).main()
     return status
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from slowfast.errors import UserError
+from slowfast.errors import UserError, printable
 
 LONGEST_NAME = 255
 """Bytes of a file's name, on most file systems."""
@@ -238,7 +238,7 @@ def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[IO[bytes]]:
         except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
             if not wait:
                 raise FolderError(busy) from error
-            print(busy, flush=True)
+            print(printable(busy), flush=True)
             fcntl.lockf(file, fcntl.LOCK_EX)
         except OSError as error:  # a file system without locks
             raise OSError(error.errno, error.strerror, str(path)) from error

@@ -39,11 +39,11 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
 
 
 class Printable(logging.Formatter):
-    """Log lines in which names cannot move the cursor or colour the screen."""
+    """Log lines in which names cannot begin a new one, move the cursor or colour the screen."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""
-        return "\n".join(map(printable, super().format(record).split("\n")))
+        return printable(super().format(record))
 
 
 class Lines(logging.StreamHandler[TextIO]):
@@ -57,6 +57,13 @@ class Lines(logging.StreamHandler[TextIO]):
             super().handleError(record)
         elif len(logger.handlers) == 1:
             raise
+
+
+def say(*lines: object) -> None:
+    """Prints lines, each as the screen can show it, see ``printable``: one line stays one, whatever
+    the names of files in it."""
+    for line in lines:
+        print(printable(str(line)), flush=True)
 
 
 class Progress:
@@ -91,6 +98,7 @@ class Progress:
             self._print(f"{self._what}: done in {took}  {note}".rstrip(), end="\n")
 
     def _print(self, text: str, end: str) -> None:
+        text = printable(text)
         padded = text.ljust(self._width) if self._terminal else text
         self._width = len(text)
         print(padded, end=end, flush=True)

@@ -8,13 +8,14 @@ import io
 import os
 import signal
 import sys
+from typing import Any, TextIO
 
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """Of a write: the reader has ended, as ``head`` does; the terminal is gone."""
 _unread: set[int] = set()
 
 
-def start() -> None:
+def begin() -> None:
     """Lets Ctrl-C end this process as SIGTERM does, without a traceback, until ``command.run`` says
     more of it; and makes standard output and error such that a command ends its work, and writes
     its files, also if nobody reads what it says, or if they are closed (``>&-``)."""
@@ -49,14 +50,15 @@ class _Unread(io.FileIO):
             return len(data)
 
 
-def _patient(stream: "io.TextIOWrapper | None", number: int) -> io.TextIOWrapper:
+def _patient(stream: TextIO | None, number: int) -> io.TextIOWrapper:
     """The same stream, see ``_Unread``; a new one if Python has found it closed."""
-    raw = _Unread(number, "w", closefd=False)
-    is_buffered = stream is None or isinstance(stream.buffer, io.BufferedWriter)
+    raw: Any = _Unread(number, "w", closefd=False)
+    writes_at_once = isinstance(stream, io.TextIOWrapper) and stream.write_through
+    is_raw = stream is not None and isinstance(stream.buffer, io.RawIOBase)  # python -u
     return io.TextIOWrapper(
-        io.BufferedWriter(raw) if is_buffered else raw,  # type: ignore[arg-type]  # python -u
+        raw if is_raw else io.BufferedWriter(raw),
         encoding=stream.encoding if stream else "utf-8",
         errors="backslashreplace",
         line_buffering=number == 2 or raw.isatty(),
-        write_through=bool(stream and stream.write_through),
+        write_through=writes_at_once,
     )

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from slowfast import distributed
 from slowfast.data.video.sources import URL
-from slowfast.errors import UserError, error_line, masked, masked_url
+from slowfast.errors import UserError, error_line, masked, masked_url, printable
 from slowfast.log import quiet_libraries, start_logging
 from slowfast.machine import import_paddle
 from slowfast.signals import INTERRUPTS, Terminated, handled_by
@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Tells what is wrong with the flags, in one line, and ends."""
-        self.exit(2, f"{self.prog}: error: {masked(message)}\n")
+        self.exit(2, f"{self.prog}: error: {printable(masked(message))}\n")
 
 
 in_home = os.path.expanduser

@@ -9,9 +9,9 @@ their boxes and labels. Where nothing fits together this is an error.
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
-    from slowfast.start import start
+    from slowfast.start import begin
 
-    start()
+    begin()
 
 import argparse
 import sys
@@ -45,7 +45,7 @@ from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.files import atomic, require_unread
-from slowfast.log import Progress, logger
+from slowfast.log import Progress, logger, say
 from slowfast.overlap import IOU
 from slowfast.predict.annotate.drawn_boxes import Person, with_persons
 
@@ -86,7 +86,7 @@ def check_boxes(args: argparse.Namespace) -> None:
         *of_key_frames(cfg, samples, found, len(good)), *_first(faults),
         *of_boxes(cfg, found), *of_classes(found, names),
     ]  # fmt: skip
-    print("\n".join(lines))
+    say(*lines)
     if not good:
         raise VideoError(f"none of the key frames can be read: {faults[0]}")
     from slowfast.pictures import contact_sheet, shortened  # here: it imports matplotlib
@@ -97,7 +97,7 @@ def check_boxes(args: argparse.Namespace) -> None:
     ]
     with atomic(picture) as file:
         contact_sheet(tiles, Path(file.name), marks_first=False)
-    print(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
+    say(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
     require_found(cfg, args.split, found, samples)
     if args.split != "train":
         require_labels(cfg, found.source, samples)

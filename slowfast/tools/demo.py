@@ -9,9 +9,9 @@ used again.
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
-    from slowfast.start import start
+    from slowfast.start import begin
 
-    start()
+    begin()
 
 import sys
 from pathlib import Path

@@ -8,9 +8,9 @@ was interrupted goes on: files that are there are kept.
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
-    from slowfast.start import start
+    from slowfast.start import begin
 
-    start()
+    begin()
 
 import argparse
 import math

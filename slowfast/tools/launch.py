@@ -10,9 +10,9 @@ machine.py, and PROCESSES for the number of CPU processes.
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
-    from slowfast.start import start
+    from slowfast.start import begin
 
-    start()
+    begin()
 
 import argparse
 import logging
@@ -31,10 +31,9 @@ from slowfast.log import logger
 from slowfast.machine import environment
 from slowfast.signals import end_with_parent
 
-
 LAUNCHER = """
-from slowfast.start import start
-start()
+from slowfast.start import begin
+begin()
 from slowfast.machine import import_paddle
 import_paddle()
 import runpy

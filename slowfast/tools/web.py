@@ -8,9 +8,9 @@ those of a training run, the demo's (bash run_demo.sh), or published ones after
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
-    from slowfast.start import start
+    from slowfast.start import begin
 
-    start()
+    begin()
 
 import argparse
 import math

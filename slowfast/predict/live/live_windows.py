@@ -11,9 +11,10 @@ from typing import Any
 from slowfast.config import Config
 from slowfast.data.clips.stream_clips import StreamClips, Window
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import masked_url, printable
+from slowfast.errors import masked_url
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
+from slowfast.log import say
 from slowfast.predict.annotate.answers import IN_STREAM
 from slowfast.predict.answer import WIDEST, Answer, answer_of, best_fields, require_classifier
 from slowfast.predict.live.watched import SCREEN, watched
@@ -126,7 +127,7 @@ class _Rows(contextlib.ExitStack):
         self._journal.add(self._key, row | best_fields(found, self._labels, len(found.classes)))
         self.count, self._end, self._is_live = self.count + 1, window.end, window.is_live
         self._longest, self._dropped = max(self._longest, lag), self._dropped + window.dropped
-        print(f"{now:%H:%M:%S} {printable(self._line(window, found, lag))}", flush=True)
+        say(f"{now:%H:%M:%S} {self._line(window, found, lag)}")
 
     def _line(self, window: Window, found: Answer, lag: float) -> str:
         best = found.named(self._labels)
@@ -147,7 +148,7 @@ class _Rows(contextlib.ExitStack):
         write_json_rows(self._out, self._rows())
         dropped = f", {self._dropped:,} frames dropped" if self._dropped else ""
         lag = f"; longest lag {self._longest:.2f} s{dropped}" if self._is_live else ""
-        print(f"{self.count:,} windows in {self._end:.1f} s{lag}\n{self._out}", flush=True)
+        say(f"{self.count:,} windows in {self._end:.1f} s{lag}", self._out)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for entry in entries_of(self._path):
