@@ -3,12 +3,17 @@
 Standard library only, and little of that: a signal can come at any time.
 """
 
+from __future__ import annotations
+
 import errno
 import io
 import os
 import signal
 import sys
-from typing import Any, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not typing's, whose import takes longer than all the others
+    from typing import Any, TextIO
 
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """Of a write: the reader has ended, as ``head`` does; the terminal is gone."""
@@ -35,7 +40,7 @@ def is_read(number: int = 1) -> bool:
 class _Unread(io.FileIO):
     """A standard stream that becomes /dev/null once it cannot be written."""
 
-    def write(self, data: "bytes | memoryview") -> int:  # type: ignore[override]
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
         """Raises an OSError, once, if bytes are lost that somebody waits for: a full disk."""
         try:
             return super().write(data)
