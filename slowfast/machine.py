@@ -56,7 +56,8 @@ def import_paddle() -> None:
     """
     set_variables()
     # Blocked: else an import error, or Paddle's own report of a crash, which it makes of a SIGTERM
-    # until it is told not to. It then takes SIGTERM to end the process, not as it was before.
+    # until it is told not to; whichever thread gets it, so that earlier ones must block it, too. It
+    # then takes SIGTERM to end the process, not as it was before.
     with blocked(), held_back():
         with _without_advice():
             import paddle

@@ -81,8 +81,8 @@ def end_with_parent() -> None:
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """A context at whose end signals come that were sent meanwhile, also those that are handled
-    outside Python. Not for a fork: the new process would block them for ever."""
+    """A context at whose end signals come that were sent to this thread meanwhile, also those that
+    are handled outside Python. Not for a fork: the new process would block them for ever."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         yield

@@ -21,9 +21,12 @@ _unread: set[int] = set()
 
 
 def begin() -> None:
-    """Lets Ctrl-C end this process as SIGTERM does, without a traceback, until ``command.run`` says
-    more of it; and makes standard output and error such that a command ends its work, and writes
-    its files, also if nobody reads what it says, or if they are closed (``>&-``)."""
+    """Lets Ctrl-C end this process at once, without a traceback, until ``command.run`` says more of
+    it; a SIGTERM waits until then. And makes standard output and error such that a command ends its
+    work, and writes its files, also if nobody reads what it says, or if they are closed
+    (``>&-``)."""
+    # So that threads which libraries start now never get it: see machine.import_paddle.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if it is ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file would get its number

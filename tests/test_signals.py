@@ -116,7 +116,7 @@ def test_a_signal_that_is_blocked_comes_at_the_end_to_whoever_handles_it_by_then
     done = []
     with pytest.raises(KeyboardInterrupt), blocked():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         done.append("all of it")
     assert done == ["all of it"]

@@ -20,7 +20,6 @@ SCRIPT = "import sys; from slowfast.commands import score; sys.exit(score())"
 
 @pytest.mark.parametrize(("command", "number", "after"), [
     ([MAIN, "--summary"], signal.SIGINT, 20),
-    ([MAIN, "--summary"], signal.SIGTERM, 20),
     ([MAIN, "--summary"], signal.SIGINT, 150),
     (["-m", "slowfast", "--summary"], signal.SIGINT, 60),
     (["-m", "slowfast.tools.check_videos", "x"], signal.SIGINT, 5),
@@ -32,6 +31,11 @@ def test_a_signal_while_python_imports_ends_a_command_without_a_word(
 ) -> None:
     done = run_interrupted(command, number, after, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (-number, "", "")
+
+
+def test_a_sigterm_while_python_imports_waits_until_it_can_be_told(tmp_path: Path) -> None:
+    done = run_interrupted(["-m", "slowfast.tools.score", "x.npz"], signal.SIGTERM, 20, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "interrupted\n")
 
 
 @pytest.mark.slow

@@ -87,6 +87,7 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
 
     with handled_by(interrupt):
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # see start.begin
             start_logging(distributed.rank())
             if with_paddle:
                 import_paddle()

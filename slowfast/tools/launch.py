@@ -36,7 +36,8 @@ from slowfast.start import begin
 begin()
 from slowfast.machine import import_paddle
 import_paddle()
-import runpy
+import runpy, signal
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 runpy.run_module("paddle.distributed.launch", run_name="__main__", alter_sys=True)
 """
 """Paddle's launcher, which a signal ends without a traceback while it imports Paddle."""
