@@ -18,7 +18,6 @@ import av
 import numpy as np
 
 from benchmarks import mutations
-from benchmarks.memory import left_over, shared_files
 from benchmarks.mutations import Piece, Pieces
 from benchmarks.survival import Outcome, times
 from benchmarks.timing import progress
@@ -81,7 +80,7 @@ def _outcome(
 ) -> Outcome:
     results: Counter[str] = Counter()
     slowest = 0.0
-    before, begin = shared_files(), time.monotonic()
+    begin = time.monotonic()
     for start in range(0, count, BLOCK):
         numbers = range(start, min(start + BLOCK, count))
         paths = [_write_mutant(bases, seed, number, folder) for number in numbers]
@@ -89,7 +88,6 @@ def _outcome(
         for path in paths:
             path.unlink()
         progress(f"{decoder}: {numbers.stop} of {count}, {time.monotonic() - begin:.0f} s")
-    results["files left in the shared memory"] = len(left_over(before))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     read, named = results.pop("read"), results.pop("named")
     crashed, hung = results.pop("crashed"), results.pop("hung")
@@ -97,8 +95,8 @@ def _outcome(
     name = decoder_version(decoder)
     result = (
         f"{read:,} read, {named:,} named in a line each, of which {crashed:,} crashed {name} and "
-        f"{hung:,} hung it (the reader process was replaced); {broken}no batch took more than "
-        f"{slowest:.1f} s, no reader more than {peak / 2**20:.1f} GiB"
+        f"{hung:,} hung it (the reader process was replaced); {broken}no batch of {BATCH} took more than "
+        f"{slowest:.1f} s (bound: {LONGEST:g}), no reader more than {peak / 2**20:.1f} GiB"
     )
     kept = not broken and slowest < LONGEST
     return Outcome(f"mutated videos, data.decoder={decoder} ({name})", count, result, kept)
