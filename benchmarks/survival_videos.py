@@ -95,8 +95,9 @@ def _outcome(
     name = decoder_version(decoder)
     result = (
         f"{read:,} read, {named:,} named in a line each, of which {crashed:,} crashed {name} and "
-        f"{hung:,} hung it (the reader process was replaced); {broken}no batch of {BATCH} took more than "
-        f"{slowest:.1f} s (bound: {LONGEST:g}), no reader more than {peak / 2**20:.1f} GiB"
+        f"{hung:,} hung it (the reader process was replaced); {broken}no batch of {BATCH} took "
+        f"more than {slowest:.1f} s (bound: {LONGEST:g}), no reader more than "
+        f"{peak / 2**20:.1f} GiB"
     )
     kept = not broken and slowest < LONGEST
     return Outcome(f"mutated videos, data.decoder={decoder} ({name})", count, result, kept)
