@@ -11,7 +11,7 @@ import pytest
 from support.tiny_run import environment
 from support.video_tools import is_running
 
-from slowfast.signals import INTERRUPTS, Terminated, handled_signals, held_back
+from slowfast.signals import INTERRUPTS, Terminated, blocked, handled_signals, held_back
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +109,15 @@ def test_a_process_ends_with_its_parent() -> None:
         parent.kill()
     while is_running(child):
         pass
+
+
+def test_a_signal_that_is_blocked_comes_at_the_end_to_whoever_handles_it_by_then() -> None:
+    """As Paddle's import takes SIGTERM for itself, outside Python."""
+    done = []
+    with pytest.raises(KeyboardInterrupt), blocked():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        done.append("all of it")
+    assert done == ["all of it"]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
