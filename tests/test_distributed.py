@@ -85,24 +85,6 @@ def test_two_processes_agree(tmp_path: Path) -> None:
         assert f"rank {rank} of 2 is content" in said
 
 
-def test_errors_of_earlier_runs_are_not_shown_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logs = [tmp_path / f"workerlog.{rank}" for rank in range(3)]
-    for log in logs:
-        log.write_text("error: of an earlier run\n")
-    monkeypatch.setenv("PADDLE_LOG_DIR", str(tmp_path))
-    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    monkeypatch.setenv("PADDLE_LOCAL_SIZE", "2")
-    sizes = {log.name: log.stat().st_size for log in logs}
-    monkeypatch.setattr(distributed, "_log_sizes", sizes)
-    monkeypatch.setattr("slowfast.distributed.time.sleep", lambda seconds: None)
-    assert distributed.error_of_another_process() is None
-    with logs[1].open("a") as file:
-        file.write("some line\nerror: höhe.mp4: the file is empty\n")
-    assert distributed.error_of_another_process() == "error: höhe.mp4: the file is empty"
-
-
 def test_one_process_is_alone() -> None:
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
     assert distributed.processes_on_this_machine() == 1

@@ -70,13 +70,17 @@ def new_parser(module: str, about: str | None) -> Parser:
     return Parser(prog=program(module), description=about, formatter_class=lines)
 
 
-def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: bool = False) -> int:
+def run(
+    work: Callable[[], int | None], *,
+    hint: str = GOES_ON, with_paddle: bool = False, together: bool = False,
+) -> int:  # fmt: skip
     """Runs the work of a command; returns its exit status.
 
     Args:
         work: returns a status, or None for 0; raises a UserError for what a user can fix.
         hint: what to do after an interruption; empty if nothing is kept.
         with_paddle: the work needs Paddle: imports it, with the settings of ``machine``.
+        together: the processes of a run meet first, and end together.
     """
     quiet_libraries()
 
@@ -88,11 +92,16 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
     with handled_by(interrupt):
         try:
             start_logging(distributed.rank())
+            if together:
+                distributed.meet()
             if with_paddle:
                 import_paddle()
-            return work() or 0
+            status = work() or 0
+            distributed.leave()
+            return status
         except BrokenPipeError:  # whoever read our output has gone, as ``head`` goes
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
+            distributed.leave("error: nobody reads the output of another process any more")
             return 128 + signal.SIGPIPE
         except (UserError, OSError) as error:
             line, status = error_line(error), 1
@@ -115,6 +124,7 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
             line = f"{below_bar}interrupted{what}{f' ({hint})' if hint else ''}"
             status = 143 if isinstance(stopped, Terminated) else 130
         print(line, file=sys.stderr, flush=True)
+        distributed.leave(line)
         return status
 
 
