@@ -143,6 +143,7 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
         meet()
         if _heartbeat:
             _heartbeat.wait_for_all()
+            _heartbeat.name_before_abort()
         with ended_by_signals():
             dist.init_parallel_env()
     paddle.seed(seed)
@@ -182,7 +183,7 @@ def log_folder(default: str) -> str:
 
 def error_of_another_process() -> str | None:
     """The line of why another process broke the connection, if it is known within some seconds."""
-    return (_heartbeat.reason(3.0) if _heartbeat else "") or None
+    return (_heartbeat and _heartbeat.reason()) or None
 
 
 def leave(reason: str = "") -> None:

@@ -10,6 +10,7 @@ are known to be ready: its wait for them stops every other thread, and cannot be
 A message is a line of JSON. That one is there: an empty line.
 """
 
+import ctypes
 import json
 import os
 import queue
@@ -26,6 +27,8 @@ BEAT = 1.0
 """Seconds between two signs of life."""
 GRACE = 10.0
 """Seconds in which a process ends by itself once it knows that another is lost."""
+WORD = 3.0
+"""Seconds after a broken connection in which the reason is known."""
 MEETING = 300.0
 """Seconds in which all processes must have come; each does so as it begins."""
 
@@ -94,10 +97,29 @@ class Heartbeat:
                 if reason := self._news.get():
                     raise LostError(reason.removeprefix("error: "))
 
-    def reason(self, seconds: float) -> str:
-        """The line of why the run must end, waiting for it so long; empty if there is none."""
-        self._has_reason.wait(seconds)
+    def reason(self) -> str:
+        """The line of why the run must end, once it is known; empty if there is none."""
+        self._has_reason.wait(WORD)
         return self._reason
+
+    def name_before_abort(self) -> None:
+        """From now on, where a C++ exception would abort the process, as gloo's does in a thread of
+        its own when the connection breaks, the reason is told first, if there is one."""
+        try:
+            set_terminate = ctypes.CDLL("libstdc++.so.6")._ZSt13set_terminatePFvvE
+        except (OSError, AttributeError):
+            return  # another C++ library: it aborts as ever
+        handler = ctypes.CFUNCTYPE(None)
+        set_terminate.restype, set_terminate.argtypes = handler, [handler]
+
+        def end() -> None:
+            if reason := self.reason():
+                print(reason, file=sys.stderr, flush=True)
+                os._exit(1)
+            before()
+
+        self._handler = handler(end)  # C++ does not keep it alive
+        before = set_terminate(self._handler)
 
     def leave(self, reason: str) -> None:
         """Bids farewell; with the ``reason``, if it is one for which all must end."""

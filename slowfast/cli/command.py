@@ -92,13 +92,8 @@ def run(
     with handled_by(interrupt):
         try:
             start_logging(distributed.rank())
-            if together:
-                distributed.meet()
-            if with_paddle:
-                import_paddle()
-            status = work() or 0
-            distributed.leave()
-            return status
+            _prepare(with_paddle, together)
+            return _done(work())
         except BrokenPipeError:  # whoever read our output has gone, as ``head`` goes
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
             distributed.leave("error: nobody reads the output of another process any more")
@@ -126,6 +121,18 @@ def run(
         print(line, file=sys.stderr, flush=True)
         distributed.leave(line)
         return status
+
+
+def _prepare(with_paddle: bool, together: bool) -> None:
+    if together:
+        distributed.meet()
+    if with_paddle:
+        import_paddle()
+
+
+def _done(status: int | None) -> int:
+    distributed.leave()
+    return status or 0
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
