@@ -10,6 +10,7 @@ are known to be ready: its wait for them stops every other thread, and cannot be
 A message is a line of JSON. That one is there: an empty line.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -128,9 +129,11 @@ class Heartbeat:
             peer.send({"end": reason})
 
     def _watch(self) -> None:
-        with selectors.DefaultSelector() as selector:
+        with contextlib.ExitStack() as opened:
+            selector = opened.enter_context(selectors.DefaultSelector())
             for peer in self._peers:
                 selector.register(peer.connection, selectors.EVENT_READ, peer)
+                opened.enter_context(peer.connection)
             while self._peers and not self._reason and not self._left.is_set():
                 began = time.monotonic()
                 while (left := began + BEAT - time.monotonic()) > 0 and self._peers:
@@ -199,15 +202,18 @@ def _gather(world: int, address: tuple[str, int], end: float, own: str) -> list[
             server.settimeout(max(end - time.monotonic(), 0.001))
             try:
                 connection, _ = server.accept()
-                connection.settimeout(BEAT)
-                number, name = json.loads(_line(connection))
-                peers[int(number)] = Peer(connection, str(name))
             except TimeoutError as error:
+                for peer in peers.values():
+                    peer.connection.close()
                 late = [str(number) for number in range(1, world) if number not in peers]
                 waited = f"{MEETING:g} s after process 0"
                 raise LostError(f"process {', '.join(late)} has not come {waited}") from error
-            except (OSError, ValueError):  # not a process of this run
-                continue
+            connection.settimeout(BEAT)
+            try:
+                number, name = json.loads(_line(connection))
+                peers[int(number)] = Peer(connection, str(name))
+            except (OSError, TypeError, ValueError):  # not a process of this run
+                connection.close()
     for peer in peers.values():
         peer.send({"hub": own})
     return [*peers.values()]
@@ -231,6 +237,7 @@ def _arrive(address: tuple[str, int], end: float, own: str) -> Peer:
     try:
         name = json.loads(_line(connection))["hub"]
     except (OSError, ValueError) as error:
+        connection.close()
         waited = "has ended, or waits for others in vain"
         raise LostError(f"process 0 at {where} {waited}") from error
     return Peer(connection, name)
