@@ -1,8 +1,8 @@
-"""A disk that is full at any write of a training run, of ``--test`` and of ``--infer``; and a folder
-that is read-only at the end of a test or prediction.
+"""A disk that is full at any write of a training run, of ``--test`` and of ``--infer``; and a
+folder that is read-only at the end of a test or prediction.
 
-The disk is a tmpfs of so many kilobytes, and the read-only folder a bind mount: both take root. Then
-there is room again, and the same command, for training with ``--resume auto``, goes on.
+The disk is a tmpfs of so many kilobytes, and the read-only folder a bind mount: both take root.
+Then there is room again, and the same command, in training with ``--resume auto``, goes on.
 """
 
 import contextlib
@@ -52,14 +52,15 @@ def run(seed: int, scale: float, folder: Path) -> list[Outcome]:
     weights = str(folder / "trained/disk/SlowFast_best.pdparams")
     test = Verb(
         "--test", ["--test", "-w", weights, *words, "--out", "disk/scores.npz"], _tested,
-        "disk/scores.npz.partial/*",
+        "kept/scores.npz.partial/*",
     )  # fmt: skip
     infer = Verb(
         "--infer", ["--infer", str(folder / "data/val"), "-w", weights, *words, "--out",
-                    "disk/rows.json"], _inferred, "disk/.rows.json*",
+                    "disk/rows.json"], _inferred, "disk/rows.jsonl",
     )  # fmt: skip
     outcomes = [fill(verb, times(SIZES, scale), folder, rng) for verb in (train, test, infer)]
     outcomes += [fill_one(train, name, folder) for name in ("metrics.jsonl", "log.txt", "vdl")]
+    test = test._replace(words=[*test.words[:-1], "kept/scores.npz"])  # where it can be written
     return [*outcomes, *(write_protect(verb, folder) for verb in (test, infer))]
 
 
@@ -165,7 +166,7 @@ def _told(place: Path, status: int, reason: str) -> tuple[str, str]:
     match = re.fullmatch(rf"error: (.+): {re.escape(reason)}.*", lines[0]) if lines else None
     if status != 1 or len(lines) != 1 or not match or "Traceback" in said:
         return "?", f"status {status}, {said[-300:]!r}"
-    return re.sub(r"\d+", "N", Path(match[1]).name), ""
+    return re.sub(r"\d+", "N", re.sub(r".*\.npy", "a video's scores", Path(match[1]).name)), ""
 
 
 def _trained(disk: Path) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -143,6 +144,7 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
         meet()
         if _heartbeat:
             _heartbeat.wait_for_all()
+            time.sleep(0.3 if rank() else 0)  # Paddle looks for process 0 at once, then after 3 s
             _heartbeat.name_before_abort()
         with ended_by_signals():
             dist.init_parallel_env()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import paddle
 import pytest
+from support.processes import LOG_DIR, run_processes
 from support.tiny_run import environment, run_script
 
 from slowfast import distributed
@@ -85,6 +86,42 @@ def test_two_processes_agree(tmp_path: Path) -> None:
         assert f"rank {rank} of 2 is content" in said
 
 
+FAILS = """
+import sys
+from slowfast import distributed
+from slowfast.cli.command import run
+from slowfast.data.lists import ListError
+
+def work():
+    if distributed.rank() == int(sys.argv[1]):
+        raise ListError("a.list: empty")
+    distributed.start("cpu", seed=0)
+
+sys.exit(run(work, with_paddle=distributed.rank() != int(sys.argv[1]), together=True))
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_error_in_one_before_they_connect_ends_both(tmp_path: Path, rank: int) -> None:
+    (tmp_path / "fails.py").write_text(FAILS)
+    command = ["fails.py", str(rank)]
+    done = run_processes(command, tmp_path, environment(), 2, have_launcher=False)
+    assert done.returncode == 1
+    for own in range(2):
+        said = (tmp_path / LOG_DIR / f"workerlog.{own}").read_text()
+        assert said.endswith("error: a.list: empty\n") and "Traceback" not in said
+
+
+def test_where_process_0_is_must_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    monkeypatch.setenv("PADDLE_TRAINER_ENDPOINTS", "host")
+    with pytest.raises(distributed.LaunchError, match="does not begin with HOST:PORT: 'host'"):
+        distributed.meet()
+    monkeypatch.setenv("SLOWFAST_LOST_AFTER", "0")
+    with pytest.raises(distributed.LaunchError, match="^SLOWFAST_LOST_AFTER='0' is not a whole"):
+        distributed.lost_after()
+
+
 def test_one_process_is_alone() -> None:
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
     assert distributed.processes_on_this_machine() == 1
@@ -92,6 +129,8 @@ def test_one_process_is_alone() -> None:
     assert distributed.gather("x") == ["x"]
     assert distributed.error_of_another_process() is None
     distributed.barrier()
+    distributed.meet()
+    distributed.leave("error: nobody hears it")
     norm = paddle.nn.BatchNorm3D(2)
     distributed.average_batch_norm(paddle.nn.Sequential(norm))
     assert norm._mean.tolist() == [0, 0]

@@ -11,7 +11,7 @@ import pytest
 from support.tiny_run import environment
 from support.video_tools import is_running
 
-from slowfast.signals import INTERRUPTS, Terminated, handled_signals, held_back
+from slowfast.signals import INTERRUPTS, Terminated, ended_by_signals, handled_signals, held_back
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +109,14 @@ def test_a_process_ends_with_its_parent() -> None:
         parent.kill()
     while is_running(child):
         pass
+
+
+def test_signals_end_a_process_at_once_outside_python() -> None:
+    with handled_signals():
+        handlers = [signal.getsignal(each) for each in INTERRUPTS]
+        with ended_by_signals():
+            assert [signal.getsignal(each) for each in INTERRUPTS] == [signal.SIG_DFL] * 3
+        assert [signal.getsignal(each) for each in INTERRUPTS] == handlers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with ended_by_signals():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
