@@ -78,8 +78,8 @@ def launcher_set(name: str) -> bool:
 
 
 def _whole(name: str, least: int, default: int | None = None) -> int:
-    """What the launcher, or the user in its place, has set; by default ``least``."""
-    text = os.environ.get(name, str(least if default is None else default))
+    """What the launcher, or the user in its place, has set."""
+    text = os.environ.get(name, str(default or least))
     if not (text.isascii() and text.isdecimal()) or int(text) < least:
         raise LaunchError(f"{name}={text!r} is not a whole number from {least} on")
     return int(text)
@@ -170,12 +170,8 @@ def meet() -> None:
     host, _, port = place.rpartition(":")
     if not (host and port.isdecimal()):
         raise LaunchError(f"PADDLE_TRAINER_ENDPOINTS does not begin with HOST:PORT: {place!r}")
-    _heartbeat = heartbeat.meet(rank(), world_size(), (host, int(port)), lost_after())
-
-
-def lost_after() -> int:
-    """Seconds without a sign of life after which a process counts as lost."""
-    return _whole("SLOWFAST_LOST_AFTER", 1, 120)
+    lost_after = _whole("SLOWFAST_LOST_AFTER", 1, 120)
+    _heartbeat = heartbeat.meet(rank(), world_size(), (host, int(port)), lost_after)
 
 
 def log_folder(default: str) -> str:

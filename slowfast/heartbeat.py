@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from typing import NoReturn
 
 from slowfast.errors import UserError
 
@@ -115,8 +116,7 @@ class Heartbeat:
 
         def end() -> None:
             if reason := self.reason():
-                print(reason, file=sys.stderr, flush=True)
-                os._exit(1)
+                _end(reason)
             before()
 
         self._handler = handler(end)  # C++ does not keep it alive
@@ -146,8 +146,7 @@ class Heartbeat:
                         waited = f"{self._lost_after:g} s (stopped? its machine or network down?)"
                         self._lose(f"error: {peer.name} has given no sign of life for {waited}")
         if self._reason and not self._left.wait(GRACE):
-            print(self._reason, file=sys.stderr, flush=True)
-            os._exit(1)
+            _end(self._reason)
 
     def _hear(self, peer: Peer, selector: selectors.BaseSelector) -> None:
         """Takes what a peer has sent."""
@@ -176,6 +175,12 @@ class Heartbeat:
                 peer.send({"lost": reason})
             self._has_reason.set()
             self._news.put(reason)
+
+
+def _end(reason: str) -> NoReturn:
+    """Ends this process from any thread, whatever the others do; so sys.stderr may be another."""
+    print(reason, file=sys.__stderr__, flush=True)
+    os._exit(1)
 
 
 def meet(rank: int, world: int, address: tuple[str, int], lost_after: float) -> Heartbeat:

@@ -117,9 +117,10 @@ def test_where_process_0_is_must_be_told(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PADDLE_TRAINER_ENDPOINTS", "host")
     with pytest.raises(distributed.LaunchError, match="does not begin with HOST:PORT: 'host'"):
         distributed.meet()
+    monkeypatch.setenv("PADDLE_TRAINER_ENDPOINTS", "127.0.0.1:1,127.0.0.1:2")
     monkeypatch.setenv("SLOWFAST_LOST_AFTER", "0")
     with pytest.raises(distributed.LaunchError, match="^SLOWFAST_LOST_AFTER='0' is not a whole"):
-        distributed.lost_after()
+        distributed.meet()
 
 
 def test_one_process_is_alone() -> None:

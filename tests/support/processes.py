@@ -3,7 +3,6 @@ waiting. Tests of what the launcher does use the launcher.
 """
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
