@@ -96,9 +96,9 @@ def seconds_to_end(pids: Sequence[int], most: float) -> float:
 
 
 def rank_process(root: int, rank: int) -> int | None:
-    """The process of a rank below a launcher; its readers, which come later, have its environment,
+    """The process of a rank below a launcher: the uppermost, for its readers have its environment,
     too."""
-    for pid in sorted(tree(root)):
+    for pid in tree(root):
         with contextlib.suppress(OSError):
             variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             if f"PADDLE_TRAINER_ID={rank}".encode() in variables:
