@@ -136,7 +136,8 @@ def failed(folder: Path, config: Path, rank: int, flags: Sequence[str]) -> Case:
 def _end(folder: Path, pair: Pair, ranks: Sequence[int], named: str) -> Case:
     pids = [pid for rank in ranks for pid in tree(pair[rank].pid)]
     seconds = runs.seconds_to_end(pids, 2 * LATER + START)
-    are_failures = all((pair[rank].poll() or 0) > 0 for rank in ranks)
+    have_ended = seconds < float("inf")
+    are_failures = have_ended and all(pair[rank].wait(MARGIN) > 0 for rank in ranks)
     said = reasons(folder)
     return Case(seconds, [said[rank] for rank in ranks], named, are_failures)
 
