@@ -2,7 +2,7 @@
 
 import sys
 
-from slowfast.cli.main import main
+from slowfast.commands import slowfast
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(slowfast())

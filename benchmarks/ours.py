@@ -17,7 +17,8 @@ from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import Indices
 
-DECODERS = ("opencv", "pyav")
+DECODERS = ("pyav", "opencv")
+"""The default first."""
 NUM_FRAMES = DataConfig().num_frames
 
 

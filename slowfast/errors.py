@@ -22,6 +22,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def escaped(text: str) -> str:
+    """The same for a line of a file, which keeps bytes that are not UTF-8."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: printable(found[0]), text)
+
+
 def masked(text: str) -> str:
     """A text with ``***`` for what may be secret in its urls: what stands before ``@``, behind one
     of ``?#;``, or behind ``password=`` and the like. Also in urls that were taken for paths, which

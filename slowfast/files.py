@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from slowfast.errors import UserError
+from slowfast.errors import UserError, printable
 
 LONGEST_NAME = 255
 """Bytes of a file's name, on most file systems."""
@@ -33,12 +33,13 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
     Args:
         durable: wait until the file is on the disk, so that it is whole even if the machine goes
             down. Without, this is faster, but after a crash of the machine the file may be damaged.
-        alone: no other process writes the same file now; else the last one's is whole, and a run
+        alone: only one process may write this file now; else the last one's is whole, and a run
             that is killed leaves its part behind, under a hidden name.
 
     The hidden name is ``.NAME.partial``, or a shorter one where NAME has no room for that.
 
     Raises:
+        FolderError: another process writes this file now, and this one must be ``alone``.
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.
     """
     own = "" if alone else f".{secrets.token_hex(4)}"
@@ -48,19 +49,48 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
     beside = path.with_name(f".{name}{own}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(beside, path)
+        with taken(beside, path) as file:
+            try:
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+                os.replace(beside, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    beside.unlink()
+                raise
     except OSError as error:
         if error.filename not in (None, str(beside)):  # of another file, in the caller's body
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+
+
+def taken(beside: Path, path: Path) -> IO[bytes]:
+    """The empty file ``beside``, which is to become ``path``; locked until it is closed.
+
+    Raises:
+        FolderError: another process has it.
+        OSError: it cannot be made.
+    """
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags & ~os.O_TRUNC, 0o666)
+
+    while True:
+        file = open(beside, "wb", opener=opened)  # noqa: SIM115
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
+            file.close()
+            raise FolderError(f"another run is writing {path}") from error
+        except OSError:
+            pass  # a file system without locks
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(beside)):
+                file.truncate(0)
+                return file
+        file.close()  # by now, another process has made it ``path``
 
 
 @contextlib.contextmanager
@@ -132,11 +162,20 @@ def write_json_rows(path: Path, rows: Iterable[Any]) -> None:
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
     """Writes a text file of these lines; without any, removes the file of an earlier run."""
-    if lines:
-        with atomic(path) as file:
-            file.writelines(f"{line}\n".encode(errors="surrogateescape") for line in lines)
-    else:
-        path.unlink(missing_ok=True)
+    write_texts({path: lines})
+
+
+def write_texts(texts: Mapping[Path, Sequence[str]]) -> None:
+    """The same for several files, which appear once all are written; a second run that writes them
+    at the same time is refused by the first of them, see ``atomic``."""
+    with contextlib.ExitStack() as stack:
+        for path, lines in texts.items():
+            if lines:
+                file = stack.enter_context(atomic(path))
+                file.writelines(f"{line}\n".encode(errors="surrogateescape") for line in lines)
+    for path, lines in texts.items():
+        if not lines:
+            path.unlink(missing_ok=True)
 
 
 def append_line(file: IO[bytes], line: str) -> None:
@@ -215,7 +254,7 @@ def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[IO[bytes]]:
         except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, see lockf(3)
             if not wait:
                 raise FolderError(busy) from error
-            print(busy, flush=True)
+            print(printable(busy), flush=True)
             fcntl.lockf(file, fcntl.LOCK_EX)
         except OSError as error:  # a file system without locks
             raise OSError(error.errno, error.strerror, str(path)) from error

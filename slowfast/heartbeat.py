@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from slowfast.errors import UserError
+from slowfast.signals import blocked
 
 BEAT = 1.0
 """Seconds between two signs of life."""
@@ -88,7 +89,8 @@ class Heartbeat:
         self._has_reason, self._left = threading.Event(), threading.Event()
         for peer in self._peers:
             peer.connection.settimeout(0)
-        threading.Thread(target=self._watch, name="heartbeat", daemon=True).start()
+        with blocked():  # signals are for the main thread, see machine.import_paddle
+            threading.Thread(target=self._watch, name="heartbeat", daemon=True).start()
 
     def wait_for_all(self) -> None:
         """Waits until all processes have called it. Raises a LostError if one of them will not."""

@@ -39,25 +39,23 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
 
 
 class Printable(logging.Formatter):
-    """Log lines in which names cannot move the cursor or colour the screen."""
+    """Log lines in which names cannot begin a new one, move the cursor or colour the screen."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""
-        return "\n".join(map(printable, super().format(record).split("\n")))
+        return printable(super().format(record))
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """Log lines on the screen. That nobody reads them any more ends a command, as it ends one that
+    """Log lines on the screen. That it cannot be written ends a command, as it ends one that
     prints, but not a training run, which has its log in a file; without this, each line would
     become a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Is called where the error is handled."""
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+        if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
-        elif len(logger.handlers) > 1:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        else:
+        elif len(logger.handlers) == 1:
             raise
 
 
@@ -72,6 +70,13 @@ class LogFile(logging.FileHandler):
             super().handleError(record)
             return
         raise OSError(error.errno, error.strerror, self.baseFilename) from error
+
+
+def say(*lines: object) -> None:
+    """Prints lines, each as the screen can show it, see ``printable``: one line stays one, whatever
+    the names of files in it."""
+    for line in lines:
+        print(printable(str(line)), flush=True)
 
 
 class Progress:
@@ -106,6 +111,7 @@ class Progress:
             self._print(f"{self._what}: done in {took}  {note}".rstrip(), end="\n")
 
     def _print(self, text: str, end: str) -> None:
+        text = printable(text)
         padded = text.ljust(self._width) if self._terminal else text
         self._width = len(text)
         print(padded, end=end, flush=True)

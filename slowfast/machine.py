@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast import distributed
-from slowfast.signals import held_back
+from slowfast.signals import blocked, held_back
 
 INSTRUCTION_SETS = (
     "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
@@ -55,11 +55,14 @@ def import_paddle() -> None:
         ModuleNotFoundError: it is not installed.
     """
     set_variables()
-    with held_back():  # else an import error; and at its end Paddle gives SIGTERM back
+    # Blocked: else an import error, or Paddle's own report of a crash, which it makes of a SIGTERM
+    # until it is told not to; whichever thread gets it, so that earlier ones must block it, too. It
+    # then takes SIGTERM to end the process, not as it was before.
+    with blocked(), held_back():
         with _without_advice():
             import paddle
 
-        paddle.disable_signal_handler()  # it reports a SIGTERM as a crash, and may hang
+        paddle.disable_signal_handler()  # with which a SIGTERM may also hang
     if not distributed.num_gpus():
         keep_memory()
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from slowfast import distributed
 from slowfast.files import locked
 from slowfast.journal import Entries, Entry, Journal
-from slowfast.log import Progress, logger
+from slowfast.log import Progress, logger, say
 
 
 def shared_out(work: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -118,7 +118,7 @@ def merged(
         ]
         if missing:
             late = ", ".join(map(str, sorted({*missing})))
-            print(
+            say(
                 f"process {distributed.rank()} has done its share; {len(missing):,} of "
                 f"{len(owners):,} are not done yet, of process {late}: whichever of the "
                 f"{len(files)} finishes last writes the result"

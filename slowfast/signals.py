@@ -95,6 +95,17 @@ def end_with_parent() -> None:
 
 
 @contextlib.contextmanager
+def blocked() -> Iterator[None]:
+    """A context at whose end signals come that were sent to this thread meanwhile, also those that
+    are handled outside Python. Not for a fork: the new process would block them for ever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """A context that delays signals to its end: an exception during a fork could be lost, or the
     new process forgotten."""

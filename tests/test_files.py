@@ -26,6 +26,7 @@ from slowfast.files import (
     write_json,
     write_json_rows,
     write_lines,
+    write_texts,
     write_whole,
 )
 
@@ -211,3 +212,48 @@ def test_two_runs_may_write_the_same_file_at_once(tmp_path: Path) -> None:
         assert path.read_text() == "two"
     assert path.read_text() == "one"
     assert [*tmp_path.iterdir()] == [path]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from slowfast.files import FolderError, write_lines
+path, own, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+told = 0
+for i in range(times):
+    try:
+        write_lines(path, [own] * 20_000)
+    except FolderError as error:
+        assert str(error) == f"another run is writing {path}"
+        told += 1
+print(told)
+"""
+
+
+def test_several_processes_write_one_file_and_it_is_never_mixed(tmp_path: Path) -> None:
+    """Whoever comes second is told so; nothing stays beside the file."""
+    path = tmp_path / "a.list"
+    write_lines(path, ["x"])
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), own, "60"],
+            env=environment(), stdout=subprocess.PIPE, text=True,
+        )
+        for own in "abc"
+    ]  # fmt: skip
+    while any(writer.poll() is None for writer in writers):
+        assert len(set(path.read_text().split())) == 1
+    told = [int(writer.communicate()[0]) for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert all(0 <= each <= 60 for each in told) and [*tmp_path.iterdir()] == [path]
+
+
+def test_a_file_that_another_process_writes_is_refused_and_left_to_it(tmp_path: Path) -> None:
+    """As are others that appear together with it; what a killed run has left is taken over."""
+    path, part = tmp_path / "labels.txt", tmp_path / ".labels.txt.partial"
+    with another(part), pytest.raises(FolderError, match="another run is writing .*labels.txt"):
+        write_texts({path: ["a"], tmp_path / "train.list": ["a.mp4 0"]})
+    assert [*tmp_path.iterdir()] == [part]
+    part.write_bytes(b"longer than what comes now")
+    write_texts({path: ["a"], tmp_path / "train.list": ["a.mp4 0"]})
+    assert path.read_text() == "a\n" and not part.exists()

@@ -116,13 +116,14 @@ def test_any_name_can_be_shown(
         monkeypatch.setattr(sys, name, io.TextIOWrapper(screen, encoding))
     log.start_logging(0, str(tmp_path))
     log.logger.info("é\udce9")
-    log.logger.info("\x1b[2J")
+    log.logger.info("\x1b[2J\n")
     progress = log.Progress("é\udce9", 1)
     progress.finish()
+    log.say("a\nb", Path("c\n"))
     print("é\udce9", file=sys.stderr, flush=True)
     sys.stdout.flush()
-    first, no_command, second = shown_on["stdout"].getvalue().splitlines()
-    assert no_command == rb"\x1b[2J"
+    first, no_command, second, *names = shown_on["stdout"].getvalue().splitlines()
+    assert (no_command, names) == (rb"\x1b[2J\n", [rb"a\nb", rb"c\n"])
     assert (first, second) == (shown, shown + b": done in 0:00:00")
     assert shown_on["stderr"].getvalue() == shown + b"\n"
     assert (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()[0].endswith("] é\\udce9")

@@ -11,7 +11,14 @@ import pytest
 from support.tiny_run import environment
 from support.video_tools import is_running
 
-from slowfast.signals import INTERRUPTS, Terminated, ended_by_signals, handled_signals, held_back
+from slowfast.signals import (
+    INTERRUPTS,
+    Terminated,
+    blocked,
+    ended_by_signals,
+    handled_signals,
+    held_back,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +127,15 @@ def test_signals_end_a_process_at_once_outside_python() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with ended_by_signals():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_signal_that_is_blocked_comes_at_the_end_to_whoever_handles_it_by_then() -> None:
+    """As Paddle's import takes SIGTERM for itself, outside Python."""
+    done = []
+    with pytest.raises(KeyboardInterrupt), blocked():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        done.append("all of it")
+    assert done == ["all of it"]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()

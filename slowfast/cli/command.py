@@ -1,7 +1,7 @@
 """Runs a command, main.py or a tool: starts logging, reports errors, sets the exit status.
 
 The status is 0; 1, with one line on stderr, for an error that the user can fix; 130 or 143 after
-Ctrl-C or SIGTERM; 141, as of a command that SIGPIPE ends, if nobody reads the output any more.
+Ctrl-C or SIGTERM. That nobody reads the output any more ends no command, see ``slowfast.start``.
 Paddle is imported only for a command that needs it, after ``quiet_libraries``.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from slowfast import distributed
 from slowfast.data.video.sources import URL
-from slowfast.errors import UserError, error_line, masked, masked_url
+from slowfast.errors import UserError, error_line, masked, masked_url, printable
 from slowfast.log import quiet_libraries, start_logging
 from slowfast.machine import import_paddle
 from slowfast.signals import INTERRUPTS, Terminated, handled_by
@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Tells what is wrong with the flags, in one line, and ends."""
-        self.exit(2, f"{self.prog}: error: {masked(message)}\n")
+        self.exit(2, f"{self.prog}: error: {printable(masked(message))}\n")
 
 
 in_home = os.path.expanduser
@@ -91,13 +91,10 @@ def run(
 
     with handled_by(interrupt):
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # see start.begin
             start_logging(distributed.rank())
             _prepare(with_paddle, together)
             return _done(work())
-        except BrokenPipeError:  # whoever read our output has gone, as ``head`` goes
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
-            distributed.leave("error: nobody reads the output of another process any more")
-            return 128 + signal.SIGPIPE
         except (UserError, OSError) as error:
             line, status = error_line(error), 1
         except MemoryError as error:

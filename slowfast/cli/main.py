@@ -13,7 +13,7 @@ from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
 from slowfast.data.video.sources import is_stream
 from slowfast.files import file_digest
-from slowfast.log import logger
+from slowfast.log import logger, say
 
 if TYPE_CHECKING:
     from slowfast.cli.inputs import Inputs
@@ -214,9 +214,9 @@ def _summarize(args: argparse.Namespace) -> None:
     class_names(cfg, None)  # raises a ListError if they do not fit
     print(summary_text(cfg))
     try:
-        print(f"learning rate, drawn: {draw_schedule(cfg)}")
+        say(f"learning rate, drawn: {draw_schedule(cfg)}")
     except ImportError as error:
-        print(f"learning rate, not drawn: matplotlib cannot be imported ({error})")
+        say(f"learning rate, not drawn: matplotlib cannot be imported ({error})")
 
 
 def _network(args: argparse.Namespace, inputs: "Inputs") -> "Weighted":

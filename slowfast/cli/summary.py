@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.config import Config
+from slowfast.files import atomic
 from slowfast.models.cost import summarize
 from slowfast.models.variants import build_model
 from slowfast.train.recipe.multigrid import batches_in_turn, expand, phases
@@ -52,7 +53,8 @@ def draw_schedule(cfg: Config) -> Path:
     path = Path(cfg.output_dir) / "learning_rate.png"
     kind = "multigrid" if cfg.train.multigrid else optim.schedule
     title = f"{kind}, total batch {optim.base_batch_size}, {num_epochs} epochs"
-    learning_rate_curve(epochs, rates, title, path)
+    with atomic(path) as file:
+        learning_rate_curve(epochs, rates, title, Path(file.name))
     return path
 
 

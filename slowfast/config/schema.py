@@ -357,6 +357,10 @@ class TrainConfig:
     global_batch_size: Natural = 0
     """Clips per step over all processes; gradients are accumulated until there are as many. 0: as
     many as the devices of all processes hold at once."""
+    recompute: Literal["none", "stages", "blocks"] = "none"
+    """What training computes a second time, in backward, to need less memory: nothing; each of
+    res2..res5 as a whole; or each of their residual blocks, which needs the least. The numbers
+    stay the same."""
     log_interval: Count = 10
     """Steps from one log line to the next."""
     val_interval: Count = 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import UserError, one_line
+from slowfast.errors import UserError, escaped, one_line
 from slowfast.files import write_lines
 
 LIST = "unreadable.txt"
@@ -45,10 +45,16 @@ class UnreadableVideo:
 def reason_of(path: str, error: Exception | str) -> str:
     """Why a video cannot be read, or used: one line, which begins with its path, or with what it
     is called as a part of a video."""
-    line = one_line(error)
+    line = _line(path, error)
     if isinstance(error, Exception) and not isinstance(error, UserError):
         line = f"{type(error).__name__}: {line}"
-    return line if line.startswith(path) else f"{path}: {line}"
+    name = escaped(path)
+    return line if line.startswith(name) else f"{name}: {line}"
+
+
+def _line(path: str, error: Exception | str) -> str:
+    """The text of an error in one line, in which the path keeps its line breaks, escaped."""
+    return one_line(str(error).replace(path, escaped(path)))
 
 
 def _noted(samples: Sequence[Sample], index: int) -> tuple[int, str]:
@@ -81,7 +87,7 @@ class Unreadable:
         if (known := self.videos.get(place)) is not None:
             self.videos[place] = known.more(int(is_key))
             return None
-        self.videos[place] = video = UnreadableVideo(place, path, one_line(error), int(is_key))
+        self.videos[place] = video = UnreadableVideo(place, path, _line(path, error), int(is_key))
         count = len(self.videos)
         if count > self._limit:
             more = f" ({count} unreadable videos; data.max_errors={self._limit})"

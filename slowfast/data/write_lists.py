@@ -13,8 +13,8 @@ from slowfast.data.labels import label_lines
 from slowfast.data.lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.data.text_lists import line_of
-from slowfast.files import write_lines
-from slowfast.log import Progress, logger
+from slowfast.files import write_texts
+from slowfast.log import Progress, logger, say
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 Rows = list[tuple[str, Sample | None]]
@@ -86,8 +86,8 @@ def write_lists(written: dict[Path, Rows], labels: Path | None, classes: list[st
     for path, rows in written.items():
         lines = [_line(sample, path) for _, sample in rows if sample]
         missing = [name for name, sample in rows if not sample]
-        texts[path] = [line for line in lines if _fits(line)]
-        if unfit := [line for line in lines if not _fits(line)]:
+        texts[path] = [line for line in lines if fits(line)]
+        if unfit := [line for line in lines if not fits(line)]:
             fault = (
                 f"{path}: no list can hold {len(unfit):,} of {len(lines):,} names, with a line "
                 f"break or an outer space, the first is {unfit[0]!r}: rename them"
@@ -99,14 +99,13 @@ def write_lists(written: dict[Path, Rows], labels: Path | None, classes: list[st
         note = f"; {len(missing):,} missing, listed in {path}.missing" if missing else ""
         said.append(f"{path}: {len(lines):,} of {len(rows):,} videos found{note}")
     for line in itertools.chain.from_iterable(texts.values()):
-        if not _fits(line):  # a class's name, or that of a missing video
+        if not fits(line):  # a class's name, or that of a missing video
             raise ListError(f"{line!r} has a line break or an outer space")
     for name in classes:
         if name.encode(errors="replace") != name.encode(errors=lists.PATHS):
             raise ListError(f"{name!r} has bytes that are not UTF-8: no name for a class")
-    for path, lines in texts.items():
-        write_lines(path, lines)
-    print("\n".join(said + ([f"{labels}: {len(classes):,} classes"] if labels else [])))
+    write_texts(texts)
+    say(*said, *([f"{labels}: {len(classes):,} classes"] if labels else []))
 
 
 def _line(sample: Sample, path: Path) -> str:
@@ -116,6 +115,6 @@ def _line(sample: Sample, path: Path) -> str:
     return jsonl_lists.line_of(sample)
 
 
-def _fits(line: str) -> bool:
+def fits(line: str) -> bool:
     """Whether a list or a file of names can hold a line; those are stripped as they are read."""
     return line == line.strip() and "\n" not in line and "\r" not in line

@@ -17,7 +17,7 @@ from slowfast.data.boxes.ava import read_keyframes
 from slowfast.data.samples import KeyFrame
 from slowfast.data.shape_films import COLOURS
 from slowfast.demos.steps import DATA_SEED, infer, launch, train_and_test
-from slowfast.files import write_whole
+from slowfast.files import sole_writer, write_whole
 from slowfast.log import Progress
 from slowfast.metrics.frame_map import frame_map_numbers
 from slowfast.pictures import learning_curve
@@ -57,10 +57,11 @@ def run_actions_in_boxes() -> None:
 def write_films(cfg: Config) -> None:
     """Writes films and annotations where the config expects them."""
     progress = Progress("write films", NUM_TRAIN + NUM_VAL)
-    shape_film_files.write_dataset(
-        cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, last=LAST, seed=DATA_SEED,
-        num_processes=2, report=lambda done, total: progress.update(done),
-    )  # fmt: skip
+    with sole_writer(Path(cfg.data.root), "writing films"):
+        shape_film_files.write_dataset(
+            cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, last=LAST, seed=DATA_SEED,
+            num_processes=2, report=lambda done, total: progress.update(done),
+        )  # fmt: skip
     progress.finish(cfg.data.root)
 
 

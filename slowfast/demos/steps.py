@@ -15,6 +15,7 @@ from slowfast import distributed
 from slowfast.config import Config, dump_config, load_config
 from slowfast.data import moving_shapes_files
 from slowfast.errors import UserError
+from slowfast.files import sole_writer
 from slowfast.log import Progress
 from slowfast.machine import environment
 from slowfast.train import folder
@@ -35,10 +36,11 @@ class StepFailedError(UserError):
 def write_data(cfg: Config, num_motions: int) -> None:
     """Writes the video files and lists where the config expects them."""
     progress = Progress("write videos", NUM_TRAIN + NUM_VAL)
-    moving_shapes_files.write_dataset(
-        cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, seed=DATA_SEED, num_processes=2,
-        num_motions=num_motions, report=lambda done, total: progress.update(done),
-    )  # fmt: skip
+    with sole_writer(Path(cfg.data.root), "writing videos"):
+        moving_shapes_files.write_dataset(
+            cfg.data.root, num_train=NUM_TRAIN, num_val=NUM_VAL, seed=DATA_SEED, num_processes=2,
+            num_motions=num_motions, report=lambda done, total: progress.update(done),
+        )  # fmt: skip
     progress.finish(cfg.data.root)
 
 

@@ -8,6 +8,7 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 from slowfast.models.layers.conv import Conv3D
+from slowfast.models.layers.layout import channels_last, is_channels_last, to_first, to_last
 from slowfast.models.layers.norm import BatchNorm3D
 
 
@@ -30,7 +31,13 @@ class NonLocal(paddle.nn.Layer):
         self.bn = BatchNorm3D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, T, H, W]`` to as many."""
+        """Clips to clips of the same shape, in the layout of ``layers/layout.py``."""
+        if not is_channels_last():
+            return self._forward(x)
+        with channels_last(False):
+            return to_last(self._forward(to_first(x)))
+
+    def _forward(self, x: Tensor) -> Tensor:
         pooled = F.max_pool3d(x, 2, 2)
         theta = self.conv_theta(x)
         phi_NIp, g_NIp = self.conv_phi(pooled).flatten(2), self.conv_g(pooled).flatten(2)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import paddle
 from paddle import Tensor
 
+from slowfast.models.layers.layout import is_channels_last
 from slowfast.models.slow_frames import SLOW_FRAMES
 
 
@@ -19,16 +20,17 @@ def normalize(frames_NTHWC: Tensor, mean: Sequence[float], std: Sequence[float])
     return (frames_NTHWC.astype("float32") * scale + shift).transpose([0, 4, 1, 2, 3])
 
 
-def slow_clip(clip_NCTHW: Tensor, alpha: int, rule: str) -> Tensor:
-    """The slow pathway's frames of a clip, ``[N, C, T/alpha, H, W]``.
+def slow_clip(clip: Tensor, alpha: int, rule: str) -> Tensor:
+    """The slow pathway's frames of a clip, in the layout of ``layers/layout.py``.
 
     Raises:
         ValueError: the clip's T is not a multiple of alpha.
     """
     if alpha == 1:
-        return clip_NCTHW
-    num_frames = clip_NCTHW.shape[2]
+        return clip
+    axis = 1 if is_channels_last() else 2
+    num_frames = clip.shape[axis]
     if num_frames % alpha:
         raise ValueError(f"a clip of {num_frames} frames is not divisible by alpha={alpha}")
     index = paddle.to_tensor(SLOW_FRAMES[rule](num_frames, alpha), dtype="int64")
-    return paddle.index_select(clip_NCTHW, index, axis=2)
+    return paddle.index_select(clip, index, axis=axis)

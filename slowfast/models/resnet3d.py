@@ -6,24 +6,19 @@ convolution has a bias. Parameter names are those of PaddleVideo's and PySlowFas
 
 from collections.abc import Sequence
 
-import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from slowfast.models.layers.conv import Conv3D
-from slowfast.models.layers.norm import BatchNorm3D
+from slowfast.models.layers.layout import is_channels_last
+from slowfast.models.layers.norm import BatchNorm3D, relu_
+from slowfast.models.layers.onednn_pool import max_pool
+from slowfast.models.layers.onednn_relu import add_relu
+from slowfast.models.layers.recompute import may_overwrite, recomputed
 from slowfast.models.nonlocal_block import NonLocal
 
 EXPANSION = 4
 """Output channels of a bottleneck per channel of its middle convolution."""
-
-
-def relu_(x: Tensor) -> Tensor:
-    """ReLU, which overwrites ``x`` unless a graph is traced.
-
-    For outputs of a batch norm, whose gradient needs only its input, and for sums.
-    """
-    return F.relu_(x) if paddle.in_dynamic_mode() else F.relu(x)
 
 
 class Stem(nn.Layer):
@@ -37,7 +32,9 @@ class Stem(nn.Layer):
         self.bn = BatchNorm3D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = relu_(self.bn(self.conv(x)))
+        x = self.bn(self.conv(x), relu=True)
+        if is_channels_last():
+            return max_pool(x)
         return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
@@ -58,8 +55,8 @@ class BottleneckBranch(nn.Layer):
         self.c_bn = BatchNorm3D(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = relu_(self.a_bn(self.a(x)))
-        x = relu_(self.b_bn(self.b(x)))
+        x = self.a_bn(self.a(x), relu=True)
+        x = self.b_bn(self.b(x), relu=True)
         return self.c_bn(self.c(x))
 
 
@@ -80,7 +77,9 @@ class Bottleneck(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
         residual = self.branch2(x)
-        if paddle.in_dynamic_mode() and residual.dtype == shortcut.dtype:
+        if is_channels_last():
+            return add_relu(residual, shortcut)
+        if may_overwrite() and residual.dtype == shortcut.dtype:
             return relu_(residual.add_(shortcut))
         return F.relu(residual + shortcut)
 
@@ -118,6 +117,7 @@ class Stage(nn.Layer):
         dilations: Sequence[int] | None = None, nonlocal_blocks: Sequence[int] = (),
     ) -> None:  # fmt: skip
         super().__init__()
+        self.recompute = "none"  # see set_recompute
         self.depths = tuple(depths)
         self.nonlocal_blocks = frozenset(nonlocal_blocks)
         for i in nonlocal_blocks:
@@ -132,11 +132,28 @@ class Stage(nn.Layer):
                 self.add_sublayer(f"pathway{p}_res{i}", bottleneck)
 
     def forward(self, pathways: list[Tensor]) -> list[Tensor]:
+        if self.recompute == "stages":
+            return recomputed(self._bottlenecks, pathways)
+        return self._bottlenecks(pathways)
+
+    def _bottlenecks(self, pathways: list[Tensor]) -> list[Tensor]:
         outputs = []
         for p, x in enumerate(pathways):
             for i in range(self.depths[p]):
-                x = getattr(self, f"pathway{p}_res{i}")(x)
+                block = getattr(self, f"pathway{p}_res{i}")
+                x = recomputed(block, x) if self.recompute == "blocks" else block(x)
                 if p == 0 and i in self.nonlocal_blocks:
                     x = getattr(self, f"pathway0_nonlocal{i}")(x)
             outputs.append(x)
         return outputs
+
+
+def set_recompute(model: nn.Layer, units: str) -> None:
+    """From here on, training keeps the inputs of these alone, and computes them again in backward.
+
+    Args:
+        units: ``none``, ``stages``: res2..res5, or ``blocks``: each bottleneck.
+    """
+    for layer in model.sublayers():
+        if isinstance(layer, Stage):
+            layer.recompute = units

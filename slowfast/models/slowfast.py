@@ -13,10 +13,12 @@ import paddle
 from paddle import Tensor, nn
 
 from slowfast.models.head import PROBABILITIES, Head
+from slowfast.models.layers import layout
 from slowfast.models.layers.conv import Conv3D
+from slowfast.models.layers.layout import channel_axis
 from slowfast.models.layers.norm import BatchNorm3D
 from slowfast.models.pathways import slow_clip
-from slowfast.models.resnet3d import EXPANSION, Stage, Stems, relu_
+from slowfast.models.resnet3d import EXPANSION, Stage, Stems
 from slowfast.models.roi_head import RoiHead
 from slowfast.models.roi_pooling import RoiPooling
 
@@ -53,8 +55,8 @@ class Fusion(nn.Layer):
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
         lateral = self.conv_f2s(fast)
         if self.bn is not None:
-            lateral = relu_(self.bn(lateral))
-        return paddle.concat([slow, lateral], axis=1)
+            lateral = self.bn(lateral, relu=True)
+        return paddle.concat([slow, lateral], axis=channel_axis())
 
 
 class VideoClassifier(nn.Layer):
@@ -136,7 +138,15 @@ class VideoClassifier(nn.Layer):
         initialize(self)
 
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
-        """The last stage's output of each pathway, from a normalised RGB clip."""
+        """The last stage's output of each pathway ``[N, C, T, H, W]``, from a normalised RGB
+        clip."""
+        if not layout.suits(clip_NCTHW):
+            return self.last_stage(clip_NCTHW)
+        with layout.channels_last():
+            return [layout.to_first(x) for x in self.last_stage(layout.to_last(clip_NCTHW))]
+
+    def last_stage(self, clip: Tensor) -> list[Tensor]:
+        """The same, with the clip and what comes of it in the layout of ``layout.py``."""
         raise NotImplementedError
 
     def embed(self, clip_NCTHW: Tensor) -> Tensor:
@@ -180,9 +190,9 @@ class SlowFast(VideoClassifier):
 
         super().__init__([slow, fast], fuse, alpha=alpha, **given)
 
-    def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
-        slow = slow_clip(clip_NCTHW, self.alpha, self.slow_frames)
-        slow, fast = self.s1([slow, clip_NCTHW])
+    def last_stage(self, clip: Tensor) -> list[Tensor]:
+        slow = slow_clip(clip, self.alpha, self.slow_frames)
+        slow, fast = self.s1([slow, clip])
         slow = self.s1_fuse(slow, fast)
         laterals = ((self.s2, self.s2_fuse), (self.s3, self.s3_fuse), (self.s4, self.s4_fuse))
         for stage, fuse in laterals:
@@ -200,8 +210,8 @@ class SinglePathway(VideoClassifier):
     def __init__(self, pathway: Pathway, **given: Any) -> None:
         super().__init__([pathway], None, **given)
 
-    def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
-        x = self.s1([slow_clip(clip_NCTHW, self.alpha, self.slow_frames)])
+    def last_stage(self, clip: Tensor) -> list[Tensor]:
+        x = self.s1([slow_clip(clip, self.alpha, self.slow_frames)])
         for stage in (self.s2, self.s3, self.s4, self.s5):
             x = stage(x)
         return x

@@ -130,6 +130,7 @@ def export(
         new = Path(beside, place.name)
         new.mkdir()
         checks, failed = _write_graphs(network, cfg, new)
+        require_new(folder)  # another export may have ended by now
         faults = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         if not checks:
             raise ExportError(f"{folder} is not written, as every form failed: {faults}")

@@ -19,6 +19,7 @@ from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Entry, Journal
+from slowfast.log import say
 from slowfast.shares import journals, left_to_do, part_of
 
 KEY = "infer"
@@ -156,7 +157,7 @@ class RowJournal(contextlib.ExitStack):
 
         write_json_rows(self._out, rows())
         self.show()
-        print(self._out, flush=True)
+        say(self._out)
         return unread
 
     def head(self, index: int) -> dict[str, Any]:

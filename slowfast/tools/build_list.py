@@ -14,6 +14,11 @@ start from ROOT, which is data.root. Missing videos of a data set are counted, a
 LIST.missing.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import fnmatch
 import functools
@@ -35,7 +40,7 @@ from slowfast.data.shard_labels import labelled_videos
 from slowfast.data.shards import state_of
 from slowfast.data.write_lists import Rows, find_samples, write_lists
 from slowfast.journal import Entry
-from slowfast.log import Progress
+from slowfast.log import Progress, say
 from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 SPLIT_FOLDERS = ({"train": "training", "val": "validation"}, {"train": "train", "val": "val"})
@@ -76,7 +81,7 @@ def build_folder(args: argparse.Namespace) -> None:
     folders = {label for classes in videos.values() for label in classes}
     used = sorted(name for name in folders if any(v.get(name) for v in videos.values()))
     if folders - set(used):
-        print(f"without any video, so not classes: {', '.join(sorted(folders - set(used)))}")
+        say(f"without any video, so not classes: {', '.join(sorted(folders - set(used)))}")
     labels = _class_order(args, used)
     written = {}
     for split, sub in splits.items():
@@ -86,7 +91,7 @@ def build_folder(args: argparse.Namespace) -> None:
             raise ListError(f"no video in {args.root / sub}/CLASS/ ({', '.join(VIDEO_ENDINGS)})")
         absent = [name for name in labels if not by_class.get(name)]
         if absent:
-            print(f"{split}: no video of {', '.join(absent)}")
+            say(f"{split}: no video of {', '.join(absent)}")
         rows: Rows = [(path.name, Sample(path.as_posix(), label)) for path, label in paths]
         written[args.out / f"{split}.list"] = rows
     write_lists(written, args.out / "labels.txt", labels)
@@ -121,7 +126,7 @@ def build_csv(args: argparse.Namespace) -> None:
     own = Path(f"{args.out}.labels") if classes and not names else None
     write_lists({args.out: find_samples(args.root, listed)}, own, classes)
     if own:
-        print(f"the classes are numbered here; for the other csv give --labels {own}")
+        say(f"the classes are numbered here; for the other csv give --labels {own}")
 
 
 def build_files(args: argparse.Namespace) -> None:

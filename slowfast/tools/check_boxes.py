@@ -8,6 +8,11 @@ boxes that no detected one overlaps, classes that are not annotated. Draws some 
 their boxes and labels. Where nothing fits together this is an error.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import sys
 from collections import Counter
@@ -39,8 +44,8 @@ from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import Picture, VideoError
-from slowfast.files import require_unread
-from slowfast.log import Progress, logger
+from slowfast.files import atomic, require_unread
+from slowfast.log import Progress, logger, say
 from slowfast.overlap import IOU
 from slowfast.predict.annotate.drawn_boxes import Person, with_persons
 
@@ -81,7 +86,7 @@ def check_boxes(args: argparse.Namespace) -> None:
         *of_key_frames(cfg, samples, found, len(good)), *_first(faults),
         *of_boxes(cfg, found), *of_classes(found, names),
     ]  # fmt: skip
-    print("\n".join(lines))
+    say(*lines)
     if not good:
         raise VideoError(f"none of the key frames can be read: {faults[0]}")
     from slowfast.pictures import contact_sheet, shortened  # here: it imports matplotlib
@@ -90,8 +95,9 @@ def check_boxes(args: argparse.Namespace) -> None:
         (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))
         for tile, text in tiles_of(good, found, cfg.data, names, args.count)
     ]
-    contact_sheet(tiles, picture, marks_first=False)
-    print(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
+    with atomic(picture) as file:
+        contact_sheet(tiles, Path(file.name), marks_first=False)
+    say(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
     require_found(cfg, args.split, found, samples)
     if args.split != "train":
         require_labels(cfg, found.source, samples)

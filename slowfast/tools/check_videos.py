@@ -8,6 +8,11 @@ continues, and a later one only decodes what has changed. Several processes, on 
 the work: see docs/scaling.md.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import contextlib
 import os
@@ -34,9 +39,10 @@ from slowfast.data.video.open import chosen_decoder, decoder_version, open_video
 from slowfast.data.video.part import times_in
 from slowfast.data.video.reader import VideoError, no_frame
 from slowfast.data.workers.loader import Loader
+from slowfast.errors import escaped
 from slowfast.files import write_csv, write_lines
 from slowfast.journal import Entry, Journal
-from slowfast.log import Progress
+from slowfast.log import Progress, say
 from slowfast.shares import left_to_do, merged, own_journal, shared_out
 
 SOUND_ONLY = 0.5
@@ -163,7 +169,7 @@ def check_video(sample: Sample, args: argparse.Namespace) -> Video:
 
 def unreadable(path: str, error: VideoError | str) -> Video:
     """The row of a video that cannot be read."""
-    reason = reason_of(path, error).removeprefix(f"{path}: ")
+    reason = reason_of(path, error).removeprefix(f"{escaped(path)}: ")
     return Video(path, status="bad", reason=reason)
 
 
@@ -222,7 +228,7 @@ def write_results(
     for path, wanted in ((good, False), (bad, True)):
         lines = zip(entries, are_bad, strict=True)
         write_lines(path, [entry.line for entry, is_bad in lines if is_bad == wanted])
-    print("\n".join(summary.lines(good, bad, table)))
+    say(*summary.lines(good, bad, table))
 
 
 @dataclass

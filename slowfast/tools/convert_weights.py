@@ -12,12 +12,18 @@ and --num_frames; for a slow pathway alone, from --num_frames and --sampling_str
 are told by their names or their config, else by --task detection.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import sys
 from pathlib import Path
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import UserError
+from slowfast.log import say
 
 FLAGS = {
     "model.alpha": "alpha",
@@ -46,8 +52,7 @@ def convert_weights(args: argparse.Namespace) -> None:
     given = {key: getattr(args, flag) for key, flag in FLAGS.items()}
     given = {key: value for key, value in given.items() if value is not None}
     try:
-        for line in convert(args.src, args.dst, given, force=args.force):
-            print(line)
+        say(*convert(args.src, args.dst, given, force=args.force))
     except MemoryError as error:
         raise UserError(f"weights {args.src} do not fit into memory") from error
 

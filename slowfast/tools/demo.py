@@ -8,6 +8,11 @@ run on Kinetics or AVA would. What is there already, from an earlier run with th
 used again.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import sys
 from pathlib import Path
 from types import ModuleType

@@ -36,6 +36,8 @@ make_environment() { # [EXTRAS]: $python has all that the project needs
 
 missing() { # the names of the packages that $python lacks
     "$python" - $needs <<'PY'
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback
 import importlib.util, sys
 print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))
 PY

@@ -7,6 +7,11 @@ row is one clip: start and end (seconds) and features (float32), see docs/featur
 was interrupted goes on: files that are there are kept.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import math
 import os

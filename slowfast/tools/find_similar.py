@@ -7,6 +7,11 @@
 The weights must be those that DIR is from; its settings are taken from there (docs/features.md).
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import contextlib
 import math
@@ -17,7 +22,8 @@ from pathlib import Path
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import printable
-from slowfast.files import require_place, write_json
+from slowfast.files import atomic, require_place, write_json
+from slowfast.log import say
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, Query
 from slowfast.predict.timeline.timeline_files import short_clock
@@ -52,17 +58,18 @@ def find(args: argparse.Namespace) -> None:
     backend = open_backend(network, cfg, "features")
     query = similar.query_of(backend, args.clip, cfg, plan["every"], args.at)
     moments, own = similar.find_similar(args.folder, query, args.top, what="search")
-    print("\n".join(map(printable, lines(query, moments, own))), flush=True)
+    say(*lines(query, moments, own))
     if args.out:
         write_json(args.out, [moment._asdict() for moment in moments])
-        print(args.out)
+        say(args.out)
     if args.picture:
         from slowfast.pictures import contact_sheet  # here: it imports matplotlib
 
         parts = [Moment(query.path, query.start, query.end, 1.0), *moments]
         frames = [similar.middle_frame(part, cfg.data) for part in parts]
-        contact_sheet(list(zip(frames, titles(parts), strict=True)), args.picture)
-        print(args.picture)
+        with atomic(args.picture) as file:
+            contact_sheet(list(zip(frames, titles(parts), strict=True)), Path(file.name))
+        say(args.picture)
 
 
 def lines(query: Query, moments: Sequence[Moment], own: Sequence[str]) -> list[str]:

@@ -9,6 +9,11 @@ set in the environment stays: CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS and the othe
 machine.py, and PROCESSES for the number of CPU processes.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import logging
 import os
@@ -25,6 +30,17 @@ from slowfast.cli.flags import parse_args
 from slowfast.log import logger
 from slowfast.machine import environment
 from slowfast.signals import end_with_parent
+
+LAUNCHER = """
+from slowfast.start import begin
+begin()
+from slowfast.machine import import_paddle
+import_paddle()
+import runpy, signal
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+runpy.run_module("paddle.distributed.launch", run_name="__main__", alter_sys=True)
+"""
+"""Paddle's launcher, which a signal ends without a traceback while it imports Paddle."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,7 +75,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
     processes, gpus = distributed.num_processes(), distributed.num_gpus()
-    launcher = [sys.executable, "-B", "-m", "paddle.distributed.launch", "--log_level=WARNING"]
+    launcher = [sys.executable, "-B", "-c", LAUNCHER, "--log_level=WARNING"]
     if not gpus:
         launcher.append(f"--nproc_per_node={processes}")
         if "CUDA_VISIBLE_DEVICES" in env:
@@ -91,10 +107,16 @@ def run_launcher(command: list[str], env: Mapping[str, str], logs: list[Path]) -
         process.send_signal(number)
 
     # A session of its own: else a terminal's Ctrl-C would reach it twice, and it would hurry.
-    process = subprocess.Popen(command, env=env, start_new_session=True, preexec_fn=end_with_parent)
+    process = subprocess.Popen(
+        command, env=env, start_new_session=True, preexec_fn=end_with_parent,
+        stdout=subprocess.PIPE, text=True, errors="backslashreplace",
+    )  # fmt: skip
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, forward)
+    assert process.stdout is not None
+    for line in process.stdout:  # through us: the launcher would fail if nobody read it
+        print(line, end="", flush=True)
     status = process.wait()
     if status or asked:
         said = [_read(log, size) for log, size in zip(logs, sizes, strict=True)]

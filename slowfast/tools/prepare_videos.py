@@ -11,6 +11,11 @@ out and named in DST/LIST.failed. Several processes, on any machines, share the 
 docs/scaling.md.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import contextlib
 import functools
@@ -44,7 +49,7 @@ from slowfast.data.workers.loader import Loader
 from slowfast.errors import UserError
 from slowfast.files import write_lines
 from slowfast.journal import Entry, Journal, entries_of
-from slowfast.log import Progress
+from slowfast.log import Progress, say
 from slowfast.shares import journals, left_to_do, merged, own_journal, shared_out
 
 PATH_OF = operator.attrgetter("sample.path")
@@ -245,8 +250,7 @@ def write_results(
     write_lines(reasons, list(failed.values()))
     if lines:
         write_lines(args.list_out, lines)
-        print(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos")
-        print("\n".join(sizes.lines()))
+        say(f"{args.list_out}: {len(lines):,} of {len(entries):,} videos", *sizes.lines())
         time_clips([job for job in jobs.values() if job.name not in failed], args)
     if failed:
         raise UserError(f"{len(failed):,} of {len(jobs):,} videos failed, see {reasons}")

@@ -6,6 +6,11 @@
 Without the network: other metrics, fewer views, confidence intervals. Needs no Paddle.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import math
 import sys
@@ -16,6 +21,7 @@ from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import read_scores
 from slowfast.files import require_unread, write_csv, write_json
+from slowfast.log import say
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.predict.tallies import check_metrics
 
@@ -52,9 +58,9 @@ def rescore(args: argparse.Namespace) -> None:
     if args.json:
         write_json(args.json, found)
     known = NUMBERS[results.task]
-    print("\n".join(lines(found, [key for name in args.eval or known for key in known[name]])))
+    say(*lines(found, [key for name in args.eval or known for key in known[name]]))
     if args.per_class:
-        print("\n".join(TABLES[results.task](found["classes"])))
+        say(*TABLES[results.task](found["classes"]))
 
 
 def lines(found: dict[str, Any], keys: list[str]) -> list[str]:

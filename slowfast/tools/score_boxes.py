@@ -12,6 +12,11 @@ scores, and knows which key frames are excluded and which actions count. Without
 without Paddle: average precision by the rule of each of these, and by that of ActivityNet.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import sys
 from collections.abc import Mapping
@@ -21,7 +26,7 @@ from typing import Any
 from slowfast.cli.command import new_parser, run
 from slowfast.evaluate.score_files import Files, read_files, score
 from slowfast.files import require_unread, write_csv, write_json
-from slowfast.log import table
+from slowfast.log import say, table
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_map import RULES, WRONG_NUMBERS
 
@@ -47,11 +52,11 @@ def score_boxes(args: argparse.Namespace) -> None:
         write_csv(args.csv, classes)
     if args.json:
         write_json(args.json, {**numbers, "classes": classes})
-    print("\n".join(lines(files, numbers, classes)))
+    say(*lines(files, numbers, classes))
     if args.per_class:
         order = next(iter(numbers["mAP"]))
         rows = [row for row in classes if row["annotated"]]
-        print("\n".join(table(sorted(rows, key=lambda row: (row[order] or 0.0, row["number"])))))
+        say(*table(sorted(rows, key=lambda row: (row[order] or 0.0, row["number"]))))
 
 
 def lines(files: Files, numbers: Mapping[str, Any], classes: list[dict[str, Any]]) -> list[str]:

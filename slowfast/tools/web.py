@@ -7,6 +7,11 @@ those of a training run, the demo's (bash run_demo.sh), or published ones after
 ``python -m slowfast.tools.convert_weights``.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import math
 import sys

@@ -11,6 +11,11 @@ A shard appears once it is complete. The same command, run again, continues wher
 Several processes, on any machines, share the work: see docs/scaling.md.
 """
 
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
 import argparse
 import functools
 import io
@@ -31,6 +36,7 @@ from slowfast.data import folders
 from slowfast.data.lists import ListError, read_entries
 from slowfast.data.shard_labels import ShardVideo, labelled_videos
 from slowfast.data.text_lists import line_of
+from slowfast.data.write_lists import fits
 from slowfast.files import atomic, write_lines
 from slowfast.log import Progress
 from slowfast.shares import merged, own_journal, shared_out
@@ -119,6 +125,8 @@ def _pack(source: Path, root: Path, task: str) -> list[Packed]:
         if not folders.is_video(key + ending, functools.partial(folders.first_bytes, path)):
             endings = ", ".join(folders.VIDEO_ENDINGS)
             raise ListError(f"{path}: not named like a video ({endings}), or hidden")
+        if not fits(line_of(key, None, label, " ")):
+            raise ListError(f"{path}: no list can hold a line break or an outer space: rename it")
         folder, name = os.path.split(key)
         key = os.path.join(folder, name.replace(".", "_"))  # WebDataset ends keys at the first dot
         if path in seen:

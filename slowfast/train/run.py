@@ -20,6 +20,7 @@ from slowfast.files import sole_writer
 from slowfast.log import logger, start_logging
 from slowfast.models.freeze import freeze, freeze_batch_norm
 from slowfast.models.layers.norm import NO_SYNC_ON_CPU, sync_batch_norm
+from slowfast.models.resnet3d import set_recompute
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.models.variants import build_model
 from slowfast.train.checkpoint import TrainState, restore, restore_furthest
@@ -169,6 +170,7 @@ def _network(inputs: TrainInputs) -> VideoClassifier:
         freeze_batch_norm(model)
     if cfg.train.sync_bn:
         sync_batch_norm(model)
+    set_recompute(model, cfg.train.recompute)
     return model
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from shlex import quote
+from typing import IO
 
 import pooch
 
@@ -34,9 +35,17 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
         ListError: the class names cannot be read, or there is not one for each class.
         WeightsError: the file is damaged, no SlowFast network, or lacks a needed setting; or
             (DownloadError) it cannot be downloaded.
+        FolderError: another conversion writes them now.
         OSError: one of the files cannot be written.
     """
     _check_places(Path(src), dst, force)
+    with atomic(dst.with_suffix(".yaml")) as file:  # it appears after the weights
+        _check_places(Path(src), dst, force)  # another conversion may have ended by now
+        return _convert(src, dst, given, file)
+
+
+def _convert(src: str | Path, dst: Path, given: Settings, config: IO[bytes]) -> list[str]:
+    """Writes ``dst`` and its ``config``; returns the lines of ``convert``."""
     published, src = find(src), fetch(src)
     if published is not None:
         given = published.settings | given
@@ -47,13 +56,11 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
     model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
     loaded = load_weights(model, checkpoint)
     rows = describe(checkpoint, cfg, home, given)
-    config = dst.with_suffix(".yaml")
-    with atomic(config) as file:  # it appears after the weights
-        file.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
-        file.flush()
-        write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
+    config.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
+    config.flush()  # here: a full disk leaves no weights
+    write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
     run = f"python -m slowfast --test -w {quote(str(dst))} -o data.root=... data.test_list=..."
-    return [*rows, loaded, f"written: {dst}, {config}", f"next: {run}"]
+    return [*rows, loaded, f"written: {dst}, {dst.with_suffix('.yaml')}", f"next: {run}"]
 
 
 def _check_places(src: Path, dst: Path, force: bool) -> None:

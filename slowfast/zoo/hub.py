@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.config import Config, ConfigError, DataConfig, load_config
+from slowfast.log import say
 from slowfast.models.head import PROBABILITIES
 from slowfast.models.published import VARIANTS
 from slowfast.models.roi_pooling import pooling_of
@@ -80,7 +81,7 @@ def network(
         arguments, lines = _recognised(checkpoint, constructor, default, given)
         net = build(**arguments | given)
         _check_width(net, checkpoint, constructor)
-    print(load_pretrained(net, checkpoint), *lines, sep="\n")
+    say(load_pretrained(net, checkpoint), *lines)
     return net
 
 

@@ -23,7 +23,6 @@ from slowfast.cli.command import (
     whole_number,
 )
 from slowfast.errors import UserError
-from slowfast.log import logger
 from slowfast.signals import INTERRUPTS, Terminated
 
 
@@ -57,25 +56,6 @@ def test_what_a_user_can_mend_is_one_line(
 ) -> None:
     assert run(raising(error)) == status
     assert capsys.readouterr() == ("", f"{line}\n")
-
-
-@pytest.mark.parametrize("say", [print, logger.info], ids=["print", "log"])
-def test_a_command_ends_without_a_word_when_nobody_reads_it(
-    say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    logging_as_it_was: None,
-) -> None:  # fmt: skip
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
-
-        def work() -> None:
-            say("a line")
-            pipe.flush()
-
-        assert run(work) == 141
-        print("what is written now is of no account", flush=True)
-    assert capsys.readouterr().err == ""
 
 
 def test_what_to_do_after_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,6 +183,14 @@ def test_a_signal_ends_work_with_paddle_though_paddle_takes_signals_itself(tmp_p
     )
     (said,) = run_script(text, cwd=tmp_path)
     assert said == f"143\ninterrupted ({GOES_ON})\n"
+
+
+def test_what_is_wrong_with_flags_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = new_parser("slowfast.tools.check_videos", None)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["a\nb\x1b"])
+    usage, _, said = capsys.readouterr().err.partition("python -m slowfast.tools.check_videos: ")
+    assert said == "error: unrecognized arguments: a\\nb\\x1b\n"
 
 
 def test_an_url_is_no_place_for_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,6 +57,17 @@ def test_a_reason_begins_with_the_path() -> None:
     assert reason_of("a.mp4", "/dev/shm is full") == "a.mp4: /dev/shm is full"
 
 
+def test_a_reason_is_one_line_though_the_name_has_several() -> None:
+    """And bytes of the name that are not UTF-8 stay."""
+    path = "a\n\udce9\x1b.mp4"
+    line = r"a\n" + "\udce9" + r"\x1b.mp4"
+    assert reason_of(path, VideoError(f"{path}: cut\noff")) == f"{line}: cut off"
+    assert reason_of(path, "empty") == f"{line}: empty"
+    unreadable = Unreadable(1)
+    video = unreadable.note([Sample(path)], 0, VideoError(f"{path}: cut\noff"))
+    assert video and video.line() == f"{line}: cut off" and video.path == path
+
+
 def test_key_frames_of_a_video_are_noted_together() -> None:
     """Others each for themselves, be they of one video or not."""
     parts = [Sample("a.mp4", start=1.0), Sample("a.mp4", start=2.0), Sample("b.mp4")]

@@ -8,7 +8,14 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 from paddle import nn
-from support.small_nets import numbered_clip, random_clip, small, tensors_of, wake_up
+from support.small_nets import (
+    channels_first,
+    numbered_clip,
+    random_clip,
+    small,
+    tensors_of,
+    wake_up,
+)
 
 from slowfast.models import SinglePathway, SlowFast, slowfast_r50_4x16
 from slowfast.models.slowfast import initialize
@@ -207,7 +214,8 @@ def test_each_pathway_sees_its_frames(changes: dict[str, Any], seen: list[list[i
     entered: list[list[int]] = []
 
     def note(layer: nn.Layer, inputs: Any) -> None:
-        entered.extend(x[0, 0, :, 0, 0].astype("int64").tolist() for x in inputs[0])
+        for x in inputs[0]:
+            entered.append(channels_first(x)[0, 0, :, 0, 0].astype("int64").tolist())
 
     net.s1.register_forward_pre_hook(note)
     with paddle.no_grad():

@@ -251,6 +251,23 @@ def test_what_is_there_stays(tmp_path: Path, there: str) -> None:
     assert (place.lstat().st_ino, place.lstat().st_mtime_ns) == before
 
 
+def test_two_exports_into_one_folder_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the first to end stays, and nothing beside it."""
+
+    def meanwhile(network: object, cfg: object, new: Path) -> tuple[dict[str, str], dict[str, str]]:
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "graph.onnx").write_text("another's")
+        return {"ONNX": "checked"}, {}
+
+    monkeypatch.setattr(module, "_write_graphs", meanwhile)
+    with pytest.raises(FolderError, match="new is there already: name a new folder, or empty"):
+        exported(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["new"]
+    assert (tmp_path / "new" / "graph.onnx").read_text() == "another's"
+
+
 def test_an_empty_folder_may_be_there(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     require_new(tmp_path / "new")

@@ -150,18 +150,13 @@ def lines_in(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("how", "status"), [
-    ("killed", -signal.SIGKILL), ("asked", 143), ("unread", 141),
+    ("killed", -signal.SIGKILL), ("asked", 143),
 ])  # fmt: skip
 def test_a_run_that_is_cut_off_goes_on(own_folder: Path, how: str, status: int) -> None:
     weights = save_tiny_model(tiny_config(own_folder))
     with stalled(own_folder, weights) as process:
         assert process.stdout and process.stderr
-        if how == "unread":  # as by head -n 5
-            shown = [process.stdout.readline() for _ in range(5)]
-            assert shown[3].endswith("/train/000000.mp4\n") and shown[4].endswith(" #\n")
-            process.stdout.close()
-        else:
-            process.send_signal({"killed": signal.SIGKILL, "asked": signal.SIGTERM}[how])
+        process.send_signal({"killed": signal.SIGKILL, "asked": signal.SIGTERM}[how])
         said = process.stderr.read()
     assert process.returncode == status
     assert said == ("interrupted (the same command goes on)\n" if how == "asked" else "")
@@ -175,6 +170,19 @@ def test_a_run_that_is_cut_off_goes_on(own_folder: Path, how: str, status: int) 
     names = sorted(map(str, tiny_data().rglob("*.mp4")))
     assert [row["video_id"] for row in rows] == names
     assert [line for line in again.stdout.splitlines() if line in names] == names
+
+
+def test_all_is_written_though_nobody_reads_on(own_folder: Path) -> None:
+    """As with ``head -n 5``."""
+    weights = save_tiny_model(tiny_config(own_folder))
+    with stalled(own_folder, weights) as process:
+        assert process.stdout and process.stderr
+        shown = [process.stdout.readline() for _ in range(5)]
+        assert shown[3].endswith("/train/000000.mp4\n") and shown[4].endswith(" #\n")
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, "")
+    assert len(json.loads(Path("new/a.json").read_text())) == 31
 
 
 @pytest.mark.slow

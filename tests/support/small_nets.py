@@ -8,6 +8,7 @@ from paddle import Tensor, nn
 
 from slowfast.config import ModelConfig
 from slowfast.models import build_model
+from slowfast.models.layers.layout import is_channels_last, to_first
 from slowfast.weights.systems import Tensors
 
 SMALL: dict[str, Any] = dict(slow_depth=14, fast_depth=14, width=16, alpha=4, num_classes=6)
@@ -71,3 +72,8 @@ def scrambled(net: nn.Layer) -> Tensors:
         for name, x in net.state_dict().items()
     }
     return {name: abs(x) if name.endswith("_variance") else x for name, x in state.items()}
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """``[N, C, T, H, W]`` of what a layer was given inside a network, whichever its layout."""
+    return to_first(x) if is_channels_last() else x

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from support.foreign_files import CONFIG_OF_MMACTION2, MODEL, converted, write_torch
 from support.full_disk import largest_file
+from support.locks import lock_held
 
 from slowfast.config import config_of
 from slowfast.tools.convert_weights import main
+from slowfast.zoo import convert
 
 MMACTION2 = {"slow_frames": "strided", "head_pooling": "global", "lateral_norm": False}
 ASKED = ["--alpha", "4", "--num_frames", "8"]
@@ -120,3 +122,33 @@ def test_numbers_are_positive(flag: str, capsys: pytest.CaptureFixture[str]) -> 
         main(["a.pyth", "new.pdparams", flag])
     number = flag.partition("=")[2]
     assert f"{number!r} is not a whole number from 1 on" in capsys.readouterr().err
+
+
+def test_two_conversions_to_one_file_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The second is told before it begins, and leaves the first one's alone."""
+    src = str(write_torch("a.pyth"))
+    with lock_held(Path(".new.yaml.partial")):
+        said = refusal([src, "new.pdparams", *ASKED], capsys)
+        assert said == "another run is writing new.yaml"
+    assert main([src, "new.pdparams", *ASKED]) == 0
+    assert not [*Path(".").glob(".*")]
+
+
+def test_two_conversions_end_with_the_files_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """The files of another one that has ended meanwhile stay."""
+    src = str(write_torch("a.pyth"))
+    seen: list[str] = []
+
+    def check(src: Path, dst: Path, force: bool) -> None:
+        if seen:
+            dst.write_bytes(b"of another conversion")
+        seen.append("checked")
+        own_check(src, dst, force)
+
+    own_check = convert._check_places
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convert, "_check_places", check)
+        assert main([src, "new.pdparams", *ASKED]) == 1
+    assert "new.pdparams is there already" in capsys.readouterr().err
+    assert Path("new.pdparams").read_bytes() == b"of another conversion"
+    assert not Path("new.yaml").exists()

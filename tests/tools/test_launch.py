@@ -1,8 +1,10 @@
 """Starting runs: the shell wrappers, and the settings that they make."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,38 @@ def test_the_launcher_explains_itself(capsys: pytest.CaptureFixture[str]) -> Non
         launch.main(["--help"])
     assert ended.value.code == 0
     assert "{multi,single}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 3.0, 4.0, 5.0])
+def test_a_signal_at_any_moment_ends_the_launcher_without_a_traceback(
+    tmp_path: Path, seconds: float, number: int
+) -> None:
+    """Nor with Paddle's report of a crash, which it makes of a SIGTERM while it is imported."""
+    write_tiny_config(tmp_path)
+    command = [sys.executable, "-m", "slowfast.tools.launch", "multi", "log", "-c", "tiny.yaml"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment() | {"PROCESSES": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        time.sleep(seconds)
+        process.send_signal(number)
+        said, told = process.communicate(timeout=60)
+    logs = "".join(log.read_text() for log in tmp_path.glob("log/workerlog.*"))
+    assert process.returncode in (128 + number, -number)
+    assert told == "" or told.startswith("interrupted") and told.count("\n") == 1
+    assert not any(word in said + told + logs for word in ("Traceback", "FatalError"))
+
+
+@pytest.mark.slow
+def test_a_run_of_several_processes_goes_on_though_nobody_reads_it(own_folder: Path) -> None:
+    weights = save_tiny_model(tiny_config(own_folder, "test.num_clips=1"))
+    command = f"'{sys.executable}' -m slowfast.tools.launch multi log --infer '{tiny_data()}/val' "
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} -w '{weights}' --out a.json | head -1"],
+        env=environment() | {"PROCESSES": "1"}, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.count("\n") == 1
+    assert Path("a.json").exists()

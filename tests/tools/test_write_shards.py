@@ -266,3 +266,12 @@ def test_parts_and_times_are_not_for_shards(
     said = error(capsys, path, tmp_path / "s")
     assert "a part of a video, or labels with times, which a shard does not hold" in said
     assert not (tmp_path / "s").exists()
+
+
+def test_a_name_that_no_list_can_hold(tmp_path: Path, capsys: Capsys) -> None:
+    """In class folders, which need no list."""
+    (tmp_path / "videos" / "run").mkdir(parents=True)
+    (tmp_path / "videos" / "run" / "a\nb.mp4").write_bytes(b"video")
+    said = error(capsys, tmp_path / "videos", tmp_path / "out")
+    assert r"/a\nb.mp4: no list can hold a line break or an outer space: rename it" in said
+    assert not (tmp_path / "out").exists()

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.data.video.sound import Sound
-from slowfast.files import atomic, named
+from slowfast.files import atomic, named, taken
 
 UNIT = Fraction(1, 90_000)
 """Of times, seconds: what 24, 25, 30 and 60 frames a second and MPEG-TS can do without rounding."""
@@ -127,7 +127,7 @@ def _kept(path: Path) -> Iterator[IO[bytes]]:
     beside = path.with_name(f".{path.name}.partial")
     with named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        with taken(beside, path) as file:
             try:
                 yield file
             finally:

@@ -11,6 +11,17 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from slowfast import distributed
+from slowfast.models.layers.layout import channels_last, is_channels_last, to_first, to_last
+from slowfast.models.layers.onednn_norm import normalize
+from slowfast.models.layers.recompute import is_again, may_overwrite
+
+
+def relu_(x: Tensor) -> Tensor:
+    """ReLU, which overwrites ``x`` where that is possible.
+
+    For outputs of a batch norm, whose gradient needs only its input, and for sums.
+    """
+    return F.relu_(x) if may_overwrite() else F.relu(x)
 
 
 class BatchNorm3D(nn.BatchNorm3D):
@@ -18,6 +29,7 @@ class BatchNorm3D(nn.BatchNorm3D):
     or at more than it (``set_splits``, ``sync_batch_norm``). What is saved is the same for all.
     """
 
+    _momentum: float
     splits = 1
     """Equal parts of a batch, each of which is normalised by its own statistics."""
     synchronised = False
@@ -32,8 +44,34 @@ class BatchNorm3D(nn.BatchNorm3D):
         """Makes it frozen; scale and shift are still trained."""
         self._use_global_stats = True  # the constructor's use_global_stats
 
-    def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """The clips, normalised; in training the running statistics follow them."""
+    def forward(self, x: Tensor, relu: bool = False) -> Tensor:
+        """The clips, normalised; in training the running statistics follow them.
+
+        Args:
+            x: clips, in the layout of ``layout.py``.
+            relu: whether a ReLU follows.
+        """
+        if not is_again():
+            return self._in_layout(x, relu)
+        momentum = self._momentum
+        self._momentum = 1.0  # they have followed the first time
+        try:
+            return self._in_layout(x, relu)
+        finally:
+            self._momentum = momentum
+
+    def _in_layout(self, x: Tensor, relu: bool) -> Tensor:
+        if not is_channels_last():
+            y = self._normalise(x)
+            return relu_(y) if relu else y
+        has_own = self.training and not self.is_frozen
+        elements = math.prod(x.shape[:-1])
+        if has_own and (math.gcd(x.shape[0], self.splits) > 1 or elements == 1):
+            with channels_last(False):  # rare on a CPU: multigrid training, a single element
+                return to_last(self._in_layout(to_first(x), relu))
+        return normalize(self, x, is_given=not has_own, has_relu=relu)
+
+    def _normalise(self, x_NCTHW: Tensor) -> Tensor:
         if self.is_frozen or not self.training:
             return super().forward(x_NCTHW)
         if self.synchronised:

@@ -38,6 +38,7 @@ class TiledConv(PyLayer):
             y = F.pixel_shuffle(y.reshape([tiles.frames, -1, tiles.down, tiles.across]), tile)
             y = y[:, :, : tiles.height, : tiles.width].contiguous()
             clips.append(paddle.einsum("tohw->othw", y))
+        ctx.needs = [not tensor.stop_gradient for tensor in (x, weight)]
         ctx.save_for_backward(x, weight)
         ctx.tiles = tiles
         return paddle.stack(clips)
@@ -51,17 +52,18 @@ class TiledConv(PyLayer):
         rows = _tile_rows(weight, tiles)
         d_rows = paddle.zeros_like(rows)
         d_clips = []
+        of_x, of_weight = ctx.needs
         for clip, d_clip in zip(paddle.unbind(x, 0), paddle.unbind(dy, 0), strict=True):
             d_frames = paddle.einsum("othw->tohw", d_clip)
             if right or below:
                 d_frames = F.pad(d_frames, [0, right, 0, below])
             d_tiles = F.pixel_unshuffle(d_frames, tiles.tile).flatten(2)  # [T', O S S, L]
-            if not x.stop_gradient:
+            if of_x:
                 d_windows = paddle.matmul(rows, d_tiles, transpose_x=True)
                 d_clips.append(_clip_of_windows(d_windows, clip.shape, tiles))
-            if not weight.stop_gradient:
+            if of_weight:
                 d_rows.add_(_rows_gradient(d_tiles, _windows(clip, tiles), tiles))
-        d_weight = None if weight.stop_gradient else _weight_of_rows(d_rows, weight.shape, tiles)
+        d_weight = _weight_of_rows(d_rows, weight.shape, tiles) if of_weight else None
         return paddle.stack(d_clips) if d_clips else None, d_weight
 
 

@@ -11,15 +11,17 @@ from typing import Any
 from slowfast.config import Config
 from slowfast.data.clips.stream_clips import StreamClips, Window
 from slowfast.data.video.reader import VideoError
-from slowfast.errors import masked_url, printable
+from slowfast.errors import masked_url
 from slowfast.files import FolderError, require_place, write_json_rows
 from slowfast.journal import Journal, entries_of
+from slowfast.log import say
 from slowfast.predict.annotate.answers import IN_STREAM
 from slowfast.predict.answer import WIDEST, Answer, answer_of, best_fields, require_classifier
 from slowfast.predict.live.watched import SCREEN, watched
 from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.views import finite
 from slowfast.signals import Terminated
+from slowfast.start import is_read
 
 LIVE = Path("data/results/live.json")
 KEY = "live"
@@ -33,7 +35,7 @@ def live(
     out: Path = LIVE, top: int, annotate: Path | None = None,
 ) -> None:  # fmt: skip
     """Predicts the windows of a stream, see ``StreamClips``, until it ends, or until Ctrl-C, which
-    is how a live one ends.
+    is how a live one ends, or until nobody reads the lines any more (``| head -5``).
 
     Prints a line for each window, adds a row to ``FILE.jsonl`` at once, where those of earlier runs
     are, and writes the rows of this run to ``FILE.json`` at the end, in whatever way it comes.
@@ -61,6 +63,8 @@ def live(
                     found = _answer(backend, window, path, cfg, top)
                     rows.add(window, found)
                     watch.best = found.shown(labels)[: IN_STREAM[cfg.train.task]]
+                    if not is_read():
+                        break
         except KeyboardInterrupt as error:
             stopped = error
     if stopped is not None and (isinstance(stopped, Terminated) or not rows.count):
@@ -123,7 +127,7 @@ class _Rows(contextlib.ExitStack):
         self._journal.add(self._key, row | best_fields(found, self._labels, len(found.classes)))
         self.count, self._end, self._is_live = self.count + 1, window.end, window.is_live
         self._longest, self._dropped = max(self._longest, lag), self._dropped + window.dropped
-        print(f"{now:%H:%M:%S} {printable(self._line(window, found, lag))}", flush=True)
+        say(f"{now:%H:%M:%S} {self._line(window, found, lag)}")
 
     def _line(self, window: Window, found: Answer, lag: float) -> str:
         best = found.named(self._labels)
@@ -144,7 +148,7 @@ class _Rows(contextlib.ExitStack):
         write_json_rows(self._out, self._rows())
         dropped = f", {self._dropped:,} frames dropped" if self._dropped else ""
         lag = f"; longest lag {self._longest:.2f} s{dropped}" if self._is_live else ""
-        print(f"{self.count:,} windows in {self._end:.1f} s{lag}\n{self._out}", flush=True)
+        say(f"{self.count:,} windows in {self._end:.1f} s{lag}", self._out)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for entry in entries_of(self._path):

@@ -21,7 +21,7 @@ from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.errors import printable
 from slowfast.journal import Entry
-from slowfast.log import logger
+from slowfast.log import logger, say
 from slowfast.metrics.accuracy import name_of
 from slowfast.predict.answer import WIDEST
 from slowfast.predict.box_rows import Scored
@@ -134,7 +134,7 @@ class PersonRows(RowJournal):
         write_scored(detections, self._scored(), list(self._settings.ids), ALL)
         write_boxes(boxes, (key for key, _ in self._scored()))
         for path in (detections, boxes):
-            print(path, flush=True)
+            say(path)
         paths = {os.path.abspath(sample.path): names_of(sample)[0] for sample in self._samples}
         name, count = Counter(paths.values()).most_common(1)[0]
         if count > 1:

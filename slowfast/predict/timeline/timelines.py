@@ -27,7 +27,7 @@ from slowfast.data.video.reader import Picture, Pictures, VideoError
 from slowfast.errors import printable
 from slowfast.files import FolderError, atomic, sole_writer
 from slowfast.journal import Journal
-from slowfast.log import Progress, logger, over_bar
+from slowfast.log import Progress, logger, over_bar, say
 from slowfast.metrics.accuracy import name_of
 from slowfast.predict.annotate.answers import require_own_files
 from slowfast.predict.answer import require_classifier
@@ -133,7 +133,7 @@ def timelines(
                     run.show(video, one)
             by_name = {os.path.relpath(v.path, folder): one.segments for v, one in found.items()}
             timeline_files.write_all(folder, by_name, labels)
-            print(folder, flush=True)
+            say(folder)
             of = {v.sample.place: (one, beside(v.path, ".png")) for v, one in found.items()}
             return [of.get(each.sample.place) for each in listed]
 

@@ -24,6 +24,7 @@ from slowfast.data.clips.sliding import ChunkKey, SlidingClips
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError
+from slowfast.predict.live import live_windows
 from slowfast.predict.live.live_windows import live, require_places
 from slowfast.signals import Terminated
 
@@ -133,6 +134,16 @@ def test_what_is_there_is_kept_however_it_ends(
     (video,) = (tmp_path / "drawn").iterdir()
     with av.open(str(video)) as container:
         assert len([*container.decode(video=0)]) > 40
+
+
+def test_nobody_reads_its_lines_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``head -1``: there may be no other end."""
+    cfg, out = tiny_config(tmp_path), tmp_path / "live.json"
+    monkeypatch.setattr(live_windows, "is_read", lambda: False)
+    backend = eager(fresh_state(cfg).model, cfg, "prob")
+    with streams.piped(write(tmp_path).read_bytes(), tmp_path) as pipe:
+        live(backend, pipe, None, cfg, out=out, top=5)
+    assert len(read(out)) == 1
 
 
 def test_an_end_before_the_first_window(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import paddle
 import pytest
 from numpy.typing import NDArray
 from paddle import Tensor
-from support.small_nets import small
+from support.small_nets import channels_first, small
 from support.small_nets import tensors_of as state
 from support.tiny_run import run_script
 
@@ -53,7 +53,7 @@ def one_pass(net: VideoClassifier) -> State:
             def keep(
                 _: object, inputs: tuple[Tensor], rows: list[NDArray[np.float64]] = rows
             ) -> None:
-                x = inputs[0].numpy().astype(np.float64)
+                x = channels_first(inputs[0]).numpy().astype(np.float64)
                 rows.append(x.swapaxes(0, 1).reshape(x.shape[1], -1))
 
             hooks.append(norm.register_forward_pre_hook(keep))
