@@ -2,7 +2,7 @@
 
 Requests are lines of JSON on stdin, answers lines of JSON on stdout:
 
-    {"contender", "network", "gradients": a file, or null}
+    {"contender", "network", "clips", "gradients": a file, or null}
     {"seconds", "cpu_seconds", "loss", "peak_mib", "versions"}
 """
 
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "golden"))
 from name_seeded import name_seeded, seeded_clip  # noqa: E402
 
-SHAPE = (2, 3, 32, 224, 224)
-"""A batch of clips: ``[N, 3, T, H, W]``."""
-LABELS = (7, 301)
+CLIP = (3, 32, 224, 224)
+"""``[3, T, H, W]``."""
+LABELS = (7, 301, 5, 44)
+"""Of the clips of a batch."""
 Answer = tuple[float, dict[str, NDArray[np.float32]]]
 """The loss, and the gradients by our names, in PyTorch's layout."""
 Step = Callable[[bool], Answer]
@@ -36,19 +37,19 @@ def draw(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
     return name_seeded(name, tuple(shape))
 
 
-def fast_clip() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The batch and its labels."""
-    return seeded_clip(0, SHAPE), np.array(LABELS)
+def fast_clips(count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A batch ``[N, 3, T, H, W]``, and its labels."""
+    return seeded_clip(0, (count, *CLIP)), np.array(LABELS[:count])
 
 
-def serve(build: Callable[[str, str], Step], versions: str) -> int:
+def serve(build: Callable[[str, str, int], Step], versions: str) -> int:
     """Answers requests until stdin ends; a contender is built when it is first asked for."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what frameworks print is no answer
-    steps: dict[tuple[str, str], Step] = {}
+    steps: dict[tuple[str, str, int], Step] = {}
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
-        key = request["contender"], request["network"]
+        key = request["contender"], request["network"], request["clips"]
         if key not in steps:
             steps[key] = build(*key)
         if not request["gradients"]:

@@ -1,18 +1,21 @@
 """Training steps of PyTorchVideo's network in torch, asked for on stdin by train_step.py.
 
-Contenders: ``contiguous`` and ``channels_last_3d``, torch's two memory layouts. Runs in the peers'
+Contenders: ``contiguous`` and ``channels_last_3d``, torch's two memory layouts, with ``:stages`` or
+``:blocks`` for what torch.utils.checkpoint computes again in backward. Runs in the peers'
 environment (requirements-peers.txt); the two shims that PyTorchVideo needs to be imported are
 those of tests/golden/make_pytorchvideo_logits.py, as is the table of names.
 """
 
 import os
 import sys
+from functools import partial
 from typing import Any
 
 import torch
 from make_pytorchvideo_logits import canonical_name, import_pytorchvideo
+from torch.utils.checkpoint import checkpoint
 
-from benchmarks.step_server import Answer, Step, draw, fast_clip, serve
+from benchmarks.step_server import Answer, Step, draw, fast_clips, serve
 
 OF_8X8: dict[str, Any] = dict(slowfast_fusion_conv_kernel_size=(7, 1, 1))
 """As their hub's slowfast_r50 has it."""
@@ -24,8 +27,9 @@ OF_4X16: dict[str, Any] = dict(
 )
 
 
-def build(contender: str, network: str) -> Step:
+def build(contender: str, network: str, clips: int) -> Step:
     """The step of one contender."""
+    contender, _, units = contender.partition(":")
     _, transforms = import_pytorchvideo()
     from pytorchvideo.models.slowfast import create_slowfast
 
@@ -36,10 +40,11 @@ def build(contender: str, network: str) -> Step:
         ours = canonical_name(name)
         state[name] = torch.from_numpy(draw(ours, list(tensor.shape))) if ours else tensor
     model.load_state_dict(state, strict=True)
+    _checkpoint(model, units)
     layout = {"contiguous": torch.contiguous_format, "channels_last_3d": torch.channels_last_3d}
     model = model.to(memory_format=layout[contender])
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-    pixels, labels = fast_clip()
+    pixels, labels = fast_clips(clips)
     fast, wanted = torch.from_numpy(pixels), torch.from_numpy(labels)
 
     def step(wants_gradients: bool) -> Answer:
@@ -55,6 +60,15 @@ def build(contender: str, network: str) -> Step:
         return float(loss.detach()), gradients
 
     return step
+
+
+def _checkpoint(model: Any, units: str) -> None:
+    """Lets backward compute these again: res2..res5 or each of their blocks."""
+    wanted = list(model.blocks[1:5]) if units == "stages" else []
+    if units == "blocks":
+        wanted = [m for m in model.modules() if type(m).__name__ == "ResBlock"]
+    for module in wanted:
+        module.forward = partial(checkpoint, module.forward, use_reentrant=False)
 
 
 if __name__ == "__main__":
