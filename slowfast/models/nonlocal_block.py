@@ -8,7 +8,7 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 from slowfast.models.layers.conv import Conv3D
-from slowfast.models.layers.layout import channels_last, is_channels_last, to_first, to_last
+from slowfast.models.layers.layout import in_paddles
 from slowfast.models.layers.norm import BatchNorm3D
 
 
@@ -32,10 +32,7 @@ class NonLocal(paddle.nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips to clips of the same shape, in the layout of ``layers/layout.py``."""
-        if not is_channels_last():
-            return self._forward(x)
-        with channels_last(False):
-            return to_last(self._forward(to_first(x)))
+        return in_paddles(self._forward, x)
 
     def _forward(self, x: Tensor) -> Tensor:
         pooled = F.max_pool3d(x, 2, 2)

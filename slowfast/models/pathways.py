@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import paddle
 from paddle import Tensor
 
-from slowfast.models.layers.layout import is_channels_last
+from slowfast.models.layers.layout import time_axis
 from slowfast.models.slow_frames import SLOW_FRAMES
 
 
@@ -28,9 +28,8 @@ def slow_clip(clip: Tensor, alpha: int, rule: str) -> Tensor:
     """
     if alpha == 1:
         return clip
-    axis = 1 if is_channels_last() else 2
-    num_frames = clip.shape[axis]
+    num_frames = clip.shape[time_axis()]
     if num_frames % alpha:
         raise ValueError(f"a clip of {num_frames} frames is not divisible by alpha={alpha}")
     index = paddle.to_tensor(SLOW_FRAMES[rule](num_frames, alpha), dtype="int64")
-    return paddle.index_select(clip, index, axis=axis)
+    return paddle.index_select(clip, index, axis=time_axis())

@@ -6,15 +6,12 @@ convolution has a bias. Parameter names are those of PaddleVideo's and PySlowFas
 
 from collections.abc import Sequence
 
-import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from slowfast.models.layers.conv import Conv3D
-from slowfast.models.layers.layout import is_channels_last
-from slowfast.models.layers.norm import BatchNorm3D, relu_
-from slowfast.models.layers.onednn_pool import max_pool
-from slowfast.models.layers.onednn_relu import add_relu
-from slowfast.models.layers.recompute import may_overwrite, recomputed
+from slowfast.models.layers.functional import add_relu, max_pool
+from slowfast.models.layers.norm import BatchNorm3D
+from slowfast.models.layers.recompute import recomputed
 from slowfast.models.nonlocal_block import NonLocal
 
 EXPANSION = 4
@@ -32,10 +29,7 @@ class Stem(nn.Layer):
         self.bn = BatchNorm3D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.bn(self.conv(x), relu=True)
-        if is_channels_last():
-            return max_pool(x)
-        return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+        return max_pool(self.bn(self.conv(x), relu=True))
 
 
 class BottleneckBranch(nn.Layer):
@@ -77,11 +71,7 @@ class Bottleneck(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
         residual = self.branch2(x)
-        if is_channels_last():
-            return add_relu(residual, shortcut)
-        if may_overwrite() and residual.dtype == shortcut.dtype:
-            return relu_(residual.add_(shortcut))
-        return F.relu(residual + shortcut)
+        return add_relu(residual, shortcut)
 
 
 class Stems(nn.Layer):
@@ -149,11 +139,12 @@ class Stage(nn.Layer):
 
 
 def set_recompute(model: nn.Layer, units: str) -> None:
-    """From here on, training keeps the inputs of these alone, and computes them again in backward.
+    """From here on, training keeps only what enters these, and computes them again in backward.
 
     Args:
         units: ``none``, ``stages``: res2..res5, or ``blocks``: each bottleneck.
     """
+    assert units in ("none", "stages", "blocks"), units
     for layer in model.sublayers():
         if isinstance(layer, Stage):
             layer.recompute = units

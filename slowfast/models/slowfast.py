@@ -140,7 +140,7 @@ class VideoClassifier(nn.Layer):
     def features(self, clip_NCTHW: Tensor) -> list[Tensor]:
         """The last stage's output of each pathway ``[N, C, T, H, W]``, from a normalised RGB
         clip."""
-        if not layout.suits(clip_NCTHW):
+        if not layout.suits(clip_NCTHW, self.head.projection.weight):
             return self.last_stage(clip_NCTHW)
         with layout.channels_last():
             return [layout.to_first(x) for x in self.last_stage(layout.to_last(clip_NCTHW))]

@@ -22,7 +22,8 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 from paddle.autograd import PyLayer
 
-from slowfast.models.layers.layout import is_channels_last
+from slowfast.models.layers.layout import in_paddles, is_channels_last
+from slowfast.models.layers.onednn import needs
 from slowfast.models.layers.onednn_conv import Geometry, convolve
 from slowfast.models.layers.tiled_conv import TiledConv
 
@@ -39,12 +40,15 @@ class Conv3D(nn.Conv3D):
     """Paddle's, with its parameters and their names; faster in float32 on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if is_channels_last():
-            assert _is_simple(self), self
-            along = self._stride, self._updated_padding, self._dilation
-            geometry = Geometry(*map(tuple, along))
-            y = convolve(x, self.weight, geometry)
-            return y if self.bias is None else y + self.bias
+        if not is_channels_last():
+            return self._in_paddles_layout(x)
+        if not _is_simple(self):
+            return in_paddles(super().forward, x)
+        along = self._stride, self._updated_padding, self._dilation
+        y = convolve(x, self.weight, Geometry(*map(tuple, along)))
+        return y if self.bias is None else y + self.bias
+
+    def _in_paddles_layout(self, x: Tensor) -> Tensor:
         y = self._faster(x) if _is_float32_on_cpu(x) and _is_simple(self) else None
         if y is None:
             return super().forward(x)
@@ -112,7 +116,7 @@ class _Temporal(PyLayer):
         y, *others = (_shifted(part, i - taps // 2, x.shape[2]) for i, part in enumerate(parts))
         for other in others:
             y.add_(other)
-        ctx.needs = [not tensor.stop_gradient for tensor in (x, weight)]
+        ctx.needs = needs(x, weight)
         ctx.save_for_backward(x, weight)
         return y.reshape([x.shape[0], o, *x.shape[2:]])
 
@@ -124,7 +128,7 @@ class _Temporal(PyLayer):
         parts = [_shifted(dy, taps // 2 - tap, x.shape[2]) for tap in range(taps)]
         d_mixed = dy if taps == 1 else paddle.concat(parts, 1)  # [N, K O, T H W]
         dx = d_weight = None  # as Paddle demands of what has no gradient
-        of_x, of_weight = ctx.needs  # recomputed tensors do not tell
+        of_x, of_weight = ctx.needs
         if of_x:
             dx = paddle.matmul(_tap_rows(weight), d_mixed, transpose_x=True).reshape(x.shape)
         if of_weight:

@@ -1,12 +1,11 @@
 """How clips lie in memory while they pass the network.
 
 ``[N, C, T, H, W]`` as Paddle has it; or, on a CPU with oneDNN, channels last: ``[N, T, H, W, C]``,
-which its kernels read without gathering, and in which nothing is copied between two layers. The
-layers of this folder and the functions here work in both; a network sees a difference only in the
-shapes.
+which its kernels read without gathering; nothing is copied between two layers. The layers of this
+folder work in both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -25,7 +24,7 @@ def is_channels_last() -> bool:
 
 @contextmanager
 def channels_last(wanted: bool = True) -> Iterator[None]:
-    """A context in which they are; or are not."""
+    """Within it the layers take and give ``[N, T, H, W, C]``; or, if not wanted, Paddle's."""
     token = _IS_LAST.set(wanted)
     try:
         yield
@@ -33,14 +32,23 @@ def channels_last(wanted: bool = True) -> Iterator[None]:
         _IS_LAST.reset(token)
 
 
-def suits(clip: Tensor) -> bool:
-    """Whether there are kernels for a clip with the channels last: in float32 on a CPU, and for no
-    graph that is traced."""
-    if not paddle.in_dynamic_mode() or not clip.place.is_cpu_place():
-        return False
-    # With a GPU at hand new tensors would be there.
-    is_plain = clip.dtype == paddle.float32 and paddle.get_device() == "cpu"
-    return is_plain and onednn.library() is not None
+def in_paddles(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """What a layer without a form for channels last makes of ``x``, in the layout of the moment."""
+    if not is_channels_last():
+        return layer(x)
+    with channels_last(False):
+        return to_last(layer(to_first(x)))
+
+
+def suits(clip: Tensor, weight: Tensor) -> bool:
+    """Whether there are kernels for a clip with the channels last: if it and the network's weights
+    are float32 on the CPU, and no graph is traced."""
+    if not paddle.in_dynamic_mode() or paddle.get_device() != "cpu":
+        return False  # on a machine with a GPU new tensors would be there
+    for x in (clip, weight):
+        if x.dtype != paddle.float32 or not x.place.is_cpu_place():
+            return False
+    return onednn.library() is not None
 
 
 def to_last(x_NCTHW: Tensor) -> Tensor:
@@ -55,4 +63,9 @@ def to_first(x_NTHWC: Tensor) -> Tensor:
 
 def channel_axis() -> int:
     """Where a clip has its channels."""
-    return -1 if is_channels_last() else 1
+    return 4 if is_channels_last() else 1
+
+
+def time_axis() -> int:
+    """Where a clip has its frames."""
+    return 1 if is_channels_last() else 2

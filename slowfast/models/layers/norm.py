@@ -5,23 +5,17 @@ others call 0.1).
 """
 
 import math
+from functools import partial
 
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from slowfast import distributed
-from slowfast.models.layers.layout import channels_last, is_channels_last, to_first, to_last
+from slowfast.models.layers.functional import relu_
+from slowfast.models.layers.layout import in_paddles, is_channels_last
 from slowfast.models.layers.onednn_norm import normalize
-from slowfast.models.layers.recompute import is_again, may_overwrite
-
-
-def relu_(x: Tensor) -> Tensor:
-    """ReLU, which overwrites ``x`` where that is possible.
-
-    For outputs of a batch norm, whose gradient needs only its input, and for sums.
-    """
-    return F.relu_(x) if may_overwrite() else F.relu(x)
+from slowfast.models.layers.recompute import is_again
 
 
 class BatchNorm3D(nn.BatchNorm3D):
@@ -54,7 +48,7 @@ class BatchNorm3D(nn.BatchNorm3D):
         if not is_again():
             return self._in_layout(x, relu)
         momentum = self._momentum
-        self._momentum = 1.0  # they have followed the first time
+        self._momentum = 1.0  # the first call has updated the running statistics
         try:
             return self._in_layout(x, relu)
         finally:
@@ -67,8 +61,8 @@ class BatchNorm3D(nn.BatchNorm3D):
         has_own = self.training and not self.is_frozen
         elements = math.prod(x.shape[:-1])
         if has_own and (math.gcd(x.shape[0], self.splits) > 1 or elements == 1):
-            with channels_last(False):  # rare on a CPU: multigrid training, a single element
-                return to_last(self._in_layout(to_first(x), relu))
+            # Rare on a CPU: multigrid training, a single element.
+            return in_paddles(partial(self._in_layout, relu=relu), x)
         return normalize(self, x, is_given=not has_own, has_relu=relu)
 
     def _normalise(self, x_NCTHW: Tensor) -> Tensor:

@@ -1,16 +1,16 @@
 """oneDNN, called directly: CPU kernels in Paddle's wheel that eager mode does not use for clips.
 
 Its C interface (dnnl.h) is stable within a major version. A primitive is an operation on tensors of
-given shapes and memory layouts; creating one compiles machine code, so that they are kept. Paddle
+given shapes and memory layouts; creating one compiles machine code, so they are kept. Paddle
 and oneDNN share one OpenMP here: the libomp in the wheel answers for libgomp's names, too.
 """
 
 import ctypes
 import platform
 import threading
+import weakref
 from collections.abc import Sequence
-from functools import cache
-from importlib.util import find_spec
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,20 @@ import paddle
 from paddle import Tensor
 
 from slowfast.log import logger
+from slowfast.models.layers import arena
 
 MAJOR = 3
 KEPT = 1024
 """Shapes whose primitives are kept, for each kind of layer."""
-SRC, SRC_1, DST, WEIGHTS, MEAN, VARIANCE, SCALE, SHIFT, WORKSPACE = 1, 2, 17, 33, 49, 50, 51, 52, 64
+
+# Names and numbers of dnnl_types.h.
+SRC, SRC_1, DST, WEIGHTS, MEAN, VARIANCE, SCALE, SHIFT = 1, 2, 17, 33, 49, 50, 51, 52
+WORKSPACE, SCRATCHPAD = 64, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_SCALE, DIFF_SHIFT = 129, 145, 161, 255, 256
-"""What a tensor is to a primitive; and more of dnnl_types.h below."""
-_CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _QUERY_NAME, _QUERY_LAYOUT = 1, 1, 3, 1, 8, 255
 TRAINING, INFERENCE, BACKWARD = 64, 96, 128
-DIRECT, MAX_POOL, ADD, RELU, RELU_BY_OUTPUT = 1, 0x1FF, 0x1FFF0, 0x20, 0x100
+DIRECT, RELU, RELU_BY_OUTPUT, MAX_POOL, ADD = 0x1, 0x20, 0x100, 0x1FF, 0x1FFF0
+_CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _OUT_OF_MEMORY, _SCRATCHPAD_OF_USER = 1, 1, 3, 1, 1, 1
+_QUERY_NAME, _QUERY_LAYOUT = 8, 255
 
 
 class _Version(ctypes.Structure):
@@ -45,8 +49,7 @@ class _Argument(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL | None:
     """oneDNN of the Paddle that is imported; else None, and a line says what is missing."""
-    spec = find_spec("paddle")
-    file = Path(str(spec and spec.origin)).parent / "libs" / f"libdnnl.so.{MAJOR}"
+    file = Path(paddle.__file__).parent / "libs" / f"libdnnl.so.{MAJOR}"
     try:
         if platform.system() != "Linux":
             raise OSError(f"none is known for {platform.system()}")
@@ -55,7 +58,7 @@ def library() -> ctypes.CDLL | None:
         major = found.dnnl_version().contents.major
         if major != MAJOR:
             raise OSError(f"{file} is of version {major}")
-    except OSError as error:
+    except (OSError, AttributeError) as error:
         logger.info(
             "computing on the CPU with Paddle's own kernels, which are slower, since its wheel "
             "has no oneDNN %d: %s", MAJOR, error,
@@ -68,8 +71,21 @@ def library() -> ctypes.CDLL | None:
 
 def _call(name: str, *arguments: Any) -> None:
     status = getattr(_library(), f"dnnl_{name}")(*arguments)
+    if status == _OUT_OF_MEMORY:
+        raise MemoryError(f"oneDNN: {name}")
     if status:
         raise RuntimeError(f"oneDNN: {name} ended with status {status}")
+
+
+def _created(name: str, *arguments: Any) -> ctypes.c_void_p:
+    """A handle."""
+    handle = ctypes.c_void_p()
+    _call(name, ctypes.byref(handle), *arguments)
+    return handle
+
+
+def _destroyed_with(owner: object, name: str, handle: ctypes.c_void_p) -> None:
+    weakref.finalize(owner, getattr(_library(), f"dnnl_{name}_destroy"), handle).atexit = False
 
 
 def _library() -> ctypes.CDLL:
@@ -80,22 +96,16 @@ def _library() -> ctypes.CDLL:
 
 @cache
 def _engine() -> ctypes.c_void_p:
-    engine = ctypes.c_void_p()
-    _call("engine_create", ctypes.byref(engine), _CPU, ctypes.c_size_t(0))
-    return engine
+    return _created("engine_create", _CPU, ctypes.c_size_t(0))
 
 
-class _Streams(threading.local):
-    """A queue of work for each thread."""
-
-    def __init__(self) -> None:
-        self.own = ctypes.c_void_p()
-        _call("stream_create", ctypes.byref(self.own), _engine(), _IN_ORDER)
+class _PerThread(threading.local):
+    @cached_property
+    def stream(self) -> ctypes.c_void_p:
+        return _created("stream_create", _engine(), _IN_ORDER)
 
 
-@cache
-def _streams() -> _Streams:
-    return _Streams()
+_per_thread = _PerThread()
 
 
 def int64s(values: Sequence[int]) -> Any:
@@ -111,19 +121,13 @@ class Layout:
     """
 
     def __init__(self, shape: Sequence[int], order: Sequence[int] | None = None) -> None:
-        self.handle = ctypes.c_void_p()
-        place, dims = ctypes.byref(self.handle), int64s(shape)
-        if order is None:
-            name, last = "memory_desc_create_with_tag", ctypes.c_int(_ANY_LAYOUT)
-        else:
-            name, last, step = "memory_desc_create_with_strides", int64s(shape), 1
+        name, details = "memory_desc_create_with_tag", ctypes.c_int(_ANY_LAYOUT)
+        if order is not None:
+            name, details, step = "memory_desc_create_with_strides", int64s(shape), 1
             for axis in reversed(order):
-                last[axis], step = step, step * shape[axis]
-        _call(name, place, len(shape), dims, _FLOAT32, last)
-
-    def __del__(self) -> None:
-        if library is not None:  # at Python's end it may be gone
-            _library().dnnl_memory_desc_destroy(self.handle)
+                details[axis], step = step, step * shape[axis]
+        self.handle = _created(name, len(shape), int64s(shape), _FLOAT32, details)
+        _destroyed_with(self, "memory_desc", self.handle)
 
 
 def plain(shape: Sequence[int]) -> Layout:
@@ -137,24 +141,27 @@ def last(shape: Sequence[int]) -> Layout:
 
 
 class Primitive:
-    """An operation, compiled for its layouts.
+    """An operation, compiled for its layouts. Threads may share it.
 
     Args:
         name: as in ``dnnl_NAME_primitive_desc_create``.
         arguments: what that function wants between the engine and the attributes.
         relu: whether a ReLU follows.
+
+    Raises:
+        MemoryError, RuntimeError: oneDNN cannot do it.
     """
 
     def __init__(self, name: str, *arguments: Any, relu: bool = False) -> None:
-        self.handle: ctypes.c_void_p = ctypes.c_void_p()
-        """Of the description, which a backward primitive wants as a hint."""
-        self._primitive = ctypes.c_void_p()
         given = [a.handle if isinstance(a, Layout | Primitive) else a for a in arguments]
         engine = () if name == "reorder" else (_engine(),)
-        place = ctypes.byref(self.handle)
-        attributes = _with_relu() if relu else None
-        _call(f"{name}_primitive_desc_create", place, *engine, *given, attributes)
-        _call("primitive_create", ctypes.byref(self._primitive), self.handle)
+        self.handle: ctypes.c_void_p = _created(
+            f"{name}_primitive_desc_create", *engine, *given, _attributes(relu)
+        )
+        """Of the description, which a backward primitive wants as a hint."""
+        _destroyed_with(self, "primitive_desc", self.handle)
+        self._primitive = _created("primitive_create", self.handle)
+        _destroyed_with(self, "primitive", self._primitive)
         self._layouts: dict[int, ctypes.c_void_p] = {}
 
     def layout(self, kind: int) -> ctypes.c_void_p:
@@ -172,40 +179,54 @@ class Primitive:
         _call("primitive_desc_query", self.handle, _QUERY_NAME, 0, place)
         return (name.value or b"").decode()
 
+    def size(self, kind: int) -> int:
+        """Bytes of an argument; 0 if it has none of the kind."""
+        return int(_library().dnnl_memory_desc_get_size(self.layout(kind)))
+
     def empty(self, kind: int) -> Tensor:
         """Memory for an argument."""
-        return paddle.empty([_library().dnnl_memory_desc_get_size(self.layout(kind))], "uint8")
+        return arena.empty([-(-self.size(kind) // 4)])
 
     def __call__(self, tensors: dict[int, Tensor]) -> None:
-        """Computes: reads some of the tensors, which lie in its layouts, and fills the others."""
+        """Computes: reads some of the tensors, which lie in its layouts, and fills the others.
+
+        Raises:
+            ValueError: a tensor is not float32, not on the CPU, or has gaps.
+        """
+        if self.size(SCRATCHPAD):  # of its own: two threads may compute at once
+            tensors = tensors | {SCRATCHPAD: self.empty(SCRATCHPAD)}
         arguments = (_Argument * len(tensors))()
         try:
             for argument, (kind, tensor) in zip(arguments, tensors.items(), strict=True):
-                argument.kind, memory = kind, ctypes.c_void_p()
-                data = ctypes.c_void_p(tensor.data_ptr())
-                _call("memory_create", ctypes.byref(memory), self.layout(kind), _engine(), data)
-                argument.memory = memory
-            stream = _streams().own
+                argument.kind = kind
+                argument.memory = _created(
+                    "memory_create", self.layout(kind), _engine(), _address(tensor)
+                ).value
+            stream = _per_thread.stream
             _call("primitive_execute", self._primitive, stream, len(tensors), arguments)
             _call("stream_wait", stream)
         finally:
             for argument in arguments:
                 _library().dnnl_memory_destroy(ctypes.c_void_p(argument.memory))
 
-    def __del__(self) -> None:
-        if _library is not None:  # at Python's end it may be gone
-            _library().dnnl_primitive_destroy(self._primitive)
-            _library().dnnl_primitive_desc_destroy(self.handle)
+
+def _address(tensor: Tensor) -> ctypes.c_void_p:
+    is_plain = tensor.dtype == paddle.float32 and tensor.is_contiguous()
+    if not is_plain or not tensor.place.is_cpu_place():
+        raise ValueError(
+            f"oneDNN takes contiguous float32 on the CPU, not {tensor.dtype} on {tensor.place}"
+        )
+    return ctypes.c_void_p(tensor.data_ptr())
 
 
 @cache
-def _with_relu() -> ctypes.c_void_p:
-    """A ``dnnl_primitive_attr_t``."""
-    steps, attributes = ctypes.c_void_p(), ctypes.c_void_p()
-    _call("post_ops_create", ctypes.byref(steps))
-    _call("post_ops_append_eltwise", steps, RELU, ctypes.c_float(0), ctypes.c_float(0))
-    _call("primitive_attr_create", ctypes.byref(attributes))
-    _call("primitive_attr_set_post_ops", attributes, steps)
+def _attributes(relu: bool) -> ctypes.c_void_p:
+    attributes = _created("primitive_attr_create")
+    _call("primitive_attr_set_scratchpad_mode", attributes, _SCRATCHPAD_OF_USER)
+    if relu:
+        steps = _created("post_ops_create")
+        _call("post_ops_append_eltwise", steps, RELU, ctypes.c_float(0), ctypes.c_float(0))
+        _call("primitive_attr_set_post_ops", attributes, steps)
     return attributes
 
 
@@ -228,17 +249,14 @@ class Reorder:
         return target
 
 
-def saved_once(ctx: Any) -> tuple[Tensor, ...]:
-    """The saved tensors of a PyLayer's context, which lets go of them: Paddle keeps them until the
-    whole graph ends.
+def needs(*tensors: Tensor) -> list[bool]:
+    """Which of them want a gradient; recomputed tensors do not tell in backward."""
+    return [not tensor.stop_gradient for tensor in tensors]
 
-    Raises:
-        RuntimeError: this is the second time.
-    """
+
+def take_saved(ctx: Any) -> tuple[Tensor, ...]:
+    """The saved tensors of a PyLayer's context, which lets go of them: Paddle keeps them until the
+    whole graph ends."""
     tensors: tuple[Tensor, ...] = ctx.saved_tensor()
-    if not tensors:
-        raise RuntimeError(
-            "backward() a second time through the same forward pass: on a CPU call forward again"
-        )
     ctx.save_for_backward()
     return tensors

@@ -24,12 +24,14 @@ class Kind(NamedTuple):
     is_given: bool
     """Mean and variance are given; else they are those of the clips."""
     has_relu: bool
+    is_trained: bool
+    """There may be a backward pass."""
 
 
 def normalize(norm: nn.BatchNorm3D, x_NTHWC: Tensor, is_given: bool, has_relu: bool) -> Tensor:
     """The clips, normalised by the norm's running statistics, or by their own, which the running
     ones then follow as with Paddle."""
-    kind = Kind(norm._epsilon, is_given, has_relu)
+    kind = Kind(norm._epsilon, is_given, has_relu, paddle.is_grad_enabled() or not is_given)
     statistics = norm._mean, norm._variance
     if not is_given:
         statistics = paddle.empty_like(norm._mean), paddle.empty_like(norm._variance)
@@ -47,14 +49,14 @@ class _Normalize(PyLayer):
         kind: Kind,
     ) -> Tensor:  # fmt: skip
         ctx.kernels = _kernels(tuple(x.shape), kind)
-        ctx.needs = [not tensor.stop_gradient for tensor in (x, scale, shift)]
+        ctx.needs = onednn.needs(x, scale, shift)
         y, *signs = ctx.kernels.forward(x, scale, shift, mean, variance)
         ctx.save_for_backward(x, scale, mean, variance, *signs)
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, scale, mean, variance, *signs = onednn.saved_once(ctx)
+        x, scale, mean, variance, *signs = onednn.take_saved(ctx)
         found = ctx.kernels.backward(dy.contiguous(), x, scale, mean, variance, *signs)
         wanted = [d if needs else None for d, needs in zip(found, ctx.needs, strict=True)]
         return (*wanted, None, None)
@@ -68,40 +70,46 @@ class _Kernels:
         layout = last([n, c, t * h, w])
         flags = _SCALE | _SHIFT | _GIVEN * kind.is_given | _RELU * kind.has_relu
         self._layout, self._details = layout, (c_float(kind.epsilon), c_uint(flags))
-        self._has_relu = kind.has_relu
+        self._has_signs = kind.has_relu and kind.is_trained
+        purpose = onednn.TRAINING if kind.is_trained else onednn.INFERENCE
         self._forward = Primitive(
-            "batch_normalization_forward", onednn.TRAINING, layout, layout, *self._details
+            "batch_normalization_forward", purpose, layout, layout, *self._details
         )
 
     def forward(
         self, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor
     ) -> list[Tensor]:
-        """The output, and with ReLU which of its elements are above zero, as oneDNN notes it."""
-        outputs = [arena.empty(x.shape)]
-        if self._has_relu:
-            outputs.append(self._forward.empty(onednn.WORKSPACE))
-        self._forward(
-            {
-                onednn.SRC: x, onednn.SCALE: scale, onednn.SHIFT: shift, onednn.MEAN: mean,
-                onednn.VARIANCE: variance,
-                **dict(zip((onednn.DST, onednn.WORKSPACE), outputs, strict=False)),
-            }
-        )  # fmt: skip
-        return outputs
+        """The output; and, with ReLU in training, which of its elements are above zero."""
+        y = arena.empty(x.shape)
+        given = {
+            onednn.SRC: x, onednn.SCALE: scale, onednn.SHIFT: shift, onednn.MEAN: mean,
+            onednn.VARIANCE: variance, onednn.DST: y,
+        }  # fmt: skip
+        if not self._has_signs:
+            self._forward(given)
+            return [y]
+        signs = self._forward.empty(onednn.WORKSPACE)
+        self._forward(given | {onednn.WORKSPACE: signs})
+        return [y, signs]
 
     def backward(
         self, dy: Tensor, x: Tensor, scale: Tensor, mean: Tensor, variance: Tensor, *signs: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The gradients of x, scale and shift."""
-        gradients = arena.empty(x.shape), paddle.empty_like(scale), paddle.empty_like(scale)
-        self._backward(
-            {
-                onednn.DIFF_DST: dy, onednn.SRC: x, onednn.SCALE: scale, onednn.MEAN: mean,
-                onednn.VARIANCE: variance, **dict.fromkeys([onednn.WORKSPACE] * len(signs), *signs),
-                **dict(zip(_GRADIENTS, gradients, strict=True)),
-            }
-        )  # fmt: skip
-        return gradients
+        dx, d_scale, d_shift = (
+            arena.empty(x.shape),
+            paddle.empty_like(scale),
+            paddle.empty_like(scale),
+        )
+        given = {
+            onednn.DIFF_DST: dy, onednn.SRC: x, onednn.SCALE: scale, onednn.MEAN: mean,
+            onednn.VARIANCE: variance, onednn.DIFF_SRC: dx, onednn.DIFF_SCALE: d_scale,
+            onednn.DIFF_SHIFT: d_shift,
+        }  # fmt: skip
+        if signs:
+            given[onednn.WORKSPACE] = signs[0]
+        self._backward(given)
+        return dx, d_scale, d_shift
 
     @cached_property
     def _backward(self) -> Primitive:
@@ -110,5 +118,4 @@ class _Kernels:
         return Primitive(name, onednn.BACKWARD, *layouts, *self._details, self._forward)
 
 
-_GRADIENTS = onednn.DIFF_SRC, onednn.DIFF_SCALE, onednn.DIFF_SHIFT
 _kernels = lru_cache(maxsize=onednn.KEPT)(_Kernels)

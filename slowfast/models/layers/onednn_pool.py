@@ -15,7 +15,7 @@ from slowfast.models.layers.onednn import Primitive, int64s, last
 
 def max_pool(x_NTHWC: Tensor) -> Tensor:
     """The largest of 3 x 3 pixels, with stride 2: ``[N, T, H, W, C] -> [N, T, H/2, W/2, C]``."""
-    y: Tensor = _MaxPool.apply(x_NTHWC)
+    y: Tensor = _MaxPool.apply(x_NTHWC.contiguous())
     return y
 
 
@@ -29,7 +29,7 @@ class _MaxPool(PyLayer):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Tensor:
-        (places,) = onednn.saved_once(ctx)
+        (places,) = onednn.take_saved(ctx)
         dx: Tensor = ctx.kernels.backward(dy.contiguous(), places)
         return dx
 

@@ -20,7 +20,7 @@ def add_relu(x: Tensor, y: Tensor) -> Tensor:
 class _AddRelu(PyLayer):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
-        ctx.needs = [not tensor.stop_gradient for tensor in (x, y)]
+        ctx.needs = onednn.needs(x, y)
         ctx.kernels = _kernels(int(x.size))
         z: Tensor = ctx.kernels.forward(x, y)
         ctx.save_for_backward(z)
@@ -28,9 +28,11 @@ class _AddRelu(PyLayer):
 
     @staticmethod
     def backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        (z,) = onednn.saved_once(ctx)
+        (z,) = onednn.take_saved(ctx)
         gradient = ctx.kernels.backward(dz.contiguous(), z)
         of_x, of_y = ctx.needs
+        # One tensor for both: Paddle adds the block's gradient to the shortcut's in place, but by
+        # then the block has used its own.
         return gradient if of_x else None, gradient if of_y else None
 
 

@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import paddle
+from paddle import Tensor
 from paddle.distributed.fleet.utils import recompute
 
 from slowfast.models.layers import layout
@@ -24,18 +25,20 @@ def may_overwrite() -> bool:
 
 
 def recomputed(function: Callable[..., Any], *inputs: Any) -> Any:
-    """``function(*inputs)``, of which backward needs the inputs alone: it calls the function again.
+    """``function(*inputs)``, which keeps only the inputs for backward, where it is called again.
 
-    The function draws no random numbers. Its batch norms follow the first call alone.
+    The function must not draw random numbers. Running statistics follow its first call alone.
     """
     if not paddle.in_dynamic_mode() or not paddle.is_grad_enabled():
         return function(*inputs)
     is_last, calls, kept = layout.is_channels_last(), 0, [inputs]
 
-    def call() -> Any:
+    def call(_: Tensor) -> Any:
         nonlocal calls
         calls += 1
         # Paddle holds the function until the whole graph ends; so the inputs end before.
+        if not kept:
+            raise RuntimeError("a recomputed part has its gradients once: call forward again")
         given = kept[0] if calls == 1 else kept.pop()
         token = _CALL.set(calls)
         try:
@@ -44,4 +47,7 @@ def recomputed(function: Callable[..., Any], *inputs: Any) -> Any:
         finally:
             _CALL.reset(token)
 
-    return recompute(call, use_reentrant=False, preserve_rng_state=False)
+    # Paddle warns of a function without an input that needs gradients; so it has one.
+    unused = paddle.zeros([1])
+    unused.stop_gradient = False
+    return recompute(call, unused, use_reentrant=False, preserve_rng_state=False)

@@ -18,6 +18,8 @@ import paddle.nn.functional as F
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
+from slowfast.models.layers.onednn import needs
+
 
 class TiledConv(PyLayer):
     """A (K, k, k) convolution: ``[N, C, T, H, W] -> [N, O, T', H', W']``.
@@ -38,7 +40,7 @@ class TiledConv(PyLayer):
             y = F.pixel_shuffle(y.reshape([tiles.frames, -1, tiles.down, tiles.across]), tile)
             y = y[:, :, : tiles.height, : tiles.width].contiguous()
             clips.append(paddle.einsum("tohw->othw", y))
-        ctx.needs = [not tensor.stop_gradient for tensor in (x, weight)]
+        ctx.needs = needs(x, weight)
         ctx.save_for_backward(x, weight)
         ctx.tiles = tiles
         return paddle.stack(clips)

@@ -17,6 +17,7 @@ from slowfast.config import Config, DataConfig
 from slowfast.data.clips.view_videos import VideoViews
 from slowfast.metrics.accuracy import average_views
 from slowfast.models.freeze import LAYERS, freeze
+from slowfast.models.layers.layout import channel_axis
 from slowfast.models.pathways import normalize
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.answer import Predicted, answer_of
@@ -113,9 +114,12 @@ def reasons_of(
     freeze(model, LAYERS)
     stage = stage_to_show(*clip_THWC.shape[1:3])
     maps: list[Tensor] = []
+    axis = 1
 
     def keep(layer: object, inputs: object, outputs: list[Tensor]) -> list[Tensor]:
         """Gradients go back to here, and no further."""
+        nonlocal axis
+        axis = channel_axis()
         maps[:] = [x.detach() for x in outputs]
         for x in maps:
             x.stop_gradient = False
@@ -129,7 +133,7 @@ def reasons_of(
         hook.remove()
     parts = [part.mean(axis=[0, 1]) for part in model.head.split(last)]
     slopes = paddle.grad([part[label] for part in parts], maps)
-    heat = [F.relu((a * slope).sum(axis=1)) for a, slope in zip(maps, slopes, strict=True)]
+    heat = [F.relu((a * slope).sum(axis=axis)) for a, slope in zip(maps, slopes, strict=True)]
     parts.append(model.head.projection.bias)
     return Reasons(np.stack([x.numpy() for x in parts]), [x[0].numpy() for x in heat], stage)
 

@@ -11,6 +11,7 @@ from support.small_nets import small, wake_up
 
 from slowfast.config import Config, DataConfig, ModelConfig
 from slowfast.data.clips.view_videos import VideoViews
+from slowfast.models.layers.layout import is_channels_last
 from slowfast.models.pathways import normalize
 from slowfast.predict.explain.reasons import Reasons, reasons_of, stage_to_show, why_of
 
@@ -99,7 +100,10 @@ def test_heat_of_an_earlier_stage_is_what_a_little_more_there_adds_to_the_logit(
             def change(layer: object, inputs: object, outputs: list[paddle.Tensor]) -> Any:
                 factor = paddle.ones_like(outputs[pathway])
                 t, y, x = place
-                factor[:, :, t, y, x] = 1 + more
+                if is_channels_last():
+                    factor[:, t, y, x] = 1 + more
+                else:
+                    factor[:, :, t, y, x] = 1 + more
                 changed = list(outputs)
                 changed[pathway] = outputs[pathway] * factor
                 return changed
