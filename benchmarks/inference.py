@@ -210,7 +210,7 @@ def _medians(
             server = _server(bench, name)
             opened.callback(server.end)
             file = bench.folder / "rows.npy"
-            answer = server.ask(name, network, None if name == "product" else file)
+            answer = server.ask(name, network, rows=None if name == "product" else file)
             if "fault" in answer:
                 bench.note(f"{what}: no {name} ({answer['fault']}).")
                 server.end()

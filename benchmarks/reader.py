@@ -27,8 +27,9 @@ from typing import Any
 
 from benchmarks import checks, ours, peers, scaling, videos
 from benchmarks.report import Row, tell, write_chart
-from benchmarks.timing import fastest, medians, one_core, processor, progress
+from benchmarks.timing import fastest, medians, one_core, progress
 from benchmarks.videos import Files
+from slowfast import machine
 from slowfast.data.video.open import chosen_decoder
 
 PEERS = ("mmaction2", "pytorchvideo")
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, folder: Path) -> None:
     notes = [
         f"Python {platform.python_version()}, {peers.versions()}.",
-        f"{processor()}, one thread pinned to one core, page cache warm; medians of "
+        f"{machine.processor()}, one thread pinned to one core, page cache warm; medians of "
         f"{options.rounds} interleaved rounds.",
     ]
     rows: list[Row] = []

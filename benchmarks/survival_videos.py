@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from benchmarks import mutations
+from benchmarks.memory import kibibytes
 from benchmarks.mutations import Piece, Pieces
 from benchmarks.survival import Outcome, times
 from benchmarks.timing import progress
@@ -152,7 +153,7 @@ def _config(decoder: str, folder: Path) -> Config:
 @contextlib.contextmanager
 def _limit() -> Iterator[None]:
     """Limits the memory of this process, and of those that it starts, for a while."""
-    own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    own = kibibytes("VmSize") << 10
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (own + ROOM, before[1]))
     try:

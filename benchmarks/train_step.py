@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Row, tell
-from benchmarks.step_client import CLIPS, CONTENDERS, KEPT_MEMORY, PEERS, Server, server_of
+from benchmarks.step_client import CLIPS, CONTENDERS, KEPT_MEMORY, PEERS, StepServer, server_of
 from benchmarks.step_memory import memory
 from benchmarks.timing import progress
 from slowfast import machine
@@ -153,7 +153,9 @@ def _sets() -> str:
     return ", ".join(sets)
 
 
-def _quiet_step(server: Server, contender: str, network: str, number: int) -> tuple[float, float]:
+def _quiet_step(
+    server: StepServer, contender: str, network: str, number: int
+) -> tuple[float, float]:
     """Seconds of the first step that nothing disturbs, and cores that others used meanwhile.
 
     The first round, which does not count, takes one step whatever happens.

@@ -52,7 +52,7 @@ def serve(build: Build) -> int:
         try:
             if key not in built:
                 built[key] = build(*key, folder)
-            answer = _answer(*built[key], request["rows"])
+            answer = _answer(*built[key], request.get("rows"))
         except Exception as error:  # of any library: it is a row that is not there
             text = str(error).strip().splitlines() or [""]
             answer = {"fault": f"{type(error).__name__}: {text[0][:200]}"}
