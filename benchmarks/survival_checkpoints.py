@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from benchmarks.memory import kibibytes
 from benchmarks.mutated_checkpoints import Format, formats
 from benchmarks.mutations import mutated
-from benchmarks.survival import Outcome, times
+from benchmarks.outcome import Outcome, times
 from benchmarks.timing import progress
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import survival_runs as runs
+from benchmarks.outcome import Outcome, times
 from benchmarks.processes import tree
-from benchmarks.survival import Outcome, times
 from benchmarks.timing import progress
 from slowfast.data.workers.shared_memory import orphans
 

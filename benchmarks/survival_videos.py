@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks import mutations
 from benchmarks.memory import kibibytes
 from benchmarks.mutations import Piece, Pieces
-from benchmarks.survival import Outcome, times
+from benchmarks.outcome import Outcome, times
 from benchmarks.timing import progress
 from slowfast.config import Config, config_of
 from slowfast.data.clips.sampling import Grid
@@ -90,8 +90,7 @@ def _outcome(
             path.unlink()
         progress(f"{decoder}: {numbers.stop} of {count}, {time.monotonic() - begin:.0f} s")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    read, named = results.pop("read"), results.pop("named")
-    crashed, hung = results.pop("crashed"), results.pop("hung")
+    read, named, crashed, hung = (results.pop(n, 0) for n in ("read", "named", "crashed", "hung"))
     broken = "".join(f"{number:,} {what}; " for what, number in (+results).items())
     name = decoder_version(decoder)
     result = (
