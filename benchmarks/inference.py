@@ -412,7 +412,7 @@ def _features(bench: Bench) -> list[Row]:
 
 
 def _run_all(
-    bench: Bench, what: str, commands: dict[str, tuple[Sequence[str], Any, Any]]
+    bench: Bench, what: str, commands: Mapping[str, tuple[Sequence[str], Any, Any]]
 ) -> dict[str, list[Ran]]:
     """Runs all commands in rounds, those above ``LONG`` once."""
     ran: dict[str, list[Ran]] = {name: [] for name in commands}

@@ -268,7 +268,7 @@ def _run(results: dict[str, Any], steps: list[Any]) -> NDArray[np.uint8]:
     peers._set_decord_bridge("native")
     for step in steps:
         results = step(results)
-    return results["imgs"]  # type: ignore[return-value]
+    return results["imgs"]
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -190,8 +190,8 @@ def _of_python2(content: object) -> bytes:
         pickler.write(b"T" + struct.pack("<i", len(raw)) + raw)
         pickler.memoize(text)
 
-    pickler = type("Pickler", (pickle._Pickler,), {  # type: ignore[attr-defined]
-        "dispatch": {**pickle._Pickler.dispatch, str: save, bytes: save}})  # type: ignore[attr-defined]  # fmt: skip
+    pickler = type("Pickler", (pickle._Pickler,), {
+        "dispatch": {**pickle._Pickler.dispatch, str: save, bytes: save}})  # fmt: skip
     file = io.BytesIO()
     pickler(file, 2).dump(content)
     return file.getvalue()

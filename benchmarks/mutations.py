@@ -120,7 +120,7 @@ def _extreme(old: bytes, rng: Random) -> bytes:
     near = int.from_bytes(old, order)  # type: ignore[arg-type]
     values = (0, 1, 2**bits - 1, 2 ** (bits - 1), 2 ** (bits - 1) - 1, near + 1, near - 1, near * 2,
               near // 2, rng.getrandbits(bits), rng.getrandbits(max(bits // 2, 1)))  # fmt: skip
-    return (rng.choice(values) % 2**bits).to_bytes(len(old), order)  # type: ignore[arg-type]
+    return (rng.choice(values) % 2**bits).to_bytes(len(old), order)
 
 
 def _with_extreme(data: bytes, start: int, end: int, rng: Random) -> bytes:

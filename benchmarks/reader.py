@@ -165,7 +165,9 @@ def _rows(
     ]
 
 
-def _bytes_rows(what: str, sides: dict[str, Callable[[], Any]], decoders: list[str]) -> list[Row]:
+def _bytes_rows(
+    what: str, sides: Mapping[str, Callable[[], Any]], decoders: list[str]
+) -> list[Row]:
     mine = _megabytes(sides[decoders[0]]())
     return [Row(what, peer, mine, _megabytes(sides[peer]())) for peer in PEERS]
 
@@ -178,7 +180,7 @@ def _megabytes(output: Any) -> float:
 
 def _pytorchvideo_setting(
     title: str, read: Callable[..., object], notes: list[str]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """PyTorchVideo's fastest decoder and scaling for one case."""
     settings = {
         f"{decoder}+{backend}": {"decoder": decoder, "backend": backend}
