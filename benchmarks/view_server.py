@@ -2,7 +2,7 @@
 
 Requests are lines of JSON on stdin, answers lines of JSON on stdout:
 
-    {"contender", "network", "rows": a file, or null}
+    {"contender", "network", "rows": a file, or nothing}
     {"seconds", "elsewhere", "about", "value"}    or    {"fault": why there is no such contender}
 
 A folder, the only argument, has the weights of both networks and ``video.mp4``.
