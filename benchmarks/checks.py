@@ -109,7 +109,9 @@ def _channels_last(clip_CTHW: NDArray[np.float32]) -> NDArray[np.float32]:
     return clip_CTHW.transpose(1, 2, 3, 0)
 
 
-def _expect(side: str, frames: NDArray[np.float32], wanted: NDArray[np.int64]) -> None:
+def _expect(
+    side: str, frames: NDArray[np.uint8] | NDArray[np.float32], wanted: NDArray[np.int64]
+) -> None:
     shown = read_numbers(frames)
     if not np.array_equal(shown, wanted):
         raise MismatchError(f"{side}: reads frames {shown.tolist()}, wanted {wanted.tolist()}")

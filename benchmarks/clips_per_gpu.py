@@ -5,7 +5,7 @@
 A forward pass of one clip on the CPU, through Paddle's own layers as on a GPU, counts the bytes of
 all tensors that are kept for backward. With 16 bits they are half as many. Beside them a GPU holds
 weights, gradients and momentum in float32, two gradients as large as the largest activation for
-each clip, and RESERVED for CUDA and cuDNN.
+each clip, and RESERVED.
 """
 
 # ruff: noqa: E402  (Paddle's libraries read the environment as they are loaded)
@@ -30,6 +30,7 @@ NETWORKS = {"slowfast_r50_4x16": 32, "slowfast_r50": 32, "slowfast_r101": 32}
 GPUS = (12, 24, 80)
 """GB."""
 RESERVED = 1.5e9
+"""Bytes for CUDA and cuDNN: assumed, not measured."""
 SIDE = 224
 
 
@@ -69,14 +70,14 @@ def per_clip(constructor: str, frames: int) -> tuple[dict[str, float], float]:
     with paddle.autograd.saved_tensors_hooks(pack, lambda x: x):
         logits = model(clip)
     gradients = 2 * max(kept.bytes.values())
-    found = {"none": kept.total() + gradients}
+    sizes = {"none": float(kept.total() + gradients)}
     for units, kind in (("stages", Stage), ("blocks", Bottleneck)):
         inside = sum(own for _, own in parts[kind])
         inputs = sum(entering for entering, _ in parts[kind])
         largest = max(own for _, own in parts[kind])
-        found[units] = kept.total() - inside + inputs + largest + gradients
+        sizes[units] = kept.total() - inside + inputs + largest + gradients
     del logits
-    return found, 12 * sum(int(p.size) for p in model.parameters())
+    return sizes, 12 * sum(int(p.size) for p in model.parameters())
 
 
 def _watch(layer: nn.Layer, kept: Kept, found: list[tuple[int, int]]) -> None:
@@ -101,12 +102,16 @@ def main() -> None:
     forward: Callable[..., Tensor] = nn.Conv3D.forward
     Conv3D.forward = forward  # type: ignore[method-assign]
     heads = ["network", "numbers", "train.recompute", "GB a clip", *(f"{gb} GB" for gb in GPUS)]
+    print(
+        f"Clips of {SIDE} x {SIDE} that a GPU holds in training: computed, not run; "
+        f"{RESERVED / 1e9:g} GB are assumed for CUDA and cuDNN.\n"
+    )
     print(f"| {' | '.join(heads)} |\n|---|---|---|" + "--:|" * (len(heads) - 3))
     for constructor, frames in NETWORKS.items():
         progress(constructor)
-        found, fixed = per_clip(constructor, frames)
+        sizes, fixed = per_clip(constructor, frames)
         for numbers, share in (("float32", 1.0), ("16 bits", 0.5)):
-            for units, size in found.items():
+            for units, size in sizes.items():
                 clips = [int((gb * 1e9 - RESERVED - fixed) / (size * share)) for gb in GPUS]
                 row = [constructor, numbers, units, f"{size * share / 1e9:.2f}", *map(str, clips)]
                 print("| " + " | ".join(row) + " |")

@@ -127,7 +127,7 @@ def _forward(bench: Bench) -> list[Row]:
             server = _server(bench, name)
             opened.callback(server.end)
             file = bench.folder / "rows.npy"
-            answer = server.ask(name if name in OURS else f"check {name}", "8x8", file)
+            answer = server.ask(name if name in OURS else f"check {name}", "8x8", rows=file)
             if "fault" in answer:
                 bench.note(f"forward: no {name} ({answer['fault']}).")
                 server.end()

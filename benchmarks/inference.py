@@ -210,7 +210,7 @@ def _medians(
             server = _server(bench, name)
             opened.callback(server.end)
             file = bench.folder / "rows.npy"
-            answer = server.ask(name, network, None if name == "product" else file)
+            answer = server.ask(name, network, rows=None if name == "product" else file)
             if "fault" in answer:
                 bench.note(f"{what}: no {name} ({answer['fault']}).")
                 server.end()
@@ -412,7 +412,7 @@ def _features(bench: Bench) -> list[Row]:
 
 
 def _run_all(
-    bench: Bench, what: str, commands: dict[str, tuple[Sequence[str], Any, Any]]
+    bench: Bench, what: str, commands: Mapping[str, tuple[Sequence[str], Any, Any]]
 ) -> dict[str, list[Ran]]:
     """Runs all commands in rounds, those above ``LONG`` once."""
     ran: dict[str, list[Ran]] = {name: [] for name in commands}

@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 
 from benchmarks import checks, peers, videos
 from benchmarks.report import Row, tell
-from benchmarks.timing import medians, one_core, processor
+from benchmarks.timing import medians, one_core
+from slowfast import machine
 from slowfast.config import DataConfig, DetectionConfig, TestConfig
 from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     notes = [
         f"Python {platform.python_version()}, {peers_versions()}.",
-        f"{processor()}, one thread pinned to one core, page cache warm.",
+        f"{machine.processor()}, one thread pinned to one core, page cache warm.",
     ]
     try:
         with tempfile.TemporaryDirectory(prefix="key-windows-") as folder, one_core():
@@ -267,7 +268,7 @@ def _run(results: dict[str, Any], steps: list[Any]) -> NDArray[np.uint8]:
     peers._set_decord_bridge("native")
     for step in steps:
         results = step(results)
-    return results["imgs"]  # type: ignore[return-value]
+    return results["imgs"]
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

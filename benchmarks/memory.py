@@ -25,8 +25,8 @@ class Watch:
     def look(self) -> None:
         """Takes both as they are now."""
         children = [child.pid for child in multiprocessing.active_children()]
-        kibibytes = sum(_resident_kibibytes(pid) for pid in [os.getpid(), *children] if pid)
-        self.mebibytes.append(kibibytes / 1024)
+        resident = sum(kibibytes("VmRSS", pid) for pid in [os.getpid(), *children] if pid)
+        self.mebibytes.append(resident / 1024)
         self.descriptors.append(len(os.listdir("/proc/self/fd")))
 
 
@@ -55,9 +55,10 @@ def left_over(before: set[Path]) -> set[Path]:
     return new
 
 
-def _resident_kibibytes(pid: int) -> int:
+def kibibytes(name: str, pid: int | str = "self") -> int:
+    """``VmRSS`` or another entry of the kernel's account of a process; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:  # it ended just now
         return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

@@ -8,13 +8,14 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
 import paddle
 import safetensors.numpy
 
-from benchmarks.mutations import Piece, Pieces, Random, mutated
+from benchmarks.mutations import Piece, Pieces, mutated
 from slowfast.config import Config, ModelConfig, OptimConfig
 from slowfast.models.variants import build_model
 from slowfast.train.checkpoint import TrainState, restore, save_checkpoint
@@ -24,8 +25,9 @@ from slowfast.weights.load import load_weights, read_checkpoint
 GOLDEN = Path("tests/golden")
 """Files that torch itself has written."""
 SMALL = ModelConfig(slow_depth=14, fast_depth=14, width=8, num_classes=3)
-CALLS = pickletools.opcodes  # every opcode that there is
-NOTHING = {op.code.encode("latin1") for op in CALLS if not op.stack_before and op.stack_after}
+NOTHING = {
+    op.code.encode("latin1") for op in pickletools.opcodes if not op.stack_before and op.stack_after
+}
 """Opcodes that put something on the stack and take nothing from it."""
 
 
@@ -188,8 +190,8 @@ def _of_python2(content: object) -> bytes:
         pickler.write(b"T" + struct.pack("<i", len(raw)) + raw)
         pickler.memoize(text)
 
-    pickler = type("Pickler", (pickle._Pickler,), {  # type: ignore[attr-defined]
-        "dispatch": {**pickle._Pickler.dispatch, str: save, bytes: save}})  # type: ignore[attr-defined]  # fmt: skip
+    pickler = type("Pickler", (pickle._Pickler,), {
+        "dispatch": {**pickle._Pickler.dispatch, str: save, bytes: save}})  # fmt: skip
     file = io.BytesIO()
     pickler(file, 2).dump(content)
     return file.getvalue()

@@ -3,9 +3,9 @@
 A mutant is drawn from a random generator, so that a seed gives it again; none is kept.
 """
 
-import random
 import struct
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import NamedTuple
 
 
@@ -19,7 +19,6 @@ class Piece(NamedTuple):
 
 
 Pieces = list[Piece]
-Random = random.Random
 
 BOXES = b"moov trak mdia minf stbl edts dinf udta mvex moof traf".split()
 """Of MP4 (ISO 14496-12), those that hold others."""
@@ -96,7 +95,11 @@ def start_codes(data: bytes) -> Iterator[Piece]:
 
 
 def mutated(data: bytes, pieces: Pieces, rng: Random) -> bytes:
-    """``data`` after one to three mutations, of its pieces or of whatever bytes."""
+    """``data`` after one to three mutations, of its pieces or of whatever bytes.
+
+    The pieces stay where ``data`` had them: after a mutation that moves bytes, the next one changes
+    what lies there now. That is meant, since such files are broken in more ways.
+    """
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         if pieces and rng.random() < 0.6:
             data = rng.choice(OF_PIECES)(data, pieces, rng)
@@ -117,7 +120,7 @@ def _extreme(old: bytes, rng: Random) -> bytes:
     near = int.from_bytes(old, order)  # type: ignore[arg-type]
     values = (0, 1, 2**bits - 1, 2 ** (bits - 1), 2 ** (bits - 1) - 1, near + 1, near - 1, near * 2,
               near // 2, rng.getrandbits(bits), rng.getrandbits(max(bits // 2, 1)))  # fmt: skip
-    return (rng.choice(values) % 2**bits).to_bytes(len(old), order)  # type: ignore[arg-type]
+    return (rng.choice(values) % 2**bits).to_bytes(len(old), order)
 
 
 def _with_extreme(data: bytes, start: int, end: int, rng: Random) -> bytes:

@@ -83,7 +83,7 @@ def mmaction2_clip(path: str, start: int, *, lazy: bool, augment: bool = True) -
     """
     from mmaction.datasets import transforms as mm
 
-    class FixedStart(mm.SampleFrames):  # type: ignore[misc]
+    class FixedStart(mm.SampleFrames):
         """Their sampling, but for the draw of the first frame."""
 
         def _get_train_clips(self, num_frames: int, ori_clip_len: float) -> NDArray[np.int64]:

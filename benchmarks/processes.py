@@ -1,6 +1,7 @@
-"""Processes that benchmarks/inference.py measures: servers of views, and whole commands."""
+"""Processes that are measured: servers that answer requests, and whole commands."""
 
 import json
+import os
 import subprocess
 import tempfile
 import threading
@@ -9,27 +10,34 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.memory import kibibytes
+
 SAMPLE_SECONDS = 0.05
 """Between two looks at a command's memory."""
 
 
 class Server:
-    """A process that computes views when it is asked to, see benchmarks/view_server.py."""
+    """A process that computes when it is asked to: see view_server.py and step_server.py.
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
-        with open(folder / "server.log", "a") as log:
+    With ``folder`` it runs there, has it as its last argument, and complains into server.log.
+    """
+
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], folder: Path | None = None
+    ) -> None:
+        with open(folder / "server.log" if folder else os.devnull, "a") as log:
             self.process = subprocess.Popen(
-                [*command, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                text=True, env=dict(env), cwd=folder,
+                [*command, str(folder)] if folder else command, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=log, text=True, env=dict(env), cwd=folder,
             )  # fmt: skip
 
-    def ask(self, contender: str, network: str, rows: Path | None = None) -> dict[str, Any]:
+    def ask(self, contender: str, network: str, **more: Path | int | None) -> dict[str, Any]:
         """The answer, with ``fault`` where there is no such contender, or its process ended."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        request = {"contender": contender, "network": network, "rows": rows and str(rows)}
+        request = {"contender": contender, "network": network, **more}
         try:
-            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.write(json.dumps(request, default=str) + "\n")
             self.process.stdin.flush()
             answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         except (BrokenPipeError, ValueError):
@@ -83,7 +91,7 @@ def _watch(root: int, peaks: dict[int, int], ended: threading.Event) -> None:
     """Keeps the peak of each process below ``root``, kibibytes, until the command has ended."""
     while not ended.wait(SAMPLE_SECONDS):
         for pid in tree(root):
-            peaks[pid] = max(peaks.get(pid, 0), _peak_kibibytes(pid))
+            peaks[pid] = max(peaks.get(pid, 0), kibibytes("VmHWM", pid))
 
 
 def tree(root: int) -> list[int]:
@@ -96,11 +104,3 @@ def tree(root: int) -> list[int]:
             except OSError:  # it ended just now
                 continue
     return found
-
-
-def _peak_kibibytes(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

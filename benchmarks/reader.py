@@ -27,8 +27,9 @@ from typing import Any
 
 from benchmarks import checks, ours, peers, scaling, videos
 from benchmarks.report import Row, tell, write_chart
-from benchmarks.timing import fastest, medians, one_core, processor, progress
+from benchmarks.timing import fastest, medians, one_core, progress
 from benchmarks.videos import Files
+from slowfast import machine
 from slowfast.data.video.open import chosen_decoder
 
 PEERS = ("mmaction2", "pytorchvideo")
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, folder: Path) -> None:
     notes = [
         f"Python {platform.python_version()}, {peers.versions()}.",
-        f"{processor()}, one thread pinned to one core, page cache warm; medians of "
+        f"{machine.processor()}, one thread pinned to one core, page cache warm; medians of "
         f"{options.rounds} interleaved rounds.",
     ]
     rows: list[Row] = []
@@ -164,7 +165,9 @@ def _rows(
     ]
 
 
-def _bytes_rows(what: str, sides: dict[str, Callable[[], Any]], decoders: list[str]) -> list[Row]:
+def _bytes_rows(
+    what: str, sides: Mapping[str, Callable[[], Any]], decoders: list[str]
+) -> list[Row]:
     mine = _megabytes(sides[decoders[0]]())
     return [Row(what, peer, mine, _megabytes(sides[peer]())) for peer in PEERS]
 
@@ -177,7 +180,7 @@ def _megabytes(output: Any) -> float:
 
 def _pytorchvideo_setting(
     title: str, read: Callable[..., object], notes: list[str]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """PyTorchVideo's fastest decoder and scaling for one case."""
     settings = {
         f"{decoder}+{backend}": {"decoder": decoder, "backend": backend}

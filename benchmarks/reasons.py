@@ -49,8 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     samples = read_list(cfg.data.val_list, cfg.data.root, cfg.model.num_classes)
     clips = ValClips(samples, cfg.data)
     slow = SLOW_FRAMES[cfg.model.slow_frames](cfg.data.num_frames, cfg.model.alpha)
-    areas, on_drop, motion, appearance = [], [], [], []
+    areas, on_drop = [], []
+    motion, appearance = list[float](), list[float]()
     for index, sample in enumerate(samples):
+        assert isinstance(sample.label, int)
         reasons = reasons_of(model, clips(index).frames, sample.label, cfg.data)
         drop_THW = where_the_drop_is(sample, cfg)
         areas.append(drop_THW.mean())
@@ -81,6 +83,7 @@ def where_the_drop_is(sample: Sample, cfg: Config) -> NDArray[np.bool_]:
     seed = json.loads(Path(data.root, MARKER).read_text())["seed"]
     rng = np.random.default_rng([seed, SPLITS.index(path.parent.name), int(path.stem)])
     reader, span = open_sample(sample, data)
+    assert isinstance(sample.label, int)
     what, how = divmod(sample.label, len(HOWS))
     size = reader.frames(np.array([0])).shape[1:3]
     layers = moving_shapes.draw_layers(WHATS[what], [HOWS[how]], rng, reader.num_frames, size)

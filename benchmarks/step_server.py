@@ -59,9 +59,14 @@ def serve(build: Callable[[str, str, int], Step], versions: str) -> int:
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu_begin
         busy = busy_seconds() - busy_begin
         if request["gradients"]:
-            np.savez(request["gradients"], **gradients)
+            np.savez(request["gradients"], **gradients)  # type: ignore[arg-type]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        answer = {"seconds": seconds, "cpu_seconds": cpu, "busy_seconds": busy, "loss": loss}
+        answer: dict[str, Any] = {
+            "seconds": seconds,
+            "cpu_seconds": cpu,
+            "busy_seconds": busy,
+            "loss": loss,
+        }
         answer |= {"peak_mib": peak, "versions": versions}
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(answer), file=answers, flush=True)

@@ -23,8 +23,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from benchmarks.outcome import Outcome
 from benchmarks.timing import progress
 from slowfast import machine
 from slowfast.log import duration
@@ -33,18 +33,6 @@ PARTS = ("kills", "videos", "checkpoints", "disk", "flat", "ranks")
 """Each is the function ``run(seed, scale, folder)`` of the module ``benchmarks.survival_PART``."""
 PACKAGES = ("paddlepaddle", "numpy", "opencv-python", "av", "visualdl", "safetensors")
 COLUMNS = "| part | what was done | times | what came of it | kept |\n|---|---|--:|---|---|"
-
-
-class Outcome(NamedTuple):
-    """What one kind of trouble came to."""
-
-    what: str
-    """What was done."""
-    times: int
-    result: str
-    """What came of it, and the bound that it had to keep."""
-    kept: bool
-    """Whether all that is promised was kept."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,11 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = [{"part": part, **outcome._asdict()} for part, outcome in outcomes]
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return int(not all(outcome.kept for _, outcome in outcomes))
-
-
-def times(count: int, scale: float) -> int:
-    """A share of a part's count, at least 1."""
-    return max(round(scale * count), 1)
 
 
 def _line(part: str, outcome: Outcome) -> str:
@@ -103,7 +86,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1, help="share of each count (default: 1)")
     parser.add_argument("--json", type=Path, help="file for the rows")
     parser.add_argument("--markdown", type=Path, help="file for the table")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.parts == "all":  # argparse takes no list as the default: it has to be a choice
+        options.parts = ["all"]
+    return options
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.memory import kibibytes
 from benchmarks.mutated_checkpoints import Format, formats
 from benchmarks.mutations import mutated
-from benchmarks.survival import Outcome, times
+from benchmarks.outcome import Outcome, times
 from benchmarks.timing import progress
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
@@ -81,7 +82,7 @@ class Reader:
     def __init__(self, kind: Format, seed: int, folder: Path) -> None:
         self._kind, self._seed, self._folder = kind, seed, folder
         self._process = 0
-        self._watch = Watch()
+        self._guard = Guard()
 
     def shown(self, key: int) -> str:
         """How a key is called in messages."""
@@ -95,18 +96,18 @@ class Reader:
                 path.write_bytes(base)
                 self._kind.read(path)
             "".encode("cp437")  # of names in zip archives
-            self._watch.begin()
+            self._guard.begin()
         mark = path.with_suffix(".ran")
         data = self._mutant(key, mark)
         path.write_bytes(data)
         begin = time.monotonic()
-        with self._watch:
+        with self._guard:
             result = self._read(path)
         seconds = time.monotonic() - begin
-        if self._watch.events or mark.exists():
-            result = f"executed ({', '.join(sorted(self._watch.events)) or 'a mark'})"
+        if self._guard.events or mark.exists():
+            result = f"executed ({', '.join(sorted(self._guard.events)) or 'a mark'})"
         path.unlink()
-        peak = self._watch.peak
+        peak = self._guard.peak
         return Fate(result, peak - MOST_TIMES * len(data), peak, seconds)
 
     def _mutant(self, key: int, mark: Path) -> bytes:
@@ -131,7 +132,7 @@ class Reader:
         return "read"
 
 
-class Watch:
+class Guard:
     """Limits what a process takes, measures it, and sees what it does besides reading a file."""
 
     HARMLESS = ("open", "builtins.id")
@@ -144,7 +145,7 @@ class Watch:
 
     def begin(self) -> None:
         """In the process that is to be watched, once."""
-        room = _status("VmSize") + ROOM
+        room = (kibibytes("VmSize") << 10) + ROOM
         resource.setrlimit(resource.RLIMIT_AS, (room, room))
         sys.addaudithook(self._heard)
 
@@ -159,20 +160,14 @@ class Watch:
         self.events.clear()
         if self._count % 100 == 0:  # what is free goes back, so that taking it again is seen
             _LIBC.malloc_trim(0)
-            self._before = _status("VmRSS")
+            self._before = kibibytes("VmRSS")
         self._count += 1
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far, see man 5 proc
         self._is_watching = True
 
     def __exit__(self, *exception: object) -> None:
         self._is_watching = False
-        self.peak = _status("VmHWM") - self._before
+        self.peak = kibibytes("VmHWM") - self._before << 10
 
 
 _LIBC = ctypes.CDLL(None)
-
-
-def _status(name: str) -> int:
-    """Bytes, from the kernel's account of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks import soak
 from benchmarks import survival_runs as runs
 from benchmarks.memory import SAMPLE_EVERY, Watch, quarters
-from benchmarks.survival import Outcome, times
+from benchmarks.outcome import Outcome, times
 from benchmarks.timing import progress
 
 READS, SAVES = 3000, 300

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import survival_runs as runs
+from benchmarks.outcome import Outcome, times
 from benchmarks.processes import tree
-from benchmarks.survival import Outcome, times
 from benchmarks.timing import progress
 from slowfast.data.workers.shared_memory import orphans
 
@@ -32,7 +32,7 @@ def run(seed: int, scale: float, folder: Path) -> list[Outcome]:
     """One outcome: how the weights at the end compare."""
     kills, rng = times(KILLS, scale), random.Random(seed)
     config, epochs = runs.make_data(folder), EPOCHS_A_KILL * kills + 4
-    words = [*runs.LAUNCHED, "-c", config, *FLAGS, f"train.epochs={epochs}"]
+    words: list[str | Path] = [*runs.LAUNCHED, "-c", config, *FLAGS, f"train.epochs={epochs}"]
     words += ["--resume", "auto"]
     whole, killed = Killed(words, folder / "whole"), Killed(words, folder / "killed")
     whole.to_the_end()

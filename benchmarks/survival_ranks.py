@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import survival_runs as runs
+from benchmarks.outcome import Outcome, times
 from benchmarks.processes import tree
-from benchmarks.survival import Outcome, times
 from benchmarks.timing import progress
 from slowfast.heartbeat import GRACE
 from slowfast.weights.save import write_pickles

@@ -18,8 +18,9 @@ import av
 import numpy as np
 
 from benchmarks import mutations
+from benchmarks.memory import kibibytes
 from benchmarks.mutations import Piece, Pieces
-from benchmarks.survival import Outcome, times
+from benchmarks.outcome import Outcome, times
 from benchmarks.timing import progress
 from slowfast.config import Config, config_of
 from slowfast.data.clips.sampling import Grid
@@ -89,8 +90,7 @@ def _outcome(
             path.unlink()
         progress(f"{decoder}: {numbers.stop} of {count}, {time.monotonic() - begin:.0f} s")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    read, named = results.pop("read"), results.pop("named")
-    crashed, hung = results.pop("crashed"), results.pop("hung")
+    read, named, crashed, hung = (results.pop(n, 0) for n in ("read", "named", "crashed", "hung"))
     broken = "".join(f"{number:,} {what}; " for what, number in (+results).items())
     name = decoder_version(decoder)
     result = (
@@ -152,7 +152,7 @@ def _config(decoder: str, folder: Path) -> Config:
 @contextlib.contextmanager
 def _limit() -> Iterator[None]:
     """Limits the memory of this process, and of those that it starts, for a while."""
-    own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    own = kibibytes("VmSize") << 10
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (own + ROOM, before[1]))
     try:

@@ -24,7 +24,7 @@ from slowfast.config.built_in import find_config
 from slowfast.log import quiet_libraries
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.web import lesson
-from slowfast.web.jobs import Desk, start_fork_server
+from slowfast.web.jobs import Desk, Step, start_fork_server
 from slowfast.web.page import WORK
 from slowfast.web.site import Shared
 
@@ -57,7 +57,7 @@ def main() -> None:
         times.append(time.perf_counter())
         found = lesson.examples(session)
         for item in desk.run(lesson.learn, session, found, Path(folder), shared):
-            if not isinstance(item, lesson.Step):
+            if not isinstance(item, Step):
                 lesson.keep(session, found, item)
         times.append(time.perf_counter())
         answer: Any = [*desk.run(lesson.recognise, clips[-1], session, shared)][-1]

@@ -135,7 +135,7 @@ def _windows(bench: Bench) -> list[Row]:
             server = servers[name] = _server(bench, name)
             opened.callback(server.end)
             file = bench.folder / "rows.npy"
-            answer = server.ask(name, NETWORK, file)
+            answer = server.ask(name, NETWORK, rows=file)
             if "fault" in answer:
                 bench.note(f"no {name} ({answer['fault']}).")
                 continue

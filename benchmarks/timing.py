@@ -2,13 +2,11 @@
 
 import gc
 import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 Contenders = Mapping[str, Callable[[], object]]
 """What is timed against each other, by name."""
@@ -63,16 +61,6 @@ def fastest(title: str, contenders: Contenders) -> str:
 def progress(text: str) -> None:
     """A line on stderr."""
     print(text, file=sys.stderr, flush=True)
-
-
-def processor() -> str:
-    """What the processor calls itself."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -8,11 +8,12 @@ From the repository's root, in the project's environment, with the peers' beside
 With ``--before FOLDER``, a checkout of an earlier version, that is a contender, too. Both
 frameworks hold the same weights and see the same batch: 2 clips of 32 frames of 224 x 224, float32,
 no dropout. Losses and gradients are compared before anything is timed. Each contender has a process
-of its own, since two in one take each other's place on the heap; only one computes at a time. The C
-library of all keeps the memory that a step has used for the next one. A step during which other
-processes were busy is taken again: threads that wait for each other make little of half a core.
+of its own, as a step is slower beside another network's tensors on the same heap; only one computes
+at a time. The C library of all keeps the memory that a step has used for the next one. A step is
+taken again if other processes used more than 0.15 cores meanwhile: the threads of a step wait for
+the slowest of them.
 
-Memory is the peak of a fresh process that takes three steps of 4 clips, with and without what
+Memory is the peak of a fresh process after eight or more steps of 4 clips, with and without what
 backward computes again.
 
 With the variables ONEDNN_MAX_CPU_ISA=AVX2, ATEN_CPU_CAPABILITY=avx2 and MKL_DEBUG_CPU_TYPE=5 a
@@ -32,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Row, tell
-from benchmarks.step_client import CLIPS, CONTENDERS, KEPT_MEMORY, PEERS, Server, server_of
+from benchmarks.step_client import CLIPS, CONTENDERS, KEPT_MEMORY, PEERS, RETRIES, server_of
 from benchmarks.step_memory import memory
 from benchmarks.timing import progress
 from slowfast import machine
@@ -41,13 +42,11 @@ TARGETS = {
     "avx512": {"contiguous": 1.0, "channels_last_3d": 0.9, "before": 1.25},
     "avx2": {"contiguous": 1.2, "channels_last_3d": 1.1, "before": 1.1},
 }
+REFERENCE = "channels_last_3d"
+"""What the others' losses and gradients are compared with."""
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
 """Relative. A gradient's is the norm of the difference over all parameters: what is all but zero
 in front of a ReLU falls to either side, and that grows from layer to layer."""
-FOREIGN_CORES = 0.15
-"""A step is taken again if other processes used more than so many cores meanwhile."""
-RETRIES = 30
-"""How often, before the quietest of them counts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--peers {options.peers}: no such file")
         if options.rounds < 1:
             raise ValueError(f"--rounds {options.rounds} is below 1")
-        about = f"{machine.processor()} ({_sets()}), {options.threads} threads, float32."
+        about = f"{machine.processor()} ({', '.join(_sets())}), {options.threads} threads, float32."
         rows, notes = [], [about]
         for network in options.networks:
             notes += _compare(options, network)
@@ -84,22 +83,22 @@ def _compare(options: argparse.Namespace, network: str) -> list[str]:
     Raises:
         ValueError: they do not agree.
     """
-    notes, found = [], {}
-    for contender in reversed(_contenders(options)):
+    notes = []
+    for contender in sorted(_contenders(options), key=lambda name: name != REFERENCE):
         with tempfile.TemporaryDirectory() as folder, server_of(options, contender) as server:
             file = Path(folder) / "gradients.npz"
             answer = server.step(contender, network, gradients=file)
             with np.load(file) as arrays:
                 gradients = dict(arrays)
-        found[contender] = answer["loss"], gradients
-        loss, reference = found["channels_last_3d"]
+        if contender == REFERENCE:  # the first
+            loss, reference = answer["loss"], gradients
         off = abs(answer["loss"] / loss - 1)
         each = {name: _distance({name: g}, reference) for name, g in gradients.items()}
         worst = max(each, key=lambda name: each[name])
         total = _distance(gradients, reference)
         notes.append(
             f"{network}, {contender} ({answer['versions']}): peak {answer['peak_mib']:.0f} MiB in "
-            f"a first step; loss {answer['loss']:.6f}, {off:.1e} from channels_last_3d's; "
+            f"a first step; loss {answer['loss']:.6f}, {off:.1e} from {REFERENCE}'s; "
             f"gradients {total:.1e} from its, at most {each[worst]:.1e} ({worst})."
         )
         progress(notes[-1])
@@ -124,12 +123,12 @@ def _measure(options: argparse.Namespace, network: str) -> list[Row]:
         servers = {name: stack.enter_context(server_of(options, name)) for name in names}
         for number in range(options.rounds + 1):
             for contender, server in servers.items():
-                elapsed, foreign = _quiet_step(server, contender, network, number)
-                if number:
-                    seconds[contender].append(elapsed)
+                step = server.quiet_step(contender, network, tries=RETRIES if number else 1)
+                if number:  # the first round does not count
+                    seconds[contender].append(step["seconds"])
                 progress(
-                    f"{network}, round {number}: {contender} {elapsed:.2f} s, "
-                    f"{foreign:.2f} cores busy elsewhere"
+                    f"{network}, round {number}: {contender} {step['seconds']:.2f} s, "
+                    f"{step['foreign']:.2f} cores busy elsewhere"
                 )
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     what = f"training step, SlowFast R50 {network}, batch {CLIPS}"
@@ -145,28 +144,12 @@ def _contenders(options: argparse.Namespace) -> list[str]:
     return [name for name in CONTENDERS if name != "before" or options.before]
 
 
-def _sets() -> str:
+def _sets() -> tuple[str, ...]:
     """The instruction sets that are used."""
     sets = machine.instruction_sets()
     if os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2":
-        sets = tuple(name for name in sets if "512" not in name)
-    return ", ".join(sets)
-
-
-def _quiet_step(server: Server, contender: str, network: str, number: int) -> tuple[float, float]:
-    """Seconds of the first step that nothing disturbs, and cores that others used meanwhile.
-
-    The first round, which does not count, takes one step whatever happens.
-    """
-    tries: list[tuple[float, float]] = []
-    for _ in range(RETRIES if number else 1):
-        answer = server.step(contender, network)
-        foreign = answer["busy_seconds"] - answer["cpu_seconds"]
-        tries.append((max(foreign / answer["seconds"], 0.0), answer["seconds"]))
-        if tries[-1][0] <= FOREIGN_CORES:
-            break
-    foreign, seconds = min(tries)
-    return seconds, foreign
+        sets = tuple(n for n in sets if not n.startswith(("avx512", "avx_", "amx")))
+    return sets
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

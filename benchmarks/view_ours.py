@@ -103,9 +103,9 @@ def _backend(contender: str, network: str, folder: Path) -> tuple[Compute, str]:
 def _calibrate_on(video: Path) -> Path:
     """A list of two copies of the video, of which int8 then takes a few clips, whatever comes of
     it: only its time is of interest, and random weights have no classes to keep."""
-    from slowfast.predict.runtime import int8
+    from slowfast.predict.runtime import calibration, int8
 
-    int8.CLIPS, int8.LEAST_CLIPS, int8.LEAST_AGREEMENT = 4, 1, 0.0
+    calibration.CLIPS, calibration.LEAST_CLIPS, int8.LEAST_AGREEMENT = 4, 1, 0.0
     copies = [video.with_name(f"calibration_{number}.mp4") for number in (0, 1)]
     for copy in copies:
         shutil.copy(video, copy)

@@ -2,7 +2,7 @@
 
 Requests are lines of JSON on stdin, answers lines of JSON on stdout:
 
-    {"contender", "network", "rows": a file, or null}
+    {"contender", "network", "rows": a file, or nothing}
     {"seconds", "elsewhere", "about", "value"}    or    {"fault": why there is no such contender}
 
 A folder, the only argument, has the weights of both networks and ``video.mp4``.
@@ -52,7 +52,7 @@ def serve(build: Build) -> int:
         try:
             if key not in built:
                 built[key] = build(*key, folder)
-            answer = _answer(*built[key], request["rows"])
+            answer = _answer(*built[key], request.get("rows"))
         except Exception as error:  # of any library: it is a row that is not there
             text = str(error).strip().splitlines() or [""]
             answer = {"fault": f"{type(error).__name__}: {text[0][:200]}"}

@@ -34,7 +34,7 @@ def check_steps(file: IO[bytes]) -> None:
             name, end = opcode.name, file.tell()
             if int(place or 0) < frame_end and (end > frame_end or name == "FRAME"):
                 # Python would leave out the rest of the frame, and run other steps than these.
-                raise ValueError(f"its step {step} reaches out of its frame")
+                raise ValueError(f"its step {step} goes beyond the end of its frame")
             if name in _KEPT:
                 number = int(value or 0) if name in _NUMBERED else len(memo)
                 # For thing number 2^30 Python would set aside 16 GB; things count from 0.

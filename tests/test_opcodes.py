@@ -73,9 +73,9 @@ def frame(size: int) -> bytes:
     frame(13) + b"]" + frame(6) + b"J\1\0\0\0a.",
     frame(30) + b"]" + frame(6) + b"J\1\0\0\0a.",
 ])  # fmt: skip
-def test_a_step_that_reaches_out_of_its_frame(path: Path, opcodes: bytes) -> None:
+def test_a_step_that_goes_beyond_its_frame(path: Path, opcodes: bytes) -> None:
     """Python runs other steps of such a pickle than those that stand there."""
-    assert "reaches out of its frame" in refusal(b"\x80\4" + opcodes, path)
+    assert "goes beyond the end of its frame" in refusal(b"\x80\4" + opcodes, path)
 
 
 def test_frames_as_python_writes_them(path: Path) -> None:

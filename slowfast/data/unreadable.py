@@ -53,7 +53,7 @@ def reason_of(path: str, error: Exception | str) -> str:
 
 
 def _line(path: str, error: Exception | str) -> str:
-    """The text of an error in one line, in which the path keeps its line breaks, escaped."""
+    """An error's text in one line. Line breaks of the path are shown as ``\\n``, not as spaces."""
     return one_line(str(error).replace(path, escaped(path)))
 
 

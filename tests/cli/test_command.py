@@ -165,7 +165,7 @@ def test_numbers_of_flags() -> None:
     assert refusal(number_between(0, float("inf")), "0") == "'0' is not a number above 0"
 
 
-def test_a_signal_ends_work_with_paddle_though_paddle_takes_signals_itself(tmp_path: Path) -> None:
+def test_a_signal_ends_work_while_paddle_handles_signals_itself(tmp_path: Path) -> None:
     text = textwrap.dedent(
         """
         import os, signal

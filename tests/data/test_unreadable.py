@@ -57,7 +57,7 @@ def test_a_reason_begins_with_the_path() -> None:
     assert reason_of("a.mp4", "/dev/shm is full") == "a.mp4: /dev/shm is full"
 
 
-def test_a_reason_is_one_line_though_the_name_has_several() -> None:
+def test_a_reason_is_one_line_for_a_name_with_line_breaks() -> None:
     """And bytes of the name that are not UTF-8 stay."""
     path = "a\n\udce9\x1b.mp4"
     line = r"a\n" + "\udce9" + r"\x1b.mp4"

@@ -172,7 +172,7 @@ def test_a_run_that_is_cut_off_goes_on(own_folder: Path, how: str, status: int) 
     assert [line for line in again.stdout.splitlines() if line in names] == names
 
 
-def test_all_is_written_though_nobody_reads_on(own_folder: Path) -> None:
+def test_all_is_written_when_the_output_is_closed(own_folder: Path) -> None:
     """As with ``head -n 5``."""
     weights = save_tiny_model(tiny_config(own_folder))
     with stalled(own_folder, weights) as process:

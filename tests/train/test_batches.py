@@ -94,7 +94,7 @@ def test_replaced_by_the_same_however_many_read(tmp_path: Path, lines: list[str]
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_end_of_it(tmp_path: Path, lines: list[str]) -> None:
+def test_an_unreadable_video_ends_the_run(tmp_path: Path, lines: list[str]) -> None:
     cfg = config(tmp_path, "raise")
     works = read(cfg, samples_without(cfg, 5))
     assert works[0].error is None and str(works[1].error) == line(5)
