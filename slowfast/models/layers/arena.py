@@ -39,7 +39,9 @@ class Arena:
 
     def __init__(self, size: int) -> None:
         self._gaps: list[tuple[int, int]] = []  # begin and end, in order; none touch
-        self._lock = threading.RLock()  # a tensor may end while another is placed
+        self._ended: list[tuple[int, int]] = []
+        """Of tensors, which may end at any moment, also while this very thread changes the gaps."""
+        self._lock = threading.Lock()
         # Private, for a forked process must not write into ours.
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_CLAIM
         with contextlib.suppress(OSError, ValueError):  # the system or the user limits addresses
@@ -54,27 +56,27 @@ class Arena:
         if begin is None:
             return paddle.empty(shape)
         array: NDArray[np.float32] = np.frombuffer(self._memory, np.float32, count, begin)
-        weakref.finalize(array, self._release, begin, size).atexit = False
+        weakref.finalize(array, self._ended.append, (begin, begin + size)).atexit = False
         return from_dlpack(array.reshape(shape))
 
     def _claim(self, size: int) -> int | None:
         with self._lock:
+            while self._ended:
+                self._release(*self._ended.pop())
             for i, (begin, end) in enumerate(self._gaps):
                 if end - begin >= size:
                     self._gaps[i : i + 1] = [(begin + size, end)] if end - begin > size else []
                     return begin
         return None
 
-    def _release(self, begin: int, size: int) -> None:
-        with self._lock:
-            end = begin + size
-            at = sum(gap[0] < begin for gap in self._gaps)
-            if at < len(self._gaps) and self._gaps[at][0] == end:
-                end = self._gaps.pop(at)[1]
-            if at and self._gaps[at - 1][1] == begin:
-                at -= 1
-                begin = self._gaps.pop(at)[0]
-            self._gaps.insert(at, (begin, end))
+    def _release(self, begin: int, end: int) -> None:
+        at = sum(gap[0] < begin for gap in self._gaps)
+        if at < len(self._gaps) and self._gaps[at][0] == end:
+            end = self._gaps.pop(at)[1]
+        if at and self._gaps[at - 1][1] == begin:
+            at -= 1
+            begin = self._gaps.pop(at)[0]
+        self._gaps.insert(at, (begin, end))
 
 
 def _physical_memory() -> int:

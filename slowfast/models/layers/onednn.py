@@ -23,9 +23,10 @@ MAJOR = 3
 KEPT = 1024
 """Shapes whose primitives are kept, for each kind of layer."""
 SRC, SRC_1, DST, WEIGHTS, MEAN, VARIANCE, SCALE, SHIFT, WORKSPACE = 1, 2, 17, 33, 49, 50, 51, 52, 64
+_SCRATCHPAD = 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_SCALE, DIFF_SHIFT = 129, 145, 161, 255, 256
 """What a tensor is to a primitive; and more of dnnl_types.h below."""
-_CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _QUERY_LAYOUT = 1, 1, 3, 1, 255
+_CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _QUERY_LAYOUT, _CALLERS = 1, 1, 3, 1, 255, 1
 TRAINING, INFERENCE, BACKWARD = 64, 96, 128
 DIRECT, MAX_POOL, ADD, RELU, RELU_BY_OUTPUT = 1, 0x1FF, 0x1FFF0, 0x20, 0x100
 
@@ -78,19 +79,33 @@ def _library() -> ctypes.CDLL:
     return found
 
 
-@cache
+_FIRST = threading.Lock()
+
+
 def _engine() -> ctypes.c_void_p:
+    with _FIRST:  # of two threads that begin at once: no primitive runs on another engine's stream
+        return _the_engine()
+
+
+@cache
+def _the_engine() -> ctypes.c_void_p:
     engine = ctypes.c_void_p()
     _call("engine_create", ctypes.byref(engine), _CPU, ctypes.c_size_t(0))
     return engine
 
 
 class _Streams(threading.local):
-    """A queue of work for each thread."""
+    """A queue of work for each thread, and memory that its primitives may scribble in."""
 
     def __init__(self) -> None:
         self.own = ctypes.c_void_p()
         _call("stream_create", ctypes.byref(self.own), _engine(), _IN_ORDER)
+        self._scratchpad, self._size = None, 0
+
+    def scratchpad(self, size: int) -> Tensor:
+        if size > self._size:
+            self._scratchpad, self._size = paddle.empty([size], "uint8"), size
+        return self._scratchpad
 
 
 @cache
@@ -152,10 +167,10 @@ class Primitive:
         given = [a.handle if isinstance(a, Layout | Primitive) else a for a in arguments]
         engine = () if name == "reorder" else (_engine(),)
         place = ctypes.byref(self.handle)
-        attributes = _with_relu() if relu else None
-        _call(f"{name}_primitive_desc_create", place, *engine, *given, attributes)
+        _call(f"{name}_primitive_desc_create", place, *engine, *given, _attributes(relu))
         _call("primitive_create", ctypes.byref(self._primitive), self.handle)
         self._layouts: dict[int, ctypes.c_void_p] = {}
+        self._scratchpad = self._size(_SCRATCHPAD)
 
     def layout(self, kind: int) -> ctypes.c_void_p:
         """The layout in which it wants an argument."""
@@ -166,10 +181,15 @@ class Primitive:
 
     def empty(self, kind: int) -> Tensor:
         """Memory for an argument."""
-        return paddle.empty([_library().dnnl_memory_desc_get_size(self.layout(kind))], "uint8")
+        return paddle.empty([self._size(kind)], "uint8")
+
+    def _size(self, kind: int) -> int:
+        return _library().dnnl_memory_desc_get_size(self.layout(kind))
 
     def __call__(self, tensors: dict[int, Tensor]) -> None:
         """Computes: reads some of the tensors, which lie in its layouts, and fills the others."""
+        if self._scratchpad:
+            tensors = {**tensors, _SCRATCHPAD: _streams().scratchpad(self._scratchpad)}
         arguments = (_Argument * len(tensors))()
         try:
             for argument, (kind, tensor) in zip(arguments, tensors.items(), strict=True):
@@ -191,13 +211,19 @@ class Primitive:
 
 
 @cache
-def _with_relu() -> ctypes.c_void_p:
-    """A ``dnnl_primitive_attr_t``."""
+def _attributes(relu: bool) -> ctypes.c_void_p:
+    """A ``dnnl_primitive_attr_t``.
+
+    The scratchpad is the caller's: oneDNN's own is the thread's that created the primitive, and
+    another one that runs it ends the process.
+    """
     steps, attributes = ctypes.c_void_p(), ctypes.c_void_p()
-    _call("post_ops_create", ctypes.byref(steps))
-    _call("post_ops_append_eltwise", steps, RELU, ctypes.c_float(0), ctypes.c_float(0))
     _call("primitive_attr_create", ctypes.byref(attributes))
-    _call("primitive_attr_set_post_ops", attributes, steps)
+    _call("primitive_attr_set_scratchpad_mode", attributes, _CALLERS)
+    if relu:
+        _call("post_ops_create", ctypes.byref(steps))
+        _call("post_ops_append_eltwise", steps, RELU, ctypes.c_float(0), ctypes.c_float(0))
+        _call("primitive_attr_set_post_ops", attributes, steps)
     return attributes
 
 
@@ -222,15 +248,7 @@ class Reorder:
 
 def saved_once(ctx: Any) -> tuple[Tensor, ...]:
     """The saved tensors of a PyLayer's context, which lets go of them: Paddle keeps them until the
-    whole graph ends.
-
-    Raises:
-        RuntimeError: this is the second time.
-    """
+    whole graph ends."""
     tensors: tuple[Tensor, ...] = ctx.saved_tensor()
-    if not tensors:
-        raise RuntimeError(
-            "backward() a second time through the same forward pass: on a CPU call forward again"
-        )
     ctx.save_for_backward()
     return tensors
