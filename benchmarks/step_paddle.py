@@ -9,6 +9,8 @@ checkout that the variable CHECKOUT names.
 import os
 import sys
 
+from benchmarks.step_server import Answer, Step, draw, fast_clips, serve  # ours, in any case
+
 if checkout := os.environ.get("CHECKOUT"):
     sys.path.insert(0, checkout)
 
@@ -24,7 +26,6 @@ import paddle.nn.functional as F
 from paddle import nn
 
 import slowfast.models
-from benchmarks.step_server import Answer, Step, draw, fast_clips, serve
 from slowfast.models.layers.conv import Conv3D
 
 if not checkout:

@@ -20,89 +20,34 @@ processor with AVX-512 uses AVX2 alone, in both frameworks.
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.report import Row, tell
+from benchmarks.step_client import CLIPS, CONTENDERS, KEPT_MEMORY, PEERS, Server, server_of
+from benchmarks.step_memory import memory
 from benchmarks.timing import progress
 from slowfast import machine
 
-CONTENDERS = {
-    "ours": "paddle",
-    "before": "paddle",
-    "conv3d": "paddle",
-    "contiguous": "torch",
-    "channels_last_3d": "torch",
-}
-RECOMPUTED = ("", ":stages", ":blocks")
-CLIPS, CLIPS_FOR_MEMORY = 2, 4
-KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""As slowfast/machine.py sets it for training; here for torch too."""
 TARGETS = {
     "avx512": {"contiguous": 1.0, "channels_last_3d": 0.9, "before": 1.25},
     "avx2": {"contiguous": 1.2, "channels_last_3d": 1.1, "before": 1.1},
 }
-OF_BEFORE = {"": 1 / 0.85, ":stages": None, ":blocks": 1 / 0.45}
-"""Aimed at for the memory of the earlier version over ours."""
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 2e-2
 """Relative. A gradient's is the norm of the difference over all parameters: what is all but zero
 in front of a ReLU falls to either side, and that grows from layer to layer."""
-
-
-PEERS = {
-    "before": "the earlier version",
-    "conv3d": "Paddle's conv3d",
-    "contiguous": "torch",
-    "channels_last_3d": "torch channels_last_3d",
-}
 FOREIGN_CORES = 0.15
 """A step is taken again if other processes used more than so many cores meanwhile."""
 RETRIES = 30
 """How often, before the quietest of them counts."""
-
-
-class Server:
-    """A process that takes the steps of one contender."""
-
-    def __init__(self, python: str, framework: str, env: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [python, "-m", f"benchmarks.step_{framework}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=env,
-        )
-
-    def step(
-        self, contender: str, network: str, clips: int = CLIPS, gradients: Path | None = None
-    ) -> dict[str, Any]:
-        """Takes a step.
-
-        Raises:
-            RuntimeError: the process has ended.
-        """
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        request = {"contender": contender, "network": network, "clips": clips}
-        file = None if gradients is None else str(gradients)
-        self.process.stdin.write(json.dumps({**request, "gradients": file}) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process of {contender} ended with {self.process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,15 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--peers {options.peers}: no such file")
         if options.rounds < 1:
             raise ValueError(f"--rounds {options.rounds} is below 1")
-        rows, notes = (
-            [],
-            [f"{machine.processor()} ({_sets()}), {options.threads} threads, float32."],
-        )
+        about = f"{machine.processor()} ({_sets()}), {options.threads} threads, float32."
+        rows, notes = [], [about]
         for network in options.networks:
             notes += _compare(options, network)
             rows += _measure(options, network)
         if options.memory:
-            rows += _memory(options)
+            rows += memory(options)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"train_step: {error}", file=sys.stderr)
         return 1
@@ -143,7 +86,7 @@ def _compare(options: argparse.Namespace, network: str) -> list[str]:
     """
     notes, found = [], {}
     for contender in reversed(_contenders(options)):
-        with tempfile.TemporaryDirectory() as folder, _server(options, contender) as server:
+        with tempfile.TemporaryDirectory() as folder, server_of(options, contender) as server:
             file = Path(folder) / "gradients.npz"
             answer = server.step(contender, network, gradients=file)
             with np.load(file) as arrays:
@@ -178,7 +121,7 @@ def _measure(options: argparse.Namespace, network: str) -> list[Row]:
     names = _contenders(options)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(_server(options, name)) for name in names}
+        servers = {name: stack.enter_context(server_of(options, name)) for name in names}
         for number in range(options.rounds + 1):
             for contender, server in servers.items():
                 elapsed, foreign = _quiet_step(server, contender, network, number)
@@ -196,35 +139,6 @@ def _measure(options: argparse.Namespace, network: str) -> list[Row]:
         for name in names
         if name != "ours"
     ]
-
-
-def _memory(options: argparse.Namespace) -> list[Row]:
-    """The peak of each setting, and the time of its steps, of the first network."""
-    peak: dict[str, float] = {}
-    seconds: dict[str, float] = {}
-    names = [f"{name}{units}" for name in ("ours", "contiguous") for units in RECOMPUTED]
-    for contender in names + ["before"] * bool(options.before):
-        with _server(options, contender) as server:
-            steps = [server.step(contender, options.networks[0], CLIPS_FOR_MEMORY)]
-            steps += [server.step(contender, options.networks[0], CLIPS_FOR_MEMORY)]
-        peak[contender], seconds[contender] = steps[-1]["peak_mib"], steps[-1]["seconds"]
-        progress(f"{contender}: {peak[contender]:.0f} MiB, {seconds[contender]:.2f} s")
-    rows = []
-    for units in RECOMPUTED:
-        what = (
-            f"R50 {options.networks[0]}, batch {CLIPS_FOR_MEMORY}, recompute {units[1:] or 'none'}"
-        )
-        mine = f"ours{units}"
-        rows.append(
-            Row(f"{what}, MiB", "torch, the same", peak[mine], peak[f"contiguous{units}"], 1.0)
-        )
-        if options.before:
-            aim = 1 / 1.35 if units == ":blocks" else None
-            rows += [
-                Row(f"{what}, MiB", PEERS["before"], peak[mine], peak["before"], OF_BEFORE[units]),
-                Row(f"{what}, s", PEERS["before"], seconds[mine], seconds["before"], aim),
-            ]
-    return rows
 
 
 def _contenders(options: argparse.Namespace) -> list[str]:
@@ -253,23 +167,6 @@ def _quiet_step(server: Server, contender: str, network: str, number: int) -> tu
             break
     foreign, seconds = min(tries)
     return seconds, foreign
-
-
-@contextmanager
-def _server(options: argparse.Namespace, contender: str) -> Iterator[Server]:
-    framework = CONTENDERS[contender.partition(":")[0]]
-    env = dict(os.environ, **KEPT_MEMORY, OMP_NUM_THREADS=str(options.threads))
-    if contender == "before":
-        env["CHECKOUT"] = str(options.before)
-    if framework == "torch":
-        env["PYTHONPATH"] = str(Path(__file__).parents[1] / "tests" / "golden")
-    python = sys.executable if framework == "paddle" else str(options.peers)
-    server = Server(python, framework, env)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.communicate()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

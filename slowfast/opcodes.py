@@ -28,9 +28,13 @@ def check_steps(file: IO[bytes]) -> None:
     """
     stack: list[int | None] = []  # how many things each is; None: a mark
     memo: dict[int, int | None] = {}
+    frame_end = 0
     try:
-        for step, (opcode, value, _) in enumerate(pickletools.genops(file), start=1):
-            name = opcode.name
+        for step, (opcode, value, place) in enumerate(pickletools.genops(file), start=1):
+            name, end = opcode.name, file.tell()
+            if int(place or 0) < frame_end and (end > frame_end or name == "FRAME"):
+                # Python would leave out the rest of the frame, and run other steps than these.
+                raise ValueError(f"its step {step} reaches out of its frame")
             if name in _KEPT:
                 number = int(value or 0) if name in _NUMBERED else len(memo)
                 # For thing number 2^30 Python would set aside 16 GB; things count from 0.
@@ -43,6 +47,8 @@ def check_steps(file: IO[bytes]) -> None:
                 stack.append(stack[-1])
             elif name == "MARK":
                 stack.append(None)
+            elif name == "FRAME":
+                frame_end = end + int(value or 0)
             else:
                 _take(stack, opcode)
     except LookupError as error:

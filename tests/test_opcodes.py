@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,25 @@ def test_one_pickle_of_a_row_of_them_is_looked_at() -> None:
     file = io.BytesIO(pickle.dumps([1, 2]) + b"no pickle")
     check_steps(file)
     assert file.read() == b"no pickle"
+
+
+def frame(size: int) -> bytes:
+    return b"\x95" + struct.pack("<Q", size)
+
+
+@pytest.mark.parametrize("opcodes", [
+    frame(4) + b"]J\1\0\0\0a.",  # its end is within a number
+    frame(13) + b"]" + frame(6) + b"J\1\0\0\0a.",
+    frame(30) + b"]" + frame(6) + b"J\1\0\0\0a.",
+])  # fmt: skip
+def test_a_step_that_reaches_out_of_its_frame(path: Path, opcodes: bytes) -> None:
+    """Python runs other steps of such a pickle than those that stand there."""
+    assert "reaches out of its frame" in refusal(b"\x80\4" + opcodes, path)
+
+
+def test_frames_as_python_writes_them(path: Path) -> None:
+    content = [{str(i): i for i in range(20_000)}, bytes(100_000), {"a": b"b" * 70_000}, "c" * 99]
+    data = pickle.dumps(content, protocol=4)
+    assert data.count(frame(0)[:1]) > 3
+    path.write_bytes(data)
+    assert read_content(path) == content

@@ -110,8 +110,9 @@ class OpenCVReader:
         packets = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
         if not packets.isOpened():
             raise VideoError(f"{self.path}: not a video that OpenCV can open")
-        self.codec = int(packets.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
-        self.codec = self.codec.strip("\0 ").lower()
+        fourcc = int(packets.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF  # a byte above 127: below 0
+        codec = fourcc.to_bytes(4, "little").decode("ascii", "ignore")
+        self.codec = "".join(filter(str.isprintable, codec)).strip().lower()
         if self.codec not in interlacing.BY_CODEC:
             raise self._refused(f"OpenCV may not show its codec right ({self.codec or 'unknown'})")
         self._packets = self._timeline_of(packets)

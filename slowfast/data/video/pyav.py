@@ -183,7 +183,7 @@ class PyAVReader:
 
     def _by_time(self, each: Each, numbers: Indices) -> Iterator[Picture]:
         """The frames, each known by its time, as far as they come out of the decoder."""
-        is_wanted = np.zeros(self.num_frames + 1, bool)  # the last for -1, a frame without number
+        is_wanted = np.zeros(len(self._timeline) + 1, bool)  # the last for -1, without number
         is_wanted[numbers] = True
         for frame in self._decode(numbers):
             if is_wanted[self._number(frame)]:

@@ -26,7 +26,8 @@ SRC, SRC_1, DST, WEIGHTS, MEAN, VARIANCE, SCALE, SHIFT, WORKSPACE = 1, 2, 17, 33
 _SCRATCHPAD = 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_SCALE, DIFF_SHIFT = 129, 145, 161, 255, 256
 """What a tensor is to a primitive; and more of dnnl_types.h below."""
-_CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _QUERY_LAYOUT, _CALLERS = 1, 1, 3, 1, 255, 1
+_CPU, _IN_ORDER, _FLOAT32, _ANY_LAYOUT, _CALLERS = 1, 1, 3, 1, 1
+_QUERY_NAME, _QUERY_LAYOUT = 8, 255
 TRAINING, INFERENCE, BACKWARD = 64, 96, 128
 DIRECT, MAX_POOL, ADD, RELU, RELU_BY_OUTPUT = 1, 0x1FF, 0x1FFF0, 0x20, 0x100
 
@@ -178,6 +179,14 @@ class Primitive:
             found = _library().dnnl_primitive_desc_query_md(self.handle, _QUERY_LAYOUT, kind)
             self._layouts[kind] = ctypes.c_void_p(found)
         return self._layouts[kind]
+
+    @property
+    def implementation(self) -> str:
+        """oneDNN's name of it: ``jit:avx512_core``, ``x64:gemm:jit``."""
+        name = ctypes.c_char_p()
+        place = ctypes.byref(name)
+        _call("primitive_desc_query", self.handle, _QUERY_NAME, 0, place)
+        return (name.value or b"").decode()
 
     def empty(self, kind: int) -> Tensor:
         """Memory for an argument."""

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slowfast.pickles import unpickle
 from slowfast.weights.damage import reported
 from slowfast.weights.formats.safetensors import is_safetensors, read_safetensors
@@ -10,6 +12,11 @@ from slowfast.weights.formats.torch import is_legacy, is_zip, read_legacy, read_
 
 FORMATS = ((is_zip, read_zip), (is_legacy, read_legacy), (is_safetensors, read_safetensors))
 """How to recognise each format, and how to read it; any other file is a pickle."""
+
+MOST_SHARED = 8
+"""How often a file's bytes may be in its arrays: twice where 16-bit floats become float32, and once
+more for each name of the same tensor. What copies arrays must not take all memory for a small file
+that names the same bytes a thousand times."""
 
 
 def read_content(path: str | Path) -> Any:
@@ -25,10 +32,8 @@ def read_content(path: str | Path) -> Any:
     """
     with reported(path, "weights"):
         data = _read(Path(path))
-        for is_it, read in FORMATS:
-            if is_it(data):
-                return read(data)
-        return unpickle(data)
+        read = next((read for is_it, read in FORMATS if is_it(data)), unpickle)
+        return _checked(read(data), len(data))
 
 
 def read_pickle(path: str | Path, what: str = "weights") -> Any:
@@ -40,7 +45,8 @@ def read_pickle(path: str | Path, what: str = "weights") -> Any:
         WeightsError: the file is missing; or (DamagedError) cut off, or not a pickle.
     """
     with reported(path, what):
-        return unpickle(_read(Path(path)))
+        data = _read(Path(path))
+        return _checked(unpickle(data), len(data))
 
 
 def _read(path: Path) -> bytes:
@@ -48,3 +54,18 @@ def _read(path: Path) -> bytes:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError("a pipe or a device, not a file")
     return path.read_bytes()
+
+
+def _checked(content: Any, num_bytes: int) -> Any:
+    """The content of a file of so many bytes; a ValueError: its arrays have far more."""
+    total, waiting, seen = 0, [content], set()
+    while waiting:
+        thing = waiting.pop()
+        if isinstance(thing, np.ndarray):
+            total += thing.nbytes
+        elif isinstance(thing, dict | list | tuple) and id(thing) not in seen:
+            seen.add(id(thing))
+            waiting.extend(thing.values() if isinstance(thing, dict) else thing)
+    if total > MOST_SHARED * num_bytes:
+        raise ValueError(f"its arrays have {total:,} bytes, and the file {num_bytes:,}")
+    return content

@@ -72,6 +72,19 @@ def test_interlaced_files_are_refused_and_progressive_ones_are_not(
     assert read_numbers(OpenCVReader(str(path)).frames(np.array([0, 1, 59]))) == [9, 9, 9]
 
 
+@pytest.mark.parametrize(("tag", "called"), [
+    (b"zz1\xff", "zz1"), (b"\xff" * 4, "unknown"), (b"z\1\nz", "zz"),
+])  # fmt: skip
+def test_a_codec_whose_name_is_no_text(tmp_path: Path, tag: bytes, called: str) -> None:
+    """OpenCV gives it as a number, below 0 if the last byte is above 127."""
+    path = tmp_path / "video.mp4"
+    odd_videos.unknown_codec(path)
+    path.write_bytes(path.read_bytes().replace(b"zzz1", tag))
+    with pytest.raises(VideoError) as caught:
+        OpenCVReader(str(path))
+    assert f"OpenCV may not show its codec right ({called}); " in str(caught.value)
+
+
 @pytest.mark.parametrize("how", ["ffv1", "av1", "zzz1"])
 def test_what_opencv_cannot_decode_is_not_called_damaged(tmp_path: Path, how: str) -> None:
     path = tmp_path / "video.mkv"

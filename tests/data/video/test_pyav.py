@@ -116,3 +116,10 @@ def test_a_stream_that_begins_in_the_middle_is_named() -> None:
     packets = pyav._packets(SimpleNamespace(name="a.ts", demux=demux), None)
     with pytest.raises(VideoError, match=r"^a\.ts: another stream begins in its middle"):
         list(packets)
+
+
+def test_frames_behind_the_end_that_was_found(tmp_path: Path) -> None:
+    """Of damaged files: by its times, a frame of a clip may come after as many as came out."""
+    reader = pyav.PyAVReader(str(write_numbered_video(tmp_path / "a.mp4", 60, codec="h264")))
+    reader.num_frames = 20
+    assert read_numbers(reader.frames(np.array([3, 19, 45]))) == [3, 19, 45]

@@ -140,6 +140,26 @@ def test_a_file_larger_than_memory(path: Path) -> None:
     assert not isinstance(caught.value, DamagedError)
 
 
+def test_a_small_file_of_large_arrays(path: Path) -> None:
+    """A thousand views of the same numbers, which whoever loads them may copy."""
+    row = tb.storage("0", "Float", 5000)
+    views = {str(i): tb.tensor(row, (5000,), (1,)) for i in range(1000)}
+    data = tb.zip_file(tb.dict_of(views), {"0": bytes(20_000)})
+    assert f"arrays have 20,000,000 bytes, and the file {len(data):,}" in refusal(data, path)
+    shared = np.ones(50_000, np.uint16)
+    data = pickle.dumps({"state": [{str(i): shared for i in range(1000)}]})
+    assert "its arrays have 100,000,000 bytes" in refusal(data, path)
+    with pytest.raises(DamagedError, match="its arrays have 100,000,000 bytes"):
+        read_pickle(path)
+
+
+def test_a_tensor_by_a_few_names(path: Path) -> None:
+    halves = np.ones(50_000, np.float16)
+    path.write_bytes(pickle.dumps([{"model": {"a": halves}, "average": {"a": halves}}] * 99))
+    (first, *_) = read_content(path)
+    np.testing.assert_array_equal(first["average"]["a"], halves)
+
+
 def test_the_training_state_is_read_as_strictly(path: Path, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     path.write_bytes(b"\x80\2" + tb.dict_of({"velocities": command(mark)}) + b".")
