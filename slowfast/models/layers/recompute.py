@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import paddle
+from paddle import Tensor
 from paddle.distributed.fleet.utils import recompute
 
 from slowfast.models.layers import layout
@@ -32,7 +33,7 @@ def recomputed(function: Callable[..., Any], *inputs: Any) -> Any:
         return function(*inputs)
     is_last, calls, kept = layout.is_channels_last(), 0, [inputs]
 
-    def call() -> Any:
+    def call(_: Tensor) -> Any:
         nonlocal calls
         calls += 1
         # Paddle holds the function until the whole graph ends; so the inputs end before.
@@ -44,4 +45,6 @@ def recomputed(function: Callable[..., Any], *inputs: Any) -> Any:
         finally:
             _CALL.reset(token)
 
-    return recompute(call, use_reentrant=False, preserve_rng_state=False)
+    wanted = paddle.empty([1])
+    wanted.stop_gradient = False  # else Paddle warns, each time, that there is nothing to do
+    return recompute(call, wanted, use_reentrant=False, preserve_rng_state=False)

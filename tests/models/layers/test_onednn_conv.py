@@ -47,6 +47,16 @@ def test_it_is_conv3d_and_so_are_the_gradients_of_what_is_trained(trains: str, c
     assert_equal_sums(mine, theirs)
 
 
+@pytest.mark.parametrize("case", [case for case in PLAIN if min(case[0][2]) > 1], ids=str)
+def test_the_gradient_of_a_stem_tap_by_tap(case: Any) -> None:
+    """As without AVX-512."""
+    given, shape = case
+    conv, x = Conv3D(*given, bias_attr=False), random_clip(*shape)
+    with mock.patch.object(onednn.Primitive, "implementation", "x64:gemm:jit"):
+        mine = outcome(last(conv, x), conv.weight)
+    assert_equal_sums(mine, outcome(nn.Conv3D.forward(conv, x), conv.weight))
+
+
 def test_a_bias_is_added() -> None:
     """As in a non-local block."""
     conv, x = Conv3D(6, 3, 1), random_clip(2, 6, 3, 5, 7)
