@@ -2,11 +2,12 @@
 
 import gc
 import random
+import re
+import resource
 import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import paddle
 from support.tiny_run import run_script
 
@@ -96,7 +97,7 @@ def test_what_a_graph_needs_stays_until_backward() -> None:
 
 def come_and_go(arena: Arena, seed: int, faults: list[str]) -> None:
     """Fills tensors with numbers of their own, and looks whether they have kept them."""
-    rng, live = random.Random(seed), []
+    rng, live = random.Random(seed), list[tuple[Any, int]]()
     for number in range(120):
         if live and rng.random() < 0.5:
             tensor, value = live.pop(rng.randrange(len(live)))
@@ -141,6 +142,7 @@ def test_a_tensor_may_end_while_another_is_placed() -> None:
         del cycle
         begin = arena._claim(SMALLEST)
         gc.set_threshold(*thresholds)
+        assert begin is not None
         moments.add(begin)
         gc.collect()
         arena._ended.append((begin, begin + SMALLEST))
@@ -152,20 +154,23 @@ def test_a_tensor_may_end_while_another_is_placed() -> None:
 
 def test_it_counts_as_used_only_where_it_is() -> None:
     """Else the system refuses to fork a process whose arena is as large as its memory."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = resident()
     arena = Placing(64 * SMALLEST)
     arena.empty([STEP]).fill_(1.0)
-    flags, size = {}, {}
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if "-" in name.split()[0] and " " in line and not name[0].isupper():
-            own = [int(at, 16) for at in line.split()[0].split("-")]
-            is_its = own[0] <= arena.start < own[1]
-        elif is_its and name == "VmFlags":
-            flags = {*value.split()}
-        elif is_its and name == "Rss":
-            size[name] = 1024 * int(value.split()[0])
+    assert resident() - before < 16 * SMALLEST
+    ranges = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) .*$", re.MULTILINE)
+    parts = ranges.split(Path("/proc/self/smaps").read_text())
+    (own,) = (
+        text
+        for begin, end, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+        if int(begin, 16) <= arena.start < int(end, 16)
+    )
+    (flags,) = (line.split() for line in own.split("\n") if line.startswith("VmFlags:"))
     assert "nr" in flags and "sh" not in flags
-    assert size["Rss"] < 8 * SMALLEST
 
 
 CHILDREN = """

@@ -16,7 +16,7 @@ from support.small_nets import random_clip, small, wake_up
 
 from slowfast.models import resnet3d
 from slowfast.models.freeze import freeze, freeze_batch_norm
-from slowfast.models.layers import norm, onednn
+from slowfast.models.layers import norm, onednn, onednn_norm
 from slowfast.models.layers.layout import (
     channel_axis,
     channels_last,
@@ -86,7 +86,7 @@ def gradients(net: Any, clips: int) -> list[Tensor]:
 @contextmanager
 def without_kinks() -> Iterator[None]:
     """What is all but zero in front of a ReLU falls to either side, and so does its gradient."""
-    normalize = norm.normalize
+    normalize = onednn_norm.normalize
 
     def normalize_smoothly(layer: Any, x: Tensor, is_given: bool, has_relu: bool) -> Tensor:
         y = normalize(layer, x, is_given, False)

@@ -3,6 +3,7 @@
 import ctypes
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ with_library = pytest.mark.skipif(onednn.library() is None, reason="the wheel ha
 def asked_anew() -> Iterator[None]:
     """For the library: as if nobody had, and without a trace afterwards."""
     before = onednn.library.__wrapped__
-    with mock.patch.object(onednn, "library", onednn.cache(before)):
+    with mock.patch.object(onednn, "library", cache(before)):
         yield
 
 
@@ -43,7 +44,9 @@ def test_a_wheel_without_it_is_told_of_once(
     monkeypatch.setattr(onednn, "find_spec", lambda name: spec)
     assert network_works() and network_works()
     (line,) = lines
-    assert line.startswith("computing on the CPU with Paddle's own kernels, which are slower, since")
+    assert line.startswith(
+        "computing on the CPU with Paddle's own kernels, which are slower, since"
+    )
     assert line.count("\n") == 0 and f"{tmp_path}/libs/libdnnl.so.3: cannot open" in line
 
 
@@ -169,7 +172,7 @@ def test_two_threads_that_begin_at_once_have_one_engine(monkeypatch: pytest.Monk
     made: list[str] = []
     engines: list[int | None] = []
     monkeypatch.setattr(onednn, "_call", slow_call)
-    monkeypatch.setattr(onednn, "_the_engine", onednn.cache(onednn._the_engine.__wrapped__))
+    monkeypatch.setattr(onednn, "_the_engine", cache(onednn._the_engine.__wrapped__))
     threads = [threading.Thread(target=begin) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -31,12 +31,11 @@ def test_the_gradients_of_a_residual_block() -> None:
     """Whose input is a summand, and is read by the branch, too."""
 
     def gradient(block: bool) -> paddle.Tensor:
-        x = random_clip(2, 3, 2, 4, 4)
-        x.stop_gradient = False
+        x = start = random_clip(2, 3, 2, 4, 4)
+        start.stop_gradient = False
         for _ in range(3):
             branch = F.sigmoid(3 * x)
-            x_next = add_relu(branch, x) if block else F.relu(branch + x)
-            x, start = x_next, x if x.is_leaf else start
+            x = add_relu(branch, x) if block else F.relu(branch + x)
         return paddle.grad(x, start, random_clip(*x.shape))[0]
 
     np.testing.assert_allclose(gradient(True).numpy(), gradient(False).numpy(), rtol=1e-6)
