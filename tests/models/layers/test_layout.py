@@ -162,6 +162,14 @@ def test_a_network_is_computed_with_the_channels_last() -> None:
     assert seen == [True, False] and not is_channels_last()
 
 
+@with_library
+def test_a_second_backward_pass_through_the_same_forward_is_an_error() -> None:
+    loss = small(train_crop=32, width=8)(random_clip(1, 3, 8, 32, 32)).sum()
+    loss.backward()
+    with pytest.raises(SystemError, match="backward twice for the same subgraph"):
+        loss.backward()
+
+
 def test_the_channels_go_last_and_back() -> None:
     x = random_clip(2, 3, 4, 5, 6)
     moved = to_last(x)

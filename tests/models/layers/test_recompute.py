@@ -1,5 +1,6 @@
 """What is computed again in backward gives the same numbers, to the last bit, in less memory."""
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -193,6 +194,19 @@ def test_a_function_knows_which_time_it_is_called_and_in_which_layout(
     with paddle.no_grad():
         recomputed(layer, x.transpose([0, 4, 1, 2, 3]))
     assert layer.seen[2:] == [(False, True, False)]
+
+
+def test_inputs_end_with_the_backward_pass_of_their_function() -> None:
+    """And not with the graph's."""
+    x, weight = random_clip(3) * 1, paddle.ones([3])
+    weight.stop_gradient = False
+    y = recomputed(lambda x: x * weight, x).sum()
+    kept = weakref.ref(x)
+    del x
+    assert kept() is not None
+    y.backward()
+    assert weight.grad.tolist() == random_clip(3).tolist()
+    assert kept() is None and y.ndim == 0
 
 
 def test_an_error_in_a_function_leaves_no_trace() -> None:
