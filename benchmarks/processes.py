@@ -82,11 +82,11 @@ def run_command(
 def _watch(root: int, peaks: dict[int, int], ended: threading.Event) -> None:
     """Keeps the peak of each process below ``root``, kibibytes, until the command has ended."""
     while not ended.wait(SAMPLE_SECONDS):
-        for pid in _tree(root):
+        for pid in tree(root):
             peaks[pid] = max(peaks.get(pid, 0), _peak_kibibytes(pid))
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
     """The process and all below it."""
     found = [root]
     for pid in found:

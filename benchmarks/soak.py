@@ -74,7 +74,7 @@ class Reads:
             time.sleep(3600)
         return self.clips(TrainKey(key, self.order[key]))
 
-    def path(self, key: int) -> str:
+    def shown(self, key: int) -> str:
         """The file of a key."""
         return str(self.files[self.order[key]].path)
 
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="soak-") as folder, _limit(options.limit):
             files = make_files(Path(folder))
             begin = time.monotonic()
-            watch, outcomes = soak(files, options.reads, options.decoder)
+            watch, outcomes = soak(files, options.reads, options.decoder, random.Random(0))
             seconds = time.monotonic() - begin
         first, last = quarters(watch.mebibytes)
         rows = [Row("resident memory, MiB", "its own second quarter", last, first)]
@@ -132,14 +132,16 @@ def make_files(folder: Path) -> list[File]:
     return files
 
 
-def soak(files: Sequence[File], reads: int, decoder: str) -> tuple[Watch, Outcomes]:
+def soak(
+    files: Sequence[File], reads: int, decoder: str, rng: random.Random
+) -> tuple[Watch, Outcomes]:
     """Reads ``reads`` clips in a mixed order, and says what was seen.
 
     Raises:
         SoakError: a key came twice, too late, or never; or with another file's clip.
     """
     order = [number % len(files) for number in range(reads)]
-    random.Random(0).shuffle(order)
+    rng.shuffle(order)
     batches = [list(range(i, min(i + BATCH, reads))) for i in range(0, reads, BATCH)]
     read = Reads(files, order, decoder)
     watch, outcomes = Watch(), Counter[tuple[str, str]]()

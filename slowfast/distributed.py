@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from slowfast import heartbeat
 from slowfast.errors import UserError
-from slowfast.signals import end_with_parent
+from slowfast.signals import end_with_parent, ended_by_signals
 
 if TYPE_CHECKING:
     import paddle
@@ -76,9 +77,9 @@ def launcher_set(name: str) -> bool:
     return is_launcher and not any(each.startswith(f"{name}=".encode()) for each in began_with)
 
 
-def _whole(name: str, least: int) -> int:
-    """What the launcher, or the user in its place, has set; by default ``least``."""
-    text = os.environ.get(name, str(least))
+def _whole(name: str, least: int, default: int | None = None) -> int:
+    """What the launcher, or the user in its place, has set."""
+    text = os.environ.get(name, str(default or least))
     if not (text.isascii() and text.isdecimal()) or int(text) < least:
         raise LaunchError(f"{name}={text!r} is not a whole number from {least} on")
     return int(text)
@@ -131,7 +132,6 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
     if world_size() > 1:
         end_with_parent()
-        _log_sizes.update({log.name: log.stat().st_size for log in _logs()})
     if device == "gpu" and not num_gpus():
         has_cuda = paddle.is_compiled_with_cuda()
         reason = "no GPU answers" if has_cuda else "this Paddle is the CPU wheel"
@@ -141,8 +141,37 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
     if world_size() > 1:
         if not on_gpu:
             os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
-        dist.init_parallel_env()
+        meet()
+        if _heartbeat:
+            _heartbeat.wait_for_all()
+            time.sleep(0.3 if rank() else 0)  # Paddle looks for process 0 at once, then after 3 s
+            _heartbeat.name_before_abort()
+        with ended_by_signals():
+            dist.init_parallel_env()
     paddle.seed(seed)
+
+
+_heartbeat: heartbeat.Heartbeat | None = None
+"""Of this run, once its processes are connected."""
+
+
+def meet() -> None:
+    """Waits until all processes are there, and watches them from now on, see ``heartbeat.py``. The
+    sooner it is called, the less can fail in one while the others wait.
+
+    Raises:
+        LaunchError: the environment variables do not say where process 0 is.
+        LostError: a process has not come, or has gone again.
+    """
+    global _heartbeat
+    if world_size() == 1 or _heartbeat:
+        return
+    place = os.environ.get("PADDLE_TRAINER_ENDPOINTS", "").split(",")[0]
+    host, _, port = place.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise LaunchError(f"PADDLE_TRAINER_ENDPOINTS does not begin with HOST:PORT: {place!r}")
+    lost_after = _whole("SLOWFAST_LOST_AFTER", 1, 120)
+    _heartbeat = heartbeat.meet(rank(), world_size(), (host, int(port)), lost_after)
 
 
 def log_folder(default: str) -> str:
@@ -150,31 +179,15 @@ def log_folder(default: str) -> str:
     return os.environ.get("PADDLE_LOG_DIR", default)
 
 
-_log_sizes: dict[str, int] = {}  # at the start: the launcher appends to the logs of earlier runs
-
-
-def _logs() -> list[Path]:
-    """The logs of this machine's processes."""
-    folder = os.environ.get("PADDLE_LOG_DIR")
-    logs = [Path(folder or ".") / f"workerlog.{i}" for i in range(processes_on_this_machine())]
-    return [log for log in logs if folder and log.exists()]
-
-
 def error_of_another_process() -> str | None:
-    """The ``error: ...`` line of another process whose end broke the connection, if any.
+    """The line of why another process broke the connection, if it is known within some seconds."""
+    return (_heartbeat and _heartbeat.reason()) or None
 
-    The launcher shows only rank 0's output; that of the others is in their logs.
-    """
-    if world_size() == 1:
-        return None
-    for _ in range(20):
-        for log in _logs():
-            text = log.read_bytes()[_log_sizes.get(log.name, 0) :].decode(errors="replace")
-            errors = [line for line in text.splitlines() if line.startswith("error: ")]
-            if errors:
-                return errors[-1]
-        time.sleep(0.1)
-    return None
+
+def leave(reason: str = "") -> None:
+    """Tells the other processes that this one ends; with a ``reason``, all end with this line."""
+    if _heartbeat:
+        _heartbeat.leave(reason)
 
 
 def all_reduce_sum(*numbers: float) -> list[float]:

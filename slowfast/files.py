@@ -178,6 +178,22 @@ def write_texts(texts: Mapping[Path, Sequence[str]]) -> None:
             path.unlink(missing_ok=True)
 
 
+def append_line(file: IO[bytes], line: str) -> None:
+    """Appends a line, whole or not at all, to a file that was opened in mode ``ab``, unbuffered.
+
+    Raises:
+        OSError: the disk is full, or similar; names the file, which stays as it was.
+    """
+    data, size = f"{line}\n".encode(), os.fstat(file.fileno()).st_size
+    try:
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            file.truncate(size)
+        raise OSError(error.errno, error.strerror, file.name) from error
+
+
 def file_digest(path: str | Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal digits.
 

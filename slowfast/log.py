@@ -33,7 +33,7 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
     if output_dir is not None and rank == 0:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
         log = Path(output_dir) / "log.txt"
-        handler = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
+        handler = LogFile(log, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(Printable("[%(asctime)s] %(message)s", "%m/%d %H:%M:%S"))
         logger.addHandler(handler)
 
@@ -57,6 +57,19 @@ class Lines(logging.StreamHandler[TextIO]):
             super().handleError(record)
         elif len(logger.handlers) == 1:
             raise
+
+
+class LogFile(logging.FileHandler):
+    """Log lines in a file. That it cannot be written, as on a full disk, ends a run with an OSError
+    that names it; without this, each line would become a traceback, and the run go on unseen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Is called where the error is handled."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        raise OSError(error.errno, error.strerror, self.baseFilename) from error
 
 
 def say(*lines: object) -> None:

@@ -72,6 +72,21 @@ def handled_signals() -> Iterator[Stop]:
         yield stop
 
 
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """A context in which a signal ends the process at once. For calls outside Python that wait for
+    minutes, where Python's own handlers get no turn."""
+    before = {number: signal.getsignal(number) for number in INTERRUPTS}
+    before = {n: earlier for n, earlier in before.items() if callable(earlier)}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
 def end_with_parent() -> None:
     """Asks Linux for a SIGTERM when the parent ends; else this process would train on unnoticed."""
     if sys.platform == "linux":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import paddle
 import pytest
+from support.processes import LOG_DIR, run_processes
 from support.tiny_run import environment, run_script
 
 from slowfast import distributed
@@ -85,22 +86,41 @@ def test_two_processes_agree(tmp_path: Path) -> None:
         assert f"rank {rank} of 2 is content" in said
 
 
-def test_errors_of_earlier_runs_are_not_shown_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logs = [tmp_path / f"workerlog.{rank}" for rank in range(3)]
-    for log in logs:
-        log.write_text("error: of an earlier run\n")
-    monkeypatch.setenv("PADDLE_LOG_DIR", str(tmp_path))
+FAILS = """
+import sys
+from slowfast import distributed
+from slowfast.cli.command import run
+from slowfast.data.lists import ListError
+
+def work():
+    if distributed.rank() == int(sys.argv[1]):
+        raise ListError("a.list: empty")
+    distributed.start("cpu", seed=0)
+
+sys.exit(run(work, with_paddle=distributed.rank() != int(sys.argv[1]), together=True))
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_error_in_one_before_they_connect_ends_both(tmp_path: Path, rank: int) -> None:
+    (tmp_path / "fails.py").write_text(FAILS)
+    command = ["fails.py", str(rank)]
+    done = run_processes(command, tmp_path, environment(), 2, have_launcher=False)
+    assert done.returncode == 1
+    for own in range(2):
+        said = (tmp_path / LOG_DIR / f"workerlog.{own}").read_text()
+        assert said.endswith("error: a.list: empty\n") and "Traceback" not in said
+
+
+def test_where_process_0_is_must_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    monkeypatch.setenv("PADDLE_LOCAL_SIZE", "2")
-    sizes = {log.name: log.stat().st_size for log in logs}
-    monkeypatch.setattr(distributed, "_log_sizes", sizes)
-    monkeypatch.setattr("slowfast.distributed.time.sleep", lambda seconds: None)
-    assert distributed.error_of_another_process() is None
-    with logs[1].open("a") as file:
-        file.write("some line\nerror: höhe.mp4: the file is empty\n")
-    assert distributed.error_of_another_process() == "error: höhe.mp4: the file is empty"
+    monkeypatch.setenv("PADDLE_TRAINER_ENDPOINTS", "host")
+    with pytest.raises(distributed.LaunchError, match="does not begin with HOST:PORT: 'host'"):
+        distributed.meet()
+    monkeypatch.setenv("PADDLE_TRAINER_ENDPOINTS", "127.0.0.1:1,127.0.0.1:2")
+    monkeypatch.setenv("SLOWFAST_LOST_AFTER", "0")
+    with pytest.raises(distributed.LaunchError, match="^SLOWFAST_LOST_AFTER='0' is not a whole"):
+        distributed.meet()
 
 
 def test_one_process_is_alone() -> None:
@@ -110,6 +130,8 @@ def test_one_process_is_alone() -> None:
     assert distributed.gather("x") == ["x"]
     assert distributed.error_of_another_process() is None
     distributed.barrier()
+    distributed.meet()
+    distributed.leave("error: nobody hears it")
     norm = paddle.nn.BatchNorm3D(2)
     distributed.average_batch_norm(paddle.nn.Sequential(norm))
     assert norm._mean.tolist() == [0, 0]

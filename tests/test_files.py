@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.full_disk import largest_file
 from support.tiny_run import environment
 
 from slowfast.files import (
     FolderError,
+    append_line,
     atomic,
     file_digest,
     locked,
@@ -109,6 +111,17 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError) as under:
         write_whole(tmp_path / "file" / "a.txt", "")
     assert str(tmp_path / "file") in str(under.value.filename)
+
+
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with open(path, "ab", buffering=0) as file:
+        append_line(file, "höhe")
+        with largest_file(10), pytest.raises(OSError) as caught:
+            append_line(file, "too long for the disk")
+        assert caught.value.filename == str(path)
+        append_line(file, "next")
+    assert path.read_text(encoding="utf-8") == "höhe\nnext\n"
 
 
 def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.full_disk import largest_file
+from support.logging_kept import logging_kept
 from support.paths import REPOSITORY
 
 from slowfast import log
@@ -146,6 +148,15 @@ def test_a_training_run_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Pat
         assert ("done" in run.stderr) == (not ends)
     lines = (tmp_path / "log.txt").read_text().splitlines()
     assert [line.split("] ")[1] for line in lines] == ["line 0", "line 1", "line 2"]
+
+
+def test_a_log_on_a_full_disk_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with logging_kept():
+        log.start_logging(0, str(tmp_path))
+        (tmp_path / "log.txt").write_text("x" * 100)
+        with largest_file(100), pytest.raises(OSError) as caught:
+            log.logger.warning("more")
+    assert caught.value.filename == str(tmp_path / "log.txt")
 
 
 def test_a_table_of_text() -> None:

@@ -11,7 +11,14 @@ import pytest
 from support.tiny_run import environment
 from support.video_tools import is_running
 
-from slowfast.signals import INTERRUPTS, Terminated, blocked, handled_signals, held_back
+from slowfast.signals import (
+    INTERRUPTS,
+    Terminated,
+    blocked,
+    ended_by_signals,
+    handled_signals,
+    held_back,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +116,17 @@ def test_a_process_ends_with_its_parent() -> None:
         parent.kill()
     while is_running(child):
         pass
+
+
+def test_signals_end_a_process_at_once_outside_python() -> None:
+    with handled_signals():
+        handlers = [signal.getsignal(each) for each in INTERRUPTS]
+        with ended_by_signals():
+            assert [signal.getsignal(each) for each in INTERRUPTS] == [signal.SIG_DFL] * 3
+        assert [signal.getsignal(each) for each in INTERRUPTS] == handlers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with ended_by_signals():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_a_signal_that_is_blocked_comes_at_the_end_to_whoever_handles_it_by_then() -> None:

@@ -70,13 +70,17 @@ def new_parser(module: str, about: str | None) -> Parser:
     return Parser(prog=program(module), description=about, formatter_class=lines)
 
 
-def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: bool = False) -> int:
+def run(
+    work: Callable[[], int | None], *,
+    hint: str = GOES_ON, with_paddle: bool = False, together: bool = False,
+) -> int:  # fmt: skip
     """Runs the work of a command; returns its exit status.
 
     Args:
         work: returns a status, or None for 0; raises a UserError for what a user can fix.
         hint: what to do after an interruption; empty if nothing is kept.
         with_paddle: the work needs Paddle: imports it, with the settings of ``machine``.
+        together: the processes of a run meet first, and end together.
     """
     quiet_libraries()
 
@@ -89,9 +93,8 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # see start.begin
             start_logging(distributed.rank())
-            if with_paddle:
-                import_paddle()
-            return work() or 0
+            _prepare(with_paddle, together)
+            return _done(work())
         except (UserError, OSError) as error:
             line, status = error_line(error), 1
         except MemoryError as error:
@@ -113,7 +116,20 @@ def run(work: Callable[[], int | None], *, hint: str = GOES_ON, with_paddle: boo
             line = f"{below_bar}interrupted{what}{f' ({hint})' if hint else ''}"
             status = 143 if isinstance(stopped, Terminated) else 130
         print(line, file=sys.stderr, flush=True)
+        distributed.leave(line)
         return status
+
+
+def _prepare(with_paddle: bool, together: bool) -> None:
+    if together:
+        distributed.meet()
+    if with_paddle:
+        import_paddle()
+
+
+def _done(status: int | None) -> int:
+    distributed.leave()
+    return status or 0
 
 
 def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:

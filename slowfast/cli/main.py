@@ -35,7 +35,10 @@ def main(argv: list[str] | None = None) -> int:
         mode, hint = _infer, "" if any(map(is_stream, args.infer)) else "the same command goes on"
     elif args.export:
         mode, hint = _export, ""
-    return run(lambda: mode(args), hint=hint, with_paddle=mode not in (_infer, _export))
+    return run(
+        lambda: mode(args), hint=hint, with_paddle=mode not in (_infer, _export),
+        together=mode in (_train, _test, _infer),
+    )  # fmt: skip
 
 
 def _train(args: argparse.Namespace) -> None:

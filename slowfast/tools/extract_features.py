@@ -28,7 +28,7 @@ from slowfast.log import logger
 def main(argv: list[str] | None = None) -> int:
     """0 once all features are there; 1 with one line on stderr; 130."""
     args = parse_args(argv)
-    return run(lambda: extract_features(args), with_paddle=True)
+    return run(lambda: extract_features(args), with_paddle=True, together=True)
 
 
 def extract_features(args: argparse.Namespace) -> None:

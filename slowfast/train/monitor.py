@@ -5,13 +5,14 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
+from slowfast.files import append_line
 from slowfast.log import duration, logger
 from slowfast.metrics.meter import METERS
 from slowfast.train.recipe.optim import lr_scale
@@ -28,10 +29,10 @@ class MetricWriter(contextlib.ExitStack):
     def __init__(self, output_dir: str, rank: int) -> None:
         super().__init__()
         self._curves: Any = None
-        self._rows: TextIO | None = None
+        self._rows: IO[bytes] | None = None
         if rank == 0:
             folder = Path(output_dir)
-            self._rows = self.enter_context(open(folder / "metrics.jsonl", "a", encoding="utf-8"))  # noqa: SIM115
+            self._rows = self.enter_context(open(folder / "metrics.jsonl", "ab", buffering=0))  # noqa: SIM115
             try:
                 import visualdl
             except ImportError as error:
@@ -41,15 +42,19 @@ class MetricWriter(contextlib.ExitStack):
             self._curves = self.enter_context(visualdl.LogWriter(logdir=str(curves)))
 
     def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
-        """Writes each scalar at ``step`` as ``kind/name``; ``row`` goes to metrics.jsonl only."""
+        """Writes each scalar at ``step`` as ``kind/name``; ``row`` goes to metrics.jsonl only.
+
+        Raises:
+            OSError: metrics.jsonl cannot be written; it ends with the row before. VisualDL prints a
+                warning instead where it cannot write its own file.
+        """
         if self._rows is None:
             return
         if self._curves:
             for name, value in scalars.items():
                 self._curves.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
         finite = {name: x if math.isfinite(x) else None for name, x in scalars.items()}
-        self._rows.write(json.dumps({"kind": kind, "step": step, **row, **finite}) + "\n")
-        self._rows.flush()
+        append_line(self._rows, json.dumps({"kind": kind, "step": step, **row, **finite}))
 
 
 class Pace:

@@ -70,6 +70,8 @@ class Loader(Generic[Key, Item]):
         self._read, self._describe, self._substitute = read, describe, substitute
         self.replaced: list[tuple[Key, VideoError]] = []
         self._fatal: dict[str, str] = {}  # what reader processes died at, and how
+        if num_workers:
+            shared_memory.remove_orphans()
         self._workers = [
             Worker(self._read_one, self._fatal, seconds, limit) for _ in range(num_workers)
         ]

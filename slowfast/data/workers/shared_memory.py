@@ -1,8 +1,11 @@
 """Arrays from one process to another, through files in memory that both map.
 
-Each sender's files have a prefix of their own, so that those that nobody takes can be removed.
+Each sender's files have a prefix of their own, so that those that nobody takes can be removed. It
+holds a lock while it lives: what a sender leaves that was killed, the next loader removes.
 """
 
+import contextlib
+import fcntl
 import itertools
 import mmap
 import os
@@ -10,7 +13,7 @@ import pickle
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SHARED_MEMORY = "/dev/shm"
 ALIGNMENT = 64
@@ -70,3 +73,29 @@ def remove_shared(prefix: str) -> None:
     """Removes the files of one reader that nobody has taken."""
     for path in Path(SHARED_MEMORY).glob(f"{prefix}*"):
         path.unlink(missing_ok=True)
+
+
+def claimed(prefix: str) -> IO[bytes]:
+    """Marks a prefix as that of a living process, until this one ends or closes the file."""
+    file = open(Path(SHARED_MEMORY, f"{prefix}{_LOCK}"), "wb")  # noqa: SIM115
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def remove_orphans() -> None:
+    """Removes what processes have left in the shared memory that were killed."""
+    for prefix in orphans():
+        remove_shared(prefix)
+
+
+def orphans() -> list[str]:
+    """The prefixes of processes that were killed."""
+    found = []
+    for path in Path(SHARED_MEMORY).glob(f"*{_LOCK}"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # another user's stays
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.append(path.name.removesuffix(_LOCK))
+    return found
+
+
+_LOCK = "slowfast-lock"

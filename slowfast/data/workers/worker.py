@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 
 from slowfast.data.video.reader import Pulse, VideoError
-from slowfast.data.workers.shared_memory import put_shared, remove_shared, take_shared
+from slowfast.data.workers.shared_memory import claimed, put_shared, remove_shared, take_shared
 from slowfast.errors import UserError, one_line
 from slowfast.signals import end_with_parent, held_back
 
@@ -230,7 +230,7 @@ def _serve(
     Pulse.beat = place.beat
     gc.freeze()  # what came with the fork, GPU tensors too, is not this process's to free
     try:
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(EOFError, OSError), claimed(prefix):
             while os.getppid() == parent:
                 if not theirs.poll(0 if leaving else 1.0):
                     if leaving:

@@ -15,6 +15,7 @@ from slowfast.data.workers import loader
 from slowfast.data.workers.loader import Loader
 from slowfast.data.workers.shared_memory import (
     SharedMemoryError,
+    claimed,
     free_bytes,
     put_shared,
     remove_shared,
@@ -128,3 +129,12 @@ def test_a_folder_that_is_not_there_is_an_error(shared_memory: Path) -> None:
     assert caught.value.filename == str(shared_memory)
     with pytest.raises(OSError, match="No such file"):
         free_bytes()
+
+
+def test_what_a_killed_reader_left_is_removed_by_the_next_loader(shared_memory: Path) -> None:
+    for prefix in ("slowfast-gone-", "slowfast-alive-"):
+        put_shared(np.zeros(100), prefix)
+    claimed("slowfast-gone-").close()
+    with claimed("slowfast-alive-"), Loader(big_arrays, num_workers=1):
+        names = {path.name.split("-")[1] for path in shared_memory.iterdir()}
+        assert "gone" not in names and "alive" in names

@@ -277,7 +277,9 @@ def test_readers_end_with_their_parent_and_leave_nothing(
         readers = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(readers) == 3
         assert parent.stdout.readline() == "ready\n"
-        wait_until(lambda: len(list(shared_memory.iterdir())) == 5)  # two a reader, less the one
+        wait_until(
+            lambda: len(list(shared_memory.glob("*-????????"))) == 5
+        )  # two a reader, less the one
         (os.killpg if to_all else os.kill)(parent.pid, signal.Signals[number])
         parent.wait()
         wait_until(lambda: not any(map(is_running, readers)))
