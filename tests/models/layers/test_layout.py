@@ -74,7 +74,7 @@ def network(mode: str, **changes: Any) -> Any:
 
 def logits(net: Any, clips: int) -> Tensor:
     boxes = joined(BOXES[:clips]) if net.has_boxes else ()
-    return net(random_clip(clips, 3, 8, 64, 64), *boxes)
+    return net(random_clip(clips, 3, 8, 48, 48), *boxes)
 
 
 def gradients(net: Any, clips: int) -> list[Tensor]:
