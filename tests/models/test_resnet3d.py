@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 import paddle.nn.functional as F
+import pytest
 from support.small_nets import random_clip, small, temporal_kernels, wake_up
+
+from slowfast.models.resnet3d import Bottleneck, set_recompute
 
 
 def test_a_block_step_by_step() -> None:
@@ -54,3 +57,30 @@ def test_temporal_kernels_of_each_stage() -> None:
     assert kernels(net, 0) == [[1, 1], [1, 1], [3, 1], [3, 3]]
     assert kernels(net, 1) == [[3, 3], [1, 1], [3, 1], [3, 3]]
     assert stems(net) == [[1, 3, 3], [5, 3, 3]]
+
+
+def test_set_recompute_reaches_each_stage() -> None:
+    net = small()
+    stages = [net.s2, net.s3, net.s4, net.s5]
+    assert {stage.recompute for stage in stages} == {"none"}
+    names = [*net.state_dict()]
+    set_recompute(net, "blocks")
+    assert {stage.recompute for stage in stages} == {"blocks"}
+    assert [*net.state_dict()] == names
+
+
+@pytest.mark.parametrize(("units", "calls"), [("none", 0), ("stages", 4), ("blocks", 8)])
+def test_what_is_recomputed(units: str, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four stages, with a block in each of two pathways."""
+    given: list[Any] = []
+
+    def note(function: Any, *inputs: Any) -> Any:
+        given.append(function)
+        return function(*inputs)
+
+    monkeypatch.setattr("slowfast.models.resnet3d.recomputed", note)
+    net = small(train_crop=32)
+    set_recompute(net, units)
+    net(random_clip(1, 3, 8, 32, 32))
+    assert len(given) == calls
+    assert units != "blocks" or {type(block) for block in given} == {Bottleneck}

@@ -54,6 +54,18 @@ def test_it_writes_checkpoints_log_metrics_and_curves(finished: tuple[Path, str]
     np.testing.assert_allclose(rates, wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize("units", ["stages", "blocks"])
+def test_a_run_that_computes_activations_again_has_the_same_weights(
+    finished: tuple[Path, str], units: str
+) -> None:
+    folder, _ = finished
+    flags = ["-o", f"train.recompute={units}", f"output_dir={units}"]
+    done = main_here("-c", "tiny.yaml", *flags, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    name = "SlowFast_epoch_000002.pdparams"
+    assert_same_weights(folder / "out" / name, folder / units / name)
+
+
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
     (tmp_path / "out").mkdir()

@@ -19,6 +19,7 @@ from slowfast.data.samples import classes_of
 from slowfast.data.video.reader import VideoError
 from slowfast.metrics.average_precision import counts_at, f1
 from slowfast.models.freeze import freeze_batch_norm
+from slowfast.models.resnet3d import set_recompute
 from slowfast.signals import Stop
 from slowfast.train.checkpoint import TrainState
 from slowfast.train.recipe.precision import Precision
@@ -41,6 +42,7 @@ def clips() -> list[Clip]:
 def begin(cfg: Config) -> tuple[TrainState, Learner]:
     state = fresh_state(cfg)
     freeze_batch_norm(state.model)  # its statistics would be those of each batch
+    set_recompute(state.model, cfg.train.recompute)
     state.model.train()
     several = distributed.world_size() > 1
     model = paddle.DataParallel(state.model) if several else state.model
@@ -70,6 +72,7 @@ OF_TWO: dict[str, list[Share]] = {
     "two processes, accumulated": [([[0, 1], [2, 3], [4]], 6), ([[5, 6]], 6)],
     "one has none": [([[0, 1, 2], [3, 4, 5, 6]], 8), ([[], []], 8)],
 }
+AGAIN = "two processes, accumulated"
 
 PROCESSES = """
 import json, sys
@@ -84,6 +87,11 @@ for name, shares in here.OF_TWO.items():
     after = here.after_step(cfg, shares[distributed.rank()])
     if distributed.rank() == 0:
         np.savez(f"{name}.npz", **after)
+for units in ("stages", "blocks"):
+    again = load_config("tiny.yaml", [*here.OVERRIDES, f"train.recompute={units}"])
+    after = here.after_step(again, here.OF_TWO[here.AGAIN][distributed.rank()])
+    if distributed.rank() == 0:
+        np.savez(f"{units}.npz", **after)
 boxes = load_config("tiny.yaml", here.BOXES)
 for name, shares in here.OF_TWO_WITH_BOXES.items():
     after, outcome = here.step_with_boxes(boxes, shares[distributed.rank()])
@@ -116,7 +124,7 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Weights]
     folder = tmp_path_factory.mktemp("two")
     write_tiny_config(folder)
     said = run_script(PROCESSES, cwd=folder, processes=2)
-    names = [*OF_TWO, *(f"boxes, {name}" for name in OF_TWO_WITH_BOXES)]
+    names = [*OF_TWO, "stages", "blocks", *(f"boxes, {name}" for name in OF_TWO_WITH_BOXES)]
     return {name: dict(np.load(folder / f"{name}.npz")) for name in names}, said
 
 
@@ -131,6 +139,15 @@ def test_clips_count_alike_however_they_are_shared_out(
         np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
     start = fresh_state(cfg).model.head.projection.weight.numpy()
     assert np.abs(plain["head.projection.weight"] - start).max() > 0.01
+
+
+@pytest.mark.parametrize("units", ["stages", "blocks"])
+def test_what_is_computed_again_changes_nothing(units: str, of_two: Any) -> None:
+    """To the last bit, with gradients that are added up and averaged over two processes."""
+    found, wanted = of_two[0][units], of_two[0][AGAIN]
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
 def test_an_error_or_a_signal_of_one_process_counts_in_all(of_two: Any) -> None:

@@ -30,11 +30,15 @@ another one, since the system counts all of the range as used."""
 class Arena:
     """A range of addresses that tensors are placed in, each at the first gap that it fits into.
 
-    It is as large as the machine's memory, and mapped when it is first wanted. Addresses that were
-    not used yet cost nothing; what was used once stays with the process, as the C library keeps it.
+    It is mapped when it is first wanted. Addresses that were not used yet cost nothing; what was
+    used once stays with the process, as the C library keeps it.
+
+    Args:
+        size: bytes; None: as many as the machine's memory has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: int | None = None) -> None:
+        self._size = size
         self._memory: mmap.mmap | None = None
         self._gaps: list[tuple[int, int]] = []  # begin and end, in order; none touch
         self._lock = threading.Lock()
@@ -72,7 +76,7 @@ class Arena:
         return None
 
     def _open(self) -> None:
-        size = _room()
+        size = _room() if self._size is None else self._size
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
         try:
             self._memory = mmap.mmap(-1, size or mmap.PAGESIZE, flags=flags)

@@ -94,9 +94,17 @@ def _library() -> ctypes.CDLL:
     return found
 
 
-@cache
 def _engine() -> ctypes.c_void_p:
+    with _LOCK:  # else two threads that begin at once have two, which do not go together
+        return _the_engine()
+
+
+@cache
+def _the_engine() -> ctypes.c_void_p:
     return _created("engine_create", _CPU, ctypes.c_size_t(0))
+
+
+_LOCK = threading.Lock()
 
 
 class _PerThread(threading.local):

@@ -12,7 +12,11 @@ from slowfast.models.layers.onednn import Primitive, plain
 
 
 def add_relu(x: Tensor, y: Tensor) -> Tensor:
-    """``relu(x + y)``, of the same shape and layout."""
+    """``relu(x + y)``, of the same shape and layout.
+
+    In backward both get one and the same tensor, and Paddle adds to it in place what other readers
+    of x give. So their gradients must come through y, as in a residual block.
+    """
     z: Tensor = _AddRelu.apply(x.contiguous(), y.contiguous())
     return z
 

@@ -11,6 +11,7 @@ from support.small_nets import small
 
 from slowfast import distributed
 from slowfast.models.freeze import freeze_batch_norm
+from slowfast.models.layers.layout import channels_last, to_first, to_last
 from slowfast.models.layers.norm import BatchNorm3D, batch_norms, set_splits, sync_batch_norm
 
 
@@ -118,6 +119,35 @@ def test_a_part_of_one_element_is_no_part() -> None:
     plain, parted, x = layer(), layer(splits=2), batch(2, 3, 1, 1, 1)
     np.testing.assert_array_equal(parted(x), plain(x))
     np.testing.assert_array_equal(parted._mean, plain._mean)
+
+
+@pytest.mark.parametrize(
+    ("shape", "splits"), [((4, 3, 2, 4, 4), 2), ((1, 3, 1, 1, 1), 1), ((2, 3, 1, 1, 1), 2)], ids=str
+)
+@pytest.mark.parametrize("relu", [True, False])
+def test_parts_and_single_elements_with_the_channels_last(
+    relu: bool, shape: tuple[int, ...], splits: int
+) -> None:
+    """Which oneDNN has no form of, or another: they are as with the channels first."""
+    norms = [layer(splits=splits) for _ in range(2)]
+    x, slope = batch(*shape), batch(*shape, seed=1)
+
+    def last(x: Tensor) -> Tensor:
+        with channels_last():
+            return to_first(norms[0](to_last(x), relu=relu))
+
+    def first(x: Tensor) -> Tensor:
+        return norms[1](x, relu=relu)
+
+    found = []
+    for norm, call in zip(norms, (last, first), strict=True):
+        own = x.clone().detach()
+        own.stop_gradient = False
+        y = call(own)
+        gradients = paddle.grad(y, [own, norm.weight, norm.bias], slope)
+        found.append([y, *gradients, norm._mean, norm._variance])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
 
 
 def test_parts_are_of_training_alone() -> None:
