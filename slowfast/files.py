@@ -36,7 +36,8 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
         alone: only one process may write this file now; else the last one's is whole, and a run
             that is killed leaves its part behind, under a hidden name.
 
-    The hidden name is ``.NAME.partial``, or a shorter one where NAME has no room for that.
+    The hidden name is ``.NAME.partial``, or a shorter one where NAME has no room for that. Write to
+    the open file, do not open it by its name again: see ``taken``.
 
     Raises:
         FolderError: another process writes this file now, and this one must be ``alone``.
@@ -67,7 +68,8 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
 
 
 def taken(beside: Path, path: Path) -> IO[bytes]:
-    """The empty file ``beside``, which is to become ``path``; locked until it is closed.
+    """The empty file ``beside``, which is to become ``path``; locked until this process closes it,
+    or any file that it has opened at the same place (POSIX: the first close ends the lock).
 
     Raises:
         FolderError: another process has it.
