@@ -44,9 +44,9 @@ from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import Picture, VideoError
-from slowfast.files import require_unread
 from slowfast.log import Progress, logger, say
 from slowfast.overlap import IOU
+from slowfast.places import require_unread
 from slowfast.predict.annotate.drawn_boxes import Person, with_persons
 
 SHOWN = 10

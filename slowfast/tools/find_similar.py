@@ -22,8 +22,9 @@ from pathlib import Path
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import printable
-from slowfast.files import require_place, write_json
+from slowfast.files import write_json
 from slowfast.log import say
+from slowfast.places import require_place
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, Query
 from slowfast.predict.timeline.timeline_files import short_clock

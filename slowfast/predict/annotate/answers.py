@@ -20,10 +20,11 @@ from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Pictures
-from slowfast.files import FolderError, require_of
+from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
 from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.places import require_of
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import annotate_video, drawable
 from slowfast.predict.answer import threshold_of
