@@ -245,7 +245,7 @@ def test_a_part_file_is_never_what_somebody_else_has_put_there(tmp_path: Path) -
     """The file behind a link is not emptied, and nobody waits for the reader of a pipe."""
     path, part, victim = tmp_path / "a.csv", tmp_path / ".a.csv.partial", tmp_path / "victim"
     victim.write_text("precious")
-    for make in (lambda: part.symlink_to(victim), lambda: os.mkfifo(part), part.mkdir):
+    for make in (lambda: part.symlink_to(victim), lambda: os.mkfifo(part), lambda: part.mkdir()):
         make()
         with pytest.raises(FolderError, match=f"^{part} is no regular file: remove it$"):
             write_lines(path, ["x"])
