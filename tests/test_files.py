@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -245,7 +245,10 @@ def test_a_part_file_is_never_what_somebody_else_has_put_there(tmp_path: Path) -
     """The file behind a link is not emptied, and nobody waits for the reader of a pipe."""
     path, part, victim = tmp_path / "a.csv", tmp_path / ".a.csv.partial", tmp_path / "victim"
     victim.write_text("precious")
-    for make in (lambda: part.symlink_to(victim), lambda: os.mkfifo(part), lambda: part.mkdir()):
+    makes: list[Callable[[], None]] = [
+        lambda: part.symlink_to(victim), lambda: os.mkfifo(part), lambda: part.mkdir()
+    ]  # fmt: skip
+    for make in makes:
         make()
         with pytest.raises(FolderError, match=f"^{part} is no regular file: remove it$"):
             write_lines(path, ["x"])
