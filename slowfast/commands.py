@@ -1,4 +1,4 @@
-"""The commands that pip installs. Each starts, and only then imports what it runs."""
+"""The commands that pip installs. Each calls ``begin`` before it imports its module."""
 
 import importlib
 from functools import partial

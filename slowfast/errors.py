@@ -4,7 +4,10 @@ import re
 
 SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+:/+"
 SECRET = r"(?:[?#;]|(?:user|pass|pwd|token|key|secret|auth|sig)[a-z]*=)"
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_MOVES = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Control characters, line separators, and what changes the direction of a text."""
+_NO_UTF8 = r"\ud800-\udfff"
+"""What bytes of file names become that are not UTF-8, PEP 383."""
 
 
 class UserError(Exception):
@@ -17,14 +20,18 @@ def one_line(error: object) -> str:
 
 
 def printable(text: str) -> str:
-    """A line of text as a terminal or a picture can show it: control characters, and bytes of file
-    names that are not UTF-8, escaped: ``\\x1b``, ``\\udcff``."""
-    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """A line of text as a terminal or a picture can show it: what moves the cursor or the text, and
+    bytes of file names that are not UTF-8, escaped: ``\\x1b``, ``\\udcff``."""
+    return _escaped(rf"[{_MOVES}{_NO_UTF8}]", text)
 
 
 def escaped(text: str) -> str:
     """The same for a line of a file, which keeps bytes that are not UTF-8."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: printable(found[0]), text)
+    return _escaped(f"[{_MOVES}]", text)
+
+
+def _escaped(characters: str, text: str) -> str:
+    return re.sub(characters, lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def masked(text: str) -> str:

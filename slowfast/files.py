@@ -9,7 +9,7 @@ import io
 import json
 import os
 import secrets
-import tempfile
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -18,8 +18,6 @@ from slowfast.errors import UserError, printable
 
 LONGEST_NAME = 255
 """Bytes of a file's name, on most file systems."""
-HOME = "SLOWFAST_HOME"
-"""The environment variable that names the cache folder."""
 
 
 class FolderError(UserError):
@@ -33,20 +31,19 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
     Args:
         durable: wait until the file is on the disk, so that it is whole even if the machine goes
             down. Without, this is faster, but after a crash of the machine the file may be damaged.
-        alone: only one process may write this file now; else the last one's is whole, and a run
-            that is killed leaves its part behind, under a hidden name.
+        alone: a second process that writes this file now is refused. Else both write, and the file
+            of the one that ends last stays; one that is killed leaves its part behind.
 
-    The hidden name is ``.NAME.partial``, or a shorter one where NAME has no room for that.
+    Write to the open file, do not open it by its name again: see ``taken``. A link at ``path`` is
+    replaced, and what it points to stays.
 
     Raises:
-        FolderError: another process writes this file now, and this one must be ``alone``.
+        FolderError: another process writes this file now, and this one must be ``alone``; or a
+            device or a pipe is there.
         OSError: the disk is full, or similar; names ``path``. An earlier file stays.
     """
-    own = "" if alone else f".{secrets.token_hex(4)}"
-    name = path.name
-    if len(os.fsencode(name)) > LONGEST_NAME - len(".12345678.partial") - 1:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    beside = path.with_name(f".{name}{own}.partial")
+    beside = part_file(path, "" if alone else f".{secrets.token_hex(4)}")
+    require_no_device(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with taken(beside, path) as file:
@@ -66,18 +63,30 @@ def atomic(path: Path, *, durable: bool = True, alone: bool = True) -> Iterator[
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def part_file(path: Path, own: str = "") -> Path:
+    """Where a file is while it is written: ``.NAME.partial`` beside ``path``, or a shorter name
+    where NAME has no room for that; ``own`` goes before the ending."""
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME - len(".12345678.partial") - 1:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return path.with_name(f".{name}{own}.partial")
+
+
 def taken(beside: Path, path: Path) -> IO[bytes]:
-    """The empty file ``beside``, which is to become ``path``; locked until it is closed.
+    """The empty file ``beside``, which is to become ``path``; locked until this process closes it,
+    or any file that it has opened at the same place (POSIX: the first close ends the lock).
 
     Raises:
-        FolderError: another process has it.
+        FolderError: another process has it; or it is a folder, a link, a device or a pipe.
         OSError: it cannot be made.
     """
 
-    def opened(name: str, flags: int) -> int:
-        return os.open(name, flags & ~os.O_TRUNC, 0o666)
+    def opened(name: str, flags: int) -> int:  # never what a link points to; a pipe would wait
+        return os.open(name, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
     while True:
+        if os.path.lexists(beside) and not stat.S_ISREG(os.lstat(beside).st_mode):
+            raise FolderError(f"{beside} is no regular file: remove it")
         file = open(beside, "wb", opener=opened)  # noqa: SIM115
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,6 +102,13 @@ def taken(beside: Path, path: Path) -> IO[bytes]:
         file.close()  # by now, another process has made it ``path``
 
 
+def require_no_device(path: Path) -> None:
+    """Raises a FolderError for what a file would take the place of: a device, as /dev/null is, or a
+    pipe; also behind a link."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FolderError(f"{path} is a device or a pipe: name a file")
+
+
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
     """Names ``path`` in an OSError that names no file, as that of a write to a full disk."""
@@ -102,38 +118,6 @@ def named(path: Path) -> Iterator[None]:
         if error.filename is not None or error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def require_place(path: Path) -> None:
-    """Raises an OSError that names it if no file can be written at ``path``; its folder is made."""
-    if path.is_dir():
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from error
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def require_unread(path: Path, read: Iterable[str | Path | None]) -> None:
-    """Raises a FolderError if ``path``, which a run is to write, is a folder or one of the files
-    that it reads, or also writes."""
-    if path.is_dir():
-        raise FolderError(f"{path} is a folder: name a file")
-    for other in (one for one in read if one):
-        is_there = path.exists() and os.path.exists(other)
-        if os.path.realpath(path) == os.path.realpath(other) or (is_there and path.samefile(other)):
-            raise FolderError(f"{path} would be written over {other}: name another file")
-
-
-def require_of(path: Path, owner: str, own: str) -> None:
-    """Raises a FolderError if ``path``, made of the video ``owner``, is not of ``own``."""
-    if owner != own:
-        raise FolderError(f"{path} is of {owner}, not of {own}: name another folder")
 
 
 def write_whole(path: Path, text: str, errors: str = "surrogateescape") -> None:
@@ -166,8 +150,8 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
 
 
 def write_texts(texts: Mapping[Path, Sequence[str]]) -> None:
-    """The same for several files, which appear once all are written; a second run that writes them
-    at the same time is refused by the first of them, see ``atomic``."""
+    """The same for several files, which appear one after the other once all are written; a second
+    run that writes them at the same time is refused by the first of them, see ``atomic``."""
     with contextlib.ExitStack() as stack:
         for path, lines in texts.items():
             if lines:
@@ -205,20 +189,6 @@ def file_digest(path: str | Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def cache_folder() -> Path:
-    """``$SLOWFAST_HOME``, else ``slowfast`` in the user's folder for caches:
-    ``$XDG_CACHE_HOME/slowfast``, else ``~/.cache/slowfast``.
-
-    Raises:
-        FolderError: the user has no home folder.
-    """
-    try:
-        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        return Path(os.environ.get(HOME) or Path(caches, "slowfast")).expanduser()
-    except RuntimeError as error:
-        raise FolderError(f"there is no home folder: name a folder with {HOME}") from error
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

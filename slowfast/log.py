@@ -39,17 +39,17 @@ def start_logging(rank: int, output_dir: str | None = None) -> None:
 
 
 class Printable(logging.Formatter):
-    """Log lines in which names cannot begin a new one, move the cursor or colour the screen."""
+    """Log lines in which names cannot begin a new one, move the cursor or colour the screen. A
+    traceback below keeps its lines."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The text of a record."""
-        return printable(super().format(record))
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """The line of a record."""
+        return printable(super().formatMessage(record))
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """Log lines on the screen. That it cannot be written ends a command, as it ends one that
-    prints, but not a training run, which has its log in a file; without this, each line would
-    become a traceback."""
+    """Log lines on the screen. If the screen cannot be written, a command ends. A training run goes
+    on: its log is in a file. Without this, each line would become a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Is called where the error is handled."""
@@ -74,7 +74,8 @@ class LogFile(logging.FileHandler):
 
 def say(*lines: object) -> None:
     """Prints lines, each as the screen can show it, see ``printable``: one line stays one, whatever
-    the names of files in it."""
+    the names in it. For all lines that may hold a name, of a file, a class or a user; ``print`` is
+    for fixed texts and numbers."""
     for line in lines:
         print(printable(str(line)), flush=True)
 

@@ -55,9 +55,8 @@ def import_paddle() -> None:
         ModuleNotFoundError: it is not installed.
     """
     set_variables()
-    # Blocked: else an import error, or Paddle's own report of a crash, which it makes of a SIGTERM
-    # until it is told not to; whichever thread gets it, so that earlier ones must block it, too. It
-    # then takes SIGTERM to end the process, not as it was before.
+    # Paddle's import turns a SIGTERM into a crash report, and an exception there breaks the import.
+    # So signals wait until it is over. Threads that Paddle starts inherit the block.
     with blocked(), held_back():
         with _without_advice():
             import paddle

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from slowfast.errors import one_line, printable
-from slowfast.opcodes import check_steps
+from slowfast.opcodes import MOST_STEPS, check_steps
 
 LONGEST_SCALAR = 1024
 """Bytes; a scalar is a copy of its bytes, which a small file can name a thousand times."""
@@ -239,9 +239,9 @@ class PlainUnpickler(pickle.Unpickler):
 
     named = NUMPY
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: io.BytesIO, most_steps: int = MOST_STEPS) -> None:
         super().__init__(file, encoding="latin1")  # of Python 2's texts, which may be bytes
-        self._file = file
+        self._file, self._most_steps = file, most_steps
         self._unknown: dict[tuple[str, str], type[Unknown]] = {}
 
     def load(self) -> Any:
@@ -253,7 +253,7 @@ class PlainUnpickler(pickle.Unpickler):
         """
         start = self._file.tell()
         try:
-            check_steps(self._file)
+            check_steps(self._file, self._most_steps)
         except ValueError as error:
             raise ValueError(f"it is not a whole pickle ({error})") from error
         self._file.seek(start)

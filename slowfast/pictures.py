@@ -1,4 +1,7 @@
-"""Draws pictures of a run: learning curves, confusion matrix, a strip of frames."""
+"""Draws pictures of a run: learning curves, confusion matrix, a strip of frames.
+
+Each appears once it is whole, see ``files.atomic``, and raises what that raises.
+"""
 
 import functools
 import json
@@ -15,6 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from slowfast.errors import printable
+from slowfast.files import atomic
 
 SLOW, FAST = "#2b5c8a", "#e07b39"
 
@@ -228,8 +232,8 @@ def _grid(
 
 
 def _save(figure: Figure, picture: Path) -> None:
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=110, format="png")  # whatever its name while it is written
+    with atomic(picture) as file:
+        figure.savefig(file, dpi=110, format="png")
 
 
 def _running_mean(values: list[float], window: int) -> NDArray[np.float64]:

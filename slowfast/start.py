@@ -9,30 +9,40 @@ import errno
 import io
 import os
 import signal
+import stat
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # not typing's, whose import takes longer than all the others
     from typing import Any, TextIO
 
-NOBODY_READS = (errno.EPIPE, errno.EIO)
-"""Of a write: the reader has ended, as ``head`` does; the terminal is gone."""
 _unread: set[int] = set()
+_held: set[int] = set()  # the signals that begin has blocked
 
 
 def begin() -> None:
     """Lets Ctrl-C end this process at once, without a traceback, until ``command.run`` says more of
-    it; a SIGTERM waits until then. And makes standard output and error such that a command ends its
-    work, and writes its files, also if nobody reads what it says, or if they are closed
-    (``>&-``)."""
+    it. A SIGTERM waits until then, see ``let_in``; a command that ends before, as ``--help`` does,
+    ends as if none had come.
+
+    A command then finishes its work even if nobody reads its output, or if output is closed
+    (``>&-``).
+    """
     # So that threads which libraries start now never get it: see machine.import_paddle.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    if signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]):
+        _held.add(signal.SIGTERM)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if it is ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file would get its number
         os.set_inheritable(free, True)
     os.close(free)
     sys.stdout, sys.stderr = _patient(sys.stdout, 1), _patient(sys.stderr, 2)
+
+
+def let_in() -> None:
+    """Lets the SIGTERM come that has waited since ``begin``, and later ones; not if the process
+    that started this one has blocked them."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _held)
 
 
 def is_read(number: int = 1) -> bool:
@@ -48,14 +58,22 @@ class _Unread(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
+            nobody_reads = _nobody_reads(error, self.fileno())
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             _unread.add(self.fileno())
-            if error.errno not in NOBODY_READS:
+            if not nobody_reads:
                 name = {1: "standard output", 2: "standard error"}[self.fileno()]
                 raise OSError(error.errno, error.strerror, name) from error
             return len(data)
+
+
+def _nobody_reads(error: OSError, number: int) -> bool:
+    """Whether a write has failed as the reader has ended, as ``head`` does, or as the terminal is
+    gone. The latter's EIO is also what a faulty disk gives."""
+    is_device = stat.S_ISCHR(os.fstat(number).st_mode)
+    return error.errno == errno.EPIPE or error.errno == errno.EIO and is_device
 
 
 def _patient(stream: TextIO | None, number: int) -> io.TextIOWrapper:

@@ -13,8 +13,8 @@ import pytest
 from support.logging_kept import logging_kept
 
 from slowfast import machine
-from slowfast.files import HOME
 from slowfast.log import logger
+from slowfast.places import HOME
 
 DEMO = Path(__file__).parent / "whole" / "test_demo.py"
 

@@ -6,7 +6,7 @@ from slowfast.config import ConfigError
 from slowfast.data.lists import ListError
 from slowfast.data.video.reader import VideoError
 from slowfast.distributed import DeviceError
-from slowfast.errors import UserError, error_line, masked, masked_url, one_line, printable
+from slowfast.errors import UserError, error_line, escaped, masked, masked_url, one_line, printable
 from slowfast.files import FolderError
 from slowfast.train.checkpoint import NonFiniteError
 from slowfast.weights.damage import WeightsError
@@ -70,3 +70,9 @@ def test_line_breaks_become_spaces_and_a_paths_own_spaces_stay() -> None:
 )
 def test_what_a_user_can_mend_has_one_base(kind: type[Exception]) -> None:
     assert issubclass(kind, UserError)
+
+
+def test_no_name_moves_the_text_around_it() -> None:
+    """Line separators, and what turns the direction: a name would show as another one."""
+    assert printable("a\u2028b\u202etxt.avi\u2069") == "a\\u2028b\\u202etxt.avi\\u2069"
+    assert escaped("a\u2029\x1b\udcff") == "a\\u2029\\x1b\udcff"

@@ -168,3 +168,15 @@ def test_a_table_of_text() -> None:
         "sit   0.50000   1200",
         "jump        -      3",
     ]
+
+
+def test_a_traceback_keeps_its_lines(
+    capsys: pytest.CaptureFixture[str], logging_as_it_was: None
+) -> None:
+    log.start_logging(0)
+    try:
+        raise ValueError("why")
+    except ValueError:
+        log.logger.exception("a\nb")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == r"a\nb" and lines[-1] == "ValueError: why" and len(lines) > 3

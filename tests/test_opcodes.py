@@ -1,10 +1,12 @@
 """Pickles that would take all time or memory are seen before a step of them is taken."""
 
 import io
+import itertools
 import pickle
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import torch_bytes as tb
 from support.refusals import refusal
@@ -45,6 +47,32 @@ def test_a_tuple_in_many_places_is_read(path: Path) -> None:
     betas = (0.9, (0.999,))
     path.write_bytes(pickle.dumps([{"betas": betas, betas: i} for i in range(99)]))
     assert read_content(path) == [{"betas": betas}] * 99
+
+
+LONG_KEYS = [k * (2**61 - 1) for k in range(1, 1002)]
+SAME_HASH = [*itertools.islice(itertools.product((-1, -2), repeat=10), 1001)]
+
+
+@pytest.mark.parametrize("content", [
+    set(LONG_KEYS), frozenset(LONG_KEYS), dict.fromkeys(LONG_KEYS), dict.fromkeys(SAME_HASH),
+    [{key: 0} for key in SAME_HASH], dict.fromkeys(map(np.complex128, range(1001))),
+])  # fmt: skip
+def test_keys_whose_hash_a_file_chooses_are_few(content: object) -> None:
+    """A hundred thousand with the same hash would take hours, and Ctrl-C not end it."""
+    for protocol in (4,) if isinstance(content, set | frozenset) else (0, 2, 4):
+        with pytest.raises(ValueError, match="more than 1,000 keys that are no text or number"):
+            check_steps(io.BytesIO(pickle.dumps(content, protocol)))
+
+
+def test_other_keys_may_be_many() -> None:
+    """The addresses that old optimizers have as keys, and numbers that are no keys."""
+    content = [dict.fromkeys(range(2**47, 2**47 + 5000)), dict.fromkeys(map(str, range(5000)))]
+    for protocol in (0, 2, 4):
+        check_steps(io.BytesIO(pickle.dumps([*content, LONG_KEYS, SAME_HASH], protocol)))
+
+
+def test_a_pickle_of_nothing_but_steps(path: Path) -> None:
+    assert "more than 1,000,000 steps" in refusal(b"\x80\2" + b"N" * 1_000_001 + b".", path)
 
 
 @pytest.mark.parametrize(("opcodes", "complaint"), [

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.locks import locked_when_renamed
 from support.pixels import pixels, share_of
 
 from slowfast import pictures
@@ -130,3 +131,12 @@ def test_classes_are_bars_of_their_precision_the_best_first(tmp_path: Path) -> N
     pictures.class_bars([("sit", 1.0, 1200)], [("$x", 0.0, 3), ("y", 0.5, 3)], "t", picture)
     rgb = np.array(Image.open(picture).convert("RGB")).astype(int)
     assert (np.abs(rgb - np.array([0xE0, 0x7B, 0x39])).max(axis=2) < 3).any()
+
+
+def test_a_second_run_is_refused_until_a_picture_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = locked_when_renamed(monkeypatch)
+    pictures.class_bars([("sit", 1.0, 1200)], [], "title", tmp_path / "bars.png")
+    pictures.learning_rate_curve(np.arange(9.0), np.ones(9), "constant", tmp_path / "curve.png")
+    assert found == {"bars.png": True, "curve.png": True}

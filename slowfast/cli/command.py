@@ -21,6 +21,7 @@ from slowfast.errors import UserError, error_line, masked, masked_url, printable
 from slowfast.log import quiet_libraries, start_logging
 from slowfast.machine import import_paddle
 from slowfast.signals import INTERRUPTS, Terminated, handled_by
+from slowfast.start import let_in
 
 GOES_ON = "the same command goes on from here"
 NO_PADDLE = (
@@ -91,7 +92,7 @@ def run(
 
     with handled_by(interrupt):
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # see start.begin
+            let_in()
             start_logging(distributed.rank())
             _prepare(with_paddle, together)
             return _done(work())

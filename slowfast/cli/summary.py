@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.config import Config
-from slowfast.files import atomic
 from slowfast.models.cost import summarize
 from slowfast.models.variants import build_model
 from slowfast.train.recipe.multigrid import batches_in_turn, expand, phases
@@ -53,8 +52,7 @@ def draw_schedule(cfg: Config) -> Path:
     path = Path(cfg.output_dir) / "learning_rate.png"
     kind = "multigrid" if cfg.train.multigrid else optim.schedule
     title = f"{kind}, total batch {optim.base_batch_size}, {num_epochs} epochs"
-    with atomic(path) as file:
-        learning_rate_curve(epochs, rates, title, Path(file.name))
+    learning_rate_curve(epochs, rates, title, path)
     return path
 
 

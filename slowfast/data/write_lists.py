@@ -102,6 +102,8 @@ def write_lists(written: dict[Path, Rows], labels: Path | None, classes: list[st
         if not fits(line):  # a class's name, or that of a missing video
             raise ListError(f"{line!r} has a line break or an outer space")
     for name in classes:
+        if len(name.splitlines()) != 1:  # of a form feed, or of Unicode: ``read_labels`` refuses it
+            raise ListError(f"{name!r} has a line break: no name for a class")
         if name.encode(errors="replace") != name.encode(errors=lists.PATHS):
             raise ListError(f"{name!r} has bytes that are not UTF-8: no name for a class")
     write_texts(texts)

@@ -18,7 +18,7 @@ from slowfast.data.samples import KeyFrame
 from slowfast.data.shape_films import COLOURS
 from slowfast.demos.steps import DATA_SEED, infer, launch, train_and_test
 from slowfast.files import sole_writer, write_whole
-from slowfast.log import Progress
+from slowfast.log import Progress, say
 from slowfast.metrics.frame_map import frame_map_numbers
 from slowfast.pictures import learning_curve
 from slowfast.predict.box_rows import rows_of_boxes
@@ -70,7 +70,7 @@ def prove(name: str, cfg: Config, weights: Path) -> None:
     out = weights.parent / name
     tested = out / "test_result.json"
     if tested.exists() and tested.stat().st_mtime > weights.stat().st_mtime:
-        print(f"{name}: reusing {tested}")
+        say(f"{name}: reusing {tested}")
         return
     overrides = [
         f"data.test_list={Path(cfg.data.root) / f'val_{name}.csv'}", "detection.val_boxes=",

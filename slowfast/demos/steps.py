@@ -16,7 +16,7 @@ from slowfast.config import Config, dump_config, load_config
 from slowfast.data import moving_shapes_files
 from slowfast.errors import UserError
 from slowfast.files import sole_writer
-from slowfast.log import Progress
+from slowfast.log import Progress, say
 from slowfast.machine import environment
 from slowfast.train import folder
 from slowfast.weights import save
@@ -57,16 +57,16 @@ def train_and_test(config: Path, overrides: list[str], what: str) -> Path:
         same = own_config.read_text(encoding="utf-8") == dump_config(cfg)
         if not same or own_config.stat().st_mtime < data.stat().st_mtime:  # other videos by now
             aside = out.with_name(f"{out.name}-{time.strftime('%Y%m%d-%H%M%S')}")
-            print(f"{what}: {out} is of other videos or settings, moved to {aside}")
+            say(f"{what}: {out} is of other videos or settings, moved to {aside}")
             out.rename(aside)
     flags = ["-c", str(config), "-o", *overrides]
     if weights in folder.checkpoints(cfg.output_dir):
-        print(f"{what}: reusing {weights}")
+        say(f"{what}: reusing {weights}")
     else:
         launch(what, ["multi", "log_slowfast", "--validate", "--resume", "auto", *flags])
     tested = out / "test_result.json"
     if tested.exists() and tested.stat().st_mtime > weights.stat().st_mtime:
-        print(f"test: reusing {tested}")
+        say(f"test: reusing {tested}")
     else:
         (out / SCORES).unlink(missing_ok=True)
         keeps = ["--out", str(out / SCORES)] if cfg.train.task == "multi" else []

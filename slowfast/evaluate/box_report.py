@@ -18,7 +18,7 @@ from slowfast.data.boxes.scored_boxes import write_scored
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate.box_scores import write_box_scores
 from slowfast.evaluate.report import VideoReport, counts
-from slowfast.files import atomic, write_csv
+from slowfast.files import write_csv
 from slowfast.log import logger
 from slowfast.metrics.accuracy import name_of
 from slowfast.metrics.frame_map import LEAST, RULES, WRONG_NUMBERS
@@ -103,8 +103,7 @@ class BoxReport(VideoReport):
             return
         title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
         title += f"{result['num_classes']} classes"
-        with atomic(folder / PICTURE) as file:
-            class_bars(best, worst, title, Path(file.name))
+        class_bars(best, worst, title, folder / PICTURE)
 
     def write_scores(
         self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]

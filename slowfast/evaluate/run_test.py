@@ -16,8 +16,9 @@ from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
 from slowfast.evaluate.report import VideoReport
 from slowfast.evaluate.scores import ResultsError, check_new
-from slowfast.files import FolderError, require_place, require_unread, sole_writer
+from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
+from slowfast.places import require_place, require_unread
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Row, Weighted

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from slowfast import distributed, machine
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.files import FolderError, cache_folder, file_digest
+from slowfast.files import FolderError, file_digest
 from slowfast.log import logger
+from slowfast.places import cache_folder
 from slowfast.predict.export import ARTEFACTS, FORMAT, KIND, LABELS, ExportError
 from slowfast.predict.runtime.backends import checked
 from slowfast.predict.runtime.built import CHECK, MANIFEST

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from slowfast.config import Config
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
-from slowfast.files import FolderError, atomic, cache_folder, write_whole
+from slowfast.files import FolderError, atomic, write_whole
+from slowfast.places import cache_folder
 from slowfast.predict.runtime.built import Weighted, digest_of, npy_bytes
 from slowfast.predict.runtime.calibration import calibration_digest
 

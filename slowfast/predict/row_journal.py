@@ -17,9 +17,10 @@ from typing import Any
 from slowfast import distributed
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
-from slowfast.files import FolderError, require_place, write_json_rows
+from slowfast.files import FolderError, write_json_rows
 from slowfast.journal import Entry, Journal
 from slowfast.log import say
+from slowfast.places import require_place
 from slowfast.shares import journals, left_to_do, part_of
 
 KEY = "infer"

@@ -44,9 +44,9 @@ from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import Picture, VideoError
-from slowfast.files import atomic, require_unread
 from slowfast.log import Progress, logger, say
 from slowfast.overlap import IOU
+from slowfast.places import require_unread
 from slowfast.predict.annotate.drawn_boxes import Person, with_persons
 
 SHOWN = 10
@@ -95,8 +95,7 @@ def check_boxes(args: argparse.Namespace) -> None:
         (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))
         for tile, text in tiles_of(good, found, cfg.data, names, args.count)
     ]
-    with atomic(picture) as file:
-        contact_sheet(tiles, Path(file.name), marks_first=False)
+    contact_sheet(tiles, picture, marks_first=False)
     say(f"{picture} shows some key frames: annotated boxes with numbers, detected ones in white")
     require_found(cfg, args.split, found, samples)
     if args.split != "train":

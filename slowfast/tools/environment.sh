@@ -5,6 +5,7 @@
 #                            and what computes fastest on a CPU
 #   make_environment dev     for run_tests.sh: also what the tests need
 
+trap 'trap - INT; kill -INT $$' INT # else the script goes on if a Ctrl-C ends the python below
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=
 for candidate in "$(command -v python3 || true)" "$root/.venv/bin/python"; do

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.errors import printable
-from slowfast.files import atomic, require_place, write_json
+from slowfast.files import write_json
 from slowfast.log import say
+from slowfast.places import require_place
 from slowfast.predict import similar
 from slowfast.predict.similar import Moment, Query
 from slowfast.predict.timeline.timeline_files import short_clock
@@ -67,8 +68,7 @@ def find(args: argparse.Namespace) -> None:
 
         parts = [Moment(query.path, query.start, query.end, 1.0), *moments]
         frames = [similar.middle_frame(part, cfg.data) for part in parts]
-        with atomic(args.picture) as file:
-            contact_sheet(list(zip(frames, titles(parts), strict=True)), Path(file.name))
+        contact_sheet(list(zip(frames, titles(parts), strict=True)), args.picture)
         say(args.picture)
 
 

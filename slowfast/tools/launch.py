@@ -31,17 +31,6 @@ from slowfast.log import logger
 from slowfast.machine import environment
 from slowfast.signals import end_with_parent
 
-LAUNCHER = """
-from slowfast.start import begin
-begin()
-from slowfast.machine import import_paddle
-import_paddle()
-import runpy, signal
-signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-runpy.run_module("paddle.distributed.launch", run_name="__main__", alter_sys=True)
-"""
-"""Paddle's launcher, which a signal ends without a traceback while it imports Paddle."""
-
 
 def main(argv: list[str] | None = None) -> int:
     """Starts the run; returns its exit status, 1 if it cannot start."""
@@ -75,7 +64,7 @@ def start(how: str, log_dir: str, flags: list[str]) -> int:
     if how == "single":
         os.execve(sys.executable, [sys.executable, "-B", "-m", "slowfast", *flags], env)
     processes, gpus = distributed.num_processes(), distributed.num_gpus()
-    launcher = [sys.executable, "-B", "-c", LAUNCHER, "--log_level=WARNING"]
+    launcher = [sys.executable, "-B", "-m", "slowfast.launcher", "--log_level=WARNING"]
     if not gpus:
         launcher.append(f"--nproc_per_node={processes}")
         if "CUDA_VISIBLE_DEVICES" in env:

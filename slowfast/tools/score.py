@@ -20,9 +20,10 @@ from typing import Any
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import read_scores
-from slowfast.files import require_unread, write_csv, write_json
+from slowfast.files import write_csv, write_json
 from slowfast.log import say
 from slowfast.metrics.average_precision import NoPositivesError
+from slowfast.places import require_unread
 from slowfast.predict.tallies import check_metrics
 
 ALL_NUMBERS = tuple(name for names in NUMBERS.values() for name in names)

@@ -25,10 +25,11 @@ from typing import Any
 
 from slowfast.cli.command import new_parser, run
 from slowfast.evaluate.score_files import Files, read_files, score
-from slowfast.files import require_unread, write_csv, write_json
+from slowfast.files import write_csv, write_json
 from slowfast.log import say, table
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_map import RULES, WRONG_NUMBERS
+from slowfast.places import require_unread
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import IO
 
 import pooch
 
 from slowfast.config import Config, dump_changes
 from slowfast.data.labels import built_in_labels, read_labels
-from slowfast.files import atomic
+from slowfast.files import atomic, part_file, taken
 from slowfast.models.variants import build_model
+from slowfast.places import require_place
 from slowfast.weights.damage import WeightsError, one_line
 from slowfast.weights.load import Checkpoint, load_weights, read_checkpoint
 from slowfast.weights.save import write_pickles
@@ -39,13 +39,18 @@ def convert(src: str | Path, dst: Path, given: Settings, *, force: bool) -> list
         OSError: one of the files cannot be written.
     """
     _check_places(Path(src), dst, force)
-    with atomic(dst.with_suffix(".yaml")) as file:  # it appears after the weights
-        _check_places(Path(src), dst, force)  # another conversion may have ended by now
-        return _convert(src, dst, given, file)
+    require_place(dst)
+    lock = part_file(dst.with_suffix(".lock"))
+    with taken(lock, dst):
+        try:
+            _check_places(Path(src), dst, force)  # another conversion may have ended by now
+            return _convert(src, dst, given)
+        finally:
+            lock.unlink(missing_ok=True)
 
 
-def _convert(src: str | Path, dst: Path, given: Settings, config: IO[bytes]) -> list[str]:
-    """Writes ``dst`` and its ``config``; returns the lines of ``convert``."""
+def _convert(src: str | Path, dst: Path, given: Settings) -> list[str]:
+    """Writes ``dst`` and the config beside it; returns the lines of ``convert``."""
     published, src = find(src), fetch(src)
     if published is not None:
         given = published.settings | given
@@ -56,9 +61,10 @@ def _convert(src: str | Path, dst: Path, given: Settings, config: IO[bytes]) -> 
     model = build_model(cfg.model, cfg.data.crop_size, cfg.train.task)
     loaded = load_weights(model, checkpoint)
     rows = describe(checkpoint, cfg, home, given)
-    config.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
-    config.flush()  # here: a full disk leaves no weights
-    write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
+    with atomic(dst.with_suffix(".yaml")) as config:  # it appears after the weights
+        config.write(_yaml(src, dst, cfg, rows).encode("utf-8"))
+        config.flush()  # here: a full disk leaves no weights
+        write_pickles({dst: {name: value.numpy() for name, value in model.state_dict().items()}})
     run = f"python -m slowfast --test -w {quote(str(dst))} -o data.root=... data.test_list=..."
     return [*rows, loaded, f"written: {dst}, {dst.with_suffix('.yaml')}", f"next: {run}"]
 

@@ -22,8 +22,9 @@ import pooch
 import requests
 from requests.exceptions import InvalidHeader, InvalidSchema
 
-from slowfast.files import HOME, cache_folder, locked
+from slowfast.files import locked
 from slowfast.log import Progress
+from slowfast.places import HOME, cache_folder
 from slowfast.weights.damage import WeightsError, one_line
 
 TIMEOUT = 30.0

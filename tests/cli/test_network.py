@@ -7,7 +7,7 @@ from support.paths import REPOSITORY
 from support.tiny_run import environment, save_tiny_model, tiny_config, tiny_data
 
 from slowfast.cli.network import network_of
-from slowfast.files import HOME
+from slowfast.places import HOME
 from slowfast.weights.damage import WeightsError
 
 INFER = """

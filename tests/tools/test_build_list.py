@@ -126,6 +126,7 @@ def test_folders_that_cannot_be_listed(tmp_path: Path, capsys: Capsys) -> None:
     )
     few = message("e", "A/1.avi", "B/2.avi", flags=share)
     assert few == "error: --val-share: no class has two videos\n"
+    assert "has a line break: no name for a class" in message("g", "a\u2028b/1.avi")
     with contextlib.suppress(OSError, UnicodeError):  # some file systems take no such name
         assert "no name for a class" in message("f", "\udcff/1.avi")
     assert not (tmp_path / "out").exists()

@@ -1,6 +1,8 @@
 """The command that makes another system's file ours: what it says, one line if it fails."""
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -71,7 +73,7 @@ def test_what_is_said_and_written(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("flags", "message"), [
     (["no.pyth", "new.pdparams"], "weights no.pyth cannot be read: No such file or directory"),
     (["a.pyth", "new.pth"], "new.pth does not end with .pdparams"),
-    (["a.pyth", "a.pyth/new.pdparams", *ASKED], "a.pyth: File exists"),
+    (["a.pyth", "a.pyth/new.pdparams", *ASKED], "a.pyth: Not a directory"),
     (["a.pyth", "new.pdparams", "--alpha", "3", "--num_frames", "8"],
      "weights a.pyth: data.num_frames=8 is not divisible by model.alpha=3"),
     (["a.pyth", "new.pdparams", *ASKED, "--labels", "nowhere.txt"],
@@ -127,11 +129,22 @@ def test_numbers_are_positive(flag: str, capsys: pytest.CaptureFixture[str]) -> 
 def test_two_conversions_to_one_file_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """The second is told before it begins, and leaves the first one's alone."""
     src = str(write_torch("a.pyth"))
-    with lock_held(Path(".new.yaml.partial")):
+    with lock_held(Path(".new.lock.partial")):
         said = refusal([src, "new.pdparams", *ASKED], capsys)
-        assert said == "another run is writing new.yaml"
+        assert said == "another run is writing new.pdparams"
     assert main([src, "new.pdparams", *ASKED]) == 0
     assert not [*Path(".").glob(".*")]
+
+
+def test_an_error_that_names_no_file_is_not_said_to_be_the_configs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(src: str) -> None:
+        raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+    monkeypatch.setattr(convert, "fetch", fail)
+    said = refusal([str(write_torch("a.pyth")), "new.pdparams", *ASKED], capsys)
+    assert "Connection reset" in said and "new.yaml" not in said
 
 
 def test_two_conversions_end_with_the_files_of_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -142,3 +143,18 @@ def test_only_demo_and_tests_may_install() -> None:
     making = {name for name, text in texts.items() if "make_environment" in text}
     requiring = {name for name, text in texts.items() if "require_python" in text}
     assert making == {"run_demo.sh", "run_tests.sh"} and requiring == set(texts) - making
+
+
+def test_a_ctrl_c_while_it_looks_for_paddle_ends_the_script(tmp_path: Path) -> None:
+    """Whatever the python below makes of it."""
+    for status in (0, 1):
+        python = tmp_path / "python3"
+        python.write_text(f"#!/usr/bin/env bash\nkill -INT $PPID\nexit {status}\n")
+        python.chmod(0o755)
+        env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["bash", str(REPOSITORY / "run_infer_single.sh"), "a.mp4"], cwd=tmp_path, env=env,
+            capture_output=True, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

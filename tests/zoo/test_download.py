@@ -20,8 +20,8 @@ import requests
 from support.full_disk import largest_file
 from support.tiny_run import environment
 
-from slowfast.files import cache_folder
 from slowfast.log import Progress
+from slowfast.places import cache_folder
 from slowfast.zoo import download as module
 from slowfast.zoo.download import CHUNK, DownloadError, cached_path, download
 

@@ -20,6 +20,10 @@ MOST_BOXES = 1000
 thousands of keys, and each becomes boxes of its own."""
 
 
+MOST_STEPS = 20_000_000
+"""Of the pickle: it has some 15 for a key frame, and AVA has 235,000 of these."""
+
+
 def pickled_boxes(path: str | Path) -> Iterator[tuple[str, list[list[float]]]]:
     """The keys of a file, in its order, and the rows of each: four corners, and a score if there is
     one. One key at a time, whose rows are numbers of Python's.
@@ -30,7 +34,7 @@ def pickled_boxes(path: str | Path) -> Iterator[tuple[str, list[list[float]]]]:
     """
     data = Path(path).read_bytes()
     try:
-        content = PlainUnpickler(io.BytesIO(data)).load()
+        content = PlainUnpickler(io.BytesIO(data), MOST_STEPS).load()
         if not isinstance(content, dict) or not content:
             raise ListError(f"{path}: not {FORM}")
         # Before ``plain`` of all, which drops keys that are neither text nor numbers.

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.data.video.sound import Sound
-from slowfast.files import atomic, named, taken
+from slowfast.files import atomic, named, part_file, taken
 
 UNIT = Fraction(1, 90_000)
 """Of times, seconds: what 24, 25, 30 and 60 frames a second and MPEG-TS can do without rounding."""
@@ -124,7 +124,7 @@ class Writer(contextlib.ExitStack):
 @contextlib.contextmanager
 def _kept(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears at ``path`` at the end, also after an error, as far as it is written."""
-    beside = path.with_name(f".{path.name}.partial")
+    beside = part_file(path)
     with named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with taken(beside, path) as file:

@@ -20,10 +20,11 @@ from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Pictures
-from slowfast.files import FolderError, atomic, require_of
+from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
 from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.places import require_of
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import annotate_video, drawable
 from slowfast.predict.answer import threshold_of
@@ -167,9 +168,8 @@ def show_answer(
     least = threshold_of(cfg)
     new, picture = files_of(folder, video.name)
     frames, slow = _seen(video.sample, cfg)
-    with atomic(picture) as file:
-        named = [(drawable(name), share) for name, share in best[:IN_PICTURE]]
-        frame_strip(frames, slow, named, Path(file.name), threshold=least)
+    named = [(drawable(name), share) for name, share in best[:IN_PICTURE]]
+    frame_strip(frames, slow, named, picture, threshold=least)
     shown = [each for each in best if least is None or each[1] >= least]
     shown = shown[: IN_VIDEO[cfg.train.task]]
     annotate_video(video.sample, new, lambda seconds: shown, cfg.data, report)

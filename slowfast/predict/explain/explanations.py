@@ -14,9 +14,10 @@ from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
-from slowfast.files import FolderError, atomic, require_of, sole_writer, write_json
+from slowfast.files import FolderError, atomic, sole_writer, write_json
 from slowfast.log import Progress, over_bar
 from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.places import require_of
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
 from slowfast.predict.answer import lines_of, require_classifier, threshold_of

@@ -12,9 +12,10 @@ from slowfast.config import Config
 from slowfast.data.clips.stream_clips import StreamClips, Window
 from slowfast.data.video.reader import VideoError
 from slowfast.errors import masked_url
-from slowfast.files import FolderError, require_place, write_json_rows
+from slowfast.files import FolderError, write_json_rows
 from slowfast.journal import Journal, entries_of
 from slowfast.log import say
+from slowfast.places import require_place
 from slowfast.predict.annotate.answers import IN_STREAM
 from slowfast.predict.answer import WIDEST, Answer, answer_of, best_fields, require_classifier
 from slowfast.predict.live.watched import SCREEN, watched

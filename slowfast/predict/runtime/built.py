@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 import slowfast
 from slowfast import machine
 from slowfast.config import Config
-from slowfast.files import FolderError, cache_folder, file_digest, locked, named, write_json
+from slowfast.files import FolderError, file_digest, locked, named, write_json
 from slowfast.log import logger
+from slowfast.places import cache_folder
 from slowfast.predict.runtime.noise import inputs_of_noise
 from slowfast.weights.damage import WeightsError
 

@@ -20,8 +20,9 @@ from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named, require_own_names, without_ending
 from slowfast.data.samples import Sample
 from slowfast.data.shards import state_of
-from slowfast.files import FolderError, require_of
+from slowfast.files import FolderError
 from slowfast.journal import Entry, Journal
+from slowfast.places import require_of
 from slowfast.predict.kept import OF_THE_HEAD, settings_of
 from slowfast.predict.long_videos import Part
 from slowfast.predict.timeline.segments import Segment

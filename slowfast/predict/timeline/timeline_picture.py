@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from slowfast.errors import printable
+from slowfast.files import atomic
 from slowfast.pictures import FAST, SLOW, font_file, shortened
 
 COLOURS = (SLOW, FAST, "#3a8f5c", "#a8477c", "#7a6a2f", "#5b5fc7", "#c0392b", "#2a9d9d")
@@ -66,7 +67,8 @@ def draw_timeline(
         text.set_fontproperties(FontProperties(fname=font_file(text.get_text()), size=size))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that no font here has
-        figure.savefig(picture, dpi=110, format="png")
+        with atomic(picture) as file:
+            figure.savefig(file, dpi=110, format="png")
 
 
 def _row(

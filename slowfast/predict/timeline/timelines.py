@@ -25,7 +25,7 @@ from slowfast.data.samples import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import Picture, Pictures, VideoError
 from slowfast.errors import printable
-from slowfast.files import FolderError, atomic, sole_writer
+from slowfast.files import FolderError, sole_writer
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger, over_bar, say
 from slowfast.metrics.accuracy import name_of
@@ -254,13 +254,12 @@ class _Run:
         timeline_files.write_video(
             video.path, head, seconds, scores, segments, self._labels, self._top
         )
-        with atomic(beside(video.path, ".png")) as file:
-            draw_timeline(
-                cell_edges(seconds), scores, segments, Path(file.name),
-                name_of=lambda label: name_of(label, self._labels),
-                title=os.path.basename(sample.shown),
-                thumbs=video_thumbs(sample, self.cfg),
-            )  # fmt: skip
+        draw_timeline(
+            cell_edges(seconds), scores, segments, beside(video.path, ".png"),
+            name_of=lambda label: name_of(label, self._labels),
+            title=os.path.basename(sample.shown),
+            thumbs=video_thumbs(sample, self.cfg),
+        )  # fmt: skip
 
     def show(self, video: Video, found: Found) -> None:
         """Prints a video's segments."""

@@ -17,6 +17,8 @@ MOST_SHARED = 8
 """How often a file's bytes may be in its arrays: twice where 16-bit floats become float32, and once
 more for each name of the same tensor. What copies arrays must not take all memory for a small file
 that names the same bytes a thousand times."""
+FEW_BYTES = 1 << 30
+"""Of arrays, which every machine can copy: up to here, no tensor has too many names."""
 
 
 def read_content(path: str | Path) -> Any:
@@ -66,6 +68,6 @@ def _checked(content: Any, num_bytes: int) -> Any:
         elif isinstance(thing, dict | list | tuple) and id(thing) not in seen:
             seen.add(id(thing))
             waiting.extend(thing.values() if isinstance(thing, dict) else thing)
-    if total > MOST_SHARED * num_bytes:
+    if total > max(MOST_SHARED * num_bytes, FEW_BYTES):
         raise ValueError(f"its arrays have {total:,} bytes, and the file {num_bytes:,}")
     return content

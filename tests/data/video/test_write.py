@@ -81,6 +81,13 @@ def test_odd_names(name: str, own_folder: Path) -> None:
     assert PyAVReader(name).num_frames == 2 and [*own_folder.iterdir()] == [own_folder / name]
 
 
+def test_a_live_video_may_have_as_long_a_name_as_others(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 247 + ".mp4")
+    with Writer(path, is_live=True) as writer:
+        writer.add(colours(), 0.0)
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"earlier")

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.locks import locked_when_renamed
 
 from slowfast import pictures
 from slowfast.predict.timeline import timeline_picture
@@ -48,6 +49,14 @@ def test_a_timeline_has_each_class_where_it_is(tmp_path: Path, number: int) -> N
         if number > 1:
             assert len(columns) and (columns.mean() < 0.63 * picture.shape[1]) == is_left
     assert near(picture, "#fa00fa").mean() > 0.05
+
+
+def test_a_second_run_is_refused_until_the_picture_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = locked_when_renamed(monkeypatch)
+    draw(tmp_path / "t.png")
+    assert found == {"t.png": True}
 
 
 def test_a_timeline_shows_the_classes_that_last_longest(tmp_path: Path) -> None:

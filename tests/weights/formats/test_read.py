@@ -142,15 +142,23 @@ def test_a_file_larger_than_memory(path: Path) -> None:
 
 def test_a_small_file_of_large_arrays(path: Path) -> None:
     """A thousand views of the same numbers, which whoever loads them may copy."""
-    row = tb.storage("0", "Float", 5000)
-    views = {str(i): tb.tensor(row, (5000,), (1,)) for i in range(1000)}
-    data = tb.zip_file(tb.dict_of(views), {"0": bytes(20_000)})
-    assert f"arrays have 20,000,000 bytes, and the file {len(data):,}" in refusal(data, path)
-    shared = np.ones(50_000, np.uint16)
-    data = pickle.dumps({"state": [{str(i): shared for i in range(1000)}]})
-    assert "its arrays have 100,000,000 bytes" in refusal(data, path)
-    with pytest.raises(DamagedError, match="its arrays have 100,000,000 bytes"):
+    row = tb.storage("0", "Float", 500_000)
+    views = {str(i): tb.tensor(row, (500_000,), (1,)) for i in range(1000)}
+    data = tb.zip_file(tb.dict_of(views), {"0": bytes(2_000_000)})
+    assert f"arrays have 2,000,000,000 bytes, and the file {len(data):,}" in refusal(data, path)
+    shared = np.ones(500_000, np.uint16)
+    data = pickle.dumps({"state": [{str(i): shared for i in range(2000)}]})
+    assert "its arrays have 2,000,000,000 bytes" in refusal(data, path)
+    with pytest.raises(DamagedError, match="its arrays have 2,000,000,000 bytes"):
         read_pickle(path)
+
+
+def test_a_tensor_by_many_names(path: Path) -> None:
+    """As a layer that a network uses 12 times, and its average."""
+    row = tb.storage("0", "Float", 5000)
+    views = {str(i): tb.tensor(row, (5000,), (1,)) for i in range(24)}
+    path.write_bytes(tb.zip_file(tb.dict_of(views), {"0": bytes(20_000)}))
+    assert len(read_content(path)) == 24
 
 
 def test_a_tensor_by_a_few_names(path: Path) -> None:
