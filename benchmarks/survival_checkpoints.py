@@ -27,7 +27,7 @@ COUNT = 10_000
 """Mutants of each format."""
 SECONDS = 20.0
 """Without an end of a read, this is a hang."""
-MOST_BYTES, MOST_TIMES = 32 * 2**20, 16
+MOST_BYTES, MOST_TIMES = 96 * 2**20, 16
 """The bound: a read may take so many bytes, and so many for each byte of its file."""
 ROOM = 2 * 2**30
 """What a process may take in all: more than the bound, so that it is measured and not hit."""

@@ -17,8 +17,8 @@ MOST_SHARED = 8
 """How often a file's bytes may be in its arrays: twice where 16-bit floats become float32, and once
 more for each name of the same tensor. What copies arrays must not take all memory for a small file
 that names the same bytes a thousand times."""
-FEW_BYTES = 1 << 30
-"""Of arrays, which every machine can copy: up to here, no tensor has too many names."""
+FEW_BYTES = 1 << 26
+"""Of arrays, 64 MiB, which any machine can copy: up to here, no tensor has too many names."""
 
 
 def read_content(path: str | Path) -> Any:
