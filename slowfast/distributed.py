@@ -130,8 +130,6 @@ def start(device: str, *, seed: int, deterministic: bool = False) -> None:
 
     if deterministic and paddle.is_compiled_with_cuda():
         paddle.set_flags({"FLAGS_cudnn_deterministic": True})
-    if world_size() > 1:
-        end_with_parent()
     if device == "gpu" and not num_gpus():
         has_cuda = paddle.is_compiled_with_cuda()
         reason = "no GPU answers" if has_cuda else "this Paddle is the CPU wheel"
@@ -166,6 +164,7 @@ def meet() -> None:
     global _heartbeat
     if world_size() == 1 or _heartbeat:
         return
+    end_with_parent()  # the launcher, which may be killed
     place = os.environ.get("PADDLE_TRAINER_ENDPOINTS", "").split(",")[0]
     host, _, port = place.rpartition(":")
     if not (host and port.isdecimal()):
