@@ -68,7 +68,12 @@ def _checkpoint(model: Any, units: str) -> None:
     if units == "blocks":
         wanted = [m for m in model.modules() if type(m).__name__ == "ResBlock"]
     for module in wanted:
-        module.forward = partial(checkpoint, module.forward, use_reentrant=False)
+        module.forward = partial(checkpoint, partial(_called, module.forward), use_reentrant=False)
+
+
+def _called(forward: Any, x: Any) -> Any:
+    """PyTorchVideo's stages put their outputs into the list that they are given."""
+    return forward([*x] if isinstance(x, list) else x)
 
 
 if __name__ == "__main__":
