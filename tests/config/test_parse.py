@@ -44,7 +44,8 @@ def other_value(value: Any, name: str) -> Any:
         "backend": "eager", "precision": "bf16", "amp": "O1",
         "smooth": 5, "enter": 0.75, "leave": 0.25, "amp_dtype": "float16",
         "rand_augment_magnitude": 5.0, "spacing": "stride", "task": "multi", "threshold": 0.25,
-        "sampling": "balanced", "recompute": "blocks", "nonlocal_blocks": (0, 1), "dilations": (1, 3), "roi_time": "max",
+        "sampling": "balanced", "recompute": "blocks", "nonlocal_blocks": (0, 1),
+        "dilations": (1, 3), "roi_time": "max",
         "box_score": 0.5, "match_iou": 0.5, "valid": (900.0, 1700.0), "rule": "mmaction2",
         "ids": (*range(3, 404),), "labels_per_box": "one",
     }  # fmt: skip
