@@ -45,7 +45,9 @@ def network_svg(config: str) -> str:
         title = "stem" if number == 1 else f"res{number}"
         y = _stage(drawing, y, title, rows[name], kernels, depths.get(name))
         if f"{name}_fuse" in rows:
-            y = _lateral(drawing, y, rows[f"{name}_fuse"], getattr(network, f"{name}_fuse").conv_f2s)
+            y = _lateral(
+                drawing, y, rows[f"{name}_fuse"], getattr(network, f"{name}_fuse").conv_f2s
+            )
     y = _head(drawing, y, rows, cfg)
     return drawing.text(height=y)
 

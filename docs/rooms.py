@@ -67,4 +67,3 @@ def rooms() -> list[list[Room]]:
     }
     names = [[name.strip() for name in layer.split("|")] for layer in layers]
     return [[Room(name, ABOUT[name], name in free) for name in layer] for layer in names]
-

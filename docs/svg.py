@@ -52,7 +52,9 @@ class Drawing:
             f"M{to_x - dx - dy:.1f} {to_y - dy + dx:.1f}L{to_x:.1f} {to_y:.1f}"
             f"L{to_x - dx + dy:.1f} {to_y - dy - dx:.1f}"
         )
-        self._shapes.append(f'<path d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}{head}"{_class(kind)}/>')
+        self._shapes.append(
+            f'<path d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}{head}"{_class(kind)}/>'
+        )
 
     def text(self, height: float) -> str:
         """The picture as SVG."""
