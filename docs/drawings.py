@@ -10,13 +10,12 @@ from typing import Any
 
 from paddle import nn
 
+from docs.rooms import Room, rooms
+from docs.svg import Drawing
 from slowfast.config import Config, load_config
 from slowfast.models.cost import Row, summarize
 from slowfast.models.slow_frames import SLOW_FRAMES
 from slowfast.models.variants import build_model
-
-from docs.rooms import Room, rooms
-from docs.svg import Drawing
 
 PICTURES = Path(__file__).parent / "pictures"
 NETWORKS = {"network_4x16": "slowfast", "network_8x8": "slowfast_8x8"}
@@ -44,10 +43,8 @@ def network_svg(config: str) -> str:
         name = f"s{number}"
         title = "stem" if number == 1 else f"res{number}"
         y = _stage(drawing, y, title, rows[name], kernels, depths.get(name))
-        if f"{name}_fuse" in rows:
-            y = _lateral(
-                drawing, y, rows[f"{name}_fuse"], getattr(network, f"{name}_fuse").conv_f2s
-            )
+        if (fused := rows.get(f"{name}_fuse")) is not None:
+            y = _lateral(drawing, y, fused, getattr(network, fused.name).conv_f2s)
     y = _head(drawing, y, rows, cfg)
     return drawing.text(height=y)
 

@@ -36,7 +36,7 @@ ABOUT = {
     "overlap": "of boxes",
     "opcodes": "of pickles",
     "errors": "shown in one line",
-    "start": "a command's first steps",
+    "start": "first steps",
 }
 """What each room is for."""
 

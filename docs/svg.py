@@ -48,13 +48,12 @@ class Drawing:
         """A straight line with a head at its end."""
         length = ((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5
         dx, dy = (to_x - x) / length * 5, (to_y - y) / length * 5
+        line = f"M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}"
         head = (
             f"M{to_x - dx - dy:.1f} {to_y - dy + dx:.1f}L{to_x:.1f} {to_y:.1f}"
             f"L{to_x - dx + dy:.1f} {to_y - dy - dx:.1f}"
         )
-        self._shapes.append(
-            f'<path d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}{head}"{_class(kind)}/>'
-        )
+        self._shapes.append(f'<path d="{line}{head}"{_class(kind)}/>')
 
     def text(self, height: float) -> str:
         """The picture as SVG."""
