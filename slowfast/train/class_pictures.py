@@ -96,7 +96,7 @@ def _matrix(confused_KK: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    shown = [shortened(printable(name), 28) for name in names]
+    shown = [shortened(printable(name), 36) for name in names]
     fonts = [FontProperties(fname=font_file(name), size=8) for name in shown]
     axis.set_xticks(range(len(names)), shown, rotation=90)
     axis.set_yticks(range(len(names)), shown)

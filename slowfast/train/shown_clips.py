@@ -24,6 +24,10 @@ MOST = 4
 """Clips that are shown of a batch."""
 SIDE = 112
 """Pixels of a frame's longer side, at most."""
+WIDTH, SPARE = 9.0, 5.0
+"""Inches of a full row of frames, and those that the text has at least."""
+LINE, MOST_LINES = 0.22, 6
+"""Inches of a line of text, and how many there are at most."""
 EDGES = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 """Colours of the boxes of a clip, in turn."""
 
@@ -75,32 +79,42 @@ def clip_picture(
 ) -> NDArray[np.uint8]:
     """The frames of the slow pathway above those of the fast one, below lines of text; with boxes
     ``[B, 4]`` in pixels of the clip."""
-    frames = _small(frames_THWC, corners)
-    rows = []
+    frames, rows = _small(frames_THWC, corners), []
     if cfg.model.name != "fast_only":
         slow = SLOW_FRAMES[cfg.model.slow_frames](len(frames), cfg.model.alpha)
         title = f"slow pathway: {len(slow)} frames ({', '.join(map(str, slow))})"
-        rows.append((title, SLOW, tiled(frames[slow], [SLOW] * len(slow), 8, 8)))
+        rows.append((title, SLOW, frames[slow], 8))
     if cfg.model.name != "slow_only":
-        title = f"fast pathway: all {len(frames)} frames"
-        rows.append((title, FAST, tiled(frames, [FAST] * len(frames), 16, 16)))
-    width = 9.0
-    heights = [width * picture.shape[0] / picture.shape[1] + 0.26 for *_, picture in rows]
-    above = 0.12 + 0.22 * min(len(lines), 4)
-    figure = Figure(figsize=(width, sum(heights) + above))
-    figure.subplots_adjust(0.005, 0.005, 0.995, 1 - above / figure.get_figheight(), hspace=0)
-    for i, line in enumerate(lines[:4]):
-        text = shortened(printable(line), 110)
-        font = FontProperties(fname=font_file(text), size=11 if i == 0 else 10)
-        place = 1 - (0.07 + 0.22 * i) / figure.get_figheight()
+        rows.append((f"fast pathway: all {len(frames)} frames", FAST, frames, 16))
+    tiles = [
+        (
+            title,
+            colour,
+            tiled(own, [colour] * len(own), 1, most),
+            WIDTH * min(len(own), most) / most,
+        )
+        for title, colour, own, most in rows
+    ]
+    heights = [wide * tile.shape[0] / tile.shape[1] for *_, tile, wide in tiles]
+    above = 0.12 + LINE * min(len(lines), MOST_LINES)
+    width = max(SPARE, *(wide for *_, wide in tiles)) + 0.2
+    height = above + sum(heights) + (LINE + 0.06) * len(rows) + 0.06
+    figure = Figure(figsize=(width, height))
+    for i, line in enumerate(lines[:MOST_LINES]):
+        text = shortened(printable(line), round(width * 11))
+        font = FontProperties(fname=font_file(text), size=10.5)
         colour = EDGES[i % len(EDGES)] if len(corners) else "black"
-        figure.text(0.008, place, text, va="top", fontproperties=font, color=colour)
-    for axis, (title, colour, picture) in zip(
-        figure.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0], rows, strict=True
-    ):
-        axis.imshow(picture, interpolation="nearest", aspect="auto")
-        axis.set_title(title, fontsize=8, loc="left", color=colour, pad=2)
+        figure.text(0.1 / width, 1 - (0.07 + LINE * i) / height, text, va="top",
+                    fontproperties=font, color=colour, parse_math=False)  # fmt: skip
+    down = above
+    for (title, colour, tile, wide), tall in zip(tiles, heights, strict=True):
+        top = 1 - (down + LINE - 0.02) / height
+        figure.text(0.1 / width, top, title, va="bottom", fontsize=8, color=colour)
+        down += LINE + tall
+        axis = figure.add_axes((0.1 / width, 1 - down / height, wide / width, tall / height))
+        axis.imshow(tile, interpolation="nearest", aspect="auto")
         axis.axis("off")
+        down += 0.06
     return pixels(figure)
 
 
