@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,15 @@ RECORDS = "vdlrecords.slowfast.log"
 PORT = 8040
 BINS = 50
 """Of a histogram."""
+
+
+def how_to_open(output_dir: Path, program: str = "visualdl") -> str:
+    """The command that shows the curves, and the page to open: VisualDL's first page is that of the
+    graphs. It shows all runs beside this one, unless they are where everything else is, too:
+    VisualDL searches all folders below the one that it is given."""
+    folder = output_dir.parent if output_dir.parent.name else output_dir
+    command = f"{program} --logdir {shlex.quote(str(folder))} --port {PORT}"
+    return f"{command}, then http://localhost:{PORT}/app/scalar"
 
 
 class MetricWriter(contextlib.ExitStack):
@@ -61,9 +71,7 @@ class MetricWriter(contextlib.ExitStack):
             return None
         with contextlib.redirect_stdout(io.StringIO()):  # it says that the file is there already
             writer = visualdl.LogWriter(logdir=str(folder), file_name=RECORDS)
-        url = f"http://localhost:{PORT}/app/scalar"
-        above = folder.parent.parent
-        logger.info(f"curves: visualdl --logdir {above} --port {PORT}, then {url}")
+        logger.info(f"curves: {how_to_open(folder.parent)}")
         return self.enter_context(writer)
 
     @property

@@ -12,6 +12,8 @@ MAIN = (
     "seed",
 )  # fmt: skip
 """Always, so that runs of different configs have columns in common."""
+LARGEST = 2**63 - 1
+"""Integer that VisualDL's file has room for."""
 PLACES = ("output_dir",)
 """Never: the table has the folder in its first column."""
 
@@ -38,9 +40,11 @@ def flat(settings: Any, before: str = "") -> dict[str, Any]:
 
 
 def as_cell(value: Any) -> int | float | str:
-    """What a cell of the table holds: VisualDL takes numbers and text, and shows yes as 1."""
+    """What a cell of the table holds: VisualDL takes numbers and text, and would show yes as 1."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and value > LARGEST:
+        return str(value)
     return value if isinstance(value, int | float | str) else ", ".join(map(str, value))
 
 

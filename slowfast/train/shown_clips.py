@@ -129,5 +129,5 @@ def _small(frames_THWC: NDArray[np.uint8], corners: NDArray[np.float32]) -> NDAr
             x1, y1, x2, y2 = (int(round(float(x) * scale)) for x in box)
             code = EDGES[i % len(EDGES)][1:]
             colour = tuple(int(code[place : place + 2], 16) for place in (0, 2, 4))
-            cv2.rectangle(frame, (x1, y1), (x2, y2), colour, 1)
+            cv2.rectangle(frame, (x1, y1), (x2, y2), colour, 2)
     return np.stack(small)
