@@ -37,6 +37,7 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
     monkeypatch.setattr("slowfast.train.monitor.time.perf_counter", lambda: now)
     monkeypatch.setattr("slowfast.train.monitor.memory_gib", lambda: 1.5)
     with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        lines.clear()  # how to open the curves
         pace = monitor.Pace(cfg, writer, epoch=1, schedule=schedule)
         for step in range(8):
             now += 0.5
@@ -87,6 +88,7 @@ def test_with_several_labels_lines_and_rows_have_their_metrics(
     cfg = settings(batch_size=4, log_interval=1, task="multi")
     result = {"loss": 0.5, "mAP": 0.25, "mAP_all_classes": 0.125, "f1": 0.75, "seen": 7.0}
     with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        lines.clear()  # how to open the curves
         pace = monitor.Pace(cfg, writer, epoch=0, schedule=Schedule(Pool(32), cfg))
         for found in (1.0, 4.0):  # of 4 that are there; as many are predicted
             sums = [2.0, found, 4.0, 4.0, 4.0]
@@ -108,6 +110,7 @@ def test_with_several_labels_lines_and_rows_have_their_metrics(
 def test_a_validation_is_a_line_and_a_row(tmp_path: Path, lines: list[str]) -> None:
     result = {"loss": 1.0, "top1": 0.5, "top5": 0.75, "seen": 7.0}
     with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        lines.clear()  # how to open the curves
         monitor.log_validation(writer, "val", 2, result, "top1", best=0.625)
     assert lines == ["END epoch:2 val loss: 1.00000 top1: 0.50000 top5: 0.75000 best top1: 0.62500"]
     row = {"kind": "val", "step": 2, "loss": 1.0, "top1": 0.5, "top5": 0.75}

@@ -19,11 +19,13 @@ from support.tiny_run import (
     write_tiny_config,
 )
 from support.video_tools import children, is_running, wait_until
+from visualdl import LogReader
 
 from slowfast.config import load_config
 from slowfast.data.lists import read_list
 from slowfast.tools import write_shards
 from slowfast.train.batches import clip_loader
+from slowfast.train.curves import RECORDS
 from slowfast.train.folder import checkpoints
 from slowfast.train.validate import validate
 from slowfast.weights.formats.read import read_pickle
@@ -76,6 +78,21 @@ def test_frozen_stages_stay_and_the_others_learn(of_two: tuple[Path, str], tmp_p
         assert not np.array_equal(weights[name], state[name].numpy()), name
 
 
+def points(out: Path) -> dict[str, list[tuple[int, float]]]:
+    """The points of the curves in VisualDL's file that do not depend on the machine, and of
+    metrics.jsonl, which must be the same."""
+    log = LogReader(file_path=str(out / "vdl" / RECORDS))
+    names = ("train/loss", "train/lr", "train/grad_norm", "val/loss", "val/top1")
+    found = {n: [(p.id, p.value) for p in log.get_data("scalar", n)] for n in names}
+    rows = [json.loads(row) for row in (out / "metrics.jsonl").read_text().splitlines()]
+    for name, curve in found.items():
+        kind, key = name.split("/")
+        written = [(row["step"], row[key]) for row in rows if row["kind"] == kind]
+        assert [step for step, _ in written] == [step for step, _ in curve]
+        np.testing.assert_allclose([x for _, x in written], [x for _, x in curve], rtol=1e-6)
+    return found
+
+
 @pytest.mark.slow
 def test_two_processes_resumed_equal_uninterrupted(
     of_two: tuple[Path, str], tmp_path: Path
@@ -114,6 +131,9 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, no_
 
     for name in ("out/SlowFast_epoch_000005.pdparams", "out/SlowFast_best.pdparams"):
         assert_same_weights(whole / name, killed / name)
+    curves = [points(folder / "out") for folder in (whole, killed)]
+    assert curves[0] == curves[1]  # no step twice, and none missing
+    assert [step for step, _ in curves[0]["val/top1"]] == [1, 2, 3, 4, 5]
     ends = [read_pickle(f / "out" / "SlowFast_epoch_000005.pdopt") for f in (whole, killed)]
     assert ends[0]["best_top1"] == ends[1]["best_top1"]
     for tensor, value in ends[0]["velocities"].items():
