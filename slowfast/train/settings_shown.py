@@ -14,15 +14,20 @@ MAIN = (
 """Always, so that runs of different configs have columns in common."""
 LARGEST = 2**63 - 1
 """Integer that VisualDL's file has room for."""
-PLACES = ("output_dir",)
-"""Never: the table has the folder in its first column."""
+LEFT_OUT = (
+    "output_dir", "data.root", "data.train_list", "data.val_list", "data.test_list", "data.labels",
+    "data.num_workers", "train.log_interval", "train.save_interval", "train.save_steps",
+    "train.keep_last", "train.show_interval", "train.histogram_interval", "train.recompute",
+    "test.backend", "test.views_per_chunk",
+)  # fmt: skip
+"""Never: where things are, and what does not change the result."""
 
 
 def shown_settings(cfg: Config, total_batch: int) -> dict[str, int | float | str]:
     """The main settings, and those that differ from their defaults, as numbers or text; and the
     clips of a step of all processes as ``total batch``."""
     own, default = flat(cfg), flat(Config())
-    names = [n for n in own if n in MAIN or (own[n] != default[n] and n not in PLACES)]
+    names = [n for n in own if n in MAIN or (own[n] != default[n] and n not in LEFT_OUT)]
     shown = {name: as_cell(own[name]) for name in names}
     return {**shown, "total batch": total_batch}
 
