@@ -33,7 +33,7 @@ from slowfast.weights.load import load_weights, read_weights
 
 OF_TWO = [
     "--validate", "-c", "tiny.yaml", "-o", "train.batch_size=2", "train.log_interval=1",
-    "train.save_steps=2", "train.freeze=[stem,res2]", "optim.grad_clip=0.5", "optim.schedule=step",
+    "train.save_steps=2", "train.show_interval=1", "train.freeze=[stem,res2]", "optim.grad_clip=0.5", "optim.schedule=step",
     "optim.steps=[0,1]", "optim.step_factors=[1,0.1]",
 ]  # fmt: skip
 """Stages are frozen, gradients clipped, and the rate falls in steps."""
@@ -52,7 +52,9 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_two_processes_share_the_work_and_agree(of_two: tuple[Path, str]) -> None:
     folder, said = of_two
     assert "total batch 2 x 2 = 4" in said
-    assert len(list((folder / "out" / "vdl").iterdir())) == 1  # one writer
+    (file,) = (folder / "out" / "vdl").iterdir()  # one writer
+    shown = LogReader(file_path=str(file)).get_tags()["image"]
+    assert {*shown} == {"clips/1", "clips/2", "val/classes", "val/confusion"}
     rows = [json.loads(r) for r in (folder / "out" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if row["kind"] == "train"] == list(range(1, 13))
     # Validated by one process, from the checkpoint: the same count of the same 7 videos.
