@@ -33,7 +33,8 @@ from slowfast.weights.load import load_weights, read_weights
 
 OF_TWO = [
     "--validate", "-c", "tiny.yaml", "-o", "train.batch_size=2", "train.log_interval=1",
-    "train.save_steps=2", "train.show_interval=1", "train.freeze=[stem,res2]", "optim.grad_clip=0.5", "optim.schedule=step",
+    "train.save_steps=2", "train.show_interval=1", "train.freeze=[stem,res2]",
+    "optim.grad_clip=0.5", "optim.schedule=step",
     "optim.steps=[0,1]", "optim.step_factors=[1,0.1]",
 ]  # fmt: skip
 """Stages are frozen, gradients clipped, and the rate falls in steps."""
