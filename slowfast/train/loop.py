@@ -18,12 +18,13 @@ from slowfast.log import duration, logger
 from slowfast.models.layers.norm import batch_norms, set_splits
 from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
-from slowfast.train.batches import EpochReader, clip_loader, train_keys
+from slowfast.train.batches import EpochReader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
 from slowfast.train.recipe.precise_bn import precise_bn
 from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
+from slowfast.train.training_clips import clip_loader, train_keys
 from slowfast.train.validate import validate
 
 

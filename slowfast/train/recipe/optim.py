@@ -2,10 +2,12 @@
 
 import bisect
 import math
-
-from paddle import Tensor, nn, optimizer, regularizer
+from typing import TYPE_CHECKING
 
 from slowfast.config import OptimConfig
+
+if TYPE_CHECKING:  # the learning rate needs no Paddle, and nor does what asks for it
+    from paddle import Tensor, nn, optimizer
 
 
 def lr_scale(optim: OptimConfig, total_batch: int) -> float:
@@ -39,8 +41,10 @@ def stepwise(epoch: float, optim: OptimConfig, epochs: int) -> float:
 SCHEDULES = {"cosine": half_cosine, "step": stepwise}
 
 
-def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
+def build_optimizer(model: "nn.Layer", optim: OptimConfig) -> "optimizer.Momentum":
     """SGD with momentum; batch norm's scale and shift have their own weight decay."""
+    from paddle import nn, optimizer, regularizer
+
     others: list[Tensor] = []
     norms: list[Tensor] = []
     for layer in model.sublayers(include_self=True):
@@ -52,12 +56,14 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
     return optimizer.Momentum(learning_rate=optim.base_lr, parameters=groups, **given)
 
 
-def clip_gradients(model: nn.Layer, largest: float) -> float:
+def clip_gradients(model: "nn.Layer", largest: float) -> float:
     """Scales all gradients so that their joint L2 norm is at most ``largest``; 0 does nothing.
 
     Paddle's ``grad_clip`` would clip each parameter group by itself. Returns the norm before; 0 if
     ``largest`` is 0.
     """
+    from paddle import nn
+
     if not largest:
         return 0.0
     trained = [p for p in model.parameters() if not p.stop_gradient and p.grad is not None]
