@@ -58,6 +58,8 @@ class Facts:
     """What noise fills, in pixels of the clip."""
     key: int | None = None
     """Number of the frame that is seen at the key frame."""
+    kept: tuple[int, ...] = ()
+    """Which of the key frame's boxes the clip has, from 1."""
 
 
 class Watched:

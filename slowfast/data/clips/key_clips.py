@@ -67,8 +67,9 @@ class TrainKeyClips:
         found = Clip(shown.frames, union, key.sample, boxes[is_left].astype(np.float32), labels)
         if self.tells:
             area = datasets.cut_area(shown.source, drawn, data.crop_size)
-            short_side = drawn.short_side
-            found.facts = _facts(self._windows, sample, shown, area, short_side, flip=drawn.flip)
+            found.facts = _facts(self._windows, sample, shown, area, drawn.short_side)
+            found.facts.flip = drawn.flip
+            found.facts.kept = tuple((np.flatnonzero(is_left) + 1).tolist())
         return found
 
     def _boxes(self, key: KeyFrame, source: Size, drawn: transforms.Augmentation) -> Boxes:
@@ -127,16 +128,13 @@ class KeyViews:
         return (sample for sample in same if key_of(sample).boxes)
 
 
-def _facts(
-    windows: KeyWindows, sample: Sample, shown: Shown, area: Area, short_side: int,
-    flip: bool = False,
-) -> Facts:  # fmt: skip
+def _facts(windows: KeyWindows, sample: Sample, shown: Shown, area: Area, short_side: int) -> Facts:
     """The facts of a clip around a key frame."""
     reader = windows.film(sample)
     assert shown.picture is not None
     return Facts(
         shown.numbers, reader.seconds(shown.numbers), reader.num_frames, reader.fps, reader.codec,
-        shown.source, [area], shown.picture, short_side, flip, key=windows.at(sample, reader),
+        shown.source, [area], shown.picture, short_side, key=windows.at(sample, reader),
     )  # fmt: skip
 
 
