@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from slowfast.clip_sheet import Card, Corners, Tile
 from slowfast.config import Config
+from slowfast.data.boxes.ava import labels_of_nearest
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.clips.facts import Area, Facts
 from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.samples import KeyFrame, Label, Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.overlap import IOU
 
 OF_VIEW = {1: 8, 3: 3}
 """Frames that are shown of a view, by the number of crops."""
@@ -57,7 +59,7 @@ def clip_card(
     return Card(
         f"{number}   {_label_text(clip.label, names)}", sample.shown, tuple(lines),
         rows=(("", tiles),), whole=facts.whole, areas=_shares(facts),
-        boxes=_in_whole(sample.key), named=_actions(clip, names), fault=fault,
+        boxes=_in_whole(sample.key), named=_actions(clip, sample.key, names), fault=fault,
     )  # fmt: skip
 
 
@@ -83,6 +85,8 @@ def views_card(
         ]  # fmt: skip
         rows.append((f"clip {place + 1}: {_span(facts, place)}", tuple(tiles)))
     views = f"{video.num_views} views: {len(video.clips)} clips x {len(video.crops)} crops"
+    if len(video.crops) > 1:
+        views += f"{DOT}a row: the first, the middle and the last frame of crop 1, 2 and 3"
     lines = facts_lines(facts, video.size, cfg)
     return Card(
         f"{number}   {_label_text(sample.label, names)}", sample.shown, (views, *lines),
@@ -191,9 +195,17 @@ def _in_whole(key: KeyFrame | None) -> Numbered:
     return tuple((i, box.corners) for i, box in enumerate(key.boxes, 1)) if key else ()
 
 
-def _actions(clip: Clip, names: Sequence[str] | None) -> tuple[tuple[int, str], ...]:
+def _actions(
+    clip: Clip, key: KeyFrame | None, names: Sequence[str] | None
+) -> tuple[tuple[int, str], ...]:
+    """What people do, by the numbers of their boxes; of detected boxes without actions, as a
+    validation has them, what the annotated person does that they overlap by half."""
+    labels: Sequence[tuple[int, ...]] = clip.box_labels
+    if key and key.truth and not any(labels):
+        labels = labels_of_nearest(key.boxes, key.truth, IOU)
     return tuple(
-        (i, _label_text(own, names)) for i, own in zip(_numbers(clip), clip.box_labels, strict=True)
+        (i, _label_text(own, names) if own else "none of the actions")
+        for i, own in zip(_numbers(clip), labels, strict=True)
     )
 
 
