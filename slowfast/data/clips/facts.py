@@ -7,7 +7,7 @@ Legend: T frames of a clip, n clips of a video, H x W pixels.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +81,13 @@ class Watched:
         return self._small[-min(len(np.unique(numbers)), len(self._small))]
 
 
-def facts_of(reader: Reader, numbers: Indices, watched: Watched, **known: object) -> Facts:
+def facts_of(reader: Reader, numbers: Indices, watched: Watched, **known: Any) -> Facts:
     """The facts of frames that have just been read."""
     seconds = reader.starts + reader.seconds(numbers)
     return Facts(
         numbers, seconds, reader.num_frames, reader.fps, reader.codec, watched.source,
         whole=watched.first(numbers), **known,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def small(picture: Picture) -> Picture:
