@@ -205,7 +205,7 @@ def _right(card: Card) -> Image.Image:
     columns = max(8, *(len(row) for _, row in card.rows)) if len(card.rows) > 1 else 8
     size = tile_size({tile.picture.shape for tile in tiles}, columns)
     wide, tall = size[1] + 2 * EDGE, size[0] + 2 * EDGE + 24
-    each_row = max((RIGHT + BETWEEN) // (wide + BETWEEN), 1)
+    each_row = min(max((RIGHT + BETWEEN) // (wide + BETWEEN), 1), columns)
     rows = [
         (name if not start else "", row[start : start + each_row])
         for name, row in card.rows for start in range(0, len(row), each_row)
