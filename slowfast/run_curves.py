@@ -29,6 +29,8 @@ MARKED = 25
 """Validations that each have a mark, at most."""
 SMOOTHED = 40
 """Parts of a training curve that a mean is taken over."""
+LEAST_SMOOTHED = 5
+"""Points of a mean, unless that is more than a fifth of a short curve."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ def _draw(axis: Any, panel: Panel) -> None:
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means over a ``SMOOTHED``-th of a curve, up to each place; what is no number counts for
-    nothing."""
-    window = max(len(values) // SMOOTHED, 1)
+    """Means over a ``SMOOTHED``-th of a curve, or ``LEAST_SMOOTHED`` points, up to each place; what
+    is no number counts for nothing."""
+    window = max(len(values) // SMOOTHED, min(len(values) // 5, LEAST_SMOOTHED), 1)
     known = np.isfinite(values)
     sums = np.cumsum(np.where(known, values, 0.0))
     counts = np.cumsum(known)
