@@ -123,6 +123,19 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     return TrainInputs(cfg, args.weights, pretrained, samples, val, names)
 
 
+def read_split(cfg: Config, split: Split) -> tuple[Config, list[Sample], list[str] | None]:
+    """The config with the paths at which a list and the class names are found, the list's samples,
+    and the names; a video that is missing is told.
+
+    Raises:
+        UserError: an input is missing or does not fit.
+    """
+    key = list_of(cfg.data, split)[0].removeprefix("data.")
+    cfg = _located(cfg, key, NO_TRAINING_LIST if split == "train" else NO_LIST)
+    cfg, names = _with_labels(cfg)
+    return cfg, _read_list(cfg, split, all_of_them=False), names
+
+
 def test_inputs(args: argparse.Namespace) -> Inputs:
     """Reads config, class names and list; checks weights, decoder, that a video exists, and that
     ``--out`` does not.

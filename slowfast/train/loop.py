@@ -18,7 +18,7 @@ from slowfast.log import duration, logger
 from slowfast.models.layers.norm import batch_norms, set_splits
 from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
-from slowfast.train.batches import EpochReader, clip_loader, train_keys
+from slowfast.train.batches import EpochReader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
 from slowfast.train.class_results import Predictions, draw_classes
 from slowfast.train.curves import MetricWriter
@@ -28,6 +28,7 @@ from slowfast.train.recipe.precise_bn import precise_bn
 from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.settings_shown import final_scalars, shown_settings
 from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
+from slowfast.train.training_clips import clip_loader, train_keys
 from slowfast.train.validate import validated
 from slowfast.train.watch import first_step
 

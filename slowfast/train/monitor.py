@@ -11,7 +11,7 @@ from slowfast.log import duration, logger
 from slowfast.metrics.meter import METERS
 from slowfast.train.curves import MetricWriter
 from slowfast.train.memory import memory_gib
-from slowfast.train.recipe.optim import lr_scale
+from slowfast.train.recipe.learning_rate import lr_scale
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 

@@ -24,9 +24,9 @@ from visualdl import LogReader
 from slowfast.config import load_config
 from slowfast.data.lists import read_list
 from slowfast.tools import write_shards
-from slowfast.train.batches import clip_loader
 from slowfast.train.curves import RECORDS
 from slowfast.train.folder import checkpoints
+from slowfast.train.training_clips import clip_loader
 from slowfast.train.validate import validate
 from slowfast.weights.formats.read import read_pickle
 from slowfast.weights.load import load_weights, read_weights
