@@ -106,11 +106,12 @@ class BoxReport(VideoReport):
         class_bars(best, worst, title, folder / PICTURE)
 
     def write_scores(
-        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]
-    ) -> None:
-        """Writes the file of all scores of the key frames ``read``."""
+        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
+        run: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Writes the file of all scores of the key frames ``read``, and the facts of the run."""
         keys = [(index, key) for index in read if (key := self._samples[index].key)]
-        write_box_scores(path, rows, keys, result, self._names, self._cfg)
+        write_box_scores(path, rows, keys, result, self._names, self._cfg, run)
 
 
 def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:

@@ -13,11 +13,12 @@ FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pick
     class_numbers       of the A classes, in the annotations
     scored              of those that count in the mean average precision
     class_names config  names by class, may be empty; config.yaml
+    run                 JSON, see ``run_facts.py``; older files have none
 
 numpy only, no Paddle. Legend: N key frames, B boxes of all, A classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,14 @@ from slowfast.config import Config, dump_config
 from slowfast.data.boxes.action_lists import class_numbers, scored_classes
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.samples import KeyFrame
-from slowfast.evaluate.scores import OF_BOXES, ResultsError, members, opened, write_arrays
+from slowfast.evaluate.scores import (
+    OF_BOXES,
+    ResultsError,
+    members,
+    opened,
+    run_member,
+    write_arrays,
+)
 from slowfast.log import logger
 from slowfast.metrics.accuracy import sigmoid
 
@@ -59,6 +67,7 @@ class BoxScores(NamedTuple):
 def write_box_scores(
     path: Path, rows: Iterable[NDArray[np.float32]], keys: Sequence[tuple[int, KeyFrame]],
     result: dict[str, Any], class_names: list[str], cfg: Config,
+    run: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Writes FILE, whole or not at all, with the scores of one key frame in memory at a time.
 
@@ -66,6 +75,7 @@ def write_box_scores(
         rows: the scores ``[boxes, A]`` of each key frame.
         keys: the key frames, each with its place in the list.
         result: the content of test_result.json.
+        run: what the test records about itself.
 
     Raises:
         OSError: the disk is full, or similar; names FILE.
@@ -88,6 +98,7 @@ def write_box_scores(
         "scored": numbers[scored_classes(cfg.detection, num_classes, cfg.data.root)],
         "class_names": np.array(class_names, np.str_),
         "config": np.array(dump_config(cfg)),
+        **run_member(run),
     }
     write_arrays(path, rows, (len(corners), num_classes), others)
     logger.info(

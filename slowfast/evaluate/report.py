@@ -73,10 +73,11 @@ class VideoReport:
         write_report(result, missing, self._cfg, told, self.each(result))
 
     def write_scores(
-        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]
-    ) -> None:
-        """Writes the file of scores: the rows of the samples ``read``."""
-        write_scores_of(path, rows, result, self._names, self._cfg)
+        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
+        run: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Writes the file of scores: the rows of the samples ``read``, and the facts of the run."""
+        write_scores_of(path, rows, result, self._names, self._cfg, run)
 
 
 def prediction(
@@ -154,8 +155,9 @@ def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
 
 
 def write_scores_of(
-    path: Path, rows: Iterable[Row], result: dict[str, Any], class_names: list[str], cfg: Config
-) -> None:
+    path: Path, rows: Iterable[Row], result: dict[str, Any], class_names: list[str], cfg: Config,
+    run: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
     num_classes, tally = cfg.model.num_classes, TALLIES[cfg.train.task]
@@ -170,7 +172,7 @@ def write_scores_of(
         unreadable_errors=[video["error"] for video in missing],
         num_clips=cfg.test.num_clips, num_crops=cfg.test.views_per_clip,
         average_clips=cfg.test.average_clips,
-        class_names=class_names, config=dump_config(cfg),
+        class_names=class_names, config=dump_config(cfg), run=run,
     )  # fmt: skip
     logger.info(f"each view's scores: {path} (python -m slowfast.tools.score {path})")
 
