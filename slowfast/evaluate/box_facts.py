@@ -93,10 +93,13 @@ def by_size(files: Files, matches: Sequence[Matched], rule: str) -> list[dict[st
     if not 0 < low < high:
         return []
     small, large = (f"{100 * share:.2g} % of the picture" for share in (low, high))
-    names = [f"small: under {small}", "middle", f"large: {large} or more"]
-    bins = [np.digitize(_areas(boxes), (low, high)) for boxes in (found.corners, truth.corners)]
-    counts = np.bincount(np.digitize(_areas(persons.corners), (low, high)), minlength=3)
-    return _parts(names, counts.tolist(), bins, matches, rule)
+    names = [f"small: up to {small}", "middle", f"large: over {large}"]
+    of_found, of_own, of_persons = (
+        np.digitize(_areas(boxes.corners), (low, high), right=True)
+        for boxes in (found, truth, persons)
+    )
+    counts = np.bincount(of_persons, minlength=3)
+    return _parts(names, counts.tolist(), (of_found, of_own), matches, rule)
 
 
 def by_crowd(files: Files, matches: Sequence[Matched], rule: str) -> list[dict[str, Any]]:
