@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from slowfast.config import Config, dump_config
 from slowfast.data.samples import Label, Sample
 from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
-from slowfast.evaluate.scores import write_scores
+from slowfast.evaluate.scores import read_scores, write_scores
 from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views, best_classes
@@ -78,6 +78,14 @@ class VideoReport:
     ) -> None:  # fmt: skip
         """Writes the file of scores: the rows of the samples ``read``, and the facts of the run."""
         write_scores_of(path, rows, result, self._names, self._cfg, run)
+
+    @staticmethod
+    def write_page(scores: Path, page: Path) -> None:
+        """Writes the report of a file of scores."""
+        from slowfast.evaluate.html.video_page import write_video_page  # here: it imports jinja2
+
+        write_video_page(page, read_scores(scores))
+        logger.info(f"report: {page}")
 
 
 def prediction(

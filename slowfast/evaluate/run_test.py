@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast import distributed
-from slowfast.config import Config
+from slowfast.config import Config, dump_config
 from slowfast.data.find import read_files_of
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
@@ -17,7 +17,7 @@ from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
 from slowfast.evaluate.report import VideoReport
 from slowfast.evaluate.run_facts import facts_of_run
-from slowfast.evaluate.scores import ResultsError, check_new
+from slowfast.evaluate.scores import ResultsError, check_new, facts_in, is_finished, partial_of
 from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
 from slowfast.places import require_place, require_unread
@@ -34,7 +34,7 @@ REPORTS = {"single": VideoReport, "multi": VideoReport, "detection": BoxReport}
 
 def run_test(
     network: Weighted, samples: list[Sample], cfg: Config, *,
-    metrics: Sequence[str] = (), out: Path | None = None,
+    metrics: Sequence[str] = (), out: Path | None = None, page: Path | None = None,
     class_names: list[str] | None = None, weights: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Runs the test over all processes; each readable video is counted once.
@@ -52,6 +52,7 @@ def run_test(
         out: the file for all views' scores, see ``evaluate/scores.py``, or for all boxes' scores,
             see ``evaluate/box_scores.py``. During the test they are in the folder ``OUT.partial``;
             after an interruption, the same test continues there.
+        page: the report, which is made of that file.
         class_names: stored in that file.
         weights: what the user calls them; stored in that file.
 
@@ -89,10 +90,36 @@ def run_test(
             told.write(result, missing, metrics)
             if kept:
                 kept.finish([*taken], result, run, is_complete=is_allowed)
+            if out and page:
+                told.write_page(out, page)
         distributed.barrier()  # the launcher ends all as soon as one exits with an error
     if not is_allowed:
         raise VideoError(report.unreadable_line(result, cfg))
     return result
+
+
+def made_again(network: Weighted, cfg: Config, out: Path, page: Path) -> bool:
+    """Whether the test is finished, so that only its report was to be made, of the file ``out``.
+
+    Raises:
+        ResultsError: the file is of another test, or damaged.
+    """
+
+    def make() -> bool:
+        if not is_finished(out):
+            return False
+        config, run = facts_in(out)
+        if (config, run.get("weights_sha256")) != (dump_config(cfg), network.digest):
+            raise ResultsError(
+                f"{out} is there already, of a test with other weights or settings: name another "
+                f"folder, or delete it (its report: python -m slowfast.tools.score {out} --report "
+                f"{page.parent})"
+            )
+        logger.info(f"{out} is there already, of this test: only its report is made again")
+        REPORTS[cfg.train.task].write_page(out, page)
+        return True
+
+    return distributed.on_first(make)
 
 
 def _scored(
@@ -140,7 +167,7 @@ class KeptScores(contextlib.ExitStack):
     ) -> None:
         super().__init__()
         self._out = out
-        self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
+        self._kept = kept = Kept(partial_of(out), durable=False)
         self._report = report
         self._shapes = [*map(report.shape, range(len(samples)))]
         plan = plan_of(network, cfg, with_head=True)

@@ -60,12 +60,13 @@ class Results:
     """What the test recorded about itself; empty if it did not."""
 
     @cached_property
-    def _sections(self) -> dict[str, Any]:
+    def sections(self) -> dict[str, Any]:
+        """``config`` by section."""
         return yaml.safe_load(self.config) or {}
 
     def setting(self, section: str, key: str, default: Any) -> Any:
         """A value of ``config``; the default where it has none."""
-        return (self._sections.get(section) or {}).get(key, default)
+        return (self.sections.get(section) or {}).get(key, default)
 
     @property
     def task(self) -> str:
@@ -93,6 +94,16 @@ def check_new(path: Path) -> None:
     """Raises a ResultsError if the file exists already."""
     if path.exists():
         raise ResultsError(f"{path} is there already: name another file, or delete it")
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the file is there, of a test that left nothing to be computed."""
+    return path.is_file() and not partial_of(path).exists()
+
+
+def partial_of(path: Path) -> Path:
+    """The folder where the scores are during the test."""
+    return path.with_name(f"{path.name}.partial")
 
 
 def write_scores(
@@ -174,6 +185,17 @@ def read_scores(path: Path) -> Results:
         results = Results(scores=scores, run=run_in(archive), **found)
         _check(results)
     return results
+
+
+def facts_in(path: Path) -> tuple[str, dict[str, Any]]:
+    """The config, as text, in a file of scores, also of boxes; and what the test recorded about
+    itself.
+
+    Raises:
+        ResultsError: FILE is missing, cut off, or not a file of scores.
+    """
+    with opened(path) as archive:
+        return members(archive, {"config": _MEMBERS["config"]})["config"], run_in(archive)
 
 
 @contextlib.contextmanager

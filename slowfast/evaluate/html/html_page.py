@@ -9,14 +9,14 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from typing import TYPE_CHECKING, Any
 
 import slowfast
 from slowfast.errors import printable
 from slowfast.files import write_whole
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 REPORT = "report.html"
 """The file's name in the DIR of ``--report``."""
@@ -41,6 +41,8 @@ def rendered(template: str, facts: Mapping[str, Any]) -> str:
     """The text of a page, see ``write_page``; a fact that is missing is an error."""
     script = (FOLDER / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    from markupsafe import Markup
+
     own = {"script": Markup(script), "script_digest": digest, "version": slowfast.__version__}
     return _environment().get_template(template).render(**own, **facts)
 
@@ -55,7 +57,9 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here: most runs need none
+
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_harmless,
