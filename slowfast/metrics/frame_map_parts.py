@@ -41,6 +41,9 @@ def bootstrap(
     intervals that are too narrow. A resample is a weight for each video, so boxes are matched, and
     rows sorted, once. A class without annotated boxes in a draw is not in its mean.
 
+    Of few videos the intervals are too narrow: of simulated tests with videos that differ much, 80
+    of 100 held the true value with 10 videos, 85 with 30, 93 with 64.
+
     Args:
         matches: of each class.
         videos_B: the number of the video, from 0, of each box that was found.

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slowfast.config import Config, dump_changes
+import yaml
+
+from slowfast.config import Config
 from slowfast.data.samples import Corners, seconds_text
 from slowfast.evaluate.box_examples import Example, missed, wrong_answers
 from slowfast.evaluate.box_facts import (
     DRAWS,
-    LEAST_VIDEOS,
     MISTAKES,
     by_crowd,
     by_size,
@@ -20,6 +21,7 @@ from slowfast.evaluate.box_facts import (
 )
 from slowfast.evaluate.html.html_page import write_page
 from slowfast.evaluate.html.key_strips import Strips
+from slowfast.evaluate.html.run_rows import rows_of_run
 from slowfast.evaluate.score_files import Files
 from slowfast.log import Progress
 from slowfast.metrics.frame_map import LEAST, RULES
@@ -43,7 +45,7 @@ def write_box_page(
         ConfigError: the config of the test is not understood.
         OSError: the disk is full, or similar; names ``path``.
     """
-    write_page(path, "boxes.html", facts_of(files, numbers, rule))
+    write_page(path, "box_page.html", facts_of(files, numbers, rule))
 
 
 def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) 
         "title": _title(cfg, test.run),
         "mAP": numbers["mAP"][rule],
         "interval": intervals.mean,
-        "interval_note": _interval_note(num_videos),
+        "draws": DRAWS,
         "recall": numbers["recall"],
         "rule": rule,
         "rule_text": rule_text(rule),
@@ -90,10 +92,10 @@ def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) 
         "kinds": MISTAKES,
         "wrong": cards[0],
         "missed": cards[1],
-        "unreadable": test.unreadable,
-        "paths": [f"{path}: {error}" for path, error in test.unreadable[:MOST_UNREADABLE]],
-        "known": [],
-        "changes": dump_changes(cfg).splitlines(),
+        "unreadable": test.unreadable[:MOST_UNREADABLE],
+        "num_unreadable": len(test.unreadable),
+        "run": rows_of_run(test.run, yaml.safe_load(test.config), "key frames", 1),
+        "config": test.config.splitlines(),
     }
 
 
@@ -127,12 +129,6 @@ def rule_text(rule: str) -> str:
 def _title(cfg: Config, run: Mapping[str, Any]) -> str:
     name = Path(str(run.get("weights") or "")).name or "A detector"
     return f"{name} on {Path(cfg.data.test_list or cfg.data.val_list).name}"
-
-
-def _interval_note(num_videos: int) -> str:
-    if num_videos < LEAST_VIDEOS:
-        return f"no interval: {num_videos} videos are too few for one"
-    return f"{DRAWS:,} draws of {num_videos:,} videos"
 
 
 class _Shown:
