@@ -23,7 +23,7 @@ SHOWN = 12
 """Key frames of each kind, at most."""
 ACTIONS = 4
 """Of a box that was found, at most."""
-NO_BOX, LOW = "no box is found there", "in the box that is found there it scores low"
+NO_BOX, LOW = "no box is found there", "the box is found, but the action scores low"
 
 
 class Answer(NamedTuple):

@@ -17,6 +17,8 @@ AT_ONCE = 1 << 22
 """Numbers that are computed at once, about."""
 ENDS = 2.5, 97.5
 """Percentiles."""
+MOST_DRAWS = 0.9
+"""A class needs annotated boxes in this share of the draws to have an interval."""
 
 Interval = tuple[float, float]
 
@@ -41,8 +43,10 @@ def bootstrap(
     intervals that are too narrow. A resample is a weight for each video, so boxes are matched, and
     rows sorted, once. A class without annotated boxes in a draw is not in its mean.
 
-    Of few videos the intervals are too narrow: of simulated tests with videos that differ much, 80
-    of 100 held the true value with 10 videos, 85 with 30, 93 with 64.
+    In a draw videos are there twice, which ranks better, so both ends are lowered by what the mean
+    of the draws is above the value itself. Of few videos the intervals are too narrow: of simulated
+    tests whose videos differ much, 85 of 100 held the true value with 10 videos, 86 with 30, 93
+    with 64.
 
     Args:
         matches: of each class.
@@ -61,13 +65,19 @@ def bootstrap(
     known_AD = np.isfinite(found_AD)
     some = known_AD.any(axis=0)  # a draw may have no annotated box at all
     mean_D = np.nansum(found_AD[:, some], axis=0) / known_AD[:, some].sum(axis=0)
-    return Intervals(_ends(mean_D, times), [_ends(x[np.isfinite(x)], times) for x in found_AD])
+    values_A = np.array([each.precision(rule) for each in matches])
+    classes = [
+        _ends(drawn[is_known], value, times)
+        for drawn, is_known, value in zip(found_AD, known_AD, values_A.tolist(), strict=True)
+    ]
+    return Intervals(_ends(mean_D, float(np.nanmean(values_A)), times), classes)
 
 
-def _ends(values_D: Numbers, times: int) -> Interval | None:
-    if len(values_D) < 0.9 * times or not times:
+def _ends(values_D: Numbers, value: float, times: int) -> Interval | None:
+    if len(values_D) < MOST_DRAWS * times or not times:
         return None
-    low, high = np.percentile(values_D, ENDS).tolist()
+    ends = np.percentile(values_D, ENDS) - (values_D.mean() - value)
+    low, high = np.clip(ends, 0, 1).tolist()
     return low, high
 
 
