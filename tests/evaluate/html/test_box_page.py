@@ -1,11 +1,14 @@
 """The report of a test of boxes: what it says, in a browser, without its videos, and of a real test
 by the command line."""
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.key_frames import write_ava
+from support.logging_kept import logging_kept
 from support.pages import browsing, headless
 from support.scored_boxes import CORNER, LEFT, RIGHT, write_test
 from support.tiny_run import main_here, save_tiny_model
@@ -19,6 +22,13 @@ FRAMES = [
     ("a<b>", 1, [(LEFT, [0.9, 0.8, 0.1])], [(LEFT, [1]), (RIGHT, [2])]),
     ("b", 2, [(RIGHT, [0.1, 0.2, 0.7]), (CORNER, [0.0, 0.1, 0.6])], [(RIGHT, [3])]),
 ]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Logging, which the commands set up."""
+    with logging_kept():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +51,7 @@ def test_in_a_browser(width: int, scheme: str, report: Path) -> None:
         page.tab.emulate_media(color_scheme=scheme)
         page.tab.goto(report.as_uri())
         assert page.tab.evaluate("document.documentElement.scrollWidth") == width
-        page.tab.get_by_label("Hold the key frame").first.check()
+        page.tab.locator("#missed").get_by_label("Hold the key frame").check()
         loaded = "[...document.images].every(one => one.complete && one.naturalWidth > 0)"
         page.tab.wait_for_function(loaded)
         assert page.tab.locator("img.strip").count() >= 8
@@ -67,7 +77,11 @@ def test_the_same_of_the_file_of_scores_alone(report: Path, tmp_path: Path) -> N
     scores = report.with_name("scores.npz")
     assert score_boxes.main([str(scores), "--report", str(tmp_path)]) == 0
     assert (tmp_path / "report.html").read_bytes() == report.read_bytes()
-    assert ">Precision<" in report.read_text() and "PyAV" in report.read_text()
+    page = report.read_text()
+    result = json.loads((report.parent.parent / "out" / "test_result.json").read_text())
+    assert f"{100 * result['mAP']:.1f}\N{NO-BREAK SPACE}%</span>" in page and "PyAV" in page
+    for row in result["classes"]:
+        assert f'data-value="{row["AP"]}"' in page
 
 
 def test_videos_that_are_gone_are_told_and_the_numbers_are_there(
@@ -81,7 +95,7 @@ def test_videos_that_are_gone_are_told_and_the_numbers_are_there(
     page = (tmp_path / "report.html").read_text()
     said = re.search(r"official +mAP ([\d.]+)", capsys.readouterr().out)
     assert said and f"{100 * float(said[1]):.1f}\N{NO-BREAK SPACE}%" in page
-    assert page.count(f"No picture: {tmp_path}/b: No such file") > 0 and "<img" not in page
+    assert re.search(rf"No picture: {tmp_path}/b.*: No such file", page) and "<img" not in page
     assert "a&lt;b&gt; at 1 s" in page and "c&lt;i&gt;.mp4" in page and "<i>.mp4" not in page
     assert "2 of 3 key frames could be read" in page
     assert "no interval: of 2 videos it would be too narrow" in page
@@ -96,6 +110,7 @@ def test_what_cannot_be_a_report_is_one_line(
     csv.write_text("a,1,.1,.1,.4,.8,1,.6\n")
     file = tmp_path / "file"
     file.write_text("")
+    capsys.readouterr()
     for flags, complaint in (
         ([csv, "--annotations", truth, "--report", folder], "found.csv: a report (--report) is m"),
         ([csv], "found.csv does not say with what it is compared: --annotations FILE"),
@@ -104,7 +119,7 @@ def test_what_cannot_be_a_report_is_one_line(
     ):
         assert score_boxes.main([*map(str, flags)]) == 1
         said = capsys.readouterr().err
-        assert said.count("\n") == 1 and complaint in said
+        assert said.count("\n") == 1 and said.startswith("error: ") and complaint in said
     truth.unlink()
     assert score_boxes.main([str(scores)]) == 1
     assert "truth.csv is not there: name the annotations, --annotations" in capsys.readouterr().err
