@@ -22,7 +22,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
         "average_clips": None, "backend": None, "views": None, "precision": None,
         "calibration": None, "eval": None,
-        "out": None, "top": None, "annotate": None, "timeline": None,
+        "out": None, "report": None, "top": None, "annotate": None, "timeline": None,
         "boxes": None, "detector": None, "every": None,
         "explain": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
