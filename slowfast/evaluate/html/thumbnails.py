@@ -52,7 +52,8 @@ def thumbnail_of(results: Results, row: int) -> Thumbnail:
         VideoError: it is not there any more, or cannot be read.
     """
     cfg = config_in(results)
-    return encoded(middle_of(sample_of(results.paths[row], results.run.get("folder")), cfg))
+    folder = str(results.run.get("folder", ""))
+    return encoded(middle_of(sample_of(results.paths[row], folder), cfg))
 
 
 def config_in(results: Results) -> Config:
