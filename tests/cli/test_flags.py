@@ -22,7 +22,7 @@ def test_without_flags_it_trains_by_the_default_config() -> None:
         "seed": None, "deterministic": False, "max_iters": None, "device": "auto",
         "average_clips": None, "backend": None, "views": None, "precision": None,
         "calibration": None, "eval": None,
-        "out": None, "top": None, "annotate": None, "timeline": None,
+        "out": None, "report": None, "top": None, "annotate": None, "timeline": None,
         "boxes": None, "detector": None, "every": None,
         "explain": None, "amp": False, "amp_level": None, "multigrid": False,
     }  # fmt: skip
@@ -112,6 +112,9 @@ def test_videos_stand_anywhere_after_infer(line: str) -> None:
     ("--out a.npz", "--out is for --test and --infer"),
     ("--summary --out a.json", "--out is for --test and --infer"),
     ("--test --top 3", "--top is for --infer"),
+    ("--report rep", "--report is for --test"),
+    ("--infer a.mp4 --report rep", "--report is for --test"),
+    (f"--test --report {__file__}", "is a file, not a folder"),
     ("--infer a.mp4 --top 0", "'0' is not a whole number from 1 on"),
     ("--test --out a.pkl", "a.pkl does not end with .npz"),
     ("--test --eval accuracy", "invalid choice: 'accuracy' (choose from"),
@@ -173,3 +176,10 @@ def test_paths_may_begin_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> 
     assert parse("--test", "--out=~/x.npz")["out"] == Path("/home/me/x.npz")
     assert parse("--resume=~/r")["resume"] == "/home/me/r"
     assert parse("--export=~/x")["export"] == Path("/home/me/x")
+
+
+def test_the_scores_of_a_report_lie_beside_it() -> None:
+    assert parse_args(["--test", "--report", "rep"]).out == Path("rep/scores.npz")
+    own = parse_args(["--test", "--report", "rep", "--out", "a.npz"])
+    assert (own.out, own.report) == (Path("a.npz"), Path("rep"))
+    assert parse_args(["--test"]).out is None

@@ -95,6 +95,18 @@ def test_which_clips_are_shared_depends_on_the_protocol(
     assert choose(read_scores(tmp_path / "a.npz"), clips, None, None).clips == chosen
 
 
+def test_all_smaller_tests_of_a_file(tmp_path: Path) -> None:
+    scores = write_file(tmp_path / "a.npz")
+    found = rescore.by_views(read_scores(tmp_path / "a.npz"), "prob")
+    ways = [(len(row["clips"]), len(row["crops"])) for row in found]
+    assert ways == [(1, 1), (2, 1), (5, 1), (10, 1), (1, 3), (2, 3), (5, 3), (10, 3)]
+    assert found[-1]["top1"] == pytest.approx(top1(scores))
+    assert found[0]["top1"] == pytest.approx(top1(scores[:, 1:2]))
+    write_file(tmp_path / "b.npz", num_clips=30, num_crops=1, config="test: {protocol: mmaction2}")
+    found = rescore.by_views(read_scores(tmp_path / "b.npz"), "max")
+    assert [len(row["clips"]) for row in found] == [2, 6, 10, 30]
+
+
 def test_logits_are_averaged_before_the_softmax(tmp_path: Path) -> None:
     scores = write_file(tmp_path / "prob.npz")
     logits: NDArray[np.float32] = (10 * scores).astype(np.float32)

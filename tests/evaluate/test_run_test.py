@@ -486,3 +486,53 @@ def test_a_test_writes_over_no_file_that_it_reads(tmp_path: Path) -> None:
         with pytest.raises(FolderError, match=f"{name} would be written over .*{name}"):
             run_test(network, [], cfg)
         assert path.read_text() == "v,0902\n"
+
+
+# ----------------------------------------------------------------------------------- the report
+
+
+def report_flags(folder: Path) -> list[str | Path]:
+    weights = save_tiny_model(config(folder))
+    return ["--test", "-w", weights, "--report", "rep"]
+
+
+def test_a_killed_test_with_a_report_goes_on_and_then_makes_only_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags, rep = report_flags(tmp_path), tmp_path / "rep"
+    with monkeypatch.context() as patch:
+        stop_at(4, patch)
+        assert main_here(*flags, cwd=tmp_path).returncode == 130
+    assert not (rep / "report.html").exists()
+    done = main_here(*flags, cwd=tmp_path)
+    assert done.returncode == 0 and "4 of 7 videos are there already" in done.stdout
+    run = read_scores(rep / "scores.npz").run
+    assert (run["computed"], run["kept"], run["processes"]) == (3, 4, 1)
+    page, scores = (rep / "report.html").read_bytes(), (rep / "scores.npz").read_bytes()
+    (rep / "report.html").unlink()  # as if killed before
+    done = main_here(*flags, cwd=tmp_path)
+    assert done.returncode == 0 and "only its report is made again" in done.stdout
+    assert (rep / "report.html").read_bytes() == page
+    assert (rep / "scores.npz").read_bytes() == scores
+
+
+def test_scores_of_another_test_are_not_written_over(tmp_path: Path) -> None:
+    flags, rep = report_flags(tmp_path), tmp_path / "rep"
+    assert main_here(*flags, cwd=tmp_path).returncode == 0
+    before = [(rep / name).read_bytes() for name in ("scores.npz", "report.html")]
+    done = main_here(*flags, "-o", "data.sampling_stride=1", cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(
+        "error: rep/scores.npz is there already, of a test with other weights or settings: name "
+    )
+    assert [(rep / name).read_bytes() for name in ("scores.npz", "report.html")] == before
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_test(
+    tmp_path: Path, batches: list[tuple[int, ...]]
+) -> None:
+    flags = report_flags(tmp_path)
+    (tmp_path / "rep" / "report.html").mkdir(parents=True)
+    done = main_here(*flags, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "error: rep/report.html: Is a directory\n")
+    assert batches == []

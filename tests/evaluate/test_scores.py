@@ -11,7 +11,14 @@ import pytest
 from numpy.typing import NDArray
 from support.scores import MULTI, members, truth_of, write_several
 
-from slowfast.evaluate.scores import ResultsError, read_scores, write_scores
+from slowfast.evaluate.scores import (
+    ResultsError,
+    facts_in,
+    is_finished,
+    partial_of,
+    read_scores,
+    write_scores,
+)
 
 ROWS = np.random.default_rng(0).random((4, 6, 5)).astype(np.float32)
 
@@ -33,6 +40,28 @@ def test_what_is_written_is_read_by_us_and_by_numpy(tmp_path: Path) -> None:
         assert archive["scores"].dtype == np.float32
         assert archive["paths"].tolist() == members()["paths"]
         assert str(archive["average_clips"]) == "prob"
+
+
+def test_what_a_test_recorded_about_itself(tmp_path: Path) -> None:
+    run = {"seconds": 1.5, "folder": "/h\u00f6he\udcff", "devices": ["a"]}
+    scores = np.zeros((4, 6, 5), np.float32)
+    write_scores(tmp_path / "a.npz", scores, scores.shape, run=run, **members())
+    assert read_scores(tmp_path / "a.npz").run == run
+    assert facts_in(tmp_path / "a.npz") == (members()["config"], run)
+    assert read_scores(write(tmp_path / "b.npz")).run == {}  # as in files of earlier versions
+    assert facts_in(tmp_path / "b.npz")[1] == {}
+    write_scores(tmp_path / "c.npz", scores, scores.shape, run=[1], **members())  # type: ignore[arg-type]
+    with pytest.raises(ResultsError, match=r"c\.npz: its run is not a JSON object"):
+        read_scores(tmp_path / "c.npz")
+
+
+def test_a_test_is_finished_once_nothing_is_left_to_be_computed(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    assert not is_finished(path)
+    path.touch()
+    assert is_finished(path)
+    partial_of(path).mkdir()
+    assert partial_of(path).name == "a.npz.partial" and not is_finished(path)
 
 
 def test_several_labels_a_video(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from slowfast.metrics.accuracy import (
     bootstrap,
     calibration_error,
     class_table,
+    expected_error,
     rank_of_label,
+    reliability,
     sigmoid,
 )
 from slowfast.metrics.meter import Meter
@@ -111,6 +113,14 @@ def test_calibration_error_of_an_example() -> None:
     assert calibration_error(np.array([1 / 15, 0.01]), np.array([True, False])) == pytest.approx(
         abs(1 - 1 / 15 - 0.01) / 2
     )
+
+
+def test_reliability_has_the_sums_of_each_bin() -> None:
+    bins = reliability(np.array([0.64, 0.66, 0.94, 0.0]), np.array([True, False, True, False]))
+    assert bins.shape == (15, 3)
+    assert bins[[0, 9, 14]] == pytest.approx(np.array([[1, 0, 0], [2, 1.3, 1], [1, 0.94, 1]]))
+    assert bins.sum() == pytest.approx(4 + 2.24 + 2)
+    assert expected_error(bins) == pytest.approx((0.3 + 0.06) / 4)
 
 
 def test_averages_of_probabilities_and_of_logits_differ() -> None:

@@ -52,7 +52,8 @@ def thumbnail_of(results: Results, row: int) -> Thumbnail:
         VideoError: it is not there any more, or cannot be read.
     """
     cfg = config_in(results)
-    return encoded(middle_of(sample_of(results.paths[row], results.run.get("folder")), cfg))
+    folder = str(results.run.get("folder", ""))
+    return encoded(middle_of(sample_of(results.paths[row], folder), cfg))
 
 
 def config_in(results: Results) -> Config:
@@ -66,14 +67,13 @@ def config_in(results: Results) -> Config:
 def sample_of(shown: str, folder: str | None) -> Sample:
     """The sample that a file of scores calls ``shown``, a relative path from here, or else from the
     ``folder`` in which the test ran."""
-    path, times = shown, tuple[float, float | None]()
+    path, start, end = shown, None, None
     if not os.path.lexists(shown) and (found := _PART.fullmatch(shown)):
-        path = found[1]
-        times = float(found[2]), float(found[3]) if found[3] else None
+        path, start, end = found[1], float(found[2]), float(found[3]) if found[3] else None
     other = os.path.join(folder or "", path)
     if not _is_there(path) and _is_there(other):
         path = other
-    return Sample(path, -1, None, *times)
+    return Sample(path, start=start, end=end)
 
 
 def _is_there(path: str) -> bool:
