@@ -28,6 +28,8 @@ WIDTH, SPARE = 9.0, 5.0
 """Inches of a full row of frames, and those that the text has at least."""
 LINE, MOST_LINES = 0.22, 6
 """Inches of a line of text, and how many there are at most."""
+LEAST = 0.005
+"""Share of a label from which on it is told."""
 EDGES = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 """Colours of the boxes of a clip, in turn."""
 
@@ -68,8 +70,8 @@ def label_text(target: NDArray[np.generic], names: Sequence[str] | None) -> str:
     if target.ndim == 0:
         return name_of(int(target), names)
     classes = np.argsort(-target.astype(np.float64), kind="stable")[:3]
-    found = [(name_of(int(c), names), float(target[c])) for c in classes if target[c] > 0]
-    if all(share == 1 for _, share in found):
+    found = [(name_of(int(c), names), float(target[c])) for c in classes if target[c] >= LEAST]
+    if len(found) == 1 or all(share == 1 for _, share in found):
         return ", ".join(name for name, _ in found) or "no label"
     return ", ".join(f"{100 * share:.0f} % {name}" for name, share in found)
 

@@ -54,7 +54,7 @@ def test_the_page_that_a_run_names_has_its_curves(tmp_path: Path) -> None:
         tab.goto(f"http://127.0.0.1:{port}/app/{page}", wait_until="domcontentloaded")
         tab.wait_for_selector("canvas")
         said = tab.inner_text("body")
-        for word in ("loss", "grad_norm", "one/vdl", "two/vdl"):
+        for word in ("train", "one/vdl", "two/vdl"):  # a curve's name is drawn, in its canvas
             assert word in said
         api = f"http://127.0.0.1:{port}/app/api"
         (run,) = [run for run in tab.request.get(f"{api}/runs").json()["data"] if "two" in run]
