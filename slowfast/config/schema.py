@@ -1,6 +1,6 @@
 """The one schema of every run: each setting with its type, range, default and meaning.
 
-docs/config.md is made from it: ``python -m docs.config_page > docs/config.md``. Rules about
+docs/config.md is made from it: ``python -m docs.config_page``. Rules about
 several settings stand in ``check.py``.
 """
 
