@@ -23,6 +23,7 @@ DOCS = Path(__file__).resolve().parent
 CONFIGS = {"": DOCS.parent / "mkdocs.yml", "zh": DOCS / "mkdocs.zh.yml"}
 """Where a language is in the site, and what builds it."""
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+[^)]*\)")
+FIRST = re.compile(r"\A((?:<a id=[^\n]*\n)+)\n?(# [^\n]*\n)")
 ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
 
 
@@ -78,7 +79,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, config: Any, **_: Any) -> str:
-    """A link to a file that is no page becomes its text."""
+    """A link to a file that is no page becomes its text; a page begins with its title."""
+    markdown = FIRST.sub(r"\2\n\1", markdown)
     return OUTSIDE.sub(r"\1", markdown.replace("](../pictures/", "](pictures/"))
 
 
