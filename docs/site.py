@@ -24,6 +24,7 @@ CONFIGS = {"": DOCS.parent / "mkdocs.yml", "zh": DOCS / "mkdocs.zh.yml"}
 """Where a language is in the site, and what builds it."""
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+[^)]*\)")
 FIRST = re.compile(r"\A((?:<a id=[^\n]*\n)+)\n?(# [^\n]*\n)")
+PAGE = re.compile(r"\[([^\]]*)\]\((\w+\.md)[^)]*\)")
 ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
 
 
@@ -79,9 +80,15 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, config: Any, **_: Any) -> str:
-    """A link to a file that is no page becomes its text; a page begins with its title."""
-    markdown = FIRST.sub(r"\2\n\1", markdown)
-    return OUTSIDE.sub(r"\1", markdown.replace("](../pictures/", "](pictures/"))
+    """Links to files that are no pages, and to pages without a Chinese form yet, become text; a
+    page begins with its title."""
+
+    def written(link: re.Match[str]) -> str:
+        here, there = Path(config.docs_dir) / link[2], DOCS / link[2]
+        return link[1] if there.is_file() and not here.is_file() else link[0]
+
+    markdown = FIRST.sub(r"\2\n\1", markdown.replace("](../pictures/", "](pictures/"))
+    return PAGE.sub(written, OUTSIDE.sub(r"\1", markdown))
 
 
 def on_page_context(context: Any, page: Any, config: Any, **_: Any) -> Any:

@@ -73,6 +73,8 @@ def test_headings_are_of_the_same_levels(english: Path, chinese: Path) -> None:
 @each_pair
 def test_places_are_called_alike(english: Path, chinese: Path) -> None:
     """So that a link to a place in a page is the same in both languages."""
+    if english.parent == REPOSITORY:
+        return
     assert set(anchors(english)) <= set(anchors(chinese))
 
 

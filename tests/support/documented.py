@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from support.detecting import BOXES, SCORES, detection_config, save_detector, write_onnx
 from support.documents import Block
@@ -147,8 +146,8 @@ def _weights(world: Path, folder: Path) -> None:
     detector = save_detector(detection_config(folder / "boxes"))
     shutil.copy(detector, world / "ava.pdparams")
     shutil.copy(detector.parent / "config.yaml", world / "ava.yaml")
-    persons = {"boxes": BOXES, "scores": np.asarray(SCORES)}
-    write_onnx(world / "yolo.onnx", persons)
+    write_onnx(world / "yolo.onnx", {"boxes": BOXES, "scores": SCORES})
+    (world / "yolo.yaml").write_text("boxes: boxes\nscores: scores\n")
 
 
 def run_block(block: Block, world: Path) -> None:

@@ -17,7 +17,7 @@ TOP = [
     for name in ("README.md", "README_zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md")
 ]
 ENGLISH = sorted(DOCS.glob("*.md"))
-PAGES = [*TOP, *ENGLISH, *sorted(CHINESE.glob("*.md"))]
+PAGES = [*TOP, *ENGLISH]
 
 
 class Block(NamedTuple):
@@ -82,10 +82,14 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
+def places(page: Path) -> list[str]:
+    """The places of a page that are named by ``<a id="...">``."""
+    return re.findall(r'<a id="([^"]+)"', page.read_text(encoding="utf-8"))
+
+
 def anchors(page: Path) -> list[str]:
-    """What a link to a place in a page may say: headings, and ``<a id="...">``."""
-    written = re.findall(r'<a id="([^"]+)"', page.read_text(encoding="utf-8"))
-    return [*written, *(heading.slug for heading in headings(page))]
+    """What a link to a place in a page may say."""
+    return [*places(page), *(heading.slug for heading in headings(page))]
 
 
 def links(page: Path) -> list[str]:
