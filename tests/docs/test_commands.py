@@ -56,7 +56,7 @@ def test_a_block_of_commands_is_bash(block: Block) -> None:
     if "pip install" in block.text:
         assert needs(block)
     if needs(block):
-        assert re.match(r"# needs [a-zA-Z0-9][^\n]{3,}\n.", block.text)
+        assert re.match(r"(#!.*\n)?# needs [a-zA-Z0-9][^\n]{3,}\n.", block.text)
 
 
 @pytest.mark.parametrize("block", of("python"), ids=str)

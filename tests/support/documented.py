@@ -128,6 +128,7 @@ def _kinetics(world: Path, part: str, videos: list[Path]) -> None:
         _put(video, world / f"k400/{part}/{name}_000000_000010.mp4")
         _put(video, world / f"data/k400/videos/{part}{index}.mp4")
     (world / "k400/replacement").mkdir(exist_ok=True)
+    rows += [f"class {index},none{index},0,10,{part}" for index in range(len(videos), 400)]
     (world / f"{part}.csv").write_text("\n".join(rows) + "\n")
     lines = "".join(f"{part}{index}.mp4 {index}\n" for index in range(len(videos)))
     (world / f"data/k400/{part}.list").write_text(lines)
@@ -152,7 +153,7 @@ def _weights(world: Path, folder: Path) -> None:
 
 def run_block(block: Block, world: Path) -> None:
     """Runs what a reader would type; a command that fails ends the test with all it has said."""
-    text = "\n".join(commands(block))
+    text = re.sub(r"\bDIR\b", f"dir_{block.line}", "\n".join(commands(block)))
     for pattern, word in WORDS.items():
         text = re.sub(pattern, word, text)
     env = {
