@@ -27,8 +27,9 @@ from slowfast.data.clips.sampling import Grid
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import decoder_version
 from slowfast.log import logger
-from slowfast.train.batches import UNREADABLE, EpochReader, clip_loader
+from slowfast.train.batches import UNREADABLE, EpochReader
 from slowfast.train.recipe.schedule import Step
+from slowfast.train.training_clips import clip_loader
 
 COUNT = 10_000
 """Mutants, which each decoder reads."""

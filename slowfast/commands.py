@@ -14,9 +14,11 @@ def _run(module: str) -> int:
 
 slowfast = partial(_run, "slowfast.cli.main")
 """main.py and ``python -m slowfast``, too."""
+browse = partial(_run, "slowfast.tools.browse")
 build_list = partial(_run, "slowfast.tools.build_list")
 check_boxes = partial(_run, "slowfast.tools.check_boxes")
 check_videos = partial(_run, "slowfast.tools.check_videos")
+compare = partial(_run, "slowfast.tools.compare")
 convert_weights = partial(_run, "slowfast.tools.convert_weights")
 demo = partial(_run, "slowfast.tools.demo")
 """run_demo.sh, too."""

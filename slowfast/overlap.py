@@ -16,17 +16,18 @@ AT_ONCE = 1_000_000
 """Pairs that are compared at once, about."""
 
 
-def matched(
+def taken(
     frames_R: Numbers, boxes_R4: Numbers, own_frames_G: Numbers, own_boxes_G4: Numbers
-) -> NDArray[np.bool_]:
-    """Whether each of the boxes that were found, of one class, is right: ``[R]``. Those of a frame
-    take turns as given. ``own`` are the annotated ones, G of them; frames rise."""
+) -> NDArray[np.int64]:
+    """Which annotated box each of the boxes that were found, of one class, takes: ``[R]``, -1 of
+    none, which is wrong. Those of a frame take turns as given. ``own`` are the annotated ones, G of
+    them; frames rise."""
     best_R, overlap_R = best_overlaps(frames_R, boxes_R4, own_frames_G, own_boxes_G4)
     hits = np.flatnonzero(overlap_R >= IOU)
-    _, firsts = np.unique(best_R[hits], return_index=True)
-    is_right_R = np.zeros(len(frames_R), bool)
-    is_right_R[hits[firsts]] = True
-    return is_right_R
+    own, firsts = np.unique(best_R[hits], return_index=True)
+    taken_R = np.full(len(frames_R), -1)
+    taken_R[hits[firsts]] = own
+    return taken_R
 
 
 def best_overlaps(

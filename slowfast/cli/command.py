@@ -32,6 +32,7 @@ PACKAGES = {
     "paddle": "paddlepaddle", "cv2": "opencv-python", "numpy": "numpy", "yaml": "pyyaml",
     "pooch": "pooch", "requests": "requests", "safetensors": "safetensors",
     "visualdl": "visualdl", "matplotlib": "matplotlib", "av": "av", "PIL": "pillow",
+    "jinja2": "jinja2",
 }  # fmt: skip
 """By the names of their modules: the packages that the project depends on."""
 

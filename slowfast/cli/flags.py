@@ -10,6 +10,8 @@ from slowfast.metrics import accuracy, average_precision, frame_map
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
 """Where results go without a DIR."""
+SCORES = "scores.npz"
+"""The file of scores in the DIR of --report."""
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -22,6 +24,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     for add_flags in (_add_modes, _add_weights_and_training, _add_test, _add_results, _add_boxes):
         add_flags(parser)
     args = parser.parse_args(argv)
+    if args.report and args.test:
+        args.out = args.out or args.report / SCORES
     if args.infer is not None:
         args.infer += args.paths
     elif args.paths:
@@ -104,6 +108,9 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         help="with --test, write each view's (or box's) scores to FILE.npz, for python -m "
         "slowfast.tools.score; with --infer, write FILE.json instead of data/results/result.json "
         "(of a stream: live.json); the same command continues an interrupted run")  # fmt: skip
+    add("--report", metavar="DIR", type=_folder,
+        help="with --test, also write DIR/report.html, a page of what the network does well and "
+        "badly; without --out the scores go to DIR/scores.npz (docs/report.md)")  # fmt: skip
     add("--top", metavar="K", type=whole_number(1),
         help="the best classes that --infer gives for a video (default: 5)")  # fmt: skip
     add("--annotate", metavar="DIR", type=_folder,
@@ -151,6 +158,7 @@ def _faults(args: argparse.Namespace) -> dict[str, bool]:
         "--eval is for --test": args.eval and not args.test,
         "--out is for --test and --infer": args.out and not tests,
         f"--out: {args.out} does not end with {ending}": args.out and args.out.suffix != ending,
+        "--report is for --test": args.report and not args.test,
         "--top is for --infer": args.top and args.infer is None,
         "--annotate is for --infer": args.annotate and args.infer is None,
         "--timeline is for --infer": args.timeline and args.infer is None,

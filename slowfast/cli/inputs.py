@@ -25,9 +25,11 @@ from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
-from slowfast.evaluate.scores import check_new
+from slowfast.evaluate.html.html_page import REPORT
+from slowfast.evaluate.scores import check_new, is_finished
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
+from slowfast.places import require_place
 from slowfast.predict import exported
 from slowfast.predict.export import require_new
 from slowfast.predict.runtime.built import MANIFEST
@@ -123,6 +125,19 @@ def train_inputs(args: argparse.Namespace) -> "TrainInputs":
     return TrainInputs(cfg, args.weights, pretrained, samples, val, names)
 
 
+def read_split(cfg: Config, split: Split) -> tuple[Config, list[Sample], list[str] | None]:
+    """The config with the paths at which a list and the class names are found, the list's samples,
+    and the names; a video that is missing is told.
+
+    Raises:
+        UserError: an input is missing or does not fit.
+    """
+    key = list_of(cfg.data, split)[0].removeprefix("data.")
+    cfg = _located(cfg, key, NO_TRAINING_LIST if split == "train" else NO_LIST)
+    cfg, names = _with_labels(cfg)
+    return cfg, _read_list(cfg, split, all_of_them=False), names
+
+
 def test_inputs(args: argparse.Namespace) -> Inputs:
     """Reads config, class names and list; checks weights, decoder, that a video exists, and that
     ``--out`` does not.
@@ -132,8 +147,10 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
     """
     cfg, weights, names = _of_weights(args)
     check_metrics(args.eval or (), cfg.train.task)
-    if args.out:
+    if args.out and not (args.report and is_finished(args.out)):  # whose report can be made again
         check_new(args.out)
+    if args.report:
+        distributed.on_first(lambda: require_place(args.report / REPORT))  # now, not after hours
     key = "test_list" if cfg.data.test_list else "val_list"
     cfg = _located(cfg, key)
     if is_detection := cfg.train.task == "detection":

@@ -54,14 +54,20 @@ def _train(args: argparse.Namespace) -> None:
 def _test(args: argparse.Namespace) -> None:
     """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
-    from slowfast.evaluate.run_test import run_test
+    from slowfast.evaluate.html.html_page import REPORT
+    from slowfast.evaluate.run_test import made_again, run_test
     from slowfast.predict.runtime.low_precision import settled
 
     inputs = test_inputs(args)
     network = _network(args, inputs)
+    cfg = settled(network, inputs.cfg, inputs.cfg.test.row_kind)
+    page = args.report / REPORT if args.report else None
+    if page and made_again(network, cfg, args.out, page):
+        return
     run_test(
-        network, inputs.samples, settled(network, inputs.cfg, inputs.cfg.test.row_kind),
-        metrics=args.eval or (), out=args.out, class_names=inputs.class_names,
+        network, inputs.samples, cfg,
+        metrics=args.eval or (), out=args.out, page=page,
+        class_names=inputs.class_names, weights=inputs.weights,
     )  # fmt: skip
 
 

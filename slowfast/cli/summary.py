@@ -8,8 +8,8 @@ import numpy as np
 from slowfast.config import Config
 from slowfast.models.cost import summarize
 from slowfast.models.variants import build_model
+from slowfast.train.recipe.learning_rate import learning_rate
 from slowfast.train.recipe.multigrid import batches_in_turn, expand, phases
-from slowfast.train.recipe.optim import learning_rate
 
 BOXES = 8
 """Of the picture that the cost of a detector is told for, a square of test.short_side."""

@@ -18,6 +18,7 @@ from slowfast.data.boxes.scored_boxes import write_scored
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate.box_scores import write_box_scores
 from slowfast.evaluate.report import VideoReport, counts
+from slowfast.evaluate.score_files import annotations_of, read_files, score
 from slowfast.files import write_csv
 from slowfast.log import logger
 from slowfast.metrics.accuracy import name_of
@@ -106,11 +107,21 @@ class BoxReport(VideoReport):
         class_bars(best, worst, title, folder / PICTURE)
 
     def write_scores(
-        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]
-    ) -> None:
-        """Writes the file of all scores of the key frames ``read``."""
+        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
+        run: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Writes the file of all scores of the key frames ``read``, and the facts of the run."""
         keys = [(index, key) for index in read if (key := self._samples[index].key)]
-        write_box_scores(path, rows, keys, result, self._names, self._cfg)
+        write_box_scores(path, rows, keys, result, self._names, self._cfg, run)
+
+    @staticmethod
+    def write_page(scores: Path, page: Path) -> None:
+        """Writes the report of a file of scores, with the annotations that the test read."""
+        from slowfast.evaluate.html.box_page import write_box_page  # here: it imports jinja2
+
+        files = read_files(scores, annotations_of(scores), None, None)
+        write_box_page(page, files, score(files, [*RULES])[0])
+        logger.info(f"report: {page}")
 
 
 def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:

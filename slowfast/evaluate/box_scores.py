@@ -13,31 +13,42 @@ FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pick
     class_numbers       of the A classes, in the annotations
     scored              of those that count in the mean average precision
     class_names config  names by class, may be empty; config.yaml
+    run                 JSON, see ``run_facts.py``; older files have none
 
 numpy only, no Paddle. Legend: N key frames, B boxes of all, A classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
-from slowfast.config import Config, dump_config
+from slowfast.config import Config, config_of, dump_config
 from slowfast.data.boxes.action_lists import class_numbers, scored_classes
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.samples import KeyFrame
-from slowfast.evaluate.scores import OF_BOXES, ResultsError, members, opened, write_arrays
+from slowfast.evaluate.scores import (
+    OF_BOXES,
+    ResultsError,
+    members,
+    opened,
+    run_in,
+    run_member,
+    write_arrays,
+)
 from slowfast.log import logger
-from slowfast.metrics.accuracy import sigmoid
+from slowfast.metrics.accuracy import sigmoid, softmax
 
 _MEMBERS: dict[str, tuple[Any, ...]] = {
     "scores": ("f", 2), OF_BOXES: ("f", 2), "counts": ("i", 1), "videos": ("U", 1),
     "times": ("f", 1), "excluded": ("b", 1), "kind": ("U", 0), "class_numbers": ("i", 1),
-    "scored": ("i", 1), "class_names": ("U", 1),
+    "scored": ("i", 1), "class_names": ("U", 1), "num_listed": ("i", 0),
+    "unreadable_paths": ("U", 1), "unreadable_errors": ("U", 1), "config": ("U", 0),
 }  # fmt: skip
-"""Of those that are read, dtype kinds and number of dimensions."""
+"""Of those that are read, dtype kinds and numbers of dimensions."""
 
 
 class BoxScores(NamedTuple):
@@ -54,11 +65,24 @@ class BoxScores(NamedTuple):
     """Of the A classes."""
     actions: dict[int, str]
     """The names of those that count, by their numbers."""
+    num_listed: int
+    """Length of the list."""
+    unreadable: list[tuple[str, str]]
+    """The videos that could not be read, each with what is wrong."""
+    config: str
+    """config.yaml"""
+    run: dict[str, Any]
+    """What the test recorded about itself; empty if it did not."""
+
+    def settings(self) -> Config:
+        """The config. Raises a ConfigError if this version does not understand it."""
+        return config_of(yaml.safe_load(self.config) or {})
 
 
 def write_box_scores(
     path: Path, rows: Iterable[NDArray[np.float32]], keys: Sequence[tuple[int, KeyFrame]],
     result: dict[str, Any], class_names: list[str], cfg: Config,
+    run: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Writes FILE, whole or not at all, with the scores of one key frame in memory at a time.
 
@@ -66,6 +90,7 @@ def write_box_scores(
         rows: the scores ``[boxes, A]`` of each key frame.
         keys: the key frames, each with its place in the list.
         result: the content of test_result.json.
+        run: what the test records about itself.
 
     Raises:
         OSError: the disk is full, or similar; names FILE.
@@ -88,6 +113,7 @@ def write_box_scores(
         "scored": numbers[scored_classes(cfg.detection, num_classes, cfg.data.root)],
         "class_names": np.array(class_names, np.str_),
         "config": np.array(dump_config(cfg)),
+        **run_member(run),
     }
     write_arrays(path, rows, (len(corners), num_classes), others)
     logger.info(
@@ -107,7 +133,7 @@ def read_box_scores(path: Path) -> BoxScores:
             raise ResultsError(
                 "it has no boxes: python -m slowfast.tools.score scores a test of videos again"
             )
-        found = members(archive, _MEMBERS)
+        found, run = members(archive, _MEMBERS), run_in(archive)
         scores_BA, numbers, names = found["scores"], found["class_numbers"], found["class_names"]
         counts, times = found["counts"], found["times"]
         if (
@@ -117,14 +143,20 @@ def read_box_scores(path: Path) -> BoxScores:
             or (counts < 0).any() or counts.sum() != len(scores_BA)
             or found["kind"] not in ("prob", "score")
             or len(names) not in (0, len(numbers))
+            or len(found["unreadable_paths"]) != len(found["unreadable_errors"])
             or not np.isfinite(scores_BA).all()
         ):  # fmt: skip
             raise ResultsError("its members do not fit each other")
+    settings = yaml.safe_load(found["config"]) or {}
     if found["kind"] == "score":
-        scores_BA = sigmoid(scores_BA.astype(np.float64)).astype(np.float32)
+        has_one_label = settings.get("model", {}).get("labels_per_box") == "one"
+        probabilities = softmax if has_one_label else sigmoid
+        scores_BA = probabilities(scores_BA.astype(np.float64)).astype(np.float32)
     moments = [*zip(found["videos"], times.round(3).tolist(), strict=True)]
     names = dict(zip(numbers.tolist(), names, strict=False))
     actions = {number: names.get(number, "") for number in found["scored"].tolist()}
+    unreadable = [*zip(found["unreadable_paths"], found["unreadable_errors"], strict=True)]
     return BoxScores(
-        scores_BA, found[OF_BOXES], counts, moments, found["excluded"], numbers, actions
-    )
+        scores_BA, found[OF_BOXES], counts, moments, found["excluded"], numbers, actions,
+        found["num_listed"], unreadable, found["config"], run,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from slowfast.config import Config, dump_config
 from slowfast.data.samples import Label, Sample
 from slowfast.data.unreadable import LIST, UnreadableVideo, write_unreadable
-from slowfast.evaluate.scores import write_scores
+from slowfast.evaluate.scores import read_scores, write_scores
 from slowfast.files import write_json
 from slowfast.log import logger
 from slowfast.metrics.accuracy import average_views, best_classes
@@ -73,10 +73,19 @@ class VideoReport:
         write_report(result, missing, self._cfg, told, self.each(result))
 
     def write_scores(
-        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any]
-    ) -> None:
-        """Writes the file of scores: the rows of the samples ``read``."""
-        write_scores_of(path, rows, result, self._names, self._cfg)
+        self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
+        run: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Writes the file of scores: the rows of the samples ``read``, and the facts of the run."""
+        write_scores_of(path, rows, result, self._names, self._cfg, run)
+
+    @staticmethod
+    def write_page(scores: Path, page: Path) -> None:
+        """Writes the report of a file of scores."""
+        from slowfast.evaluate.html.video_page import write_video_page  # here: it imports jinja2
+
+        write_video_page(page, read_scores(scores))
+        logger.info(f"report: {page}")
 
 
 def prediction(
@@ -154,8 +163,9 @@ def unreadable_line(result: dict[str, Any], cfg: Config) -> str:
 
 
 def write_scores_of(
-    path: Path, rows: Iterable[Row], result: dict[str, Any], class_names: list[str], cfg: Config
-) -> None:
+    path: Path, rows: Iterable[Row], result: dict[str, Any], class_names: list[str], cfg: Config,
+    run: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
     num_classes, tally = cfg.model.num_classes, TALLIES[cfg.train.task]
@@ -170,7 +180,7 @@ def write_scores_of(
         unreadable_errors=[video["error"] for video in missing],
         num_clips=cfg.test.num_clips, num_crops=cfg.test.views_per_clip,
         average_clips=cfg.test.average_clips,
-        class_names=class_names, config=dump_config(cfg),
+        class_names=class_names, config=dump_config(cfg), run=run,
     )  # fmt: skip
     logger.info(f"each view's scores: {path} (python -m slowfast.tools.score {path})")
 

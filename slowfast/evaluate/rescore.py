@@ -62,7 +62,7 @@ def choose(
         chosen = [starts.index(MIDDLE)]
     else:
         wanted = num_clips if clips is None else int(clips)
-        possible = [k for k in range(1, num_clips + 1) if {*starts_of(k)} <= {*starts}]
+        possible = possible_clips(results)
         if wanted not in possible:
             names = ", ".join(map(str, possible)) + (", middle" if MIDDLE in starts else "")
             raise ResultsError(
@@ -82,6 +82,26 @@ def choose(
             f"positions): run --test again with --average-clips {average_clips} --out"
         )
     return ChosenViews(chosen, crop, average_clips)
+
+
+def possible_clips(results: Results) -> list[int]:
+    """The numbers of clips whose clips a file has: those that start where some of its own do."""
+    starts_of = _starts_rule(results)
+    starts = {*starts_of(results.num_clips)}
+    return [k for k in range(1, results.num_clips + 1) if {*starts_of(k)} <= starts]
+
+
+def by_views(
+    results: Results, average_clips: str, threshold: float | None = None
+) -> list[dict[str, Any]]:
+    """``score``, without intervals, of each smaller test that a file has: by clips and crops, the
+    whole test last."""
+    crops: list[int | None] = [1, None] if results.num_crops == 3 else [None]
+    ways = [
+        choose(results, str(clips), crop, average_clips)
+        for crop in crops for clips in possible_clips(results)
+    ]  # fmt: skip
+    return [score(results, way, times=0, seed=0, threshold=threshold) for way in ways]
 
 
 def _starts_rule(results: Results) -> Callable[[int], list[Fraction]]:
@@ -125,7 +145,7 @@ def score(
     }  # fmt: skip
 
 
-def _probabilities(results: Results, chosen: ChosenViews) -> Iterator[NDArray[np.float64]]:
+def probabilities(results: Results, chosen: ChosenViews) -> Iterator[NDArray[np.float64]]:
     """Each video's, ``[K]``."""
     views = chosen.views(results.num_crops)
     for scores_VK in results.scores:
@@ -140,7 +160,7 @@ def _one_label(results: Results, chosen: ChosenViews, times: int, seed: int) -> 
     num_videos, _, num_classes = results.scores.shape
     places = np.empty(num_videos, np.int64)
     confidence = np.empty(num_videos)
-    for i, scores in enumerate(_probabilities(results, chosen)):
+    for i, scores in enumerate(probabilities(results, chosen)):
         places[i] = accuracy.rank_of_label(scores[None], results.labels[i : i + 1])[0]
         confidence[i] = scores.max()
     table = accuracy.class_table(places, results.labels, num_classes)
@@ -155,7 +175,7 @@ def _one_label(results: Results, chosen: ChosenViews, times: int, seed: int) -> 
 def _several_labels(
     results: Results, chosen: ChosenViews, threshold: float, times: int, seed: int
 ) -> Numbers:
-    given = np.stack([*_probabilities(results, chosen)]), results.labels, threshold
+    given = np.stack([*probabilities(results, chosen)]), results.labels, threshold
     numbers = {
         **average_precision.multi_label_numbers(*given),
         "threshold": threshold,

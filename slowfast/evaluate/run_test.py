@@ -2,12 +2,13 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from slowfast import distributed
-from slowfast.config import Config
+from slowfast.config import Config, dump_config
 from slowfast.data.find import read_files_of
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
@@ -15,13 +16,15 @@ from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
 from slowfast.evaluate.report import VideoReport
-from slowfast.evaluate.scores import ResultsError, check_new
+from slowfast.evaluate.run_facts import facts_of_run
+from slowfast.evaluate.scores import ResultsError, check_new, facts_in, is_finished, partial_of
 from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
 from slowfast.places import require_place, require_unread
 from slowfast.predict.kept import META, Kept, key_of, plan_of
 from slowfast.predict.runtime.backends import open_backend
 from slowfast.predict.runtime.built import Row, Weighted
+from slowfast.predict.runtime.runtimes import Backend
 from slowfast.predict.tallies import TALLIES
 from slowfast.predict.views import rows_of_videos
 
@@ -31,8 +34,8 @@ REPORTS = {"single": VideoReport, "multi": VideoReport, "detection": BoxReport}
 
 def run_test(
     network: Weighted, samples: list[Sample], cfg: Config, *,
-    metrics: Sequence[str] = (), out: Path | None = None,
-    class_names: list[str] | None = None,
+    metrics: Sequence[str] = (), out: Path | None = None, page: Path | None = None,
+    class_names: list[str] | None = None, weights: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Runs the test over all processes; each readable video is counted once.
 
@@ -49,7 +52,9 @@ def run_test(
         out: the file for all views' scores, see ``evaluate/scores.py``, or for all boxes' scores,
             see ``evaluate/box_scores.py``. During the test they are in the folder ``OUT.partial``;
             after an interruption, the same test continues there.
+        page: the report, which is made of that file.
         class_names: stored in that file.
+        weights: what the user calls them; stored in that file.
 
     Raises:
         NoPositivesError: average precision is asked for, but no video, or box, has a label.
@@ -68,24 +73,57 @@ def run_test(
     with contextlib.ExitStack() as opened:
         kept = opened.enter_context(KeptScores(out, network, samples, told, cfg)) if out else None
         unreadable, own = Unreadable(cfg.data.max_errors), {}
-        for index, row in _scored(network, samples, cfg, unreadable, kept):
+        backend = open_backend(network, cfg, cfg.test.row_kind)
+        began, num_kept = time.monotonic(), len(kept.done) if kept else 0
+        for index, row in _scored(backend, samples, cfg, unreadable, kept):
             own[index] = told.take(index, row)
         taken, missing = _gathered(own, unreadable, f"{len(samples):,} {told.unit}")
+        seconds = time.monotonic() - began
+        run = facts_of_run(
+            network, backend, cfg,
+            weights=weights, seconds=seconds, computed=len(taken) - num_kept, kept=num_kept,
+        )  # fmt: skip
         tally.gather()
         result = told.result(taken, missing)
         is_allowed = not result["unreadable"] or cfg.data.on_error != "raise"
         if distributed.rank() == 0:
             told.write(result, missing, metrics)
             if kept:
-                kept.finish([*taken], result, is_complete=is_allowed)
+                kept.finish([*taken], result, run, is_complete=is_allowed)
+            if out and page:
+                told.write_page(out, page)
         distributed.barrier()  # the launcher ends all as soon as one exits with an error
     if not is_allowed:
         raise VideoError(report.unreadable_line(result, cfg))
     return result
 
 
+def made_again(network: Weighted, cfg: Config, out: Path, page: Path) -> bool:
+    """Whether the test is finished, so that only its report was to be made, of the file ``out``.
+
+    Raises:
+        ResultsError: the file is of another test, or damaged.
+    """
+
+    def make() -> bool:
+        if not is_finished(out):
+            return False
+        config, run = facts_in(out)
+        if (config, run.get("weights_sha256")) != (dump_config(cfg), network.digest):
+            raise ResultsError(
+                f"{out} is there already, of a test with other weights or settings: name another "
+                f"folder, or delete it (its report: python -m slowfast.tools.score {out} --report "
+                f"{page.parent})"
+            )
+        logger.info(f"{out} is there already, of this test: only its report is made again")
+        REPORTS[cfg.train.task].write_page(out, page)
+        return True
+
+    return distributed.on_first(make)
+
+
 def _scored(
-    network: Weighted, samples: list[Sample], cfg: Config, unreadable: Unreadable,
+    backend: Backend, samples: list[Sample], cfg: Config, unreadable: Unreadable,
     kept: "KeptScores | None",
 ) -> Iterator[tuple[int, Row]]:  # fmt: skip
     """Yields index and row of each readable video, or key frame, in this process's share."""
@@ -94,7 +132,6 @@ def _scored(
         todo -= set(kept.done)
         for index in kept.done[distributed.rank() :: distributed.world_size()]:
             yield index, kept.read(index)
-    backend = open_backend(network, cfg, cfg.test.row_kind)
     own_rows = rows_of_videos(backend, samples, cfg, what="test", only=sorted(todo))
     for index, row in own_rows:
         if isinstance(row, VideoError):
@@ -130,7 +167,7 @@ class KeptScores(contextlib.ExitStack):
     ) -> None:
         super().__init__()
         self._out = out
-        self._kept = kept = Kept(out.with_name(f"{out.name}.partial"), durable=False)
+        self._kept = kept = Kept(partial_of(out), durable=False)
         self._report = report
         self._shapes = [*map(report.shape, range(len(samples)))]
         plan = plan_of(network, cfg, with_head=True)
@@ -177,15 +214,19 @@ class KeptScores(contextlib.ExitStack):
             )
         return row
 
-    def finish(self, read: Sequence[int], result: dict[str, Any], *, is_complete: bool) -> None:
+    def finish(
+        self, read: Sequence[int], result: dict[str, Any], run: Mapping[str, Any] | None, *,
+        is_complete: bool,
+    ) -> None:  # fmt: skip
         """Writes the file and deletes the folder; unless ``is_complete`` the folder stays, so that
         the same command later computes only the missing videos.
 
         Args:
             read: indices of the videos that could be read.
+            run: what the test records about itself.
         """
         check_new(self._out)
-        self._report.write_scores(self._out, map(self.read, read), read, result)
+        self._report.write_scores(self._out, map(self.read, read), read, result, run)
         if is_complete:
             self._kept.remove()
         else:

@@ -5,21 +5,31 @@ Legend: N key frames, B boxes, R rows: a box with one of its actions.
 """
 
 import itertools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from slowfast.config import ConfigError
 from slowfast.data.boxes.action_lists import actions_of
 from slowfast.data.boxes.ava import in_order, shown
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_excluded, read_scored
+from slowfast.data.find import find_listed, list_of
 from slowfast.data.lists import ListError
 from slowfast.evaluate.box_scores import BoxScores, read_box_scores
 from slowfast.log import logger
-from slowfast.metrics.frame_map import Frames, frame_map_numbers
+from slowfast.metrics.frame_map import (
+    RULES,
+    Frames,
+    Matched,
+    as_mmaction2_writes,
+    class_matches,
+    frame_map_numbers,
+)
 from slowfast.metrics.frame_rows import Boxes
 from slowfast.overlap import Numbers
 
@@ -36,6 +46,15 @@ class Files(NamedTuple):
     """Rows found and annotated of other actions."""
     untested: int
     """Annotated key frames that a test left out, as it could not read them: they do not count."""
+    moments: list[Moment]
+    """Of the key frames."""
+    test: BoxScores | None
+    """What the .npz of a test says; None of a csv."""
+
+    def matches(self, rule: str) -> list[Matched]:
+        """Which rows of each action count by a rule, and which of them are right."""
+        found = as_mmaction2_writes(self.found) if RULES[rule].rounds else self.found
+        return [*class_matches(found, self.truth, self.frames, [*self.actions], rule)]
 
 
 def read_files(file: Path, annotations: Path, excluded: Path | None, actions: str | None) -> Files:
@@ -53,9 +72,10 @@ def read_files(file: Path, annotations: Path, excluded: Path | None, actions: st
     """
     moments: dict[Moment, int] = {}
     truth = _annotated(annotations, moments)
-    listed = len(moments)
+    listed, test = len(moments), None
     if file.suffix == ".npz":
-        found, ordered, left_out, counting = _of_test(read_box_scores(file), moments)
+        test = read_box_scores(file)
+        found, ordered, left_out, counting = _of_test(test, moments)
     else:
         found, left_out, counting = _of_rows(read_scored(file, moments, has_scores=True)), set(), {}
         ordered = in_order(moments)  # as a test has them: it matters for equal scores
@@ -97,7 +117,33 @@ def read_files(file: Path, annotations: Path, excluded: Path | None, actions: st
         )
     ignored = len(found.boxes) - len(scored_found.boxes), len(tested) - len(scored_truth.boxes)
     untested = int((place[:listed] < 0).sum())
-    return Files(scored_found, scored_truth, frames, counting, ignored, untested)
+    return Files(
+        scored_found, scored_truth, frames, counting, ignored, untested, ordered, test
+    )  # fmt: skip
+
+
+def annotations_of(file: Path) -> Path:
+    """The annotations that the test of an .npz read: from here, or from the folder of the test.
+
+    Raises:
+        ListError: they are not there; or the file is a csv, which does not name them.
+        ResultsError, ConfigError: the .npz cannot be used.
+    """
+    if file.suffix != ".npz":
+        raise ListError(f"{file} does not say with what it is compared: --annotations FILE")
+    test = read_box_scores(file)
+    try:
+        data = test.settings().data
+    except ConfigError as error:
+        raise ConfigError(f"{file}: its config: {error}") from error
+    key, listed = list_of(data, "test")
+    folder = str(test.run.get("folder", ""))
+    found = find_listed(listed, data.root) or find_listed(
+        os.path.join(folder, listed), os.path.join(folder, data.root)
+    )
+    if found is None:
+        raise ListError(f"{file}: {key}={listed} is not there: name the annotations, --annotations")
+    return Path(found)
 
 
 def _annotated(path: Path, moments: dict[Moment, int]) -> ScoredBoxes:

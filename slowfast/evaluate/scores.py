@@ -10,11 +10,13 @@ FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pick
     num_clips num_crops average_clips   the protocol; "prob", "max": scores are probabilities,
                                         "score": logits
     class_names config                  names by class, may be empty; config.yaml
+    run                                 JSON, see ``run_facts.py``; older files have none
 
 numpy only, no Paddle. Legend: N videos, V views, K classes.
 """
 
 import contextlib
+import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -54,14 +56,17 @@ class Results:
     average_clips: str
     class_names: list[str]
     config: str
+    run: dict[str, Any]
+    """What the test recorded about itself; empty if it did not."""
 
     @cached_property
-    def _sections(self) -> dict[str, Any]:
+    def sections(self) -> dict[str, Any]:
+        """``config`` by section."""
         return yaml.safe_load(self.config) or {}
 
     def setting(self, section: str, key: str, default: Any) -> Any:
         """A value of ``config``; the default where it has none."""
-        return (self._sections.get(section) or {}).get(key, default)
+        return (self.sections.get(section) or {}).get(key, default)
 
     @property
     def task(self) -> str:
@@ -78,6 +83,9 @@ _MEMBERS: dict[str, tuple[Any, ...]] = {
 """Dtype kinds and numbers of dimensions of each member except ``scores``."""
 
 
+RUN = "run"
+"""The member with what a test recorded about itself."""
+
 OF_BOXES = "boxes"
 """A member that only the files of ``box_scores.py`` have."""
 
@@ -88,15 +96,27 @@ def check_new(path: Path) -> None:
         raise ResultsError(f"{path} is there already: name another file, or delete it")
 
 
+def is_finished(path: Path) -> bool:
+    """Whether the file is there, of a test that left nothing to be computed."""
+    return path.is_file() and not partial_of(path).exists()
+
+
+def partial_of(path: Path) -> Path:
+    """The folder where the scores are during the test."""
+    return path.with_name(f"{path.name}.partial")
+
+
 def write_scores(
-    path: Path, rows: Iterable[NDArray[np.float32]], shape: tuple[int, int, int], **members: Any
-) -> None:
+    path: Path, rows: Iterable[NDArray[np.float32]], shape: tuple[int, int, int], *,
+    run: Mapping[str, Any] | None = None, **members: Any,
+) -> None:  # fmt: skip
     """Writes FILE, whole or not at all, with one row in memory at a time.
 
     Args:
         path: FILE.
         rows: the scores ``[V, K]`` of each video.
         shape: ``(N, V, K)``.
+        run: what the test records about itself.
         members: the other fields of ``Results``.
 
     Raises:
@@ -109,7 +129,26 @@ def write_scores(
         return np.array(value, np.str_ if _MEMBERS[name][0] == "U" else number)
 
     arrays = {name: array(name, value) for name, value in members.items()}
-    write_arrays(path, rows, shape, arrays)
+    write_arrays(path, rows, shape, arrays | run_member(run))
+
+
+def run_member(run: Mapping[str, Any] | None) -> dict[str, NDArray[Any]]:
+    """The member ``run``, by its name; nothing of a test that records nothing."""
+    return {} if run is None else {RUN: np.array(json.dumps(run))}
+
+
+def run_in(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """What the test recorded about itself; empty if it did not. Raises a ResultsError if the member
+    ``run`` is something else."""
+    if f"{RUN}.npy" not in archive.namelist():
+        return {}
+    try:
+        run = json.loads(_read(archive, RUN, "U", 0))
+    except ValueError as error:
+        raise ResultsError("its run is not JSON") from error
+    if not isinstance(run, dict):
+        raise ResultsError("its run is not a JSON object")
+    return run
 
 
 def write_arrays(
@@ -142,9 +181,21 @@ def read_scores(path: Path) -> Results:
                 "--annotations FILE scores again"
             )
         found = members(archive, _MEMBERS)
-        results = Results(scores=_map(path, archive.getinfo("scores.npy")), **found)
+        scores = _map(path, archive.getinfo("scores.npy"))
+        results = Results(scores=scores, run=run_in(archive), **found)
         _check(results)
     return results
+
+
+def facts_in(path: Path) -> tuple[str, dict[str, Any]]:
+    """The config, as text, in a file of scores, also of boxes; and what the test recorded about
+    itself.
+
+    Raises:
+        ResultsError: FILE is missing, cut off, or not a file of scores.
+    """
+    with opened(path) as archive:
+        return members(archive, {"config": _MEMBERS["config"]})["config"], run_in(archive)
 
 
 @contextlib.contextmanager

@@ -108,15 +108,27 @@ def bootstrap(table_K3: NDArray[np.int64], times: int, seed: int) -> dict[str, t
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 
+def reliability(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int = 15
+) -> NDArray[np.float64]:
+    """Answers sorted by their probability, ``confidence [N]``, into bins of equal width,
+    ``(i/15, (i+1)/15]``: the number, the sum of the probabilities, and the number that are right,
+    ``[num_bins, 3]``."""
+    bins = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+    of_each = (None, confidence, right.astype(np.float64))
+    sums = [np.bincount(bins, weights=weights, minlength=num_bins) for weights in of_each]
+    return np.stack(sums, axis=1).astype(np.float64)
+
+
+def expected_error(bins: NDArray[np.float64]) -> float:
+    """Expected calibration error (Guo et al. 2017) of ``reliability``, a share of 1: the mean over
+    answers of ``|share right - mean confidence|`` of their bin."""
+    number, confidence, right = bins.T
+    return float(np.abs(right - confidence).sum() / number.sum())
+
+
 def calibration_error(
     confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int = 15
 ) -> float:
-    """Expected calibration error (Guo et al. 2017), a share of 1.
-
-    Videos are sorted by their highest probability, ``confidence [N]``, into bins of equal width,
-    ``(i/15, (i+1)/15]``. The error is the mean over videos of ``|share right - mean confidence|``
-    of their bin.
-    """
-    bins = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=num_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    """``expected_error`` of videos by their highest probability, ``confidence [N]``."""
+    return expected_error(reliability(confidence, right, num_bins))

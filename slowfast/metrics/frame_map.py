@@ -4,7 +4,7 @@ A row is a box with one of its classes: of an annotation, or with a score of wha
 A row that was found is right if, of the annotated boxes of its class in its frame, the one it
 overlaps most overlaps it by IOU and is not taken yet. What the rules differ in is in ``RULES``.
 
-Legend: F key frames, B boxes, R rows, A classes.
+Legend: F key frames, B boxes, R rows that were found, G annotated ones, A classes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_rows import Boxes, highest
-from slowfast.overlap import IOU, Numbers, best_overlaps, matched
+from slowfast.overlap import IOU, Numbers, best_overlaps, taken
 
 METRICS = {"mean_average_precision": ("mAP",), "box_recall": ("recall",)}
 """The names for --eval, the first as in mmaction2, and the numbers that each stands for."""
@@ -83,6 +83,25 @@ class OfClass(NamedTuple):
     found: int
 
 
+class Matched(NamedTuple):
+    """A class's rows that count: R that were found, and G annotated ones."""
+
+    boxes: NDArray[np.int64]
+    """Which of the boxes that were found a row has ``[R]``."""
+    scores: Numbers
+    """``[R]``"""
+    taken: NDArray[np.int64]
+    """Which of the annotated rows it takes ``[R]``; -1: none, it is wrong."""
+    own: NDArray[np.int64]
+    """Which of the annotated boxes a row has ``[G]``."""
+
+    def precision(self, rule: str) -> float:
+        """The average precision; nan if there is none."""
+        if RULES[rule].needs_found and not len(self.boxes):
+            return np.nan
+        return ranked_precision(self.scores, self.taken >= 0, len(self.own))
+
+
 def as_mmaction2_writes(found: Boxes) -> Boxes:
     """What is left of rows in the file that mmaction2 evaluates: scores above LEAST, and four
     decimals of all numbers."""
@@ -102,6 +121,16 @@ def class_precisions(
     Of equal scores of a class in different frames, the later frame's comes first; the peers leave
     their order to numpy.
     """
+    return [
+        OfClass(each.precision(rule), len(each.own), len(each.boxes))
+        for each in class_matches(found, truth, frames, classes, rule)
+    ]
+
+
+def class_matches(
+    found: Boxes, truth: Boxes, frames: Frames, classes: Sequence[int], rule: str
+) -> Iterator[Matched]:
+    """Of each of these classes, which rows count, and which of them are right."""
     own = RULES[rule]
     truth, found = (each.rows(np.isin(each.classes, classes)) for each in (truth, found))
     counts_F = frames.is_listed | (own.frames == "all")
@@ -118,7 +147,7 @@ def class_precisions(
     if own.skips_flat:
         x1, y1, x2, y2 = found.corners.T
         found = found.rows(((x1 < x2) & (y1 < y2))[found.boxes])
-    return [*_each_class(found, truth, classes, own)]
+    yield from _each_class(found, truth, classes, own)
 
 
 def _of_frames(boxes: Boxes, counts_F: NDArray[np.bool_]) -> Boxes:
@@ -127,21 +156,18 @@ def _of_frames(boxes: Boxes, counts_F: NDArray[np.bool_]) -> Boxes:
 
 def _each_class(
     found: Boxes, truth: Boxes, classes: Sequence[int], rule: Rule
-) -> Iterator[OfClass]:
+) -> Iterator[Matched]:
     number = np.float32 if rule.rounds else np.float64
     found_of, truth_of = _grouped(found.classes), _grouped(truth.classes)
     for label in classes:
         rows, own = found_of(label), truth_of(label)
         rows, own = _by_frame(found, rows, rule), _by_frame(truth, own, rule)
         found_R, own_G = found.boxes[rows], truth.boxes[own]
-        is_right_R = matched(
+        taken_R = taken(
             found.frames[found_R], found.corners[found_R].astype(number),
             truth.frames[own_G], truth.corners[own_G].astype(number),
         )  # fmt: skip
-        precision = ranked_precision(found.scores[rows].astype(number), is_right_R, len(own))
-        if rule.needs_found and not len(rows):
-            precision = np.nan
-        yield OfClass(precision, len(own), len(rows))
+        yield Matched(found_R, found.scores[rows].astype(number), taken_R, own_G)
 
 
 def _by_frame(boxes: Boxes, rows: Numbers, rule: Rule) -> Numbers:

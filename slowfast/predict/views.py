@@ -164,17 +164,23 @@ def own_batches(
     )  # fmt: skip
 
 
-def view_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, VideoViews]:
-    """The loader of ``num_batches`` batches of videos with their views."""
+def view_loader(
+    samples: list[Sample], cfg: Config, num_batches: int, *, tells: bool = False
+) -> Loader[int, VideoViews]:
+    """The loader of ``num_batches`` batches of videos with their views; with their ``facts`` if
+    ``tells``."""
     # The distinct frames of a video of 10 s at 30 fps.
     frames = min(cfg.test.num_clips * cfg.data.num_frames, 300)
-    read = MultiViewVideos(samples, cfg.data, cfg.test)
+    read = MultiViewVideos(samples, cfg.data, cfg.test, tells=tells)
     return _loader(read, samples, cfg, num_batches, frames)
 
 
-def key_loader(samples: list[Sample], cfg: Config, num_batches: int) -> Loader[int, Clip]:
-    """The loader of ``num_batches`` batches of key frames with their boxes."""
-    read = KeyViews(PackedSamples(samples), cfg.data, cfg.test, cfg.detection)
+def key_loader(
+    samples: list[Sample], cfg: Config, num_batches: int, *, tells: bool = False
+) -> Loader[int, Clip]:
+    """The loader of ``num_batches`` batches of key frames with their boxes; with their ``facts`` if
+    ``tells``."""
+    read = KeyViews(PackedSamples(samples), cfg.data, cfg.test, cfg.detection, tells=tells)
     return _loader(read, samples, cfg, num_batches, cfg.data.num_frames)
 
 

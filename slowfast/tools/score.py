@@ -2,6 +2,7 @@
 
     python -m slowfast.tools.score scores.npz --per-class
     python -m slowfast.tools.score scores.npz --clips 5 --crops 1
+    python -m slowfast.tools.score scores.npz --report report
 
 Without the network: other metrics, fewer views, confidence intervals. Needs no Paddle.
 """
@@ -18,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, run, whole_number
+from slowfast.evaluate.html.html_page import REPORT
+from slowfast.evaluate.html.video_page import write_video_page
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
 from slowfast.evaluate.scores import read_scores
 from slowfast.files import write_csv, write_json
 from slowfast.log import say
 from slowfast.metrics.average_precision import NoPositivesError
-from slowfast.places import require_unread
+from slowfast.places import require_place, require_unread
 from slowfast.predict.tallies import check_metrics
 
 ALL_NUMBERS = tuple(name for names in NUMBERS.values() for name in names)
@@ -42,9 +45,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def rescore(args: argparse.Namespace) -> None:
     """Reads the file, and tells or writes what is asked for."""
-    for path, other in ((args.json, args.csv), (args.csv, None)):
+    page = args.report / REPORT if args.report else None
+    for path, *others in ((args.json, args.csv, page), (args.csv, page), (page,)):
         if path:
-            require_unread(path, (args.file, other))
+            require_unread(path, (args.file, *others))
+    if page:
+        require_place(page)
     results = read_scores(args.file)
     chosen = choose(results, args.clips, args.crops, args.average_clips)
     check_metrics(args.eval or (), results.task, NUMBERS[results.task])
@@ -62,6 +68,9 @@ def rescore(args: argparse.Namespace) -> None:
     say(*lines(found, [key for name in args.eval or known for key in known[name]]))
     if args.per_class:
         say(*TABLES[results.task](found["classes"]))
+    if page:
+        write_video_page(page, results, chosen=chosen, found=found)
+        say(f"report: {page}")
 
 
 def lines(found: dict[str, Any], keys: list[str]) -> list[str]:
@@ -132,6 +141,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="a table, lowest accuracy or average precision first")  # fmt: skip
     add("--csv", type=Path, metavar="FILE", help="write the classes to a file")
     add("--json", type=Path, metavar="FILE", help="write all numbers to a file")
+    add("--report", type=Path, metavar="DIR",
+        help="write DIR/report.html, a page of what the network does well and badly "
+        "(docs/report.md)")  # fmt: skip
     add("--bootstrap", type=whole_number(0, 10**6), default=1000, metavar="N",
         help="number of draws for the 95 %% intervals (default 1000; 0: no intervals)")  # fmt: skip
     add("--seed", type=whole_number(0), default=0, help="seed of the draws")

@@ -3,13 +3,14 @@
     python -m slowfast.tools.score_boxes detections.csv --annotations ava_val_v2.2.csv \\
         --excluded ava_val_excluded_timestamps_v2.2.csv --actions ava60
 
-    python -m slowfast.tools.score_boxes scores.npz --annotations ava_val_v2.2.csv
+    python -m slowfast.tools.score_boxes scores.npz --annotations ava_val_v2.2.csv --report DIR
 
 A line of the file is video,time,x1,y1,x2,y2,action,score, corners as shares of the picture; a test
 writes such a file (detections.csv; with detection.rule=mmaction2 without the scores up to 0.002,
 which the other rules count), and so do PySlowFast and mmaction2. What --test --out wrote has all
-scores, and knows which key frames are excluded and which actions count. Without the network, and
-without Paddle: average precision by the rule of each of these, and by that of ActivityNet.
+scores, and knows the annotations, which key frames are excluded and which actions count; a page
+with its numbers and key frames is made of it. Without the network, and without Paddle: average
+precision by the rule of each of these, and by that of ActivityNet.
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
@@ -24,12 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, run
-from slowfast.evaluate.score_files import Files, read_files, score
+from slowfast.evaluate.html.html_page import REPORT
+from slowfast.evaluate.score_files import Files, annotations_of, read_files, score
+from slowfast.evaluate.scores import ResultsError
 from slowfast.files import write_csv, write_json
 from slowfast.log import say, table
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_map import RULES, WRONG_NUMBERS
-from slowfast.places import require_unread
+from slowfast.places import require_place, require_unread
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,15 +43,24 @@ def main(argv: list[str] | None = None) -> int:
 
 def score_boxes(args: argparse.Namespace) -> None:
     """Reads the files, and tells or writes what is asked for."""
-    read = args.file, args.annotations, args.excluded, args.actions
-    for path, other in ((args.json, args.csv), (args.csv, None)):
+    annotations = args.annotations or annotations_of(args.file)
+    page = args.report and args.report / REPORT
+    read = args.file, annotations, args.excluded, args.actions
+    for path, *others in ((args.json, args.csv, page), (args.csv, page), (page,)):
         if path:
-            require_unread(path, (*read, other))
-    files = read_files(args.file, args.annotations, args.excluded, args.actions)
+            require_unread(path, (*read, *others))
+    if page and args.file.suffix != ".npz":
+        raise ResultsError(
+            f"{args.file}: a report (--report) is made of the .npz of a test (--test --out), which "
+            "knows the videos"
+        )
+    if page:
+        require_place(page)
+    files = read_files(args.file, annotations, args.excluded, args.actions)
     try:
         numbers, classes = score(files, args.rule or [*RULES])
     except NoPositivesError as error:
-        raise NoPositivesError(f"{args.annotations}: {error}") from error
+        raise NoPositivesError(f"{annotations}: {error}") from error
     if args.csv:
         write_csv(args.csv, classes)
     if args.json:
@@ -58,6 +70,11 @@ def score_boxes(args: argparse.Namespace) -> None:
         order = next(iter(numbers["mAP"]))
         rows = [row for row in classes if row["annotated"]]
         say(*table(sorted(rows, key=lambda row: (row[order] or 0.0, row["number"]))))
+    if page:
+        from slowfast.evaluate.html.box_page import write_box_page  # here: readers of videos
+
+        write_box_page(page, files, numbers, (args.rule or [None])[0])
+        say(f"report: {page}")
 
 
 def lines(files: Files, numbers: Mapping[str, Any], classes: list[dict[str, Any]]) -> list[str]:
@@ -100,8 +117,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("file", metavar="FILE", type=Path,
         help="what is scored: a .csv, or the .npz of --test --out")  # fmt: skip
-    add("--annotations", metavar="FILE", type=Path, required=True,
-        help="the annotations, video,time,x1,y1,x2,y2,action[,person] a line")  # fmt: skip
+    add("--annotations", metavar="FILE", type=Path,
+        help="the annotations, video,time,x1,y1,x2,y2,action[,person] a line (default: those of "
+        "the .npz)")  # fmt: skip
     add(
         "--excluded",
         metavar="FILE",
@@ -115,6 +133,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--per-class", action="store_true", help="a table, lowest average precision first")
     add("--csv", type=Path, metavar="FILE", help="write the actions to a file")
     add("--json", type=Path, metavar="FILE", help="write all numbers to a file")
+    add("--report", type=Path, metavar="DIR",
+        help="write DIR/report.html, a page with the numbers by one rule (the first --rule; "
+        "default: that of the test) and the key frames of mistakes")  # fmt: skip
     return parser.parse_args(argv)
 
 

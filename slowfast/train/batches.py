@@ -1,60 +1,22 @@
 """Reads the clips of each training step, and handles videos that cannot be read."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.clips.datasets import Clip, ClipKey, Clips, TrainClips, TrainKey, ValClips
-from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
-from slowfast.data.clips.sampling import Grid
-from slowfast.data.labels import flipped_labels, read_labels
-from slowfast.data.order import class_groups
-from slowfast.data.packed import PackedSamples
+from slowfast.data.clips.datasets import Clip, ClipKey, TrainKey
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, in_order, write_unreadable
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
 from slowfast.log import logger
-from slowfast.predict.views import num_readers
 from slowfast.train.recipe.schedule import Step
 from slowfast.train.step import Work
+from slowfast.train.training_clips import train_keys
 
 UNREADABLE = "unreadable_train.txt"
-
-
-def clip_loader(train: list[Sample], val: list[Sample], cfg: Config) -> Loader[ClipKey, Clip]:
-    """The loader of training and validation clips."""
-    data = cfg.data
-    names = read_labels(data.labels, cfg.model.num_classes, data.root) if data.flip_by_name else []
-    flipped = flipped_labels(data.flip_pairs, names)
-    is_balanced = cfg.train.sampling == "balanced"
-    groups = class_groups([sample.label for sample in train]) if is_balanced else ()
-    own: TrainClips | TrainKeyClips = TrainClips(train, data, cfg.seed, flipped)
-    view: ValClips | KeyViews = ValClips(val, data)
-    pixels = data.crop_size**2
-    if cfg.train.task == "detection":
-        packed = PackedSamples(train)
-        own = TrainKeyClips(packed, data, cfg.detection, cfg.test.protocol, cfg.seed, flipped)
-        view = KeyViews(PackedSamples(val), data, cfg.test, cfg.detection)
-        pixels = max(pixels, cfg.test.short_side**2 * 16 // 9)
-    clips = Clips(own, view, groups)
-    batch_bytes = cfg.train.batch_size * data.num_frames * pixels * 3
-    return Loader(
-        clips,
-        num_workers=num_readers(cfg, batch_bytes),
-        describe=clips.shown,
-        seconds=data.read_seconds,
-        substitute=clips.substitute if data.on_error == "substitute" else None,
-    )
-
-
-def train_keys(
-    draws: Sequence[int], epoch: int, num_samples: int, grid: Grid | None = None
-) -> list[TrainKey]:
-    """The clips of a batch, see ``balanced_draws``; in a plain order a draw is the sample."""
-    return [TrainKey(epoch, draw % num_samples, grid, draw // num_samples) for draw in draws]
 
 
 class EpochReader:

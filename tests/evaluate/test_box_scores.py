@@ -10,7 +10,7 @@ from support.tiny_run import tiny_config
 from slowfast.data.samples import Box, KeyFrame
 from slowfast.evaluate.box_scores import read_box_scores, write_box_scores
 from slowfast.evaluate.scores import ResultsError, read_scores
-from slowfast.metrics.accuracy import sigmoid
+from slowfast.metrics.accuracy import sigmoid, softmax
 
 BOX = Box((0.1, 0.2, 1 / 3, 0.9))
 KEYS = [(0, KeyFrame("a,b", 902, 2, (BOX, BOX))), (1, KeyFrame("v", 902.5, 2.5, ())),
@@ -45,13 +45,16 @@ def test_all_scores_are_read_again(tmp_path: Path) -> None:
     keys = [(index, key._replace(is_excluded=index == 1)) for index, key in KEYS]
     names = [f"c{number}" for number in range(24)]
     settings = "train.task=detection", "detection.first_id=5", "detection.scored=ava60"
-    for kind in ("prob", "score"):
-        cfg = tiny_config(tmp_path, *settings, f"test.average_clips={kind}")
+    for kind, activation, labels in (
+        ("prob", None, "several"), ("score", sigmoid, "several"), ("score", softmax, "one"),
+    ):  # fmt: skip
+        own = f"test.average_clips={kind}", f"model.labels_per_box={labels}"
+        cfg = tiny_config(tmp_path, *settings, *own)
         write_box_scores(path, iter(rows), keys, {"num_listed": 4, "unreadable": []}, names, cfg)
         found = read_box_scores(path)
         wanted = np.concatenate(rows)
-        if kind == "score":
-            wanted = sigmoid(wanted.astype(np.float64)).astype(np.float32)
+        if activation:
+            wanted = activation(wanted.astype(np.float64)).astype(np.float32)
         np.testing.assert_array_equal(found.scores, wanted)
         assert found.moments == [("a,b", 902), ("v", 902.5), ("v", 903)]
         assert found.counts.tolist() == [2, 0, 1] and found.excluded.tolist() == [0, 1, 0]

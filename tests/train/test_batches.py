@@ -13,9 +13,10 @@ from slowfast.data.lists import read_list
 from slowfast.data.samples import Label, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.train import batches
-from slowfast.train.batches import UNREADABLE, EpochReader, clip_loader, train_keys
+from slowfast.train.batches import UNREADABLE, EpochReader
 from slowfast.train.recipe.schedule import Step
 from slowfast.train.step import Work
+from slowfast.train.training_clips import clip_loader, train_keys
 
 STEPS = [Step([[0, 1], [2, 3]], Grid(8, 32)), Step([[4, 5], [6, 7]], Grid(4, 16))]
 

@@ -19,7 +19,7 @@ from slowfast.config import load_config
 from slowfast.data.order import Pool
 from slowfast.data.samples import Action, Box, KeyFrame, Sample
 from slowfast.train import run
-from slowfast.train.recipe.optim import learning_rate
+from slowfast.train.recipe.learning_rate import learning_rate
 from slowfast.train.run import TrainInputs
 from slowfast.weights.save import write_config
 

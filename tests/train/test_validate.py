@@ -18,9 +18,9 @@ from slowfast.data.samples import Box, KeyFrame, Label, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.tallies import TALLIES
-from slowfast.train.batches import clip_loader
 from slowfast.train.recipe.loss import binary_cross_entropy
 from slowfast.train.step import batch_of
+from slowfast.train.training_clips import clip_loader
 from slowfast.train.validate import at_once, validate
 
 

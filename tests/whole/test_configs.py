@@ -18,8 +18,8 @@ from slowfast.config import Config, load_config
 from slowfast.models import slowfast as network
 from slowfast.models.cost import count_parameters
 from slowfast.models.variants import build_model
+from slowfast.train.recipe.learning_rate import learning_rate
 from slowfast.train.recipe.multigrid import expand
-from slowfast.train.recipe.optim import learning_rate
 
 FOLDER = REPOSITORY / "configs/recognition/slowfast"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -17,7 +17,7 @@ from support.tiny_run import main_here
 from slowfast.config import Config, load_config
 from slowfast.models import slowfast as network
 from slowfast.models.variants import CONSTRUCTORS, build_model
-from slowfast.train.recipe.optim import learning_rate
+from slowfast.train.recipe.learning_rate import learning_rate
 from slowfast.zoo.catalogue import CATALOGUE
 from slowfast.zoo.source_settings import OF_BOXES
 

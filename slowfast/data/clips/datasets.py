@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from slowfast.config import DataConfig
 from slowfast.data.clips import rand_augment, sampling, transforms
+from slowfast.data.clips.box_transforms import Size
+from slowfast.data.clips.facts import Area, Facts, Watched, area_of, facts_of
+from slowfast.data.clips.rand_augment import Operation
+from slowfast.data.clips.rectangles import Box
 from slowfast.data.clips.sampling import Grid
 from slowfast.data.order import Stream
 from slowfast.data.samples import Label, Sample, classes_of
@@ -58,6 +62,19 @@ class Clip:
     """With train.task=detection: x1, y1, x2, y2 in pixels of ``frames``, ``[K, 4]``."""
     box_labels: tuple[tuple[int, ...], ...] = ()
     """Class indices of each box."""
+    facts: Facts | None = None
+    """Where it is from, if its reader ``tells``."""
+
+
+class Crop(NamedTuple):
+    """What each frame of a training clip goes through."""
+
+    each: Each
+    flip: bool
+    area: Callable[[Size], Area]
+    """From a picture's height and width: what is cut from it."""
+    short_side: int | None
+    """To which the picture is resized before; None: the area is resized as it is."""
 
 
 class TrainClips:
@@ -65,14 +82,18 @@ class TrainClips:
 
     The random stream of a clip depends on (seed, epoch, sample, turn) alone, so no two ranks or
     workers ever share one, and neither their number nor a restart changes what is drawn.
+
+    Args:
+        flipped: the classes that a flip turns into others.
+        tells: clips have their ``facts``.
     """
 
     def __init__(
         self, samples: Sequence[Sample], data: DataConfig, seed: int,
-        flipped: Mapping[int, int] | None = None,
+        flipped: Mapping[int, int] | None = None, *, tells: bool = False,
     ) -> None:  # fmt: skip
-        self.samples, self.data, self.seed = samples, data, seed
-        self.flipped = flipped or {}  # the classes that a flip turns into others
+        self.samples, self.data, self.seed, self.tells = samples, data, seed, tells
+        self.flipped = flipped or {}
 
     def __call__(self, key: TrainKey) -> Clip:
         """The clip of a key. Of whatever size, it spans the same seconds and draws the same.
@@ -86,14 +107,22 @@ class TrainClips:
         rng = np.random.default_rng([Stream.CLIP, self.seed, *key.place])
         reader, _ = open_sample(sample, data)
         clip = _clip_at(rng.random(), reader.fps, data, grid.num_frames)
-        each, is_flipped = _draw_crop(data, grid.crop_size, rng)
-        frames = _read(reader, clip, each)
-        _augment_clip(frames, data, rng)
+        crop = draw_crop(data, grid.crop_size, rng)
+        watched = Watched(crop.each) if self.tells else None
+        frames = _read(reader, clip, watched or crop.each)
+        operations, erased = _augment_clip(frames, data, rng)
         label = sample.label
         if sample.actions:
             ends = reader.seconds(reader.clocked(clip(reader.num_frames)[[0, -1]]))
             label = label_between(sample, *(reader.starts + ends).tolist())
-        return Clip(frames, flipped(label, self.flipped) if is_flipped else label, key.sample)
+        found = Clip(frames, flipped(label, self.flipped) if crop.flip else label, key.sample)
+        if watched:
+            found.facts = facts_of(
+                reader, reader.clocked(clip(reader.num_frames)), watched,
+                areas=[crop.area(watched.source)], short_side=crop.short_side, flip=crop.flip,
+                operations=operations, erased=erased,
+            )  # fmt: skip
+        return found
 
 
 def label_between(sample: Sample, first: float, last: float) -> Label:
@@ -115,10 +144,10 @@ def flipped(label: Label, becomes: Mapping[int, int]) -> Label:
 
 
 class ValClips:
-    """The centre clip, centre crop, without augmentation."""
+    """The centre clip, centre crop, without augmentation; with its ``facts`` if ``tells``."""
 
-    def __init__(self, samples: Sequence[Sample], data: DataConfig) -> None:
-        self.samples, self.data = samples, data
+    def __init__(self, samples: Sequence[Sample], data: DataConfig, *, tells: bool = False) -> None:
+        self.samples, self.data, self.tells = samples, data, tells
 
     def __call__(self, index: int) -> Clip:
         data, sample = self.data, self.samples[index]
@@ -127,7 +156,18 @@ class ValClips:
         each = functools.partial(
             transforms.centre_crop, short_side=data.min_short_side, crop_size=data.crop_size
         )
-        return Clip(_read(reader, clip, each), sample.label, index)
+        if not self.tells:
+            return Clip(_read(reader, clip, each), sample.label, index)
+        watched = Watched(each)
+        found = Clip(_read(reader, clip, watched), sample.label, index)
+        size = sampling.scaled_size(*watched.source, data.min_short_side)
+        (corner,) = sampling.view_crops(*size, data.crop_size, num_crops=1)
+        area = area_of(watched.source, size, corner, (data.crop_size, data.crop_size))
+        found.facts = facts_of(
+            reader, reader.clocked(clip(reader.num_frames)), watched,
+            areas=[area], short_side=data.min_short_side,
+        )  # fmt: skip
+        return found
 
 
 class TrainReader(Protocol):
@@ -199,27 +239,41 @@ def _clip_at(
     return functools.partial(own, where, num_frames=num_frames)
 
 
-def _draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> tuple[Each, bool]:
-    """What each frame of a training clip goes through, and whether it is flipped."""
+def draw_crop(data: DataConfig, crop_size: int, rng: np.random.Generator) -> Crop:
+    """What each frame of a training clip goes through."""
     if data.crop_area:
         area, aspect = data.crop_area, data.crop_aspect
         box = transforms.draw_area_crop(rng, area=area, aspect=aspect, flip=data.flip)
         each = functools.partial(transforms.augment_area_crop, drawn=box, crop_size=crop_size)
-        return each, box.flip
+        return Crop(each, box.flip, lambda source: Area(*transforms.box_of(source, box)), None)
     drawn = transforms.draw_augmentation(
         rng, min_short_side=round(data.min_short_side * crop_size / data.crop_size),
         max_short_side=data.max_short_side, flip=data.flip, inverse=data.inverse_short_side,
     )  # fmt: skip
-    return functools.partial(transforms.augment, drawn=drawn, crop_size=crop_size), drawn.flip
+    each = functools.partial(transforms.augment, drawn=drawn, crop_size=crop_size)
+    cut = functools.partial(cut_area, drawn=drawn, crop_size=crop_size)
+    return Crop(each, drawn.flip, cut, drawn.short_side)
 
 
-def _augment_clip(frames: Pictures, data: DataConfig, rng: np.random.Generator) -> None:
-    """RandAugment and erasing, in place: on RGB, which ``each`` need not be given."""
+def cut_area(source: Size, drawn: transforms.Augmentation, crop_size: int) -> Area:
+    """What ``transforms.augment`` cuts from a picture of height and width ``source``."""
+    size = sampling.scaled_size(*source, drawn.short_side)
+    corner = transforms.corner_of(size, drawn, crop_size)
+    return area_of(source, size, corner, (crop_size, crop_size))
+
+
+def _augment_clip(
+    frames: Pictures, data: DataConfig, rng: np.random.Generator
+) -> tuple[list[Operation], Box | None]:
+    """RandAugment and erasing, in place: on RGB, which ``each`` need not be given. Returns the
+    operations and what is erased."""
+    drawn, box = list[Operation](), None
     if data.rand_augment:
         drawn = rand_augment.draw(rng, data.rand_augment, data.rand_augment_magnitude)
         rand_augment.apply(frames, drawn)
     if data.erase and (box := transforms.draw_erased(rng, frames.shape[1], data.erase)):
         transforms.erase(frames, box, rng)
+    return drawn, box
 
 
 def open_sample(sample: Sample, data: DataConfig) -> tuple[Reader, float]:

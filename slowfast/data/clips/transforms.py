@@ -82,11 +82,15 @@ def augment_area_crop(picture: Picture, drawn: AreaCrop, crop_size: int) -> Pict
     the same, without that pass. A box has whole pixels, so that it is resized in place: 50 us,
     where ``warpAffine`` takes 170.
     """
-    height, width, _ = picture.shape
-    box = place(drawn.rectangle, height, width) or centre_box(height, width, drawn.aspect)
+    box = box_of(picture.shape[:2], drawn)
     cut = picture[box.y : box.y + box.height, box.x : box.x + box.width]
     crop = cv2.resize(cut, (crop_size, crop_size), interpolation=cv2.INTER_LINEAR)
     return cv2.flip(crop, 1) if drawn.flip else crop
+
+
+def box_of(source: tuple[int, int], drawn: AreaCrop) -> Box:
+    """The drawn box in a picture of height and width ``source``."""
+    return place(drawn.rectangle, *source) or centre_box(*source, drawn.aspect)
 
 
 def draw_erased(rng: np.random.Generator, side: int, probability: float) -> Box | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from slowfast.config import DataConfig, TestConfig
 from slowfast.data.clips import transforms
 from slowfast.data.clips.datasets import distinct_frames, open_sample
+from slowfast.data.clips.facts import Facts, Watched, area_of, facts_of
 from slowfast.data.clips.protocols import PROTOCOLS
 from slowfast.data.clips.sampling import ClipGrid
 from slowfast.data.samples import Label, Sample
@@ -30,6 +31,8 @@ class VideoViews:
     """Height and width of the crops."""
     label: Label
     index: int
+    facts: Facts | None = None
+    """Where they are from, if their reader ``tells``."""
 
     @property
     def num_views(self) -> int:
@@ -38,10 +41,13 @@ class VideoViews:
 
 
 class MultiViewVideos:
-    """Videos with the views of the multi-view test, see ``protocols.py``; each is opened once."""
+    """Videos with the views of the multi-view test, see ``protocols.py``; each is opened once. With
+    their ``facts`` if ``tells``."""
 
-    def __init__(self, samples: Sequence[Sample], data: DataConfig, test: TestConfig) -> None:
-        self.samples, self.data, self.test = samples, data, test
+    def __init__(
+        self, samples: Sequence[Sample], data: DataConfig, test: TestConfig, *, tells: bool = False
+    ) -> None:
+        self.samples, self.data, self.test, self.tells = samples, data, test, tells
 
     def __call__(self, index: int) -> VideoViews:
         data, test, sample = self.data, self.test, self.samples[index]
@@ -57,10 +63,20 @@ class MultiViewVideos:
         def clips(count: int) -> Indices:
             return protocol.clips(count, reader.fps, grid)
 
-        frames, places = distinct_frames(reader, clips, each, protocol.counts_frames)
+        watched = Watched(each) if self.tells else None
+        counts = protocol.counts_frames
+        frames, places = distinct_frames(reader, clips, watched or each, counts)
         _, height, width, _ = frames.shape
-        if test.spatial == "whole":
-            return VideoViews(frames, places, [(0, 0)], (height, width), sample.label, index)
-        crops = protocol.crops(height, width, test.crop_size, test.num_crops)
-        size = test.crop_size, test.crop_size
-        return VideoViews(frames, places, crops, size, sample.label, index)
+        crops, size = [(0, 0)], (height, width)
+        if test.spatial == "crops":
+            crops = protocol.crops(height, width, test.crop_size, test.num_crops)
+            size = test.crop_size, test.crop_size
+        found = VideoViews(frames, places, crops, size, sample.label, index)
+        if watched:
+            source, numbers = watched.source, clips(reader.num_frames)
+            areas = [area_of(source, (height, width), corner, size) for corner in crops]
+            found.facts = facts_of(
+                reader, numbers if counts else reader.clocked(numbers), watched,
+                areas=areas, short_side=test.short_side,
+            )  # fmt: skip
+        return found

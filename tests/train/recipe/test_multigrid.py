@@ -4,8 +4,8 @@ import pytest
 
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.data.clips.sampling import Grid
+from slowfast.train.recipe.learning_rate import learning_rate
 from slowfast.train.recipe.multigrid import batches_in_turn, expand, phase_at, phases
-from slowfast.train.recipe.optim import learning_rate
 
 BASE = [
     "train.multigrid=true", "train.epochs=239", "model.alpha=4", "optim.schedule=step",

@@ -1,0 +1,87 @@
+"""What a test got wrong: which classes are taken for which, and which videos it was surest of.
+
+numpy only. Legend: N videos, K classes.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shares = NDArray[np.float64]
+
+
+class Pair(NamedTuple):
+    """Videos of a class in which another one was found in its place."""
+
+    true: int
+    found: int
+    videos: int
+
+
+class Mistake(NamedTuple):
+    """A video whose answer is wrong."""
+
+    video: int
+    """Its row in the scores."""
+    sure: float
+    """How sure the network was of what is wrong, 0 to 1."""
+    found: tuple[int, ...]
+    """The classes that were found wrongly, surest first."""
+    missed: tuple[int, ...]
+    """The classes that are there and were not found, least probable first."""
+
+
+def confusion(labels_N: NDArray[np.int64], found_N: NDArray[np.int64], num_classes: int) -> Any:
+    """How many videos of each true class were found to be of which: ``[K, K]``."""
+    counts = np.bincount(num_classes * labels_N + found_N, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def mixed_up(shares_NK: Shares, truth_NK: NDArray[Any], threshold: float) -> Any:
+    """With several labels a video: in how many videos of a class, which was missed, another one was
+    found wrongly: ``[K, K]``."""
+    is_found, is_there = shares_NK >= threshold, truth_NK > 0
+    missed_NK, wrong_NK = is_there & ~is_found, is_found & ~is_there
+    return missed_NK.T.astype(np.int64) @ wrong_NK.astype(np.int64)
+
+
+def worst_pairs(counts_KK: NDArray[np.int64], most: int) -> list[Pair]:
+    """The pairs of two classes that are confused most often; of equal ones the lower classes."""
+    off = counts_KK * ~np.eye(len(counts_KK), dtype=bool)
+    places = np.flatnonzero(off)
+    ordered = places[np.argsort(-off.ravel()[places], kind="stable")][:most]
+    return [Pair(*divmod(int(place), len(off)), int(off.flat[place])) for place in ordered]
+
+
+def mistakes(shares_NK: Shares, labels_N: NDArray[np.int64], most: int) -> list[Mistake]:
+    """The videos of one label each whose wrong answer has the highest probability, surest first."""
+    found_N, sure_N = shares_NK.argmax(axis=1), shares_NK.max(axis=1)
+    wrong = np.flatnonzero(found_N != labels_N)
+    ordered = wrong[np.argsort(-sure_N[wrong], kind="stable")][:most]
+    return [
+        Mistake(int(i), float(sure_N[i]), (int(found_N[i]),), (int(labels_N[i]),)) for i in ordered
+    ]
+
+
+def mistakes_of_several(
+    shares_NK: Shares, truth_NK: NDArray[Any], threshold: float, most: int
+) -> list[Mistake]:
+    """The same with several labels a video: the classes that reach the threshold but are not
+    there, or the other way round. How sure it was of one is how far its probability is from the
+    truth."""
+    is_there = truth_NK > 0
+    is_wrong = (shares_NK >= threshold) != is_there
+    sure_NK = np.where(is_wrong, np.abs(shares_NK - is_there), 0.0)
+    sure_N = sure_NK.max(axis=1)
+    wrong = np.flatnonzero(is_wrong.any(axis=1))
+    ordered = wrong[np.argsort(-sure_N[wrong], kind="stable")][:most]
+    rows = []
+    for i in ordered:
+        surest = np.argsort(-sure_NK[i], kind="stable")
+        own = [int(k) for k in surest if is_wrong[i, k]]
+        found = tuple(k for k in own if not is_there[i, k])
+        rows.append(
+            Mistake(int(i), float(sure_N[i]), found, tuple(k for k in own if k not in found))
+        )
+    return rows

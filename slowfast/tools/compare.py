@@ -1,0 +1,157 @@
+"""Compares training runs: their curves in one picture, and a table of what they came to.
+
+    python -m slowfast.tools.compare output/a output/b --out compare.png --csv finals.csv
+
+A run is the output_dir of a training, finished or not. Draws loss, top-1 or mAP, and the learning
+rate over epochs and over hours; prints the best and the last validation, the test if there was one,
+the cost, and the settings in which the runs differ. Needs no Paddle.
+"""
+
+if __name__ == "__main__":  # before the imports, which take seconds
+    from slowfast.start import begin
+
+    begin()
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slowfast.cli.command import new_parser, run
+from slowfast.files import write_csv, write_json
+from slowfast.log import say, table
+from slowfast.places import require_unread
+from slowfast.train.past_runs import (
+    CONFIG,
+    LOG,
+    METRICS,
+    RESULT,
+    PastRun,
+    RunError,
+    differing,
+    finals,
+    names_of,
+    read_run,
+    shown_setting,
+)
+
+SHORT = 0.5
+"""Hours: runs up to this are drawn over minutes."""
+TITLES = {"loss": "loss", "top1": "top-1 accuracy", "mAP": "mAP", "lr": "learning rate"}
+DIGITS = {"best": 4, "last": 4, "best EMA": 4, "test": 4, "loss": 3, "hours": 2, "clips/s": 1}
+"""Of the table's numbers."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0; 1 with one line on stderr; 130."""
+    args = parse_args(argv)
+    return run(lambda: compare(args), hint="")
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Reads, prints and draws."""
+    read = [folder / name for folder in args.runs for name in (METRICS, CONFIG, RESULT, LOG)]
+    for path in filter(None, (args.out, args.csv, args.json)):
+        require_unread(path, read)
+    if len({folder.resolve() for folder in args.runs}) < len(args.runs):
+        raise RunError("a run is named twice: name each once")
+    runs = [read_run(folder) for folder in args.runs]
+    names = names_of(args.runs)
+    found = [finals(each, name) for each, name in zip(runs, names, strict=True)]
+    keys = differing(runs)
+    say(*shown_table(found))
+    if keys:
+        say("", "settings that differ:", *settings_table(runs, names, keys))
+    if args.csv:
+        write_csv(args.csv, [
+            {**row, **{key: shown_setting(own.settings, key) for key in keys}}
+            for row, own in zip(found, runs, strict=True)
+        ])  # fmt: skip
+    if args.json:
+        write_json(args.json, [
+            {**row, "folder": str(own.folder), "settings": {k: own.settings.get(k) for k in keys}}
+            for row, own in zip(found, runs, strict=True)
+        ])  # fmt: skip
+    from slowfast.run_curves import draw_runs  # here: matplotlib is slow to import
+
+    draw_runs(names, panels(runs), args.out)
+    say("", f"curves in {args.out}")
+
+
+def panels(runs: Sequence[PastRun]) -> list[list[Any]]:
+    """A row over epochs and one over hours: loss, each metric that a run is judged by, learning
+    rate."""
+    from slowfast.run_curves import Panel
+
+    metrics = dict.fromkeys(own.decisive for own in runs)
+    longest = max((own.train[-1]["hours"] for own in runs if own.train), default=0.0)
+    unit, per_hour = ("minutes", 60.0) if longest <= SHORT else ("hours", 1.0)
+    rows = (("epoch", "at", 1.0), (f"{unit} of training steps", "hours", per_hour))
+    return [
+        [
+            Panel(TITLES[name], label, curves(runs, name, across, factor), is_share=name in metrics)
+            for name in ("loss", *metrics, "lr")
+        ]
+        for label, across, factor in rows
+    ]
+
+
+def curves(runs: Sequence[PastRun], name: str, across: str, factor: float) -> list[Any]:
+    """The curves of a number, of all runs that have it, over ``factor`` times what rows have as
+    ``across``."""
+    from slowfast.run_curves import Curve
+
+    found = []
+    for place, each in enumerate(runs):
+        for kind, rows in (("train", each.train), ("val", each.val), ("val_ema", each.val_ema)):
+            own = [row for row in rows if row.get(name) is not None]
+            if not own:
+                continue
+            at = "step" if across == "at" and kind != "train" else across
+            x = factor * np.array([row[at] for row in own], np.float64)
+            y = np.array([row[name] for row in own], np.float64)
+            found.append(Curve(place, "lr" if name == "lr" else kind, x, y))
+    return found
+
+
+def shown_table(found: Sequence[dict[str, Any]]) -> list[str]:
+    """The finals as lines of text; columns that no run has are left out."""
+    known = [key for key in found[0] if any(row[key] is not None for row in found)]
+    return table([{key: _shown(key, row[key]) for key in known} for row in found])
+
+
+def settings_table(runs: Sequence[PastRun], names: Sequence[str], keys: list[str]) -> list[str]:
+    """A line for each setting, with each run's value."""
+    named = [*zip(names, runs, strict=True)]
+    return table([
+        {"setting": key, **{name: shown_setting(own.settings, key) for name, own in named}}
+        for key in keys
+    ])  # fmt: skip
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{DIGITS[key]}f}" if key in DIGITS else f"{value}"
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """The flags."""
+    parser = new_parser("slowfast.tools.compare", __doc__)
+    add = parser.add_argument
+    add("runs", metavar="RUN", nargs="+", type=Path, help="output folders of training runs")
+    add("--out", metavar="FILE", type=Path, default=Path("compare.png"),
+        help="where the curves are drawn, a .png (%(default)s)")  # fmt: skip
+    add("--csv", type=Path, metavar="FILE", help="write the table to a file")
+    add("--json", type=Path, metavar="FILE", help="write the table to a file")
+    args = parser.parse_args(argv)
+    if args.out.suffix.lower() != ".png":
+        parser.error(f"--out: {args.out} does not end with .png")
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""Reads what training runs have left in their output folders, to compare them. No Paddle.
+
+A run may be in progress: the last line of its ``metrics.jsonl`` may be half there. Where it was
+resumed, steps may be there twice; the later ones count.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slowfast.errors import UserError
+from slowfast.log import logger
+
+METRICS, CONFIG, RESULT, LOG = "metrics.jsonl", "config.yaml", "test_result.json", "log.txt"
+DECISIVE = ("top1", "mAP")
+"""What a validation is judged by: the first of these that its rows have."""
+BATCH = re.compile(r"total batch (\d+) x (\d+)")
+"""What log.txt says of a run: clips of a process, and processes."""
+IGNORED = ("output_dir",)
+"""Settings in which runs always differ."""
+
+Row = dict[str, Any]
+
+
+class RunError(UserError):
+    """A folder is not that of a training run."""
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A training run."""
+
+    folder: Path
+    train: list[Row]
+    """A row every few steps, rising; each with ``at``, the epochs done, and ``hours`` of steps."""
+    val: list[Row]
+    """A row an epoch that was validated; with ``hours``, too."""
+    val_ema: list[Row]
+    """The same of the averaged weights."""
+    settings: dict[str, Any]
+    """The config, ``section.key``; empty if there is no file."""
+    test: dict[str, Any] = field(default_factory=dict)
+    """What a test in this folder came to; empty: none."""
+    processes: int | None = None
+
+    @property
+    def decisive(self) -> str:
+        """The metric of its validations; of a run without one that of its task."""
+        rows = self.val or self.val_ema
+        found = [name for name in DECISIVE if rows and name in rows[-1]]
+        task = self.settings.get("train.task", "single")
+        return found[0] if found else DECISIVE[task != "single"]
+
+    @property
+    def epochs_done(self) -> float:
+        """Epochs so far."""
+        ends = [*(row["at"] for row in self.train[-1:]), *(row["step"] for row in self.val[-1:])]
+        return float(max(ends, default=0.0))
+
+
+def read_run(folder: Path) -> PastRun:
+    """The run in an output folder.
+
+    Raises:
+        RunError: there is none, or it has no row yet; names the folder and what to do.
+    """
+    path = folder / METRICS
+    if not folder.is_dir():
+        what = "a file: name its folder" if folder.exists() else "not there"
+        raise RunError(f"{folder} is {what} (a run is the output_dir of a training)")
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError as error:
+        inside = sorted(found.parent.name for found in folder.glob(f"*/{METRICS}"))
+        hint = f"name the runs in it: {', '.join(inside[:3])}" if inside else "name one that has"
+        raise RunError(f"{folder} has no {METRICS} of a training run: {hint}") from error
+    train, val, val_ema = sorted_rows(whole_rows(lines, path))
+    if not train and not val:
+        raise RunError(f"{path} has no row yet: wait for train.log_interval steps, or leave it out")
+    settings = _settings(folder / CONFIG)
+    _add_epochs(train, settings.get("train.epochs"))
+    _add_hours(train, [*val, *val_ema])
+    test, processes = _test(folder / RESULT), _processes(folder / LOG)
+    return PastRun(folder, train, val, val_ema, settings, test, processes)
+
+
+def whole_rows(lines: list[str], path: Path) -> Iterable[Row]:
+    """The rows; lines that are not whole are left out, and counted in a warning unless it is the
+    last one, which a run may be writing."""
+    broken = 0
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            row["kind"], row["step"] = str(row["kind"]), int(row["step"])
+        except (ValueError, KeyError, TypeError):
+            broken += number < len(lines)
+            continue
+        yield row
+    if broken:
+        logger.warning(f"{path}: {broken:,} lines are not rows of a run, and are left out")
+
+
+def sorted_rows(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
+    """The rows of training, validation and validation of averaged weights, each rising. Where a run
+    goes back, as one that is resumed, the rows from there on are dropped."""
+    train: list[Row] = []
+    vals: dict[str, list[Row]] = {"val": [], "val_ema": []}
+    for row in rows:
+        kind, step = row["kind"], row["step"]
+        if kind == "train":
+            is_back = bool(train) and train[-1]["step"] >= step
+            _drop_from(train, step)
+            for own in vals.values() if is_back else ():
+                _drop_from(own, int(row.get("epoch", 0)))
+            train.append(row)
+        elif kind in vals:
+            _drop_from(vals[kind], step)
+            vals[kind].append(row)
+    return train, vals["val"], vals["val_ema"]
+
+
+def _drop_from(rows: list[Row], step: int) -> None:
+    while rows and rows[-1]["step"] >= step:
+        rows.pop()
+
+
+def _add_epochs(train: list[Row], epochs: float | None) -> None:
+    """Adds ``at`` to each row: the epochs done. Epochs may have different numbers of steps, as in
+    multigrid training; an epoch's first step has a row."""
+    begins: dict[int, int] = {}
+    for row in train:
+        begins.setdefault(row["epoch"], row["step"] - 1)
+    for row in train:
+        epoch, begin = row["epoch"], begins[row["epoch"]]
+        if epoch + 1 in begins:
+            end = begins[epoch + 1]
+        elif epochs and epoch >= epochs:
+            end = row["of"]
+        else:  # in progress: as long as the one before, or as all on the average
+            before = begins.get(epoch - 1)
+            length = begin - before if before is not None else row["of"] / (epochs or row["epoch"])
+            end = begin + max(length, 1)
+        row["at"] = epoch - 1 + min((row["step"] - begin) / max(end - begin, 1), 1.0)
+
+
+def _add_hours(train: list[Row], vals: list[Row]) -> None:
+    """Adds ``hours``: of all steps up to a row, without what is between them."""
+    seconds, before = 0.0, 0
+    for row in train:
+        seconds += (row["step"] - before) * float(row.get("batch_cost") or 0.0)
+        before = row["step"]
+        row["hours"] = seconds / 3600
+    for val in vals:
+        done = [row["hours"] for row in train if row["epoch"] <= val["step"]]
+        val["hours"] = done[-1] if done else 0.0
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A config, flat."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        logger.warning(f"{path} cannot be read: its settings are not compared")
+        return {}
+    flat: dict[str, Any] = {}
+    for key, value in (tree or {}).items() if isinstance(tree, dict) else ():
+        inner = value if isinstance(value, dict) else {"": value}
+        flat.update({f"{key}.{name}".rstrip("."): own for name, own in inner.items()})
+    return flat
+
+
+def _test(path: Path) -> dict[str, Any]:
+    """The numbers of a test, if there was one."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {key: x for key, x in found.items() if isinstance(x, int | float)}
+    except (OSError, ValueError, AttributeError):
+        logger.warning(f"{path} cannot be read: its test is not compared")
+        return {}
+
+
+def _processes(path: Path) -> int | None:
+    """Processes of the run, from the last start in its log."""
+    try:
+        found = BATCH.findall(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return int(found[-1][1]) if found else None
+
+
+def differing(runs: list[PastRun]) -> list[str]:
+    """The settings in which the runs with a config differ."""
+    known = [run.settings for run in runs if run.settings]
+    keys = dict.fromkeys(key for settings in known for key in settings)
+    return [
+        key for key in keys
+        if key not in IGNORED and len({repr(own.get(key)) for own in known}) > 1
+    ]  # fmt: skip
+
+
+def finals(run: PastRun, name: str) -> dict[str, Any]:
+    """What a run came to and what it cost; None for what is not known."""
+    metric = run.decisive
+    rows = [row for row in run.val if _is_number(row.get(metric))]
+    averaged = [row for row in run.val_ema if _is_number(row.get(metric))]
+    best = max(rows, key=lambda row: row[metric], default={})
+    best_ema = max(averaged, key=lambda row: row[metric], default={})
+    of_rows = _seconds(run.train)
+    seconds = sum(of_rows)
+    rates = [float(row.get("ips") or 0) for row in run.train]
+    clips = sum(own * rate for own, rate in zip(of_rows, rates, strict=True))
+    return {
+        "run": name,
+        "metric": metric,
+        "best": best.get(metric), "at epoch": best.get("step"),
+        "last": rows[-1][metric] if rows else None,
+        "best EMA": best_ema.get(metric),
+        "test": run.test.get(metric),
+        "epochs": round(run.epochs_done, 2), "of": run.settings.get("train.epochs"),
+        "loss": run.train[-1].get("loss") if run.train else None,
+        "hours": seconds / 3600,
+        "clips/s": clips / seconds if seconds else None,
+        "processes": run.processes,
+    }  # fmt: skip
+
+
+def _seconds(train: list[Row]) -> list[float]:
+    """Seconds of the steps up to each row, from the one before."""
+    ends = [0.0, *(row["hours"] * 3600 for row in train)]
+    return [end - begin for begin, end in zip(ends, ends[1:], strict=False)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def names_of(folders: list[Path]) -> list[str]:
+    """What runs are called: the shortest ends of their paths that differ."""
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(own[-depth:]) for own in parts]
+        if len({*names}) == len(names):
+            return names
+    return [str(folder) for folder in folders]
+
+
+def shown_setting(settings: Mapping[str, Any], key: str) -> str:
+    """A setting's value as a table has it."""
+    return "-" if key not in settings else str(settings[key])

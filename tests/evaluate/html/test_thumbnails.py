@@ -1,0 +1,98 @@
+"""Short moving pictures of videos."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.scores import write_file
+from support.tiny_run import tiny_data
+from support.videos import write_h264
+
+from slowfast.config import Config
+from slowfast.data.samples import Sample
+from slowfast.data.video.reader import VideoError
+from slowfast.evaluate.html import thumbnails
+from slowfast.evaluate.html.thumbnails import config_in, encoded, middle_of, sample_of, thumbnail_of
+from slowfast.evaluate.scores import read_scores
+
+
+def opened(address: str) -> Image.Image:
+    head, _, data = address.partition(",")
+    assert head == "data:image/webp;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def counting(path: Path, number: int, size: tuple[int, int] = (48, 64)) -> Path:
+    """A video at 30 frames/s that gets brighter by 2 with each frame."""
+    return write_h264(path, (np.full((*size, 3), 20 + 2 * i, np.uint8) for i in range(number)))
+
+
+def test_two_seconds_from_the_middle_six_pictures_a_second(tmp_path: Path) -> None:
+    counting(tmp_path / "a.mp4", 90)
+    frames = middle_of(Sample(str(tmp_path / "a.mp4")), Config())
+    assert frames.shape == (12, 48, 64, 3)
+    numbers = (frames.mean(axis=(1, 2, 3)) - 20) / 2
+    assert np.allclose(np.diff(numbers), 5, atol=1.5)
+    assert np.mean(numbers) == pytest.approx(44.5, abs=2)
+
+
+def test_a_short_video_has_fewer_and_a_large_one_smaller_pictures(tmp_path: Path) -> None:
+    counting(tmp_path / "a.mp4", 12, (240, 480))
+    frames = middle_of(Sample(str(tmp_path / "a.mp4")), Config())
+    assert frames.shape == (2, 120, 240, 3)
+
+
+def test_the_pictures_move_and_one_stands_still() -> None:
+    frames = np.stack([np.full((30, 40, 3), 20 * i, np.uint8) for i in range(12)])
+    found = encoded(frames)
+    moving, still = opened(found.moving), opened(found.still)
+    assert (moving.n_frames, getattr(still, "n_frames", 1)) == (12, 1)  # type: ignore[attr-defined]
+    assert moving.size == still.size == (found.width, found.height) == (40, 30)
+    assert moving.info["loop"] == 0
+    assert np.asarray(still.convert("RGB")).mean() == pytest.approx(120, abs=8)
+
+
+def test_pictures_full_of_detail_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 120, 160, 3), np.uint8)
+    large = len(encoded(noise).moving)
+    monkeypatch.setattr(thumbnails, "MOST_BYTES", 10**9)
+    assert large < 0.7 * len(encoded(noise).moving)
+
+
+def test_paths_start_from_here_or_from_the_folder_of_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp4").touch()
+    monkeypatch.chdir("/")
+    assert sample_of("a.mp4", str(tmp_path)).path == str(tmp_path / "a.mp4")
+    assert sample_of("a.mp4", None).path == "a.mp4"
+    part = sample_of("a.mp4 (from 1.5 to 9 s)", str(tmp_path))
+    assert (part.path, part.start, part.end) == (str(tmp_path / "a.mp4"), 1.5, 9)
+    assert part.shown == f"{tmp_path}/a.mp4 (from 1.5 to 9 s)"
+    part = sample_of("gone (1).mp4 (from 0.25 s on)", str(tmp_path))
+    assert (part.path, part.start, part.end) == ("gone (1).mp4", 0.25, None)
+    odd = tmp_path / "b (from 1 s on)"
+    odd.touch()
+    assert sample_of(str(odd), None) == Sample(str(odd))
+
+
+def test_a_video_of_a_file_of_scores(tmp_path: Path) -> None:
+    path = str(tiny_data() / "val" / "000001.mp4")
+    write_file(tmp_path / "a.npz", paths=[path, *["gone.mp4"] * 59])
+    results = read_scores(tmp_path / "a.npz")
+    found = thumbnail_of(results, 0)
+    assert (found.width, found.height) == (80, 64)
+    with pytest.raises(VideoError, match=r"gone\.mp4: No such file"):
+        thumbnail_of(results, 1)
+
+
+def test_the_config_in_the_file_says_how_frames_are_named(tmp_path: Path) -> None:
+    config = "data: {frame_pattern: 'f_{:03d}.png', decoder: opencv}\nunknown: 1\n"
+    write_file(tmp_path / "a.npz", config=config)
+    found = config_in(read_scores(tmp_path / "a.npz"))
+    assert (found.data.frame_pattern, found.data.decoder) == ("f_{:03d}.png", "opencv")
+    write_file(tmp_path / "b.npz", config="data: {of_another_version: 1}\n")
+    assert config_in(read_scores(tmp_path / "b.npz")) == Config()

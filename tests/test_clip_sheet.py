@@ -1,0 +1,71 @@
+"""Pages of clips: frames in their edges, pixel by pixel, and texts that fit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from slowfast.clip_sheet import EDGE, TEXT, WIDTH, Card, Sheet, Tile, fitting, wrapped, write_sheet
+from slowfast.pictures import FAST, SLOW
+
+SHEET = Sheet("Training", ("a note",), (("slow", True), ("fast", False)))
+
+
+def noise(seed: int, side: int = 32) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+
+
+def places_of(page: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
+    """Where a picture is on a page, pixel by pixel."""
+    rows, columns = picture.shape[:2]
+    windows = np.lib.stride_tricks.sliding_window_view(page[..., 0], (columns,), axis=1)
+    found = np.argwhere((windows == picture[0, :, 0]).all(axis=2))
+    return [
+        (y, x) for y, x in found.tolist()
+        if np.array_equal(page[y : y + rows, x : x + columns], picture)
+    ]  # fmt: skip
+
+
+def test_each_frame_is_there_with_its_edge(tmp_path: Path) -> None:
+    frames = [noise(seed) for seed in range(11)]
+    tiles = tuple(Tile(frame, f"{i}", i in (0, 10)) for i, frame in enumerate(frames))
+    card = Card("1   walk", "a.mp4", ("facts",), (("", tiles),), whole=noise(99))
+    (path,) = write_sheet(SHEET, [card], tmp_path / "new" / "a.png", 4)
+    page = np.asarray(Image.open(path))
+    assert page.shape[1] == WIDTH
+    for i, frame in enumerate(frames):
+        large = frame.repeat(3, axis=0).repeat(3, axis=1)  # as many times as fits
+        ((y, x),) = places_of(page, large)
+        colour = np.multiply(to_rgb(SLOW if i in (0, 10) else FAST), 255).round()
+        assert (page[y - EDGE : y, x : x + 96] == colour.astype(np.uint8)).all()
+
+
+def test_pages_of_so_many_clips(tmp_path: Path) -> None:
+    cards = [Card(f"{i}", fault="gone.mp4: No such file or directory") for i in range(5)]
+    pages = write_sheet(SHEET, cards, tmp_path / "a.png", 2)
+    assert [page.name for page in pages] == ["a.png", "a-2.png", "a-3.png"]
+    heights = [np.asarray(Image.open(page)).shape[0] for page in pages]
+    assert heights[0] == heights[1] > heights[2]
+
+
+def test_what_is_outside_the_crop_is_paler(tmp_path: Path) -> None:
+    black = np.zeros((150, 300, 3), np.uint8)
+    card = Card("1", whole=black, areas=((0.5, 0, 1, 1),))
+    (path,) = write_sheet(SHEET, [card], tmp_path / "a.png", 1)
+    page = np.asarray(Image.open(path)).astype(int)
+    (rows,) = np.nonzero((page[:, 32 + 160 : 32 + 280] == 0).all(axis=(1, 2)))
+    assert len(rows) > 130
+    assert page[rows[70], 32 + 50].tolist() == [140, 140, 140]
+
+
+@pytest.mark.parametrize("text", ["a long name of a class " * 20, "\u6f22\u5b57" * 99, "x" * 500])
+def test_texts_fit(text: str) -> None:
+    short, end = fitting(text, TEXT, 200), fitting(text, TEXT, 200, from_end=True)
+    assert short.endswith("\u2026") and text.startswith(short[:-1])
+    assert end.startswith("\u2026") and text.endswith(end[1:])
+    lines = wrapped(text, TEXT, 200)
+    assert len(lines) > 3 or " " not in text
+    assert fitting("short", TEXT, 200) == "short"
+    assert wrapped("a\x1bb", TEXT, 200) == ["a\\x1bb"]
