@@ -25,7 +25,7 @@ require_python() { # ends the script with one line where there is nothing to run
 
 make_environment() { # [EXTRAS]: $python has all that the project needs
     local extras=${1:-fast} needs="cv2 numpy yaml pooch requests visualdl matplotlib av openvino onnx"
-    [ "$extras" = dev ] && needs="$needs nncf onnxruntime gradio sklearn pytest xdist ruff mypy importlinter pre_commit setuptools wheel"
+    [ "$extras" = dev ] && needs="$needs nncf onnxruntime gradio sklearn material jieba markdown_it pytest xdist ruff mypy importlinter pre_commit setuptools wheel"
     if [ -z "$python" ]; then
         make_venv
     elif [ -n "$(missing)" ]; then

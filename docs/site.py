@@ -1,0 +1,109 @@
+"""The documentation as a site, English and Chinese: ``python -m docs.site [--out site]``.
+
+mkdocs reads this file as its hooks, too (``hooks`` in mkdocs.yml): what Markdown on GitHub and the
+site do differently is changed here, when a page is built.
+"""
+
+import argparse
+import logging
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jieba
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from mkdocs.exceptions import Abort
+from mkdocs.structure.files import File
+
+DOCS = Path(__file__).resolve().parent
+CONFIGS = {"": DOCS.parent / "mkdocs.yml", "zh": DOCS / "mkdocs.zh.yml"}
+"""Where a language is in the site, and what builds it."""
+OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+[^)]*\)")
+FIRST = re.compile(r"\A((?:<a id=[^\n]*\n)+)\n?(# [^\n]*\n)")
+PAGE = re.compile(r"\[([^\]]*)\]\((\w+\.md)[^)]*\)")
+ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Builds both languages; the site is there whole or as it was before."""
+    parser = argparse.ArgumentParser(prog="python -m docs.site", description=__doc__)
+    parser.add_argument("--out", type=Path, default=DOCS.parent / "site", help="default: site")
+    out = parser.parse_args(arguments).out.resolve()
+    if out.exists() and not (out / "search" / "search_index.json").is_file():
+        sys.exit(f"error: {out} is there, and is no site: name another folder, or delete it")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    jieba.setLogLevel(logging.WARNING)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{out.name}-") as folder:
+        jieba.dt.tmp_dir = (
+            folder  # cuts Chinese into words, for the search; else it leaves a file in /tmp
+        )
+        new = Path(folder) / "site"
+        try:
+            for place, config in CONFIGS.items():
+                build(load_config(str(config), site_dir=str(new / place)))
+        except Abort as error:
+            sys.exit(f"error: {error}")
+        shutil.rmtree(out, ignore_errors=True)
+        new.rename(out)
+    print(f"{out / 'index.html'}")
+
+
+def on_config(config: Any) -> Any:
+    """Leaves the pages out of the navigation that are not written yet."""
+    config.nav = _there(config.nav, Path(config.docs_dir))
+    return config
+
+
+def _there(nav: list[Any], folder: Path) -> list[Any]:
+    kept: list[Any] = []
+    for entry in nav:
+        if isinstance(entry, str):
+            kept += [entry] if (folder / entry).is_file() else []
+            continue
+        sections = {name: _there(pages, folder) for name, pages in entry.items()}
+        kept += [{name: pages} for name, pages in sections.items() if pages]
+    return kept
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """The Chinese pages show the pictures of the English ones."""
+    for picture in sorted((DOCS / "pictures").iterdir()):
+        name = f"pictures/{picture.name}"
+        if files.get_file_from_path(name) is None:
+            files.append(File.generated(config, name, abs_src_path=str(picture)))
+    return files
+
+
+def on_page_markdown(markdown: str, config: Any, **_: Any) -> str:
+    """Links to files that are no pages, and to pages without a Chinese form yet, become text; a
+    page begins with its title."""
+
+    def written(link: re.Match[str]) -> str:
+        here, there = Path(config.docs_dir) / link[2], DOCS / link[2]
+        return link[1] if there.is_file() and not here.is_file() else link[0]
+
+    markdown = FIRST.sub(r"\2\n\1", markdown.replace("](../pictures/", "](pictures/"))
+    return PAGE.sub(written, OUTSIDE.sub(r"\1", markdown))
+
+
+def on_page_context(context: Any, page: Any, config: Any, **_: Any) -> Any:
+    """The language switch leads to the same page."""
+    english, chinese = config.extra["alternate"]
+    inside = config.theme["language"] == "zh"
+    english["link"] = f"../{page.url}" if inside else page.url
+    chinese["link"] = page.url if inside else f"zh/{page.url}"
+    return context
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Without these links: Material's script asks for a site map under each of them."""
+    return ALTERNATE.sub("", output)
+
+
+if __name__ == "__main__":
+    main()
