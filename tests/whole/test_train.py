@@ -21,7 +21,7 @@ from support.tiny_run import (
 from support.video_tools import children, is_running, wait_until
 
 from slowfast.config import load_config
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.tools import write_shards
 from slowfast.train.batches import clip_loader
 from slowfast.train.folder import checkpoints
