@@ -21,8 +21,6 @@ from slowfast.log import logger
 from slowfast.models.layers.cpu import arena
 
 MAJOR = 3
-KEPT = 1024
-"""Shapes whose primitives are kept, for each kind of layer."""
 
 # Names and numbers of dnnl_types.h.
 SRC, SRC_1, DST, WEIGHTS, MEAN, VARIANCE, SCALE, SHIFT = 1, 2, 17, 33, 49, 50, 51, 52
@@ -121,7 +119,7 @@ def int64s(values: Sequence[int]) -> Any:
     return (ctypes.c_int64 * len(values))(*values)
 
 
-class Layout:
+class MemoryDesc:
     """A ``dnnl_memory_desc_t``: float32, of a shape ``[N, C, ...]``.
 
     Args:
@@ -138,14 +136,14 @@ class Layout:
         _destroyed_with(self, "memory_desc", self.handle)
 
 
-def plain(shape: Sequence[int]) -> Layout:
+def plain(shape: Sequence[int]) -> MemoryDesc:
     """As Paddle's own tensors lie in memory."""
-    return Layout(shape, range(len(shape)))
+    return MemoryDesc(shape, range(len(shape)))
 
 
-def last(shape: Sequence[int]) -> Layout:
+def last(shape: Sequence[int]) -> MemoryDesc:
     """``[N, C, ...]``, in memory ``[N, ..., C]``."""
-    return Layout(shape, [0, *range(2, len(shape)), 1])
+    return MemoryDesc(shape, [0, *range(2, len(shape)), 1])
 
 
 class Primitive:
@@ -161,7 +159,7 @@ class Primitive:
     """
 
     def __init__(self, name: str, *arguments: Any, relu: bool = False) -> None:
-        given = [a.handle if isinstance(a, Layout | Primitive) else a for a in arguments]
+        given = [a.handle if isinstance(a, MemoryDesc | Primitive) else a for a in arguments]
         engine = () if name == "reorder" else (_engine(),)
         self.handle: ctypes.c_void_p = _created(
             f"{name}_primitive_desc_create", *engine, *given, _attributes(relu)
@@ -242,7 +240,7 @@ class Reorder:
     """Copies a tensor from one layout to another; gives it back as it is if both are the same."""
 
     def __init__(self, source: Any, target: Any) -> None:
-        handles = [s.handle if isinstance(s, Layout) else s for s in (source, target)]
+        handles = [s.handle if isinstance(s, MemoryDesc) else s for s in (source, target)]
         self.is_none = bool(_library().dnnl_memory_desc_equal(*handles))
         """Whether there is nothing to do."""
         if not self.is_none:
@@ -255,16 +253,3 @@ class Reorder:
         target = self._primitive.empty(DST) if target is None else target
         self._primitive({SRC: tensor, DST: target})
         return target
-
-
-def needs(*tensors: Tensor) -> list[bool]:
-    """Which of them want a gradient; recomputed tensors do not tell in backward."""
-    return [not tensor.stop_gradient for tensor in tensors]
-
-
-def take_saved(ctx: Any) -> tuple[Tensor, ...]:
-    """The saved tensors of a PyLayer's context, which lets go of them: Paddle keeps them until the
-    whole graph ends."""
-    tensors: tuple[Tensor, ...] = ctx.saved_tensor()
-    ctx.save_for_backward()
-    return tensors

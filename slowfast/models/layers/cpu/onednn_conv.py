@@ -12,7 +12,15 @@ from paddle import Tensor
 from paddle.autograd import PyLayer
 
 from slowfast.models.layers.cpu import arena, onednn
-from slowfast.models.layers.cpu.onednn import Layout, Primitive, Reorder, int64s, last, plain
+from slowfast.models.layers.cpu.kernels import KEPT, needs, take_saved
+from slowfast.models.layers.cpu.onednn import (
+    MemoryDesc,
+    Primitive,
+    Reorder,
+    int64s,
+    last,
+    plain,
+)
 
 
 class Geometry(NamedTuple):
@@ -39,20 +47,20 @@ class _Convolve(PyLayer):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         ctx.kernels = _kernels(tuple(x.shape), tuple(weight.shape), geometry)
-        ctx.needs = onednn.needs(x, weight)
+        ctx.needs = needs(x, weight)
         ctx.save_for_backward(x if ctx.needs[1] else None, weight)
         return ctx.kernels.forward(x, weight)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = onednn.take_saved(ctx)
+        x, weight = take_saved(ctx)
         kernels, dy = ctx.kernels, dy.contiguous()
         of_x, of_weight = ctx.needs
         dx = kernels.input_gradient(dy, weight) if of_x else None
         return dx, kernels.weight_gradient(x, dy) if of_weight else None
 
 
-class _Kernels:
+class _ConvKernels:
     """oneDNN's primitives for one shape of clips and weights; those of backward are created when
     they are wanted."""
 
@@ -73,7 +81,7 @@ class _Kernels:
         self._geometry = (int64s(geometry.stride), skipped, padding, padding)
         self._forward = Primitive(
             "convolution_forward", onednn.TRAINING, onednn.DIRECT, last(self._in),
-            Layout(self._weights), None, last(self._out), *self._geometry,
+            MemoryDesc(self._weights), None, last(self._out), *self._geometry,
         )  # fmt: skip
         self._pack = Reorder(plain(self._weights), self._forward.layout(onednn.WEIGHTS))
 
@@ -104,7 +112,7 @@ class _Kernels:
     @cached_property
     def _of_input(self) -> tuple[Primitive, Reorder]:
         primitive = Primitive(
-            "convolution_backward_data", onednn.DIRECT, last(self._in), Layout(self._weights),
+            "convolution_backward_data", onednn.DIRECT, last(self._in), MemoryDesc(self._weights),
             last(self._out), *self._geometry, self._forward,
         )  # fmt: skip
         return primitive, Reorder(plain(self._weights), primitive.layout(onednn.WEIGHTS))
@@ -112,10 +120,10 @@ class _Kernels:
     @cached_property
     def _of_weights(self) -> tuple[Primitive, Reorder, Reorder, Reorder]:
         # Over time these kernels are up to twice as fast in a layout of their own (AVX-512).
-        layout = Layout if len(self._in) == 5 and self._in[1] > 3 else last
+        layout = MemoryDesc if len(self._in) == 5 and self._in[1] > 3 else last
         primitive = Primitive(
-            "convolution_backward_weights", onednn.DIRECT, layout(self._in), Layout(self._weights),
-            None, layout(self._out), *self._geometry, self._forward,
+            "convolution_backward_weights", onednn.DIRECT, layout(self._in),
+            MemoryDesc(self._weights), None, layout(self._out), *self._geometry, self._forward,
         )  # fmt: skip
         return (
             primitive,
@@ -159,4 +167,4 @@ def _sizes_out(size: Sequence[int], kernel: Sequence[int], geometry: Geometry) -
     return sizes
 
 
-_kernels = lru_cache(maxsize=onednn.KEPT)(_Kernels)
+_kernels = lru_cache(maxsize=KEPT)(_ConvKernels)

@@ -3,13 +3,14 @@
 Legend: N clips, C channels, T frames, H x W pixels.
 """
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
 from slowfast.models.layers.cpu import arena, onednn
+from slowfast.models.layers.cpu.kernels import KEPT, Kernels, take_saved
 from slowfast.models.layers.cpu.onednn import Primitive, int64s, last
 
 
@@ -22,48 +23,38 @@ def max_pool(x_NTHWC: Tensor) -> Tensor:
 class _MaxPool(PyLayer):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.kernels = _kernels(tuple(x.shape))
-        y, places = ctx.kernels.forward(x)
+        ctx.shape, ctx.kernels = x.shape, _kernels(tuple(x.shape))
+        n, t, h, w, c = x.shape
+        y = arena.empty([n, t, _halved(h), _halved(w), c])
+        # From which place of its window each element is.
+        places = ctx.kernels.forward.empty(onednn.WORKSPACE)
+        ctx.kernels.forward({onednn.SRC: x, onednn.DST: y, onednn.WORKSPACE: places})
         ctx.save_for_backward(places)
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Tensor:
-        (places,) = onednn.take_saved(ctx)
-        dx: Tensor = ctx.kernels.backward(dy.contiguous(), places)
+        (places,) = take_saved(ctx)
+        dx = arena.empty(ctx.shape)
+        given = {onednn.DIFF_DST: dy.contiguous(), onednn.WORKSPACE: places, onednn.DIFF_SRC: dx}
+        ctx.kernels.backward(given)
         return dx
 
 
-class _Kernels:
-    """oneDNN's primitives for one shape of clips."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        n, t, h, w, c = shape
-        out = [(size - 1) // 2 + 1 for size in (h, w)]
-        self._shape_in, self._shape_out = shape, [n, t, *out, c]
-        ones = int64s([1, 1])
-        self._details = (
-            last([n * t, c, h, w]), last([n * t, c, *out]),
-            int64s([2, 2]), int64s([3, 3]), int64s([0, 0]), ones, ones,
-        )  # fmt: skip
-        self._forward = Primitive(
-            "pooling_forward", onednn.TRAINING, onednn.MAX_POOL, *self._details
-        )
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The output, and from which place of its window each element is."""
-        y, places = arena.empty(self._shape_out), self._forward.empty(onednn.WORKSPACE)
-        self._forward({onednn.SRC: x, onednn.DST: y, onednn.WORKSPACE: places})
-        return y, places
-
-    def backward(self, dy: Tensor, places: Tensor) -> Tensor:
-        dx = arena.empty(self._shape_in)
-        self._backward({onednn.DIFF_DST: dy, onednn.WORKSPACE: places, onednn.DIFF_SRC: dx})
-        return dx
-
-    @cached_property
-    def _backward(self) -> Primitive:
-        return Primitive("pooling_backward", onednn.MAX_POOL, *self._details, self._forward)
+def _halved(size: int) -> int:
+    """Height or width behind the pool."""
+    return (size - 1) // 2 + 1
 
 
-_kernels = lru_cache(maxsize=onednn.KEPT)(_Kernels)
+@lru_cache(maxsize=KEPT)
+def _kernels(shape: tuple[int, ...]) -> Kernels:
+    n, t, h, w, c = shape
+    ones = int64s([1, 1])
+    details = (
+        last([n * t, c, h, w]), last([n * t, c, _halved(h), _halved(w)]),
+        int64s([2, 2]), int64s([3, 3]), int64s([0, 0]), ones, ones,
+    )  # fmt: skip
+    forward = Primitive("pooling_forward", onednn.TRAINING, onednn.MAX_POOL, *details)
+    return Kernels(
+        forward, lambda: Primitive("pooling_backward", onednn.MAX_POOL, *details, forward)
+    )

@@ -18,7 +18,7 @@ import paddle.nn.functional as F
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from slowfast.models.layers.cpu.onednn import needs
+from slowfast.models.layers.cpu.kernels import needs
 
 
 class TiledConv(PyLayer):
