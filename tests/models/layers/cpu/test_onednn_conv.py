@@ -1,16 +1,21 @@
 """oneDNN's convolution of clips with their channels last: it is Paddle's conv3d."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import paddle
 import pytest
+from numpy.typing import NDArray
 from paddle import Tensor, nn
 from support.convolutions import DILATED, OTHERS, STEMS
 from support.small_nets import assert_equal_sums, outcome, random_clip
 
 from slowfast.models.layers.conv import Conv3D
-from slowfast.models.layers.cpu import onednn, onednn_conv
+from slowfast.models.layers.cpu import arena, onednn, onednn_conv
+from slowfast.models.layers.cpu.onednn_conv import Geometry, convolve
 from slowfast.models.layers.layout import channels_last, to_first, to_last
 
 pytestmark = pytest.mark.skipif(onednn.library() is None, reason="Paddle's wheel has no oneDNN 3")
@@ -87,3 +92,28 @@ def test_a_shape_is_compiled_once() -> None:
     last(conv, random_clip(1, 5, 2, 3, 4))
     after = onednn_conv._kernels.cache_info()
     assert (after.hits - kept.hits, after.misses - kept.misses) == (1, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 12])
+def test_nothing_is_written_behind_a_scratchpad(
+    channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on AVX2 with one thread: heap damage, which ended the process later on."""
+    kept: list[NDArray[np.float32]] = []
+
+    def guarded(shape: Sequence[int]) -> Tensor:
+        size = math.prod(shape)
+        kept.append(np.full(size + 1024, GUARD, np.float32))
+        return paddle.base.core.eager.Tensor(
+            value=kept[-1][:size].reshape(shape), place=paddle.CPUPlace(), persistable=False,
+            zero_copy=True, stop_gradient=True,
+        )  # fmt: skip
+
+    monkeypatch.setattr(arena, "empty", guarded)
+    x, weight = random_clip(4, channels, 8, 8, 8), random_clip(2 * channels, channels, 1, 1, 1)
+    x.stop_gradient = weight.stop_gradient = False
+    convolve(to_last(x), weight, Geometry((1, 2, 2), (0, 0, 0), (1, 1, 1))).sum().backward()
+    assert kept and all((own[-1024:] == GUARD).all() for own in kept)
+
+
+GUARD = 12345
