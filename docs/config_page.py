@@ -1,12 +1,18 @@
-"""docs/config.md, made from the schema: ``python -m docs.config_page > docs/config.md``."""
+"""docs/config.md and docs/zh/config.md, made from the schema: ``python -m docs.config_page``.
+
+The Chinese words are in docs/zh/config_words.yaml, each beside the English ones.
+"""
 
 import ast
 import dataclasses
 import inspect
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import yaml
 
 from slowfast.config import schema
 from slowfast.config.ranges import element_of, plain, rules_of
@@ -18,22 +24,56 @@ these defaults. A list is written `[a, b]`. Some settings depend on each other; 
 not fit is refused with what is allowed. More about them: [running](running.md),
 [training](training.md), [data](data.md).
 
-`python -m docs.config_page > docs/config.md` makes this page from
-`slowfast/config/schema.py`.
+`python -m docs.config_page` makes this page from `slowfast/config/schema.py`.
 """
+PAGES = {"en": Path("docs/config.md"), "zh": Path("docs/zh/config.md")}
+WORDS = Path(__file__).parent / "zh" / "config_words.yaml"
+
+Words = Callable[[str, str, str], str]
+"""The text in a language: which part of config_words.yaml, the name there, the English text."""
 
 TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
 
-def page() -> str:
-    """The whole page, as Markdown."""
-    parts = [HEAD]
+def page(language: str = "en") -> str:
+    """The whole page, as Markdown.
+
+    Raises:
+        ValueError: a text of the schema has no Chinese beside it, or that of an older text.
+    """
+    words: Words = chinese() if language == "zh" else lambda part, name, english: english
+    parts = [words("words", "HEAD", HEAD)]
     for section in dataclasses.fields(schema.Config):
         if dataclasses.is_dataclass(default := getattr(schema.Config(), section.name)):
-            about = inspect.getdoc(default)
-            parts.append(f"## {section.name}\n\n{about}\n\n{_table(default, f'{section.name}.')}")
-    parts.append(f"## Without a section\n\n{_table(schema.Config(), '')}")
+            about = inspect.getdoc(default) or ""
+            if language == "zh":
+                about = words("sections", section.name, " ".join(about.split()))
+            table = _table(default, f"{section.name}.", words)
+            parts.append(f"{_heading(section.name, section.name, language)}\n\n{about}\n\n{table}")
+    rest = words("words", "Without a section", "Without a section")
+    heading = _heading(rest, "without-a-section", language)
+    parts.append(f"{heading}\n\n{_table(schema.Config(), '', words)}")
     return "\n".join(parts)
+
+
+def _heading(text: str, anchor: str, language: str) -> str:
+    """A heading; Chinese pages have the English anchors."""
+    return f"## {text}" if language == "en" else f'<a id="{anchor}"></a>\n## {text}'
+
+
+def chinese() -> Words:
+    """The words of config_words.yaml."""
+    catalogue = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+
+    def words(part: str, name: str, english: str) -> str:
+        found = catalogue[part].get(name)
+        if part == "words" and found:
+            return str(found)
+        if not found or found["en"] != english:
+            raise ValueError(f"{WORDS}: {part}: {name}: put it there in Chinese: {english!r}")
+        return str(found["zh"])
+
+    return words
 
 
 def meanings(section: type) -> dict[str, str]:
@@ -47,13 +87,21 @@ def meanings(section: type) -> dict[str, str]:
     return found
 
 
-def _table(defaults: Any, prefix: str) -> str:
-    rows = [("Setting", "Type", "Default", "Allowed", "Meaning"), ("---",) * 5]
+def _table(defaults: Any, prefix: str, words: Words) -> str:
+    heads = ("Setting", "Type", "Default", "Allowed", "Meaning")
+    rows = [tuple(words("words", head, head) for head in heads), ("---",) * 5]
     kinds = get_type_hints(type(defaults), include_extras=True)
     for name, meaning in meanings(type(defaults)).items():
         default = _shown(getattr(defaults, name))
-        allowed = "; ".join(_allowed(kinds[name]))
-        rows.append((f"`{prefix}{name}`", _type(kinds[name]), f"`{default}`", allowed, meaning))
+        allowed = "; ".join(
+            text if text.startswith("`") else words("words", text, text)
+            for text in _allowed(kinds[name])
+        )
+        kind = _type(kinds[name])
+        meaning = words("settings", f"{prefix}{name}", meaning)
+        rows.append(
+            (f"`{prefix}{name}`", words("words", kind, kind), f"`{default}`", allowed, meaning)
+        )
     cells = ([cell.replace("|", r"\|") for cell in row] for row in rows)
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
@@ -82,4 +130,5 @@ def _shown(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    for language, path in PAGES.items():
+        path.write_text(page(language), encoding="utf-8")

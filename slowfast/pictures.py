@@ -103,10 +103,10 @@ def frame_strip(
     shown = []
     if slow:
         title = f"slow pathway: frames {', '.join(map(str, slow))} of {len(frames)}"
-        shown.append((title, _grid(frames[slow], [SLOW] * len(slow), 4, 8)))
+        shown.append((title, tiled(frames[slow], [SLOW] * len(slow), 4, 8)))
     if len(slow) < len(frames):
         colours = [SLOW if index in slow else FAST for index in range(len(frames))]
-        shown.append((f"fast pathway: all {len(frames)} frames", _grid(frames, colours, 8, 16)))
+        shown.append((f"fast pathway: all {len(frames)} frames", tiled(frames, colours, 8, 16)))
     ratios = [grid.shape[0] / grid.shape[1] for _, grid in shown]
     height = max(9 * sum(ratios) + 0.4 * len(shown), 0.5 * len(best) + 0.4, 2.8)
     figure = Figure(figsize=(13, height), layout="constrained")
@@ -214,7 +214,7 @@ def letters_of(font: str) -> frozenset[int]:
     return frozenset(FT2Font(font).get_charmap())
 
 
-def _grid(
+def tiled(
     frames: NDArray[np.uint8], colours: list[str], least: int, most: int
 ) -> NDArray[np.uint8]:
     """Frames ``[T, H, W, 3]`` side by side, from ``least`` to ``most`` in a row, each with an edge

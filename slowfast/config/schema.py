@@ -1,6 +1,6 @@
 """The one schema of every run: each setting with its type, range, default and meaning.
 
-docs/config.md is made from it: ``python -m docs.config_page > docs/config.md``. Rules about
+docs/config.md is made from it: ``python -m docs.config_page``. Rules about
 several settings stand in ``check.py``.
 """
 
@@ -369,6 +369,11 @@ class TrainConfig:
     """Epochs from one checkpoint to the next; the last epoch is always saved."""
     save_steps: Natural = 0
     """Also save every so many steps within an epoch; 0: never."""
+    show_interval: Natural = 10
+    """Epochs from one picture of training clips in VisualDL to the next, from the first step on. 0:
+    no pictures, also none of each validation's classes."""
+    histogram_interval: Natural = 0
+    """Epochs from one histogram of weights and gradients in VisualDL to the next; 0: none."""
     keep_last: Count = 3
     """Checkpoints that are kept besides the best one."""
     mixup: NotNegative = 0.0

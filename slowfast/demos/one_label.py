@@ -48,15 +48,17 @@ def run_one_label() -> None:
 def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], seconds: float) -> None:
     """Writes summary.json beside the weights, and prints what it says."""
     from slowfast.predict.infer import RESULT  # here: Paddle must be quiet by then
+    from slowfast.train.curves import how_to_open
 
     what, how = halves(result["predictions"])
-    curves = sorted((weights.parent / "vdl").glob("*"))  # none if VisualDL is not installed
+    curves = weights.parent / "vdl"
+    has_curves = curves.is_dir()  # unless VisualDL is not installed
     summary = {
         "top1": result["top1"], "top5": result["top5"], "what_top1": what, "how_top1": how,
         "seconds": round(seconds, 1), "checkpoint": str(weights), "result": str(RESULT), **pictures,
     }  # fmt: skip
-    if curves:
-        summary["vdl"] = str(curves[-1])
+    if has_curves:
+        summary["vdl"] = str(curves)
     write_whole(weights.with_name("summary.json"), json.dumps(summary, indent=1))
     print(
         f"\ntop-1 {100 * result['top1']:.1f} %, top-5 {100 * result['top5']:.1f} % on "
@@ -65,9 +67,9 @@ def tell(weights: Path, result: dict[str, Any], pictures: dict[str, str], second
     )
     here = f"{Path.cwd()}/"
     lines = {"checkpoint": str(weights)}
-    if curves:
+    if has_curves:
         visualdl = str(Path(sys.executable).with_name("visualdl")).removeprefix(here)
-        lines["curves"] = f"{visualdl} --logdir {weights.parent / 'vdl'}"
+        lines["curves"] = how_to_open(weights.parent, visualdl)
     lines |= {"prediction": str(RESULT)}
     lines |= {name.replace("_", " "): path for name, path in pictures.items()}
     lines["all of this"] = str(weights.with_name("summary.json"))

@@ -99,7 +99,8 @@ class OneLabel(Tally):
 
     def __init__(self, labels: Sequence[Any], cfg: Config) -> None:
         super().__init__(labels, cfg)
-        self._table_K3 = np.zeros((self._num_classes, 3), np.int64)
+        self.table_K3 = np.zeros((self._num_classes, 3), np.int64)
+        """See ``class_table``."""
 
     @staticmethod
     def array(labels: Sequence[Label], num_classes: int) -> NDArray[Any]:
@@ -110,7 +111,7 @@ class OneLabel(Tally):
         """Counts the list's video ``index``."""
         labels = np.array([self._labels[index]])
         places = rank_of_label(scores_K[None], labels)
-        self._table_K3 += class_table(places, labels, self._num_classes)
+        self.table_K3 += class_table(places, labels, self._num_classes)
 
     def add_logits(self, index: int, logits_K: Scores) -> None:
         """Counts it, too: logits rank as their probabilities do."""
@@ -118,12 +119,12 @@ class OneLabel(Tally):
 
     def gather(self) -> None:
         """Adds up the counts of all processes."""
-        counts = distributed.all_reduce_sum(*self._table_K3.ravel().tolist())
-        self._table_K3[:] = np.reshape(counts, self._table_K3.shape)
+        counts = distributed.all_reduce_sum(*self.table_K3.ravel().tolist())
+        self.table_K3[:] = np.reshape(counts, self.table_K3.shape)
 
     def numbers(self) -> dict[str, float]:
         """``accuracies``."""
-        return {name: float(value) for name, value in accuracies(self._table_K3).items()}
+        return {name: float(value) for name, value in accuracies(self.table_K3).items()}
 
 
 class SeveralLabels(Tally):
@@ -160,16 +161,20 @@ class SeveralLabels(Tally):
         for part in distributed.gather(self._scores):
             self._scores |= part
 
+    def scores_and_truth(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The scores of the videos that were taken in, and 1 for each of their classes, ``[N, K]``
+        both."""
+        indices = sorted(self._scores)  # so that equal scores rank the same, however they came
+        scores_NK = np.stack([self._scores[i] for i in indices])
+        return scores_NK, self.array([self._labels[i] for i in indices], self._num_classes)
+
     def numbers(self) -> dict[str, float]:
         """``multi_label_numbers`` at ``threshold``, and that.
 
         Raises:
             NoPositivesError: no video that could be read has a label.
         """
-        indices = sorted(self._scores)  # so that equal scores rank the same, however they came
-        scores_NK = np.stack([self._scores[i] for i in indices])
-        truth_NK = self.array([self._labels[i] for i in indices], self._num_classes)
-        numbers = multi_label_numbers(scores_NK, truth_NK, self._threshold)
+        numbers = multi_label_numbers(*self.scores_and_truth(), self._threshold)
         return numbers | {"threshold": self._threshold}
 
 

@@ -3,6 +3,7 @@
 Legend: N clips, n clips of a video, C channels of the classifier's input, K classes.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 from numpy.typing import NDArray
+from paddle import nn
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -23,12 +25,17 @@ from slowfast.models.head import PROBABILITIES, Head
 from slowfast.predict.features import FOLDER, Rows, claim_features, video_features
 from slowfast.predict.runtime.built import weighted
 from slowfast.predict.runtime.low_precision import settled
-from slowfast.predict.tallies import TALLIES
+from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
+from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.curves import MetricWriter
+from slowfast.train.cut import Place
+from slowfast.train.monitor import Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import LOSSES, training_loss
+from slowfast.train.recipe.optim import gradient_norm
 from slowfast.train.recipe.schedule import Schedule
+from slowfast.train.settings_shown import final_scalars, shown_settings
 from slowfast.train.step import Outcome, label_array, seed_dropout
 from slowfast.train.validate import validation_result
 from slowfast.weights.systems import Tensors
@@ -38,8 +45,9 @@ AT_ONCE = 4096
 
 
 def train_head(
-    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config
-) -> dict[str, float]:
+    state: TrainState, samples: list[Sample], val_samples: list[Sample] | None, cfg: Config,
+    class_names: list[str] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Computes missing features, and trains the head on all of them to the last epoch.
 
     The rest of the network does not change. All processes compute features; rank 0 trains.
@@ -69,7 +77,9 @@ def train_head(
             train = video_features(network, samples, cfg, kept, "training")
             val = video_features(network, val_samples or [], cfg, kept, "validation")
             if distributed.rank() == 0:
-                result, best = _fit(state, _of(train, samples), _of(val, val_samples or []), cfg)
+                result, best = _fit(
+                    state, _of(train, samples), _of(val, val_samples or []), cfg, class_names
+                )
         except KeyboardInterrupt as signal:
             folder = Path(cfg.output_dir) / FOLDER
             raise stop.error(f"the features so far are in {folder}") from signal
@@ -99,8 +109,9 @@ def _of(rows: Rows, samples: Sequence[Sample]) -> Features | None:
 
 
 def _fit(
-    state: TrainState, train: Features | None, val: Features | None, cfg: Config
-) -> tuple[dict[str, float], Tensors | None]:
+    state: TrainState, train: Features | None, val: Features | None, cfg: Config,
+    class_names: list[str] | None,
+) -> tuple[dict[str, float], Tensors | None]:  # fmt: skip
     """Trains to the last epoch. Returns the last validation, and the head's weights at a new best
     validation, if there was one."""
     assert train is not None
@@ -110,18 +121,24 @@ def _fit(
     tell_batch(schedule, cfg, state.class_weights)
     head, result = state.model.head, {}
     best: Tensors | None = None
-    with MetricWriter(cfg.output_dir, distributed.rank()) as writer:
+    place = Place(schedule.done(state.epoch, 0), state.epoch)
+    with MetricWriter(cfg.output_dir, distributed.rank(), place) as writer:
+        finals = final_scalars(cfg.train.task, validates=val is not None)
+        writer.settings(shown_settings(cfg, schedule.total_batch), finals)
         for epoch in range(state.epoch, schedule.epochs):
             _train_epoch(state, train, schedule, epoch, cfg, writer)
             is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
-            result = validate_head(head, val, cfg)
+            predictions = Predictions() if cfg.train.show_interval else None
+            result, tally = head_validated(head, val, cfg, predictions)
             _require_finite(result["loss"], f"the validation of epoch {epoch + 1}")
             if result[state.decisive] > state.best:
                 state.best = result[state.decisive]
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
             log_validation(writer, "val", epoch + 1, result, state.decisive, state.best)
+            if predictions and writer.draws:
+                draw_classes(writer, "val", epoch + 1, predictions.results(tally), class_names)
     return result, best
 
 
@@ -151,10 +168,19 @@ def _train_epoch(
         _require_finite(float(loss), f"epoch {epoch + 1}, step {step}")
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
-        state.precision.step(state.model, state.optimizer, lr, cfg.optim.grad_clip)
+        norms: list[float] = []
+
+        def look(model: nn.Layer, norms: list[float] = norms) -> None:
+            norms.append(gradient_norm(model))
+
+        is_told = step % cfg.train.log_interval == 0
+        state.precision.step(
+            state.model, state.optimizer, lr, cfg.optim.grad_clip, look if is_told else None
+        )
         metrics = meter.result(meter.sums())
         own_loss, seen = metrics.pop("loss"), int(metrics.pop("seen"))
-        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, is_taken=True)
+        norm = norms[0] if norms else math.nan
+        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, True, norm)
         pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
 
@@ -164,9 +190,17 @@ def _require_finite(loss: float, what: str) -> None:
         raise NonFiniteError(f"the loss of {what} is {loss} (lower optim.base_lr)")
 
 
-@paddle.no_grad()
 def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
-    """The metrics of a test with the same views, see ``validate``, and the clips' mean ``loss``."""
+    """The result of ``head_validated``."""
+    return head_validated(head, val, cfg)[0]
+
+
+@paddle.no_grad()
+def head_validated(
+    head: Head, val: Features, cfg: Config, predictions: Predictions | None = None
+) -> tuple[dict[str, float], Tally]:
+    """The metrics of a test with the same views, see ``validate``, and the clips' mean ``loss``;
+    and their tally. ``predictions`` takes in the scores."""
     head.eval()
     task, tally = cfg.train.task, TALLIES[cfg.train.task](val.labels, cfg)
     videos, clips, channels = val.rows.shape
@@ -180,5 +214,8 @@ def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
         views = logits if cfg.test.row_kind == "score" else PROBABILITIES[task](logits)
         views_NnK = views.numpy().reshape(len(rows), clips, -1)
         for index, scores_nK in enumerate(views_NnK, first):
-            tally.add(index, average_views(scores_nK, cfg.test.average_clips, task))
-    return validation_result(total / videos, tally, float(videos))
+            scores_K = average_views(scores_nK, cfg.test.average_clips, task)
+            tally.add(index, scores_K)
+            if predictions:
+                predictions.add(index, scores_K)
+    return validation_result(total / videos, tally, float(videos)), tally

@@ -20,11 +20,16 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
 from slowfast.train.batches import EpochReader, clip_loader, train_keys
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.monitor import MetricWriter, Pace, log_validation, tell_batch
+from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.curves import MetricWriter
+from slowfast.train.cut import Place
+from slowfast.train.monitor import Pace, log_validation, tell_batch
 from slowfast.train.recipe.precise_bn import precise_bn
 from slowfast.train.recipe.schedule import Schedule, Step
+from slowfast.train.settings_shown import final_scalars, shown_settings
 from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
-from slowfast.train.validate import validate
+from slowfast.train.validate import validated
+from slowfast.train.watch import first_step
 
 
 @dataclass
@@ -40,11 +45,14 @@ class Run:
     learner: Learner
     stop_after: int | None
     """Steps after which the run ends, for a quick check; None: after the last epoch."""
+    class_names: list[str] | None
+    """For the pictures; None: classes are shown by number."""
 
 
 def train(
     state: TrainState, schedule: Schedule, train_samples: list[Sample],
     val_samples: list[Sample] | None, cfg: Config, *, max_iters: int | None = None,
+    class_names: list[str] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Trains from ``state`` to the last epoch; validates if there are ``val_samples``.
 
@@ -62,15 +70,22 @@ def train(
     tell_batch(schedule, cfg, state.class_weights)
     if state.epoch >= schedule.epochs:
         logger.info(f"nothing left to do: {state.epoch} of {schedule.epochs} epochs are done")
+        return {}
     result: dict[str, float] = {}
     with handled_signals() as stop, contextlib.ExitStack() as opened:
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
-        writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank()))
+        place = Place(schedule.done(state.epoch, state.step), state.epoch)
+        writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank(), place))
+        finals = final_scalars(cfg.train.task, validates=bool(val_samples))
+        writer.settings(shown_settings(cfg, schedule.total_batch), finals)
         parallel = paddle.DataParallel(state.model) if distributed.world_size() > 1 else state.model
         learner = Learner(
             parallel, state.optimizer, state.precision, stop, cfg, state.class_weights
         )  # fmt: skip
-        run = Run(cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters)
+        run = Run(
+            cfg, train_samples, val_samples, schedule, loader, writer, learner, max_iters,
+            class_names,
+        )  # fmt: skip
         while state.epoch < schedule.epochs and not _is_over(run, state):
             with stop.deferred():
                 train_epoch(run, state)
@@ -104,6 +119,7 @@ def _finish_epoch(run: Run, state: TrainState) -> dict[str, float]:
 def _save(run: Run, state: TrainState, *, is_best: bool = False) -> None:
     """Saves; then ends the run in all processes if one of them got a signal meanwhile."""
     stop = run.learner.stop
+    run.writer.flush()
     with stop.deferred():
         save_checkpoint(state, run.cfg, is_best=is_best)
         (stops,) = distributed.all_reduce_sum(stop.signal != 0)
@@ -119,11 +135,11 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
     cfg = run.cfg
     assert run.val_samples is not None
     distributed.average_batch_norm(state.model)
-    result = validate(state.model, run.loader, run.val_samples, cfg)
+    result = _validate_weights(run, state, "val", epoch)
     decisive = result
     if state.ema:
         with state.ema.applied():
-            averaged = validate(state.model, run.loader, run.val_samples, cfg)
+            averaged = _validate_weights(run, state, "val_ema", epoch)
         decisive = averaged if cfg.train.best_by == "ema" else result
     name = state.decisive
     is_best = decisive[name] > state.best
@@ -133,6 +149,17 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
     if state.ema:
         log_validation(run.writer, "val_ema", epoch, averaged, called, state.best)
     return result, is_best
+
+
+def _validate_weights(run: Run, state: TrainState, kind: str, epoch: int) -> dict[str, float]:
+    """Validates the current weights, and draws how well they do on each class."""
+    assert run.val_samples is not None
+    shows = run.cfg.train.show_interval > 0
+    predictions = Predictions() if shows else None
+    result, tally = validated(state.model, run.loader, run.val_samples, run.cfg, predictions)
+    if predictions and run.writer.draws:
+        draw_classes(run.writer, kind, epoch, predictions.results(tally), run.class_names)
+    return result
 
 
 def _precise_bn(run: Run, state: TrainState) -> None:
@@ -177,6 +204,10 @@ def train_epoch(run: Run, state: TrainState) -> None:
     set_splits(state.model, schedule.phase(epoch).factor)
     run.learner.model.train()
     for step, work, reader_cost in reader.read(schedule.steps(epoch)[begin:]):
+        run.learner.watch = None
+        if state.step == 0:
+            number = schedule.done(epoch, 1)
+            run.learner.watch = first_step(run.writer, cfg, epoch, number, run.class_names)
         lr = schedule.learning_rate(epoch, state.step)
         outcome = train_step(run.learner, work, lr, epoch, state.step)
         _check_loss(run, state, step, outcome)
@@ -185,12 +216,14 @@ def train_epoch(run: Run, state: TrainState) -> None:
         pace.log(state.step, outcome, lr, reader_cost)
         state.step += 1
         if outcome.stop:  # here, before waiting for the readers
+            run.writer.flush()
             save_checkpoint(state, cfg)
             raise run.learner.stop.error(f"{state.name} is saved")
         if _is_over(run, state):
             break
         is_due = cfg.train.save_steps and state.step % cfg.train.save_steps == 0
         if is_due and state.step < length:
+            run.writer.flush()
             save_checkpoint(state, cfg)
     lost = reader.num_lost() if cfg.train.task == "detection" else 0
     if begin == 0 and not pace.seen:

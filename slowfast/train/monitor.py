@@ -1,60 +1,19 @@
 """Log lines and curves of training, every few steps."""
 
-import contextlib
-import json
-import math
 import time
-from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.files import append_line
 from slowfast.log import duration, logger
 from slowfast.metrics.meter import METERS
+from slowfast.train.curves import MetricWriter
+from slowfast.train.memory import memory_gib
 from slowfast.train.recipe.optim import lr_scale
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
-
-
-class MetricWriter(contextlib.ExitStack):
-    """Writes scalars to ``metrics.jsonl``, a row per step or epoch, and to VisualDL if installed.
-
-    VisualDL gets one folder per run, ``output_dir/vdl/TIME``. Only rank 0 writes.
-    """
-
-    def __init__(self, output_dir: str, rank: int) -> None:
-        super().__init__()
-        self._curves: Any = None
-        self._rows: IO[bytes] | None = None
-        if rank == 0:
-            folder = Path(output_dir)
-            self._rows = self.enter_context(open(folder / "metrics.jsonl", "ab", buffering=0))  # noqa: SIM115
-            try:
-                import visualdl
-            except ImportError as error:
-                logger.warning(f"no curves for VisualDL, which cannot be imported here: {error}")
-                return
-            curves = folder / "vdl" / time.strftime("%Y%m%d-%H%M%S")
-            self._curves = self.enter_context(visualdl.LogWriter(logdir=str(curves)))
-
-    def write(self, kind: str, step: int, scalars: dict[str, float], **row: Any) -> None:
-        """Writes each scalar at ``step`` as ``kind/name``; ``row`` goes to metrics.jsonl only.
-
-        Raises:
-            OSError: metrics.jsonl cannot be written; it ends with the row before. VisualDL prints a
-                warning instead where it cannot write its own file.
-        """
-        if self._rows is None:
-            return
-        if self._curves:
-            for name, value in scalars.items():
-                self._curves.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
-        finite = {name: x if math.isfinite(x) else None for name, x in scalars.items()}
-        append_line(self._rows, json.dumps({"kind": kind, "step": step, **row, **finite}))
 
 
 class Pace:
@@ -102,7 +61,11 @@ class Pace:
             f"reader_cost: {reader_cost:.5f} sec, ips: {ips:.5f} instance/sec, "
             f"eta: {duration(left)}"
         )
-        scalars = {"loss": outcome.loss, "lr": lr, **outcome.metrics, "ips": ips}
+        scalars = {
+            "loss": outcome.loss, **outcome.metrics, "lr": lr, "grad_norm": outcome.grad_norm,
+            "ips": ips, "data_share": reader_cost / batch_cost,
+            "compute_share": 1 - reader_cost / batch_cost, "memory_GiB": memory_gib(),
+        }  # fmt: skip
         costs = {"batch_cost": batch_cost, "reader_cost": reader_cost, "eta": left}
         self._writer.write("train", done, scalars, epoch=self._epoch + 1, of=total, **costs)
 

@@ -95,9 +95,12 @@ def train_run(
             names = inputs.class_names
             write_config(cfg, names and label_lines(names))
         if cfg.train.head_only:
-            train_head(state, inputs.samples, inputs.val_samples, cfg)
+            train_head(state, inputs.samples, inputs.val_samples, cfg, inputs.class_names)
         else:
-            train(state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters)
+            train(
+                state, schedule, inputs.samples, inputs.val_samples, cfg, max_iters=max_iters,
+                class_names=inputs.class_names,
+            )  # fmt: skip
 
 
 def scored_otherwise(cfg: Config) -> str:

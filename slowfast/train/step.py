@@ -4,10 +4,11 @@ Legend: N clips, C channels, T frames, H x W pixels, K classes.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 import paddle
@@ -29,7 +30,18 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.signals import Stop
 from slowfast.train.recipe.loss import loss_of, training_loss
 from slowfast.train.recipe.mix import mix
+from slowfast.train.recipe.optim import gradient_norm
 from slowfast.train.recipe.precision import Precision
+
+
+class Watch(Protocol):
+    """Looks on, and changes nothing."""
+
+    def clips(self, clip_NCTHW: Tensor, targets: Tensor, boxes: Sequence[Tensor]) -> None:
+        """A batch, as the network is given it, and what the loss compares its output with."""
+
+    def gradients(self, model: nn.Layer) -> None:
+        """The network before an optimizer step, with the gradients of all processes."""
 
 
 @dataclass
@@ -44,6 +56,8 @@ class Learner:
     cfg: Config
     class_weights: NDArray[np.float32] | None = None
     """In the loss, ``[K]``."""
+    watch: Watch | None = None
+    """Sees what the steps of an epoch are made of; None: nobody looks."""
 
 
 class Work(NamedTuple):
@@ -74,6 +88,8 @@ class Outcome(NamedTuple):
     """The mean loss over this process's clips, or boxes."""
     is_taken: bool
     """Whether the weights have changed."""
+    grad_norm: float = math.nan
+    """L2 norm of the step's gradients, before they are clipped; nan where it was not computed."""
 
 
 def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -> Outcome:
@@ -112,15 +128,25 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     metrics = meter.result(sums)
     loss, seen = metrics.pop("loss"), metrics.pop("seen")
     wanted = work.clips * distributed.world_size()
-    is_taken = False
+    is_taken, norms = False, list[float]()
+
+    def look(model: nn.Layer) -> None:
+        if step % cfg.train.log_interval == 0:
+            norms.append(gradient_norm(model))
+        if learner.watch:
+            learner.watch.gradients(model)
+
     if not seen or not np.isfinite(loss):
         learner.optimizer.clear_grad()
     else:
         if seen != wanted:
             _scale_gradients(learner.model, wanted / seen)
-        is_taken = learner.precision.step(learner.model, learner.optimizer, lr, cfg.optim.grad_clip)
+        is_taken = learner.precision.step(
+            learner.model, learner.optimizer, lr, cfg.optim.grad_clip, look
+        )
     own_loss = meter.result(own)["loss"]
-    return Outcome(loss, metrics, sums, int(clips), stops > 0, own_loss, is_taken)
+    norm = norms[0] if norms else math.nan
+    return Outcome(loss, metrics, sums, int(clips), stops > 0, own_loss, is_taken, norm)
 
 
 def meter_of(cfg: Config) -> Meter | LabelMeter:
@@ -163,6 +189,8 @@ def _add_gradients(
         alphas = {"mixup": cfg.train.mixup, "cutmix": cfg.train.cutmix}
         classes = cfg.model.num_classes
         clip_NCTHW, targets = mix(clip_NCTHW, labels, num_classes=classes, rng=rng, **alphas)
+    if learner.watch:
+        learner.watch.clips(clip_NCTHW, targets, boxes)
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW, *boxes)
     loss = training_loss(logits, targets, cfg.train, learner.class_weights, loss_of(cfg))

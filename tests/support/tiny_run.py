@@ -45,7 +45,7 @@ data:
   num_workers: 1
 test: {short_side: 32, crop_size: 32, backend: eager}
 optim: {warmup_epochs: 1}
-train: {epochs: 2, batch_size: 4, log_interval: 2, precise_bn_batches: 0}
+train: {epochs: 2, batch_size: 4, log_interval: 2, precise_bn_batches: 0, show_interval: 0}
 """
 
 

@@ -1,18 +1,18 @@
-"""How training goes: the log lines, the rows of metrics.jsonl, VisualDL's curves."""
+"""How training goes: the log lines, and the rows of metrics.jsonl."""
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from visualdl import LogReader
 
 from slowfast.config import Config, config_of
 from slowfast.data.order import Pool, class_groups
 from slowfast.train import monitor
+from slowfast.train.curves import MetricWriter
+from slowfast.train.cut import Place
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.step import Outcome
 
@@ -20,37 +20,6 @@ from slowfast.train.step import Outcome
 def rows(folder: Path) -> list[dict[str, Any]]:
     text = (folder / "metrics.jsonl").read_text(encoding="utf-8")
     return [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
-
-
-def test_scalars_reach_visualdl_and_the_rows(tmp_path: Path) -> None:
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
-        for step in (1, 2, 5):
-            writer.write("train", step, {"loss": 1 / step}, epoch=1)
-    assert rows(tmp_path)[2] == {"kind": "train", "step": 5, "epoch": 1, "loss": 0.2}
-    (file,) = (tmp_path / "vdl").rglob("vdlrecords*.log")
-    curve = LogReader(file_path=str(file)).get_data("scalar", "train/loss")
-    assert [p.id for p in curve] == [1, 2, 5]
-    assert [p.value for p in curve] == pytest.approx([1.0, 0.5, 0.2])
-
-
-def test_without_visualdl_the_rows_are_written_and_it_is_said_once(
-    tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "visualdl", None)
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
-        for step in (1, 2):
-            writer.write("train", step, {"loss": 1 / step}, epoch=1)
-    assert [row["loss"] for row in rows(tmp_path)] == [1, 0.5]
-    assert len(lines) == 1 and "VisualDL" in lines[0]
-    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
-
-
-def test_a_value_not_finite_is_valid_json_and_other_ranks_write_nothing(tmp_path: Path) -> None:
-    for rank in (1, 0):
-        with monitor.MetricWriter(str(tmp_path), rank=rank) as writer:
-            writer.write("val", 1, {"loss": float("nan")})
-        assert rank == 0 or not list(tmp_path.iterdir())
-    assert rows(tmp_path)[0]["loss"] is None
 
 
 def settings(**train: Any) -> Config:
@@ -66,14 +35,16 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
     schedule = Schedule(Pool(32), cfg)
     now = 100.0
     monkeypatch.setattr("slowfast.train.monitor.time.perf_counter", lambda: now)
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
+    monkeypatch.setattr("slowfast.train.monitor.memory_gib", lambda: 1.5)
+    with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        lines.clear()  # how to open the curves
         pace = monitor.Pace(cfg, writer, epoch=1, schedule=schedule)
         for step in range(8):
             now += 0.5
             clips = 4 if step < 6 else 0
             sums = [float(step * clips), 0.25 * clips, 0.75 * clips, clips]
             metrics = {"top1": 0.25, "top5": 0.75}
-            outcome = Outcome(float(step), metrics, sums, clips, False, 0.0, True)
+            outcome = Outcome(float(step), metrics, sums, clips, False, 0.0, True, 2.5)
             pace.log(step, outcome, lr=0.01, reader_cost=0.125)
         pace.log_end()
     assert len(lines) == 3
@@ -88,6 +59,7 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
     assert found[1] == {
         "kind": "train", "step": 12, "epoch": 2, "of": 24, "batch_cost": 0.5, "reader_cost": 0.125,
         "eta": 6.0, "loss": 3.0, "lr": 0.01, "top1": 0.25, "top5": 0.75, "ips": 8.0,
+        "grad_norm": 2.5, "data_share": 0.25, "compute_share": 0.75, "memory_GiB": 1.5,
     }  # fmt: skip
 
 
@@ -115,7 +87,8 @@ def test_with_several_labels_lines_and_rows_have_their_metrics(
 ) -> None:
     cfg = settings(batch_size=4, log_interval=1, task="multi")
     result = {"loss": 0.5, "mAP": 0.25, "mAP_all_classes": 0.125, "f1": 0.75, "seen": 7.0}
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
+    with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        lines.clear()  # how to open the curves
         pace = monitor.Pace(cfg, writer, epoch=0, schedule=Schedule(Pool(32), cfg))
         for found in (1.0, 4.0):  # of 4 that are there; as many are predicted
             sums = [2.0, found, 4.0, 4.0, 4.0]
@@ -136,7 +109,8 @@ def test_with_several_labels_lines_and_rows_have_their_metrics(
 
 def test_a_validation_is_a_line_and_a_row(tmp_path: Path, lines: list[str]) -> None:
     result = {"loss": 1.0, "top1": 0.5, "top5": 0.75, "seen": 7.0}
-    with monitor.MetricWriter(str(tmp_path), rank=0) as writer:
+    with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        lines.clear()  # how to open the curves
         monitor.log_validation(writer, "val", 2, result, "top1", best=0.625)
     assert lines == ["END epoch:2 val loss: 1.00000 top1: 0.50000 top5: 0.75000 best top1: 0.62500"]
     row = {"kind": "val", "step": 2, "loss": 1.0, "top1": 0.5, "top5": 0.75}

@@ -1,18 +1,20 @@
-"""docs/config.md is what the schema says."""
+"""docs/config.md and its Chinese page are what the schema says."""
 
 import dataclasses
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support.paths import REPOSITORY
 
-from docs.config_page import page
+from docs.config_page import PAGES, chinese, meanings, page
 from slowfast.config import Config, load_config
 
-HOW = "python -m docs.config_page > docs/config.md"
+HOW = "python -m docs.config_page"
 
 
 def rows() -> dict[str, list[str]]:
@@ -30,13 +32,30 @@ def settings(section: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def test_the_page_in_docs_is_what_the_command_on_it_prints() -> None:
-    assert HOW in page()
-    stored = (REPOSITORY / "docs" / "config.md").read_text(encoding="utf-8")
-    assert stored == page(), f"make it anew: {HOW}"
-    command = [sys.executable, *HOW.split(" > ")[0].split()[1:]]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert done.stdout == stored
+@pytest.mark.parametrize("language", PAGES)
+def test_the_pages_in_docs_are_up_to_date(language: str) -> None:
+    assert HOW in page(language)
+    stored = (REPOSITORY / PAGES[language]).read_text(encoding="utf-8")
+    assert stored == page(language), f"make it anew: {HOW}"
+
+
+def test_the_command_writes_both_pages(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "zh").mkdir(parents=True)
+    command = [sys.executable, *HOW.split()[1:]]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    for language, path in PAGES.items():
+        assert (tmp_path / path).read_text(encoding="utf-8") == page(language)
+
+
+def test_a_text_that_has_changed_is_to_be_translated_anew() -> None:
+    words = chinese()
+    english = meanings(type(Config().model))["name"]
+    assert words("settings", "model.name", english) != english
+    with pytest.raises(ValueError, match="model.name: put it there in Chinese: 'Another text.'"):
+        words("settings", "model.name", "Another text.")
+    with pytest.raises(ValueError, match="model.new"):
+        words("settings", "model.new", "A new setting.")
 
 
 def test_every_setting_has_a_row_with_its_default() -> None:

@@ -19,11 +19,13 @@ from support.tiny_run import (
     write_tiny_config,
 )
 from support.video_tools import children, is_running, wait_until
+from visualdl import LogReader
 
 from slowfast.config import load_config
 from slowfast.data.lists.read_lists import read_list
 from slowfast.tools import write_shards
 from slowfast.train.batches import clip_loader
+from slowfast.train.curves import RECORDS
 from slowfast.train.folder import checkpoints
 from slowfast.train.validate import validate
 from slowfast.weights.formats.read import read_pickle
@@ -31,7 +33,8 @@ from slowfast.weights.load import load_weights, read_weights
 
 OF_TWO = [
     "--validate", "-c", "tiny.yaml", "-o", "train.batch_size=2", "train.log_interval=1",
-    "train.save_steps=2", "train.freeze=[stem,res2]", "optim.grad_clip=0.5", "optim.schedule=step",
+    "train.save_steps=2", "train.show_interval=1", "train.freeze=[stem,res2]",
+    "optim.grad_clip=0.5", "optim.schedule=step",
     "optim.steps=[0,1]", "optim.step_factors=[1,0.1]",
 ]  # fmt: skip
 """Stages are frozen, gradients clipped, and the rate falls in steps."""
@@ -50,7 +53,9 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_two_processes_share_the_work_and_agree(of_two: tuple[Path, str]) -> None:
     folder, said = of_two
     assert "total batch 2 x 2 = 4" in said
-    assert len(list((folder / "out" / "vdl").iterdir())) == 1  # one writer
+    (file,) = (folder / "out" / "vdl").iterdir()  # one writer
+    shown = LogReader(file_path=str(file)).get_tags()["image"]
+    assert {*shown} == {"clips/1", "clips/2", "val/classes", "val/confusion"}
     rows = [json.loads(r) for r in (folder / "out" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if row["kind"] == "train"] == list(range(1, 13))
     # Validated by one process, from the checkpoint: the same count of the same 7 videos.
@@ -74,6 +79,21 @@ def test_frozen_stages_stay_and_the_others_learn(of_two: tuple[Path, str], tmp_p
             np.testing.assert_array_equal(value, state[name].numpy(), err_msg=name)
     for name in ("head.projection.weight", "s5.pathway0_res0.branch1_bn._mean", "s3_fuse.bn.bias"):
         assert not np.array_equal(weights[name], state[name].numpy()), name
+
+
+def points(out: Path) -> dict[str, list[tuple[int, float]]]:
+    """The points of the curves in VisualDL's file that do not depend on the machine, and of
+    metrics.jsonl, which must be the same."""
+    log = LogReader(file_path=str(out / "vdl" / RECORDS))
+    names = ("train/loss", "train/lr", "train/grad_norm", "val/loss", "val/top1")
+    found = {n: [(p.id, p.value) for p in log.get_data("scalar", n)] for n in names}
+    rows = [json.loads(row) for row in (out / "metrics.jsonl").read_text().splitlines()]
+    for name, curve in found.items():
+        kind, key = name.split("/")
+        written = [(row["step"], row[key]) for row in rows if row["kind"] == kind]
+        assert [step for step, _ in written] == [step for step, _ in curve]
+        np.testing.assert_allclose([x for _, x in written], [x for _, x in curve], rtol=1e-6)
+    return found
 
 
 @pytest.mark.slow
@@ -114,6 +134,9 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, no_
 
     for name in ("out/SlowFast_epoch_000005.pdparams", "out/SlowFast_best.pdparams"):
         assert_same_weights(whole / name, killed / name)
+    curves = [points(folder / "out") for folder in (whole, killed)]
+    assert curves[0] == curves[1]  # no step twice, and none missing
+    assert [step for step, _ in curves[0]["val/top1"]] == [1, 2, 3, 4, 5]
     ends = [read_pickle(f / "out" / "SlowFast_epoch_000005.pdopt") for f in (whole, killed)]
     assert ends[0]["best_top1"] == ends[1]["best_top1"]
     for tensor, value in ends[0]["velocities"].items():

@@ -3,6 +3,7 @@
 import bisect
 import math
 
+import paddle
 from paddle import Tensor, nn, optimizer, regularizer
 
 from slowfast.config import OptimConfig
@@ -50,6 +51,15 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
     groups = [{"params": p, "weight_decay": regularizer.L2Decay(decay)} for p, decay in decays]
     given = dict(momentum=optim.momentum, use_nesterov=optim.nesterov)
     return optimizer.Momentum(learning_rate=optim.base_lr, parameters=groups, **given)
+
+
+@paddle.no_grad()
+def gradient_norm(model: nn.Layer) -> float:
+    """The L2 norm of all gradients together; nan if there are none."""
+    found = [p.grad for p in model.parameters() if not p.stop_gradient and p.grad is not None]
+    if not found:
+        return math.nan
+    return float(paddle.stack([paddle.linalg.norm(gradient) for gradient in found]).norm())
 
 
 def clip_gradients(model: nn.Layer, largest: float) -> float:

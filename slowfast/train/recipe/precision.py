@@ -9,6 +9,7 @@ twice the bytes, though the rounding of the convolution before it limits the sta
 
 import contextlib
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import paddle
@@ -109,8 +110,9 @@ class Precision:
         (loss * self._loss_scale.scale if self._loss_scale else loss).backward()
 
     def step(
-        self, model: nn.Layer, optimizer: paddle.optimizer.Optimizer, lr: float, grad_clip: float
-    ) -> bool:
+        self, model: nn.Layer, optimizer: paddle.optimizer.Optimizer, lr: float, grad_clip: float,
+        look: Callable[[nn.Layer], None] | None = None,
+    ) -> bool:  # fmt: skip
         """One optimizer step from the current gradients; clears them.
 
         In float16 the step is skipped if gradients have overflowed. All processes decide alike:
@@ -118,10 +120,15 @@ class Precision:
         other types gradients are not checked: the next loss shows if they were not finite.
         Returns whether the weights have changed.
 
+        Args:
+            look: is called with the model, whose gradients are not scaled or clipped by then.
+
         Raises:
             LossScaleError: gradients overflow even with the smallest loss scale.
         """
         is_finite = self._loss_scale is None or self._unscale(model, self._loss_scale)
+        if look:
+            look(model)
         if is_finite:
             clip_gradients(model, grad_clip)
             optimizer.set_lr(lr)

@@ -1,0 +1,104 @@
+"""How well a validation did on each class, and which classes it confused.
+
+Legend: N videos, K classes.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast import distributed
+from slowfast.metrics.average_precision import average_precision
+from slowfast.predict.tallies import Detections, OneLabel, SeveralLabels, Tally
+from slowfast.train.curves import MetricWriter
+
+
+class ClassResults(NamedTuple):
+    """Of all processes, after a validation."""
+
+    what: str
+    """``accuracy``, or ``average precision``."""
+    classes: list[int]
+    """Those that occur."""
+    values: list[float]
+    """Of each of ``classes``, shares of 1."""
+    counts: list[int]
+    """Videos, or boxes, that have each of them."""
+    confused: NDArray[np.int64] | None
+    """``[K, K]``: how often a class, a row, was taken for each; None with several labels."""
+
+
+class Predictions:
+    """The best class of each video of this process, where videos have one label."""
+
+    def __init__(self) -> None:
+        self._best: dict[int, int] = {}
+
+    def add(self, index: int, logits_K: NDArray[np.floating]) -> None:
+        """Takes in the list's video ``index``; rows of boxes are not kept."""
+        if logits_K.ndim == 1:
+            self._best[index] = int(logits_K.argmax())
+
+    def gather(self) -> None:
+        """Takes in the videos of all processes, which call this together."""
+        for part in distributed.gather(self._best):
+            self._best |= part
+
+    def results(self, tally: Tally) -> ClassResults:
+        """Those of all processes, once they are gathered and the tally has its numbers."""
+        if isinstance(tally, OneLabel):
+            pairs = [(tally.truth(index)["label"], found) for index, found in self._best.items()]
+            return of_one_label(pairs, len(tally.table_K3))
+        if isinstance(tally, SeveralLabels):
+            return of_several_labels(*tally.scores_and_truth())
+        assert isinstance(tally, Detections)
+        return of_boxes(tally)
+
+
+def of_one_label(pairs: Iterable[tuple[int, int]], num_classes: int) -> ClassResults:
+    """From the true and the predicted class of each video."""
+    confused_KK = np.zeros((num_classes, num_classes), np.int64)
+    for true, predicted in pairs:
+        confused_KK[true, predicted] += 1
+    counts_K = confused_KK.sum(axis=1)
+    (classes,) = counts_K.nonzero()
+    values = confused_KK.diagonal()[classes] / counts_K[classes]
+    return ClassResults(
+        "accuracy", classes.tolist(), values.tolist(), counts_K[classes].tolist(), confused_KK
+    )
+
+
+def of_several_labels(
+    scores_NK: NDArray[np.floating], truth_NK: NDArray[np.integer]
+) -> ClassResults:
+    """From the scores of each video, and 1 for each of its classes."""
+    counts_K = (truth_NK > 0).sum(axis=0)
+    (classes,) = counts_K.nonzero()
+    values = [average_precision(scores_NK[:, k], truth_NK[:, k]) for k in classes]
+    counts = counts_K[classes].tolist()
+    return ClassResults("average precision", classes.tolist(), values, counts, None)
+
+
+def of_boxes(tally: Detections) -> ClassResults:
+    """From what a tally of boxes has of each class."""
+    rows: list[tuple[int, float, int]] = [
+        (number, one.precision, one.annotated)
+        for number, one in zip(tally.scored, tally.of_classes, strict=True)
+        if one.annotated and np.isfinite(one.precision)
+    ]
+    classes, values, counts = ([row[i] for row in rows] for i in range(3))
+    return ClassResults("average precision", classes, values, counts, None)
+
+
+def draw_classes(
+    writer: MetricWriter, kind: str, epoch: int, results: ClassResults, names: Sequence[str] | None
+) -> None:
+    """Shows the results in VisualDL's tab of images; ``kind`` is ``val`` or ``val_ema``."""
+    from slowfast.train.class_pictures import classes_picture, confusion_picture  # matplotlib
+
+    if results.classes:
+        writer.picture(f"{kind}/classes", epoch, classes_picture(results, names))
+    if results.confused is not None:
+        writer.picture(f"{kind}/confusion", epoch, confusion_picture(results.confused, names))
