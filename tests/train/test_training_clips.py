@@ -9,7 +9,7 @@ from support.tiny_run import environment, tiny_config
 
 from slowfast.data.clips.datasets import Clip, TrainKey
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.train.training_clips import clip_loader, train_keys
 
 
