@@ -12,11 +12,12 @@ from slowfast.models.layers.cpu.kernels import Kernels, needs, take_saved
 
 
 def test_a_backward_pass_is_made_once_and_when_it_is_wanted() -> None:
-    make = mock.Mock(return_value="backward")
+    make = mock.Mock(return_value=mock.sentinel.backward)
     kernels = Kernels(mock.sentinel.forward, make)
     assert kernels.forward is mock.sentinel.forward
     make.assert_not_called()
-    assert kernels.backward == kernels.backward == "backward"
+    assert kernels.backward is mock.sentinel.backward
+    assert kernels.backward is mock.sentinel.backward
     make.assert_called_once_with()
 
 
