@@ -4,7 +4,7 @@ Legend: N videos, K classes.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,8 @@ class Predictions:
         """Those of all processes, once they are gathered and the tally has its numbers."""
         if isinstance(tally, OneLabel):
             pairs = [
-                (int(tally.truth(index)["label"]), found) for index, found in self._best.items()
+                (cast("int", tally.truth(index)["label"]), found)
+                for index, found in self._best.items()
             ]
             return of_one_label(pairs, len(tally.table_K3))
         if isinstance(tally, SeveralLabels):
