@@ -14,6 +14,9 @@ from paddle.autograd import PyLayer
 from slowfast.models.layers import arena, onednn
 from slowfast.models.layers.onednn import Layout, Primitive, Reorder, int64s, last, plain
 
+LARGEST_BLOCK = 16
+"""Channels that oneDNN computes at once: 8 with AVX2, 16 with AVX-512."""
+
 
 class Geometry(NamedTuple):
     """Of a convolution, along time, height and width."""
@@ -63,6 +66,8 @@ class _Kernels:
         self.geometry = geometry
         has_plain_time = geometry.stride[0] == geometry.dilation[0] == 1
         self._has_time_and_space = min(kernel) > 1 and has_plain_time
+        is_strided_point = max(kernel) == 1 < max(geometry.stride) and not any(geometry.padding)
+        self._skips_pixels = is_strided_point and c < LARGEST_BLOCK
         if kernel[0] == geometry.stride[0] == 1 and geometry.padding[0] == 0:
             # Frame by frame: the kernels of pictures take a fifth of the time for some gradients.
             n, size, out, weights = n * size[0], size[1:], out[1:], [o, c, *kernel[1:]]
@@ -91,6 +96,8 @@ class _Kernels:
         return dx
 
     def weight_gradient(self, x: Tensor, dy: Tensor) -> Tensor:
+        if self._skips_pixels:
+            return _weight_gradient_of_seen_pixels(x, dy, self._shape_weights, self.geometry)
         primitive, reorder_x, reorder_dy, unpack = self._of_weights
         if self._has_time_and_space and "gemm" in primitive.implementation:
             # The fast stem on AVX2, for which oneDNN has only a matrix product: 930 -> 270 ms.
@@ -123,6 +130,21 @@ class _Kernels:
             Reorder(last(self._out), primitive.layout(onednn.DIFF_DST)),
             Reorder(primitive.layout(onednn.DIFF_WEIGHTS), plain(self._weights)),
         )
+
+
+def _weight_gradient_of_seen_pixels(
+    x: Tensor, dy: Tensor, weights: Sequence[int], geometry: Geometry
+) -> Tensor:
+    """For a kernel of one pixel and few channels: of the pixels that it sees, without a stride.
+
+    oneDNN copies these to its scratchpad, but at offsets as if each had a whole block of channels.
+    With fewer it writes behind the scratchpad, which damages the heap, and the gradient is wrong
+    (3.6.2 with AVX2; open as uxlfoundation/oneDNN issue 6035, which names AVX-512, too).
+    """
+    t, h, w = geometry.stride
+    seen = x[:, ::t, ::h, ::w].contiguous()
+    geometry = Geometry((1, 1, 1), (0, 0, 0), (1, 1, 1))
+    return _kernels(tuple(seen.shape), tuple(weights), geometry).weight_gradient(seen, dy)
 
 
 def _weight_gradient_by_taps(
