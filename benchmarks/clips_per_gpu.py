@@ -21,8 +21,8 @@ from paddle import Tensor, nn
 
 import slowfast.models
 from benchmarks.timing import progress
-from slowfast.models.layers import onednn
 from slowfast.models.layers.conv import Conv3D
+from slowfast.models.layers.cpu import onednn
 from slowfast.models.resnet3d import Bottleneck, Stage
 
 NETWORKS = {"slowfast_r50_4x16": 32, "slowfast_r50": 32, "slowfast_r101": 32}

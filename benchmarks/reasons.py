@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from slowfast.cli.network import network_of
 from slowfast.cli.run_config import config_for
 from slowfast.config import Config
-from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling, transforms
 from slowfast.data.clips.datasets import ValClips, open_sample
-from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import HOWS, WHATS
-from slowfast.data.moving_shapes_files import MARKER, SPLITS
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Sample
+from slowfast.data.shapes import moving_shapes
+from slowfast.data.shapes.moving_shapes import HOWS, WHATS
+from slowfast.data.shapes.moving_shapes_files import MARKER, SPLITS
 
 Floats = NDArray[np.floating[Any]]
 

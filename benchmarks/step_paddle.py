@@ -29,7 +29,7 @@ import slowfast.models
 from slowfast.models.layers.conv import Conv3D
 
 if not checkout:
-    from slowfast.models.layers import onednn
+    from slowfast.models.layers.cpu import onednn
     from slowfast.models.resnet3d import set_recompute
 
 CONSTRUCTORS = {"8x8": "slowfast_r50", "4x16": "slowfast_r50_4x16"}

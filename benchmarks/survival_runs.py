@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.processes import tree
-from slowfast.data import moving_shapes_files
+from slowfast.data.shapes import moving_shapes_files
 
 NUM_TRAIN, NUM_VAL = 24, 7
 YAML = """

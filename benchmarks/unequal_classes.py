@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.config import Config, load_config
-from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import HOWS
-from slowfast.data.moving_shapes_files import SPLITS
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import classes_of
+from slowfast.data.shapes.moving_shapes import HOWS
+from slowfast.data.shapes.moving_shapes_files import SPLITS
 from slowfast.demos.one_label import CONFIG, labels_of
 from slowfast.demos.steps import train_and_test, write_data
 from slowfast.files import write_whole

@@ -4,7 +4,6 @@ The network's numbers are those of the built network, the rooms of the code thos
 contract in ``pyproject.toml``. Pictures are SVG, 400 units wide: text stays readable on a phone.
 """
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +171,9 @@ def _row(drawing: Drawing, y: float, row: list[Room]) -> float:
 
 def pictures() -> dict[Path, str]:
     """All drawings, by path."""
-    drawn = {f"{name}.svg": functools.partial(network_svg, cfg) for name, cfg in NETWORKS.items()}
-    drawn["code.svg"] = code_svg
-    return {PICTURES / name: draw() for name, draw in drawn.items()}
+    drawn = {f"{name}.svg": network_svg(cfg) for name, cfg in NETWORKS.items()}
+    drawn["code.svg"] = code_svg()
+    return {PICTURES / name: svg for name, svg in drawn.items()}
 
 
 def main() -> None:

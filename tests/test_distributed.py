@@ -14,7 +14,7 @@ from slowfast import distributed
 SCRIPT = """
 import paddle
 from slowfast import distributed
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.errors import error_line
 distributed.start("cpu", seed=0)
 rank = distributed.rank()
@@ -90,7 +90,7 @@ FAILS = """
 import sys
 from slowfast import distributed
 from slowfast.cli.command import run
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 def work():
     if distributed.rank() == int(sys.argv[1]):

@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.config import ConfigError
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.video.reader import VideoError
 from slowfast.distributed import DeviceError
 from slowfast.errors import UserError, error_line, escaped, masked, masked_url, one_line, printable

@@ -14,8 +14,8 @@ from slowfast.data.boxes.ava import Annotations, is_flat, keyframes_of, read_ann
 from slowfast.data.boxes.boxes_files import ENDINGS
 from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.find import Split
-from slowfast.data.lists import PATHS, ListError
-from slowfast.data.missing import GO_ON
+from slowfast.data.lists.missing import GO_ON
+from slowfast.data.lists.read_lists import PATHS, ListError
 from slowfast.data.samples import KeyFrame, Sample
 from slowfast.data.video.films import Films
 from slowfast.data.video.part import length_of

@@ -16,11 +16,17 @@ from slowfast.cli.box_inputs import (
 )
 from slowfast.cli.flags import is_training
 from slowfast.config import Config, ConfigError
-from slowfast.data.agree import check_lists
 from slowfast.data.find import Split, find_listed, find_videos, list_of, listed_places
 from slowfast.data.labels import LABELS, find_labels
-from slowfast.data.lists import ListError, read_list
-from slowfast.data.missing import GO_ON, are_all, look_into_folders, missing_fault, missing_files
+from slowfast.data.lists.agree import check_lists
+from slowfast.data.lists.missing import (
+    GO_ON,
+    are_all,
+    look_into_folders,
+    missing_fault,
+    missing_files,
+)
+from slowfast.data.lists.read_lists import ListError, read_list
 from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
@@ -30,8 +36,8 @@ from slowfast.evaluate.scores import check_new, is_finished
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.places import require_place
-from slowfast.predict import exported
-from slowfast.predict.export import require_new
+from slowfast.predict.export import exported
+from slowfast.predict.export.exporter import require_new
 from slowfast.predict.runtime.built import MANIFEST
 from slowfast.predict.tallies import TALLIES, check_metrics
 from slowfast.train.folder import BEST, check_folder

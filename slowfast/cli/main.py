@@ -152,7 +152,7 @@ def _explain(args: argparse.Namespace, inputs: "Inputs") -> None:
     """Explains; at the end raises a VideoError if videos could not be read."""
     from slowfast.data.find import Named
     from slowfast.predict.explain.explanations import explain
-    from slowfast.predict.export import ExportError
+    from slowfast.predict.export.exporter import ExportError
     from slowfast.predict.infer import TOP
     from slowfast.predict.runtime.low_precision import settled
 
@@ -188,7 +188,7 @@ def _opened(
 ) -> tuple["Config", "Backend", str]:
     """What computes rows of a kind, see ``graph.KINDS``: the config with its precision settled, a
     backend, and the digest of the weights."""
-    from slowfast.predict.exported import open_exported
+    from slowfast.predict.export.exported import open_exported
     from slowfast.predict.runtime.backends import open_backend
     from slowfast.predict.runtime.built import MANIFEST
     from slowfast.predict.runtime.low_precision import settled
@@ -205,7 +205,7 @@ def _export(args: argparse.Namespace) -> None:
     """Exports; at the end raises an ExportError if a form of the network failed its check."""
     from slowfast.cli.inputs import export_inputs
     from slowfast.cli.network import network_of
-    from slowfast.predict.export import export
+    from slowfast.predict.export.exporter import export
 
     inputs = export_inputs(args)
     network = network_of(inputs.weights, inputs.cfg, "cpu")

@@ -8,10 +8,10 @@ from pathlib import Path
 from slowfast.cli.flags import is_training, overrides
 from slowfast.config import Config, ConfigError, load_config
 from slowfast.config.built_in import DEFAULT_CONFIG, find_config
-from slowfast.data.agree import Classes, check_same
 from slowfast.data.boxes.action_lists import class_numbers
 from slowfast.data.labels import find_labels, read_labels
-from slowfast.data.lists import ListError
+from slowfast.data.lists.agree import Classes, check_same
+from slowfast.data.lists.read_lists import ListError
 from slowfast.log import logger
 from slowfast.train.folder import check_task, checkpoints
 from slowfast.weights.damage import WeightsError

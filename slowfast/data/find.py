@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from slowfast.config import Config, DataConfig
-from slowfast.data import folders, lists
-from slowfast.data.lists import ListError
-from slowfast.data.missing import are_all, missing_fault, missing_files
+from slowfast.data.lists import folders, read_lists
+from slowfast.data.lists.missing import are_all, missing_fault, missing_files
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video import frames
 from slowfast.data.video.sources import is_stream
@@ -68,7 +68,7 @@ def find_videos(
             raise ListError(f"{path}: name a list of what is in it (build_list shards)")
         elif path.lower().endswith(".json"):
             raise ListError(f"{path}: no video: the name of a list of JSON objects ends in .jsonl")
-        elif path.lower().endswith(lists.LIST_ENDINGS):
+        elif path.lower().endswith(read_lists.LIST_ENDINGS):
             roots = [root] if root else [Path(path).parent, Path(data.root)]
             found += _videos_of(path, roots, several)
         else:
@@ -97,7 +97,7 @@ def _videos_of(path: str, roots: list[Path], several: bool) -> list[Named]:
     found: list[tuple[Path, list[Sample], list[str]]] = []
     task = "multi" if several else "single"
     for root in dict.fromkeys(roots):
-        samples = [sample for _, sample in lists.read_entries(path, root, task)]
+        samples = [sample for _, sample in read_lists.read_entries(path, root, task)]
         found.append((root, samples, missing_files(samples)))
         if not found[-1][-1]:
             break
@@ -193,4 +193,4 @@ def find_listed(path: str, root: str, is_it: Callable[[Path], bool] = Path.exist
 
 def listed_places(path: str, root: str) -> list[str]:
     """Where ``find_listed`` looks, in that order."""
-    return list(dict.fromkeys((path, lists.resolve(path, root))))
+    return list(dict.fromkeys((path, read_lists.resolve(path, root))))

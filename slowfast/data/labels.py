@@ -18,7 +18,7 @@ from typing import Any
 
 from slowfast.data.boxes.action_lists import LINE, has_blocks, of_blocks
 from slowfast.data.find import find_listed, listed_places
-from slowfast.data.lists import ListError, lines_of
+from slowfast.data.lists.read_lists import ListError, lines_of
 from slowfast.data.strict_json import parsed
 
 LABELS = Path(__file__).parents[1] / "labels"

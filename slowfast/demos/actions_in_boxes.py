@@ -12,10 +12,10 @@ import numpy as np
 
 from slowfast.config import Config, load_config
 from slowfast.config.built_in import CONFIGS
-from slowfast.data import shape_film_files
 from slowfast.data.boxes.ava import read_keyframes
 from slowfast.data.samples import KeyFrame
-from slowfast.data.shape_films import COLOURS
+from slowfast.data.shapes import shape_film_files
+from slowfast.data.shapes.shape_films import COLOURS
 from slowfast.demos.steps import DATA_SEED, infer, launch, train_and_test
 from slowfast.files import sole_writer, write_whole
 from slowfast.log import Progress, say

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config, DataConfig, load_config
 from slowfast.config.built_in import CONFIGS
-from slowfast.data import moving_shapes
 from slowfast.data.clips import sampling
 from slowfast.data.clips.datasets import open_sample
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Sample, classes_of
+from slowfast.data.shapes import moving_shapes
 from slowfast.data.video.write import Writer
 from slowfast.demos.steps import EVERY, infer, train_and_test, write_data
 from slowfast.files import write_whole

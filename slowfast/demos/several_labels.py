@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slowfast.config import load_config
 from slowfast.config.built_in import CONFIGS
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.demos.steps import EVERY, SCORES, infer, train_and_test, write_data
 from slowfast.evaluate.rescore import choose, score
 from slowfast.evaluate.scores import read_scores

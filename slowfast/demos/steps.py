@@ -13,7 +13,7 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.config import Config, dump_config, load_config
-from slowfast.data import moving_shapes_files
+from slowfast.data.shapes import moving_shapes_files
 from slowfast.errors import UserError
 from slowfast.files import sole_writer
 from slowfast.log import Progress, say

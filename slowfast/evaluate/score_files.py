@@ -19,7 +19,7 @@ from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.boxes_files import read_boxes
 from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_excluded, read_scored
 from slowfast.data.find import find_listed, list_of
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.evaluate.box_scores import BoxScores, read_box_scores
 from slowfast.log import logger
 from slowfast.metrics.frame_map import (

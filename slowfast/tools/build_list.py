@@ -9,9 +9,9 @@
     python -m slowfast.tools.build_list charades ROOT CSV                    --out LIST.jsonl
     python -m slowfast.tools.build_list shards   ROOT --pattern 'train-*.tar' --out LIST
 
-and jester, moments and diving48 like sthv. ``slowfast.data.lists`` says what a list is; its paths
-start from ROOT, which is data.root. Missing videos of a data set are counted, and named in
-LIST.missing.
+and jester, moments and diving48 like sthv. ``slowfast/data/lists/read_lists.py`` says what a list
+is; its paths start from ROOT, which is data.root. Missing videos of a data set are counted, and
+named in LIST.missing.
 """
 
 if __name__ == "__main__":  # before the imports, which take seconds
@@ -30,15 +30,21 @@ from typing import Any
 
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run
-from slowfast.data import annotations
-from slowfast.data.charades import charades
-from slowfast.data.folders import VIDEO_ENDINGS, class_folders, is_video, parted, tell_left_out
 from slowfast.data.labels import read_labels, spelled
-from slowfast.data.lists import ListError, is_json
+from slowfast.data.lists import annotations
+from slowfast.data.lists.charades import charades
+from slowfast.data.lists.folders import (
+    VIDEO_ENDINGS,
+    class_folders,
+    is_video,
+    parted,
+    tell_left_out,
+)
+from slowfast.data.lists.read_lists import ListError, is_json
+from slowfast.data.lists.shard_labels import labelled_videos
+from slowfast.data.lists.write_lists import Rows, find_samples, write_lists
 from slowfast.data.samples import Label, Sample
-from slowfast.data.shard_labels import labelled_videos
 from slowfast.data.shards import state_of
-from slowfast.data.write_lists import Rows, find_samples, write_lists
 from slowfast.journal import Entry
 from slowfast.log import Progress, say
 from slowfast.shares import left_to_do, merged, own_journal, shared_out

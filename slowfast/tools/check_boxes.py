@@ -38,8 +38,8 @@ from slowfast.data.boxes.boxes_fields import BoxesAt
 from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.window_reader import key_of, require_inside
 from slowfast.data.find import read_files_of
-from slowfast.data.lists import ListError
-from slowfast.data.missing import are_all, missing_fault, missing_files
+from slowfast.data.lists.missing import are_all, missing_fault, missing_files
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample, seconds_text
 from slowfast.data.video.films import Films
 from slowfast.data.video.open import decoder_version

@@ -30,8 +30,8 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data.lists import Entry as ListEntry
-from slowfast.data.lists import read_entries
+from slowfast.data.lists.read_lists import Entry as ListEntry
+from slowfast.data.lists.read_lists import read_entries
 from slowfast.data.samples import Sample
 from slowfast.data.shards import shard_of, state_of
 from slowfast.data.unreadable import reason_of

@@ -36,13 +36,13 @@ import numpy as np
 from slowfast import distributed
 from slowfast.cli.command import new_parser, number_between, run, whole_number
 from slowfast.config import DataConfig
-from slowfast.data import jsonl_lists, lists
 from slowfast.data.clips.datasets import TrainClips, TrainKey
-from slowfast.data.lists import Entry as ListEntry
-from slowfast.data.lists import looker, read_entries
+from slowfast.data.lists import jsonl_lists, read_lists
+from slowfast.data.lists.read_lists import Entry as ListEntry
+from slowfast.data.lists.read_lists import looker, read_entries
+from slowfast.data.lists.text_lists import line_of
 from slowfast.data.samples import Sample
 from slowfast.data.shards import shard_of, state_of
-from slowfast.data.text_lists import line_of
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.reader import VideoError
 from slowfast.data.workers.loader import Loader
@@ -108,7 +108,7 @@ def plan(entries: list[ListEntry], args: argparse.Namespace) -> dict[str, Job]:
     root, dst = os.path.abspath(args.root), os.path.abspath(args.dst)
     if os.path.realpath(root) == os.path.realpath(dst):
         raise UserError(f"{args.dst} is --root, where the sources are: give another DST")
-    if lists.is_json(args.list_out) != lists.is_json(args.list):
+    if read_lists.is_json(args.list_out) != read_lists.is_json(args.list):
         raise UserError(f"{args.list_out} and {args.list}: both must end in .jsonl, or none")
     if args.list_out.resolve() == args.list.resolve():
         raise UserError(f"{args.list} would be overwritten: give --list-out")
@@ -242,10 +242,10 @@ def write_results(
     lines = []
     for _, sample in entries:
         name = jobs[sample.path].name
-        if name not in failed and lists.is_json(args.list):
+        if name not in failed and read_lists.is_json(args.list):
             lines.append(jsonl_lists.line_of(sample._replace(path=name, num_frames=None)))
         elif name not in failed:
-            lines.append(line_of(name, None, sample.label, lists.separator_of(args.list_out)))
+            lines.append(line_of(name, None, sample.label, read_lists.separator_of(args.list_out)))
     reasons = Path(f"{args.list_out}.failed")
     write_lines(reasons, list(failed.values()))
     if lines:

@@ -32,11 +32,11 @@ import numpy as np
 
 from slowfast import distributed
 from slowfast.cli.command import new_parser, run, whole_number
-from slowfast.data import folders
-from slowfast.data.lists import ListError, read_entries
-from slowfast.data.shard_labels import ShardVideo, labelled_videos
-from slowfast.data.text_lists import line_of
-from slowfast.data.write_lists import fits
+from slowfast.data.lists import folders
+from slowfast.data.lists.read_lists import ListError, read_entries
+from slowfast.data.lists.shard_labels import ShardVideo, labelled_videos
+from slowfast.data.lists.text_lists import line_of
+from slowfast.data.lists.write_lists import fits
 from slowfast.files import atomic, write_lines
 from slowfast.log import Progress
 from slowfast.shares import merged, own_journal, shared_out

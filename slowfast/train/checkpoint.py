@@ -19,7 +19,7 @@ from paddle import nn, optimizer
 
 from slowfast import distributed
 from slowfast.config import Config
-from slowfast.data.agree import check_labels, kept_labels
+from slowfast.data.lists.agree import check_labels, kept_labels
 from slowfast.data.samples import Sample
 from slowfast.errors import UserError
 from slowfast.predict.tallies import TALLIES

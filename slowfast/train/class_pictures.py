@@ -73,7 +73,7 @@ def _bars(rows: Sequence[tuple[str, float, str]], title: str, colour: str) -> ND
     figure = Figure(figsize=(width, height))
     area = (left / width, 0.32 / height, wide / width, 1 - 0.75 / height)
     axis = figure.add_axes(area)
-    places = np.arange(len(rows))
+    places = range(len(rows))
     axis.barh(places, [1] * len(rows), color="#eeeeee", height=0.7)
     axis.barh(places, [share for _, share, _ in rows], color=colour, height=0.7)
     for place, (name, _, text) in zip(places, rows, strict=True):

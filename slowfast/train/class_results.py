@@ -4,7 +4,7 @@ Legend: N videos, K classes.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,10 @@ class Predictions:
     def results(self, tally: Tally) -> ClassResults:
         """Those of all processes, once they are gathered and the tally has its numbers."""
         if isinstance(tally, OneLabel):
-            pairs = [(tally.truth(index)["label"], found) for index, found in self._best.items()]
+            pairs = [
+                (cast("int", tally.truth(index)["label"]), found)
+                for index, found in self._best.items()
+            ]
             return of_one_label(pairs, len(tally.table_K3))
         if isinstance(tally, SeveralLabels):
             return of_several_labels(*tally.scores_and_truth())
@@ -88,8 +91,10 @@ def of_boxes(tally: Detections) -> ClassResults:
         for number, one in zip(tally.scored, tally.of_classes, strict=True)
         if one.annotated and np.isfinite(one.precision)
     ]
-    classes, values, counts = ([row[i] for row in rows] for i in range(3))
-    return ClassResults("average precision", classes, values, counts, None)
+    return ClassResults(
+        "average precision", [number for number, _, _ in rows], [value for _, value, _ in rows],
+        [annotated for _, _, annotated in rows], None,
+    )  # fmt: skip
 
 
 def draw_classes(

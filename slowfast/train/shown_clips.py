@@ -46,7 +46,7 @@ def clip_pictures(
         boxes: with detection, the boxes of all clips and how many each has, see ``joined``.
     """
     clips = clip_NCTHW[:MOST].transpose([0, 2, 3, 4, 1]).numpy()
-    clips = clips * np.float32(cfg.data.std) + np.float32(cfg.data.mean)
+    clips = clips * np.array(cfg.data.std, np.float32) + np.array(cfg.data.mean, np.float32)
     frames_NTHWC = np.clip(clips * 255 + 0.5, 0, 255).astype(np.uint8)
     labels = targets.numpy()
     corners, ends = np.zeros([0, 4], np.float32), np.zeros(len(clips) + 1, int)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from slowfast.data.folders import VIDEO_ENDINGS
+from slowfast.data.lists.folders import VIDEO_ENDINGS
 from slowfast.web.look import LookTab
 from slowfast.web.moments import FindTab
 from slowfast.web.persons_tab import PersonsTab

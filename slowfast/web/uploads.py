@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from slowfast.config import DataConfig
-from slowfast.data.folders import first_bytes
+from slowfast.data.lists.folders import first_bytes
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.data.video.reader import Picture, VideoError, require_file, too_short

@@ -14,7 +14,7 @@ from slowfast.cli.flags import parse_args
 from slowfast.cli.inputs import test_inputs as inputs_of_a_test
 from slowfast.cli.inputs import train_inputs
 from slowfast.config import ConfigError
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 
 @pytest.fixture(scope="module")

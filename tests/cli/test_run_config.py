@@ -10,7 +10,7 @@ from slowfast.cli.inputs import read_inputs
 from slowfast.cli.run_config import class_names, compare_trained, config_for, starts_anew
 from slowfast.config import Config, load_config
 from slowfast.config.built_in import DEFAULT_CONFIG
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 
 @pytest.mark.parametrize("mode", [[], ["--test", "-w", "w.pdparams"], ["--infer", "a", "-w", "w"]])

@@ -16,8 +16,8 @@ from slowfast.data.find import (
     without_ending,
 )
 from slowfast.data.labels import find_labels
-from slowfast.data.lists import ListError
-from slowfast.data.missing import missing_files
+from slowfast.data.lists.missing import missing_files
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.log import logger
 

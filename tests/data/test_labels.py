@@ -13,7 +13,7 @@ from slowfast.data.labels import (
     read_labels,
     spelled,
 )
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 COUNTS = {
     "ava": 80, "charades": 157, "kinetics400": 400, "kinetics600": 600, "kinetics700": 700,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.order import (
     Pool,
     balanced_draws,

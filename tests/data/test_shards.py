@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from support.videos import read_numbers, write_numbered_video, write_tar
 
-from slowfast.data.folders import is_video
+from slowfast.data.lists.folders import is_video
+from slowfast.data.lists.shard_labels import ShardVideo, labelled_videos
 from slowfast.data.order import Pool, shard_numbers, train_batches
 from slowfast.data.samples import Sample
-from slowfast.data.shard_labels import ShardVideo, labelled_videos
 from slowfast.data.shards import (
     ShardError,
     member_range,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from slowfast.config import load_config
 from slowfast.data.samples import Box, KeyFrame
-from slowfast.data.shape_film_files import exchange
-from slowfast.data.shape_films import ACTIONS, render_film
+from slowfast.data.shapes.shape_film_files import exchange
+from slowfast.data.shapes.shape_films import ACTIONS, render_film
 from slowfast.demos import actions_in_boxes
 from slowfast.metrics.frame_map import frame_map_numbers
 from slowfast.predict.box_rows import rows_of_boxes

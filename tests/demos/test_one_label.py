@@ -7,8 +7,8 @@ import pytest
 from support.videos import numbers_of, shown_at, write_numbered_video
 
 from slowfast.config import DataConfig
-from slowfast.data.moving_shapes import HOWS
 from slowfast.data.samples import Sample
+from slowfast.data.shapes.moving_shapes import HOWS
 from slowfast.demos import one_label
 
 

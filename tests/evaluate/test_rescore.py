@@ -20,7 +20,7 @@ from support.scores import (
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.evaluate import rescore
 from slowfast.evaluate.rescore import choose
 from slowfast.evaluate.run_test import run_test

@@ -29,7 +29,7 @@ from support.tiny_run import (
 from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report

@@ -14,7 +14,7 @@ from support.tiny_run import fresh_state, tiny_config, tiny_data
 from slowfast.config import Config
 from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.find import Named
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError

@@ -19,7 +19,7 @@ from slowfast import distributed
 from slowfast.config import Config
 from slowfast.data.clips.key_clips import KeyViews
 from slowfast.data.clips.view_videos import MultiViewVideos, VideoViews
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Box, KeyFrame, Sample
 from slowfast.data.video import pyav
 from slowfast.data.video.reader import VideoError

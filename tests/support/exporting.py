@@ -8,7 +8,7 @@ from support.small_nets import wake_up
 from support.tiny_run import fresh_state, tiny_config, tiny_data
 
 from slowfast.config import Config
-from slowfast.predict.export import export
+from slowfast.predict.export.exporter import export
 from slowfast.predict.runtime.built import Weighted, weighted
 
 

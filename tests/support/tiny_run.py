@@ -17,7 +17,7 @@ from support.processes import LOG_DIR, run_processes
 
 from slowfast.cli import main
 from slowfast.config import Config, load_config
-from slowfast.data import moving_shapes_files
+from slowfast.data.shapes import moving_shapes_files
 from slowfast.models import build_model
 from slowfast.models.slowfast import VideoClassifier
 from slowfast.predict.runtime.built import Graph, weighted

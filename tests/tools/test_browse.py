@@ -17,7 +17,7 @@ from support.videos import write_numbered_video
 from slowfast.clip_sheet import Card
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.order import Pool
 from slowfast.tools import browse
 from slowfast.train.recipe.schedule import Schedule

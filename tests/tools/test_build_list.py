@@ -19,7 +19,7 @@ from support.videos import (
 from slowfast.config import DataConfig
 from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Action, Label, Sample
 from slowfast.data.shards import split_member
 from slowfast.tools.build_list import main

@@ -9,10 +9,10 @@ import pytest
 from support.locks import lock_held
 from support.video_tools import error_line, start, wait_until
 
-from slowfast.data.folders import is_video
-from slowfast.data.lists import read_list
+from slowfast.data.lists.folders import is_video
+from slowfast.data.lists.read_lists import read_list
+from slowfast.data.lists.shard_labels import labelled_videos
 from slowfast.data.order import shard_numbers
-from slowfast.data.shard_labels import labelled_videos
 from slowfast.data.shards import member_range, split_member
 from slowfast.tools import build_list, write_shards
 

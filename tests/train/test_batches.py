@@ -9,7 +9,7 @@ from support.tiny_run import tiny_config
 from slowfast.config import Config
 from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Label, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.train import batches

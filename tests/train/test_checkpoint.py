@@ -10,7 +10,7 @@ import pytest
 from support.tiny_run import fresh_state, tiny_config
 
 from slowfast.config import Config, ConfigError
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.train import checkpoint, folder
 from slowfast.train.recipe.ema import Ema

@@ -15,7 +15,7 @@ from support.tiny_run import (
 )
 
 from slowfast.config import Config
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.order import Pool
 from slowfast.data.video.reader import VideoError
 from slowfast.train import loop

@@ -9,7 +9,7 @@ from support.tiny_run import environment, tiny_config
 
 from slowfast.data.clips.datasets import Clip, TrainKey
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.train.training_clips import clip_loader, train_keys
 
 
@@ -22,7 +22,7 @@ def test_a_draw_is_a_sample_and_how_often_it_came_before() -> None:
 def test_clips_with_facts_are_the_same_clips(tmp_path: Path) -> None:
     cfg = tiny_config(tmp_path, "data.num_workers=1", "data.rand_augment=1")
     samples = read_list(cfg.data.train_list, cfg.data.root, 24)[:3]
-    keys = [*train_keys([0, 1, 2], 1, 3), 0]
+    keys: list[TrainKey | int] = [*train_keys([0, 1, 2], 1, 3), 0]
     found: list[list[Clip]] = []
     for tells in (False, True):
         with clip_loader(samples, samples, cfg, tells=tells) as loader:

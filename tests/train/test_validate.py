@@ -13,7 +13,7 @@ from support.tiny_run import fresh_state, run_script, tiny_config, write_tiny_co
 
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Box, KeyFrame, Label, Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.models.slowfast import VideoClassifier

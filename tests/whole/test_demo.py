@@ -15,10 +15,10 @@ from support.pages import browsing, headless, serving
 from support.paths import REPOSITORY
 
 from slowfast.data.labels import read_labels
-from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import CLASS_NAMES, HOWS, WHATS, render_clip
-from slowfast.data.moving_shapes_files import write_video
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import classes_of
+from slowfast.data.shapes.moving_shapes import CLASS_NAMES, HOWS, WHATS, render_clip
+from slowfast.data.shapes.moving_shapes_files import write_video
 from slowfast.demos.one_label import JOINED
 
 

@@ -15,7 +15,7 @@ from support.videos import write_numbered_video
 
 from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Box, KeyFrame, Sample
-from slowfast.predict.export import export
+from slowfast.predict.export.exporter import export
 from slowfast.predict.views import rows_of_videos
 
 PROGRAMS = re.findall(

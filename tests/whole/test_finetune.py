@@ -11,8 +11,8 @@ from support.tiny_run import tiny_data
 from slowfast.cli import main, run_config
 from slowfast.cli.flags import parse_args
 from slowfast.config import Config, ConfigError, dump_config, load_config
-from slowfast.data.lists import read_list
-from slowfast.data.moving_shapes import CLASS_NAMES
+from slowfast.data.lists.read_lists import read_list
+from slowfast.data.shapes.moving_shapes import CLASS_NAMES
 from slowfast.models.variants import build_model
 from slowfast.weights import save
 

@@ -9,7 +9,7 @@ import pytest
 from support.tiny_run import main_here, save_tiny_model, tiny_config, tiny_data
 from support.videos import write_h264
 
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Sample
 from slowfast.data.video.open import open_video
 from slowfast.evaluate.scores import read_scores

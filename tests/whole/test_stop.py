@@ -17,7 +17,7 @@ import pytest
 from support.paths import REPOSITORY
 from support.tiny_run import environment, fresh_state, main_here, tiny_config, write_tiny_config
 
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.data.order import Pool
 from slowfast.signals import Terminated
 from slowfast.tools.launch import last_words

@@ -22,7 +22,7 @@ from support.video_tools import children, is_running, wait_until
 from visualdl import LogReader
 
 from slowfast.config import load_config
-from slowfast.data.lists import read_list
+from slowfast.data.lists.read_lists import read_list
 from slowfast.tools import write_shards
 from slowfast.train.curves import RECORDS
 from slowfast.train.folder import checkpoints

@@ -23,7 +23,7 @@ from support.videos import numbered_picture, write_mpeg4
 
 from slowfast.cli import main
 from slowfast.config import Config, dump_changes, load_config
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.evaluate.scores import read_scores
 from slowfast.weights.damage import WeightsError
 from slowfast.weights.load import Checkpoint

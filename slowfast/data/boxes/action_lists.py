@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from slowfast.config import DetectionConfig
-from slowfast.data.lists import ListError, lines_of
+from slowfast.data.lists.read_lists import ListError, lines_of
 from slowfast.data.samples import number_of
 
 AVA60 = "ava60"

@@ -12,7 +12,7 @@ from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, Moment
 from slowfast.data.boxes.boxes_files import located, read_boxes
 from slowfast.data.boxes.scored_boxes import read_excluded
 from slowfast.data.find import Split, list_of
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box, Corners, KeyFrame, Sample, seconds_text
 from slowfast.data.video.open import open_video
 from slowfast.log import logger

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from slowfast.config import Config, DataConfig
 from slowfast.data.find import without_ending
-from slowfast.data.lists import PATHS, ListError, resolve
+from slowfast.data.lists.read_lists import PATHS, ListError, resolve
 from slowfast.data.video.frames import find_frames, likely_names, own_pattern
 from slowfast.data.video.reader import VideoError
 from slowfast.log import Progress

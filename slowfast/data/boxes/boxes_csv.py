@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slowfast.data.boxes.boxes_fields import ACTION, BoxesAt, ClassOf, Moment, action_number
 from slowfast.data.boxes.scored_boxes import rows_of
-from slowfast.data.lists import PATHS
+from slowfast.data.lists.read_lists import PATHS
 from slowfast.data.samples import Box, Corners
 
 NONE, LEFT_OUT = -1, -2

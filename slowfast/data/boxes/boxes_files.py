@@ -23,7 +23,7 @@ from slowfast.data.boxes.boxes_fields import BoxesAt, ClassOf, SizeOf, checked, 
 from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl
 from slowfast.data.boxes.pickled_boxes import pickled_boxes
 from slowfast.data.find import find_listed, listed_places
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box
 
 ENDINGS = (".csv", ".pkl", ".jsonl")

@@ -15,7 +15,7 @@ from slowfast.data.boxes.boxes_fields import (
     moment_of,
     score_of,
 )
-from slowfast.data.lists import ListError, lines_of
+from slowfast.data.lists.read_lists import ListError, lines_of
 from slowfast.data.samples import Box, KeyFrame
 from slowfast.data.strict_json import parsed
 from slowfast.files import atomic

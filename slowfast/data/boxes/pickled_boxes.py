@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.errors import one_line, printable
 from slowfast.pickles import LeftOut, PlainUnpickler, plain
 

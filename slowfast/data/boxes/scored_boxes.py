@@ -30,7 +30,7 @@ from slowfast.data.boxes.boxes_fields import (
     moment_of,
     person_number,
 )
-from slowfast.data.lists import PATHS, ListError
+from slowfast.data.lists.read_lists import PATHS, ListError
 from slowfast.data.samples import KeyFrame, seconds_text
 from slowfast.files import atomic
 from slowfast.log import Progress

@@ -19,7 +19,7 @@ from slowfast.data.boxes.ava_videos import Places
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.boxes_files import located
 from slowfast.data.clips.transforms import fitted
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import KeyFrame, Sample
 from slowfast.data.video.films import Films
 from slowfast.data.video.reader import ROUNDING, Picture, VideoError

@@ -22,10 +22,10 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 from paddle.autograd import PyLayer
 
+from slowfast.models.layers.cpu.kernels import needs
+from slowfast.models.layers.cpu.onednn_conv import Geometry, convolve
+from slowfast.models.layers.cpu.tiled_conv import TiledConv
 from slowfast.models.layers.layout import in_paddles, is_channels_last
-from slowfast.models.layers.onednn import needs
-from slowfast.models.layers.onednn_conv import Geometry, convolve
-from slowfast.models.layers.tiled_conv import TiledConv
 
 TILE = 2
 """Height and width of the square of outputs that shares a window. Forward and backward, the fast

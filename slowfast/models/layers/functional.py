@@ -3,7 +3,7 @@
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from slowfast.models.layers import onednn_pool, onednn_relu
+from slowfast.models.layers.cpu import onednn_pool, onednn_relu
 from slowfast.models.layers.layout import is_channels_last
 from slowfast.models.layers.recompute import may_overwrite
 

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 import paddle
 from paddle import Tensor
 
-from slowfast.models.layers import onednn
+from slowfast.models.layers.cpu import onednn
 
 _IS_LAST = ContextVar("channels_last", default=False)
 

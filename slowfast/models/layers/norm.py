@@ -12,9 +12,9 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from slowfast import distributed
+from slowfast.models.layers.cpu.onednn_norm import normalize
 from slowfast.models.layers.functional import relu_
 from slowfast.models.layers.layout import in_paddles, is_channels_last
-from slowfast.models.layers.onednn_norm import normalize
 from slowfast.models.layers.recompute import is_again
 
 

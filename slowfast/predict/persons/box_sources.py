@@ -17,7 +17,7 @@ from slowfast.data.clips.datasets import frame_at
 from slowfast.data.clips.key_sliding import Seconds
 from slowfast.data.clips.window_reader import is_inside
 from slowfast.data.find import without_ending
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.errors import printable

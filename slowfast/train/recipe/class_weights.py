@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slowfast.config import Config
 from slowfast.data.find import find_listed, listed_places
-from slowfast.data.lists import ListError, lines_of
+from slowfast.data.lists.read_lists import ListError, lines_of
 from slowfast.data.samples import Label, classes_of
 
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from slowfast import distributed
 from slowfast.config import Config, ConfigError
 from slowfast.data.clips.sampling import Grid
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.order import Pool, batch_sizes, train_batches
 from slowfast.train.recipe.learning_rate import learning_rate, lr_scale
 from slowfast.train.recipe.multigrid import Batch, Phase, batches_in_turn, expand, phase_at, phases

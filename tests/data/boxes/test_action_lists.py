@@ -7,7 +7,7 @@ import pytest
 
 from slowfast.config import DetectionConfig
 from slowfast.data.boxes.action_lists import AVA60, actions_of, class_numbers, scored_classes
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 FORMS = {
     "AVA's 60": 'item {\n  name: "bend/bow (at the waist)"\n  id: 1\n}\nitem {\n  name: "dance"\n'

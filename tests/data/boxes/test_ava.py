@@ -13,7 +13,7 @@ from support.videos import write_frames
 from slowfast.config import Config, DataConfig, DetectionConfig, ModelConfig
 from slowfast.data.boxes.ava import kept, labels_of_nearest, merged, read_keyframes
 from slowfast.data.find import Split
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box, KeyFrame, Sample
 
 A, B, C = "0.1,0.2,0.5,0.9", "0.5,0.1,0.8,0.8", "0.12,0.2,0.5,0.9"

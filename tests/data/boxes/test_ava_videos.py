@@ -9,7 +9,7 @@ from support.videos import write_frames
 
 from slowfast.config import Config, DataConfig, DetectionConfig
 from slowfast.data.boxes.ava_videos import Place, Places, read_frame_list
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 HEADER = "original_vido_id video_id frame_id path labels\n"
 CUT = "-5KQ66BBWC4_000010_000020"

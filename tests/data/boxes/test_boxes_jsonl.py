@@ -9,7 +9,7 @@ import pytest
 from support.video_tools import write
 
 from slowfast.data.boxes.boxes_jsonl import boxes_of_jsonl, write_boxes
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box, KeyFrame
 
 A, B = (0.1, 0.2, 0.5, 0.9), (0.5, 0.1, 0.8, 0.8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from slowfast.data.boxes.pickled_boxes import MOST_BOXES, pickled_boxes
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 
 BOXES = {
     "a,0902": np.array([[0.1, 0.2, 0.5, 0.75, 0.9], [0, 0, 1, 1, 0.5]]),

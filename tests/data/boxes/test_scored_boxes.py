@@ -8,7 +8,7 @@ import pytest
 from slowfast.data.boxes import scored_boxes
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.scored_boxes import read_scored, write_scored
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box, KeyFrame
 
 COLUMNS = "video,time,x1,y1,x2,y2,action,score, or video,time alone"

@@ -10,8 +10,8 @@ from paddle import Tensor, nn
 from support.convolutions import DILATED, OTHERS, STEMS
 from support.small_nets import assert_equal_sums, outcome, random_clip, small
 
-from slowfast.models.layers import onednn
 from slowfast.models.layers.conv import SMALL_FRAME, Conv3D
+from slowfast.models.layers.cpu import onednn
 
 
 def ours_and_paddles(

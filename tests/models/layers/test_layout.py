@@ -15,7 +15,8 @@ from paddle import Tensor
 from support.small_nets import random_clip, small, wake_up
 
 from slowfast.models.freeze import freeze, freeze_batch_norm
-from slowfast.models.layers import norm, onednn, onednn_norm, onednn_pool, onednn_relu
+from slowfast.models.layers import norm
+from slowfast.models.layers.cpu import onednn, onednn_norm, onednn_pool, onednn_relu
 from slowfast.models.layers.layout import (
     channel_axis,
     channels_last,

@@ -13,7 +13,7 @@ from paddle import Tensor, nn
 from support.small_nets import random_clip, small, tensors_of, wake_up
 
 from slowfast.models.freeze import freeze
-from slowfast.models.layers import arena, onednn
+from slowfast.models.layers.cpu import arena, onednn
 from slowfast.models.layers.layout import channels_last, is_channels_last
 from slowfast.models.layers.norm import BatchNorm3D, set_splits
 from slowfast.models.layers.recompute import is_again, may_overwrite, recomputed

@@ -15,7 +15,7 @@ from support.videos import write_mpeg4
 
 from slowfast.config import ConfigError
 from slowfast.data.find import Named
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.predict.explain.explanations import explain
 from slowfast.predict.runtime.built import Weighted

@@ -8,7 +8,7 @@ import pytest
 from support.videos import write_numbered_video
 
 from slowfast.config import Config, DetectionConfig
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Box, Sample
 from slowfast.data.video.reader import Picture, VideoError
 from slowfast.predict.persons.box_sources import WHOLE, BoxSource, Detected, FromFile, open_source

@@ -10,7 +10,7 @@ from support.tiny_run import tiny_config, tiny_data
 
 from slowfast.config import Config
 from slowfast.data.clips.view_videos import VideoViews
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.predict.runtime import calibration
 from slowfast.predict.runtime.calibration import (

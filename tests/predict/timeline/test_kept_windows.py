@@ -9,7 +9,7 @@ from support.videos import touch
 
 from slowfast.data.clips.sliding import VideoTimes
 from slowfast.data.find import Named
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import Sample
 from slowfast.files import FolderError
 from slowfast.predict.long_videos import Part

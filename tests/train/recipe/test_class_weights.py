@@ -8,7 +8,7 @@ import pytest
 from sklearn.utils import compute_class_weight
 
 from slowfast.config import Config, load_config
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.train.recipe.class_weights import class_weights
 
 LABELS = [0] * 12 + [1] * 3 + [3]

@@ -271,7 +271,7 @@ def test_parameters_and_gradients_stay_float32(gpu: None) -> None:
 DECISIONS = """
 import sys
 from paddle import nn
-from slowfast.models.layers import onednn
+from slowfast.models.layers.cpu import onednn
 from slowfast.models.layers.conv import Conv3D
 from slowfast.train.recipe import precision
 from train.recipe import test_precision

@@ -4,7 +4,7 @@ import pytest
 
 from slowfast import distributed
 from slowfast.config import Config, ConfigError, load_config
-from slowfast.data.lists import ListError
+from slowfast.data.lists.read_lists import ListError
 from slowfast.data.order import Pool, class_groups
 from slowfast.train.recipe.schedule import Schedule
 
