@@ -3,7 +3,6 @@
 Legend: N clips, C channels in, O channels out, T frames, H x W pixels.
 """
 
-import math
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -85,12 +84,9 @@ class _ConvKernels:
         padding = int64s(geometry.padding)
         skipped = int64s([d - 1 for d in geometry.dilation])
         self._geometry = (int64s(geometry.stride), skipped, padding, padding)
-        # Its blocks have 8 channels. With others and a stride, jit_1x1:avx2 on one thread writes
-        # behind a scratchpad of the size that it asks for (Paddle 3.3.1), and the heap is damaged.
-        self._spare = 8 // math.gcd(8, c, o)
         self._forward = Primitive(
             "convolution_forward", onednn.TRAINING, onednn.DIRECT, last(self._in),
-            MemoryDesc(self._weights), None, last(self._out), *self._geometry, spare=self._spare,
+            MemoryDesc(self._weights), None, last(self._out), *self._geometry,
         )  # fmt: skip
         self._pack = Reorder(plain(self._weights), self._forward.layout(onednn.WEIGHTS))
 
@@ -124,7 +120,7 @@ class _ConvKernels:
     def _of_input(self) -> tuple[Primitive, Reorder]:
         primitive = Primitive(
             "convolution_backward_data", onednn.DIRECT, last(self._in), MemoryDesc(self._weights),
-            last(self._out), *self._geometry, self._forward, spare=self._spare,
+            last(self._out), *self._geometry, self._forward,
         )  # fmt: skip
         return primitive, Reorder(plain(self._weights), primitive.layout(onednn.WEIGHTS))
 
@@ -135,7 +131,6 @@ class _ConvKernels:
         primitive = Primitive(
             "convolution_backward_weights", onednn.DIRECT, layout(self._in),
             MemoryDesc(self._weights), None, layout(self._out), *self._geometry, self._forward,
-            spare=self._spare,
         )  # fmt: skip
         return (
             primitive,
