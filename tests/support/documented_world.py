@@ -1,8 +1,8 @@
 """A small world in which the commands of the documentation run as they are written.
 
-It is a copy of the repository, whose recipes in ``configs/`` are of a tiny network and of one epoch.
-It has files of the names that the pages use: ``video.mp4``, ``k400.pdparams`` ... and what the demos
-leave: videos, trained networks, the logs of their training.
+It is a copy of the repository, whose recipes in ``configs/`` are of a tiny network and of one
+epoch. It has files of the names that the pages use: ``video.mp4``, ``k400.pdparams`` ... and what
+the demos leave: videos, trained networks, the logs of their training.
 """
 
 import shutil
@@ -14,6 +14,8 @@ import yaml
 from support.detecting import BOXES, SCORES, write_onnx
 from support.paths import REPOSITORY
 from support.tiny_run import YAML, main_here
+from support.video_tools import write
+from support.videos import touch, write_tar
 
 from slowfast.data.shapes import moving_shapes_files, shape_film_files
 
@@ -54,6 +56,7 @@ def small_world(folder: Path) -> Path:
     _weights(world)
     _videos(world)
     _kinetics(world)
+    _data_sets(world)
     return world
 
 
@@ -136,18 +139,56 @@ def _put(video: Path, path: Path) -> None:
 
 
 def _kinetics(world: Path) -> None:
-    """What Kinetics' downloader leaves, and lists of the same videos under names of our own."""
+    """What Kinetics' downloader leaves, and lists of the same videos under names of our own. Its
+    csv has the columns of a csv of one's own, too."""
     videos = sorted((world / SHAPES / "train").glob("*.mp4"))[:12]
     for part in ("train", "val"):
-        rows = ["label,youtube_id,time_start,time_end,split"]
+        rows = ["label,youtube_id,time_start,time_end,split,filename,action"]
         for index, video in enumerate(videos):
             name = f"{part}{index:06}"
-            rows.append(f"class {index},{name},0,10,{part}")
+            own = f"training/class {index}/{video.name},walk {index}"
+            rows.append(f"class {index},{name},0,10,{part},{own}")
             _put(video, world / f"k400/{part}/{name}_000000_000010.mp4")
             _put(video, world / f"data/k400/videos/{part}{index}.mp4")
-        rows += [f"class {index},none{index},0,10,{part}" for index in range(len(videos), 400)]
+        rows += [
+            f"class {index},none{index},0,10,{part},x.mp4,walk 0"
+            for index in range(len(videos), 400)
+        ]
         (world / f"{part}.csv").write_text("\n".join(rows) + "\n")
         lines = "".join(f"{part}{index}.mp4 {index}\n" for index in range(len(videos)))
         (world / f"data/k400/{part}.list").write_text(lines)
     (world / "k400/replacement").mkdir()
     _put(videos[0], world / "k400/replacement/other_000000_000010.mp4")
+
+
+DATA_SETS = {
+    "data/ucf101/ucfTrainTestlist/classInd.txt": "1 Archery\n",
+    "data/ucf101/ucfTrainTestlist/trainlist01.txt": "Archery/v_1.avi 1\n",
+    "data/ucf101/ucfTrainTestlist/testlist01.txt": "Archery/v_2.avi\n",
+    "data/hmdb51/testTrainMulti_7030_splits/climb_test_split1.txt": "a.avi 1\nb.avi 2\n",
+    "labels.json": '{"Holding something": "0"}',
+    "train.json": '[{"id": "7", "template": "Holding [something]"}]',
+    "jester-v1-labels.csv": "Swiping Left\n",
+    "jester-v1-train.csv": "7;Swiping Left\n",
+    "moments_categories.txt": "aiming,0\n",
+    "trainingSet.csv": "aiming/a.mp4,aiming,4,0\n",
+    "Diving48_vocab.json": '[["Back", "15som", "FREE"]]',
+    "Diving48_V2_train.json": '[{"vid_name": "a", "label": 0}]',
+    "data/charades/Charades_v1_train.csv": "id,script,actions,length\nA,x,c147 0.50 0.75,1.0\n",
+    "data/charades/Charades_v1_test.csv": "id,script,actions,length\nA,x,,1.0\n",
+}
+"""Other data sets' own files, of one or two videos."""
+EMPTY = (
+    "data/ucf101/UCF-101/Archery/v_1.avi", "data/ucf101/UCF-101/Archery/v_2.avi",
+    "data/hmdb51/videos/climb/a.avi", "data/hmdb51/videos/climb/b.avi", "data/sthv2/videos/7.webm",
+    "data/jester/20bn-jester-v1/7/00001.jpg", "data/mit/training/aiming/a.mp4",
+    "data/diving48/rgb/a.mp4", "data/charades/Charades_v1_rgb/A/A-000001.jpg",
+)  # fmt: skip
+"""Their videos, which are only looked for."""
+
+
+def _data_sets(world: Path) -> None:
+    for name, text in DATA_SETS.items():
+        write(world / name, text)
+    touch(world, *EMPTY)
+    write_tar(world / "shards/train-000000.tar", {"a.mp4": b"x", "a.cls": b"1"})
