@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -151,9 +152,11 @@ def _run_endless(block: Block, part: Part, world: Path) -> None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        found: int = server.getsockname()[1]
-        return found
+    """Below those that the system gives to connections meanwhile."""
+    for port in random.sample(range(20000, 32000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def _waiting(process: "subprocess.Popen[bytes]") -> Iterator[None]:
