@@ -148,7 +148,7 @@ def _kinetics(world: Path) -> None:
             name = f"{part}{index:06}"
             own = f"training/class {index}/{video.name},walk {index}"
             rows.append(f"class {index},{name},0,10,{part},{own}")
-            _put(video, world / f"k400/{part}/{name}_000000_000010.mp4")
+            _put(video, world / f"downloaded/{part}/{name}_000000_000010.mp4")
             _put(video, world / f"data/k400/videos/{part}{index}.mp4")
         rows += [
             f"class {index},none{index},0,10,{part},x.mp4,walk 0"
@@ -157,8 +157,8 @@ def _kinetics(world: Path) -> None:
         (world / f"{part}.csv").write_text("\n".join(rows) + "\n")
         lines = "".join(f"{part}{index}.mp4 {index}\n" for index in range(len(videos)))
         (world / f"data/k400/{part}.list").write_text(lines)
-    (world / "k400/replacement").mkdir()
-    _put(videos[0], world / "k400/replacement/other_000000_000010.mp4")
+    (world / "downloaded/replacement").mkdir()
+    _put(videos[0], world / "downloaded/replacement/other_000000_000010.mp4")
 
 
 DATA_SETS = {
