@@ -115,13 +115,16 @@ class BoxReport(VideoReport):
         write_box_scores(path, rows, keys, result, self._names, self._cfg, run)
 
     @staticmethod
-    def write_page(scores: Path, page: Path) -> None:
-        """Writes the report of a file of scores, with the annotations that the test read."""
+    def write_page(scores: Path, page: Path) -> dict[str, Any]:
+        """Writes the report of a file of scores, with the annotations that the test read; returns
+        the numbers in it."""
         from slowfast.evaluate.html.box_page import write_box_page  # here: it imports jinja2
 
         files = read_files(scores, annotations_of(scores), None, None)
-        write_box_page(page, files, score(files, [*RULES])[0])
+        numbers, _ = score(files, [*RULES])
+        rule = write_box_page(page, files, numbers)
         logger.info(f"report: {page}")
+        return {**numbers, "mAP": numbers["mAP"][rule]}
 
 
 def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:

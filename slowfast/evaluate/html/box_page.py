@@ -33,8 +33,8 @@ MOST_UNREADABLE = 200
 
 def write_box_page(
     path: Path, files: Files, numbers: Mapping[str, Any], rule: str | None = None
-) -> None:
-    """Writes the report.
+) -> str:
+    """Writes the report; returns its rule.
 
     Args:
         files: of the .npz of a test.
@@ -45,7 +45,9 @@ def write_box_page(
         ConfigError: the config of the test is not understood.
         OSError: the disk is full, or similar; names ``path``.
     """
-    write_page(path, "box_page.html", facts_of(files, numbers, rule))
+    facts = facts_of(files, numbers, rule)
+    write_page(path, "box_page.html", facts)
+    return str(facts["rule"])
 
 
 def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) -> dict[str, Any]:

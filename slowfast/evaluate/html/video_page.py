@@ -49,8 +49,8 @@ HEADLINES = {
 def write_video_page(
     path: Path, results: Results, *,
     chosen: ChosenViews | None = None, found: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    """Writes the report.
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the report; returns the ``score`` that it tells.
 
     Args:
         chosen: the views that count; None: as the test had them.
@@ -63,6 +63,7 @@ def write_video_page(
     chosen = chosen or choose(results, None, None, None)
     found = found or score(results, chosen, times=TIMES, seed=SEED)
     write_page(path, "video_page.html", facts(results, chosen, found))
+    return found
 
 
 def facts(results: Results, chosen: ChosenViews, found: dict[str, Any]) -> dict[str, Any]:
