@@ -40,7 +40,7 @@ class Finished(NamedTuple):
         return dataclasses.replace(self.cfg, **changes)
 
 
-def tested(cfg: Config, samples: list[Sample], out: Path) -> Finished:
+def finished(cfg: Config, samples: list[Sample], out: Path) -> Finished:
     network = weighted(fresh_state(cfg).model)
     with logging_kept():
         run_test(network, samples, cfg, out=out)
@@ -52,7 +52,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("videos")
     cfg = tiny_config(folder, "data.num_workers=0", "test.num_clips=1", "data.on_error=skip")
     samples = read_list(cfg.data.val_list, cfg.data.root, 24)[:3]
-    return tested(cfg, [*samples, Sample("/gone.mp4", 0)], folder / "scores.npz")
+    return finished(cfg, [*samples, Sample("/gone.mp4", 0)], folder / "scores.npz")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def key_frames(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("boxes")
     cfg = load_config(write_ava(folder), [])
     samples = read_key_frames(cfg, cfg.data.val_list, "test")
-    return tested(cfg, samples, folder / "scores.npz")
+    return finished(cfg, samples, folder / "scores.npz")
 
 
 def test_settings_that_change_no_number_may_differ(videos: Finished) -> None:

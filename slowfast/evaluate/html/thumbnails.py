@@ -5,7 +5,6 @@ OpenCV, Pillow and the decoder are imported only here. Legend: F frames, H x W p
 
 import base64
 import contextlib
-import functools
 import io
 from typing import NamedTuple
 
@@ -13,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from slowfast.config import Config
-from slowfast.data.clips import transforms
 from slowfast.data.clips.datasets import distinct_frames, open_sample
+from slowfast.data.clips.transforms import fitted, squared
 from slowfast.data.samples import Sample
-from slowfast.data.video.reader import Indices, Pictures
+from slowfast.data.video.open import aspect_of
+from slowfast.data.video.reader import Indices, Picture, Pictures
 from slowfast.evaluate.recorded import found_again, settings_in
 from slowfast.evaluate.scores import Results
 
@@ -54,7 +54,7 @@ def thumbnail_of(results: Results, row: int) -> Thumbnail:
 
 
 def middle_of(sample: Sample, cfg: Config) -> Pictures:
-    """Frames ``[F, H, W, 3]`` of the middle of a video, ``FPS`` a second.
+    """Frames ``[F, H, W, 3]`` of the middle of a video, ``FPS`` a second, in its shape on a screen.
 
     Raises:
         VideoError: it cannot be read.
@@ -70,7 +70,11 @@ def middle_of(sample: Sample, cfg: Config) -> Pictures:
                 np.int64
             )
 
-        each = functools.partial(transforms.fitted, longest=LONGEST)
+        aspect = aspect_of(sample)
+
+        def each(picture: Picture) -> Picture:
+            return fitted(squared(picture, aspect), LONGEST)
+
         frames, places = distinct_frames(reader, clip, each)
         return frames[places]
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,12 @@ def test_a_short_video_has_fewer_and_a_large_one_smaller_pictures(tmp_path: Path
     counting(tmp_path / "a.mp4", 12, (240, 480))
     frames = middle_of(Sample(str(tmp_path / "a.mp4")), Config())
     assert frames.shape == (2, 120, 240, 3)
+
+
+def test_wide_pixels_are_made_square(tmp_path: Path) -> None:
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 6
+    path = write_h264(tmp_path / "a.mp4", pictures, pixel_aspect=Fraction(3, 2))
+    assert middle_of(Sample(str(path)), Config()).shape[1:] == (48, 96, 3)
 
 
 def test_the_pictures_move_and_one_stands_still() -> None:
