@@ -25,6 +25,8 @@ ABOUT = {
     "journal": "what is done already",
     "launcher": "starts the processes of a run",
     "machine": "threads, memory",
+    "clip_sheet": "a batch, as training sees it",
+    "run_curves": "curves of several runs",
     "pictures": "curves, strips",
     "places": "where files are kept",
     "files": "whole, or not there",

@@ -19,6 +19,9 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from mkdocs.structure.files import File
 
+from slowfast.cli.command import run
+from slowfast.errors import UserError
+
 DOCS = Path(__file__).resolve().parent
 CONFIGS = {"": DOCS.parent / "mkdocs.yml", "zh": DOCS / "mkdocs.zh.yml"}
 """Where a language is in the site, and what builds it."""
@@ -28,26 +31,29 @@ PAGE = re.compile(r"\[([^\]]*)\]\((\w+\.md)[^)]*\)")
 ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Builds both languages; the site is there whole or as it was before."""
     parser = argparse.ArgumentParser(prog="python -m docs.site", description=__doc__)
     parser.add_argument("--out", type=Path, default=DOCS.parent / "site", help="default: site")
     out = parser.parse_args(arguments).out.resolve()
+    return run(lambda: _write(out), hint="")
+
+
+def _write(out: Path) -> None:
     if out.exists() and not (out / "search" / "search_index.json").is_file():
-        sys.exit(f"error: {out} is there, and is no site: name another folder, or delete it")
+        raise UserError(f"{out} is there, and is no site: name another folder, or delete it")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     jieba.setLogLevel(logging.WARNING)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{out.name}-") as folder:
-        jieba.dt.tmp_dir = (
-            folder  # cuts Chinese into words, for the search; else it leaves a file in /tmp
-        )
+        # It cuts Chinese into words, for the search; else it leaves a file in /tmp.
+        jieba.dt.tmp_dir = folder
         new = Path(folder) / "site"
         try:
             for place, config in CONFIGS.items():
                 build(load_config(str(config), site_dir=str(new / place)))
         except Abort as error:
-            sys.exit(f"error: {error}")
+            raise UserError(str(error)) from None
         shutil.rmtree(out, ignore_errors=True)
         new.rename(out)
     print(f"{out / 'index.html'}")
@@ -106,4 +112,4 @@ def on_post_page(output: str, **_: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
