@@ -85,7 +85,7 @@ def test_the_folder_of_the_test_and_the_config_in_the_file(tmp_path: Path) -> No
     for i in range(40):
         picture = Image.fromarray(np.full((30, 40, 3), 5 * i, np.uint8))
         picture.save(tmp_path / "a" / f"f_{i + 1:03d}.png")
-    config = "data: {frame_pattern: 'f_{:03d}.png', target_fps: 6}\n"
+    config = "data: {frame_pattern: 'f_{:03d}.png', frame_fps: 6}\n"
     paths = ["a (from 5 s on)", *["gone.mp4"] * 59]
     spans = [Sample("a", start=5.0), *[Sample("gone.mp4")] * 59]
     run = {"folder": str(tmp_path)}
