@@ -59,21 +59,21 @@ def test_equal_boxes_and_equal_crowds_are_not_compared(tmp_path: Path) -> None:
     assert by_size(files, matches, "official") == by_crowd(files, matches, "official") == []
 
 
-def test_an_interval_needs_ten_videos(tmp_path: Path) -> None:
+def test_an_interval_needs_fifty_videos(tmp_path: Path) -> None:
     """Of half of them the answer is right; a video without boxes is not counted."""
 
     def frames(number: int) -> list[tuple[str, int, Found, Annotated]]:
         return [
-            (f"v{i}", 1, [(LEFT, [0.7 + i % 2 / 5 - i / 50, 0, 0])],
+            (f"v{i}", 1, [(LEFT, [0.7 + i % 2 / 5 - i / 200, 0, 0])],
              [(LEFT, [SIT] if i % 2 else [TALK])])
             for i in range(number)
         ]  # fmt: skip
 
-    for number in (9, 10):
+    for number in (49, 50):
         folder = tmp_path / str(number)
         folder.mkdir()
         files = files_of(folder, *frames(number), ("empty", 1, [], []))
         found, videos = intervals_of(files, files.matches("official"), "official")
-        assert videos == number and (found.mean is None) == (number == 9)
+        assert videos == number and (found.mean is None) == (number == 49)
         numbers, _ = score(files, ["official"])
     assert found.mean and found.mean[0] < numbers["mAP"]["official"] < found.mean[1]

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from support.scores import MULTI, members, truth_of, write_several
 
+from slowfast.data.samples import Sample
 from slowfast.evaluate.scores import (
     ResultsError,
     facts_in,
@@ -53,6 +54,27 @@ def test_what_a_test_recorded_about_itself(tmp_path: Path) -> None:
     write_scores(tmp_path / "c.npz", scores, scores.shape, run=[1], **members())  # type: ignore[arg-type]
     with pytest.raises(ResultsError, match=r"c\.npz: its run is not a JSON object"):
         read_scores(tmp_path / "c.npz")
+
+
+def test_parts_of_videos(tmp_path: Path) -> None:
+    """Also of a video whose own name ends as a part's does; files of earlier versions, where that
+    cannot be told, have neither starts nor ends."""
+    parts = [
+        Sample("a.mp4"), Sample("a.mp4", start=1.23456), Sample("b (from 1 s on)", end=2.0),
+        Sample("b (from 1 s on)"),
+    ]  # fmt: skip
+    paths = [part.shown for part in parts]
+    results = read_scores(write(tmp_path / "a.npz", paths=paths, spans=parts))
+    found = [results.sample(row) for row in range(4)]
+    assert found[:2] == parts[:2] and found[3] == parts[3]
+    assert found[2].path == parts[2].path and found[2].end == 2
+    with np.load(tmp_path / "a.npz") as archive:
+        old = {name: archive[name] for name in archive.files if name not in ("starts", "ends")}
+    np.savez(tmp_path / "b.npz", **old)
+    older = read_scores(tmp_path / "b.npz")
+    assert older.starts is older.ends is None
+    assert older.sample(1) == Sample("a.mp4", start=1.235)
+    assert older.sample(3) == Sample("b", start=1.0)
 
 
 def test_a_test_is_finished_once_nothing_is_left_to_be_computed(tmp_path: Path) -> None:
