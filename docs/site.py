@@ -7,7 +7,6 @@ site do differently is changed here, when a page is built.
 import argparse
 import logging
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -31,8 +30,12 @@ PAGE = re.compile(r"\[([^\]]*)\]\((\w+\.md)[^)]*\)")
 ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
 
 
+MARK = ".slowfast-site"
+"""A file in every site that this command has built, and so may replace."""
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Builds both languages; the site is there whole or as it was before."""
+    """Builds both languages; a site that is there stays until the new one is whole."""
     parser = argparse.ArgumentParser(prog="python -m docs.site", description=__doc__)
     parser.add_argument("--out", type=Path, default=DOCS.parent / "site", help="default: site")
     out = parser.parse_args(arguments).out.resolve()
@@ -40,11 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _write(out: Path) -> None:
-    if out.exists() and not (out / "search" / "search_index.json").is_file():
-        raise UserError(f"{out} is there, and is no site: name another folder, or delete it")
+    is_free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not is_free and not (out / MARK).is_file():
+        raise UserError(f"{out} is there, and no site of this command: name another folder")
+    if out == DOCS or DOCS in out.parents:
+        raise UserError(f"{out} is among the pages themselves: name a folder outside of {DOCS}")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     jieba.setLogLevel(logging.WARNING)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made: {error.strerror}") from None
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{out.name}-") as folder:
         # It cuts Chinese into words, for the search; else it leaves a file in /tmp.
         jieba.dt.tmp_dir = folder
@@ -54,7 +63,9 @@ def _write(out: Path) -> None:
                 build(load_config(str(config), site_dir=str(new / place)))
         except Abort as error:
             raise UserError(str(error)) from None
-        shutil.rmtree(out, ignore_errors=True)
+        (new / MARK).touch()
+        if out.exists():
+            out.rename(Path(folder) / "before")  # deleted with the folder
         new.rename(out)
     print(f"{out / 'index.html'}")
 

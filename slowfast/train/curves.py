@@ -67,12 +67,13 @@ class MetricWriter(contextlib.ExitStack):
             logger.warning(f"no curves for VisualDL, which cannot be imported here: {error}")
             return None
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             cut_records(folder / RECORDS, place)
+            with contextlib.redirect_stdout(io.StringIO()):  # it says that the file is there
+                writer = visualdl.LogWriter(logdir=str(folder), file_name=RECORDS)
         except OSError as error:
             logger.warning(f"no curves for VisualDL: {error}")
             return None
-        with contextlib.redirect_stdout(io.StringIO()):  # it says that the file is there already
-            writer = visualdl.LogWriter(logdir=str(folder), file_name=RECORDS)
         logger.info(f"curves: {how_to_open(folder.parent)}")
         return self.enter_context(writer)
 

@@ -102,6 +102,15 @@ def test_pictures_histograms_and_settings_reach_visualdl(tmp_path: Path) -> None
     assert tags["hyper_parameters"] == ["hparam"]
 
 
+def test_a_link_to_nothing_costs_the_curves_alone(tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "vdl").symlink_to(tmp_path / "gone")
+    with MetricWriter(str(tmp_path), 0, BEGIN) as writer:
+        writer.write("train", 1, {"loss": 1.0})
+        assert not writer.draws
+    assert rows(tmp_path)[0]["loss"] == 1
+    assert len(lines) == 1 and lines[0].startswith("no curves for VisualDL: ")
+
+
 def test_a_file_that_cannot_be_cut_costs_the_curves_alone(tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / "vdl" / RECORDS).mkdir(parents=True)
     with MetricWriter(str(tmp_path), 0, BEGIN) as writer:
