@@ -112,6 +112,10 @@ SCORES, REPORT = "scores.npz", "report.html"
 RUN = "run"
 """The member with what a test recorded about itself."""
 
+OF_CONFIG = ("model", "data", "test", "train", "detection")
+"""The sections of the config that are looked at."""
+ROUNDED = 1e-3
+"""How far rounding may take a probability out of 0 to 1; that of bf16 is the largest."""
 OF_BOXES = "boxes"
 """A member that only the files of ``box_scores.py`` have."""
 
@@ -290,6 +294,12 @@ def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
 
 def _check(results: Results) -> None:
     """Raises ResultsError if the members do not fit each other, or a score is not finite."""
+    sections: Any = results.sections
+    known = [sections.get(name) or {} for name in OF_CONFIG] if isinstance(sections, dict) else [""]
+    if not all(isinstance(section, dict) for section in known):
+        raise ResultsError("its config is not one of sections with settings")
+    if results.task not in ("single", "multi"):
+        raise ResultsError(f"its config has train.task={results.task}, of which there are no views")
     num_videos, num_views, num_classes = results.scores.shape
     of_each = results.labels, results.indices, results.paths, results.starts, results.ends
     lengths = {len(each) for each in of_each if each is not None}
@@ -301,6 +311,7 @@ def _check(results: Results) -> None:
         )
     if (
         lengths != {num_videos}
+        or min(results.num_clips, results.num_crops) < 1
         or num_views != results.num_clips * results.num_crops
         or results.average_clips not in ("prob", "score", "max")
         or results.num_listed != num_videos + len(results.unreadable_indices)
@@ -312,3 +323,8 @@ def _check(results: Results) -> None:
     for path, scores_VK in zip(results.paths, results.scores, strict=True):
         if not np.isfinite(scores_VK).all():
             raise ResultsError(f"the scores of {path} are not finite: the weights were broken")
+        if (
+            results.average_clips != "score"
+            and not ((scores_VK >= -ROUNDED) & (scores_VK <= 1 + ROUNDED)).all()
+        ):
+            raise ResultsError(f"the scores of {path} are no probabilities: not from 0 to 1")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +29,8 @@ class Finished(NamedTuple):
 
     def difference(self, **other: Any) -> str:
         """From the same test with these things changed."""
-        parts: Sequence[Any] = [*{**self._asdict(), **other}.values()]
-        return difference(*parts[:4], parts[4] if len(parts) > 4 else [])
+        parts: dict[str, Any] = {"class_names": [], **self._asdict(), **other}
+        return difference(**parts)
 
     def with_key(self, section: str, **values: Any) -> Config:
         """The config with other values."""

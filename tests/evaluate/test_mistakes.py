@@ -1,5 +1,7 @@
 """What a test got wrong, on numbers that can be counted by hand."""
 
+from typing import Any
+
 import numpy as np
 
 from slowfast.evaluate.mistakes import (
@@ -20,7 +22,7 @@ SHARES = np.array(
 
 
 def test_no_class_is_among_the_best_and_the_worst() -> None:
-    rows = [{"class": i, "AP": i / 30} for i in range(30)]
+    rows: list[dict[str, Any]] = [{"class": i, "AP": i / 30} for i in range(30)]
     best, worst = best_and_worst(rows, "AP", 10)
     assert [row["class"] for row in best] == [*range(29, 19, -1)]
     assert [row["class"] for row in worst] == [*range(10)]

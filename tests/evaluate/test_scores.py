@@ -112,7 +112,7 @@ def test_a_file_of_old_has_one_label_a_video(tmp_path: Path, config: str) -> Non
         ({"labels": np.zeros((59, 5))}, "its members do not fit each other"),
         ({"labels": np.full((60, 5), 2)}, "its members do not fit each other"),
         ({"labels": np.zeros((60, 5, 1))}, "its labels are int64 [60, 5, 1]"),
-        ({"config": "train: 3"}, "is damaged: 'int' object has no attribute 'get'"),
+        ({"config": "train: 3"}, "its config is not one of sections with settings"),
         ({"config": "a: ["}, "is damaged: while parsing a flow node"),
     ],
     ids=["config", "one label", "classes", "videos", "two", "three axes", "no section", "no yaml"],
@@ -140,9 +140,9 @@ def test_scores_take_no_memory(tmp_path: Path) -> None:
     row = np.ones((30, 400), np.float32)
     many = members(800, num_clips=10, class_names=[])
     tracemalloc.start()
-    write_scores(tmp_path / "a.npz", (row * i for i in range(800)), (800, 30, 400), **many)
+    write_scores(tmp_path / "a.npz", (row * (i / 799) for i in range(800)), (800, 30, 400), **many)
     results = read_scores(tmp_path / "a.npz")
-    assert results.scores[799, 29, 399] == 799
+    assert results.scores[799, 29, 399] == 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert isinstance(results.scores, np.memmap)
@@ -196,6 +196,10 @@ NONE = "is cut off or damaged, or not an .npz file"
         (("labels", np.array([1, 2])), "its members do not fit each other"),
         (("labels", np.array([0, 1, 2, 5])), "its members do not fit each other"),
         (("num_clips", np.array(10)), "its members do not fit each other"),
+        (("config", np.array("test: [2]\n")), "its config is not one of sections with settings"),
+        (("config", np.array("[1]\n")), "its config is not one of sections with settings"),
+        (("config", np.array("train: {task: detection}\n")), "train.task=detection"),
+        (("scores", ROWS - 5), "are no probabilities: not from 0 to 1"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_none(
