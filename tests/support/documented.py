@@ -28,6 +28,7 @@ NEEDS = {
 }  # fmt: skip
 """What a command may say that it needs: ``# needs a GPU``. All else is made here."""
 WORDS = {
+    r"-w WEIGHTS --precision int8": "-w sure.pdparams --precision int8 -o test.backend=openvino",
     r"\bWEIGHTS\b": "ckpt.pdparams",
     r"\b(DETECTOR\.pdparams|DETECTOR)\b": "ava.pdparams",
     r"\bFILE\.pdparams\b": "ckpt.pdparams",
@@ -41,7 +42,6 @@ WORDS = {
     r"\bnum_val=1920\b": "num_val=4",
     r"\bbenchmarks\.teaching\b": "benchmarks.teaching --clips 2",
     r"\bfind k400/": "find downloaded/",
-    r"--precision int8\b": "--precision int8 -o test.backend=openvino",
 }
 """Capitals are what a reader puts in, some folders are outside the repository, the small world has
 few videos and networks of one epoch, which are computed in eager mode, and k400 is another page's

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from support.detecting import BOXES, SCORES, write_onnx
 from support.paths import REPOSITORY
@@ -18,6 +19,8 @@ from support.video_tools import write
 from support.videos import touch, write_tar
 
 from slowfast.data.shapes import moving_shapes_files, shape_film_files
+from slowfast.weights.load import read_weights
+from slowfast.weights.save import write_pickles
 
 COPIED = ("slowfast", "configs", "benchmarks", "docs", "main.py", "hubconf.py", "pyproject.toml")
 SMALL: dict[str, dict[str, Any]] = {
@@ -101,6 +104,10 @@ def _weights(world: Path) -> None:
     for name, out in {"k400": demo, "ckpt": demo, "ava": boxes}.items():
         shutil.copy(out / "SlowFast_best.pdparams", world / f"{name}.pdparams")
         shutil.copy(out / "config.yaml", world / f"{name}.yaml")
+    state = read_weights(world / "ckpt.pdparams")
+    state["head.projection.bias"] = 100 * np.eye(24, dtype=np.float32)[0]
+    write_pickles({world / "sure.pdparams": state})  # of one class, always: int8 agrees
+    shutil.copy(world / "ckpt.yaml", world / "sure.yaml")
     for name in ("a", "b"):
         shutil.copytree(demo, world / "output" / name)
     shutil.copy(REPOSITORY / "tests/golden/pytorchvideo_small.pyth", world / "theirs.pyth")
@@ -149,7 +156,8 @@ def _kinetics(world: Path) -> None:
             own = f"training/class {index}/{video.name},walk {index}"
             rows.append(f"class {index},{name},0,10,{part},{own}")
             _put(video, world / f"downloaded/{part}/{name}_000000_000010.mp4")
-            _put(video, world / f"data/k400/videos/{part}{index}.mp4")
+            for root in ("data/k400", "data/k400/videos"):
+                _put(video, world / f"{root}/{part}{index}.mp4")
         rows += [
             f"class {index},none{index},0,10,{part},x.mp4,walk 0"
             for index in range(len(videos), 400)
