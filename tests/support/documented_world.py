@@ -110,7 +110,6 @@ def _weights(world: Path) -> None:
     shutil.copy(world / "ckpt.yaml", world / "sure.yaml")
     for name in ("a", "b"):
         shutil.copytree(demo, world / "output" / name)
-    shutil.copy(REPOSITORY / "tests/golden/pytorchvideo_small.pyth", world / "theirs.pyth")
     write_onnx(world / "yolo.onnx", {"boxes": BOXES, "scores": SCORES})
     (world / "yolo.yaml").write_text("boxes: boxes\nscores: scores\n")
     text = YAML.replace("ROOT", SHAPES) + "output_dir: output/tiny\n"
