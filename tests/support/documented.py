@@ -183,7 +183,8 @@ def _answers(url: str, log: Path) -> bool:
     if not url:
         return re.search(r"\d %", log.read_text(encoding="utf-8")) is not None
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        asked = urllib.request.Request(url, headers={"Accept-Language": "en"})  # as browsers do
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             return answer.status == 200 and b"<html" in answer.read().lower()
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
