@@ -105,9 +105,12 @@ def parts(block: Block) -> list[Part]:
 def run_block(block: Block, world: Path) -> None:
     """Runs what a reader would type; a command that fails ends the test with all it has said.
 
-    Each block that trains with the recipe of Kinetics is a reader's only run of it.
+    Each block that trains with the recipe of Kinetics is a reader's only run of it, and scores that
+    it writes are not there yet.
     """
     shutil.rmtree(world / "output/SlowFast", ignore_errors=True)
+    for scores in re.findall(r"--out (\S+\.npz)", block.text):
+        (world / scores).unlink(missing_ok=True)
     for part in parts(block):
         if part.endless:
             _run_endless(block, part, world)
