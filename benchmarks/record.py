@@ -1,4 +1,4 @@
-"""The run on the record (docs/record.md): makes its videos, and trains and tests on them.
+"""The run on the record (benchmarks/record.md): makes its videos, and trains and tests on them.
 
 From the repository's root, in the project's environment:
 

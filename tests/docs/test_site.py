@@ -111,7 +111,7 @@ def test_a_folder_of_somebody_else_is_left_alone(repository: Path, tmp_path: Pat
     done = build(repository, "--out", tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: {tmp_path} is there, and is no site: name another folder, or delete it\n"
+        f"error: {tmp_path} is there, and no site of this command: name another folder\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

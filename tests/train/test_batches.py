@@ -125,7 +125,7 @@ def test_readers_are_counted_by_whole_batches(
         seen.append(batch_bytes)
         return 0
 
-    monkeypatch.setattr(batches, "num_readers", note)
+    monkeypatch.setattr("slowfast.train.training_clips.num_readers", note)
     clip_loader([], [], tiny_config(tmp_path, "train.batch_size=3"))
     assert seen == [3 * 8 * 32 * 32 * 3]
 

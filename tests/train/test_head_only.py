@@ -139,7 +139,7 @@ def test_the_best_validated_best(
         heads.append(head.projection.weight.numpy())
         return {"loss": 1.0, "top1": next(top1), "top5": 1.0, "seen": 1.0}
 
-    monkeypatch.setattr(head_only, "validate_head", validate)
+    monkeypatch.setattr(head_only, "head_validated", validate)
     assert train(videos, tmp_path, "train.epochs=3").returncode == 0
     best, last = (
         read_weights(tmp_path / "head" / f"SlowFast_{name}.pdparams")["head.projection.weight"]
@@ -185,7 +185,7 @@ def test_an_interruption_is_told(
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(head_only, "validate_head", interrupted)
+    monkeypatch.setattr(head_only, "head_validated", interrupted)
     done = train(videos, tmp_path)
     assert done.returncode == 130
     said = f"interrupted: the features so far are in {tmp_path}/head/features (go on with"
