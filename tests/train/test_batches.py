@@ -12,7 +12,6 @@ from slowfast.data.clips.sampling import Grid
 from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Label, Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.train import batches
 from slowfast.train.batches import UNREADABLE, EpochReader
 from slowfast.train.recipe.schedule import Step
 from slowfast.train.step import Work
