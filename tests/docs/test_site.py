@@ -176,6 +176,7 @@ def search(tab: Browsed, page: Path, words: str) -> list[str]:
 @pytest.mark.slow
 def test_pages_opened_from_the_disk(tab: Browsed, site: Path) -> None:
     pages = sorted([*site.glob("*.html"), *site.glob("zh/*.html")])
+    pages = [page for page in pages if page.name != "404.html"]  # a server's, for any path
     assert len(pages) >= len(ENGLISH) + 2
     for page in pages:
         tab.tab.goto(page.as_uri())
