@@ -43,7 +43,7 @@ class Run:
     videos: str
     epochs: int
     begins_with: str = ""
-    """The run whose best weights it begins with; random ones without."""
+    """The run whose last weights it begins with; random ones without."""
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -115,12 +115,18 @@ def downloaded_motions(folder: Path) -> Path:
 def run_and_test(run: Run, work: Path, scale: float) -> dict[str, Any]:
     """Trains a network and tests it; a row of the results."""
     output, data = work / "runs" / run.name, work / run.videos
-    epochs = max(1, round(run.epochs * scale))
+    epochs = _epochs(run, scale)
     settings = {"data.root": data, "output_dir": output, "train.epochs": epochs, **run.settings}
     if run.begins_with:
-        settings["model.pretrained"] = work / "runs" / run.begins_with / BEST
+        before = next(other for other in RUNS if other.name == run.begins_with)
+        last = f"SlowFast_epoch_{_epochs(before, scale):06d}.pdparams"
+        settings["model.pretrained"] = work / "runs" / before.name / last
     slowfast("--validate", "--resume", "auto", "-c", CONFIG, "-o", *_pairs(settings))
     return {"run": run.name, "epochs": epochs, **tested(output, data)}
+
+
+def _epochs(run: Run, scale: float) -> int:
+    return max(1, round(run.epochs * scale))
 
 
 def tested(output: Path, data: Path) -> dict[str, float]:
