@@ -54,8 +54,8 @@ RUNS = (
         "train.head_only": "true", "train.head_clips": 1, "train.batch_size": 16,
         "optim.base_lr": 0.00125, "optim.warmup_start_lr": 0.00025, "optim.grad_clip": 0,
     }),
-    Run("whole", "target", 8, "head", {
-        "optim.base_lr": 0.004, "train.histogram_interval": 4,
+    Run("whole", "target", 6, "head", {
+        "optim.base_lr": 0.004, "train.histogram_interval": 2,
     }),
 )  # fmt: skip
 
