@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import paddle
 from numpy.typing import NDArray
-from paddle import nn
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -33,7 +32,7 @@ from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import LOSSES, training_loss
-from slowfast.train.recipe.optim import gradient_norm
+from slowfast.train.recipe.optim import take_step
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.settings_shown import final_scalars, shown_settings
 from slowfast.train.step import Outcome, label_array, seed_dropout
@@ -170,19 +169,13 @@ def _train_epoch(
         _require_finite(float(loss), f"epoch {epoch + 1}, step {step}")
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
-        norms: list[float] = []
-
-        def look(model: nn.Layer, norms: list[float] = norms) -> None:
-            norms.append(gradient_norm(model))
-
-        is_told = step % cfg.train.log_interval == 0
-        state.precision.step(
-            state.model, state.optimizer, lr, cfg.optim.grad_clip, look if is_told else None
-        )
+        is_told, norm = step % cfg.train.log_interval == 0, math.nan
+        if is_taken := state.precision.unscale(state.model):
+            norm = take_step(state.model, state.optimizer, lr, cfg.optim.grad_clip, is_told=is_told)
+        state.optimizer.clear_grad()
         metrics = meter.result(meter.sums())
         own_loss, seen = metrics.pop("loss"), int(metrics.pop("seen"))
-        norm = norms[0] if norms else math.nan
-        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, True, norm)
+        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, is_taken, norm)
         pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
 

@@ -206,12 +206,10 @@ def train_epoch(run: Run, state: TrainState) -> None:
     set_splits(state.model, schedule.phase(epoch).factor)
     run.learner.model.train()
     for step, work, reader_cost in reader.read(schedule.steps(epoch)[begin:]):
-        run.learner.watch = None
-        if state.step == 0:
-            number = schedule.done(epoch, 1)
-            run.learner.watch = first_step(run.writer, cfg, epoch, number, run.class_names)
+        number, names = schedule.done(epoch, 1), run.class_names
+        watch = first_step(run.writer, cfg, epoch, number, names) if state.step == 0 else None
         lr = schedule.learning_rate(epoch, state.step)
-        outcome = train_step(run.learner, work, lr, epoch, state.step)
+        outcome = train_step(run.learner, work, lr, epoch, state.step, watch)
         _check_loss(run, state, step, outcome)
         if state.ema and outcome.is_taken:
             state.ema.update()
