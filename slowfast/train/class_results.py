@@ -4,12 +4,11 @@ Legend: N videos, K classes.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast import distributed
 from slowfast.metrics.average_precision import average_precision
 from slowfast.predict.tallies import Detections, OneLabel, SeveralLabels, Tally
 from slowfast.train.curves import MetricWriter
@@ -30,34 +29,14 @@ class ClassResults(NamedTuple):
     """``[K, K]``: how often a class, a row, was taken for each; None with several labels."""
 
 
-class Predictions:
-    """The best class of each video of this process, where videos have one label."""
-
-    def __init__(self) -> None:
-        self._best: dict[int, int] = {}
-
-    def add(self, index: int, logits_K: NDArray[np.floating]) -> None:
-        """Takes in the list's video ``index``; rows of boxes are not kept."""
-        if logits_K.ndim == 1:
-            self._best[index] = int(logits_K.argmax())
-
-    def gather(self) -> None:
-        """Takes in the videos of all processes, which call this together."""
-        for part in distributed.gather(self._best):
-            self._best |= part
-
-    def results(self, tally: Tally) -> ClassResults:
-        """Those of all processes, once they are gathered and the tally has its numbers."""
-        if isinstance(tally, OneLabel):
-            pairs = [
-                (cast("int", tally.truth(index)["label"]), found)
-                for index, found in self._best.items()
-            ]
-            return of_one_label(pairs, len(tally.table_K3))
-        if isinstance(tally, SeveralLabels):
-            return of_several_labels(*tally.scores_and_truth())
-        assert isinstance(tally, Detections)
-        return of_boxes(tally)
+def results_of(tally: Tally) -> ClassResults:
+    """From a tally that is gathered and has its numbers."""
+    if isinstance(tally, OneLabel):
+        return of_one_label(tally.answers(), len(tally.table_K3))
+    if isinstance(tally, SeveralLabels):
+        return of_several_labels(*tally.scores_and_truth())
+    assert isinstance(tally, Detections)
+    return of_boxes(tally)
 
 
 def of_one_label(pairs: Iterable[tuple[int, int]], num_classes: int) -> ClassResults:

@@ -27,7 +27,7 @@ from slowfast.predict.runtime.low_precision import settled
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.class_results import draw_classes, results_of
 from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
@@ -130,15 +130,14 @@ def _fit(
             is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
-            predictions = Predictions() if cfg.train.show_interval else None
-            result, tally = head_validated(head, val, cfg, predictions)
+            result, tally = validate_head(head, val, cfg)
             _require_finite(result["loss"], f"the validation of epoch {epoch + 1}")
             if result[state.decisive] > state.best:
                 state.best = result[state.decisive]
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
             log_validation(writer, "val", epoch + 1, result, state.decisive, state.best)
-            if predictions and writer.draws:
-                draw_classes(writer, "val", epoch + 1, predictions.results(tally), class_names)
+            if cfg.train.show_interval and writer.draws:
+                draw_classes(writer, "val", epoch + 1, results_of(tally), class_names)
     state.steps = schedule.total
     return result, best
 
@@ -185,17 +184,10 @@ def _require_finite(loss: float, what: str) -> None:
         raise NonFiniteError(f"the loss of {what} is {loss} (lower optim.base_lr)")
 
 
-def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
-    """The result of ``head_validated``."""
-    return head_validated(head, val, cfg)[0]
-
-
 @paddle.no_grad()
-def head_validated(
-    head: Head, val: Features, cfg: Config, predictions: Predictions | None = None
-) -> tuple[dict[str, float], Tally]:
+def validate_head(head: Head, val: Features, cfg: Config) -> tuple[dict[str, float], Tally]:
     """The metrics of a test with the same views, see ``validate``, and the clips' mean ``loss``;
-    and their tally. ``predictions`` takes in the scores."""
+    and their tally."""
     head.eval()
     task, tally = cfg.train.task, TALLIES[cfg.train.task](val.labels, cfg)
     videos, clips, channels = val.rows.shape
@@ -209,8 +201,5 @@ def head_validated(
         views = logits if cfg.test.row_kind == "score" else PROBABILITIES[task](logits)
         views_NnK = views.numpy().reshape(len(rows), clips, -1)
         for index, scores_nK in enumerate(views_NnK, first):
-            scores_K = average_views(scores_nK, cfg.test.average_clips, task)
-            tally.add(index, scores_K)
-            if predictions:
-                predictions.add(index, scores_K)
+            tally.add(index, average_views(scores_nK, cfg.test.average_clips, task))
     return validation_result(total / videos, tally, float(videos)), tally
