@@ -5,6 +5,8 @@ uint8 RGB ``[H, W, 3]``.
 """
 
 import functools
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,15 +83,17 @@ class Sheet:
     """What the edges of frames mean, and whether that is the slow pathway's."""
 
 
-def write_sheet(sheet: Sheet, cards: list[Card], path: Path, per_page: int) -> list[Path]:
-    """Draws cards below each other, so many on a page; returns the pages: ``path``, and with more
-    than one ``NAME-2.png`` and so on."""
-    starts = range(0, len(cards), per_page)
-    pages = []
-    for number, start in enumerate(starts, 1):
+def write_sheet(
+    sheet: Sheet, cards: Iterable[Card], count: int, path: Path, per_page: int
+) -> list[Path]:
+    """Draws ``count`` cards below each other, so many on a page; each page is written once its cards
+    are there. Returns the pages: ``path``, and with more than one ``NAME-2.png`` and so on."""
+    left, pages = iter(cards), list[Path]()
+    of = -(-count // per_page)
+    for number in range(1, of + 1):
         page = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-        of = f"   {number} of {len(starts)}" if len(starts) > 1 else ""
-        picture = drawn(sheet, cards[start : start + per_page], of)
+        shown = f"   {number} of {of}" if of > 1 else ""
+        picture = drawn(sheet, [*itertools.islice(left, per_page)], shown)
         with atomic(page) as file:
             picture.save(file, format="PNG")
         pages.append(page)

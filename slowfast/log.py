@@ -132,8 +132,12 @@ def duration(seconds: float) -> str:
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rows of the same columns as lines of text, names to the left and numbers to the right."""
     texts = [[*rows[0]], *([*map(_text, row.values())] for row in rows)]
+    return aligned(texts, [isinstance(value, str) for value in rows[0].values()])
+
+
+def aligned(texts: Sequence[Sequence[str]], is_left: Sequence[bool]) -> list[str]:
+    """Rows of texts as lines, in columns that are aligned to the left or to the right."""
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    is_left = [isinstance(value, str) for value in rows[0].values()]
     return [
         "  ".join(
             text.ljust(width) if left else text.rjust(width)

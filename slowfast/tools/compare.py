@@ -22,21 +22,10 @@ import numpy as np
 
 from slowfast.cli.command import new_parser, run
 from slowfast.files import write_csv, write_json
-from slowfast.log import say, table
+from slowfast.log import aligned, say, table
 from slowfast.places import require_unread
-from slowfast.train.past_runs import (
-    CONFIG,
-    LOG,
-    METRICS,
-    RESULT,
-    PastRun,
-    RunError,
-    differing,
-    finals,
-    names_of,
-    read_run,
-    shown_setting,
-)
+from slowfast.train.finals import differing, finals, names_of, shown_setting
+from slowfast.train.past_runs import CONFIG, METRICS, RESULT, PastRun, RunError, read_run
 
 SHORT = 0.5
 """Hours: runs up to this are drawn over minutes."""
@@ -53,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def compare(args: argparse.Namespace) -> None:
     """Reads, prints and draws."""
-    read = [folder / name for folder in args.runs for name in (METRICS, CONFIG, RESULT, LOG)]
+    read = [folder / name for folder in args.runs for name in (METRICS, CONFIG, RESULT)]
     for path in filter(None, (args.out, args.csv, args.json)):
         require_unread(path, read)
     if len({folder.resolve() for folder in args.runs}) < len(args.runs):
@@ -82,14 +71,16 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def panels(runs: Sequence[PastRun]) -> list[list[Any]]:
-    """A row over epochs and one over hours: loss, each metric that a run is judged by, learning
-    rate."""
+    """A row over epochs, and one over hours if a run tells them: loss, each metric that a run is
+    judged by, learning rate."""
     from slowfast.run_curves import Panel
 
     metrics = dict.fromkeys(own.decisive for own in runs)
-    longest = max((own.train[-1]["hours"] for own in runs if own.train), default=0.0)
+    longest = max((own.cost.seconds or 0 for own in runs), default=0.0) / 3600
     unit, per_hour = ("minutes", 60.0) if longest <= SHORT else ("hours", 1.0)
-    rows = (("epoch", "at", 1.0), (f"{unit} of training steps", "hours", per_hour))
+    rows = [("epoch", "at", 1.0)]
+    if longest:
+        rows.append((f"{unit} of training steps", "hours", per_hour))
     return [
         [
             Panel(TITLES[name], label, curves(runs, name, across, factor), is_share=name in metrics)
@@ -107,10 +98,10 @@ def curves(runs: Sequence[PastRun], name: str, across: str, factor: float) -> li
     found = []
     for place, each in enumerate(runs):
         for kind, rows in (("train", each.train), ("val", each.val), ("val_ema", each.val_ema)):
-            own = [row for row in rows if row.get(name) is not None]
+            at = "step" if across == "at" and kind != "train" else across
+            own = [row for row in rows if row.get(name) is not None and row[at] is not None]
             if not own:
                 continue
-            at = "step" if across == "at" and kind != "train" else across
             x = factor * np.array([row[at] for row in own], np.float64)
             y = np.array([row[name] for row in own], np.float64)
             found.append(Curve(place, "lr" if name == "lr" else kind, x, y))
@@ -125,11 +116,8 @@ def shown_table(found: Sequence[dict[str, Any]]) -> list[str]:
 
 def settings_table(runs: Sequence[PastRun], names: Sequence[str], keys: list[str]) -> list[str]:
     """A line for each setting, with each run's value."""
-    named = [*zip(names, runs, strict=True)]
-    return table([
-        {"setting": key, **{name: shown_setting(own.settings, key) for name, own in named}}
-        for key in keys
-    ])  # fmt: skip
+    rows = [[key, *(shown_setting(own.settings, key) for own in runs)] for key in keys]
+    return aligned([["setting", *names], *rows], [True] * (len(names) + 1))
 
 
 def _shown(key: str, value: Any) -> str:

@@ -217,6 +217,7 @@ def train_epoch(run: Run, state: TrainState) -> None:
         pace.log(state.step, outcome, lr, reader_cost)
         state.step += 1
         if outcome.stop:  # here, before waiting for the readers
+            pace.write_rest()
             run.writer.flush()
             save_checkpoint(state, cfg)
             raise run.learner.stop.error(f"{state.name} is saved")
@@ -224,6 +225,7 @@ def train_epoch(run: Run, state: TrainState) -> None:
             break
         is_due = cfg.train.save_steps and state.step % cfg.train.save_steps == 0
         if is_due and state.step < length:
+            pace.write_rest()
             run.writer.flush()
             save_checkpoint(state, cfg)
     lost = reader.num_lost() if cfg.train.task == "detection" else 0

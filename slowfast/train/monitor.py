@@ -1,6 +1,7 @@
 """Log lines and curves of training, every few steps."""
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ class Pace:
         self._costs: list[tuple[float, float]] = []
         """Seconds of each step since the last line, and of these for reading."""
         self._clips = 0  # since the last line
+        self._untold = [0.0, 0]
+        """Seconds and clips of the steps since the last row of metrics.jsonl."""
+        self._steps = 0  # of the epoch, when the last of them ended
         self._all_clips = 0  # of the epoch
         self._meter = METERS[cfg.train.task](cfg.test.threshold)
         self._sums = np.array(self._meter.sums())
@@ -41,7 +45,9 @@ class Pace:
         """Records a step that has just ended; writes a line if it is due."""
         now = time.perf_counter()
         self._costs.append((now - self._last, reader_cost))
-        self._last = now
+        self._untold[0] += now - self._last
+        self._untold[1] += outcome.clips
+        self._last, self._steps = now, step + 1
         self._clips += outcome.clips
         self._all_clips += outcome.clips
         self._sums += outcome.sums
@@ -67,10 +73,25 @@ class Pace:
             "compute_share": 1 - reader_cost / batch_cost, "memory_GiB": memory_gib(),
         }  # fmt: skip
         costs = {"batch_cost": batch_cost, "reader_cost": reader_cost, "eta": left}
-        self._writer.write("train", done, scalars, epoch=self._epoch + 1, of=total, **costs)
+        self._write_row("train", done, scalars, **costs)
+
+    def _write_row(self, kind: str, done: int, scalars: dict[str, float], **row: Any) -> None:
+        """Writes a row, with the seconds and clips of the steps since the last one."""
+        (seconds, clips), self._untold = self._untold, [0.0, 0]
+        row |= {"seconds": seconds, "clips": clips, "processes": distributed.world_size()}
+        row |= {"epoch": self._epoch + 1, "of": self._schedule.total}
+        self._writer.write(kind, done, scalars, **row)
+
+    def write_rest(self) -> None:
+        """Writes the seconds and clips of the steps since the last row, if there are any, as a row
+        of the kind ``rest``. To be called before each checkpoint: what is done before a run goes on
+        from there is then told in full."""
+        if self._untold[0] > 0:
+            self._write_row("rest", self._schedule.done(self._epoch, self._steps), {})
 
     def log_end(self) -> None:
-        """Logs the epoch's means."""
+        """Logs the epoch's means, and writes what is left to tell."""
+        self.write_rest()
         seconds = time.perf_counter() - self._began
         logger.info(
             f"END epoch:{self._epoch + 1} train {_told(self._meter.result(self._sums.tolist()))} "

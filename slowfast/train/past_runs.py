@@ -5,25 +5,19 @@ resumed, steps may be there twice; the later ones count.
 """
 
 import json
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from slowfast.errors import UserError
 from slowfast.log import logger
 
-METRICS, CONFIG, RESULT, LOG = "metrics.jsonl", "config.yaml", "test_result.json", "log.txt"
+METRICS, CONFIG, RESULT = "metrics.jsonl", "config.yaml", "test_result.json"
 DECISIVE = ("top1", "mAP")
 """What a validation is judged by: the first of these that its rows have."""
-BATCH = re.compile(r"total batch (\d+) x (\d+)")
-"""What log.txt says of a run: clips of a process, and processes."""
-IGNORED = ("output_dir",)
-"""Settings in which runs always differ."""
 
 Row = dict[str, Any]
 
@@ -32,13 +26,25 @@ class RunError(UserError):
     """A folder is not that of a training run."""
 
 
+class Cost(NamedTuple):
+    """What a run's steps took; None: its rows do not tell, as those of older runs."""
+
+    seconds: float | None = None
+    """Of all steps, without what is between epochs."""
+    clips: int | None = None
+    """That all processes trained on."""
+    processes: int | None = None
+    """Of the last start."""
+
+
 @dataclass(frozen=True)
 class PastRun:
     """A training run."""
 
     folder: Path
     train: list[Row]
-    """A row every few steps, rising; each with ``at``, the epochs done, and ``hours`` of steps."""
+    """A row every few steps, rising; each with ``at``, the epochs done, and ``hours``, those of all
+    steps so far. ``hours`` are None where rows do not tell them, as those of older runs."""
     val: list[Row]
     """A row an epoch that was validated; with ``hours``, too."""
     val_ema: list[Row]
@@ -47,7 +53,7 @@ class PastRun:
     """The config, ``section.key``; empty if there is no file."""
     test: dict[str, Any] = field(default_factory=dict)
     """What a test in this folder came to; empty: none."""
-    processes: int | None = None
+    cost: Cost = Cost()
 
     @property
     def decisive(self) -> str:
@@ -80,14 +86,14 @@ def read_run(folder: Path) -> PastRun:
         inside = sorted(found.parent.name for found in folder.glob(f"*/{METRICS}"))
         hint = f"name the runs in it: {', '.join(inside[:3])}" if inside else "name one that has"
         raise RunError(f"{folder} has no {METRICS} of a training run: {hint}") from error
-    train, val, val_ema = sorted_rows(whole_rows(lines, path))
+    rows = [*whole_rows(lines, path)]
+    train, val, val_ema = sorted_rows(rows)
     if not train and not val:
         raise RunError(f"{path} has no row yet: wait for train.log_interval steps, or leave it out")
     settings = _settings(folder / CONFIG)
     _add_epochs(train, settings.get("train.epochs"))
-    _add_hours(train, [*val, *val_ema])
-    test, processes = _test(folder / RESULT), _processes(folder / LOG)
-    return PastRun(folder, train, val, val_ema, settings, test, processes)
+    cost = _add_hours(train, [*val, *val_ema], rests(rows))
+    return PastRun(folder, train, val, val_ema, settings, _test(folder / RESULT), cost)
 
 
 def whole_rows(lines: list[str], path: Path) -> Iterable[Row]:
@@ -125,6 +131,18 @@ def sorted_rows(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     return train, vals["val"], vals["val_ema"]
 
 
+def rests(rows: Iterable[Row]) -> list[Row]:
+    """The rows that tell the time of steps which have no row of training, rising. Where a run goes
+    back, those from there on are dropped."""
+    found: list[Row] = []
+    for row in rows:
+        if row["kind"] in ("train", "rest"):
+            _drop_from(found, row["step"])
+        if row["kind"] == "rest":
+            found.append(row)
+    return found
+
+
 def _drop_from(rows: list[Row], step: int) -> None:
     while rows and rows[-1]["step"] >= step:
         rows.pop()
@@ -149,16 +167,21 @@ def _add_epochs(train: list[Row], epochs: float | None) -> None:
         row["at"] = epoch - 1 + min((row["step"] - begin) / max(end - begin, 1), 1.0)
 
 
-def _add_hours(train: list[Row], vals: list[Row]) -> None:
-    """Adds ``hours``: of all steps up to a row, without what is between them."""
-    seconds, before = 0.0, 0
-    for row in train:
-        seconds += (row["step"] - before) * float(row.get("batch_cost") or 0.0)
-        before = row["step"]
-        row["hours"] = seconds / 3600
+def _add_hours(train: list[Row], vals: list[Row], rests: list[Row]) -> Cost:
+    """Adds ``hours``: of all steps up to a row, without what is between epochs.
+
+    Returns what all steps took.
+    """
+    timed = sorted([*train, *rests], key=lambda row: row["step"])
+    is_told = bool(timed) and all("seconds" in row for row in timed)
+    seconds, clips = 0.0, 0
+    for row in timed:
+        seconds, clips = seconds + row.get("seconds", 0.0), clips + row.get("clips", 0)
+        row["hours"] = seconds / 3600 if is_told else None
     for val in vals:
-        done = [row["hours"] for row in train if row["epoch"] <= val["step"]]
-        val["hours"] = done[-1] if done else 0.0
+        done = [row["hours"] for row in timed if row["epoch"] <= val["step"]]
+        val["hours"] = done[-1] if done else None
+    return Cost(seconds, clips, timed[-1]["processes"]) if is_told else Cost()
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -185,73 +208,3 @@ def _test(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError):
         logger.warning(f"{path} cannot be read: its test is not compared")
         return {}
-
-
-def _processes(path: Path) -> int | None:
-    """Processes of the run, from the last start in its log."""
-    try:
-        found = BATCH.findall(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return None
-    return int(found[-1][1]) if found else None
-
-
-def differing(runs: list[PastRun]) -> list[str]:
-    """The settings in which the runs with a config differ."""
-    known = [run.settings for run in runs if run.settings]
-    keys = dict.fromkeys(key for settings in known for key in settings)
-    return [
-        key for key in keys
-        if key not in IGNORED and len({repr(own.get(key)) for own in known}) > 1
-    ]  # fmt: skip
-
-
-def finals(run: PastRun, name: str) -> dict[str, Any]:
-    """What a run came to and what it cost; None for what is not known."""
-    metric = run.decisive
-    rows = [row for row in run.val if _is_number(row.get(metric))]
-    averaged = [row for row in run.val_ema if _is_number(row.get(metric))]
-    best = max(rows, key=lambda row: row[metric], default={})
-    best_ema = max(averaged, key=lambda row: row[metric], default={})
-    of_rows = _seconds(run.train)
-    seconds = sum(of_rows)
-    rates = [float(row.get("ips") or 0) for row in run.train]
-    clips = sum(own * rate for own, rate in zip(of_rows, rates, strict=True))
-    return {
-        "run": name,
-        "metric": metric,
-        "best": best.get(metric), "at epoch": best.get("step"),
-        "last": rows[-1][metric] if rows else None,
-        "best EMA": best_ema.get(metric),
-        "test": run.test.get(metric),
-        "epochs": round(run.epochs_done, 2), "of": run.settings.get("train.epochs"),
-        "loss": run.train[-1].get("loss") if run.train else None,
-        "hours": seconds / 3600,
-        "clips/s": clips / seconds if seconds else None,
-        "processes": run.processes,
-    }  # fmt: skip
-
-
-def _seconds(train: list[Row]) -> list[float]:
-    """Seconds of the steps up to each row, from the one before."""
-    ends = [0.0, *(row["hours"] * 3600 for row in train)]
-    return [end - begin for begin, end in zip(ends, ends[1:], strict=False)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def names_of(folders: list[Path]) -> list[str]:
-    """What runs are called: the shortest ends of their paths that differ."""
-    parts = [folder.resolve().parts for folder in folders]
-    for depth in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(own[-depth:]) for own in parts]
-        if len({*names}) == len(names):
-            return names
-    return [str(folder) for folder in folders]
-
-
-def shown_setting(settings: Mapping[str, Any], key: str) -> str:
-    """A setting's value as a table has it."""
-    return "-" if key not in settings else str(settings[key])

@@ -16,14 +16,17 @@ from slowfast.train.past_runs import read_run
 
 
 def write_run(folder: Path, lr: float, epochs: int = 3, task: str = "single") -> None:
-    """A run of ten steps an epoch, of a second each."""
+    """A run of ten steps an epoch, of a second each; only every third has a row of its own."""
     folder.mkdir(parents=True)
     rows, metric = [], "top1" if task == "single" else "mAP"
     own = "top1" if task == "single" else "f1"
     for step in range(1, 10 * epochs + 1):
         row = {"kind": "train", "step": step, "epoch": 1 + (step - 1) // 10, "of": 10 * epochs}
         share = 1 - math.exp(-step * lr)
-        rows.append({**row, "loss": 3 - share, "lr": lr, own: share, "ips": 4, "batch_cost": 1.0})
+        done = (step - 1) % 10  # rows of the steps 0, 3, 6, 9
+        if done % 3 == 0:
+            time = {"seconds": 1 + 2 * (done > 0), "clips": 4 + 8 * (done > 0), "processes": 2}
+            rows.append({**row, "loss": 3 - share, "lr": lr, own: share, "ips": 9, **time})
         if step % 10 == 0:
             rows.append({"kind": "val", "step": step // 10, "loss": 3 - share, metric: share / 2})
     (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -57,6 +60,7 @@ def test_a_table_files_and_a_picture(own_folder: Path, capsys: pytest.CaptureFix
     assert found[0]["settings"] == {"optim.base_lr": 0.02}
     assert found[1]["best"] == pytest.approx((1 - math.exp(-3)) / 2)
     assert found[0]["hours"] == pytest.approx(30 / 3600) and found[0]["clips/s"] == 4
+    assert found[0]["processes"] == 2
     assert colours_in(Path("a.png")) == [True, True, False]
 
 
@@ -75,6 +79,38 @@ def test_other_tasks_and_lengths_have_panels_of_their_own(own_folder: Path) -> N
     assert [(c.run, c.kind) for c in rows[0][2].curves] == [(1, "val")]
     assert rows[1][0].curves[2].x[-1] == pytest.approx(1)  # of 60 steps of a second
     assert compare.main(["a", "b"]) == 0 and Path("compare.png").is_file()
+
+
+def test_a_run_may_be_called_as_a_column(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(own_folder / "setting", 0.1)
+    write_run(own_folder / "b", 0.2)
+    assert compare.main(["setting", "b"]) == 0
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    place = said.index(["settings", "that", "differ:"])
+    assert said[place + 1 : place + 3] == [
+        ["setting", "setting", "b"],
+        ["optim.base_lr", "0.1", "0.2"],
+    ]
+
+
+def test_rows_of_older_runs_have_no_hours(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are compared over epochs; beside a newer run, in its table, they have dashes."""
+    write_run(own_folder / "new", 0.1)
+    write_run(own_folder / "old", 0.1)
+    path = own_folder / "old" / "metrics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [{k: x for k, x in row.items() if k != "seconds"} for row in rows]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
+    assert len(compare.panels([read_run(Path("old"))])) == 1
+    both = compare.panels([read_run(Path(name)) for name in ("old", "new")])
+    assert [{curve.run for curve in row[0].curves} for row in both] == [{0, 1}, {1}]
+    assert compare.main(["old", "new"]) == 0
+    said = [line.split() for line in capsys.readouterr().out.splitlines()[:3]]
+    assert said[1][-3:] == ["-", "-", "-"] and said[2][-3:] == ["0.01", "4.0", "2"]
 
 
 def test_one_run_has_nothing_that_differs(

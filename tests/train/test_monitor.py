@@ -55,12 +55,39 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
     assert lines[2].startswith("END epoch:2 train loss: 2.50000 top1: 0.25000 top5: 0.75000 ")
     assert pace.seen == 24
     found = rows(tmp_path)
-    assert [row["step"] for row in found] == [9, 12]
+    assert [(row["kind"], row["step"]) for row in found] == [
+        ("train", 9), ("train", 12), ("rest", 16)
+    ]  # fmt: skip
     assert found[1] == {
         "kind": "train", "step": 12, "epoch": 2, "of": 24, "batch_cost": 0.5, "reader_cost": 0.125,
         "eta": 6.0, "loss": 3.0, "lr": 0.01, "top1": 0.25, "top5": 0.75, "ips": 8.0,
         "grad_norm": 2.5, "data_share": 0.25, "compute_share": 0.75, "memory_GiB": 1.5,
+        "seconds": 1.5, "clips": 12, "processes": 1,
     }  # fmt: skip
+    assert found[2] == {
+        "kind": "rest", "step": 16, "epoch": 2, "of": 24, "seconds": 2.0, "clips": 8, "processes": 1
+    }  # fmt: skip
+    assert [sum(row[name] for row in found) for name in ("seconds", "clips")] == [4, 24]
+
+
+def test_a_checkpoint_in_an_epoch_has_the_time_of_all_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it tells of the mean step stays the mean since the last line."""
+    cfg = settings(batch_size=4, log_interval=3)
+    now = 0.0
+    monkeypatch.setattr("slowfast.train.monitor.time.perf_counter", lambda: now)
+    with MetricWriter(str(tmp_path), 0, Place(0, 0)) as writer:
+        pace = monitor.Pace(cfg, writer, epoch=0, schedule=Schedule(Pool(32), cfg))
+        for step, seconds in enumerate((3.0, 1.0, 2.0, 3.0)):
+            now += seconds
+            pace.log(step, Outcome(1.0, {}, [1.0, 1, 1, 4], 4, False, 1.0, True), 0.1, 0.0)
+            if step in (0, 1):
+                pace.write_rest()  # after step 0 all is told already
+        pace.log_end()
+    found = [(row["kind"], row["step"], row["seconds"], row["clips"]) for row in rows(tmp_path)]
+    assert found == [("train", 1, 3, 4), ("rest", 2, 1, 4), ("train", 4, 5, 8)]
+    assert rows(tmp_path)[2]["batch_cost"] == 2
 
 
 def test_the_batch_and_its_learning_rate_are_told(lines: list[str]) -> None:

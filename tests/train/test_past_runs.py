@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from slowfast.train.past_runs import (
-    RunError,
-    differing,
-    finals,
-    names_of,
-    read_run,
-    shown_setting,
-    sorted_rows,
-)
+from slowfast.train.finals import finals
+from slowfast.train.past_runs import RunError, read_run, sorted_rows
 
 
 def train_row(step: int, epoch: int, of: int = 20, **more: Any) -> dict[str, Any]:
@@ -26,39 +19,74 @@ def val_row(epoch: int, top1: float | None, kind: str = "val") -> dict[str, Any]
     return {"kind": kind, "step": epoch, "loss": 2.0, "top1": top1}
 
 
-def write_run(
-    folder: Path, rows: list[dict[str, Any]], config: str = "", end: str = "", log: str = ""
-) -> Path:
+def write_run(folder: Path, rows: list[dict[str, Any]], config: str = "", end: str = "") -> Path:
     folder.mkdir(parents=True)
     text = "".join(f"{json.dumps(row)}\n" for row in rows)
     (folder / "metrics.jsonl").write_text(text + end)
     if config:
         (folder / "config.yaml").write_text(config)
-    if log:
-        (folder / "log.txt").write_text(log)
     return folder
+
+
+def rest_row(step: int, epoch: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "rest", "step": step, "epoch": epoch, "of": 20, **more}
+
+
+def timed(rows: list[dict[str, Any]], seconds: list[float]) -> list[dict[str, Any]]:
+    """With what rows tell of the time, four clips a step."""
+    own, before = [], 0
+    for row, each in zip(rows, seconds, strict=True):
+        clips = 4 * (row["step"] - before)
+        own.append({**row, "seconds": each, "clips": clips, "processes": 2})
+        before = row["step"]
+    return own
 
 
 TEN_A_EPOCH = [train_row(s, 1 + (s - 1) // 10) for s in (1, 5, 9, 11, 15, 19)]
 CONFIG = "train: {epochs: 2, task: single}\noptim: {base_lr: 0.1}\nseed: 3\noutput_dir: x\n"
 
 
-def test_epochs_hours_and_finals(tmp_path: Path) -> None:
+def test_epochs_and_finals(tmp_path: Path) -> None:
     rows = [*TEN_A_EPOCH[:3], val_row(1, 0.7), *TEN_A_EPOCH[3:], val_row(2, 0.6)]
-    log = "x\ntotal batch 4 x 8 = 32, learning rate\ntotal batch 4 x 2 = 8, learning rate"
-    run = read_run(write_run(tmp_path / "a", rows, CONFIG, log=log))
+    run = read_run(write_run(tmp_path / "a", rows, CONFIG))
     assert [row["at"] for row in run.train] == [0.1, 0.5, 0.9, 1.1, 1.5, 1.9]
-    assert [row["hours"] for row in run.train] == pytest.approx(
-        [s / 100 for s in (1, 5, 9, 11, 15, 19)]
-    )
-    assert [row["hours"] for row in run.val] == pytest.approx([0.09, 0.19])
     found = finals(run, "a")
     assert (found["best"], found["at epoch"], found["last"]) == (0.7, 1, 0.6)
-    assert (found["epochs"], found["of"], found["processes"]) == (2.0, 2, 2)
-    assert found["hours"] == pytest.approx(0.19) and found["clips/s"] == pytest.approx(8)
+    assert (found["epochs"], found["of"]) == (2.0, 2)
     assert (found["test"], found["best EMA"]) == (None, None)
     (tmp_path / "a" / "test_result.json").write_text('{"top1": 0.75, "videos": []}')
     assert finals(read_run(tmp_path / "a"), "a")["test"] == 0.75
+
+
+def test_hours_are_those_that_the_rows_tell(tmp_path: Path) -> None:
+    """Only an epoch's first step has a row, and takes longer than the others: 3 s and 6 x 0.5 s,
+    twice; then the run is resumed, and its third epoch counted once."""
+    first = [(train_row(1, 1, 21), 3.0), (rest_row(7, 1), 3.0)]
+    second = [(train_row(8, 2, 21), 3.0), (rest_row(14, 2), 3.0)]
+    third = [(train_row(15, 3, 21), 99.0), (rest_row(18, 3), 9.0)]
+    again = [(train_row(15, 3, 21), 6.0), (rest_row(17, 3), 1.0), (rest_row(21, 3), 2.0)]
+    rows: list[dict[str, Any]] = []
+    for part in (first, second, third, again):
+        own = timed([row for row, _ in part], [seconds for _, seconds in part])
+        rows += [{**row, "clips": 4 if row["kind"] == "train" else 24} for row in own]
+        rows += [val_row(own[-1]["epoch"], 0.5)] if part is not third else []
+    run = read_run(write_run(tmp_path / "a", rows, CONFIG.replace("epochs: 2", "epochs: 3")))
+    assert [3600 * row["hours"] for row in run.train] == pytest.approx([3, 9, 18])
+    assert [3600 * row["hours"] for row in run.val] == pytest.approx([6, 12, 21])
+    found = finals(run, "a")
+    assert found["hours"] == pytest.approx(21 / 3600) and found["processes"] == 2
+    assert found["clips/s"] == pytest.approx((4 + 24 + 4 + 24 + 4 + 24 + 24) / 21)
+
+
+@pytest.mark.parametrize("older", [0, 3], ids=["all rows", "the rows before it was resumed"])
+def test_older_rows_do_not_tell_hours(older: int, tmp_path: Path) -> None:
+    rows = timed(TEN_A_EPOCH, [1.0] * 6)
+    for row in rows[older and 0 : older or None]:
+        del row["seconds"], row["clips"], row["processes"]
+    run = read_run(write_run(tmp_path / "a", [*rows, val_row(2, 0.5)], CONFIG))
+    found = finals(run, "a")
+    assert (found["hours"], found["clips/s"], found["processes"]) == (None, None, None)
+    assert {row["hours"] for row in [*run.train, *run.val]} == {None}
 
 
 def test_in_progress_with_a_half_line(tmp_path: Path, lines: list[str]) -> None:
@@ -88,23 +116,10 @@ def test_the_later_of_repeated_steps_count_also_where_they_do_not_meet() -> None
     assert whole == TEN_A_EPOCH
 
 
-def test_settings_that_differ_and_names(tmp_path: Path) -> None:
-    other = CONFIG.replace("0.1", "0.2").replace("output_dir: x", "output_dir: y")
-    one = read_run(write_run(tmp_path / "a" / "out", TEN_A_EPOCH, CONFIG))
-    two = read_run(write_run(tmp_path / "b" / "out", TEN_A_EPOCH, other))
-    none = read_run(write_run(tmp_path / "c", TEN_A_EPOCH))
-    assert differing([one, two, none]) == ["optim.base_lr"]
-    assert differing([one, none]) == []
-    shown = [shown_setting(run.settings, "optim.base_lr") for run in (one, two, none)]
-    assert shown == ["0.1", "0.2", "-"]
-    assert names_of([one.folder, two.folder]) == ["a/out", "b/out"]
-    assert names_of([one.folder, none.folder]) == ["out", "c"]
-
-
 def test_mAP_and_ema_and_values_that_are_no_numbers(tmp_path: Path) -> None:  # noqa: N802
     several = [{"kind": "val", "step": e, "loss": 1, "mAP": m} for e, m in ((1, 0.2), (2, 0.1))]
     run = read_run(write_run(tmp_path / "a", several, "train: {task: multi}\n"))
-    assert (run.decisive, finals(run, "a")["best"], finals(run, "a")["hours"]) == ("mAP", 0.2, 0)
+    assert (run.decisive, finals(run, "a")["best"], finals(run, "a")["hours"]) == ("mAP", 0.2, None)
     ema = read_run(
         write_run(tmp_path / "b", [val_row(1, None), val_row(2, 0.3), val_row(2, 0.4, "val_ema")])
     )

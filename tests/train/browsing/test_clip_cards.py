@@ -12,7 +12,7 @@ from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
-from slowfast.predict.annotate.clip_cards import (
+from slowfast.train.browsing.clip_cards import (
     clip_card,
     fault_card,
     shown_frames,

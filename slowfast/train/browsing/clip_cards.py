@@ -1,5 +1,7 @@
 """What a loader yields, as cards of ``clip_sheet.py``: frames, facts, labels. No Paddle.
 
+Cards have copies of the frames that they show, so that they do not hold whole clips.
+
 Legend: T frames of a clip, n clips of a video, H x W pixels.
 """
 
@@ -45,7 +47,7 @@ def clip_card(
     boxes = _in_clip(clip)
     tiles = tuple(
         Tile(
-            clip.frames[i], _caption(facts, i), i in slow,
+            clip.frames[i].copy(), _caption(facts, i), i in slow,
             boxes if i == key else (),
         )
         for i in shown
@@ -77,7 +79,7 @@ def views_card(
         shown = np.unique(np.linspace(0, len(clip) - 1, each).round().astype(int)).tolist()
         tiles = [
             Tile(
-                video.frames[clip[i], y : y + height, x : x + width],
+                video.frames[clip[i], y : y + height, x : x + width].copy(),
                 _caption(facts, (place, i)), i in slow,
             )
             for y, x in video.crops
