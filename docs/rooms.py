@@ -25,7 +25,7 @@ ABOUT = {
     "journal": "what is done already",
     "launcher": "starts the processes of a run",
     "machine": "threads, memory",
-    "pictures": "curves, strips",
+    "pictures": "curves, matrices, frames",
     "places": "where files are kept",
     "files": "whole, or not there",
     "distributed": "rank, sums, gathers",

@@ -85,7 +85,6 @@ class BoxReport(VideoReport):
         self, result: dict[str, Any], missing: list[UnreadableVideo], metrics: Sequence[str]
     ) -> None:
         """Writes the files above, too."""
-        from slowfast.pictures import class_bars  # here: matplotlib is slow to import
 
         folder = Path(self._cfg.output_dir)
         least = float(LEAST) if RULES[self._tally.rule].rounds else -1.0
@@ -104,7 +103,7 @@ class BoxReport(VideoReport):
             return
         title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
         title += f"{result['num_classes']} classes"
-        class_bars(best, worst, title, folder / PICTURE)
+        draw_classes(best, worst, title, folder / PICTURE)
 
     def write_scores(
         self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
@@ -133,3 +132,15 @@ def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], lis
     if len(bars) <= 2 * MOST:
         return bars, []
     return bars[:MOST], bars[-MOST:]
+
+
+def draw_classes(best: list[Any], worst: list[Any], title: str, path: Path) -> None:
+    """Draws the average precision of classes, and how many of their boxes are annotated."""
+    from slowfast.pictures.bars import bars  # here: matplotlib is slow to import
+    from slowfast.pictures.figures import FAST, SLOW, save
+
+    groups = []
+    for colour, classes in ((SLOW, best), (FAST, worst)):
+        rows = [(name, x, f"{100 * x:.1f} %  of {count:,}") for name, x, count in classes]
+        groups += [(colour, rows)] if rows else []
+    save(bars(groups, title), path)

@@ -18,7 +18,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.cli.inputs import read_split
@@ -30,12 +30,12 @@ from slowfast.data.unreadable import reason_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import VideoError
 from slowfast.log import say
+from slowfast.models.slow_frames import slow_frames_of
+from slowfast.pictures.cards import Card, Sheet
 from slowfast.places import require_unread
+from slowfast.train.browsing.clip_cards import DOT, clip_card, fault_card, views_card
 from slowfast.train.browsing.keys import OF_TEST, Place, chosen, read
 from slowfast.weights.save import own_config
-
-if TYPE_CHECKING:
-    from slowfast.clip_sheet import Card, Sheet
 
 PER_PAGE = 12
 """Clips on a page."""
@@ -52,7 +52,9 @@ def browse(args: argparse.Namespace) -> None:
     cfg, samples, names = inputs(args)
     place = Place(args.epoch, args.step)
     keys, title = chosen(cfg, samples, args.split, place, args.count, in_order=bool(args.paths))
-    from slowfast.clip_sheet import write_sheet  # here and below: matplotlib is slow to import
+    from slowfast.pictures.clip_sheet import (
+        write_sheet,  # here: matplotlib is slow to import
+    )
 
     faults: list[str] = []
     cards = cards_of(args, cfg, samples, names, keys, faults)
@@ -66,10 +68,8 @@ def browse(args: argparse.Namespace) -> None:
 def cards_of(
     args: argparse.Namespace, cfg: Config, samples: list[Sample], names: list[str] | None,
     keys: list[Any], faults: list[str],
-) -> "Iterator[Card]":  # fmt: skip
+) -> Iterator[Card]:  # fmt: skip
     """The card of each key once it is read; adds what cannot be read to ``faults``."""
-    from slowfast.train.browsing.clip_cards import clip_card, fault_card, views_card
-
     for number, (sample, item, replaced) in enumerate(read(args.split, keys, samples, cfg), 1):
         if isinstance(item, VideoError):
             faults.append(reason_of(sample.shown, item))
@@ -107,11 +107,8 @@ def inputs(args: argparse.Namespace) -> tuple[Config, list[Sample], list[str] | 
     return cfg, [named.sample for named in found], None
 
 
-def sheet_of(args: argparse.Namespace, cfg: Config, title: str) -> "Sheet":
+def sheet_of(args: argparse.Namespace, cfg: Config, title: str) -> Sheet:
     """The head of the pages."""
-    from slowfast.clip_sheet import Sheet
-    from slowfast.train.browsing.clip_cards import DOT, slow_frames
-
     data, model = cfg.data, cfg.model
     source = ", ".join(args.paths) if args.paths else list_of(data, args.split)[1]
     notes = [DOT.join([args.config or "the default config", source, f"seed {cfg.seed}"])]
@@ -120,7 +117,7 @@ def sheet_of(args: argparse.Namespace, cfg: Config, title: str) -> "Sheet":
         used = [f"{key}={value:g}" for key, value in mixes.items() if value]
         mixed = f" {' and '.join(used)} mix these clips, and" if used else ""
         notes.append(f"Later, on the device:{mixed} pixels become numbers (data.mean, data.std).")
-    count, slow = data.num_frames, len(slow_frames(data.num_frames, cfg))
+    count, slow = data.num_frames, len(slow_frames_of(model, data.num_frames))
     legend = {
         "slow_only": [(f"slow pathway: {slow} of {count} frames", True), ("not seen", False)],
         "fast_only": [(f"fast pathway: {count} frames", False)],

@@ -15,11 +15,11 @@ from support.paths import REPOSITORY
 from support.tiny_run import environment
 from support.videos import write_numbered_video
 
-from slowfast.clip_sheet import Card
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.lists.read_lists import read_list
 from slowfast.data.order import Pool
+from slowfast.pictures.cards import Card
 from slowfast.tools import browse
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.training_clips import clip_loader, train_keys
@@ -50,7 +50,7 @@ def videos(own_folder: Path) -> Path:
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch) -> list[Card]:
     """The cards that are drawn."""
-    from slowfast import clip_sheet
+    from slowfast.pictures import clip_sheet
 
     found: list[Card] = []
     write = clip_sheet.write_sheet

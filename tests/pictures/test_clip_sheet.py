@@ -1,15 +1,15 @@
-"""Pages of clips: frames in their edges, pixel by pixel, and texts that fit."""
+"""Pages of clips: frames in their edges, pixel by pixel."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from slowfast.clip_sheet import EDGE, TEXT, WIDTH, Card, Sheet, Tile, fitting, wrapped, write_sheet
-from slowfast.pictures import FAST, SLOW
+from slowfast.pictures.cards import Card, Sheet, Tile
+from slowfast.pictures.clip_sheet import EDGE, WIDTH, write_sheet
+from slowfast.pictures.figures import FAST, SLOW
 
 SHEET = Sheet("Training", ("a note",), (("slow", True), ("fast", False)))
 
@@ -66,14 +66,3 @@ def test_what_is_outside_the_crop_is_paler(tmp_path: Path) -> None:
     (rows,) = np.nonzero((page[:, 32 + 160 : 32 + 280] == 0).all(axis=(1, 2)))
     assert len(rows) > 130
     assert page[rows[70], 32 + 50].tolist() == [140, 140, 140]
-
-
-@pytest.mark.parametrize("text", ["a long name of a class " * 20, "\u6f22\u5b57" * 99, "x" * 500])
-def test_texts_fit(text: str) -> None:
-    short, end = fitting(text, TEXT, 200), fitting(text, TEXT, 200, from_end=True)
-    assert short.endswith("\u2026") and text.startswith(short[:-1])
-    assert end.startswith("\u2026") and text.endswith(end[1:])
-    lines = wrapped(text, TEXT, 200)
-    assert len(lines) > 3 or " " not in text
-    assert fitting("short", TEXT, 200) == "short"
-    assert wrapped("a\x1bb", TEXT, 200) == ["a\\x1bb"]
