@@ -60,6 +60,8 @@ class TrainState:
     """Finished epochs."""
     step: int = 0
     """Finished steps of the current epoch."""
+    steps: int = -1
+    """Finished steps of the whole run; -1: as many as its schedule says, see ``go_on``."""
     precision: Precision = field(default_factory=lambda: Precision("off", "bfloat16"))
     ema: Ema | None = None
     best: float = -1.0
@@ -181,6 +183,7 @@ def restore(state: TrainState, path: str | Path) -> str:
         if "kept_labels" in content:
             check_labels(content["kept_labels"], state.samples)
         state.epoch, state.step = int(content["epoch"]), int(content["step"])
+        state.steps = int(content.get("steps", -1))  # older checkpoints have none
         state.best = float(content[_BEST[task]])
         if state.step and content["plan"] != state.plan:
             raise ValueError(told_apart(content["plan"], state.plan))
@@ -202,7 +205,7 @@ def _training_state(state: TrainState) -> dict[str, Any]:
         if key.endswith(_VELOCITY)
     }
     return {
-        "epoch": state.epoch, "step": state.step,
+        "epoch": state.epoch, "step": state.step, "steps": state.steps,
         _BEST[state.task]: state.best,
         "plan": state.plan,
         "precision": state.precision.state(), "ema_steps": state.ema.steps if state.ema else 0,

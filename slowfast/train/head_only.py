@@ -121,7 +121,8 @@ def _fit(
     tell_batch(schedule, cfg, state.class_weights)
     head, result = state.model.head, {}
     best: Tensors | None = None
-    place = Place(schedule.done(state.epoch, 0), state.epoch)
+    state.steps = schedule.go_on(state.epoch, 0, state.steps)
+    place = Place(state.steps, state.epoch)
     with MetricWriter(cfg.output_dir, distributed.rank(), place) as writer:
         finals = final_scalars(cfg.train.task, validates=val is not None)
         writer.settings(shown_settings(cfg, schedule.total_batch), finals)
@@ -139,6 +140,7 @@ def _fit(
             log_validation(writer, "val", epoch + 1, result, state.decisive, state.best)
             if predictions and writer.draws:
                 draw_classes(writer, "val", epoch + 1, predictions.results(tally), class_names)
+    state.steps = schedule.total
     return result, best
 
 

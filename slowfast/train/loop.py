@@ -75,7 +75,8 @@ def train(
     result: dict[str, float] = {}
     with handled_signals() as stop, contextlib.ExitStack() as opened:
         loader = opened.enter_context(clip_loader(train_samples, val_samples or [], cfg))
-        place = Place(schedule.done(state.epoch, state.step), state.epoch)
+        state.steps = schedule.go_on(state.epoch, state.step, state.steps)
+        place = Place(state.steps, state.epoch)
         writer = opened.enter_context(MetricWriter(cfg.output_dir, distributed.rank(), place))
         finals = final_scalars(cfg.train.task, validates=bool(val_samples))
         writer.settings(shown_settings(cfg, schedule.total_batch), finals)
@@ -216,6 +217,7 @@ def train_epoch(run: Run, state: TrainState) -> None:
             state.ema.update()
         pace.log(state.step, outcome, lr, reader_cost)
         state.step += 1
+        state.steps += 1
         if outcome.stop:  # here, before waiting for the readers
             pace.write_rest()
             run.writer.flush()

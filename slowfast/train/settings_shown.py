@@ -25,10 +25,11 @@ LEFT_OUT = (
 
 def shown_settings(cfg: Config, total_batch: int) -> dict[str, int | float | str]:
     """The main settings, and those that differ from their defaults, as numbers or text; and the
-    clips of a step of all processes as ``total batch``."""
+    clips of a step of all processes as ``total batch``. ``optim.base_lr`` is ``optim/base_lr``:
+    VisualDL leaves the cells of a name with a dot empty."""
     own, default = flat(cfg), flat(Config())
     names = [n for n in own if n in MAIN or (own[n] != default[n] and n not in LEFT_OUT)]
-    shown = {name: as_cell(own[name]) for name in names}
+    shown = {name.replace(".", "/"): as_cell(own[name]) for name in names}
     return {**shown, "total batch": total_batch}
 
 

@@ -113,7 +113,8 @@ def test_a_file_that_cannot_be_cut_costs_the_curves_alone(tmp_path: Path, lines:
 
 def test_the_line_that_tells_how_to_see_them() -> None:
     page = " --port 8040, then http://localhost:8040/app/scalar"
-    assert how_to_open(Path("output/SlowFast")) == f"visualdl --logdir output{page}"
-    assert how_to_open(Path("out")) == f"visualdl --logdir out{page}"  # not all of the folder
-    assert how_to_open(Path("/out"), "v") == f"v --logdir /out{page}"
-    assert how_to_open(Path("my runs/a")) == f"visualdl --logdir 'my runs'{page}"
+    quiet = "--disable-telemetry --logdir"
+    assert how_to_open(Path("output/SlowFast")) == f"visualdl {quiet} output{page}"
+    assert how_to_open(Path("out")) == f"visualdl {quiet} out{page}"  # not all of the folder
+    assert how_to_open(Path("/out"), "v") == f"v {quiet} /out{page}"
+    assert how_to_open(Path("my runs/a")) == f"visualdl {quiet} 'my runs'{page}"

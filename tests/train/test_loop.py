@@ -13,6 +13,7 @@ from support.tiny_run import (
     tiny_data,
     write_tiny_config,
 )
+from visualdl import LogReader
 
 from slowfast.config import Config
 from slowfast.data.lists.read_lists import read_list
@@ -20,6 +21,7 @@ from slowfast.data.order import Pool
 from slowfast.data.video.reader import VideoError
 from slowfast.train import loop
 from slowfast.train.checkpoint import NonFiniteError, TrainState
+from slowfast.train.curves import RECORDS
 from slowfast.train.folder import checkpoints
 from slowfast.train.recipe.ema import Ema
 from slowfast.train.recipe.schedule import Schedule
@@ -151,3 +153,40 @@ def test_the_average_is_validated_too_and_may_be_the_best(tmp_path: Path) -> Non
     kinds = {row["kind"]: row for row in rows}
     assert state.best == kinds["val_ema"]["top1"]
     assert kinds["val_ema"]["loss"] != kinds["val"]["loss"]
+
+
+def test_with_another_batch_a_run_goes_on_with_its_curves(tmp_path: Path) -> None:
+    """Steps count on, whatever the epochs' lengths: none of the first epoch is cut, and what was
+    written of the second, which is computed again, is."""
+    write_tiny_config(tmp_path)
+    flags = ("--validate", "-c", "tiny.yaml", "-o", "train.log_interval=1", "data.num_workers=0")
+    first = main_here(*flags, "train.batch_size=4", "--max_iters", "9", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    out = tmp_path / "out"
+    before = curves(out)
+    assert [step for _, step, _ in before["train"]] == [*range(1, 10)]  # 6 an epoch
+    for path in out.glob("SlowFast_epoch_000002_step_*"):
+        path.unlink()
+    for batch, steps in (("12", [*range(1, 9)]), ("8", [*range(1, 12)])):
+        more = ("train.epochs=3",) if batch == "8" else ()
+        flags_now = (*flags, f"train.batch_size={batch}", *more)
+        again = main_here(*flags_now, "--resume", "auto", cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+        after = curves(out)
+        assert [step for _, step, _ in after["train"]] == steps
+        assert after["train"][:6] == before["train"][:6]
+        assert [epoch for epoch, *_ in after["train"][6:]] == [2, 2, 3, 3, 3][: len(steps) - 6]
+        log = LogReader(file_path=str(out / "vdl" / RECORDS))
+        assert [one.id for one in log.get_data("scalar", "train/loss")] == steps
+    assert [step for _, step, _ in after["val"]] == [1, 2, 3]
+    assert [row[2] for row in after["val"][:1]] == [row[2] for row in before["val"]]
+
+
+def curves(out: Path) -> dict[str, list[tuple[int, int, float]]]:
+    """Epoch, step and loss of each row."""
+    rows = [*map(json.loads, (out / "metrics.jsonl").read_text().splitlines())]
+    kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in ("train", "val")}
+    return {
+        kind: [(row.get("epoch", row["step"]), row["step"], row["loss"]) for row in own]
+        for kind, own in kinds.items()
+    }

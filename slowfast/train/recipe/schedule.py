@@ -72,6 +72,21 @@ class Schedule:
         """Steps of the run that are done after ``epoch`` epochs and ``step`` steps of the next."""
         return self._starts[epoch] + step
 
+    def go_on(self, epoch: int, step: int, steps: int) -> int:
+        """Counts on from the steps of a run so far, whose epochs may have had other lengths: those
+        of another total batch.
+
+        Args:
+            steps: that the run has done up to this place; below 0: as many as are planned.
+
+        Returns:
+            What ``done`` now says of this place.
+        """
+        more = steps - self.done(epoch, step) if steps >= 0 else 0
+        self._starts = [start + more for start in self._starts]
+        self.total += more
+        return self.done(epoch, step)
+
     def learning_rate(self, epoch: int, step: int) -> float:
         """The rate of a step for the run's total batch; epoch and step count from 0."""
         cfg = self._expanded

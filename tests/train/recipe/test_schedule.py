@@ -33,6 +33,17 @@ def test_the_steps_of_an_epoch() -> None:
     assert schedule.total == sum(schedule.length(epoch) for epoch in range(358))
 
 
+def test_steps_count_on_from_a_run_of_other_epochs() -> None:
+    """Two epochs of 50 steps, then, with a larger batch, of 25."""
+    schedule = Schedule(Pool(100), config("train.multigrid=false", "train.batch_size=4"))
+    planned, rate = schedule.total, schedule.learning_rate(2, 3)
+    assert schedule.go_on(2, 3, -1) == 53 == schedule.done(2, 3)
+    assert schedule.go_on(2, 0, 100) == 100
+    assert (schedule.done(2, 3), schedule.done(3, 0)) == (103, 125)
+    assert schedule.total == planned + 50
+    assert (schedule.length(2), schedule.learning_rate(2, 3)) == (25, rate)
+
+
 def test_the_rate_of_a_step() -> None:
     """For a batch of 2 of 64; the 8x8 recipe warms up over 34 epochs to 8 times the rate."""
     schedule = Schedule(Pool(1000), config("train.batch_size=2"))

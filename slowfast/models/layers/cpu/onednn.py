@@ -153,13 +153,12 @@ class Primitive:
         name: as in ``dnnl_NAME_primitive_desc_create``.
         arguments: what that function wants between the engine and the attributes.
         relu: whether a ReLU follows.
-        spare: its scratchpad is as many times as large as oneDNN says.
 
     Raises:
         MemoryError, RuntimeError: oneDNN cannot do it.
     """
 
-    def __init__(self, name: str, *arguments: Any, relu: bool = False, spare: int = 1) -> None:
+    def __init__(self, name: str, *arguments: Any, relu: bool = False) -> None:
         given = [a.handle if isinstance(a, MemoryDesc | Primitive) else a for a in arguments]
         engine = () if name == "reorder" else (_engine(),)
         self.handle: ctypes.c_void_p = _created(
@@ -170,7 +169,6 @@ class Primitive:
         self._primitive = _created("primitive_create", self.handle)
         _destroyed_with(self, "primitive", self._primitive)
         self._layouts: dict[int, ctypes.c_void_p] = {}
-        self._spare = spare
 
     def layout(self, kind: int) -> ctypes.c_void_p:
         """The layout in which it wants an argument."""
@@ -201,8 +199,8 @@ class Primitive:
         Raises:
             ValueError: a tensor is not float32, not on the CPU, or has gaps.
         """
-        if size := self.size(SCRATCHPAD):  # of its own: two threads may compute at once
-            tensors = tensors | {SCRATCHPAD: arena.empty([-(-size * self._spare // 4)])}
+        if self.size(SCRATCHPAD):  # of its own: two threads may compute at once
+            tensors = tensors | {SCRATCHPAD: self.empty(SCRATCHPAD)}
         arguments = (_Argument * len(tensors))()
         try:
             for argument, (kind, tensor) in zip(arguments, tensors.items(), strict=True):

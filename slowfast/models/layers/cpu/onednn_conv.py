@@ -3,7 +3,6 @@
 Legend: N clips, C channels in, O channels out, T frames, H x W pixels.
 """
 
-import math
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -22,6 +21,9 @@ from slowfast.models.layers.cpu.onednn import (
     last,
     plain,
 )
+
+LARGEST_BLOCK = 16
+"""Channels that oneDNN computes at once: 8 with AVX2, 16 with AVX-512."""
 
 
 class Geometry(NamedTuple):
@@ -72,6 +74,8 @@ class _ConvKernels:
         self.geometry = geometry
         has_plain_time = geometry.stride[0] == geometry.dilation[0] == 1
         self._has_time_and_space = min(kernel) > 1 and has_plain_time
+        is_strided_point = max(kernel) == 1 < max(geometry.stride) and not any(geometry.padding)
+        self._skips_pixels = is_strided_point and c < LARGEST_BLOCK
         if kernel[0] == geometry.stride[0] == 1 and geometry.padding[0] == 0:
             # Frame by frame: the kernels of pictures take a fifth of the time for some gradients.
             n, size, out, weights = n * size[0], size[1:], out[1:], [o, c, *kernel[1:]]
@@ -80,12 +84,9 @@ class _ConvKernels:
         padding = int64s(geometry.padding)
         skipped = int64s([d - 1 for d in geometry.dilation])
         self._geometry = (int64s(geometry.stride), skipped, padding, padding)
-        # Its blocks have 8 channels. With others and a stride, jit_1x1:avx2 on one thread writes
-        # behind a scratchpad of the size that it asks for (Paddle 3.3.1), and the heap is damaged.
-        self._spare = 8 // math.gcd(8, c, o)
         self._forward = Primitive(
             "convolution_forward", onednn.TRAINING, onednn.DIRECT, last(self._in),
-            MemoryDesc(self._weights), None, last(self._out), *self._geometry, spare=self._spare,
+            MemoryDesc(self._weights), None, last(self._out), *self._geometry,
         )  # fmt: skip
         self._pack = Reorder(plain(self._weights), self._forward.layout(onednn.WEIGHTS))
 
@@ -103,6 +104,8 @@ class _ConvKernels:
         return dx
 
     def weight_gradient(self, x: Tensor, dy: Tensor) -> Tensor:
+        if self._skips_pixels:
+            return _weight_gradient_of_seen_pixels(x, dy, self._shape_weights, self.geometry)
         primitive, reorder_x, reorder_dy, unpack = self._of_weights
         if self._has_time_and_space and "gemm" in primitive.implementation:
             # The fast stem on AVX2, for which oneDNN has only a matrix product: 930 -> 270 ms.
@@ -117,7 +120,7 @@ class _ConvKernels:
     def _of_input(self) -> tuple[Primitive, Reorder]:
         primitive = Primitive(
             "convolution_backward_data", onednn.DIRECT, last(self._in), MemoryDesc(self._weights),
-            last(self._out), *self._geometry, self._forward, spare=self._spare,
+            last(self._out), *self._geometry, self._forward,
         )  # fmt: skip
         return primitive, Reorder(plain(self._weights), primitive.layout(onednn.WEIGHTS))
 
@@ -128,7 +131,6 @@ class _ConvKernels:
         primitive = Primitive(
             "convolution_backward_weights", onednn.DIRECT, layout(self._in),
             MemoryDesc(self._weights), None, layout(self._out), *self._geometry, self._forward,
-            spare=self._spare,
         )  # fmt: skip
         return (
             primitive,
@@ -136,6 +138,21 @@ class _ConvKernels:
             Reorder(last(self._out), primitive.layout(onednn.DIFF_DST)),
             Reorder(primitive.layout(onednn.DIFF_WEIGHTS), plain(self._weights)),
         )
+
+
+def _weight_gradient_of_seen_pixels(
+    x: Tensor, dy: Tensor, weights: Sequence[int], geometry: Geometry
+) -> Tensor:
+    """For a kernel of one pixel and few channels: of the pixels that it sees, without a stride.
+
+    oneDNN copies these to its scratchpad, but at offsets as if each had a whole block of channels.
+    With fewer it writes behind the scratchpad, which damages the heap, and the gradient is wrong
+    (3.6.2 with AVX2; open as uxlfoundation/oneDNN issue 6035, which names AVX-512, too).
+    """
+    t, h, w = geometry.stride
+    seen = x[:, ::t, ::h, ::w].contiguous()
+    geometry = Geometry((1, 1, 1), (0, 0, 0), (1, 1, 1))
+    return _kernels(tuple(seen.shape), tuple(weights), geometry).weight_gradient(seen, dy)
 
 
 def _weight_gradient_by_taps(

@@ -15,7 +15,6 @@ from support.small_nets import assert_equal_sums, outcome, random_clip
 
 from slowfast.models.layers.conv import Conv3D
 from slowfast.models.layers.cpu import arena, onednn, onednn_conv
-from slowfast.models.layers.cpu.onednn_conv import Geometry, convolve
 from slowfast.models.layers.layout import channels_last, to_first, to_last
 
 pytestmark = pytest.mark.skipif(onednn.library() is None, reason="Paddle's wheel has no oneDNN 3")
@@ -94,14 +93,15 @@ def test_a_shape_is_compiled_once() -> None:
     assert (after.hits - kept.hits, after.misses - kept.misses) == (1, 1)
 
 
-@pytest.mark.parametrize("channels", [1, 4, 12])
-def test_nothing_is_written_behind_a_scratchpad(
-    channels: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Seen on AVX2 with one thread: heap damage, which ended the process later on."""
+GUARD = 12345
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float32]]:
+    """All memory that oneDNN is given for outputs and scratchpads, each with guards at its end."""
     kept: list[NDArray[np.float32]] = []
 
-    def guarded(shape: Sequence[int]) -> Tensor:
+    def empty(shape: Sequence[int]) -> Tensor:
         size = math.prod(shape)
         kept.append(np.full(size + 1024, GUARD, np.float32))
         return paddle.base.core.eager.Tensor(
@@ -109,11 +109,17 @@ def test_nothing_is_written_behind_a_scratchpad(
             zero_copy=True, stop_gradient=True,
         )  # fmt: skip
 
-    monkeypatch.setattr(arena, "empty", guarded)
-    x, weight = random_clip(4, channels, 8, 8, 8), random_clip(2 * channels, channels, 1, 1, 1)
-    x.stop_gradient = weight.stop_gradient = False
-    convolve(to_last(x), weight, Geometry((1, 2, 2), (0, 0, 0), (1, 1, 1))).sum().backward()
-    assert kept and all((own[-1024:] == GUARD).all() for own in kept)
+    monkeypatch.setattr(arena, "empty", empty)
+    return kept
 
 
-GUARD = 12345
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_nothing_is_written_behind_outputs_and_scratchpads(
+    case: Any, guarded: list[NDArray[np.float32]]
+) -> None:
+    """On one thread, as the tests run, a scratchpad is smallest."""
+    given, shape = case
+    x = random_clip(*shape)
+    x.stop_gradient = False
+    last(Conv3D(*given, bias_attr=False), x).sum().backward()
+    assert len(guarded) > 2 and all((own[-1024:] == GUARD).all() for own in guarded)

@@ -43,7 +43,7 @@ def test_the_page_that_a_run_names_has_its_curves(tmp_path: Path) -> None:
     for run, place in (("one", Place(0, 0)), ("two", Place(0, 0)), ("two", Place(2, 0))):
         (tmp_path / run).mkdir(exist_ok=True)
         with MetricWriter(str(tmp_path / run), 0, place) as writer:
-            writer.settings({"optim.base_lr": 0.1}, ["train/loss"])
+            writer.settings({"optim/base_lr": 0.1}, ["train/loss"])
             for step in range(place.steps + 1, 5):
                 writer.write("train", step, {"loss": 1 / step, "grad_norm": 2.0})
     page = how_to_open(tmp_path / "one").partition("/app/")[2]
