@@ -16,7 +16,6 @@ from slowfast.train.browsing.clip_cards import (
     clip_card,
     fault_card,
     shown_frames,
-    slow_frames,
     views_card,
 )
 
