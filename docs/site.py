@@ -7,7 +7,6 @@ site do differently is changed here, when a page is built.
 import argparse
 import logging
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +18,9 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from mkdocs.structure.files import File
 
+from slowfast.cli.command import run
+from slowfast.errors import UserError
+
 DOCS = Path(__file__).resolve().parent
 CONFIGS = {"": DOCS.parent / "mkdocs.yml", "zh": DOCS / "mkdocs.zh.yml"}
 """Where a language is in the site, and what builds it."""
@@ -28,27 +30,42 @@ PAGE = re.compile(r"\[([^\]]*)\]\((\w+\.md)[^)]*\)")
 ALTERNATE = re.compile(r' *<link rel="alternate"[^>]*>\n?')
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Builds both languages; the site is there whole or as it was before."""
+MARK = ".slowfast-site"
+"""A file in every site that this command has built, and so may replace."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Builds both languages; a site that is there stays until the new one is whole."""
     parser = argparse.ArgumentParser(prog="python -m docs.site", description=__doc__)
     parser.add_argument("--out", type=Path, default=DOCS.parent / "site", help="default: site")
     out = parser.parse_args(arguments).out.resolve()
-    if out.exists() and not (out / "search" / "search_index.json").is_file():
-        sys.exit(f"error: {out} is there, and is no site: name another folder, or delete it")
+    return run(lambda: _write(out), hint="")
+
+
+def _write(out: Path) -> None:
+    is_free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not is_free and not (out / MARK).is_file():
+        raise UserError(f"{out} is there, and no site of this command: name another folder")
+    if out == DOCS or DOCS in out.parents:
+        raise UserError(f"{out} is among the pages themselves: name a folder outside of {DOCS}")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     jieba.setLogLevel(logging.WARNING)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made: {error.strerror}") from None
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{out.name}-") as folder:
-        jieba.dt.tmp_dir = (
-            folder  # cuts Chinese into words, for the search; else it leaves a file in /tmp
-        )
+        # It cuts Chinese into words, for the search; else it leaves a file in /tmp.
+        jieba.dt.tmp_dir = folder
         new = Path(folder) / "site"
         try:
             for place, config in CONFIGS.items():
                 build(load_config(str(config), site_dir=str(new / place)))
         except Abort as error:
-            sys.exit(f"error: {error}")
-        shutil.rmtree(out, ignore_errors=True)
+            raise UserError(str(error)) from None
+        (new / MARK).touch()
+        if out.exists():
+            out.rename(Path(folder) / "before")  # deleted with the folder
         new.rename(out)
     print(f"{out / 'index.html'}")
 
@@ -106,4 +123,4 @@ def on_post_page(output: str, **_: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,7 +6,7 @@ from pathlib import Path
 from support.paths import REPOSITORY
 
 PACKAGE, TESTS = REPOSITORY / "slowfast", REPOSITORY / "tests"
-APART = {"whole", "support", "golden"}
+APART = {"whole", "support", "golden", "docs"}
 """Folders of ``tests`` that mirror no wing."""
 
 MODULES = [path for path in PACKAGE.rglob("*.py") if not path.name.startswith("__")]

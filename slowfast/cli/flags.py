@@ -6,12 +6,11 @@ from pathlib import Path
 
 from slowfast.cli.command import Parser, in_home, number_between, program, whole_number
 from slowfast.config.built_in import built_in_configs
+from slowfast.evaluate.scores import SCORES
 from slowfast.metrics import accuracy, average_precision, frame_map
 
 TIMELINES, EXPLAINED = Path("data/results/timeline"), Path("data/results/explained")
 """Where results go without a DIR."""
-SCORES = "scores.npz"
-"""The file of scores in the DIR of --report."""
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

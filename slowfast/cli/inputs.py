@@ -31,8 +31,7 @@ from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
-from slowfast.evaluate.html.html_page import REPORT
-from slowfast.evaluate.scores import check_new, is_finished
+from slowfast.evaluate.scores import REPORT, check_new, is_finished
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.places import require_place

@@ -7,7 +7,7 @@ flag get an immediate answer.
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slowfast.cli.command import run
 from slowfast.cli.flags import parse_args
@@ -54,20 +54,21 @@ def _train(args: argparse.Namespace) -> None:
 def _test(args: argparse.Namespace) -> None:
     """Tests; at the end raises a VideoError if videos were left out and that is not allowed."""
     from slowfast.cli.inputs import test_inputs
-    from slowfast.evaluate.html.html_page import REPORT
-    from slowfast.evaluate.run_test import made_again, run_test
+    from slowfast.evaluate.finished import made_again
+    from slowfast.evaluate.run_test import run_test
+    from slowfast.evaluate.scores import REPORT
     from slowfast.predict.runtime.low_precision import settled
 
     inputs = test_inputs(args)
     network = _network(args, inputs)
     cfg = settled(network, inputs.cfg, inputs.cfg.test.row_kind)
     page = args.report / REPORT if args.report else None
-    if page and made_again(network, cfg, args.out, page):
+    told: dict[str, Any] = {"metrics": args.eval or (), "class_names": inputs.class_names}
+    if page and made_again(network, inputs.samples, cfg, args.out, page, **told):
         return
     run_test(
         network, inputs.samples, cfg,
-        metrics=args.eval or (), out=args.out, page=page,
-        class_names=inputs.class_names, weights=inputs.weights,
+        out=args.out, page=page, weights=inputs.weights, **told,
     )  # fmt: skip
 
 

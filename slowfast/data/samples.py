@@ -1,5 +1,6 @@
 """What a list says of a video: where it is, which part of it is meant, and its labels."""
 
+import re
 from typing import Any, NamedTuple
 
 Label = int | tuple[int, ...]
@@ -132,9 +133,21 @@ class Sample(NamedTuple):
         """How it is called: its path, and which part of it."""
         return f"{self.path} ({self.part})" if self.part else self.path
 
+    @staticmethod
+    def called(shown: str) -> "Sample":
+        """The sample that is ``shown`` so; of a file whose own name ends as a part's does, too."""
+        if found := _PART.fullmatch(shown):
+            path, start, end = found.groups()
+            return Sample(path, start=float(start), end=float(end) if end else None)
+        return Sample(shown)
+
     def whole(self) -> "Sample":
         """The video that it is a part of, without labels."""
         return Sample(self.path, num_frames=self.num_frames)
+
+
+_PART = re.compile(r"(.+) \(from ([\d.]+)(?: to ([\d.]+) s| s on)\)", re.DOTALL)
+"""What ``Sample.shown`` makes of a part of a video."""
 
 
 def seconds_text(seconds: float) -> str:

@@ -22,6 +22,7 @@ from slowfast.data.shapes import moving_shapes
 from slowfast.data.video.write import Writer
 from slowfast.demos.steps import EVERY, infer, train_and_test, write_data
 from slowfast.files import write_whole
+from slowfast.metrics.accuracy import confusion
 from slowfast.pictures.figures import save
 from slowfast.pictures.matrix import confusion_matrix
 from slowfast.pictures.strips import frame_strip
@@ -115,9 +116,9 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     }
     draw_run(out, paths["learning_curve"])
     labels, predicted = labels_of(predictions)
-    confused = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(confused, (labels, predicted), 1)
-    save(confusion_matrix(confused, names), paths["confusion_matrix"])
+    save(
+        confusion_matrix(confusion(labels, predicted, len(names)), names), paths["confusion_matrix"]
+    )
 
     sample = read_list(data.val_list, data.root, len(names))[1]
     infer("infer", weights, sample.path)

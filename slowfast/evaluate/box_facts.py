@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.evaluate.score_files import Files
+from slowfast.metrics.frame_bootstrap import Interval, Intervals, bootstrap
 from slowfast.metrics.frame_map import RULES, Matched
-from slowfast.metrics.frame_map_parts import Interval, Intervals, bootstrap, part_precisions
+from slowfast.metrics.part_precisions import part_precisions
 from slowfast.overlap import IOU, Numbers, best_overlaps
 
 DRAWS, SEED = 1000, 0
-LEAST_VIDEOS = 10
-"""An interval over fewer would be too narrow to believe."""
+LEAST_VIDEOS = 50
+"""Intervals over fewer are left out: a bootstrap of few is too narrow to believe. How many are
+enough depends on how much the videos differ; this is a round number."""
 CROWDS = ((1, "1 person"), (2, "2 persons"), (3, "3 or 4 persons"), (5, "5 persons or more"))
 """From so many annotated persons in a key frame on."""
 

@@ -17,6 +17,7 @@ import numpy as np
 from slowfast.data.boxes.scored_boxes import write_scored
 from slowfast.data.unreadable import UnreadableVideo
 from slowfast.evaluate.box_scores import write_box_scores
+from slowfast.evaluate.mistakes import best_and_worst
 from slowfast.evaluate.report import VideoReport, counts
 from slowfast.evaluate.score_files import annotations_of, read_files, score
 from slowfast.files import write_csv
@@ -85,7 +86,6 @@ class BoxReport(VideoReport):
         self, result: dict[str, Any], missing: list[UnreadableVideo], metrics: Sequence[str]
     ) -> None:
         """Writes the files above, too."""
-
         folder = Path(self._cfg.output_dir)
         least = float(LEAST) if RULES[self._tally.rule].rounds else -1.0
         super().write(result, missing, metrics)
@@ -97,13 +97,13 @@ class BoxReport(VideoReport):
             "" if least < 0 else f" (those of {LEAST:g} or less, which the rule ignores, left out)"
         )
         logger.info(f"test: detections{which}: {folder / DETECTIONS}")
-        best, worst = best_and_worst(result["classes"])
+        best, worst = best_and_worst(result["classes"], "AP", MOST)
         if not best:  # mmaction2's rule, and nothing is found
             (folder / PICTURE).unlink(missing_ok=True)  # of an earlier test
             return
         title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
         title += f"{result['num_classes']} classes"
-        draw_classes(best, worst, title, folder / PICTURE)
+        draw_classes(best, worst[::-1], title, folder / PICTURE)
 
     def write_scores(
         self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
@@ -114,33 +114,30 @@ class BoxReport(VideoReport):
         write_box_scores(path, rows, keys, result, self._names, self._cfg, run)
 
     @staticmethod
-    def write_page(scores: Path, page: Path) -> None:
-        """Writes the report of a file of scores, with the annotations that the test read."""
+    def write_page(scores: Path, page: Path) -> dict[str, Any]:
+        """Writes the report of a file of scores, with the annotations that the test read; returns
+        the numbers in it."""
         from slowfast.evaluate.html.box_page import write_box_page  # here: it imports jinja2
 
         files = read_files(scores, annotations_of(scores), None, None)
-        write_box_page(page, files, score(files, [*RULES])[0])
+        numbers, _ = score(files, [*RULES])
+        rule = write_box_page(page, files, numbers)
         logger.info(f"report: {page}")
+        return {**numbers, "mAP": numbers["mAP"][rule]}
 
 
-def best_and_worst(classes: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
-    """Of the classes that have an average precision the best and the worst, best first, each a
-    name, its average precision and its annotated boxes; if they are few, all of them as best."""
-    known = [row for row in classes if row["AP"] is not None]
-    ordered = sorted(known, key=lambda row: (-row["AP"], row["name"]))
-    bars = [(row["name"], row["AP"], row["annotated"]) for row in ordered]
-    if len(bars) <= 2 * MOST:
-        return bars, []
-    return bars[:MOST], bars[-MOST:]
-
-
-def draw_classes(best: list[Any], worst: list[Any], title: str, path: Path) -> None:
+def draw_classes(
+    best: Sequence[Mapping[str, Any]], worst: Sequence[Mapping[str, Any]], title: str, path: Path
+) -> None:
     """Draws the average precision of classes, and how many of their boxes are annotated."""
     from slowfast.pictures.bars import bars  # here: matplotlib is slow to import
     from slowfast.pictures.figures import FAST, SLOW, save
 
     groups = []
     for colour, classes in ((SLOW, best), (FAST, worst)):
-        rows = [(name, x, f"{100 * x:.1f} %  of {count:,}") for name, x, count in classes]
+        rows = [
+            (row["name"], row["AP"], f"{100 * row['AP']:.1f} %  of {row['annotated']:,}")
+            for row in classes
+        ]
         groups += [(colour, rows)] if rows else []
     save(bars(groups, title), path)

@@ -26,10 +26,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from slowfast.config import Config, config_of, dump_config
+from slowfast.config import Config, dump_config
 from slowfast.data.boxes.action_lists import class_numbers, scored_classes
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.samples import KeyFrame
+from slowfast.evaluate.recorded import settings_in
 from slowfast.evaluate.scores import (
     OF_BOXES,
     ResultsError,
@@ -73,10 +74,11 @@ class BoxScores(NamedTuple):
     """config.yaml"""
     run: dict[str, Any]
     """What the test recorded about itself; empty if it did not."""
+    file: Path
 
     def settings(self) -> Config:
-        """The config. Raises a ConfigError if this version does not understand it."""
-        return config_of(yaml.safe_load(self.config) or {})
+        """The config, see ``settings_in``."""
+        return settings_in(self.config, self.file)
 
 
 def write_box_scores(
@@ -158,5 +160,5 @@ def read_box_scores(path: Path) -> BoxScores:
     unreadable = [*zip(found["unreadable_paths"], found["unreadable_errors"], strict=True)]
     return BoxScores(
         scores_BA, found[OF_BOXES], counts, moments, found["excluded"], numbers, actions,
-        found["num_listed"], unreadable, found["config"], run,
+        found["num_listed"], unreadable, found["config"], run, path,
     )  # fmt: skip

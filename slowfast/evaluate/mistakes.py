@@ -1,14 +1,17 @@
-"""What a test got wrong: which classes are taken for which, and which videos it was surest of.
+"""What a test got wrong: its best and worst classes, which classes are taken for which, and which
+videos it was surest of.
 
 numpy only. Legend: N videos, K classes.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Shares = NDArray[np.float64]
+Row = TypeVar("Row", bound=Mapping[str, Any])
 
 
 class Pair(NamedTuple):
@@ -32,10 +35,13 @@ class Mistake(NamedTuple):
     """The classes that are there and were not found, least probable first."""
 
 
-def confusion(labels_N: NDArray[np.int64], found_N: NDArray[np.int64], num_classes: int) -> Any:
-    """How many videos of each true class were found to be of which: ``[K, K]``."""
-    counts = np.bincount(num_classes * labels_N + found_N, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+def best_and_worst(rows: Sequence[Row], key: str, most: int) -> tuple[list[Row], list[Row]]:
+    """Of the classes that have a number ``key`` the best, best first, and the worst, worst first;
+    ``most`` of each, and where there are fewer, half of them each."""
+    known = [row for row in rows if row[key] is not None]
+    ordered = sorted(known, key=lambda row: -row[key])  # stable: equal ones as they come
+    half = min(most, (len(ordered) + 1) // 2)
+    return ordered[:half], ordered[half:][-most:][::-1]
 
 
 def mixed_up(shares_NK: Shares, truth_NK: NDArray[Any], threshold: float) -> Any:

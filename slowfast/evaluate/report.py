@@ -80,12 +80,13 @@ class VideoReport:
         write_scores_of(path, rows, result, self._names, self._cfg, run)
 
     @staticmethod
-    def write_page(scores: Path, page: Path) -> None:
-        """Writes the report of a file of scores."""
+    def write_page(scores: Path, page: Path) -> dict[str, Any]:
+        """Writes the report of a file of scores; returns the numbers in it."""
         from slowfast.evaluate.html.video_page import write_video_page  # here: it imports jinja2
 
-        write_video_page(page, read_scores(scores))
+        found = write_video_page(page, read_scores(scores))
         logger.info(f"report: {page}")
+        return found
 
 
 def prediction(
@@ -140,14 +141,18 @@ def write_report(
     write_unreadable(cfg.output_dir, [video.line() for video in missing])
     path = Path(cfg.output_dir) / RESULT
     write_json(path, result, indent=None)
-    numbers = [
-        f"{key}: {'none' if value is None else f'{value:.5f}'}" for key, value in told.items()
-    ]
     what, num_read, num_unread = _unit(cfg), *_read_and_not(result, cfg)
     listed = f" of {result['num_listed']:,}" if missing else ""
     note = f"; {num_unread:,} unreadable, listed in {path.parent / LIST}" if missing else ""
     logger.info(
-        f"test: {' '.join(numbers)} over {num_read:,}{listed} {what}, {each}{note} ({path})"
+        f"test: {numbers_text(told)} over {num_read:,}{listed} {what}, {each}{note} ({path})"
+    )
+
+
+def numbers_text(told: Mapping[str, float | None]) -> str:
+    """Numbers by name, for a log line."""
+    return " ".join(
+        f"{key}: {'none' if value is None else f'{value:.5f}'}" for key, value in told.items()
     )
 
 
@@ -169,11 +174,12 @@ def write_scores_of(
     """Writes the file of scores; ``rows`` are the scores ``[V, K]`` of the result's predictions."""
     predictions, missing = result["predictions"], result["unreadable"]
     num_classes, tally = cfg.model.num_classes, TALLIES[cfg.train.task]
+    read = [Sample(row["path"], start=row.get("start"), end=row.get("end")) for row in predictions]
     write_scores(
         path, rows, (len(predictions), result["num_views"], num_classes),
         labels=tally.array([row[tally.key] for row in predictions], num_classes),
         indices=[row["index"] for row in predictions],
-        paths=[_shown(row) for row in predictions],
+        paths=[sample.shown for sample in read], spans=read,
         num_listed=result["num_listed"],
         unreadable_indices=[video["index"] for video in missing],
         unreadable_paths=[video["path"] for video in missing],
@@ -183,8 +189,3 @@ def write_scores_of(
         class_names=class_names, config=dump_config(cfg), run=run,
     )  # fmt: skip
     logger.info(f"each view's scores: {path} (python -m slowfast.tools.score {path})")
-
-
-def _shown(row: dict[str, Any]) -> str:
-    """How the video, or part of one, of a row is called."""
-    return Sample(row["path"], start=row.get("start"), end=row.get("end")).shown

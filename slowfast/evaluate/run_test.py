@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast import distributed
-from slowfast.config import Config, dump_config
+from slowfast.config import Config
 from slowfast.data.find import read_files_of
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import Unreadable, UnreadableVideo, in_order
@@ -17,7 +17,7 @@ from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
 from slowfast.evaluate.report import VideoReport
 from slowfast.evaluate.run_facts import facts_of_run
-from slowfast.evaluate.scores import ResultsError, check_new, facts_in, is_finished, partial_of
+from slowfast.evaluate.scores import ResultsError, check_new, partial_of
 from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
 from slowfast.places import require_place, require_unread
@@ -96,30 +96,6 @@ def run_test(
     if not is_allowed:
         raise VideoError(report.unreadable_line(result, cfg))
     return result
-
-
-def made_again(network: Weighted, cfg: Config, out: Path, page: Path) -> bool:
-    """Whether the test is finished, so that only its report was to be made, of the file ``out``.
-
-    Raises:
-        ResultsError: the file is of another test, or damaged.
-    """
-
-    def make() -> bool:
-        if not is_finished(out):
-            return False
-        config, run = facts_in(out)
-        if (config, run.get("weights_sha256")) != (dump_config(cfg), network.digest):
-            raise ResultsError(
-                f"{out} is there already, of a test with other weights or settings: name another "
-                f"folder, or delete it (its report: python -m slowfast.tools.score {out} --report "
-                f"{page.parent})"
-            )
-        logger.info(f"{out} is there already, of this test: only its report is made again")
-        REPORTS[cfg.train.task].write_page(out, page)
-        return True
-
-    return distributed.on_first(make)
 
 
 def _scored(

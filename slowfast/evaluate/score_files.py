@@ -5,14 +5,12 @@ Legend: N key frames, B boxes, R rows: a box with one of its actions.
 """
 
 import itertools
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.config import ConfigError
 from slowfast.data.boxes.action_lists import actions_of
 from slowfast.data.boxes.ava import in_order, shown
 from slowfast.data.boxes.boxes_fields import Moment
@@ -21,6 +19,7 @@ from slowfast.data.boxes.scored_boxes import ScoredBoxes, read_excluded, read_sc
 from slowfast.data.find import find_listed, list_of
 from slowfast.data.lists.read_lists import ListError
 from slowfast.evaluate.box_scores import BoxScores, read_box_scores
+from slowfast.evaluate.recorded import found_again
 from slowfast.log import logger
 from slowfast.metrics.frame_map import (
     RULES,
@@ -132,15 +131,9 @@ def annotations_of(file: Path) -> Path:
     if file.suffix != ".npz":
         raise ListError(f"{file} does not say with what it is compared: --annotations FILE")
     test = read_box_scores(file)
-    try:
-        data = test.settings().data
-    except ConfigError as error:
-        raise ConfigError(f"{file}: its config: {error}") from error
+    data = test.settings().data
     key, listed = list_of(data, "test")
-    folder = str(test.run.get("folder", ""))
-    found = find_listed(listed, data.root) or find_listed(
-        os.path.join(folder, listed), os.path.join(folder, data.root)
-    )
+    found = find_listed(found_again(listed, test.run), found_again(data.root, test.run))
     if found is None:
         raise ListError(f"{file}: {key}={listed} is not there: name the annotations, --annotations")
     return Path(found)

@@ -3,9 +3,12 @@
 FILE is an uncompressed .npz; ``numpy.load`` reads it, and nothing in it is pickled::
 
     scores              float32 [N, V, K]: view v is crop v % num_crops of clip v // num_crops
-    labels indices paths                of the N readable videos; indices are those in the list;
+    labels indices paths                of the N readable videos, or parts of some, which paths then
+                                        name; indices are those in the list;
                                         with several labels a video, labels are uint8 [N, K]: 1
                                         where it has the class
+    starts ends                         of the parts, seconds; nan: where the video starts, ends;
+                                        older files have none
     num_listed unreadable_{indices,paths,errors}    length of the list; its unreadable videos
     num_clips num_crops average_clips   the protocol; "prob", "max": scores are probabilities,
                                         "score": logits
@@ -17,8 +20,10 @@ numpy only, no Paddle. Legend: N videos, V views, K classes.
 
 import contextlib
 import json
+import math
+import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +34,7 @@ import yaml
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from slowfast.data.samples import Sample
 from slowfast.errors import UserError
 from slowfast.files import atomic
 
@@ -58,6 +64,22 @@ class Results:
     config: str
     run: dict[str, Any]
     """What the test recorded about itself; empty if it did not."""
+    starts: NDArray[np.float64] | None = None
+    """``[N]``, where the part of a video begins, seconds; nan: with the video. None: the file does
+    not say, as an earlier version wrote it."""
+    ends: NDArray[np.float64] | None = None
+    """Where it ends."""
+
+    def sample(self, row: int) -> Sample:
+        """The video of a row, or the part of one."""
+        shown = self.paths[row]
+        if self.starts is None or self.ends is None:
+            return Sample(shown) if os.path.lexists(shown) else Sample.called(shown)
+        start, end = (
+            None if math.isnan(each[row]) else float(each[row]) for each in (self.starts, self.ends)
+        )
+        suffix = f" ({part})" if (part := Sample("", start=start, end=end).part) else ""
+        return Sample(shown.removesuffix(suffix), start=start, end=end)
 
     @cached_property
     def sections(self) -> dict[str, Any]:
@@ -81,11 +103,19 @@ _MEMBERS: dict[str, tuple[Any, ...]] = {
     "class_names": ("U", 1), "config": ("U", 0),
 }  # fmt: skip
 """Dtype kinds and numbers of dimensions of each member except ``scores``."""
+_LATER: dict[str, tuple[Any, ...]] = {"starts": ("f", 1), "ends": ("f", 1)}
+"""The same of those that older files do not have."""
 
+SCORES, REPORT = "scores.npz", "report.html"
+"""The files in the DIR of ``--report``."""
 
 RUN = "run"
 """The member with what a test recorded about itself."""
 
+OF_CONFIG = ("model", "data", "test", "train", "detection")
+"""The sections of the config that are looked at."""
+ROUNDED = 1e-3
+"""How far rounding may take a probability out of 0 to 1; that of bf16 is the largest."""
 OF_BOXES = "boxes"
 """A member that only the files of ``box_scores.py`` have."""
 
@@ -108,7 +138,7 @@ def partial_of(path: Path) -> Path:
 
 def write_scores(
     path: Path, rows: Iterable[NDArray[np.float32]], shape: tuple[int, int, int], *,
-    run: Mapping[str, Any] | None = None, **members: Any,
+    run: Mapping[str, Any] | None = None, spans: Sequence[Sample] | None = None, **members: Any,
 ) -> None:  # fmt: skip
     """Writes FILE, whole or not at all, with one row in memory at a time.
 
@@ -117,6 +147,7 @@ def write_scores(
         rows: the scores ``[V, K]`` of each video.
         shape: ``(N, V, K)``.
         run: what the test records about itself.
+        spans: the videos, or parts of some; None: the whole videos.
         members: the other fields of ``Results``.
 
     Raises:
@@ -129,6 +160,8 @@ def write_scores(
         return np.array(value, np.str_ if _MEMBERS[name][0] == "U" else number)
 
     arrays = {name: array(name, value) for name, value in members.items()}
+    ends = [(each.start, each.end) for each in spans or [Sample("")] * shape[0]]
+    arrays |= dict(zip(_LATER, np.array(ends, np.float64).reshape(-1, 2).T, strict=True))
     write_arrays(path, rows, shape, arrays | run_member(run))
 
 
@@ -180,7 +213,8 @@ def read_scores(path: Path) -> Results:
                 "it has the scores of boxes, which python -m slowfast.tools.score_boxes FILE.npz "
                 "--annotations FILE scores again"
             )
-        found = members(archive, _MEMBERS)
+        there = {name: own for name, own in _LATER.items() if f"{name}.npy" in archive.namelist()}
+        found = members(archive, _MEMBERS | there)
         scores = _map(path, archive.getinfo("scores.npy"))
         results = Results(scores=scores, run=run_in(archive), **found)
         _check(results)
@@ -260,8 +294,15 @@ def _map(path: Path, info: zipfile.ZipInfo) -> NDArray[np.float32]:
 
 def _check(results: Results) -> None:
     """Raises ResultsError if the members do not fit each other, or a score is not finite."""
+    sections: Any = results.sections
+    known = [sections.get(name) or {} for name in OF_CONFIG] if isinstance(sections, dict) else [""]
+    if not all(isinstance(section, dict) for section in known):
+        raise ResultsError("its config is not one of sections with settings")
+    if results.task not in ("single", "multi"):
+        raise ResultsError(f"its config has train.task={results.task}, of which there are no views")
     num_videos, num_views, num_classes = results.scores.shape
-    lengths = {len(results.labels), len(results.indices), len(results.paths)}
+    of_each = results.labels, results.indices, results.paths, results.starts, results.ends
+    lengths = {len(each) for each in of_each if each is not None}
     labels, is_multi = results.labels, results.task == "multi"
     if labels.ndim != 1 + is_multi:
         raise ResultsError(
@@ -270,6 +311,7 @@ def _check(results: Results) -> None:
         )
     if (
         lengths != {num_videos}
+        or min(results.num_clips, results.num_crops) < 1
         or num_views != results.num_clips * results.num_crops
         or results.average_clips not in ("prob", "score", "max")
         or results.num_listed != num_videos + len(results.unreadable_indices)
@@ -281,3 +323,8 @@ def _check(results: Results) -> None:
     for path, scores_VK in zip(results.paths, results.scores, strict=True):
         if not np.isfinite(scores_VK).all():
             raise ResultsError(f"the scores of {path} are not finite: the weights were broken")
+        if (
+            results.average_clips != "score"
+            and not ((scores_VK >= -ROUNDED) & (scores_VK <= 1 + ROUNDED)).all()
+        ):
+            raise ResultsError(f"the scores of {path} are no probabilities: not from 0 to 1")

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, run, whole_number
-from slowfast.evaluate.html.html_page import REPORT
 from slowfast.evaluate.html.video_page import write_video_page
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
-from slowfast.evaluate.scores import read_scores
+from slowfast.evaluate.scores import REPORT, read_scores
 from slowfast.files import write_csv, write_json
 from slowfast.log import say
 from slowfast.metrics.average_precision import NoPositivesError

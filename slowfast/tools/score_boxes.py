@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, run
-from slowfast.evaluate.html.html_page import REPORT
 from slowfast.evaluate.score_files import Files, annotations_of, read_files, score
-from slowfast.evaluate.scores import ResultsError
+from slowfast.evaluate.scores import REPORT, ResultsError
 from slowfast.files import write_csv, write_json
 from slowfast.log import say, table
 from slowfast.metrics.average_precision import NoPositivesError

@@ -13,6 +13,7 @@ from slowfast.pictures.bars import bars
 from slowfast.pictures.figures import FAST, SLOW, pixels
 from slowfast.pictures.matrix import confusion_matrix
 from slowfast.train.class_results import ClassResults
+from slowfast.train.curves import MetricWriter
 
 MOST_BARS = 40
 """Of more classes the worst are shown alone."""
@@ -20,6 +21,16 @@ MOST_CELLS = 32
 """Of more classes there is no matrix that can be read, but the pairs that are confused most."""
 WORST = 30
 """Classes, or pairs, that are shown of many."""
+
+
+def draw_classes(
+    writer: MetricWriter, kind: str, epoch: int, results: ClassResults, names: Sequence[str] | None
+) -> None:
+    """Shows the results in VisualDL's tab of images; ``kind`` is ``val`` or ``val_ema``."""
+    if results.classes:
+        writer.picture(f"{kind}/classes", epoch, classes_picture(results, names))
+    if results.confused is not None:
+        writer.picture(f"{kind}/confusion", epoch, confusion_picture(results.confused, names))
 
 
 def classes_picture(results: ClassResults, names: Sequence[str] | None) -> NDArray[np.uint8]:

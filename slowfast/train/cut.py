@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slowfast.files import atomic
+from slowfast.log import logger
 
 LENGTH = struct.Struct("<Q")
 LARGEST = 1 << 30
 """Bytes of a record; a larger length is no length."""
+SHORTEST = 15
+"""Bytes of a record that ``empty_record`` can replace; VisualDL writes none that is shorter."""
 ONCE = "hparam"
 """VisualDL's tag of the settings, which each start of a run writes anew."""
 
@@ -36,35 +39,55 @@ class Place(NamedTuple):
 
 
 def cut_rows(path: Path, place: Place) -> int:
-    """Leaves the rows of ``metrics.jsonl`` that the run still stands for at ``place``; returns how
-    many were cut. A last row that is not whole goes, too.
+    """Cuts the rows of later steps from ``metrics.jsonl``; returns how many.
+
+    A last row that is not whole goes, too. If other lines are no rows, the file as it was stays
+    beside it, see ``damaged_copy``.
 
     Raises:
         OSError: the file cannot be read, or written anew; it stays as it was.
     """
     if not path.exists():
         return 0
-    rows = path.read_bytes().splitlines(keepends=True)
-    kept = [row for row in rows if _is_row_of(row, place)]
-    if len(kept) < len(rows):
+    *lines, last = path.read_bytes().splitlines(keepends=True) or [b""]
+    whole = [*lines, last] if last.endswith(b"\n") else lines
+    rows = [(line, is_done) for line in whole if (is_done := _is_done(line, place)) is not None]
+    kept = [line for line, is_done in rows if is_done]
+    if len(rows) < len(whole):
+        _tell_damage(path, f"{len(whole) - len(rows):,} of its lines are no rows")
+    if len(kept) < len(lines) + bool(last):
         with atomic(path) as file:
             file.writelines(kept)
     return len(rows) - len(kept)
 
 
-def _is_row_of(line: bytes, place: Place) -> bool:
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+def _is_done(line: bytes, place: Place) -> bool | None:
+    """Whether a row is of a step that is done; None if the line is no row."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         row = json.loads(line)
-        return line.endswith(b"\n") and place.has(row["kind"], row["step"])
-    return False
+        return place.has(row["kind"], row["step"])
+    return None
+
+
+def damaged_copy(path: Path) -> Path:
+    """Where a damaged file is kept; VisualDL does not take it for one of its own."""
+    return path.with_name(f"damaged.{path.name}")
+
+
+def _tell_damage(path: Path, what: str) -> None:
+    copy = damaged_copy(path)
+    with atomic(copy) as file:
+        file.write(path.read_bytes())
+    logger.warning(f"{path} is damaged: {what}; the run goes on without them, see {copy.name}")
 
 
 def cut_records(path: Path, place: Place) -> int:
-    """Does so with a file of VisualDL, and returns how many records were cut.
+    """Cuts the records of later steps from a file of VisualDL; returns how many.
 
     Each is replaced by an empty one of the same length, so that a VisualDL that is open, and goes
     on to read where it has been, finds the start of a record there. What follows the last whole
-    record is removed.
+    record is removed; if it is more than the half record that a killed process leaves, the file as
+    it was stays beside it, see ``damaged_copy``.
 
     Raises:
         OSError: the file cannot be read, or written anew; it stays as it was.
@@ -74,13 +97,29 @@ def cut_records(path: Path, place: Place) -> int:
     parts, cut, size = [], 0, 0
     for record in _records(path):
         size += LENGTH.size + len(record)
-        parts.append(record if _stays(record, place) else empty_record(len(record)))
-        cut += parts[-1] is not record and parts[-1] != record
-    if cut or size < path.stat().st_size:
+        stays = _stays(record, place)
+        if stays or len(record) >= SHORTEST:
+            parts.append(record if stays else empty_record(len(record)))
+        cut += not stays
+    left = path.stat().st_size - size
+    if left and not _is_half(path, size):
+        _tell_damage(path, f"its last {left:,} bytes are no records")
+    if cut or left:
         with atomic(path) as file:
             for part in parts:
                 file.write(LENGTH.pack(len(part)) + part)
     return cut
+
+
+def _is_half(path: Path, start: int) -> bool:
+    """Whether a file ends within the record that begins at ``start``."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        head = file.read(LENGTH.size)
+        if len(head) < LENGTH.size:
+            return True
+        (length,) = LENGTH.unpack(head)
+        return bool(0 < length < LARGEST and start + len(head) + length > path.stat().st_size)
 
 
 def _records(path: Path) -> Iterator[bytes]:
@@ -113,14 +152,13 @@ def _stays(record: bytes, place: Place) -> bool:
 
 
 def empty_record(size: int) -> bytes:
-    """A record of ``size`` bytes that says nothing, at least 16."""
+    """A record of ``size`` bytes that says nothing, ``SHORTEST`` at least."""
     from visualdl.proto.record_pb2 import Record
 
     meta = Record.MetaData(display_name="")
     record: bytes = Record(values=[Record.Value(tag="none", meta_data=meta)]).SerializeToString()
-    # Then field 15, which there is none of, as that many zeros; its length always has 4 bytes.
+    # Then zeros, as field 15, which VisualDL does not know; their number always has 4 bytes.
     room = size - len(record) - 5
-    if room < 0:
-        raise ValueError(f"a record of {size} bytes is too short")
+    assert room >= 0
     varint = bytes([room & 127 | 128, room >> 7 & 127 | 128, room >> 14 & 127 | 128, room >> 21])
     return record + b"\x7a" + varint + bytes(room)

@@ -4,7 +4,9 @@ A run may be in progress: the last line of its ``metrics.jsonl`` may be half the
 resumed, steps may be there twice; the later ones count.
 """
 
+import contextlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,15 +103,27 @@ def whole_rows(lines: list[str], path: Path) -> Iterable[Row]:
     last one, which a run may be writing."""
     broken = 0
     for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            row["kind"], row["step"] = str(row["kind"]), int(row["step"])
-        except (ValueError, KeyError, TypeError):
+        row = _whole_row(line)
+        if row is not None:
+            yield row
+        else:
             broken += number < len(lines)
-            continue
-        yield row
     if broken:
-        logger.warning(f"{path}: {broken:,} lines are not rows of a run, and are left out")
+        logger.warning(f"{path}: lines that are no rows of a run are left out: {broken:,}")
+
+
+def _whole_row(line: str) -> Row | None:
+    """A row; None if it has not what all rows of its kind have, or text in place of a number."""
+    with contextlib.suppress(
+        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+    ):
+        row = json.loads(line)
+        row["kind"], row["step"] = str(row["kind"]), int(row["step"])
+        numbers = [value for key, value in row.items() if key != "kind" and value is not None]
+        needed = ("epoch", "of") if row["kind"] == "train" else ()
+        if all(isinstance(value, int | float) for value in [*numbers, *(row[k] for k in needed)]):
+            return row
+    return None
 
 
 def sorted_rows(rows: Iterable[Row]) -> tuple[list[Row], list[Row], list[Row]]:
@@ -204,7 +218,9 @@ def _test(path: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {key: x for key, x in found.items() if isinstance(x, int | float)}
+        return {
+            key: x for key, x in found.items() if isinstance(x, int | float) and math.isfinite(x)
+        }
     except (OSError, ValueError, AttributeError):
         logger.warning(f"{path} cannot be read: its test is not compared")
         return {}

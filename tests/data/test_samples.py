@@ -22,6 +22,10 @@ def test_the_part_of_a_sample(start: float | None, end: float | None, shown: str
     assert sample.times == ({"start": start, "end": end} if is_part else {})
     assert sample.place == ("a.mp4", *sample.span)
     assert sample.whole() == Sample("a.mp4")
+    again = Sample.called(shown)
+    assert again.shown == shown and (again.path, again.label) == ("a.mp4", -1)
+    assert (again.start is None, again.end is None) == (not is_part, end is None)
+    assert Sample.called(f"b (1).mp4{shown[5:]}").path == "b (1).mp4"
 
 
 @pytest.mark.parametrize(("label", "classes"), [(-1, ()), (0, (0,)), ((), ()), ((1, 3), (1, 3))])

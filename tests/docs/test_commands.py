@@ -3,13 +3,15 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from support.documented import ELSEWHERE, commands, needs, run_block, small_world
+from support.documented import ELSEWHERE, ENDLESS, NEEDS, commands, needs, run_block
+from support.documented_world import small_world
 from support.documents import ENGLISH, PAGES, Block, blocks, name_of
 from support.paths import REPOSITORY
 
@@ -29,10 +31,17 @@ def runs(page: Path) -> list[Block]:
     return [block for block in found if any(not re.match(r"\s*(#|$)", c) for c in commands(block))]
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small world as it is before a page's commands."""
+    return small_world(tmp_path_factory.mktemp("world"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in READ if runs(page)], ids=name_of)
-def test_the_commands_of_a_page(page: Path, tmp_path: Path) -> None:
-    world = small_world(tmp_path)
+def test_the_commands_of_a_page(page: Path, untouched: Path, tmp_path: Path) -> None:
+    world = tmp_path / untouched.name
+    shutil.copytree(untouched, world)
     for block in runs(page):
         run_block(block, world)
 
@@ -44,8 +53,14 @@ def test_each_block_is_fenced_and_of_a_known_language() -> None:
 @pytest.mark.parametrize("command", ELSEWHERE)
 def test_commands_that_other_tests_run(command: str) -> None:
     path, text = ELSEWHERE[command]
+    assert path.rpartition("/")[2].startswith("test_")
     assert text in (REPOSITORY / path).read_text(encoding="utf-8")
     assert any(line.strip().startswith(command) for b in of("bash") for line in b.text.splitlines())
+
+
+@pytest.mark.parametrize("start", ENDLESS)
+def test_endless_commands_are_in_the_pages(start: str) -> None:
+    assert any(line.startswith(start) for b in of("bash") for line in b.text.splitlines())
 
 
 @pytest.mark.parametrize("block", of("bash"), ids=str)
@@ -53,10 +68,10 @@ def test_a_block_of_commands_is_bash(block: Block) -> None:
     done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True)
     assert done.stderr == ""
     assert not re.search(r"\s\[[-A-Z]", block.text), "brackets for what may be left out: text"
+    assert {*re.findall(r"# needs ([^\n,]+)", block.text)} == ({needs(block)} - {""})
+    assert needs(block) in {"", *NEEDS}, "all else is made for it, or another test runs it"
     if "pip install" in block.text:
-        assert needs(block)
-    if needs(block):
-        assert re.match(r"(#!.*\n)?# needs [a-zA-Z0-9][^\n]{3,}\n.", block.text)
+        assert needs(block) == "the network"
 
 
 @pytest.mark.parametrize("block", of("python"), ids=str)

@@ -14,7 +14,6 @@ from support.tiny_run import main_here, main_py, save_tiny_model
 from slowfast.config import load_config
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.scored_boxes import read_scored
-from slowfast.evaluate.box_report import MOST, best_and_worst
 from slowfast.tools import score, score_boxes
 from slowfast.weights.load import read_weights
 from slowfast.weights.save import write_pickles
@@ -165,17 +164,3 @@ def damaged(film: Path) -> Iterator[None]:
         yield
     finally:
         film.write_bytes(whole)
-
-
-def rows_of(*precisions: float | None) -> list[dict[str, Any]]:
-    return [
-        {"name": f"c{i:02d}", "AP": value, "annotated": i} for i, value in enumerate(precisions)
-    ]
-
-
-def test_the_best_and_the_worst_classes() -> None:
-    few = best_and_worst(rows_of(0.5, None, 0.7))
-    assert few == ([("c02", 0.7, 2), ("c00", 0.5, 0)], [])
-    best, worst = best_and_worst(rows_of(*(i / 40 for i in range(40))))
-    assert [name for name, _, _ in best] == [f"c{i}" for i in range(39, 39 - MOST, -1)]
-    assert worst[-1] == ("c00", 0, 0) and len(worst) == MOST

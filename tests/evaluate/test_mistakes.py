@@ -1,21 +1,37 @@
 """What a test got wrong, on numbers that can be counted by hand."""
 
+from typing import Any
+
 import numpy as np
 
 from slowfast.evaluate.mistakes import (
     Mistake,
     Pair,
-    confusion,
+    best_and_worst,
     mistakes,
     mistakes_of_several,
     mixed_up,
     worst_pairs,
 )
+from slowfast.metrics.accuracy import confusion
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 SHARES = np.array(
     [[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.7, 0.2], [0.6, 0.4, 0], [0.3, 0.5, 0.2], [0.95, 0, 0.05]]
 )
+
+
+def test_no_class_is_among_the_best_and_the_worst() -> None:
+    rows: list[dict[str, Any]] = [{"class": i, "AP": i / 30} for i in range(30)]
+    best, worst = best_and_worst(rows, "AP", 10)
+    assert [row["class"] for row in best] == [*range(29, 19, -1)]
+    assert [row["class"] for row in worst] == [*range(10)]
+    rows = [{"class": 0, "AP": 0.5}, {"class": 1, "AP": None}, {"class": 2, "AP": 0.7},
+            {"class": 3, "AP": 0.5}]  # fmt: skip
+    best, worst = best_and_worst(rows, "AP", 10)
+    assert ([row["class"] for row in best], [row["class"] for row in worst]) == ([2, 0], [3])
+    assert best_and_worst(rows[1:3], "AP", 10) == ([rows[2]], [])
+    assert best_and_worst([], "AP", 10) == ([], [])
 
 
 def test_confusion_and_its_worst_pairs() -> None:

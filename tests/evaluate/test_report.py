@@ -93,10 +93,10 @@ def test_the_error_says_how_to_accept_it(tmp_path: Path) -> None:
 def test_the_file_of_scores_is_of_the_predictions(tmp_path: Path, lines: list[str]) -> None:
     cfg, path = config(tmp_path), tmp_path / "a.npz"
     result = report.summary(NUMBERS, predictions(), [GONE], cfg)
-    rows = [np.full((6, 3), index, np.float32) for index in (0, 2)]
+    rows = [np.full((6, 3), index / 2, np.float32) for index in (0, 2)]
     report.write_scores_of(path, rows, result, ["a", "b", "c"], cfg)
     found = read_scores(path)
-    assert found.scores[:, 0, 0].tolist() == found.indices.tolist() == [0, 2]
+    assert (2 * found.scores[:, 0, 0]).tolist() == found.indices.tolist() == [0, 2]
     assert (found.labels.tolist(), found.paths) == ([0, 1], ["0.mp4", "2.mp4"])
     assert (found.num_listed, found.unreadable_paths) == (3, ["höhe.mp4"])
     assert (found.num_clips, found.num_crops, found.average_clips) == (2, 3, "prob")

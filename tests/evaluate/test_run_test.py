@@ -510,8 +510,11 @@ def test_a_killed_test_with_a_report_goes_on_and_then_makes_only_the_page(
     assert (run["computed"], run["kept"], run["processes"]) == (3, 4, 1)
     page, scores = (rep / "report.html").read_bytes(), (rep / "scores.npz").read_bytes()
     (rep / "report.html").unlink()  # as if killed before
-    done = main_here(*flags, cwd=tmp_path)
+    others = ["data.num_workers=1", "output_dir=elsewhere"]  # without influence
+    done = main_here(*flags, "--eval", "mean_class_accuracy", "-o", *others, cwd=tmp_path)
     assert done.returncode == 0 and "only its report is made again" in done.stdout
+    result = json.loads((tmp_path / "out" / report.RESULT).read_text())
+    assert f"test: mean_class_accuracy: {result['mean_class_accuracy']:.5f} (" in done.stdout
     assert (rep / "report.html").read_bytes() == page
     assert (rep / "scores.npz").read_bytes() == scores
 
@@ -523,8 +526,12 @@ def test_scores_of_another_test_are_not_written_over(tmp_path: Path) -> None:
     done = main_here(*flags, "-o", "data.sampling_stride=1", cwd=tmp_path)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert done.stderr.startswith(
-        "error: rep/scores.npz is there already, of a test with other weights or settings: name "
+        "error: rep/scores.npz is there already, of another test: data.sampling_stride is 2 there, "
+        "and 1 here; name another folder, or delete it (its report: python -m slowfast.tools.score "
     )
+    done = main_here(*flags, "-o", write_list(tmp_path, gone=[2]), cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "of another test: its list is of 7 videos, and the one here of 8; name" in done.stderr
     assert [(rep / name).read_bytes() for name in ("scores.npz", "report.html")] == before
 
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from support.scores import MULTI, members, truth_of, write_several
 
+from slowfast.data.samples import Sample
 from slowfast.evaluate.scores import (
     ResultsError,
     facts_in,
@@ -55,6 +56,27 @@ def test_what_a_test_recorded_about_itself(tmp_path: Path) -> None:
         read_scores(tmp_path / "c.npz")
 
 
+def test_parts_of_videos(tmp_path: Path) -> None:
+    """Also of a video whose own name ends as a part's does; files of earlier versions, where that
+    cannot be told, have neither starts nor ends."""
+    parts = [
+        Sample("a.mp4"), Sample("a.mp4", start=1.23456), Sample("b (from 1 s on)", end=2.0),
+        Sample("b (from 1 s on)"),
+    ]  # fmt: skip
+    paths = [part.shown for part in parts]
+    results = read_scores(write(tmp_path / "a.npz", paths=paths, spans=parts))
+    found = [results.sample(row) for row in range(4)]
+    assert found[:2] == parts[:2] and found[3] == parts[3]
+    assert found[2].path == parts[2].path and found[2].end == 2
+    with np.load(tmp_path / "a.npz") as archive:
+        old = {name: archive[name] for name in archive.files if name not in ("starts", "ends")}
+    np.savez(tmp_path / "b.npz", **old)
+    older = read_scores(tmp_path / "b.npz")
+    assert older.starts is older.ends is None
+    assert older.sample(1) == Sample("a.mp4", start=1.235)
+    assert older.sample(3) == Sample("b", start=1.0)
+
+
 def test_a_test_is_finished_once_nothing_is_left_to_be_computed(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     assert not is_finished(path)
@@ -90,7 +112,7 @@ def test_a_file_of_old_has_one_label_a_video(tmp_path: Path, config: str) -> Non
         ({"labels": np.zeros((59, 5))}, "its members do not fit each other"),
         ({"labels": np.full((60, 5), 2)}, "its members do not fit each other"),
         ({"labels": np.zeros((60, 5, 1))}, "its labels are int64 [60, 5, 1]"),
-        ({"config": "train: 3"}, "is damaged: 'int' object has no attribute 'get'"),
+        ({"config": "train: 3"}, "its config is not one of sections with settings"),
         ({"config": "a: ["}, "is damaged: while parsing a flow node"),
     ],
     ids=["config", "one label", "classes", "videos", "two", "three axes", "no section", "no yaml"],
@@ -118,9 +140,9 @@ def test_scores_take_no_memory(tmp_path: Path) -> None:
     row = np.ones((30, 400), np.float32)
     many = members(800, num_clips=10, class_names=[])
     tracemalloc.start()
-    write_scores(tmp_path / "a.npz", (row * i for i in range(800)), (800, 30, 400), **many)
+    write_scores(tmp_path / "a.npz", (row * (i / 799) for i in range(800)), (800, 30, 400), **many)
     results = read_scores(tmp_path / "a.npz")
-    assert results.scores[799, 29, 399] == 799
+    assert results.scores[799, 29, 399] == 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert isinstance(results.scores, np.memmap)
@@ -174,6 +196,10 @@ NONE = "is cut off or damaged, or not an .npz file"
         (("labels", np.array([1, 2])), "its members do not fit each other"),
         (("labels", np.array([0, 1, 2, 5])), "its members do not fit each other"),
         (("num_clips", np.array(10)), "its members do not fit each other"),
+        (("config", np.array("test: [2]\n")), "its config is not one of sections with settings"),
+        (("config", np.array("[1]\n")), "its config is not one of sections with settings"),
+        (("config", np.array("train: {task: detection}\n")), "train.task=detection"),
+        (("scores", ROWS - 5), "are no probabilities: not from 0 to 1"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_none(

@@ -9,13 +9,19 @@ from matplotlib.figure import Figure
 from support.locks import locked_when_renamed
 from support.pixels import pixels as pixels_of
 
-from slowfast.pictures.figures import pixels, save
+from slowfast.pictures.figures import DPI, pixels, save
 
 
 def figure_of(text: str) -> Figure:
     figure = Figure(figsize=(2, 1))
     figure.text(0.1, 0.5, text)
     return figure
+
+
+def test_the_pixels_of_a_figure() -> None:
+    found = pixels(Figure(figsize=(2, 1), facecolor="#ff8000"))
+    assert found.dtype == np.uint8 and found.flags.c_contiguous
+    assert found.shape == (DPI, 2 * DPI, 3) and (found == (255, 128, 0)).all()
 
 
 def test_a_second_run_is_refused_until_a_picture_is_whole(

@@ -1,58 +1,78 @@
-"""The commands of the documentation, and a small world in which they run as they are written.
+"""The commands of the documentation: which of them run here, in what form, and how they are run."""
 
-The world is a copy of the repository, in which the recipes of ``configs/`` are of a tiny network
-and of one epoch, and files of the names that the pages use: ``video.mp4``, ``k400.pdparams`` ...
-"""
-
+import contextlib
+import itertools
 import os
+import random
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import yaml
-from support.detecting import BOXES, SCORES, detection_config, save_detector, write_onnx
+from support import streams
 from support.documents import Block
-from support.paths import REPOSITORY
-from support.tiny_run import save_tiny_model, tiny_config, tiny_data
+from support.videos import numbered_picture
 
-COPIED = ("slowfast", "configs", "benchmarks", "docs", "main.py", "hubconf.py", "pyproject.toml")
-SMALL: dict[str, dict[str, Any]] = {
-    "model": {"slow_depth": 14, "fast_depth": 14, "width": 8, "alpha": 4, "stem_kernel": 3},
-    "data": {
-        "num_frames": 8, "sampling_stride": 2, "min_short_side": 32, "max_short_side": 36,
-        "crop_size": 32, "num_workers": 1,
-    },
-    "test": {"short_side": 32, "crop_size": 32, "backend": "eager"},
-    "optim": {"warmup_epochs": 0},
-    "train": {"epochs": 1, "batch_size": 2, "precise_bn_batches": 0},
+NEEDS = {
+    "8 machines", "AVA", "Charades", "Kinetics-400", "Kubernetes", "Slurm", "a GPU", "a camera",
+    "a checkpoint of another system", "a display", "the network", "the peers' environment",
+    "two GPUs", "two machines",
 }  # fmt: skip
-"""What a recipe of the small world has instead of its own."""
+"""What a command may say that it needs: ``# needs a GPU``. All else is made here."""
 WORDS = {
+    r"-w WEIGHTS --precision int8": "-w sure.pdparams --precision int8 -o test.backend=openvino",
     r"\bWEIGHTS\b": "ckpt.pdparams",
     r"\b(DETECTOR\.pdparams|DETECTOR)\b": "ava.pdparams",
     r"\bFILE\.pdparams\b": "ckpt.pdparams",
     r"(?<=--boxes )FILE\b": "whole",
     r"\b(CLIP|VIDEO)\b": "video.mp4",
     r"\bFOLDER\b": "videos",
+    r"\bCFG\b": "configs/recognition/slowfast/moving_shapes.yaml",
     r"(?<![\w.])/(my|videos|shards|tmp)\b": r"\1",
+    r"(?<=_epoch_0000)(12|24)\b": "01",
+    r"\btrain\.batch_size=\d+": "train.batch_size=4",
+    r"\bnum_val=1920\b": "num_val=4",
+    r"\bbenchmarks\.teaching\b": "benchmarks.teaching --clips 2",
+    r"\bfind k400/": "find downloaded/",
 }
-"""Capitals are what a reader puts in, and some folders are outside the repository."""
+"""Capitals are what a reader puts in, some folders are outside the repository, the small world has
+few videos and networks of one epoch, which are computed in eager mode, and k400 is another page's
+folder."""
 ELSEWHERE = {
-    "bash run_tests.sh": ("tests/tools/test_environment.py", "run_tests.sh"),
-    "bash run_demo.sh": ("tests/whole/test_demo.py", '"run_demo.sh"'),
-    "python -m slowfast.tools.web": ("tests/support/pages.py", "slowfast.tools.web"),
-    "python -m slowfast.tools.convert_weights pytorchvideo/": ("tests/zoo/test_download.py", "url"),
-    "python main.py --infer rtsp://": ("tests/data/video/test_stream.py", "rtsp://"),
-}
-LISTS = ("ucf101", "hmdb51", "sthv", "jester", "moments", "diving48", "csv", "charades", "shards")
-ELSEWHERE |= {
-    f"python -m slowfast.tools.build_list {kind}": ("tests/tools/test_build_list.py", f'"{kind}"')
-    for kind in LISTS
+    "bash run_tests.sh": ("tests/tools/test_environment.py", '"run_tests.sh"'),
+    "bash run_demo.sh --several": ("tests/whole/test_demo.py", '"run_demo.sh", "--several"'),
+    "bash run_demo.sh --detection": ("tests/whole/test_demo.py", '"run_demo.sh", "--detection"'),
+    "bash run_demo.sh": ("tests/whole/test_demo.py", '"bash", "run_demo.sh")'),
 }
 """Commands that other tests run: the first words of each, the file, and what stands in it."""
+ENDLESS = {
+    "visualdl ": ("--port PORT", "http://127.0.0.1:PORT/app/scalar"),
+    "python -m slowfast.tools.web ": ("--port PORT", "http://127.0.0.1:PORT/"),
+    "python main.py --infer rtsp://": ("", ""),
+}
+"""Commands that a reader ends with Ctrl-C: what is added to each, and the url that must answer; the
+one without must print a line of its stream."""
+WAIT = 400
+"""Seconds for an endless command to begin, and for its end."""
+
+
+PATIENCE = 1800
+"""Seconds for a block; on an idle machine it takes some."""
+
+
+class Part(NamedTuple):
+    """Lines of a block that are run together, or one that does not end."""
+
+    text: str
+    endless: str
 
 
 def commands(block: Block) -> list[str]:
@@ -61,116 +81,113 @@ def commands(block: Block) -> list[str]:
     return [line for line in lines if not line.strip().startswith(tuple(ELSEWHERE))]
 
 
-def needs(block: Block) -> bool:
-    """Whether a block says that it cannot run here."""
-    return re.match(r"(#!.*\n)?# needs ", block.text) is not None
+def needs(block: Block) -> str:
+    """What a block says that it needs, which is not here; without what is said behind a comma."""
+    found = re.match(r"(?:#!.*\n)?# needs ([^\n,]+)", block.text)
+    return found[1] if found else ""
 
 
-def small_world(folder: Path) -> Path:
-    """Makes the world; returns its repository."""
-    world = folder / "repository"
-    world.mkdir()
-    rubbish = shutil.ignore_patterns("__pycache__", "pictures")
-    for name in COPIED:
-        source = REPOSITORY / name
-        if source.is_dir():
-            shutil.copytree(source, world / name, ignore=rubbish)
-        else:
-            shutil.copy(source, world)
-    for script in REPOSITORY.glob("run_*.sh"):
-        shutil.copy(script, world)
-    for recipe in (world / "configs").rglob("*.yaml"):
-        _shrink(recipe)
-    _videos(world)
-    _weights(world, folder)
-    return world
-
-
-def _shrink(recipe: Path) -> None:
-    settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    for section, small in SMALL.items():
-        settings[section] = settings.get(section, {}) | small
-    recipe.write_text(yaml.safe_dump(settings), encoding="utf-8")
-
-
-def _videos(world: Path) -> None:
-    data = tiny_data()
-    lines = (data / "train.list").read_text().splitlines()
-    paths = [data / line.split()[0] for line in lines]
-    for name in ("video.mp4", "film.mp4", "folder/x.mp4", "videos/a.mp4", "videos/b.mp4"):
-        (world / name).parent.mkdir(exist_ok=True)
-        shutil.copy(paths[0], world / name)
-    for index, path in enumerate(paths[:12]):
-        _put(path, world / f"data/mine/class {index % 2}/{path.name}")
-        for part in ("training", "validation"):
-            _put(path, world / f"my/videos/{part}/class {index}/{path.name}")
-    for split in ("train", "val"):
-        _kinetics(world, split, paths[:12])
-        (world / f"videos/{split}.list").write_text("a.mp4 0\nb.mp4 1\n" * 4)
-    (world / "videos/labels.txt").write_text("".join(f"class {i}\n" for i in range(12)))
-    shutil.copytree(data, world / "data/moving_shapes")
-    for empty in ("data/charades", "tmp"):
-        (world / empty).mkdir()
-    (world / "my.list").write_text("".join(f"{path} {i % 24}\n" for i, path in enumerate(paths)))
-
-
-def _put(video: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(video, path)
-
-
-def _kinetics(world: Path, part: str, videos: list[Path]) -> None:
-    """What Kinetics' downloader leaves, and lists of the same videos under names of our own."""
-    rows = ["label,youtube_id,time_start,time_end,split"]
-    for index, video in enumerate(videos):
-        name = f"{part}{index:06}"
-        rows.append(f"class {index},{name},0,10,{part}")
-        _put(video, world / f"k400/{part}/{name}_000000_000010.mp4")
-        _put(video, world / f"data/k400/videos/{part}{index}.mp4")
-    (world / "k400/replacement").mkdir(exist_ok=True)
-    rows += [f"class {index},none{index},0,10,{part}" for index in range(len(videos), 400)]
-    (world / f"{part}.csv").write_text("\n".join(rows) + "\n")
-    lines = "".join(f"{part}{index}.mp4 {index}\n" for index in range(len(videos)))
-    (world / f"data/k400/{part}.list").write_text(lines)
-
-
-def _weights(world: Path, folder: Path) -> None:
-    cfg = tiny_config(folder)
-    shutil.copy(folder / "tiny.yaml", world)
-    path = save_tiny_model(cfg)
-    config = Path(cfg.output_dir) / "config.yaml"
-    for name in ("k400", "ckpt", "output/demo/SlowFast_best", "output/demo/SlowFast_epoch_000024"):
-        (world / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, world / f"{name}.pdparams")
-        shutil.copy(config, world / f"{name}.yaml")
-    (folder / "boxes").mkdir()
-    detector = save_detector(detection_config(folder / "boxes"))
-    shutil.copy(detector, world / "ava.pdparams")
-    shutil.copy(detector.parent / "config.yaml", world / "ava.yaml")
-    write_onnx(world / "yolo.onnx", {"boxes": BOXES, "scores": SCORES})
-    (world / "yolo.yaml").write_text("boxes: boxes\nscores: scores\n")
-
-
-def run_block(block: Block, world: Path) -> None:
-    """Runs what a reader would type; a command that fails ends the test with all it has said."""
+def parts(block: Block) -> list[Part]:
+    """A block as it is run: in the words of the small world."""
     text = re.sub(r"\bDIR\b", f"dir_{block.line}", "\n".join(commands(block)))
     for pattern, word in WORDS.items():
         text = re.sub(pattern, word, text)
-    env = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PADDLE_", "FLAGS_"))
-    }
-    env |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
+    starts = [next((s for s in ENDLESS if line.startswith(s)), "") for line in text.splitlines()]
+    found: list[Part] = []
+    for line, start in zip(text.splitlines(), starts, strict=True):
+        if found and not start and not found[-1].endless:
+            found[-1] = Part(f"{found[-1].text}\n{line}", "")
+        else:
+            found.append(Part(line, start))
+    return found
+
+
+def run_block(block: Block, world: Path) -> None:
+    """Runs what a reader would type; a command that fails ends the test with all it has said.
+
+    Each block that trains with the recipe of Kinetics is a reader's only run of it, and scores that
+    it writes are not there yet.
+    """
+    shutil.rmtree(world / "output/SlowFast", ignore_errors=True)
+    for scores in re.findall(r"--out (\S+\.npz)", block.text):
+        (world / scores).unlink(missing_ok=True)
+    for part in parts(block):
+        if part.endless:
+            _run_endless(block, part, world)
+            continue
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", part.text],
+            cwd=world, env=_environment(world), text=True, timeout=PATIENCE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{block}\n{part.text}\n{done.stdout}"
+
+
+def _environment(world: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PADDLE_", "FLAGS_"))}
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
         "HOME": str(world.parent),
         "SLOWFAST_HOME": str(world.parent / "cache"),
         "PYTHONPATH": str(world),
+        "PYTHONUNBUFFERED": "1",
         "PROCESSES": "1",
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text],
-        cwd=world, env=env, text=True, timeout=600, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{block}\n{text}\n{done.stdout}"
+
+
+def _run_endless(block: Block, part: Part, world: Path) -> None:
+    """Starts it, waits until it answers, and ends it as a reader does."""
+    port = str(_free_port())
+    flags, url = (text.replace("PORT", port) for text in ENDLESS[part.endless])
+    log = world.parent / f"endless_{block.line}.txt"
+    with contextlib.ExitStack() as stack:
+        command = re.sub(r"\s+#\s.*", "", part.text)
+        if "rtsp://" in command:
+            pictures = (numbered_picture(number) for number in itertools.count())
+            camera = stack.enter_context(streams.camera(pictures, 15))
+            command = re.sub(r"rtsp://\S+", camera, command)
+        out = stack.enter_context(open(log, "wb"))
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command} {flags}"], cwd=world, env=_environment(world),
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+        try:
+            begun = any(_answers(url, log) for _ in _waiting(process))
+        finally:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(WAIT)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
+    said = f"{block}\n{command} {flags}\n{log.read_text(encoding='utf-8')}"
+    assert begun, said
+    assert status in (0, 128 + signal.SIGINT, -signal.SIGINT), said
+
+
+def _free_port() -> int:
+    """Below those that the system gives to connections meanwhile."""
+    for port in random.sample(range(20000, 32000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
+def _waiting(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    end = time.monotonic() + WAIT
+    while process.poll() is None and time.monotonic() < end:
+        yield
+        time.sleep(0.2)
+
+
+def _answers(url: str, log: Path) -> bool:
+    if not url:
+        return re.search(r"\d %", log.read_text(encoding="utf-8")) is not None
+    try:
+        asked = urllib.request.Request(url, headers={"Accept-Language": "en"})  # as browsers do
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return answer.status == 200 and b"<html" in answer.read().lower()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

@@ -4,9 +4,11 @@ The frames of each show numbers, see ``videos.py``; ``CASES`` says which, and at
 table of docs/data.md is made from them.
 """
 
+import contextlib
 import functools
+import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -41,6 +43,21 @@ class Case:
     fps: float = 30.0
 
 
+@contextlib.contextmanager
+def same_scheduling() -> Iterator[None]:
+    """Gives this thread back the scheduling that it had.
+
+    SVT-AV1 4.1 (PyAV 18.1), run by root, puts the thread that encodes under SCHED_FIFO 99, with all
+    processes that it starts later (findings/svtav1_real_time.sh). Two that wait for each other on
+    two cores then never let each other run.
+    """
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, param)
+
+
 def encode(
     path: Path, codec: str = "libx264", *, options: dict[str, str] = X264, pixels: str = "yuv420p",
     size: tuple[int, int] = videos.SIZE, rate: int = 30, mux: dict[str, str] | None = None,
@@ -48,7 +65,7 @@ def encode(
     matrix: Sequence[int] | None = None, count: int = NUM_FRAMES,
 ) -> None:  # fmt: skip
     """Writes ``count`` frames; with a display matrix, (a, b, c, d) of ISO 14496-12, in mp4."""
-    with av.open(str(path), "w", options=mux or {}) as container:
+    with same_scheduling(), av.open(str(path), "w", options=mux or {}) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(rate), options=options)
         stream.pix_fmt = pixels
         if "crf" not in options:

@@ -8,10 +8,13 @@ from support.tiny_run import tiny_config
 
 from slowfast.data.samples import Box, Corners, KeyFrame
 from slowfast.evaluate.box_scores import write_box_scores
+from slowfast.evaluate.score_files import Files, read_files
 
 LEFT, RIGHT, CORNER = (0.1, 0.1, 0.4, 0.8), (0.5, 0.1, 0.9, 0.8), (0.0, 0.9, 0.1, 1.0)
 """Boxes; nobody is ever annotated in the corner."""
 NAMES = ["sit", "stand", "talk"]
+SIT, STAND, TALK = range(1, 4)
+"""Their numbers."""
 Found = list[tuple[Corners, list[float]]]
 """Boxes with the scores of the actions."""
 Annotated = list[tuple[Corners, list[int]]]
@@ -44,3 +47,8 @@ def write_test(
     run = {"weights": "out/net.pdparams", "folder": str(folder)}
     write_box_scores(scores_path, rows, [*enumerate(keys)], result, NAMES, cfg, run)
     return scores_path, truth
+
+
+def files_of(folder: Path, *frames: tuple[str, int, Found, Annotated]) -> Files:
+    """What the report has of a test, see ``write_test``."""
+    return read_files(*write_test(folder, [*frames]), None, None)

@@ -56,7 +56,8 @@ def run(folder: Path, script: str, *pythons: tuple[str, str]) -> subprocess.Comp
     tools = folder / "slowfast" / "tools"
     tools.mkdir(parents=True)
     shutil.copy(REPOSITORY / "slowfast" / "tools" / "environment.sh", tools)
-    shutil.copy(REPOSITORY / "run_train_single.sh", folder)
+    for wrapper in ("run_train_single.sh", "run_tests.sh"):
+        shutil.copy(REPOSITORY / wrapper, folder)
     for name, text in pythons:
         python = folder / "bin" / name
         python.parent.mkdir(exist_ok=True)
@@ -143,6 +144,32 @@ def test_only_demo_and_tests_may_install() -> None:
     making = {name for name, text in texts.items() if "make_environment" in text}
     requiring = {name for name, text in texts.items() if "require_python" in text}
     assert making == {"run_demo.sh", "run_tests.sh"} and requiring == set(texts) - making
+
+
+CHECKS = [
+    "-m ruff check .",
+    "-m ruff format --check .",
+    "-m mypy",
+    "lint_imports_command",
+    "-m pytest",
+]
+
+
+@pytest.mark.parametrize("failing", range(len(CHECKS) + 1))
+def test_run_tests_makes_all_checks_until_one_fails(tmp_path: Path, failing: int) -> None:
+    """The last case: none fails."""
+    fails = CHECKS[failing] if failing < len(CHECKS) else "nothing"
+    python = f"""#!/usr/bin/env bash
+echo "$@" >> calls.txt
+case "$*" in *"{fails}"*) exit 3 ;; esac
+"""
+    done = run(tmp_path, 'bash "run_tests.sh" -k "a word"', ("python3", python))
+    assert done.returncode == (3 if failing < len(CHECKS) else 0), done.stderr
+    calls = (tmp_path / "calls.txt").read_text().splitlines()
+    made = [check for call in calls for check in CHECKS if check in call]
+    assert made == CHECKS[: failing + 1]
+    if failing >= len(CHECKS) - 1:
+        assert calls[-1].endswith("-m not slow -k a word")
 
 
 def test_a_ctrl_c_while_it_looks_for_paddle_ends_the_script(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from slowfast.data.clips.sampling import Grid
 from slowfast.data.lists.read_lists import read_list
 from slowfast.data.samples import Label, Sample
 from slowfast.data.video.reader import VideoError
-from slowfast.train import batches
 from slowfast.train.batches import UNREADABLE, EpochReader
 from slowfast.train.recipe.schedule import Step
 from slowfast.train.step import Work
@@ -125,7 +124,7 @@ def test_readers_are_counted_by_whole_batches(
         seen.append(batch_bytes)
         return 0
 
-    monkeypatch.setattr(batches, "num_readers", note)
+    monkeypatch.setattr("slowfast.train.training_clips.num_readers", note)
     clip_loader([], [], tiny_config(tmp_path, "train.batch_size=3"))
     assert seen == [3 * 8 * 32 * 32 * 3]
 

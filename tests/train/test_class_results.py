@@ -1,8 +1,7 @@
-"""How well a validation did on each class, and the pictures of it."""
+"""How well a validation did on each class."""
 
 import numpy as np
 
-from slowfast.train.class_pictures import classes_picture, confusion_picture
 from slowfast.train.class_results import of_one_label, of_several_labels
 
 
@@ -20,17 +19,3 @@ def test_average_precision_of_the_classes_that_occur() -> None:
     results = of_several_labels(scores, truth)
     assert (results.classes, results.counts, results.confused) == ([0, 2], [2, 1], None)
     np.testing.assert_allclose(results.values, [(1 + 2 / 3) / 2, 1])
-
-
-def test_400_classes_are_as_readable_as_10() -> None:
-    """Of many, the worst are shown: the picture does not grow with them."""
-    rng = np.random.default_rng(0)
-    sizes = []
-    for classes in (10, 400):
-        true = rng.integers(0, classes, 20 * classes)
-        found = np.where(rng.random(len(true)) < 0.7, true, rng.integers(0, classes, len(true)))
-        results = of_one_label(zip(true.tolist(), found.tolist(), strict=True), classes)
-        assert results.confused is not None
-        pictures = classes_picture(results, None), confusion_picture(results.confused, None)
-        sizes += [max(picture.shape) for picture in pictures]
-    assert max(sizes) < 1300

@@ -1,6 +1,7 @@
 """The curves of a run: the rows of metrics.jsonl, and VisualDL's file."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,15 @@ def test_pictures_histograms_and_settings_reach_visualdl(tmp_path: Path) -> None
     assert tags["hyper_parameters"] == ["hparam"]
 
 
+def test_a_link_to_nothing_costs_the_curves_alone(tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "vdl").symlink_to(tmp_path / "gone")
+    with MetricWriter(str(tmp_path), 0, BEGIN) as writer:
+        writer.write("train", 1, {"loss": 1.0})
+        assert not writer.draws
+    assert rows(tmp_path)[0]["loss"] == 1
+    assert len(lines) == 1 and lines[0].startswith("no curves for VisualDL: ")
+
+
 def test_a_file_that_cannot_be_cut_costs_the_curves_alone(tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / "vdl" / RECORDS).mkdir(parents=True)
     with MetricWriter(str(tmp_path), 0, BEGIN) as writer:
@@ -111,10 +121,19 @@ def test_a_file_that_cannot_be_cut_costs_the_curves_alone(tmp_path: Path, lines:
     assert lines[0].startswith("no curves for VisualDL: ")
 
 
-def test_the_line_that_tells_how_to_see_them() -> None:
+def test_the_line_that_tells_how_to_see_them(own_folder: Path) -> None:
     page = " --port 8040, then http://localhost:8040/app/scalar"
     quiet = "--disable-telemetry --logdir"
-    assert how_to_open(Path("output/SlowFast")) == f"visualdl {quiet} output{page}"
-    assert how_to_open(Path("out")) == f"visualdl {quiet} out{page}"  # not all of the folder
+    assert how_to_open(Path("output/a")) == f"visualdl {quiet} output/a{page}"
     assert how_to_open(Path("/out"), "v") == f"v {quiet} /out{page}"
-    assert how_to_open(Path("my runs/a")) == f"visualdl {quiet} 'my runs'{page}"
+    for name in ("output/a", "my runs/b", "my runs/c", "d"):
+        (own_folder / name).mkdir(parents=True)
+        MetricWriter(name, 0, BEGIN).close()
+    assert how_to_open(Path("output/a")) == f"visualdl {quiet} output/a{page}"  # alone there
+    assert how_to_open(Path("d")) == f"visualdl {quiet} d{page}"
+    assert how_to_open(Path("my runs/b")) == f"visualdl {quiet} 'my runs'{page}"
+    whole = own_folder / "my runs"
+    assert how_to_open(whole / "c", "v") == f"v {quiet} {shlex.quote(str(whole))}{page}"
+    (own_folder / "e").mkdir()
+    MetricWriter("e", 0, BEGIN).close()
+    assert how_to_open(Path("d")) == f"visualdl {quiet} .{page}"

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 import pytest
 from support.tiny_run import assert_same_weights, main_here, main_py, save_tiny_model, tiny_config
 from support.videos import Picture, write_mpeg4
 
-from slowfast.config import Config, ConfigError, load_config
+from slowfast.config import ConfigError, load_config
 from slowfast.predict.kept import Kept
 from slowfast.train import head_only
 from slowfast.weights.load import read_weights
@@ -135,11 +134,13 @@ def test_the_best_validated_best(
     top1 = iter([0.5, 0.75, 0.75])
     heads = []
 
-    def validate(head: paddle.nn.Layer, val: object, cfg: Config) -> dict[str, float]:
-        heads.append(head.projection.weight.numpy())
-        return {"loss": 1.0, "top1": next(top1), "top5": 1.0, "seen": 1.0}
+    real = head_only.head_validated
 
-    monkeypatch.setattr(head_only, "validate_head", validate)
+    def validate(*given: Any) -> Any:
+        heads.append(given[0].projection.weight.numpy())
+        return {"loss": 1.0, "top1": next(top1), "top5": 1.0, "seen": 1.0}, real(*given)[1]
+
+    monkeypatch.setattr(head_only, "head_validated", validate)
     assert train(videos, tmp_path, "train.epochs=3").returncode == 0
     best, last = (
         read_weights(tmp_path / "head" / f"SlowFast_{name}.pdparams")["head.projection.weight"]
@@ -185,7 +186,7 @@ def test_an_interruption_is_told(
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(head_only, "validate_head", interrupted)
+    monkeypatch.setattr(head_only, "head_validated", interrupted)
     done = train(videos, tmp_path)
     assert done.returncode == 130
     said = f"interrupted: the features so far are in {tmp_path}/head/features (go on with"

@@ -102,7 +102,7 @@ def test_a_damaged_line_is_left_out_and_told(tmp_path: Path, lines: list[str]) -
     with open(folder / "metrics.jsonl", "a") as file:
         file.write(json.dumps(TEN_A_EPOCH[1]) + "\n")
     assert [row["step"] for row in read_run(folder).train] == [1, 5]
-    assert lines == [f"{folder}/metrics.jsonl: 2 lines are not rows of a run, and are left out"]
+    assert lines == [f"{folder}/metrics.jsonl: lines that are no rows of a run are left out: 2"]
 
 
 def test_the_later_of_repeated_steps_count_also_where_they_do_not_meet() -> None:
@@ -140,3 +140,17 @@ def test_what_is_no_run(tmp_path: Path) -> None:
         with pytest.raises(RunError) as error:
             read_run(tmp_path / name)
         assert str(error.value).endswith(complaint) and str(tmp_path / name) in str(error.value)
+
+
+@pytest.mark.parametrize("changed", [
+    {"epoch": None}, {"epoch": "x"}, {"of": None}, {"step": "x"}, {"step": float("inf")},
+    {"batch_cost": "x"}, {"ips": "x"}, {"loss": "x"}, {"top1": [1]}, {"epoch": ...},
+])  # fmt: skip
+def test_a_row_with_something_else_in_place_of_a_number_is_left_out(
+    changed: dict[str, Any], tmp_path: Path, lines: list[str]
+) -> None:
+    row = TEN_A_EPOCH[0] | changed
+    bad = {key: value for key, value in row.items() if value is not ...}
+    run = read_run(write_run(tmp_path / "a", [bad, *TEN_A_EPOCH[1:]], CONFIG))
+    assert [row["step"] for row in run.train] == [row["step"] for row in TEN_A_EPOCH[1:]]
+    assert len(lines) == 1 and lines[0].endswith("are left out: 1")

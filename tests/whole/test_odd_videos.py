@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support import videos
+from support import odd_videos, videos
 from support.odd_videos import CASES, Case, sound_with_cover
 from support.paths import REPOSITORY
 from support.tiny_run import main_here, save_tiny_model, tiny_config
@@ -351,3 +351,9 @@ def test_what_infer_says_of_odd_files(tmp_path: Path) -> None:
     (tmp_path / "pipe.list").write_text("fifo.mp4\n")
     again = main_here("--infer", "pipe.list", "-w", weights, cwd=tmp_path)
     assert f"fifo.mp4: {ODD['fifo.mp4'][1]}" in again.stdout
+
+
+def test_a_file_of_av1_leaves_the_scheduling_as_it_was(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    odd_videos.encode(tmp_path / "a.mp4", "libsvtav1", options={"preset": "10"}, size=(128, 96))
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before

@@ -136,6 +136,15 @@ def fitted(picture: Picture, longest: int) -> Picture:
     return small
 
 
+def squared(picture: Picture, aspect: float) -> Picture:
+    """The picture with square pixels; they are ``aspect`` times as wide as high."""
+    if aspect == 1:
+        return picture
+    height, width, _ = picture.shape
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+
+
 def resize_short_side(
     picture: Picture,
     short_side: int,

@@ -80,3 +80,13 @@ def _not_older(name: str, version: str, least: str, package: str) -> str:
 
 def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)[:3]]
+
+
+def aspect_of(sample: Sample) -> float:
+    """How many times as wide as high the pixels of a video are; 1 of frames, and where PyAV, which
+    knows it, is not installed."""
+    if os.path.isdir(sample.path) or not importlib.util.find_spec("av"):
+        return 1.0
+    from slowfast.data.video.pyav import pixel_aspect
+
+    return pixel_aspect(sample.path)

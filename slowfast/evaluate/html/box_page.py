@@ -12,6 +12,7 @@ from slowfast.data.samples import Corners, seconds_text
 from slowfast.evaluate.box_examples import Example, missed, wrong_answers
 from slowfast.evaluate.box_facts import (
     DRAWS,
+    LEAST_VIDEOS,
     MISTAKES,
     by_crowd,
     by_size,
@@ -19,12 +20,13 @@ from slowfast.evaluate.box_facts import (
     intervals_of,
     mistake_counts,
 )
-from slowfast.evaluate.html.html_page import write_page
+from slowfast.evaluate.html.html_page import count, write_page
 from slowfast.evaluate.html.key_strips import Strips
 from slowfast.evaluate.html.run_rows import rows_of_run
+from slowfast.evaluate.mistakes import best_and_worst
 from slowfast.evaluate.score_files import Files
 from slowfast.log import Progress
-from slowfast.metrics.frame_map import LEAST, RULES
+from slowfast.metrics.frame_map import LEAST, RULES, Matched
 
 MOST = 10
 """Of the best classes, and of the worst."""
@@ -33,8 +35,8 @@ MOST_UNREADABLE = 200
 
 def write_box_page(
     path: Path, files: Files, numbers: Mapping[str, Any], rule: str | None = None
-) -> None:
-    """Writes the report.
+) -> str:
+    """Writes the report; returns its rule.
 
     Args:
         files: of the .npz of a test.
@@ -45,7 +47,9 @@ def write_box_page(
         ConfigError: the config of the test is not understood.
         OSError: the disk is full, or similar; names ``path``.
     """
-    write_page(path, "box_page.html", facts_of(files, numbers, rule))
+    facts = facts_of(files, numbers, rule)
+    write_page(path, "box_page.html", facts)
+    return str(facts["rule"])
 
 
 def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) -> dict[str, Any]:
@@ -57,11 +61,7 @@ def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) 
     intervals, num_videos = intervals_of(files, matches, rule)
     threshold = cfg.test.threshold
     classes = class_facts(files, matches, rule, intervals.classes, threshold)
-    known = sorted(
-        (row for row in classes if row["AP"] is not None),
-        key=lambda row: (-row["AP"], row["name"]),
-    )
-    most = min(MOST, len(known) // 2) or 1
+    best, worst = best_and_worst(classes, "AP", MOST)
     wrong, left_out = wrong_answers(files, matches, rule), missed(files, matches)
     shown = _Shown(cfg, test.run, len(wrong) + len(left_out))
     cards = [[shown.card(each) for each in own] for own in (wrong, left_out)]
@@ -71,6 +71,7 @@ def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) 
         "mAP": numbers["mAP"][rule],
         "interval": intervals.mean,
         "draws": DRAWS,
+        "least_videos": LEAST_VIDEOS,
         "recall": numbers["recall"],
         "rule": rule,
         "rule_text": rule_text(rule),
@@ -84,12 +85,21 @@ def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) 
         "threshold": threshold,
         "classes": classes,
         "without": [row["name"] for row in classes if not row["annotated"]],
-        "best": known[:most],
-        "worst": known[most:][-most:][::-1],
-        "sizes": by_size(files, matches, rule),
-        "crowds": by_crowd(files, matches, rule),
-        "mistakes": mistake_counts(files, matches, rule, threshold),
-        "kinds": MISTAKES,
+        "best": bars(best, "AP", "annotated", "of {}"),
+        "worst": bars(worst, "AP", "annotated", "of {}"),
+        "parts": [
+            (title, bars(rows, "mAP", "count", f"of {{}} {what}"), rows[0]["classes"])
+            for title, what, rows in (
+                ("mAP by the size of the annotated box", "boxes", by_size(files, matches, rule)),
+                (
+                    "mAP by the annotated persons in a key frame",
+                    "key frames",
+                    by_crowd(files, matches, rule),
+                ),
+            )
+            if rows
+        ],
+        **_mistakes(files, matches, rule, threshold),
         "wrong": cards[0],
         "missed": cards[1],
         "unreadable": test.unreadable[:MOST_UNREADABLE],
@@ -97,6 +107,35 @@ def facts_of(files: Files, numbers: Mapping[str, Any], rule: str | None = None) 
         "run": rows_of_run(test.run, yaml.safe_load(test.config), "key frames", 1),
         "config": test.config.splitlines(),
     }
+
+
+def bars(
+    rows: Sequence[Mapping[str, Any]], share: str, number: str, note: str
+) -> list[dict[str, Any]]:
+    """Rows as the page's bars: what is at ``share``, and behind it what is at ``number``."""
+    return [
+        {"name": row["name"], "share": row[share], "note": note.format(count(row[number]))}
+        for row in rows
+    ]
+
+
+def _mistakes(
+    files: Files, matches: Sequence[Matched], rule: str, threshold: float
+) -> dict[str, Any]:
+    """How many answers of the ``threshold`` there are, and right ones; and why the others are
+    wrong, as bars of their share in all wrong ones."""
+    counts = mistake_counts(files, matches, rule, threshold)
+    answers, right = sum(counts.values()), counts["right"]
+    why = [
+        {
+            "name": text,
+            "share": counts[kind] / (answers - right),
+            "note": f"{count(counts[kind])} answers",
+        }
+        for kind, text in MISTAKES.items()
+        if answers > right
+    ]
+    return {"num_answers": answers, "num_right": right, "why": why}
 
 
 def rule_text(rule: str) -> str:

@@ -18,8 +18,6 @@ from slowfast.files import write_whole
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-REPORT = "report.html"
-"""The file's name in the DIR of ``--report``."""
 FOLDER = Path(__file__).parent
 NOT_RECORDED = "not recorded"
 

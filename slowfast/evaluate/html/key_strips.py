@@ -18,12 +18,13 @@ from slowfast.config import Config
 from slowfast.data.boxes.ava_videos import Places
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.boxes.boxes_files import located
-from slowfast.data.clips.transforms import fitted
+from slowfast.data.clips.transforms import fitted, squared
 from slowfast.data.lists.read_lists import ListError
 from slowfast.data.samples import KeyFrame, Sample
 from slowfast.data.video.films import Films
+from slowfast.data.video.open import aspect_of
 from slowfast.data.video.reader import ROUNDING, Picture, VideoError
-from slowfast.predict.annotate.drawn_labels import aspect_of, squared
+from slowfast.evaluate.recorded import found_again
 
 FRAMES, KEY = 9, 4
 """Pictures of a strip, and which of them, from 0, is that of the key frame."""
@@ -54,7 +55,8 @@ class Strips:
     """
 
     def __init__(self, cfg: Config, run: Mapping[str, Any]) -> None:
-        cfg = _from_folder(cfg, str(run.get("folder", "")))
+        root = found_again(cfg.data.root, run)
+        cfg = dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, root=root))
         self._cfg, self._films = cfg, Films(cfg.data)
         self._places: Places | None = None
 
@@ -95,11 +97,3 @@ class Strips:
         path, num_frames, start = self._places.of(video, time)
         seconds = (time - start) / self._cfg.detection.rate
         return Sample(path, num_frames=num_frames, key=KeyFrame(video, time, seconds, ()))
-
-
-def _from_folder(cfg: Config, folder: str) -> Config:
-    """The config with data.root in the folder of the test, if it is there and not here."""
-    root = os.path.join(folder, cfg.data.root)
-    if not folder or os.path.isdir(cfg.data.root) or not os.path.isdir(root):
-        return cfg
-    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, root=root))

@@ -1,8 +1,9 @@
 """What a report says of the run: the network, the views, the machine and the time."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from slowfast.log import duration
 
@@ -33,16 +34,19 @@ def _of_config(sections: Mapping[str, Any]) -> Known:
         f"{pathway} R{model[f'{pathway}_depth']}"
         for pathway in depths if f"{pathway}_depth" in model
     )  # fmt: skip
-    clip = (
-        f"{data['num_frames']} frames, one of {data['sampling_stride']} at {data['target_fps']:g}/s"
-        if {"num_frames", "sampling_stride", "target_fps"} <= data.keys() else None
-    )  # fmt: skip
+    frames, stride, fps = (data.get(key) for key in ("num_frames", "sampling_stride", "target_fps"))
+    is_known = all(map(_is_number, (frames, stride, fps)))
+    clip = f"{frames} frames, one of {stride} at {fps:g}/s" if is_known else None
     return [
         ("Network", f"{model['name']}: {network}" if "name" in model else None),
         ("Clip", clip),
         ("Protocol", test.get("protocol")),
         ("List", data.get("test_list") or data.get("val_list")),
     ]
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _of_machine(run: Mapping[str, Any]) -> Known:
@@ -66,10 +70,10 @@ def _of_machine(run: Mapping[str, Any]) -> Known:
 
 def _of_time(run: Mapping[str, Any], unit: str, views: int) -> Known:
     seconds, computed, kept = (run.get(key) for key in ("seconds", "computed", "kept"))
-    if not (isinstance(seconds, int | float) and isinstance(computed, int)):
+    if not (_is_number(seconds) and _is_number(computed)):
         return [("Time", None), ("Speed", None), ("Ended", run.get("ended"))]
     time = f"{duration(seconds)} for {computed:,} {unit}"
-    if kept:
+    if _is_number(kept) and kept:
         time += f" ({kept:,} more were there from before an interruption)"
     speed = None
     if seconds > 0 and computed:

@@ -5,22 +5,19 @@ OpenCV, Pillow and the decoder are imported only here. Legend: F frames, H x W p
 
 import base64
 import contextlib
-import functools
 import io
-import os
-import re
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from slowfast.config import Config, ConfigError
-from slowfast.config.parse import config_of
-from slowfast.data.clips import transforms
+from slowfast.config import Config
 from slowfast.data.clips.datasets import distinct_frames, open_sample
+from slowfast.data.clips.transforms import fitted, squared
 from slowfast.data.samples import Sample
-from slowfast.data.shards import split_member
-from slowfast.data.video.reader import Indices, Pictures
+from slowfast.data.video.open import aspect_of
+from slowfast.data.video.reader import Indices, Picture, Pictures
+from slowfast.evaluate.recorded import found_again, settings_in
 from slowfast.evaluate.scores import Results
 
 FPS, FRAMES = 6, 12
@@ -30,8 +27,6 @@ LONGEST = 240
 MOST_BYTES = 60_000
 """Of a moving picture, before it is text; one of these has the lowest quality."""
 QUALITIES = (70, 50, 30, 12)
-_PART = re.compile(r"(.+) \(from ([\d.]+)(?: to ([\d.]+) s| s on)\)", re.DOTALL)
-"""What ``Sample.shown`` makes of a part of a video."""
 
 
 class Thumbnail(NamedTuple):
@@ -50,39 +45,16 @@ def thumbnail_of(results: Results, row: int) -> Thumbnail:
 
     Raises:
         VideoError: it is not there any more, or cannot be read.
+        ConfigError: the config is of another version.
     """
-    cfg = config_in(results)
-    folder = str(results.run.get("folder", ""))
-    return encoded(middle_of(sample_of(results.paths[row], folder), cfg))
-
-
-def config_in(results: Results) -> Config:
-    """The config of a file of scores; the defaults if another version wrote it."""
-    try:
-        return config_of({"data": results.sections.get("data", {})})
-    except ConfigError:
-        return Config()
-
-
-def sample_of(shown: str, folder: str | None) -> Sample:
-    """The sample that a file of scores calls ``shown``, a relative path from here, or else from the
-    ``folder`` in which the test ran."""
-    path, start, end = shown, None, None
-    if not os.path.lexists(shown) and (found := _PART.fullmatch(shown)):
-        path, start, end = found[1], float(found[2]), float(found[3]) if found[3] else None
-    other = os.path.join(folder or "", path)
-    if not _is_there(path) and _is_there(other):
-        path = other
-    return Sample(path, start=start, end=end)
-
-
-def _is_there(path: str) -> bool:
-    """Whether a file is there, or the tar that it is a member of."""
-    return os.path.exists(path) or split_member(path) is not None
+    cfg = settings_in(results.config, "the file of scores")
+    sample = results.sample(row)
+    sample = sample._replace(path=found_again(sample.path, results.run))
+    return encoded(middle_of(sample, cfg))
 
 
 def middle_of(sample: Sample, cfg: Config) -> Pictures:
-    """Frames ``[F, H, W, 3]`` of the middle of a video, ``FPS`` a second.
+    """Frames ``[F, H, W, 3]`` of the middle of a video, ``FPS`` a second, in its shape on a screen.
 
     Raises:
         VideoError: it cannot be read.
@@ -98,7 +70,11 @@ def middle_of(sample: Sample, cfg: Config) -> Pictures:
                 np.int64
             )
 
-        each = functools.partial(transforms.fitted, longest=LONGEST)
+        aspect = aspect_of(sample)
+
+        def each(picture: Picture) -> Picture:
+            return fitted(squared(picture, aspect), LONGEST)
+
         frames, places = distinct_frames(reader, clip, each)
         return frames[places]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.errors import UserError, error_line
-from slowfast.evaluate.html.html_page import count, percent, write_page
+from slowfast.evaluate.html.html_page import count, write_page
 from slowfast.evaluate.html.run_rows import rows_of_run
+from slowfast.evaluate.html.video_tiles import tiles
 from slowfast.evaluate.mistakes import (
     Mistake,
-    confusion,
+    best_and_worst,
     mistakes,
     mistakes_of_several,
     mixed_up,
@@ -24,7 +24,7 @@ from slowfast.evaluate.mistakes import (
 )
 from slowfast.evaluate.rescore import ChosenViews, by_views, choose, probabilities, score
 from slowfast.evaluate.scores import Results
-from slowfast.metrics.accuracy import expected_error, name_of, reliability
+from slowfast.metrics.accuracy import confusion, expected_error, name_of, reliability
 
 TIMES, SEED = 1000, 0
 """Draws for the intervals, and their seed, as tools.score has them."""
@@ -49,8 +49,8 @@ HEADLINES = {
 def write_video_page(
     path: Path, results: Results, *,
     chosen: ChosenViews | None = None, found: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    """Writes the report.
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the report; returns the ``score`` that it tells.
 
     Args:
         chosen: the views that count; None: as the test had them.
@@ -63,6 +63,7 @@ def write_video_page(
     chosen = chosen or choose(results, None, None, None)
     found = found or score(results, chosen, times=TIMES, seed=SEED)
     write_page(path, "video_page.html", facts(results, chosen, found))
+    return found
 
 
 def facts(results: Results, chosen: ChosenViews, found: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +73,7 @@ def facts(results: Results, chosen: ChosenViews, found: dict[str, Any]) -> dict[
     threshold = found["threshold"] if several else None
     part = _of_several(results, shares_NK, found) if several else _of_one(results, shares_NK)
     wrong: list[Mistake] = part.pop("mistakes")
+    best, worst = best_and_worst(found["classes"], "AP" if several else "accuracy", MOST_BARS)
     return {
         **part,
         "title": _title(results),
@@ -83,7 +85,8 @@ def facts(results: Results, chosen: ChosenViews, found: dict[str, Any]) -> dict[
             for key, (name, meaning) in HEADLINES[results.task].items()
         ],
         "classes": found["classes"],
-        "best_and_worst": best_and_worst(found["classes"], several),
+        "best": class_bars(best, several),
+        "worst": class_bars(worst, several),
         "views": views_facts(results, chosen, threshold),
         "tiles": tiles(results, shares_NK, wrong),
         "unreadable": [*zip(results.unreadable_paths, results.unreadable_errors, strict=True)][
@@ -110,19 +113,9 @@ def _of_one(results: Results, shares_NK: NDArray[np.float64]) -> dict[str, Any]:
     labels_N, num_classes = results.labels, shares_NK.shape[1]
     found_N = shares_NK.argmax(axis=1)
     counts_KK = confusion(labels_N, found_N, num_classes)
-    of_class = counts_KK.sum(axis=1)
-    pairs = [
-        {
-            "true": name_of(pair.true, results.class_names),
-            "found": name_of(pair.found, results.class_names),
-            "videos": pair.videos,
-            "share": pair.videos / int(of_class[pair.true]),
-        }
-        for pair in worst_pairs(counts_KK, MOST_PAIRS)
-    ]
     bins = reliability(shares_NK.max(axis=1), found_N == labels_N)
     return {
-        "pairs": pairs,
+        "pairs": _pairs(counts_KK, counts_KK.sum(axis=1), results.class_names),
         "matrix": _matrix(counts_KK, results.class_names),
         "reliability": bins.tolist(),
         "calibration_error": expected_error(bins),
@@ -137,18 +130,11 @@ def _of_several(
     """The same of videos with several labels."""
     truth_NK, threshold = results.labels, found["threshold"]
     is_found, is_there = shares_NK >= threshold, truth_NK > 0
-    pairs = [
-        {
-            "true": name_of(pair.true, results.class_names),
-            "found": name_of(pair.found, results.class_names),
-            "videos": pair.videos,
-            "share": pair.videos / int(is_there[:, pair.true].sum()),
-        }
-        for pair in worst_pairs(mixed_up(shares_NK, truth_NK, threshold), MOST_PAIRS)
-    ]
     bins = reliability(shares_NK.ravel(), is_there.ravel())
     return {
-        "pairs": pairs,
+        "pairs": _pairs(
+            mixed_up(shares_NK, truth_NK, threshold), is_there.sum(axis=0), results.class_names
+        ),
         "matrix": None,
         "missed": _most(is_there & ~is_found, is_there, results, "missed in"),
         "wrongly": _most(is_found & ~is_there, is_found, results, "wrong in"),
@@ -157,6 +143,21 @@ def _of_several(
         "mistakes": mistakes_of_several(shares_NK, truth_NK, threshold, MOST_MISTAKES),
         "num_wrong": int((is_found != is_there).any(axis=1).sum()),
     }
+
+
+def _pairs(
+    counts_KK: NDArray[np.int64], of_class_K: NDArray[np.int64], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The classes that are mixed up most often, and in which share of the true one's videos."""
+    return [
+        {
+            "true": name_of(pair.true, names),
+            "found": name_of(pair.found, names),
+            "videos": pair.videos,
+            "share": pair.videos / int(of_class_K[pair.true]),
+        }
+        for pair in worst_pairs(counts_KK, MOST_PAIRS)
+    ]
 
 
 def _most(
@@ -191,70 +192,18 @@ def _matrix(counts_KK: NDArray[np.int64], names: Sequence[str]) -> dict[str, Any
     }
 
 
-def best_and_worst(
-    classes: Sequence[dict[str, Any]], several: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The best and the worst classes as bars, best and worst first; never one in both."""
-    key, number = ("AP", "positives") if several else ("accuracy", "videos")
-    ordered = sorted(classes, key=lambda row: (-row[key], row["class"]))
-    bars = [
+def class_bars(rows: Sequence[dict[str, Any]], several: bool) -> list[dict[str, Any]]:
+    """Classes as bars, with how many videos each number is of."""
+    return [
         {
             "name": row["name"],
-            "share": row[key],
-            "note": f"of {count(row[number])} videos"
+            "share": row["AP"] if several else row["accuracy"],
+            "note": f"of {count(row['positives'])} videos"
             if several
-            else f"{count(row['right'])} of {count(row[number])}",
+            else f"{count(row['right'])} of {count(row['videos'])}",
         }
-        for row in ordered
+        for row in rows
     ]
-    most = min(MOST_BARS, len(bars) // 2) or 1
-    return bars[:most], bars[most:][-most:][::-1]
-
-
-def tiles(
-    results: Results, shares_NK: NDArray[np.float64], wrong: Sequence[Mistake]
-) -> list[dict[str, Any]]:
-    """The pictures of videos, each with what was found and what is true."""
-    return [
-        {**_picture(results, mistake.video), "lines": _lines(results, shares_NK, mistake)}
-        for mistake in wrong
-    ]
-
-
-def _picture(results: Results, row: int) -> dict[str, Any]:
-    """A video's pictures, or why there are none."""
-    path = results.paths[row]
-    try:
-        from slowfast.evaluate.html.thumbnails import thumbnail_of  # here: it imports OpenCV
-
-        pictures = thumbnail_of(results, row)
-    except ModuleNotFoundError as error:
-        return {"still": None, "alt": f"No picture: {error.name} is not installed here"}
-    except (UserError, OSError) as error:
-        said = error_line(error).removeprefix("error: ").removeprefix(f"{path}: ")
-        return {"still": None, "alt": f"No picture: {said}"}
-    return {**pictures._asdict(), "alt": f"Two seconds from the middle of {Path(path).name}"}
-
-
-def _lines(
-    results: Results, shares_NK: NDArray[np.float64], mistake: Mistake
-) -> list[tuple[str, str, str]]:
-    """What is said below a picture: of which kind it is, what it is called, and the text."""
-    shares_K, names = shares_NK[mistake.video], results.class_names
-
-    def told(label: int) -> str:
-        return f"{name_of(label, names)} {percent(float(shares_K[label]), 0)}"
-
-    if results.task == "single":
-        found = [("found", "predicted", told(mistake.found[0]))]
-        true = [("true", "true", told(mistake.missed[0]))]
-    else:
-        found = [("found", "found wrongly", told(label)) for label in mistake.found[:3]]
-        found += [("missed", "missed", told(label)) for label in mistake.missed[:3]]
-        right = np.flatnonzero(results.labels[mistake.video]).tolist()
-        others = [name_of(k, names) for k in right if k not in mistake.missed]
-        true = [("true", "found rightly", ", ".join(others))] if others else []
-    return [*found, *true, ("", "", Path(results.paths[mistake.video]).name)]
 
 
 def views_facts(results: Results, chosen: ChosenViews, threshold: float | None) -> dict[str, Any]:

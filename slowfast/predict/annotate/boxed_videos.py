@@ -10,13 +10,15 @@ import numpy as np
 
 from slowfast.config import Config
 from slowfast.data.clips.datasets import frame_at
+from slowfast.data.clips.transforms import squared
 from slowfast.data.find import Named
 from slowfast.data.samples import Corners, Sample
+from slowfast.data.video.open import aspect_of
 from slowfast.data.video.reader import Picture
 from slowfast.files import atomic
 from slowfast.predict.annotate.answers import files_of
 from slowfast.predict.annotate.drawn_boxes import Actions, Person, with_persons
-from slowfast.predict.annotate.drawn_labels import MOST_SIDE, aspect_of, redraw_video, squared
+from slowfast.predict.annotate.drawn_labels import MOST_SIDE, redraw_video
 from slowfast.predict.persons.tracks import BRIDGED
 
 DrawnKeyFrames = list[tuple[float, list[tuple[int, Corners, Actions]]]]

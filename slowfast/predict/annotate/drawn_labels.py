@@ -1,7 +1,6 @@
 """Draws what a network sees in a video into its pictures."""
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.config import DataConfig
+from slowfast.data.clips.transforms import squared
 from slowfast.data.samples import Sample
-from slowfast.data.video.open import open_video
+from slowfast.data.video.open import aspect_of, open_video
 from slowfast.data.video.reader import Picture, no_frame
 from slowfast.log import logger
 
@@ -106,22 +106,6 @@ def redraw_video(
         reader.close()
     if not reader.num_frames:
         raise no_frame(sample.shown)
-
-
-def aspect_of(sample: Sample) -> float:
-    """How many times as wide as high the pixels of a video are; of frames 1."""
-    from slowfast.data.video.pyav import pixel_aspect
-
-    return 1.0 if os.path.isdir(sample.path) else pixel_aspect(sample.path)
-
-
-def squared(picture: Picture, aspect: float) -> Picture:
-    """The picture with square pixels; they are ``aspect`` times as wide as high."""
-    if aspect == 1:
-        return picture
-    height, width, _ = picture.shape
-    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
 
 
 def legible(picture: Picture) -> Picture:

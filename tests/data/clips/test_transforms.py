@@ -55,6 +55,13 @@ def test_a_picture_is_fitted(size: tuple[int, int], fitting: tuple[int, int]) ->
     assert transforms.fitted(coordinates(*size), 40).shape == (*fitting, 3)
 
 
+def test_pixels_are_made_square() -> None:
+    picture = coordinates(30, 40)
+    assert transforms.squared(picture, 1.0) is picture
+    assert transforms.squared(picture, 1.5).shape == (30, 60, 3)
+    assert transforms.squared(picture, 0.5).shape == (60, 40, 3)
+
+
 def test_resize_is_bilinear_between_pixel_centres() -> None:
     row = np.array([0, 100], np.uint8)
     larger = transforms.resize_short_side(np.broadcast_to(row[None, :, None], (2, 2, 3)), 4)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from support.videos import (
     numbered_picture,
     read_numbers,
     write_frames,
+    write_h264,
     write_numbered_video,
     write_tar,
 )
@@ -19,7 +21,7 @@ from support.videos import (
 from slowfast.config import ConfigError
 from slowfast.data.samples import Sample
 from slowfast.data.video.frames import FrameFolderReader
-from slowfast.data.video.open import decoder_version, open_video
+from slowfast.data.video.open import aspect_of, decoder_version, open_video
 from slowfast.data.video.opencv import OpenCVReader
 from slowfast.data.video.pyav import PyAVReader
 from slowfast.data.video.reader import Reader, VideoError
@@ -117,3 +119,13 @@ def test_paths_with_spaces_other_alphabets_and_colons(own_folder: Path, decoder:
     for path in odd:
         video = reader(path, decoder)
         assert read_numbers(np.stack([video.frames(np.array([i]))[0] for i in (9, 0)])) == [9, 0]
+
+
+def test_the_shape_of_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 of frames, and where PyAV is not installed."""
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 3
+    path = write_h264(tmp_path / "a.mp4", pictures, pixel_aspect=Fraction(2, 1))
+    assert aspect_of(Sample(str(path))) == 2
+    assert aspect_of(Sample(str(tmp_path))) == 1
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert aspect_of(Sample(str(path))) == 1

@@ -98,7 +98,7 @@ def test_videos_that_are_gone_are_told_and_the_numbers_are_there(
     assert re.search(rf"No picture: {tmp_path}/b.*: No such file", page) and "<img" not in page
     assert "a&lt;b&gt; at 1 s" in page and "c&lt;i&gt;.mp4" in page and "<i>.mp4" not in page
     assert "2 of 3 key frames could be read" in page
-    assert "no interval: of 2 videos it would be too narrow" in page
+    assert "no interval: of fewer than 50 videos it would be too narrow" in page
     assert "no box is found there" in page and "nobody is annotated there" in page
 
 

@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 from support.full_disk import largest_file
 
 from slowfast.evaluate.html import html_page
-from slowfast.evaluate.html.html_page import FOLDER, REPORT, rendered, write_page
+from slowfast.evaluate.html.html_page import FOLDER, rendered, write_page
 
 TEMPLATE = """\
 {% extends "base.html" %}
@@ -39,7 +39,7 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_names_are_harmless(template: str, tmp_path: Path) -> None:
-    path = tmp_path / REPORT
+    path = tmp_path / "report.html"
     write_page(path, template, {"title": "</title><script>alert(1)</script>", "rows": ROWS})
     page = path.read_text(encoding="utf-8")
     assert "<b>" not in page.partition("<main")[2].partition("<script>")[0].replace("<b></b>", "")
@@ -71,7 +71,7 @@ def test_a_fact_that_is_missing_is_an_error(template: str) -> None:
 
 
 def test_a_full_disk_leaves_the_earlier_page(template: str, tmp_path: Path) -> None:
-    path = tmp_path / REPORT
+    path = tmp_path / "report.html"
     path.write_text("earlier")
     with largest_file(1000), pytest.raises(OSError, match="File too large") as caught:
         write_page(path, template, {"title": "t", "rows": ROWS})

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from slowfast.evaluate.html.run_rows import rows_of_run
 
 RUN: dict[str, Any] = {
@@ -40,3 +42,16 @@ def test_what_was_not_recorded_is_none() -> None:
     assert {value for _, value in rows_of_run({}, {"data": None}, "videos", 30)} == {None}
     assert dict(rows_of_run(RUN, {}, "key frames", 1))["Speed"] == "2 key frames/s"
     assert dict(rows_of_run(RUN | {"computed": 0}, {}, "videos", 1))["Speed"] is None
+
+
+@pytest.mark.parametrize("odd", [
+    {"seconds": float("nan")}, {"seconds": float("inf")}, {"computed": "x"}, {"kept": "x"},
+])  # fmt: skip
+def test_numbers_that_are_none_are_not_recorded(odd: dict[str, Any]) -> None:
+    found = dict(rows_of_run(RUN | odd, {}, "videos", 1))
+    assert "kept" in odd or found["Time"] is found["Speed"] is None
+
+
+def test_settings_that_are_no_numbers_are_not_recorded() -> None:
+    data = {"num_frames": "x", "sampling_stride": 2, "target_fps": "z"}
+    assert dict(rows_of_run({}, {"data": data}, "videos", 1))["Clip"] is None

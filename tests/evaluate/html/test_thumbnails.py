@@ -2,6 +2,7 @@
 
 import base64
 import io
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ from support.scores import write_file
 from support.tiny_run import tiny_data
 from support.videos import write_h264
 
-from slowfast.config import Config
+from slowfast.config import Config, ConfigError
 from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate.html import thumbnails
-from slowfast.evaluate.html.thumbnails import config_in, encoded, middle_of, sample_of, thumbnail_of
+from slowfast.evaluate.html.thumbnails import encoded, middle_of, thumbnail_of
 from slowfast.evaluate.scores import read_scores
 
 
@@ -45,6 +46,12 @@ def test_a_short_video_has_fewer_and_a_large_one_smaller_pictures(tmp_path: Path
     assert frames.shape == (2, 120, 240, 3)
 
 
+def test_wide_pixels_are_made_square(tmp_path: Path) -> None:
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 6
+    path = write_h264(tmp_path / "a.mp4", pictures, pixel_aspect=Fraction(3, 2))
+    assert middle_of(Sample(str(path)), Config()).shape[1:] == (48, 96, 3)
+
+
 def test_the_pictures_move_and_one_stands_still() -> None:
     frames = np.stack([np.full((30, 40, 3), 20 * i, np.uint8) for i in range(12)])
     found = encoded(frames)
@@ -62,23 +69,6 @@ def test_pictures_full_of_detail_stay_small(monkeypatch: pytest.MonkeyPatch) -> 
     assert large < 0.7 * len(encoded(noise).moving)
 
 
-def test_paths_start_from_here_or_from_the_folder_of_the_test(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a.mp4").touch()
-    monkeypatch.chdir("/")
-    assert sample_of("a.mp4", str(tmp_path)).path == str(tmp_path / "a.mp4")
-    assert sample_of("a.mp4", None).path == "a.mp4"
-    part = sample_of("a.mp4 (from 1.5 to 9 s)", str(tmp_path))
-    assert (part.path, part.start, part.end) == (str(tmp_path / "a.mp4"), 1.5, 9)
-    assert part.shown == f"{tmp_path}/a.mp4 (from 1.5 to 9 s)"
-    part = sample_of("gone (1).mp4 (from 0.25 s on)", str(tmp_path))
-    assert (part.path, part.start, part.end) == ("gone (1).mp4", 0.25, None)
-    odd = tmp_path / "b (from 1 s on)"
-    odd.touch()
-    assert sample_of(str(odd), None) == Sample(str(odd))
-
-
 def test_a_video_of_a_file_of_scores(tmp_path: Path) -> None:
     path = str(tiny_data() / "val" / "000001.mp4")
     write_file(tmp_path / "a.npz", paths=[path, *["gone.mp4"] * 59])
@@ -89,10 +79,19 @@ def test_a_video_of_a_file_of_scores(tmp_path: Path) -> None:
         thumbnail_of(results, 1)
 
 
-def test_the_config_in_the_file_says_how_frames_are_named(tmp_path: Path) -> None:
-    config = "data: {frame_pattern: 'f_{:03d}.png', decoder: opencv}\nunknown: 1\n"
-    write_file(tmp_path / "a.npz", config=config)
-    found = config_in(read_scores(tmp_path / "a.npz"))
-    assert (found.data.frame_pattern, found.data.decoder) == ("f_{:03d}.png", "opencv")
+def test_the_folder_of_the_test_and_the_config_in_the_file(tmp_path: Path) -> None:
+    """A part of frames that are named by the config, at a path from the folder of the test."""
+    (tmp_path / "a").mkdir()
+    for i in range(40):
+        picture = Image.fromarray(np.full((30, 40, 3), 5 * i, np.uint8))
+        picture.save(tmp_path / "a" / f"f_{i + 1:03d}.png")
+    config = "data: {frame_pattern: 'f_{:03d}.png', frame_fps: 6}\n"
+    paths = ["a (from 5 s on)", *["gone.mp4"] * 59]
+    spans = [Sample("a", start=5.0), *[Sample("gone.mp4")] * 59]
+    run = {"folder": str(tmp_path)}
+    write_file(tmp_path / "a.npz", config=config, paths=paths, spans=spans, run=run)
+    found = opened(thumbnail_of(read_scores(tmp_path / "a.npz"), 0).still)
+    assert np.asarray(found.convert("RGB")).mean() == pytest.approx(5 * 35, abs=10)
     write_file(tmp_path / "b.npz", config="data: {of_another_version: 1}\n")
-    assert config_in(read_scores(tmp_path / "b.npz")) == Config()
+    with pytest.raises(ConfigError, match=r"the file of scores: its config: .*of_another_version"):
+        thumbnail_of(read_scores(tmp_path / "b.npz"), 0)

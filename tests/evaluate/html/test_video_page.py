@@ -16,7 +16,7 @@ from support.scores import NAMES, labels_of, members, write_file, write_several
 from support.tiny_run import environment, main_here, save_tiny_model, tiny_config, tiny_data
 
 from slowfast.evaluate.html.html_page import percent
-from slowfast.evaluate.html.video_page import best_and_worst, write_video_page
+from slowfast.evaluate.html.video_page import write_video_page
 from slowfast.evaluate.scores import read_scores, write_scores
 from slowfast.tools import score
 
@@ -114,18 +114,6 @@ def test_perfect_answers_and_one_view(tmp_path: Path) -> None:
     page, _ = page_of(tmp_path / "a.npz")
     assert "None: each answer is right." in section(page, "errors")
     assert "The test had one view of each video." in section(page, "views")
-
-
-def test_no_class_is_among_the_best_and_the_worst() -> None:
-    rows = [
-        {"class": i, "name": f"{i}", "accuracy": i / 30, "right": i, "videos": 30}
-        for i in range(30)
-    ]
-    best, worst = best_and_worst(rows, several=False)
-    assert [row["name"] for row in best] == [f"{i}" for i in range(29, 19, -1)]
-    assert [row["name"] for row in worst] == [f"{i}" for i in range(10)]
-    assert [len(part) for part in best_and_worst(rows[:3], several=False)] == [1, 1]
-    assert [len(part) for part in best_and_worst(rows[:1], several=False)] == [1, 0]
 
 
 def test_many_classes_have_no_matrix_but_all_are_in_the_table(tmp_path: Path) -> None:

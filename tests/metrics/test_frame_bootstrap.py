@@ -1,13 +1,12 @@
-"""Intervals and parts of average precision, against the same without shortcuts and by hand."""
-
-import math
+"""Intervals of average precision, against the same without shortcuts."""
 
 import numpy as np
 import pytest
+from support.matched_rows import matched
 
-from slowfast.metrics import frame_map_parts
+from slowfast.metrics import frame_bootstrap
+from slowfast.metrics.frame_bootstrap import bootstrap
 from slowfast.metrics.frame_map import Frames, Matched, class_matches, frame_map_numbers
-from slowfast.metrics.frame_map_parts import bootstrap, part_precisions
 from slowfast.metrics.frame_rows import Boxes
 
 VIDEOS, PER_VIDEO, CLASSES = 6, 4, [1, 2, 3]
@@ -52,7 +51,7 @@ def test_the_ends_are_those_of_videos_that_are_copied(
 ) -> None:
     """Each draw computed from the beginning, from the boxes of its videos; scores are of two
     decimals apart, so equal ones are of one video, or copies."""
-    monkeypatch.setattr(frame_map_parts, "AT_ONCE", at_once)
+    monkeypatch.setattr(frame_bootstrap, "AT_ONCE", at_once)
     rng = np.random.default_rng(3)
     found, truth = some_boxes(rng, 3, 0.4), some_boxes(rng, 2, 0.3)
     found = found._replace(scores=rng.permutation(len(found.scores)) / len(found.scores))
@@ -77,29 +76,9 @@ def test_the_ends_are_those_of_videos_that_are_copied(
     assert all(ends and 0 <= ends[0] < ends[1] <= 1 for ends in own.classes)
 
 
-def matched(taken: list[int], boxes: list[int], annotated: int) -> Matched:
-    """Rows in the order of their scores."""
-    scores = np.linspace(0.9, 0.1, len(taken))
-    numbers = np.array(boxes, np.int64), scores, np.array(taken, np.int64)
-    return Matched(*numbers, np.arange(annotated))
-
-
 def test_a_class_of_one_video_has_no_interval_and_all_right_is_all_right() -> None:
     """A third of the draws are without that video."""
     everywhere = matched([0, 1, 2], [0, 1, 2], 3)
     once = Matched(np.array([0]), np.array([0.5]), np.array([0]), np.array([0]))
     found = bootstrap([everywhere, once], np.arange(3), np.arange(3), "official", times=99, seed=0)
     assert found.classes == [(1, 1), None] and found.mean == (1, 1)
-
-
-def test_some_boxes_alone() -> None:
-    """Box 2 takes the small one, box 3 another; of the wrong ones box 0 is small, box 1 is not."""
-    each = matched([-1, -1, 0, 1], [0, 1, 2, 3], 2)
-    is_small = np.array([True, False, False, True]), np.array([True, False])
-    assert part_precisions([each], *is_small, "official") == [1 / 2]
-    others = ~is_small[0], ~is_small[1]
-    assert part_precisions([each], *others, "official") == [1 / 2]
-    nothing = np.zeros(4, bool), np.zeros(2, bool)
-    assert math.isnan(part_precisions([each], *nothing, "official")[0])
-    assert math.isnan(part_precisions([matched([], [], 2)], *is_small, "mmaction2")[0])
-    assert part_precisions([matched([], [], 2)], *is_small, "official") == [0]

@@ -1,5 +1,4 @@
-"""What average precision of boxes is made of: how far it depends on which videos are tested, and
-how large it is of some boxes and frames alone. numpy only.
+"""How far average precision of boxes depends on which videos are tested. numpy only.
 
 Legend: R rows that were found, G annotated ones, P right ones, V videos, D draws, A classes.
 """
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.metrics.frame_map import RULES, Matched, ranked_precision
+from slowfast.metrics.frame_map import RULES, Matched
 from slowfast.overlap import Numbers
 
 AT_ONCE = 1 << 22
@@ -44,9 +43,8 @@ def bootstrap(
     rows sorted, once. A class without annotated boxes in a draw is not in its mean.
 
     In a draw videos are there twice, which ranks better, so both ends are lowered by what the mean
-    of the draws is above the value itself. Of few videos the intervals are too narrow: of simulated
-    tests whose videos differ much, 85 of 100 held the true value with 10 videos, 86 with 30, 93
-    with 64.
+    of the draws is above the value itself. As with any bootstrap, intervals of few videos are too
+    narrow: these hardly differ as much as all those that could have been tested.
 
     Args:
         matches: of each class.
@@ -112,28 +110,3 @@ def _drawn(
 def _weighed(videos: Numbers, weights_VD: Numbers) -> Numbers:
     """How many rows of these videos each draw has."""
     return np.bincount(videos, minlength=len(weights_VD)) @ weights_VD
-
-
-def part_precisions(
-    matches: Sequence[Matched], keeps_found_B: NDArray[np.bool_], keeps_own_B: NDArray[np.bool_],
-    rule: str,
-) -> list[float]:  # fmt: skip
-    """The average precision of each class if only some annotated boxes are sought, as COCO has it
-    of sizes: what takes another one counts for nothing, and what takes none is wrong if it is one
-    of those kept. nan where there is none.
-
-    Args:
-        keeps_found_B: of the boxes that were found.
-        keeps_own_B: of the annotated boxes.
-    """
-    found = []
-    for each in matches:
-        is_right_R, keeps_G = each.taken >= 0, keeps_own_B[each.own]
-        keeps_R = keeps_found_B[each.boxes]
-        keeps_R[is_right_R] = keeps_G[each.taken[is_right_R]]
-        if RULES[rule].needs_found and not keeps_R.any():
-            found.append(np.nan)
-            continue
-        kept = each.scores[keeps_R], is_right_R[keeps_R], int(keeps_G.sum())
-        found.append(ranked_precision(*kept))
-    return found
