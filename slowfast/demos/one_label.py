@@ -116,9 +116,8 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
     }
     draw_run(out, paths["learning_curve"])
     labels, predicted = labels_of(predictions)
-    save(
-        confusion_matrix(confusion(labels, predicted, len(names)), names), paths["confusion_matrix"]
-    )
+    confused = confusion(labels, predicted, len(names))
+    save(confusion_matrix(confused, names), paths["confusion_matrix"])
 
     sample = read_list(data.val_list, data.root, len(names))[1]
     infer("infer", weights, sample.path)

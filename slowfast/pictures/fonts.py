@@ -10,6 +10,9 @@ from PIL import ImageFont
 
 from slowfast.errors import printable
 
+REGULAR = (400, "normal", "regular", "book")
+"""Weights of letters that are not bold, as font files and matplotlib have them."""
+
 
 def properties(text: str, size: float) -> FontProperties:
     """The font of a text in a figure; the size in points."""
@@ -18,14 +21,16 @@ def properties(text: str, size: float) -> FontProperties:
 
 @functools.lru_cache(maxsize=1024)
 def font_file(text: str) -> str:
-    """The first font here that has all letters of a text, or else the one with most of them."""
+    """The first font here that has all letters of a text, or else the one with most of them; of
+    equal ones one that is not bold."""
     first = font_manager.findfont("DejaVu Sans")  # which comes with matplotlib
     wanted = {ord(letter) for letter in text}
     if wanted <= letters_of(first):
         return first
     fonts = (font for font in font_manager.fontManager.ttflist if "Last Resort" not in font.name)
-    others = sorted({font.fname for font in fonts if font.style == "normal"})
-    return max([first, *others], key=lambda file: len(wanted & letters_of(file)))
+    others = sorted({(font.weight not in REGULAR, font.fname) for font in fonts
+                     if font.style == "normal"})  # fmt: skip
+    return max([first, *(file for _, file in others)], key=lambda file: len(wanted & letters_of(file)))
 
 
 @functools.cache

@@ -14,6 +14,10 @@ def test_a_font_for_a_text() -> None:
     assert font_file("\U000e0101") == latin  # none has it
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a" * 50, "a" * 9 + "\u2026"), ("eats a pear", "eats a pe\u2026"), ("four", "four")],
+)
 def test_a_long_text_keeps_its_beginning(text: str, shown: str) -> None:
     """Also where it is a single word, as in Chinese."""
     assert shortened(text, 10) == shown

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,13 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> list[Card]:
     found: list[Card] = []
     write = clip_sheet.write_sheet
 
+    def noting(cards: Iterable[Card]) -> Iterator[Card]:
+        for card in cards:
+            found.append(card)
+            yield card
+
     def noted(sheet: Any, cards: Iterable[Card], *rest: Any) -> list[Path]:
-        return write(sheet, (found.append(card) or card for card in cards), *rest)
+        return write(sheet, noting(cards), *rest)
 
     monkeypatch.setattr(clip_sheet, "write_sheet", noted)
     return found

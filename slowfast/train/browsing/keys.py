@@ -66,7 +66,7 @@ def chosen(
             f"--split test -o test.num_clips={cfg.train.head_clips} test.num_crops=1"
         )
     if in_order:
-        keys = [TrainKey(place.epoch - 1, place) for place in range(len(samples))]
+        keys = [TrainKey(place.epoch - 1, number) for number in range(len(samples))]
         return keys[:count], f"training clips, epoch {place.epoch}"
     is_balanced = cfg.train.sampling == "balanced"
     groups = class_groups([sample.label for sample in samples]) if is_balanced else None
