@@ -30,7 +30,9 @@ def font_file(text: str) -> str:
     fonts = (font for font in font_manager.fontManager.ttflist if "Last Resort" not in font.name)
     others = sorted({(font.weight not in REGULAR, font.fname) for font in fonts
                      if font.style == "normal"})  # fmt: skip
-    return max([first, *(file for _, file in others)], key=lambda file: len(wanted & letters_of(file)))
+    return max(
+        [first, *(file for _, file in others)], key=lambda file: len(wanted & letters_of(file))
+    )
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Pages of clips: frames in their edges, pixel by pixel."""
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def test_pages_of_so_many_clips_each_as_soon_as_it_is_full(tmp_path: Path) -> No
     assert [page.name for page in pages] == ["a.png", "a-2.png", "a-3.png"]
     heights = [np.asarray(Image.open(page)).shape[0] for page in pages]
     assert heights[0] == heights[1] > heights[2]
+
+
+def test_no_more_cards_are_held_than_a_page_has(tmp_path: Path) -> None:
+    made: list[weakref.ref[Card]] = []
+    held: list[int] = []
+
+    def card(number: int) -> Card:
+        own = Card(f"{number}", rows=(("", (Tile(noise(number)),)),))
+        made.append(weakref.ref(own))
+        held.append(sum(ref() is not None for ref in made))
+        return own
+
+    write_sheet(SHEET, map(card, range(8)), 8, tmp_path / "a.png", 2)
+    assert held == [1, 2] * 4
 
 
 def test_what_is_outside_the_crop_is_paler(tmp_path: Path) -> None:
