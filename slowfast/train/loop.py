@@ -20,7 +20,7 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
 from slowfast.train.batches import EpochReader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.class_results import draw_classes, results_of
+from slowfast.train.class_results import results_of
 from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
@@ -158,6 +158,8 @@ def _validate_weights(run: Run, state: TrainState, kind: str, epoch: int) -> dic
     assert run.val_samples is not None
     result, tally = validate(state.model, run.loader, run.val_samples, run.cfg)
     if run.cfg.train.show_interval and run.writer.draws:
+        from slowfast.train.class_pictures import draw_classes  # here: it imports matplotlib
+
         draw_classes(run.writer, kind, epoch, results_of(tally), run.class_names)
     return result
 
