@@ -3,16 +3,16 @@
 Legend: N videos, K classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast import distributed
+from slowfast.metrics.accuracy import confusion
 from slowfast.metrics.average_precision import average_precision
 from slowfast.predict.tallies import Detections, OneLabel, SeveralLabels, Tally
-from slowfast.train.curves import MetricWriter
 
 
 class ClassResults(NamedTuple):
@@ -62,9 +62,8 @@ class Predictions:
 
 def of_one_label(pairs: Iterable[tuple[int, int]], num_classes: int) -> ClassResults:
     """From the true and the predicted class of each video."""
-    confused_KK = np.zeros((num_classes, num_classes), np.int64)
-    for true, predicted in pairs:
-        confused_KK[true, predicted] += 1
+    true_N, found_N = np.array([*pairs], np.int64).reshape(-1, 2).T
+    confused_KK = confusion(true_N, found_N, num_classes)
     counts_K = confused_KK.sum(axis=1)
     (classes,) = counts_K.nonzero()
     values = confused_KK.diagonal()[classes] / counts_K[classes]
@@ -95,15 +94,3 @@ def of_boxes(tally: Detections) -> ClassResults:
         "average precision", [number for number, _, _ in rows], [value for _, value, _ in rows],
         [annotated for _, _, annotated in rows], None,
     )  # fmt: skip
-
-
-def draw_classes(
-    writer: MetricWriter, kind: str, epoch: int, results: ClassResults, names: Sequence[str] | None
-) -> None:
-    """Shows the results in VisualDL's tab of images; ``kind`` is ``val`` or ``val_ema``."""
-    from slowfast.train.class_pictures import classes_picture, confusion_picture  # matplotlib
-
-    if results.classes:
-        writer.picture(f"{kind}/classes", epoch, classes_picture(results, names))
-    if results.confused is not None:
-        writer.picture(f"{kind}/confusion", epoch, confusion_picture(results.confused, names))

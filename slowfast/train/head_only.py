@@ -28,7 +28,7 @@ from slowfast.predict.runtime.low_precision import settled
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.class_results import Predictions
 from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
@@ -139,6 +139,8 @@ def _fit(
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
             log_validation(writer, "val", epoch + 1, result, state.decisive, state.best)
             if predictions and writer.draws:
+                from slowfast.train.class_pictures import draw_classes  # here: matplotlib
+
                 draw_classes(writer, "val", epoch + 1, predictions.results(tally), class_names)
     state.steps = schedule.total
     return result, best

@@ -20,7 +20,7 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
 from slowfast.train.batches import EpochReader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.class_results import Predictions
 from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
@@ -160,6 +160,8 @@ def _validate_weights(run: Run, state: TrainState, kind: str, epoch: int) -> dic
     predictions = Predictions() if shows else None
     result, tally = validated(state.model, run.loader, run.val_samples, run.cfg, predictions)
     if predictions and run.writer.draws:
+        from slowfast.train.class_pictures import draw_classes  # here: it imports matplotlib
+
         draw_classes(run.writer, kind, epoch, predictions.results(tally), run.class_names)
     return result
 
