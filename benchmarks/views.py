@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.cli.command import whole_number
-from slowfast.evaluate.scores import Results, ResultsError, read_scores
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import Results, read_scores
 from slowfast.metrics.accuracy import average_views
 from slowfast.predict import enough
 

@@ -70,23 +70,6 @@ def _write(out: Path) -> None:
     print(f"{out / 'index.html'}")
 
 
-def on_config(config: Any) -> Any:
-    """Leaves the pages out of the navigation that are not written yet."""
-    config.nav = _there(config.nav, Path(config.docs_dir))
-    return config
-
-
-def _there(nav: list[Any], folder: Path) -> list[Any]:
-    kept: list[Any] = []
-    for entry in nav:
-        if isinstance(entry, str):
-            kept += [entry] if (folder / entry).is_file() else []
-            continue
-        sections = {name: _there(pages, folder) for name, pages in entry.items()}
-        kept += [{name: pages} for name, pages in sections.items() if pages]
-    return kept
-
-
 def on_files(files: Any, config: Any) -> Any:
     """The Chinese pages show the pictures of the English ones."""
     for picture in sorted((DOCS / "pictures").iterdir()):

@@ -43,7 +43,9 @@ def summary_text(cfg: Config) -> str:
 
 def draw_schedule(cfg: Config) -> Path:
     """Draws the learning rate of every epoch; returns the picture's path, in the output folder."""
-    from slowfast.pictures import learning_rate_curve  # here: matplotlib is slow to import
+    from slowfast.pictures.rate_curve import (
+        learning_rate_curve,  # here: matplotlib is slow to import
+    )
 
     cfg = expand(cfg)
     optim, num_epochs = cfg.optim, cfg.train.epochs

@@ -20,8 +20,8 @@ from slowfast.demos.steps import DATA_SEED, infer, launch, train_and_test
 from slowfast.files import sole_writer, write_whole
 from slowfast.log import Progress, say
 from slowfast.metrics.frame_map import frame_map_numbers
-from slowfast.pictures import learning_curve
 from slowfast.predict.box_rows import rows_of_boxes
+from slowfast.train.run_panels import draw_run
 
 CONFIG = CONFIGS / "detection/slowfast/moving_shapes_detection.yaml"
 NUM_TRAIN, NUM_VAL = 64, 12  # films
@@ -46,7 +46,7 @@ def run_actions_in_boxes() -> None:
     out = weights.parent
     for name in PROOFS:
         prove(name, cfg, weights)
-    learning_curve(out / "metrics.jsonl", out / "learning_curve.png")
+    draw_run(out, out / "learning_curve.png")
     film, boxes = str(Path(cfg.data.root) / SHOWN), cfg.detection.val_boxes
     infer("boxes", weights, film, "--boxes", boxes, "--annotate", str(out / "annotated"))
     annotated = load_config(CONFIG, ["detection.val_boxes="])

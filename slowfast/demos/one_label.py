@@ -22,8 +22,12 @@ from slowfast.data.shapes import moving_shapes
 from slowfast.data.video.write import Writer
 from slowfast.demos.steps import EVERY, infer, train_and_test, write_data
 from slowfast.files import write_whole
-from slowfast.pictures import confusion_matrix, frame_strip, learning_curve
+from slowfast.metrics.accuracy import confusion
+from slowfast.pictures.figures import save
+from slowfast.pictures.matrix import confusion_matrix
+from slowfast.pictures.strips import frame_strip
 from slowfast.train import folder
+from slowfast.train.run_panels import draw_run
 
 CONFIG = CONFIGS / "recognition/slowfast/moving_shapes.yaml"
 JOINED = 0, 7, 14, 21, 4, 11  # clips of all things and motions
@@ -101,7 +105,7 @@ def shares_of(out: Path) -> list[float]:
 
 def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dict[str, str]:
     """Predicts one unseen clip, and draws the three pictures; returns their paths by name."""
-    from slowfast.models.slow_frames import SLOW_FRAMES
+    from slowfast.models.slow_frames import slow_frames_of
     from slowfast.predict.infer import RESULT
 
     out, data = Path(cfg.output_dir), cfg.data
@@ -110,16 +114,17 @@ def draw(cfg: Config, weights: Path, predictions: Rows, names: list[str]) -> dic
         "confusion_matrix": out / "confusion_matrix.png",
         "frames": out / "prediction.png",
     }
-    learning_curve(out / "metrics.jsonl", paths["learning_curve"])
+    draw_run(out, paths["learning_curve"])
     labels, predicted = labels_of(predictions)
-    confusion_matrix(labels, predicted, names, paths["confusion_matrix"])
+    confused = confusion(labels, predicted, len(names))
+    save(confusion_matrix(confused, names), paths["confusion_matrix"])
 
     sample = read_list(data.val_list, data.root, len(names))[1]
     infer("infer", weights, sample.path)
     row = json.loads(RESULT.read_text(encoding="utf-8"))[0]
     reader, span = open_sample(sample, data)
     wanted = sampling.clip_at(0.5, reader.num_frames, span, data.num_frames)
-    slow = SLOW_FRAMES[cfg.model.slow_frames](data.num_frames, cfg.model.alpha)
+    slow = slow_frames_of(cfg.model, data.num_frames)
     best = list(zip(row["top5_labels"], row["top5_values"], strict=True))
     frames = reader.frames(wanted)
     frame_strip(frames, slow, best, paths["frames"], truth=names[classes_of(sample.label)[0]])

@@ -12,7 +12,7 @@ from slowfast.demos.steps import EVERY, SCORES, infer, train_and_test, write_dat
 from slowfast.evaluate.rescore import choose, score
 from slowfast.evaluate.scores import read_scores
 from slowfast.files import write_whole
-from slowfast.pictures import learning_curve
+from slowfast.train.run_panels import draw_run
 
 CONFIG = CONFIGS / "recognition/slowfast/moving_shapes_several.yaml"
 SEEN = 0, 25, 50, 75, 100  # clips whose timelines are drawn
@@ -28,7 +28,7 @@ def run_several_labels() -> None:
     write_data(cfg, num_motions=2)
     weights = train_and_test(CONFIG, [], "train")
     out, data = weights.parent, cfg.data
-    learning_curve(out / "metrics.jsonl", out / "learning_curve.png")
+    draw_run(out, out / "learning_curve.png")
     samples = read_list(data.val_list, data.root, cfg.model.num_classes, cfg.train.task)
     paths = [samples[index].path for index in SEEN]
     infer("timeline", weights, *paths, "--timeline", str(out / "timeline"), "-o", EVERY)

@@ -86,8 +86,6 @@ class BoxReport(VideoReport):
         self, result: dict[str, Any], missing: list[UnreadableVideo], metrics: Sequence[str]
     ) -> None:
         """Writes the files above, too."""
-        from slowfast.pictures import class_bars  # here: matplotlib is slow to import
-
         folder = Path(self._cfg.output_dir)
         least = float(LEAST) if RULES[self._tally.rule].rounds else -1.0
         super().write(result, missing, metrics)
@@ -99,13 +97,13 @@ class BoxReport(VideoReport):
             "" if least < 0 else f" (those of {LEAST:g} or less, which the rule ignores, left out)"
         )
         logger.info(f"test: detections{which}: {folder / DETECTIONS}")
-        best, worst = map(_bars, best_and_worst(result["classes"], "AP", MOST))
+        best, worst = best_and_worst(result["classes"], "AP", MOST)
         if not best:  # mmaction2's rule, and nothing is found
             (folder / PICTURE).unlink(missing_ok=True)  # of an earlier test
             return
         title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
         title += f"{result['num_classes']} classes"
-        class_bars(best, worst[::-1], title, folder / PICTURE)
+        draw_classes(best, worst[::-1], title, folder / PICTURE)
 
     def write_scores(
         self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
@@ -128,6 +126,18 @@ class BoxReport(VideoReport):
         return {**numbers, "mAP": numbers["mAP"][rule]}
 
 
-def _bars(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, int]]:
-    """Of classes their names, average precisions and annotated boxes."""
-    return [(row["name"], row["AP"], row["annotated"]) for row in rows]
+def draw_classes(
+    best: Sequence[Mapping[str, Any]], worst: Sequence[Mapping[str, Any]], title: str, path: Path
+) -> None:
+    """Draws the average precision of classes, and how many of their boxes are annotated."""
+    from slowfast.pictures.bars import bars  # here: matplotlib is slow to import
+    from slowfast.pictures.figures import FAST, SLOW, save
+
+    groups = []
+    for colour, classes in ((SLOW, best), (FAST, worst)):
+        rows = [
+            (row["name"], row["AP"], f"{100 * row['AP']:.1f} %  of {row['annotated']:,}")
+            for row in classes
+        ]
+        groups += [(colour, rows)] if rows else []
+    save(bars(groups, title), path)

@@ -31,8 +31,7 @@ from slowfast.data.boxes.action_lists import class_numbers, scored_classes
 from slowfast.data.boxes.boxes_fields import Moment
 from slowfast.data.samples import KeyFrame
 from slowfast.evaluate.recorded import settings_in
-from slowfast.evaluate.scores import (
-    OF_BOXES,
+from slowfast.evaluate.score_arrays import (
     ResultsError,
     members,
     opened,
@@ -40,6 +39,7 @@ from slowfast.evaluate.scores import (
     run_member,
     write_arrays,
 )
+from slowfast.evaluate.scores import OF_BOXES
 from slowfast.log import logger
 from slowfast.metrics.accuracy import sigmoid, softmax
 

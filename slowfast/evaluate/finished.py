@@ -18,7 +18,8 @@ from slowfast.evaluate.box_scores import read_box_scores
 from slowfast.evaluate.recorded import settings_in
 from slowfast.evaluate.report import numbers_text
 from slowfast.evaluate.run_test import REPORTS
-from slowfast.evaluate.scores import ResultsError, facts_in, is_finished, read_scores
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import facts_in, is_finished, read_scores
 from slowfast.log import logger
 from slowfast.predict.kept import Plan, settings_of
 from slowfast.predict.runtime.built import Weighted

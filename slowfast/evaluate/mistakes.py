@@ -44,12 +44,6 @@ def best_and_worst(rows: Sequence[Row], key: str, most: int) -> tuple[list[Row],
     return ordered[:half], ordered[half:][-most:][::-1]
 
 
-def confusion(labels_N: NDArray[np.int64], found_N: NDArray[np.int64], num_classes: int) -> Any:
-    """How many videos of each true class were found to be of which: ``[K, K]``."""
-    counts = np.bincount(num_classes * labels_N + found_N, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
-
-
 def mixed_up(shares_NK: Shares, truth_NK: NDArray[Any], threshold: float) -> Any:
     """With several labels a video: in how many videos of a class, which was missed, another one was
     found wrongly: ``[K, K]``."""

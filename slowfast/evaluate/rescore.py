@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.data.clips.protocols import PROTOCOLS
-from slowfast.evaluate.scores import Results, ResultsError
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import Results
 from slowfast.metrics import accuracy, average_precision
 from slowfast.metrics.accuracy import name_of
 from slowfast.predict.tallies import TALLIES

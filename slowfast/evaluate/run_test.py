@@ -17,7 +17,8 @@ from slowfast.evaluate import report
 from slowfast.evaluate.box_report import BoxReport
 from slowfast.evaluate.report import VideoReport
 from slowfast.evaluate.run_facts import facts_of_run
-from slowfast.evaluate.scores import ResultsError, check_new, partial_of
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import check_new, partial_of
 from slowfast.files import FolderError, sole_writer
 from slowfast.log import logger
 from slowfast.places import require_place, require_unread

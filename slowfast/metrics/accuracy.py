@@ -76,6 +76,12 @@ def class_table(places: NDArray[np.int64], labels: Labels, num_classes: int) -> 
     return counts.reshape(num_classes, 3).astype(np.int64)
 
 
+def confusion(labels_N: Labels, found_N: Labels, num_classes: int) -> NDArray[np.int64]:
+    """How many videos of each true class, a row, were found to be of which: ``[K, K]``."""
+    counts = np.bincount(num_classes * labels_N + found_N, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
 def accuracies(table_K3: NDArray[np.int64]) -> dict[str, Any]:
     """``top1``, ``top5`` and ``mean_class_accuracy`` (shares of 1) of a ``class_table``.
 

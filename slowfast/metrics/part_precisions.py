@@ -15,9 +15,9 @@ def part_precisions(
     matches: Sequence[Matched], keeps_found_B: NDArray[np.bool_], keeps_own_B: NDArray[np.bool_],
     rule: str,
 ) -> list[float]:  # fmt: skip
-    """The average precision of each class if only some annotated boxes are to be found, as COCO has
-    it of sizes. A found box that takes one of the others does not count; one that takes none is
-    wrong if ``keeps_found_B`` keeps it. nan where there is none.
+    """The average precision of each class over some of the annotated boxes, as COCO reports it by
+    size. A found box that matches a left-out annotated box is ignored. A found box without a match
+    is wrong if ``keeps_found_B`` keeps it, and ignored otherwise. nan: the class has no such boxes.
 
     Args:
         keeps_found_B: of the boxes that were found.

@@ -92,7 +92,7 @@ class Tally:
 
 
 class OneLabel(Tally):
-    """Counts of right answers, for videos with one label each."""
+    """Counts of right answers, and which class is the answer, for videos with one label each."""
 
     metrics = accuracy.METRICS
     usual, decisive, key = ("top_k_accuracy",), "top1", "label"
@@ -101,6 +101,7 @@ class OneLabel(Tally):
         super().__init__(labels, cfg)
         self.table_K3 = np.zeros((self._num_classes, 3), np.int64)
         """See ``class_table``."""
+        self._found: dict[int, int] = {}
 
     @staticmethod
     def array(labels: Sequence[Label], num_classes: int) -> NDArray[Any]:
@@ -112,15 +113,22 @@ class OneLabel(Tally):
         labels = np.array([self._labels[index]])
         places = rank_of_label(scores_K[None], labels)
         self.table_K3 += class_table(places, labels, self._num_classes)
+        self._found[index] = int(scores_K.argmax())
 
     def add_logits(self, index: int, logits_K: Scores) -> None:
         """Counts it, too: logits rank as their probabilities do."""
         self.add(index, logits_K)
 
     def gather(self) -> None:
-        """Adds up the counts of all processes."""
+        """Adds up the counts of all processes, and takes in their answers."""
         counts = distributed.all_reduce_sum(*self.table_K3.ravel().tolist())
         self.table_K3[:] = np.reshape(counts, self.table_K3.shape)
+        for part in distributed.gather(self._found):
+            self._found |= part
+
+    def answers(self) -> list[tuple[int, int]]:
+        """The true class of each video that was taken in, and the one that was found."""
+        return [(self._labels[index], self._found[index]) for index in sorted(self._found)]
 
     def numbers(self) -> dict[str, float]:
         """``accuracies``."""

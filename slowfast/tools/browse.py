@@ -15,46 +15,30 @@ if __name__ == "__main__":  # before the imports, which take seconds
 
 import argparse
 import dataclasses
-import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from slowfast.cli.command import in_home, new_parser, run, whole_number
 from slowfast.cli.inputs import read_split
 from slowfast.cli.run_config import config_for
 from slowfast.config import Config, ConfigError
-from slowfast.data.clips.datasets import TrainKey
 from slowfast.data.find import Split, find_videos, list_of, read_files_of
-from slowfast.data.order import Pool, class_groups, shard_numbers
 from slowfast.data.samples import Sample
 from slowfast.data.unreadable import reason_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.reader import VideoError
-from slowfast.data.workers.loader import Loader
-from slowfast.log import Progress, say
+from slowfast.log import say
+from slowfast.models.slow_frames import slow_frames_of
+from slowfast.pictures.cards import Card, Sheet
 from slowfast.places import require_unread
-from slowfast.predict.views import key_loader, own_batches, view_loader
-from slowfast.train.recipe.schedule import Schedule
-from slowfast.train.training_clips import clip_loader, train_keys
+from slowfast.train.browsing.clip_cards import DOT, clip_card, fault_card, views_card
+from slowfast.train.browsing.keys import OF_TEST, Place, chosen, read
 from slowfast.weights.save import own_config
 
 PER_PAGE = 12
 """Clips on a page."""
-OF_TEST = 3
-"""Videos of a test that are shown, if --count does not say: each has 30 views."""
-
-
-class Read(NamedTuple):
-    """What the loader gave for a key."""
-
-    sample: Sample
-    """That was asked for."""
-    item: Any
-    """A clip, the views of a video, or a VideoError."""
-    replaced: list[VideoError]
-    """Why others were not read, in whose place the item is."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,15 +50,30 @@ def main(argv: list[str] | None = None) -> int:
 def browse(args: argparse.Namespace) -> None:
     """Reads and draws."""
     cfg, samples, names = inputs(args)
-    keys, title = chosen(args, cfg, samples)
-    from slowfast.clip_sheet import write_sheet  # here and below: matplotlib is slow to import
-    from slowfast.predict.annotate.clip_cards import clip_card, fault_card, views_card
+    place = Place(args.epoch, args.step)
+    keys, title = chosen(cfg, samples, args.split, place, args.count, in_order=bool(args.paths))
+    from slowfast.pictures.clip_sheet import (
+        write_sheet,  # here: matplotlib is slow to import
+    )
 
-    cards, faults = [], list[str]()
+    faults: list[str] = []
+    cards = cards_of(args, cfg, samples, names, keys, faults)
+    pages = write_sheet(sheet_of(args, cfg, title), cards, len(keys), args.out, PER_PAGE)
+    say(*(f"unreadable: {fault}" for fault in faults))
+    if len(faults) == len(keys):
+        raise VideoError(f"none of them can be read (first: {faults[0]})")
+    say(f"{title}: {len(keys):,} in {', '.join(map(str, pages))}")
+
+
+def cards_of(
+    args: argparse.Namespace, cfg: Config, samples: list[Sample], names: list[str] | None,
+    keys: list[Any], faults: list[str],
+) -> Iterator[Card]:  # fmt: skip
+    """The card of each key once it is read; adds what cannot be read to ``faults``."""
     for number, (sample, item, replaced) in enumerate(read(args.split, keys, samples, cfg), 1):
         if isinstance(item, VideoError):
             faults.append(reason_of(sample.shown, item))
-            cards.append(fault_card(sample, number, names, faults[-1]))
+            yield fault_card(sample, number, names, faults[-1])
             continue
         own = samples[item.index]
         if args.split == "test" and cfg.train.task != "detection":
@@ -82,12 +81,7 @@ def browse(args: argparse.Namespace) -> None:
         else:
             card = clip_card(item, own, number, cfg, names, args.frames)
         told = [f"in place of: {error}" for error in replaced]
-        cards.append(dataclasses.replace(card, lines=(*card.lines, *told)))
-    pages = write_sheet(sheet_of(args, cfg, title), cards, args.out, PER_PAGE)
-    say(*(f"unreadable: {fault}" for fault in faults))
-    if len(faults) == len(cards):
-        raise VideoError(f"none of them can be read (first: {faults[0]})")
-    say(f"{title}: {len(cards):,} in {', '.join(map(str, pages))}")
+        yield dataclasses.replace(card, lines=(*card.lines, *told))
 
 
 def inputs(args: argparse.Namespace) -> tuple[Config, list[Sample], list[str] | None]:
@@ -113,80 +107,8 @@ def inputs(args: argparse.Namespace) -> tuple[Config, list[Sample], list[str] | 
     return cfg, [named.sample for named in found], None
 
 
-def chosen(
-    args: argparse.Namespace, cfg: Config, samples: Sequence[Sample]
-) -> tuple[list[Any], str]:
-    """The keys that are read, and what they are called.
-
-    Raises:
-        ConfigError: there is no such epoch or step.
-        ListError: the list does not fill a step.
-    """
-    if args.split != "train":
-        size = cfg.train.batch_size if args.split == "val" else args.count or OF_TEST
-        batches = own_batches(samples, size, cfg)
-        what = {"val": "validation", "test": "test"}[args.split]
-        steps = [[*batch] for batch in batches]
-        return _from(args, steps, cfg), f"{what}, batch {args.step}"
-    if cfg.train.head_only:
-        raise ConfigError(
-            "train.head_only=True reads centre crops as a test does, without augmentation: add "
-            f"--split test -o test.num_clips={cfg.train.head_clips} test.num_crops=1"
-        )
-    if args.paths:
-        keys = [TrainKey(args.epoch - 1, place) for place in range(len(samples))]
-        return keys[: args.count], f"training clips, epoch {args.epoch}"
-    is_balanced = cfg.train.sampling == "balanced"
-    groups = class_groups([sample.label for sample in samples]) if is_balanced else None
-    schedule = Schedule(Pool(len(samples), shard_numbers(samples), groups), cfg)
-    if args.epoch > schedule.epochs:
-        raise ConfigError(f"--epoch {args.epoch}: the run has {schedule.epochs} epochs")
-    epoch = args.epoch - 1
-    of_steps = [
-        train_keys([*itertools.chain(*step.batches)], epoch, len(samples), step.grid)
-        for step in schedule.steps(epoch)
-    ]
-    return _from(args, of_steps, cfg), f"training, epoch {args.epoch}, step {args.step}"
-
-
-def _from(args: argparse.Namespace, steps: list[list[Any]], cfg: Config) -> list[Any]:
-    """The keys from the step on that is asked for: as many as wanted, or those of the step."""
-    if args.step > len(steps):
-        raise ConfigError(f"--step {args.step}: there are {len(steps):,}")
-    return [*itertools.chain(*steps[args.step - 1 :])][: args.count or len(steps[args.step - 1])]
-
-
-def read(split: Split, keys: list[Any], samples: list[Sample], cfg: Config) -> Iterator[Read]:
-    """What the loader gives for each key."""
-    workers = min(cfg.data.num_workers, len(keys))
-    cfg = dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, num_workers=workers))
-    progress = Progress("read the clips", len(keys))
-    with _loader(split, samples, cfg, len(keys)) as loader:
-        for done, (key, items) in enumerate(
-            zip(keys, loader.run([key] for key in keys), strict=True), 1
-        ):
-            replaced = [error for _, error in loader.replaced]
-            loader.replaced.clear()
-            progress.update(done)
-            sample = samples[key.sample if isinstance(key, TrainKey) else key]
-            yield Read(sample, items[0], replaced)
-    progress.finish()
-
-
-def _loader(split: Split, samples: list[Sample], cfg: Config, count: int) -> Loader[Any, Any]:
-    """The same as in training, validation or test, but with facts."""
-    if split == "test":
-        of = key_loader if cfg.train.task == "detection" else view_loader
-        return of(samples, cfg, count, tells=True)
-    train, val = (samples, []) if split == "train" else ([], samples)
-    return clip_loader(train, val, cfg, tells=True)
-
-
-def sheet_of(args: argparse.Namespace, cfg: Config, title: str) -> Any:
+def sheet_of(args: argparse.Namespace, cfg: Config, title: str) -> Sheet:
     """The head of the pages."""
-    from slowfast.clip_sheet import Sheet
-    from slowfast.predict.annotate.clip_cards import DOT, slow_frames
-
     data, model = cfg.data, cfg.model
     source = ", ".join(args.paths) if args.paths else list_of(data, args.split)[1]
     notes = [DOT.join([args.config or "the default config", source, f"seed {cfg.seed}"])]
@@ -195,7 +117,7 @@ def sheet_of(args: argparse.Namespace, cfg: Config, title: str) -> Any:
         used = [f"{key}={value:g}" for key, value in mixes.items() if value]
         mixed = f" {' and '.join(used)} mix these clips, and" if used else ""
         notes.append(f"Later, on the device:{mixed} pixels become numbers (data.mean, data.std).")
-    count, slow = data.num_frames, len(slow_frames(data.num_frames, cfg))
+    count, slow = data.num_frames, len(slow_frames_of(model, data.num_frames))
     legend = {
         "slow_only": [(f"slow pathway: {slow} of {count} frames", True), ("not seen", False)],
         "fast_only": [(f"fast pathway: {count} frames", False)],

@@ -89,7 +89,8 @@ def check_boxes(args: argparse.Namespace) -> None:
     say(*lines)
     if not good:
         raise VideoError(f"none of the key frames can be read: {faults[0]}")
-    from slowfast.pictures import contact_sheet, shortened  # here: it imports matplotlib
+    from slowfast.pictures.contact_sheet import contact_sheet  # here: it imports matplotlib
+    from slowfast.pictures.fonts import shortened
 
     tiles = [
         (tile, "\n".join(shortened(line, WIDE) for line in text.split("\n")))

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slowfast.cli.command import new_parser, run
 from slowfast.files import write_csv, write_json
 from slowfast.log import aligned, say, table
@@ -27,9 +25,6 @@ from slowfast.places import require_unread
 from slowfast.train.finals import differing, finals, names_of, shown_setting
 from slowfast.train.past_runs import CONFIG, METRICS, RESULT, PastRun, RunError, read_run
 
-SHORT = 0.5
-"""Hours: runs up to this are drawn over minutes."""
-TITLES = {"loss": "loss", "top1": "top-1 accuracy", "mAP": "mAP", "lr": "learning rate"}
 DIGITS = {"best": 4, "last": 4, "best EMA": 4, "test": 4, "loss": 3, "hours": 2, "clips/s": 1}
 """Of the table's numbers."""
 
@@ -64,48 +59,11 @@ def compare(args: argparse.Namespace) -> None:
             {**row, "folder": str(own.folder), "settings": {k: own.settings.get(k) for k in keys}}
             for row, own in zip(found, runs, strict=True)
         ])  # fmt: skip
-    from slowfast.run_curves import draw_runs  # here: matplotlib is slow to import
+    from slowfast.pictures.run_curves import draw_runs  # here: matplotlib is slow to import
+    from slowfast.train.run_panels import panels
 
     draw_runs(names, panels(runs), args.out)
     say("", f"curves in {args.out}")
-
-
-def panels(runs: Sequence[PastRun]) -> list[list[Any]]:
-    """A row over epochs, and one over hours if a run tells them: loss, each metric that a run is
-    judged by, learning rate."""
-    from slowfast.run_curves import Panel
-
-    metrics = dict.fromkeys(own.decisive for own in runs)
-    longest = max((own.cost.seconds or 0 for own in runs), default=0.0) / 3600
-    unit, per_hour = ("minutes", 60.0) if longest <= SHORT else ("hours", 1.0)
-    rows = [("epoch", "at", 1.0)]
-    if longest:
-        rows.append((f"{unit} of training steps", "hours", per_hour))
-    return [
-        [
-            Panel(TITLES[name], label, curves(runs, name, across, factor), is_share=name in metrics)
-            for name in ("loss", *metrics, "lr")
-        ]
-        for label, across, factor in rows
-    ]
-
-
-def curves(runs: Sequence[PastRun], name: str, across: str, factor: float) -> list[Any]:
-    """The curves of a number, of all runs that have it, over ``factor`` times what rows have as
-    ``across``."""
-    from slowfast.run_curves import Curve
-
-    found = []
-    for place, each in enumerate(runs):
-        for kind, rows in (("train", each.train), ("val", each.val), ("val_ema", each.val_ema)):
-            at = "step" if across == "at" and kind != "train" else across
-            own = [row for row in rows if row.get(name) is not None and row[at] is not None]
-            if not own:
-                continue
-            x = factor * np.array([row[at] for row in own], np.float64)
-            y = np.array([row[name] for row in own], np.float64)
-            found.append(Curve(place, "lr" if name == "lr" else kind, x, y))
-    return found
 
 
 def shown_table(found: Sequence[dict[str, Any]]) -> list[str]:

@@ -64,7 +64,7 @@ def find(args: argparse.Namespace) -> None:
         write_json(args.out, [moment._asdict() for moment in moments])
         say(args.out)
     if args.picture:
-        from slowfast.pictures import contact_sheet  # here: it imports matplotlib
+        from slowfast.pictures.contact_sheet import contact_sheet  # here: it imports matplotlib
 
         parts = [Moment(query.path, query.start, query.end, 1.0), *moments]
         frames = [similar.middle_frame(part, cfg.data) for part in parts]

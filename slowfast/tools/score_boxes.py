@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.cli.command import new_parser, run
+from slowfast.evaluate.score_arrays import ResultsError
 from slowfast.evaluate.score_files import Files, annotations_of, read_files, score
-from slowfast.evaluate.scores import REPORT, ResultsError
+from slowfast.evaluate.scores import REPORT
 from slowfast.files import write_csv, write_json
 from slowfast.log import say, table
 from slowfast.metrics.average_precision import NoPositivesError

@@ -3,16 +3,15 @@
 Legend: N videos, K classes.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast import distributed
+from slowfast.metrics.accuracy import confusion
 from slowfast.metrics.average_precision import average_precision
 from slowfast.predict.tallies import Detections, OneLabel, SeveralLabels, Tally
-from slowfast.train.curves import MetricWriter
 
 
 class ClassResults(NamedTuple):
@@ -30,41 +29,20 @@ class ClassResults(NamedTuple):
     """``[K, K]``: how often a class, a row, was taken for each; None with several labels."""
 
 
-class Predictions:
-    """The best class of each video of this process, where videos have one label."""
-
-    def __init__(self) -> None:
-        self._best: dict[int, int] = {}
-
-    def add(self, index: int, logits_K: NDArray[np.floating]) -> None:
-        """Takes in the list's video ``index``; rows of boxes are not kept."""
-        if logits_K.ndim == 1:
-            self._best[index] = int(logits_K.argmax())
-
-    def gather(self) -> None:
-        """Takes in the videos of all processes, which call this together."""
-        for part in distributed.gather(self._best):
-            self._best |= part
-
-    def results(self, tally: Tally) -> ClassResults:
-        """Those of all processes, once they are gathered and the tally has its numbers."""
-        if isinstance(tally, OneLabel):
-            pairs = [
-                (cast("int", tally.truth(index)["label"]), found)
-                for index, found in self._best.items()
-            ]
-            return of_one_label(pairs, len(tally.table_K3))
-        if isinstance(tally, SeveralLabels):
-            return of_several_labels(*tally.scores_and_truth())
-        assert isinstance(tally, Detections)
-        return of_boxes(tally)
+def results_of(tally: Tally) -> ClassResults:
+    """From a tally that is gathered and has its numbers."""
+    if isinstance(tally, OneLabel):
+        return of_one_label(tally.answers(), len(tally.table_K3))
+    if isinstance(tally, SeveralLabels):
+        return of_several_labels(*tally.scores_and_truth())
+    assert isinstance(tally, Detections)
+    return of_boxes(tally)
 
 
 def of_one_label(pairs: Iterable[tuple[int, int]], num_classes: int) -> ClassResults:
     """From the true and the predicted class of each video."""
-    confused_KK = np.zeros((num_classes, num_classes), np.int64)
-    for true, predicted in pairs:
-        confused_KK[true, predicted] += 1
+    true_N, found_N = np.array([*pairs], np.int64).reshape(-1, 2).T
+    confused_KK = confusion(true_N, found_N, num_classes)
     counts_K = confused_KK.sum(axis=1)
     (classes,) = counts_K.nonzero()
     values = confused_KK.diagonal()[classes] / counts_K[classes]
@@ -95,15 +73,3 @@ def of_boxes(tally: Detections) -> ClassResults:
         "average precision", [number for number, _, _ in rows], [value for _, value, _ in rows],
         [annotated for _, _, annotated in rows], None,
     )  # fmt: skip
-
-
-def draw_classes(
-    writer: MetricWriter, kind: str, epoch: int, results: ClassResults, names: Sequence[str] | None
-) -> None:
-    """Shows the results in VisualDL's tab of images; ``kind`` is ``val`` or ``val_ema``."""
-    from slowfast.train.class_pictures import classes_picture, confusion_picture  # matplotlib
-
-    if results.classes:
-        writer.picture(f"{kind}/classes", epoch, classes_picture(results, names))
-    if results.confused is not None:
-        writer.picture(f"{kind}/confusion", epoch, confusion_picture(results.confused, names))

@@ -26,10 +26,15 @@ BINS = 50
 
 def how_to_open(output_dir: Path, program: str = "visualdl") -> str:
     """The command that shows the curves, and the page to open: VisualDL's first page is that of the
-    graphs. It shows all runs beside this one, unless they are where everything else is, too:
-    VisualDL searches all folders below the one that it is given. Without the flag, its server tells
-    paddlepaddle.org.cn that it runs, and its page loads a counter from Baidu."""
-    folder = output_dir.parent if output_dir.parent.name else output_dir
+    graphs.
+
+    Where other runs lie beside this one, the command shows them, too. It does not name the folder
+    above without need: VisualDL searches all that is below. Without the first flag, its server
+    tells paddlepaddle.org.cn that it runs, and its page loads a counter from Baidu.
+    """
+    others = (path.parent for path in output_dir.absolute().parent.glob(f"*/{FOLDER}/{RECORDS}"))
+    has_others = any(path.parent != output_dir.absolute() for path in others)
+    folder = output_dir.parent if has_others else output_dir
     where = f"--logdir {shlex.quote(str(folder))} --port {PORT}"
     command = f"{program} --disable-telemetry {where}"
     return f"{command}, then http://localhost:{PORT}/app/scalar"

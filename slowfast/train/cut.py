@@ -33,8 +33,8 @@ class Place(NamedTuple):
     """Finished epochs, with their validation."""
 
     def has(self, tag: str, step: int) -> bool:
-        """Whether it is done what has this tag, ``KIND/NAME``, or this kind. Validations count by
-        epochs, all else by steps."""
+        """Whether the run has done what a record of this tag, ``KIND/NAME``, or a row of this kind
+        tells. Validations count by epochs, all else by steps."""
         return step <= (self.epochs if tag.startswith("val") else self.steps)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import paddle
 from numpy.typing import NDArray
-from paddle import nn
 
 from slowfast import distributed
 from slowfast.config import Config
@@ -28,12 +27,12 @@ from slowfast.predict.runtime.low_precision import settled
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.signals import handled_signals
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.class_results import results_of
 from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
 from slowfast.train.recipe.loss import LOSSES, training_loss
-from slowfast.train.recipe.optim import gradient_norm
+from slowfast.train.recipe.optim import take_step
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.settings_shown import final_scalars, shown_settings
 from slowfast.train.step import Outcome, label_array, seed_dropout
@@ -131,15 +130,16 @@ def _fit(
             is_due = (epoch + 1) % cfg.train.val_interval == 0 or epoch + 1 == schedule.epochs
             if val is None or not is_due:
                 continue
-            predictions = Predictions() if cfg.train.show_interval else None
-            result, tally = head_validated(head, val, cfg, predictions)
+            result, tally = validate_head(head, val, cfg)
             _require_finite(result["loss"], f"the validation of epoch {epoch + 1}")
             if result[state.decisive] > state.best:
                 state.best = result[state.decisive]
                 best = {f"head.{name}": x.numpy() for name, x in head.state_dict().items()}
             log_validation(writer, "val", epoch + 1, result, state.decisive, state.best)
-            if predictions and writer.draws:
-                draw_classes(writer, "val", epoch + 1, predictions.results(tally), class_names)
+            if cfg.train.show_interval and writer.draws:
+                from slowfast.train.class_pictures import draw_classes  # here: matplotlib
+
+                draw_classes(writer, "val", epoch + 1, results_of(tally), class_names)
     state.steps = schedule.total
     return result, best
 
@@ -170,19 +170,13 @@ def _train_epoch(
         _require_finite(float(loss), f"epoch {epoch + 1}, step {step}")
         state.precision.backward(loss)
         lr = schedule.learning_rate(epoch, step)
-        norms: list[float] = []
-
-        def look(model: nn.Layer, norms: list[float] = norms) -> None:
-            norms.append(gradient_norm(model))
-
-        is_told = step % cfg.train.log_interval == 0
-        state.precision.step(
-            state.model, state.optimizer, lr, cfg.optim.grad_clip, look if is_told else None
-        )
+        is_told, norm = step % cfg.train.log_interval == 0, math.nan
+        if is_taken := state.precision.unscale(state.model):
+            norm = take_step(state.model, state.optimizer, lr, cfg.optim.grad_clip, is_told=is_told)
+        state.optimizer.clear_grad()
         metrics = meter.result(meter.sums())
         own_loss, seen = metrics.pop("loss"), int(metrics.pop("seen"))
-        norm = norms[0] if norms else math.nan
-        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, True, norm)
+        outcome = Outcome(own_loss, metrics, meter.sums(), seen, False, own_loss, is_taken, norm)
         pace.log(step, outcome, lr, reader_cost)
     pace.log_end()
 
@@ -192,17 +186,10 @@ def _require_finite(loss: float, what: str) -> None:
         raise NonFiniteError(f"the loss of {what} is {loss} (lower optim.base_lr)")
 
 
-def validate_head(head: Head, val: Features, cfg: Config) -> dict[str, float]:
-    """The result of ``head_validated``."""
-    return head_validated(head, val, cfg)[0]
-
-
 @paddle.no_grad()
-def head_validated(
-    head: Head, val: Features, cfg: Config, predictions: Predictions | None = None
-) -> tuple[dict[str, float], Tally]:
+def validate_head(head: Head, val: Features, cfg: Config) -> tuple[dict[str, float], Tally]:
     """The metrics of a test with the same views, see ``validate``, and the clips' mean ``loss``;
-    and their tally. ``predictions`` takes in the scores."""
+    and their tally."""
     head.eval()
     task, tally = cfg.train.task, TALLIES[cfg.train.task](val.labels, cfg)
     videos, clips, channels = val.rows.shape
@@ -216,8 +203,5 @@ def head_validated(
         views = logits if cfg.test.row_kind == "score" else PROBABILITIES[task](logits)
         views_NnK = views.numpy().reshape(len(rows), clips, -1)
         for index, scores_nK in enumerate(views_NnK, first):
-            scores_K = average_views(scores_nK, cfg.test.average_clips, task)
-            tally.add(index, scores_K)
-            if predictions:
-                predictions.add(index, scores_K)
+            tally.add(index, average_views(scores_nK, cfg.test.average_clips, task))
     return validation_result(total / videos, tally, float(videos)), tally

@@ -20,7 +20,7 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.signals import handled_signals
 from slowfast.train.batches import EpochReader
 from slowfast.train.checkpoint import NonFiniteError, TrainState, save_checkpoint
-from slowfast.train.class_results import Predictions, draw_classes
+from slowfast.train.class_results import results_of
 from slowfast.train.curves import MetricWriter
 from slowfast.train.cut import Place
 from slowfast.train.monitor import Pace, log_validation, tell_batch
@@ -29,7 +29,7 @@ from slowfast.train.recipe.schedule import Schedule, Step
 from slowfast.train.settings_shown import final_scalars, shown_settings
 from slowfast.train.step import Learner, Outcome, batch_of, raise_together, train_step
 from slowfast.train.training_clips import clip_loader, train_keys
-from slowfast.train.validate import validated
+from slowfast.train.validate import validate
 from slowfast.train.watch import first_step
 
 
@@ -156,11 +156,11 @@ def _validate(run: Run, state: TrainState, epoch: int) -> tuple[dict[str, float]
 def _validate_weights(run: Run, state: TrainState, kind: str, epoch: int) -> dict[str, float]:
     """Validates the current weights, and draws how well they do on each class."""
     assert run.val_samples is not None
-    shows = run.cfg.train.show_interval > 0
-    predictions = Predictions() if shows else None
-    result, tally = validated(state.model, run.loader, run.val_samples, run.cfg, predictions)
-    if predictions and run.writer.draws:
-        draw_classes(run.writer, kind, epoch, predictions.results(tally), run.class_names)
+    result, tally = validate(state.model, run.loader, run.val_samples, run.cfg)
+    if run.cfg.train.show_interval and run.writer.draws:
+        from slowfast.train.class_pictures import draw_classes  # here: it imports matplotlib
+
+        draw_classes(run.writer, kind, epoch, results_of(tally), run.class_names)
     return result
 
 
@@ -206,12 +206,10 @@ def train_epoch(run: Run, state: TrainState) -> None:
     set_splits(state.model, schedule.phase(epoch).factor)
     run.learner.model.train()
     for step, work, reader_cost in reader.read(schedule.steps(epoch)[begin:]):
-        run.learner.watch = None
-        if state.step == 0:
-            number = schedule.done(epoch, 1)
-            run.learner.watch = first_step(run.writer, cfg, epoch, number, run.class_names)
+        number, names = schedule.done(epoch, 1), run.class_names
+        watch = first_step(run.writer, cfg, epoch, number, names) if state.step == 0 else None
         lr = schedule.learning_rate(epoch, state.step)
-        outcome = train_step(run.learner, work, lr, epoch, state.step)
+        outcome = train_step(run.learner, work, lr, epoch, state.step, watch)
         _check_loss(run, state, step, outcome)
         if state.ema and outcome.is_taken:
             state.ema.update()

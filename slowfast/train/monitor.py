@@ -70,7 +70,7 @@ class Pace:
         scalars = {
             "loss": outcome.loss, **outcome.metrics, "lr": lr, "grad_norm": outcome.grad_norm,
             "ips": ips, "data_share": reader_cost / batch_cost,
-            "compute_share": 1 - reader_cost / batch_cost, "memory_GiB": memory_gib(),
+            "memory_GiB": memory_gib(),
         }  # fmt: skip
         costs = {"batch_cost": batch_cost, "reader_cost": reader_cost, "eta": left}
         self._write_row("train", done, scalars, **costs)

@@ -11,7 +11,7 @@ MAIN = (
     "optim.warmup_epochs", "optim.weight_decay", "train.task", "train.epochs", "train.batch_size",
     "seed",
 )  # fmt: skip
-"""Always, so that runs of different configs have columns in common."""
+"""The table always has these, so that runs of different configs have columns in common."""
 LARGEST = 2**63 - 1
 """Integer that VisualDL's file has room for."""
 LEFT_OUT = (
@@ -20,7 +20,7 @@ LEFT_OUT = (
     "train.keep_last", "train.show_interval", "train.histogram_interval", "train.recompute",
     "test.backend", "test.views_per_chunk",
 )  # fmt: skip
-"""Never: where things are, and what does not change the result."""
+"""The table never has these: where things are, and what does not change the result."""
 
 
 def shown_settings(cfg: Config, total_batch: int) -> dict[str, int | float | str]:

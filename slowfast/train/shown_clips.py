@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 from paddle import Tensor
 
 from slowfast.config import Config
 from slowfast.errors import printable
 from slowfast.metrics.accuracy import name_of
-from slowfast.models.slow_frames import SLOW_FRAMES
-from slowfast.pictures import FAST, SLOW, font_file, shortened, tiled
-from slowfast.train.drawn import pixels
+from slowfast.models.slow_frames import slow_frames_of
+from slowfast.pictures.figures import FAST, SLOW, pixels
+from slowfast.pictures.fonts import properties, shortened
+from slowfast.pictures.strips import tiled
 
 MOST = 4
 """Clips that are shown of a batch."""
@@ -82,8 +82,7 @@ def clip_picture(
     """The frames of the slow pathway above those of the fast one, below lines of text; with boxes
     ``[B, 4]`` in pixels of the clip."""
     frames, rows = _small(frames_THWC, corners), []
-    if cfg.model.name != "fast_only":
-        slow = SLOW_FRAMES[cfg.model.slow_frames](len(frames), cfg.model.alpha)
+    if slow := slow_frames_of(cfg.model, len(frames)):
         title = f"slow pathway: {len(slow)} frames ({', '.join(map(str, slow))})"
         rows.append((title, SLOW, frames[slow], 8))
     if cfg.model.name != "slow_only":
@@ -104,7 +103,7 @@ def clip_picture(
     figure = Figure(figsize=(width, height))
     for i, line in enumerate(lines[:MOST_LINES]):
         text = shortened(printable(line), round(width * 11))
-        font = FontProperties(fname=font_file(text), size=10.5)
+        font = properties(text, 10.5)
         colour = EDGES[i % len(EDGES)] if len(corners) else "black"
         figure.text(0.1 / width, 1 - (0.07 + LINE * i) / height, text, va="top",
                     fontproperties=font, color=colour, parse_math=False)  # fmt: skip

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import paddle
@@ -30,18 +30,9 @@ from slowfast.predict.tallies import TALLIES
 from slowfast.signals import Stop
 from slowfast.train.recipe.loss import loss_of, training_loss
 from slowfast.train.recipe.mix import mix
-from slowfast.train.recipe.optim import gradient_norm
+from slowfast.train.recipe.optim import take_step
 from slowfast.train.recipe.precision import Precision
-
-
-class Watch(Protocol):
-    """Looks on, and changes nothing."""
-
-    def clips(self, clip_NCTHW: Tensor, targets: Tensor, boxes: Sequence[Tensor]) -> None:
-        """A batch, as the network is given it, and what the loss compares its output with."""
-
-    def gradients(self, model: nn.Layer) -> None:
-        """The network before an optimizer step, with the gradients of all processes."""
+from slowfast.train.watch import FirstStep
 
 
 @dataclass
@@ -56,8 +47,6 @@ class Learner:
     cfg: Config
     class_weights: NDArray[np.float32] | None = None
     """In the loss, ``[K]``."""
-    watch: Watch | None = None
-    """Sees what the steps of an epoch are made of; None: nobody looks."""
 
 
 class Work(NamedTuple):
@@ -92,7 +81,9 @@ class Outcome(NamedTuple):
     """L2 norm of the step's gradients, before they are clipped; nan where it was not computed."""
 
 
-def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -> Outcome:
+def train_step(
+    learner: Learner, work: Work, lr: float, epoch: int, step: int, watch: FirstStep | None = None
+) -> Outcome:
     """One optimizer step; if the loss is not finite, the weights stay as they are.
 
     The gradient is that of the mean loss over all clips of all batches and processes. Each batch
@@ -120,7 +111,7 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
         # Gradients are averaged over the processes once, after the last batch.
         waits = number < len(batches) and isinstance(learner.model, paddle.DataParallel)
         with learner.model.no_sync() if waits else contextlib.nullcontext():
-            _add_gradients(learner, batch, work.clips, rng, meter)
+            _add_gradients(learner, batch, work.clips, rng, meter, watch)
     if not batches:
         _take_part(learner, work.grid)
     own, own_clips = meter.sums(), sum(map(len, batches))
@@ -128,24 +119,20 @@ def train_step(learner: Learner, work: Work, lr: float, epoch: int, step: int) -
     metrics = meter.result(sums)
     loss, seen = metrics.pop("loss"), metrics.pop("seen")
     wanted = work.clips * distributed.world_size()
-    is_taken, norms = False, list[float]()
-
-    def look(model: nn.Layer) -> None:
-        if step % cfg.train.log_interval == 0:
-            norms.append(gradient_norm(model))
-        if learner.watch:
-            learner.watch.gradients(model)
-
-    if not seen or not np.isfinite(loss):
-        learner.optimizer.clear_grad()
-    else:
+    is_taken, norm = False, math.nan
+    if seen and np.isfinite(loss):
         if seen != wanted:
             _scale_gradients(learner.model, wanted / seen)
-        is_taken = learner.precision.step(
-            learner.model, learner.optimizer, lr, cfg.optim.grad_clip, look
-        )
+        is_taken = learner.precision.unscale(learner.model)
+        if watch:
+            watch.gradients(learner.model)
+        if is_taken:
+            is_told = step % cfg.train.log_interval == 0
+            norm = take_step(
+                learner.model, learner.optimizer, lr, cfg.optim.grad_clip, is_told=is_told
+            )
+    learner.optimizer.clear_grad()
     own_loss = meter.result(own)["loss"]
-    norm = norms[0] if norms else math.nan
     return Outcome(loss, metrics, sums, int(clips), stops > 0, own_loss, is_taken, norm)
 
 
@@ -176,7 +163,7 @@ def label_array(labels: Sequence[Label], cfg: Config) -> NDArray[Any]:
 
 def _add_gradients(
     learner: Learner, clips: list[Clip], wanted: int, rng: np.random.Generator,
-    meter: Meter | LabelMeter,
+    meter: Meter | LabelMeter, watch: FirstStep | None,
 ) -> None:  # fmt: skip
     """Adds the gradients of a batch's mean loss, weighted by its share of ``wanted`` clips."""
     cfg = learner.cfg
@@ -189,8 +176,8 @@ def _add_gradients(
         alphas = {"mixup": cfg.train.mixup, "cutmix": cfg.train.cutmix}
         classes = cfg.model.num_classes
         clip_NCTHW, targets = mix(clip_NCTHW, labels, num_classes=classes, rng=rng, **alphas)
-    if learner.watch:
-        learner.watch.clips(clip_NCTHW, targets, boxes)
+    if watch:
+        watch.clips(clip_NCTHW, targets, boxes)
     with learner.precision.autocast():
         logits = learner.model(clip_NCTHW, *boxes)
     loss = training_loss(logits, targets, cfg.train, learner.class_weights, loss_of(cfg))

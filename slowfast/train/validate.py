@@ -25,23 +25,14 @@ from slowfast.models.slowfast import VideoClassifier
 from slowfast.overlap import IOU
 from slowfast.predict.tallies import TALLIES, Tally
 from slowfast.predict.views import own_batches, rows_of
-from slowfast.train.class_results import Predictions
 from slowfast.train.recipe.loss import loss_of
 from slowfast.train.step import batch_of
 
 
+@paddle.no_grad()
 def validate(
     model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config
-) -> dict[str, float]:
-    """The result of ``validated``."""
-    return validated(model, loader, samples, cfg)[0]
-
-
-@paddle.no_grad()
-def validated(
-    model: VideoClassifier, loader: Loader[ClipKey, Clip], samples: Sequence[Sample], cfg: Config,
-    predictions: Predictions | None = None,
-) -> tuple[dict[str, float], Tally]:  # fmt: skip
+) -> tuple[dict[str, float], Tally]:
     """The loss, without class weights or smoothing, and the usual numbers of the task's tally, of
     the centre view of every sample, each counted once. With boxes the mean loss is over these, see
     ``labels_of_nearest``: an annotated box counts for those that overlap it by half, while a
@@ -49,9 +40,6 @@ def validated(
 
     Unless ``data.on_error`` is ``raise``, unreadable videos are left out, never replaced: rank 0
     logs them, and ``seen`` counts the readable ones.
-
-    Args:
-        predictions: takes in the logits of this process's videos.
 
     Returns:
         The numbers, and the tally that they are of.
@@ -87,8 +75,6 @@ def validated(
             unreadable.note(samples, index, row)
         else:
             tally.add_logits(index, row)
-            if predictions:
-                predictions.add(index, row)
             read += 1
     model.train()
     loss, counted, seen = distributed.all_reduce_sum(*losses.tolist(), read)
@@ -97,8 +83,6 @@ def validated(
         none = f"none of the {len(samples):,} validation {tally.unit} could be read"
         raise VideoError(f"{none} (first: {missing[0].line()})")
     tally.gather()
-    if predictions:
-        predictions.gather()
     if missing and distributed.rank() == 0:
         for video in missing:
             logger.warning(f"unreadable: {video.line()}")

@@ -16,7 +16,7 @@ ONE_VALUE = 1
 
 
 class FirstStep:
-    """Writes what is due of the first step of an epoch, see ``step.Watch``.
+    """Writes what is due of the first step of an epoch; changes nothing.
 
     Args:
         step: the number of the step in the run, from 1.
@@ -31,7 +31,8 @@ class FirstStep:
         self._shows, self._counts = shows, counts
 
     def clips(self, clip_NCTHW: Tensor, targets: Tensor, boxes: Sequence[Tensor]) -> None:
-        """Shows clips of the step's first batch."""
+        """Shows clips of the step's first batch, as the network is given them, with what the loss
+        compares its output with."""
         if not self._shows:
             return
         from slowfast.train.shown_clips import clip_pictures  # here: matplotlib takes a second
@@ -42,7 +43,8 @@ class FirstStep:
             self._writer.picture(f"clips/{number}", self._step, picture)
 
     def gradients(self, model: nn.Layer) -> None:
-        """Shows how the kernels of each stage, and their gradients, are spread."""
+        """Shows how the kernels of each stage are spread before the optimizer step, and their
+        gradients, which are of all processes."""
         if not self._counts:
             return
         for stage, values in of_stages(model, of_gradients=False).items():

@@ -69,7 +69,7 @@ def test_without_matplotlib_the_rest_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.delitem(sys.modules, "slowfast.pictures", raising=False)
+    monkeypatch.delitem(sys.modules, "slowfast.pictures.rate_curve", raising=False)
     assert main.main(["--summary", "-c", "small.yaml"]) == 0
     printed, complaints = capsys.readouterr()
     assert "total" in printed and "learning rate, not drawn: matplotlib cannot be" in printed

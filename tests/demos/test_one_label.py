@@ -35,7 +35,7 @@ def test_the_summary_has_curves_only_where_visualdl_has_drawn_some(
     assert "frames            frames.png\n" in said
     assert f" -m slowfast.tools.web -w {tmp_path}/SlowFast_best.pdparams\n" in said
     assert (
-        f"visualdl --disable-telemetry --logdir {tmp_path.parent} --port 8040, then " in said
+        f"visualdl --disable-telemetry --logdir {tmp_path} --port 8040, then " in said
     ) == curves
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary.get("vdl") == (f"{tmp_path}/vdl" if curves else None)

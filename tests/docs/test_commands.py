@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.documented import ELSEWHERE, ENDLESS, NEEDS, commands, needs, run_block
-from support.documented_world import small_world
-from support.documents import ENGLISH, PAGES, Block, blocks, name_of
+from support.commands_of_docs import ELSEWHERE, ENDLESS, NEEDS, commands, needs, run_block
+from support.pages_of_docs import ENGLISH, PAGES, Block, blocks, name_of
 from support.paths import REPOSITORY
+from support.small_world import small_world
 
 READ = [REPOSITORY / "README.md", *ENGLISH]
 """The Chinese pages have the same commands: test_languages.py."""

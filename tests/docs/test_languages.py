@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.documents import (
+from support.pages_of_docs import (
     CHINESE,
     ENGLISH,
     anchors,

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from support.documents import (
+from support.pages_of_docs import (
     CHINESE,
     DOCS,
     PAGES,
@@ -23,7 +23,7 @@ from support.documents import (
 )
 from support.paths import REPOSITORY
 
-from slowfast.config import Config
+from slowfast.config import Config, load_config
 
 FOLDERS = ("slowfast", "configs", "docs", "tests", "benchmarks", "findings")
 FILES = [path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*") if path.is_file()]
@@ -33,6 +33,14 @@ OLD = {"CHANGELOG.md", "coming_from.md"}
 """They tell of what there was, and of other systems."""
 OF_OTHERS = {"utils.py", "k400_downloader.sh", "k400_extractor.sh", "docs/benchmark.md"}
 """Files of other projects, and one that there must not be."""
+
+SETTING = re.compile(r"`([a-z]+\.[a-z_0-9]+)(=[^`\s]+)?`")
+LITERAL = re.compile(r"=(true|false|\[[-\d,. ]+\]|[-\d.]+|[a-z]+)$")
+NEEDS = {
+    "train.multigrid=true": ["optim.schedule=step", "optim.steps=[0,94]",
+                             "optim.step_factors=[1,0.1]"],
+}  # fmt: skip
+"""What must be set as well."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
@@ -89,6 +97,36 @@ def test_each_setting_that_is_named_is_one(page: Path) -> None:
     ours = [key for key in named if key.partition(".")[0] in sections]
     lists = {key for key in ours if key.endswith((".csv", ".list", ".jsonl"))}
     assert sorted(set(ours) - known - lists) == []
+
+
+def test_the_settings_beside_those_of_other_systems_are_ours_and_allowed() -> None:
+    """Other systems write theirs in capitals, or without a section."""
+    known = set(settings(Config()))
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    found = SETTING.findall((DOCS / "coming_from.md").read_text(encoding="utf-8"))
+    ours = [(key, value) for key, value in found if key.partition(".")[0] in sections]
+    files = {key for key, _ in ours if key.endswith((".csv", ".list", ".jsonl", ".py"))}
+    assert not {key for key, _ in ours} - known - files
+    allowed = [f"{key}{value}" for key, value in ours if LITERAL.match(value)]
+    assert len(allowed) > 10
+    for item in allowed:
+        load_config(None, [item, *NEEDS.get(item, [])])
+
+
+def test_the_files_of_the_architecture_are_where_a_table_says() -> None:
+    """A short name goes on from the path before it in its cell: ``slowfast/a/b.py``; ``c.py``."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    package, wrong, count = REPOSITORY / "slowfast", [], 0
+    for cell in (cell for line in text.splitlines() if line[:1] == "|" for cell in line.split("|")):
+        places = [REPOSITORY, package]
+        for name in re.findall(r"`((?:[\w-]+/)*(?:[\w-]+\.py|[\w-]+/))`", cell):
+            there = [place / name for place in places if (place / name).exists()]
+            wrong += [] if there else [name]
+            count += 1
+            if there and "/" in name:
+                above = [up for up in there[0].parents if up.is_relative_to(package)]
+                places = [*above, *places]
+    assert wrong == [] and count > 50
 
 
 def test_each_picture_is_shown() -> None:

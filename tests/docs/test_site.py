@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from support.documents import DOCS, ENGLISH, blocks, name_of, tokens
 from support.pages import Browsed, browsing, headless
+from support.pages_of_docs import DOCS, ENGLISH, blocks, name_of, tokens
 from support.paths import REPOSITORY
 from support.tiny_run import environment
 

@@ -9,7 +9,8 @@ from support.tiny_run import tiny_config
 
 from slowfast.data.samples import Box, KeyFrame
 from slowfast.evaluate.box_scores import read_box_scores, write_box_scores
-from slowfast.evaluate.scores import ResultsError, read_scores
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import read_scores
 from slowfast.metrics.accuracy import sigmoid, softmax
 
 BOX = Box((0.1, 0.2, 1 / 3, 0.9))

@@ -8,12 +8,12 @@ from slowfast.evaluate.mistakes import (
     Mistake,
     Pair,
     best_and_worst,
-    confusion,
     mistakes,
     mistakes_of_several,
     mixed_up,
     worst_pairs,
 )
+from slowfast.metrics.accuracy import confusion
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 SHARES = np.array(

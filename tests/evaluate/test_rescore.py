@@ -24,7 +24,8 @@ from slowfast.data.lists.read_lists import read_list
 from slowfast.evaluate import rescore
 from slowfast.evaluate.rescore import choose
 from slowfast.evaluate.run_test import run_test
-from slowfast.evaluate.scores import Results, ResultsError, read_scores, write_scores
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import Results, read_scores, write_scores
 from slowfast.metrics.average_precision import (
     NoPositivesError,
     bootstrap,

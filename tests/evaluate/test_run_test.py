@@ -34,7 +34,8 @@ from slowfast.data.samples import Sample
 from slowfast.data.video.reader import VideoError
 from slowfast.evaluate import report
 from slowfast.evaluate.run_test import run_test
-from slowfast.evaluate.scores import ResultsError, read_scores
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import read_scores
 from slowfast.files import FolderError
 from slowfast.metrics.accuracy import average_views
 from slowfast.metrics.average_precision import NoPositivesError, multi_hot, multi_label_numbers

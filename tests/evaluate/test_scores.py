@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from support.scores import MULTI, members, truth_of, write_several
 
 from slowfast.data.samples import Sample
-from slowfast.evaluate.scores import (
-    ResultsError,
-    facts_in,
-    is_finished,
-    partial_of,
-    read_scores,
-    write_scores,
-)
+from slowfast.evaluate.score_arrays import ResultsError
+from slowfast.evaluate.scores import facts_in, is_finished, partial_of, read_scores, write_scores
 
 ROWS = np.random.default_rng(0).random((4, 6, 5)).astype(np.float32)
 
@@ -147,17 +141,6 @@ def test_scores_take_no_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert isinstance(results.scores, np.memmap)
     assert peak < 4e6
-
-
-def test_an_error_in_the_middle_leaves_no_file(tmp_path: Path) -> None:
-    def rows() -> Any:
-        yield ROWS[0]
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        write_scores(tmp_path / "a.npz", rows(), ROWS.shape, **members())
-    assert caught.value.filename == str(tmp_path / "a.npz")
-    assert list(tmp_path.iterdir()) == []
 
 
 class Payload:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from slowfast.models.slow_frames import linspace_frames, strided_frames
+from slowfast.config import ModelConfig
+from slowfast.models.slow_frames import linspace_frames, slow_frames_of, strided_frames
 
 
 @pytest.mark.parametrize(("rule", "num_frames", "alpha", "frames"), [
@@ -18,3 +19,10 @@ from slowfast.models.slow_frames import linspace_frames, strided_frames
 ])  # fmt: skip
 def test_slow_frames(rule: Any, num_frames: int, alpha: int, frames: list[int]) -> None:
     assert rule(num_frames, alpha) == frames
+
+
+def test_of_a_network() -> None:
+    assert slow_frames_of(ModelConfig(alpha=4), 8) == [0, 7]
+    assert slow_frames_of(ModelConfig(alpha=4, slow_frames="strided"), 8) == [0, 4]
+    assert slow_frames_of(ModelConfig(name="slow_only", alpha=4), 8) == [0, 7]
+    assert slow_frames_of(ModelConfig(name="fast_only"), 8) == []

@@ -58,6 +58,19 @@ def test_one_label() -> None:
     for index in (2, 0, 1):
         tally.add(index, np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.8, 0.1, 0.1]][index]))
     assert tally.numbers() == {"top1": 2 / 3, "top5": 1.0, "mean_class_accuracy": 0.75}
+    assert tally.answers() == [(0, 0), (1, 1), (1, 0)]
+
+
+def test_answers_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, other = (OneLabel([0, 1, 1, 2], config()) for _ in range(2))
+    for tally, indices in ((mine, (3, 1)), (other, (2, 0))):
+        for index in indices:
+            tally.add_logits(index, -SCORES[index])
+    gather: Callable[[Any], list[Any]] = lambda value: [value, other._found]  # noqa: E731
+    monkeypatch.setattr(distributed, "gather", gather)
+    mine.gather()
+    found = (-SCORES[:4]).argmax(axis=1).tolist()
+    assert mine.answers() == [*zip([0, 1, 1, 2], found, strict=True)]
 
 
 def test_several_labels_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:

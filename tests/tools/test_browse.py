@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from support.paths import REPOSITORY
 from support.tiny_run import environment
 from support.videos import write_numbered_video
 
-from slowfast.clip_sheet import Card
 from slowfast.config import Config, load_config
 from slowfast.data.clips.datasets import Clip
 from slowfast.data.lists.read_lists import read_list
 from slowfast.data.order import Pool
+from slowfast.pictures.cards import Card
 from slowfast.tools import browse
 from slowfast.train.recipe.schedule import Schedule
 from slowfast.train.training_clips import clip_loader, train_keys
@@ -49,14 +50,18 @@ def videos(own_folder: Path) -> Path:
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch) -> list[Card]:
     """The cards that are drawn."""
-    from slowfast import clip_sheet
+    from slowfast.pictures import clip_sheet
 
     found: list[Card] = []
     write = clip_sheet.write_sheet
 
-    def noted(sheet: Any, cards: list[Card], path: Path, per_page: int) -> list[Path]:
-        found.extend(cards)
-        return write(sheet, cards, path, per_page)
+    def noting(cards: Iterable[Card]) -> Iterator[Card]:
+        for card in cards:
+            found.append(card)
+            yield card
+
+    def noted(sheet: Any, cards: Iterable[Card], *rest: Any) -> list[Path]:
+        return write(sheet, noting(cards), *rest)
 
     monkeypatch.setattr(clip_sheet, "write_sheet", noted)
     return found
@@ -118,6 +123,12 @@ def test_validation_and_the_views_of_a_test(videos: Path, cards: list[Card]) -> 
     assert [Path(card.path).name for card in cards] == ["2.mp4"]
     assert cards[0].title == "1   \u8df3\u8dc3 (2)"
     assert [len(row) for _, row in cards[0].rows] == [9, 9]
+
+
+def test_cards_do_not_hold_whole_clips(videos: Path, cards: list[Card]) -> None:
+    assert run() == 0 and run("--split", "test", "--count", "2") == 0
+    frames = [frame for card in cards for frame in frames_of(card)]
+    assert frames and all(frame.base is None for frame in frames)
 
 
 def test_bare_videos_and_another_list(videos: Path, cards: list[Card]) -> None:

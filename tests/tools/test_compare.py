@@ -10,9 +10,10 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from slowfast.run_curves import COLOURS
+from slowfast.pictures.run_curves import COLOURS
 from slowfast.tools import compare
 from slowfast.train.past_runs import read_run
+from slowfast.train.run_panels import panels
 
 
 def write_run(folder: Path, lr: float, epochs: int = 3, task: str = "single") -> None:
@@ -68,15 +69,16 @@ def test_other_tasks_and_lengths_have_panels_of_their_own(own_folder: Path) -> N
     write_run(own_folder / "a", 0.1, epochs=2)
     write_run(own_folder / "b", 0.1, epochs=6, task="multi")
     runs = [read_run(Path(name)) for name in ("a", "b")]
-    rows = compare.panels(runs)
+    rows = panels(runs)
     assert [[panel.title for panel in row] for row in rows] == [
-        ["loss", "top-1 accuracy", "mAP", "learning rate"]
+        ["loss", "top-1 accuracy", "F1", "mAP", "learning rate"]
     ] * 2
     assert [panel.across for row in rows for panel in row[:1]] == [
         "epoch", "minutes of training steps"
     ]  # fmt: skip
     assert [(c.run, c.kind) for c in rows[0][1].curves] == [(0, "train"), (0, "val")]
-    assert [(c.run, c.kind) for c in rows[0][2].curves] == [(1, "val")]
+    assert [(c.run, c.kind) for c in rows[0][2].curves] == [(1, "train")]
+    assert [(c.run, c.kind) for c in rows[0][3].curves] == [(1, "val")]
     assert rows[1][0].curves[2].x[-1] == pytest.approx(1)  # of 60 steps of a second
     assert compare.main(["a", "b"]) == 0 and Path("compare.png").is_file()
 
@@ -105,8 +107,8 @@ def test_rows_of_older_runs_have_no_hours(
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     kept = [{k: x for k, x in row.items() if k != "seconds"} for row in rows]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
-    assert len(compare.panels([read_run(Path("old"))])) == 1
-    both = compare.panels([read_run(Path(name)) for name in ("old", "new")])
+    assert len(panels([read_run(Path("old"))])) == 1
+    both = panels([read_run(Path(name)) for name in ("old", "new")])
     assert [{curve.run for curve in row[0].curves} for row in both] == [{0, 1}, {1}]
     assert compare.main(["old", "new"]) == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()[:3]]

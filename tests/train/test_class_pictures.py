@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from slowfast.pictures import FAST, SLOW
+from slowfast.pictures.figures import FAST, SLOW
 from slowfast.train import class_pictures
 from slowfast.train.class_pictures import MOST_BARS, WORST, classes_picture, confusion_picture
 from slowfast.train.class_results import ClassResults, of_one_label
@@ -27,9 +28,13 @@ def results_of(values: list[float]) -> ClassResults:
 def bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Bars, str]]:
     """The bars that are drawn, each time, and their title."""
     drawn: list[tuple[Bars, str]] = []
-    monkeypatch.setattr(
-        class_pictures, "_bars", lambda rows, title, colour: drawn.append((rows, title))
-    )
+
+    def noted(groups: list[tuple[str, Bars]], title: str) -> Figure:
+        ((_, rows),) = groups
+        drawn.append((rows, title))
+        return Figure()
+
+    monkeypatch.setattr(class_pictures, "bars", noted)
     return drawn
 
 

@@ -1,6 +1,7 @@
 """The curves of a run: the rows of metrics.jsonl, and VisualDL's file."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -120,10 +121,19 @@ def test_a_file_that_cannot_be_cut_costs_the_curves_alone(tmp_path: Path, lines:
     assert lines[0].startswith("no curves for VisualDL: ")
 
 
-def test_the_line_that_tells_how_to_see_them() -> None:
+def test_the_line_that_tells_how_to_see_them(own_folder: Path) -> None:
     page = " --port 8040, then http://localhost:8040/app/scalar"
     quiet = "--disable-telemetry --logdir"
-    assert how_to_open(Path("output/SlowFast")) == f"visualdl {quiet} output{page}"
-    assert how_to_open(Path("out")) == f"visualdl {quiet} out{page}"  # not all of the folder
+    assert how_to_open(Path("output/a")) == f"visualdl {quiet} output/a{page}"
     assert how_to_open(Path("/out"), "v") == f"v {quiet} /out{page}"
-    assert how_to_open(Path("my runs/a")) == f"visualdl {quiet} 'my runs'{page}"
+    for name in ("output/a", "my runs/b", "my runs/c", "d"):
+        (own_folder / name).mkdir(parents=True)
+        MetricWriter(name, 0, BEGIN).close()
+    assert how_to_open(Path("output/a")) == f"visualdl {quiet} output/a{page}"  # alone there
+    assert how_to_open(Path("d")) == f"visualdl {quiet} d{page}"
+    assert how_to_open(Path("my runs/b")) == f"visualdl {quiet} 'my runs'{page}"
+    whole = own_folder / "my runs"
+    assert how_to_open(whole / "c", "v") == f"v {quiet} {shlex.quote(str(whole))}{page}"
+    (own_folder / "e").mkdir()
+    MetricWriter("e", 0, BEGIN).close()
+    assert how_to_open(Path("d")) == f"visualdl {quiet} .{page}"

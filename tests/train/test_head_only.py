@@ -134,13 +134,13 @@ def test_the_best_validated_best(
     top1 = iter([0.5, 0.75, 0.75])
     heads = []
 
-    real = head_only.head_validated
+    real = head_only.validate_head
 
     def validate(*given: Any) -> Any:
         heads.append(given[0].projection.weight.numpy())
         return {"loss": 1.0, "top1": next(top1), "top5": 1.0, "seen": 1.0}, real(*given)[1]
 
-    monkeypatch.setattr(head_only, "head_validated", validate)
+    monkeypatch.setattr(head_only, "validate_head", validate)
     assert train(videos, tmp_path, "train.epochs=3").returncode == 0
     best, last = (
         read_weights(tmp_path / "head" / f"SlowFast_{name}.pdparams")["head.projection.weight"]
@@ -186,7 +186,7 @@ def test_an_interruption_is_told(
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(head_only, "head_validated", interrupted)
+    monkeypatch.setattr(head_only, "validate_head", interrupted)
     done = train(videos, tmp_path)
     assert done.returncode == 130
     said = f"interrupted: the features so far are in {tmp_path}/head/features (go on with"

@@ -61,7 +61,7 @@ def test_every_few_steps_there_is_a_line_and_at_the_end_the_means(
     assert found[1] == {
         "kind": "train", "step": 12, "epoch": 2, "of": 24, "batch_cost": 0.5, "reader_cost": 0.125,
         "eta": 6.0, "loss": 3.0, "lr": 0.01, "top1": 0.25, "top5": 0.75, "ips": 8.0,
-        "grad_norm": 2.5, "data_share": 0.25, "compute_share": 0.75, "memory_GiB": 1.5,
+        "grad_norm": 2.5, "data_share": 0.25, "memory_GiB": 1.5,
         "seconds": 1.5, "clips": 12, "processes": 1,
     }  # fmt: skip
     assert found[2] == {

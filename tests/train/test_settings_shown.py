@@ -1,7 +1,12 @@
 """The line of a run in VisualDL's table of hyper-parameters."""
 
-from slowfast.config import config_of
-from slowfast.train.settings_shown import final_scalars, shown_settings
+from slowfast.config import Config, config_of
+from slowfast.train.settings_shown import LEFT_OUT, MAIN, final_scalars, flat, shown_settings
+
+
+def test_the_settings_that_are_named_exist() -> None:
+    assert not {*MAIN, *LEFT_OUT} - flat(Config()).keys()
+    assert not {*MAIN} & {*LEFT_OUT}
 
 
 def test_main_settings_and_those_that_differ_are_numbers_or_text() -> None:

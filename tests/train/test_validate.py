@@ -49,7 +49,7 @@ def validate_without(
     cfg = tiny_config(folder, f"data.on_error={on_error}", "train.batch_size=2")
     loader: Any = FakeLoader(*gone)
     samples = [Sample(f"{i}.mp4", 0) for i in range(6)]
-    return validate(model or fresh_state(cfg).model, loader, samples, cfg)
+    return validate(model or fresh_state(cfg).model, loader, samples, cfg)[0]
 
 
 @pytest.mark.parametrize("on_error", ["skip", "substitute"])
@@ -105,7 +105,7 @@ def test_batches_and_readers_change_nothing_and_it_trains_on(tmp_path: Path) -> 
         model, samples = fresh_state(cfg).model, read_list(cfg.data.val_list, cfg.data.root, 24)
         before = {name: value.numpy() for name, value in model.state_dict().items()}
         with clip_loader([], samples, cfg) as loader:
-            found.append(validate(model, loader, samples, cfg))
+            found.append(validate(model, loader, samples, cfg)[0])
         assert model.training
         for name, value in model.state_dict().items():
             np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
@@ -131,7 +131,7 @@ def validate_several(cfg: Config, *gone: int) -> tuple[dict[str, float], Any]:
     model.register_forward_post_hook(keep)
     loader: Any = FakeLoader(*gone, labels=LABELS)
     samples = [Sample(f"{i}.mp4", label) for i, label in enumerate(LABELS)]
-    result = validate(model, loader, samples, cfg)
+    result, _ = validate(model, loader, samples, cfg)
     return result, np.stack([rows[key] for key in sorted(rows)])  # the brighter the later
 
 
@@ -229,7 +229,7 @@ def test_boxes_are_validated_on_pictures_of_any_size(tmp_path: Path) -> None:
     cfg, samples = tiny_config(tmp_path, *BOXES), key_frames()
     model = fresh_state(cfg).model
     loader: Any = FakeKeyViews(samples)
-    result = validate(model, loader, samples, cfg)
+    result, _ = validate(model, loader, samples, cfg)
     rows = logits_one_by_one(model, cfg, samples)
     labels = [box.labels for sample in samples[:5] if sample.key for box in sample.key.truth]
     truth = np.array([[k in own for k in range(24)] for own in [*labels, ()]], np.float32)
@@ -247,7 +247,7 @@ def test_boxes_without_a_label_do_not_count_where_boxes_have_one(tmp_path: Path)
     cfg, samples = tiny_config(tmp_path, *BOXES, "model.labels_per_box=one"), key_frames()
     model = fresh_state(cfg).model
     loader: Any = FakeKeyViews(samples)
-    result = validate(model, loader, samples, cfg)
+    result, _ = validate(model, loader, samples, cfg)
     rows = logits_one_by_one(model, cfg, samples)
     labels = [box.labels for sample in samples[:5] if sample.key for box in sample.key.truth]
     logits = np.concatenate(rows[:-1]).astype(np.float64)  # nobody is in the last one's box
@@ -266,7 +266,7 @@ def test_key_frames_of_a_film_that_cannot_be_read_are_one_error(
 ) -> None:
     cfg, samples = tiny_config(tmp_path, *BOXES, "data.max_errors=1"), key_frames()
     loader: Any = FakeKeyViews(samples, 0, 2, 3)
-    result = validate(fresh_state(cfg).model, loader, samples, cfg)
+    result, _ = validate(fresh_state(cfg).model, loader, samples, cfg)
     assert result["seen"] == 3
     assert lines == [
         "unreadable: v0.mp4: cut off (and 2 more of its key frames)",
@@ -290,7 +290,7 @@ def test_excluded_key_frames_do_not_count_in_the_loss(tmp_path: Path) -> None:
         assert key
         samples[index] = samples[index]._replace(key=key._replace(is_excluded=True))
     loader: Any = FakeKeyViews(samples)
-    result = validate(model, loader, samples, cfg)
+    result, _ = validate(model, loader, samples, cfg)
     rows = logits_one_by_one(model, cfg, samples)
     labels = [box.labels for i in (0, 2, 4) if (key := samples[i].key) for box in key.truth]
     truth = np.array([[k in own for k in range(24)] for own in labels], np.float32)

@@ -196,8 +196,8 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
     (loop, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
     (checkpoint, "write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
     (checkpoint, "write_pickles", 2, "SlowFast_epoch_000001"),
-    (loop, "validated", 1, "SlowFast_epoch_000001_step_000006"),
-    (loop, "validated", 2, "SlowFast_epoch_000002_step_000006"),
+    (loop, "validate", 1, "SlowFast_epoch_000001_step_000006"),
+    (loop, "validate", 2, "SlowFast_epoch_000002_step_000006"),
     (loop, "clip_loader", 1, ""),  # before the first step there is nothing to save
     (loop, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
 ])  # fmt: skip

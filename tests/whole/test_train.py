@@ -64,7 +64,7 @@ def test_two_processes_share_the_work_and_agree(of_two: tuple[Path, str]) -> Non
     load_weights(state.model, checkpoints(cfg.output_dir)[0])
     samples = read_list(cfg.data.val_list, cfg.data.root, 24)
     with clip_loader([], samples, cfg) as loader:
-        alone = validate(state.model, loader, samples, cfg)
+        alone, _ = validate(state.model, loader, samples, cfg)
     (last,) = (row for row in rows if row["kind"] == "val" and row["step"] == 2)
     assert alone["top1"] == pytest.approx(last["top1"], abs=1e-9)
     assert alone["top5"] == pytest.approx(last["top5"], abs=1e-9)

@@ -17,7 +17,6 @@ from slowfast.evaluate.html.video_tiles import tiles
 from slowfast.evaluate.mistakes import (
     Mistake,
     best_and_worst,
-    confusion,
     mistakes,
     mistakes_of_several,
     mixed_up,
@@ -25,7 +24,7 @@ from slowfast.evaluate.mistakes import (
 )
 from slowfast.evaluate.rescore import ChosenViews, by_views, choose, probabilities, score
 from slowfast.evaluate.scores import Results
-from slowfast.metrics.accuracy import expected_error, name_of, reliability
+from slowfast.metrics.accuracy import confusion, expected_error, name_of, reliability
 
 TIMES, SEED = 1000, 0
 """Draws for the intervals, and their seed, as tools.score has them."""

@@ -23,7 +23,7 @@ from slowfast.data.video.reader import Pictures
 from slowfast.files import FolderError
 from slowfast.journal import Journal
 from slowfast.log import Progress, logger
-from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.models.slow_frames import slow_frames_of
 from slowfast.places import require_of
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import annotate_video, drawable
@@ -163,7 +163,7 @@ def show_answer(
 ) -> None:
     """Writes both files of a video; with several labels a video, those from ``test.threshold`` on
     are drawn into it."""
-    from slowfast.pictures import frame_strip  # here: matplotlib is slow to import
+    from slowfast.pictures.strips import frame_strip  # here: matplotlib is slow to import
 
     least = threshold_of(cfg)
     new, picture = files_of(folder, video.name)
@@ -183,9 +183,7 @@ def _seen(sample: Sample, cfg: Config) -> tuple[Pictures, list[int]]:
     clip, crop = divmod(first, len(video.crops))
     (height, width), (y, x) = video.size, video.crops[crop]
     frames = video.frames[video.clips[clip], y : y + height, x : x + width]
-    if cfg.model.name == "fast_only":
-        return frames, []
-    slow = SLOW_FRAMES[cfg.model.slow_frames](len(frames), cfg.model.alpha)
+    slow = slow_frames_of(cfg.model, len(frames))
     if cfg.model.name == "slow_only":
         return frames[slow], [*range(len(slow))]
     return frames, slow

@@ -211,7 +211,7 @@ def shortened(text: str, font: "FreeTypeFont", room: float) -> str:
 @functools.lru_cache(maxsize=1024)
 def drawable(text: str) -> str:
     """The text in one line, letters that no font here has replaced; warns once."""
-    from slowfast.pictures import font_file, letters_of
+    from slowfast.pictures.fonts import font_file, letters_of
 
     text = " ".join(text.split())
     known = letters_of(font_file(text))
@@ -231,7 +231,7 @@ def _tell_of_missing() -> None:
 
 def font_of(text: str, size: int) -> "FreeTypeFont":
     """A font for a text, ``size`` pixels high."""
-    from slowfast.pictures import font_file
+    from slowfast.pictures.fonts import font_file
 
     return _face(font_file(text), size)
 

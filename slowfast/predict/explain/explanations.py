@@ -16,7 +16,7 @@ from slowfast.data.shards import state_of
 from slowfast.data.video.reader import VideoError
 from slowfast.files import FolderError, atomic, sole_writer, write_json
 from slowfast.log import Progress, over_bar
-from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.models.slow_frames import slow_frames_of
 from slowfast.places import require_of
 from slowfast.predict import enough
 from slowfast.predict.annotate.drawn_labels import drawable
@@ -194,11 +194,10 @@ def explained(
 
 def draw(entry: Entry, why: "Why", cfg: Config, file: IO[bytes]) -> None:
     """Writes the picture, a PNG file."""
-    from slowfast.pictures import shortened  # here: matplotlib is slow to import
+    from slowfast.pictures.fonts import shortened  # here: matplotlib is slow to import
 
     count, names = len(why.clip), PATHWAYS[cfg.model.name]
-    slow = SLOW_FRAMES[cfg.model.slow_frames](count, cfg.model.alpha)
-    seen = {"slow": slow, "fast": list(range(count))}
+    seen = {"slow": slow_frames_of(cfg.model, count), "fast": list(range(count))}
     rows = [
         HeatRow(f"{name} pathway", COLOURS[name], why.clip[seen[name]], seen[name], heat)
         for name, heat in zip(names, why.reasons.heat, strict=True)

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
-from slowfast.pictures import FAST, SLOW, font_file, shortened
+from slowfast.pictures.figures import FAST, SLOW
+from slowfast.pictures.fonts import font_file, shortened
 
 COLOURS = {"slow": SLOW, "fast": FAST, "bias": "#999999"}
 WIDTH, COLUMNS = 8.0, 8

@@ -1,6 +1,5 @@
 """Draws the picture of a timeline: the classes' scores and segments, and frames of the video."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from slowfast.errors import printable
-from slowfast.files import atomic
-from slowfast.pictures import FAST, SLOW, font_file, shortened
+from slowfast.pictures.figures import FAST, SLOW, save
+from slowfast.pictures.fonts import font_file, shortened
 
 COLOURS = (SLOW, FAST, "#3a8f5c", "#a8477c", "#7a6a2f", "#5b5fc7", "#c0392b", "#2a9d9d")
 """Of the classes of a timeline, in turn."""
@@ -65,10 +64,7 @@ def draw_timeline(
     for text, size in ((heading, 11), *((tick, 9) for tick in axis.get_yticklabels())):
         text.set_parse_math(False)  # a dollar is a dollar
         text.set_fontproperties(FontProperties(fname=font_file(text.get_text()), size=size))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that no font here has
-        with atomic(picture) as file:
-            figure.savefig(file, dpi=110, format="png")
+    save(figure, picture)
 
 
 def _row(

@@ -1,4 +1,4 @@
-"""SGD with its parameter groups, and the norm of the gradients."""
+"""SGD with its parameter groups, its step, and the norm of the gradients."""
 
 import math
 
@@ -21,6 +21,20 @@ def build_optimizer(model: nn.Layer, optim: OptimConfig) -> optimizer.Momentum:
     return optimizer.Momentum(learning_rate=optim.base_lr, parameters=groups, **given)
 
 
+def take_step(
+    model: nn.Layer, sgd: optimizer.Optimizer, lr: float, grad_clip: float, *, is_told: bool
+) -> float:
+    """One optimizer step from the gradients, see ``Precision.unscale``; returns their L2 norm
+    before they are clipped, see ``clip_gradients``; nan unless it ``is_told`` or needed."""
+    if grad_clip:
+        norm = clip_gradients(model, grad_clip)
+    else:
+        norm = gradient_norm(model) if is_told else math.nan
+    sgd.set_lr(lr)
+    sgd.step()
+    return norm
+
+
 @paddle.no_grad()
 def gradient_norm(model: nn.Layer) -> float:
     """The L2 norm of all gradients together; nan if there are none."""
@@ -31,12 +45,7 @@ def gradient_norm(model: nn.Layer) -> float:
 
 
 def clip_gradients(model: nn.Layer, largest: float) -> float:
-    """Scales all gradients so that their joint L2 norm is at most ``largest``; 0 does nothing.
-
-    Paddle's ``grad_clip`` would clip each parameter group by itself. Returns the norm before; 0 if
-    ``largest`` is 0.
-    """
-    if not largest:
-        return 0.0
+    """Scales all gradients so that their joint L2 norm is at most ``largest``; returns the norm
+    before. Paddle's ``grad_clip`` would clip each parameter group by itself."""
     trained = [p for p in model.parameters() if not p.stop_gradient and p.grad is not None]
     return float(nn.utils.clip_grad_norm_(trained, largest))

@@ -9,7 +9,6 @@ twice the bytes, though the rounding of the convolution before it limits the sta
 
 import contextlib
 import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import paddle
@@ -18,7 +17,6 @@ from paddle import Tensor, nn
 from slowfast import distributed
 from slowfast.errors import UserError
 from slowfast.log import logger
-from slowfast.train.recipe.optim import clip_gradients
 
 LOW_PRECISION_OPS = ("conv3d",)
 """Missing from Paddle 3.3's white lists, which have conv2d and matmul. An operation on no list
@@ -109,40 +107,24 @@ class Precision:
         """Backpropagates the loss, scaled if the type is float16."""
         (loss * self._loss_scale.scale if self._loss_scale else loss).backward()
 
-    def step(
-        self, model: nn.Layer, optimizer: paddle.optimizer.Optimizer, lr: float, grad_clip: float,
-        look: Callable[[nn.Layer], None] | None = None,
-    ) -> bool:  # fmt: skip
-        """One optimizer step from the current gradients; clears them.
+    def unscale(self, model: nn.Layer) -> bool:
+        """Makes the gradients those of the loss itself; returns whether a step can be taken.
 
-        In float16 the step is skipped if gradients have overflowed. All processes decide alike:
-        the gradients are sums over the processes, and a sum with inf or nan is never finite. In
-        other types gradients are not checked: the next loss shows if they were not finite.
-        Returns whether the weights have changed.
-
-        Args:
-            look: is called with the model, whose gradients are not scaled or clipped by then.
+        In float16 there is none if gradients have overflowed. All processes decide alike: the
+        gradients are sums over the processes, and a sum with inf or nan is never finite. In other
+        types gradients are not checked: the next loss shows if they were not finite.
 
         Raises:
             LossScaleError: gradients overflow even with the smallest loss scale.
         """
-        is_finite = self._loss_scale is None or self._unscale(model, self._loss_scale)
-        if look:
-            look(model)
-        if is_finite:
-            clip_gradients(model, grad_clip)
-            optimizer.set_lr(lr)
-            optimizer.step()
-        optimizer.clear_grad()
-        return is_finite
-
-    def _unscale(self, model: nn.Layer, loss_scale: LossScale) -> bool:
+        if self._loss_scale is None:
+            return True
         trained = [p for p in model.parameters() if not p.stop_gradient and p.grad is not None]
-        is_finite = loss_scale.unscale([p.grad for p in trained])
-        loss_scale.update(is_finite)
+        is_finite = self._loss_scale.unscale([p.grad for p in trained])
+        self._loss_scale.update(is_finite)
         if not is_finite:
             overflow = "gradients overflow float16: a step is left out, the loss scale is now %g"
-            logger.info(overflow, loss_scale.scale)
+            logger.info(overflow, self._loss_scale.scale)
         return is_finite
 
     def state(self) -> dict[str, float]:

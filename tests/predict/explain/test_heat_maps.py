@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from support.pixels import pixels, share_of
 
-from slowfast import pictures
+from slowfast.pictures import figures
 from slowfast.predict.explain.heat_maps import HeatRow, heat_maps
 
 
@@ -36,7 +36,7 @@ def test_heat_is_drawn_over_its_place(tmp_path: Path) -> None:
     rows, columns = np.nonzero(part[:, :, 2] < part[:, :, 0] - 100)
     where = (columns.mean() - edges.min()) / frame
     assert 2.15 < where < 2.5 and np.ptp(columns) < 0.6 * frame and np.ptp(rows) < 0.6 * frame
-    assert all(share_of(picture, colour) > 0.001 for colour in (pictures.SLOW, pictures.FAST))
+    assert all(share_of(picture, colour) > 0.001 for colour in (figures.SLOW, figures.FAST))
 
 
 @pytest.mark.parametrize("counts", [(1, 1), (2, 12), (16, 64)])

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from support.locks import locked_when_renamed
 
-from slowfast import pictures
+from slowfast.pictures import figures
 from slowfast.predict.timeline import timeline_picture
 
 
@@ -44,7 +44,7 @@ def draw(path: Path, number: int = 8, *, thumbs: int = 0, classes: int = 4) -> N
 def test_a_timeline_has_each_class_where_it_is(tmp_path: Path, number: int) -> None:
     draw(tmp_path / "t.png", number, thumbs=2)
     picture = pixels(tmp_path / "t.png")
-    for colour, is_left in ((pictures.SLOW, True), (pictures.FAST, False)):
+    for colour, is_left in ((figures.SLOW, True), (figures.FAST, False)):
         columns = np.nonzero(near(picture, colour).any(axis=0))[0]
         if number > 1:
             assert len(columns) and (columns.mean() < 0.63 * picture.shape[1]) == is_left

@@ -1,6 +1,7 @@
 """What one step does to each kind of parameter."""
 
 import dataclasses
+import math
 
 import numpy as np
 import paddle
@@ -10,7 +11,7 @@ from support.small_nets import small
 
 from slowfast.config import OptimConfig
 from slowfast.models.freeze import freeze
-from slowfast.train.recipe.optim import build_optimizer, clip_gradients
+from slowfast.train.recipe.optim import build_optimizer, take_step
 
 RECIPE = OptimConfig()
 
@@ -81,10 +82,13 @@ def test_every_trainable_parameter_is_optimized_once() -> None:
 
 
 @pytest.mark.parametrize(("largest", "norm"), [(0.0, 13.0), (40.0, 13.0), (2.6, 2.6)])
-def test_gradients_are_clipped_together(largest: float, norm: float) -> None:
-    """3, 4 and 12 in two layers of different groups: their norm is 13."""
+@pytest.mark.parametrize("is_told", [True, False])
+def test_gradients_are_clipped_together(largest: float, norm: float, is_told: bool) -> None:
+    """3, 4 and 12 in two layers of different groups: their norm is 13, which is told; where they
+    are not clipped, only if it is asked for."""
     net = nn.Sequential(nn.Linear(1, 2), nn.BatchNorm3D(1))
     ((net[0].weight * paddle.to_tensor([[3.0, 4.0]])).sum() + 12 * net[1].weight.sum()).backward()
-    clip_gradients(net, largest)
+    told = take_step(net, build_optimizer(net, RECIPE), 0.1, largest, is_told=is_told)
+    assert told == pytest.approx(13) if is_told or largest else math.isnan(told)
     found = np.concatenate([net[0].weight.grad.numpy().ravel(), net[1].weight.grad.numpy()])
     np.testing.assert_allclose(found, np.array([3.0, 4.0, 12.0]) * norm / 13, rtol=1e-5)

@@ -22,7 +22,7 @@ from support.tiny_run import environment, run_script
 from slowfast.config import OptimConfig
 from slowfast.train.recipe import precision
 from slowfast.train.recipe.loss import cross_entropy
-from slowfast.train.recipe.optim import build_optimizer
+from slowfast.train.recipe.optim import build_optimizer, take_step
 from slowfast.train.recipe.precision import LossScale, LossScaleError, Precision
 from slowfast.weights.formats.read import read_pickle
 
@@ -82,6 +82,14 @@ def equal(a: nn.Layer, b: nn.Layer) -> bool:
     return all(np.array_equal(x, y) for x, y in both)
 
 
+def stepped(how: Precision, net: nn.Layer, optimizer: Any, lr: float, clip_to: float = 0.0) -> bool:
+    """Whether a step could be taken from the gradients."""
+    if is_taken := how.unscale(net):
+        take_step(net, optimizer, lr, clip_to, is_told=False)
+    optimizer.clear_grad()
+    return is_taken
+
+
 def trained(how: Precision, steps: int, clip_to: float = 0.0, parts: int = 1) -> nn.Layer:
     """The network after steps on one batch, whose gradients are summed over ``parts`` passes."""
     net = network()
@@ -92,7 +100,7 @@ def trained(how: Precision, steps: int, clip_to: float = 0.0, parts: int = 1) ->
                 logits = net(clip())
             loss = cross_entropy(logits.astype("float32"), paddle.to_tensor(LABELS))
             how.backward(loss / parts)
-        assert how.step(net, optimizer, lr=0.01, grad_clip=clip_to)
+        assert stepped(how, net, optimizer, 0.01, clip_to)
     return net
 
 
@@ -156,7 +164,7 @@ def step_with(how: Precision, net: nn.Layer, optimizer: Any, gradient: float) ->
     """A step in which the first weight's gradient is ``gradient``, the others' 1."""
     slopes = paddle.to_tensor([[gradient], [1.0]])
     how.backward((net.weight * slopes).sum() + net.bias.sum())
-    return how.step(net, optimizer, lr=0.25, grad_clip=0.0)
+    return stepped(how, net, optimizer, 0.25)
 
 
 def test_an_overflow_leaves_the_step_out_and_halves_the_scale(gpu: None, lines: list[str]) -> None:
@@ -328,7 +336,7 @@ for step in range(3):
         how.backward(parallel(here.clip()).sum() / 2)
     overflow = step == 1 and distributed.rank() == 1
     how.backward(parallel(here.clip()).sum() * (float("inf") if overflow else 0.5))
-    steps.append(how.step(parallel, optimizer, lr=1e-4, grad_clip=40.0))
+    steps.append(here.stepped(how, parallel, optimizer, 1e-4, 40.0))
 assert steps == [True, False, True], steps
 assert how.state() == {"loss_scale": 2.0**15, "good_steps": 1}, how.state()
 ours = paddle.concat([p.flatten() for p in net.parameters() if not p.stop_gradient]).numpy()
@@ -363,7 +371,7 @@ def test_training_in_float16_finds_its_scale(gpu: None, monkeypatch: pytest.Monk
             logits = net(clip())
         losses.append(cross_entropy(logits, paddle.to_tensor(LABELS)))
         how.backward(losses[-1])
-        steps.append(how.step(net, optimizer, lr=0.01, grad_clip=0.0))
+        steps.append(stepped(how, net, optimizer, 0.01))
     skipped = steps.count(False)
     assert 0 < skipped < 8 and steps == [False] * skipped + [True] * (12 - skipped)
     assert how.state() == {"loss_scale": 2.0 ** (21 - skipped), "good_steps": 12 - skipped}

@@ -4,24 +4,17 @@ Each page appears once it is whole, see ``files.atomic``, and raises what that r
 uint8 RGB ``[H, W, 3]``.
 """
 
-import functools
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.font_manager import FontProperties
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from slowfast.errors import printable
 from slowfast.files import atomic
-from slowfast.pictures import FAST, SLOW, font_file, letters_of
-
-Picture = NDArray[np.uint8]
-Corners = tuple[float, float, float, float]
-"""x1, y1, x2, y2."""
+from slowfast.pictures.cards import Card, Corners, Sheet, Tile
+from slowfast.pictures.figures import FAST, SLOW
+from slowfast.pictures.fonts import fitting, font_of, wrapped
 
 WIDTH, MARGIN, LEFT, GAP = 1400, 32, 300, 26
 """Of a page, its edge, the column of whole pictures, and what is between columns; pixels."""
@@ -37,59 +30,19 @@ BOXES = ("#e0427b", "#1f9e8f", "#8a5cd0", "#c78b00", "#3f8fe0", "#5a9e2f")
 """Colours of boxes, in turn."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One frame."""
+def write_sheet(
+    sheet: Sheet, cards: Iterable[Card], count: int, path: Path, per_page: int
+) -> list[Path]:
+    """Draws ``count`` cards below each other, so many on a page; each is written once it is full.
 
-    picture: Picture
-    caption: str = ""
-    is_slow: bool = False
-    """Whether the slow pathway sees it, too."""
-    boxes: tuple[tuple[int, Corners], ...] = ()
-    """With their numbers, from 1; shares of the picture."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """One clip, or the views of a video."""
-
-    title: str
-    path: str = ""
-    lines: tuple[str, ...] = ()
-    """Facts, a line each."""
-    rows: tuple[tuple[str, tuple[Tile, ...]], ...] = ()
-    """Rows of frames, each with its name."""
-    whole: Picture | None = None
-    """The picture before it was cut."""
-    areas: tuple[Corners, ...] = ()
-    """What was cut from it, shares."""
-    boxes: tuple[tuple[int, Corners], ...] = ()
-    """In the whole picture."""
-    named: tuple[tuple[int, str], ...] = ()
-    """What people in boxes do, by the boxes' numbers."""
-    fault: str = ""
-    """Why there is no clip."""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The head of all pages."""
-
-    title: str
-    notes: tuple[str, ...] = ()
-    legend: tuple[tuple[str, bool], ...] = field(default=())
-    """What the edges of frames mean, and whether that is the slow pathway's."""
-
-
-def write_sheet(sheet: Sheet, cards: list[Card], path: Path, per_page: int) -> list[Path]:
-    """Draws cards below each other, so many on a page; returns the pages: ``path``, and with more
-    than one ``NAME-2.png`` and so on."""
-    starts = range(0, len(cards), per_page)
-    pages = []
-    for number, start in enumerate(starts, 1):
+    Returns the pages: ``path``, and with more than one ``NAME-2.png`` and so on.
+    """
+    left, pages = iter(cards), list[Path]()
+    of = -(-count // per_page)
+    for number in range(1, of + 1):
         page = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-        of = f"   {number} of {len(starts)}" if len(starts) > 1 else ""
-        picture = drawn(sheet, cards[start : start + per_page], of)
+        shown = f"   {number} of {of}" if of > 1 else ""
+        picture = drawn(sheet, [*itertools.islice(left, per_page)], shown)
         with atomic(page) as file:
             picture.save(file, format="PNG")
         pages.append(page)
@@ -127,7 +80,7 @@ def _head(sheet: Sheet, page: str) -> Image.Image:
         _text(draw, place, fitting(note, TEXT, WIDTH - 2 * MARGIN), TEXT, GREY)
     right = WIDTH - MARGIN
     for text, is_slow in reversed(sheet.legend):
-        right -= round(_font(text, TEXT).getlength(text))
+        right -= round(font_of(text, TEXT).getlength(text))
         _text(draw, (right, 36), text, TEXT, INK)
         right -= 26
         draw.rectangle((right, 36, right + 16, 52), outline=_edge(is_slow), width=EDGE)
@@ -138,7 +91,7 @@ def _head(sheet: Sheet, page: str) -> Image.Image:
 def _card(card: Card) -> Image.Image:
     """A clip: above its name and facts; to the left the whole picture, to the right its frames."""
     title = fitting(card.title, NAME, WIDTH - 2 * MARGIN, bold=True)
-    taken = _font(title, NAME, bold=True).getlength(title) + 40
+    taken = font_of(title, NAME, bold=True).getlength(title) + 40
     lines = [line for text in card.lines for line in wrapped(text, TEXT, RIGHT)]
     faults = wrapped(card.fault, TEXT, RIGHT) if card.fault else []
     left, right = _left(card), _right(card)
@@ -148,7 +101,7 @@ def _card(card: Card) -> Image.Image:
     draw.line((MARGIN, 0, WIDTH - MARGIN, 0), fill=PALE, width=2)
     _text(draw, (MARGIN, 16), title, NAME, INK, bold=True)
     path = fitting(card.path, TEXT, WIDTH - 2 * MARGIN - taken, from_end=True)
-    wide = _font(path, TEXT).getlength(path)
+    wide = font_of(path, TEXT).getlength(path)
     _text(draw, (WIDTH - MARGIN - round(wide), 19), path, TEXT, GREY)
     part.paste(left, (MARGIN, 54))
     top = 52
@@ -250,7 +203,7 @@ def _draw_boxes(picture: Image.Image, boxes: tuple[tuple[int, Corners], ...]) ->
         x1, y1, x2, y2 = _pixels(corners, picture.size)
         colour, text = _box_colour(number), str(number)
         draw.rectangle((x1, y1, x2, y2), outline=colour, width=2)
-        wide = round(_font(text, SMALL, bold=True).getlength(text)) + 6
+        wide = round(font_of(text, SMALL, bold=True).getlength(text)) + 6
         x, y = min(max(x1, 0), picture.width - wide), min(max(y1, 0), picture.height - 15)
         draw.rectangle((x, y, x + wide, y + 14), fill=colour)
         _text(draw, (x + 3, y), text, SMALL, "white", bold=True)
@@ -277,53 +230,4 @@ def _text(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, colour: str,
     bold: bool = False,
 ) -> None:  # fmt: skip
-    draw.text(place, text, colour, _font(text, size, bold))
-
-
-def fitting(
-    text: str, size: int, room: float, *, bold: bool = False, from_end: bool = False
-) -> str:
-    """A line that fits into so many pixels: where it does not, its end, or with ``from_end`` its
-    beginning, is an ellipsis."""
-    text = printable(text)
-    font, dots = _font(text, size, bold), "\N{HORIZONTAL ELLIPSIS}"
-    if font.getlength(text) <= room:
-        return text
-    fits, misses = 0, len(text)  # letters that are left
-    while misses - fits > 1:
-        middle = (fits + misses) // 2
-        tried = dots + text[-middle:] if from_end else text[:middle] + dots
-        fits, misses = (middle, misses) if font.getlength(tried) <= room else (fits, middle)
-    kept = text[len(text) - fits :] if from_end else text[:fits].rstrip()
-    return dots + kept if from_end else kept + dots
-
-
-def wrapped(text: str, size: int, room: float) -> list[str]:
-    """A text in lines that fit into so many pixels, broken between words."""
-    lines: list[str] = []
-    for word in printable(text).split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _font(longer, size).getlength(longer) <= room:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return [fitting(line, size, room) for line in lines]
-
-
-def _font(text: str, size: int, bold: bool = False) -> Any:
-    return _loaded(_file_of(text, bold), size)
-
-
-@functools.lru_cache(maxsize=1024)
-def _file_of(text: str, bold: bool) -> str:
-    """The font file for a text; a bold one only if it has all of its letters."""
-    if bold:
-        heavy = font_manager.findfont(FontProperties(family="DejaVu Sans", weight="bold"))
-        if {ord(letter) for letter in text} <= letters_of(heavy):
-            return heavy
-    return font_file(text)
-
-
-@functools.cache
-def _loaded(file: str, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(file, size)
+    draw.text(place, text, colour, font_of(text, size, bold))

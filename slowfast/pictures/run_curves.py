@@ -1,22 +1,20 @@
-"""Draws the curves of several training runs into one picture.
+"""Draws the curves of one training run, or of several, into one picture.
 
 It appears once it is whole, see ``files.atomic``, and raises what that raises.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from slowfast.errors import printable
-from slowfast.files import atomic
-from slowfast.pictures import font_file, shortened
+from slowfast.pictures.figures import save
+from slowfast.pictures.fonts import properties, shortened
 
 COLOURS = (
     "#2b5c8a", "#e07b39", "#3a9a6b", "#b1457b", "#7a63c7", "#c2a01e", "#4aa3c7", "#8c564b",
@@ -68,8 +66,9 @@ def draw_runs(names: list[str], rows: list[list[Panel]], picture: Path) -> None:
             _draw(axis, panel)
     lines = [Line2D([], [], color=_colour(i), ls=_dash(i), lw=3) for i in range(len(names))]
     texts = [shortened(printable(name), 48) for name in names]
-    font = FontProperties(fname=font_file("".join(texts)), size=11)
-    figure.legend(lines, texts, loc="outside upper left", ncols=3, frameon=False, prop=font)
+    font = properties("".join(texts), 11)
+    if len(names) > 1:
+        figure.legend(lines, texts, loc="outside upper left", ncols=3, frameon=False, prop=font)
     styles = {"training": ("-", 1.2, 0.55), "validation": ("o-", 2.0, 1.0), "EMA": ("s:", 1.6, 1.0)}
     kinds = {curve.kind for panels in rows for panel in panels for curve in panel.curves}
     if "val_ema" not in kinds:
@@ -80,9 +79,7 @@ def draw_runs(names: list[str], rows: list[list[Panel]], picture: Path) -> None:
         for style, width, alpha in styles.values()
     ]  # fmt: skip
     figure.legend(keys, [*styles], loc="outside lower right", ncols=3, frameon=False, fontsize=9)
-    with atomic(picture) as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that no font here has
-        figure.savefig(file, dpi=110, format="png")
+    save(figure, picture)
 
 
 def _draw(axis: Any, panel: Panel) -> None:

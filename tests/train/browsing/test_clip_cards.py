@@ -12,11 +12,10 @@ from slowfast.data.clips.datasets import TrainClips, TrainKey
 from slowfast.data.clips.key_clips import KeyViews, TrainKeyClips
 from slowfast.data.clips.view_videos import MultiViewVideos
 from slowfast.data.samples import Sample
-from slowfast.predict.annotate.clip_cards import (
+from slowfast.train.browsing.clip_cards import (
     clip_card,
     fault_card,
     shown_frames,
-    slow_frames,
     views_card,
 )
 
@@ -92,9 +91,3 @@ def test_frames_that_are_shown() -> None:
     shown = shown_frames(32, [0, 10, 20, 31], 16)
     assert len(shown) == 16 and {0, 10, 20, 31} <= {*shown}
     assert len(shown_frames(64, [*range(0, 64, 2)], 16)) == 16
-
-
-def test_frames_of_the_slow_pathway(tmp_path: Path) -> None:
-    assert slow_frames(16, config(tmp_path)) == [0, 5, 10, 15]
-    assert slow_frames(16, config(tmp_path, "model.slow_frames=strided")) == [0, 4, 8, 12]
-    assert slow_frames(16, config(tmp_path, "model.name=fast_only")) == []

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from support import streams
-from support.documents import Block
+from support.pages_of_docs import Block
 from support.videos import numbered_picture
 
 NEEDS = {

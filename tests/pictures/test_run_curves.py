@@ -6,7 +6,15 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from slowfast.run_curves import COLOURS, MOST_POINTS, Curve, Panel, draw_runs, smoothed, thinned
+from slowfast.pictures.run_curves import (
+    COLOURS,
+    MOST_POINTS,
+    Curve,
+    Panel,
+    draw_runs,
+    smoothed,
+    thinned,
+)
 
 
 def test_each_run_has_its_colour_in_each_panel(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""What a loader yields, as cards of ``clip_sheet.py``: frames, facts, labels. No Paddle.
+"""What a loader yields, as cards of ``pictures/cards.py``: frames, facts, labels. No Paddle.
+
+Cards have copies of the frames that they show, so that they do not hold whole clips.
 
 Legend: T frames of a clip, n clips of a video, H x W pixels.
 """
@@ -9,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.clip_sheet import Card, Corners, Tile
 from slowfast.config import Config
 from slowfast.data.boxes.ava import labels_of_nearest
 from slowfast.data.clips.datasets import Clip
@@ -17,8 +18,9 @@ from slowfast.data.clips.facts import Area, Facts
 from slowfast.data.clips.view_videos import VideoViews
 from slowfast.data.samples import KeyFrame, Label, Sample, classes_of
 from slowfast.data.video.open import decoder_version
-from slowfast.models.slow_frames import SLOW_FRAMES
+from slowfast.models.slow_frames import slow_frames_of
 from slowfast.overlap import IOU
+from slowfast.pictures.cards import Card, Corners, Tile
 
 OF_VIEW = {1: 8, 3: 3}
 """Frames that are shown of a view, by the number of crops."""
@@ -39,13 +41,13 @@ def clip_card(
     facts = clip.facts
     if facts is None:
         return fault_card(sample, number, names, "no boxes at this key frame: nothing is read")
-    numbers, slow = facts.numbers, slow_frames(len(clip.frames), cfg)
+    numbers, slow = facts.numbers, slow_frames_of(cfg.model, len(clip.frames))
     key = None if facts.key is None else int(np.abs(numbers - facts.key).argmin())
     shown = shown_frames(len(numbers), [*slow, *([] if key is None else [key])], most)
     boxes = _in_clip(clip)
     tiles = tuple(
         Tile(
-            clip.frames[i], _caption(facts, i), i in slow,
+            clip.frames[i].copy(), _caption(facts, i), i in slow,
             boxes if i == key else (),
         )
         for i in shown
@@ -71,13 +73,13 @@ def views_card(
     facts = video.facts
     assert facts is not None
     (height, width), rows = video.size, []
-    slow = slow_frames(video.clips.shape[1], cfg)
+    slow = slow_frames_of(cfg.model, video.clips.shape[1])
     for place, clip in enumerate(video.clips):
         each = OF_VIEW[len(video.crops)]
         shown = np.unique(np.linspace(0, len(clip) - 1, each).round().astype(int)).tolist()
         tiles = [
             Tile(
-                video.frames[clip[i], y : y + height, x : x + width],
+                video.frames[clip[i], y : y + height, x : x + width].copy(),
                 _caption(facts, (place, i)), i in slow,
             )
             for y, x in video.crops
@@ -98,13 +100,6 @@ def fault_card(sample: Sample, number: int, names: Sequence[str] | None, fault: 
     """The card of a video of which there is no clip."""
     title = f"{number}   {_label_text(sample.label, names)}"
     return Card(title, sample.shown, fault=fault, boxes=_in_whole(sample.key))
-
-
-def slow_frames(count: int, cfg: Config) -> list[int]:
-    """Which of a clip's frames the slow pathway sees."""
-    if cfg.model.name == "fast_only":
-        return []
-    return SLOW_FRAMES[cfg.model.slow_frames](count, cfg.model.alpha)
 
 
 def shown_frames(count: int, important: Sequence[int], most: int) -> list[int]:

@@ -1,14 +1,16 @@
-"""Pages of clips: frames in their edges, pixel by pixel, and texts that fit."""
+"""Pages of clips: frames in their edges, pixel by pixel."""
 
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from slowfast.clip_sheet import EDGE, TEXT, WIDTH, Card, Sheet, Tile, fitting, wrapped, write_sheet
-from slowfast.pictures import FAST, SLOW
+from slowfast.pictures.cards import Card, Sheet, Tile
+from slowfast.pictures.clip_sheet import EDGE, WIDTH, write_sheet
+from slowfast.pictures.figures import FAST, SLOW
 
 SHEET = Sheet("Training", ("a note",), (("slow", True), ("fast", False)))
 
@@ -32,7 +34,7 @@ def test_each_frame_is_there_with_its_edge(tmp_path: Path) -> None:
     frames = [noise(seed) for seed in range(11)]
     tiles = tuple(Tile(frame, f"{i}", i in (0, 10)) for i, frame in enumerate(frames))
     card = Card("1   walk", "a.mp4", ("facts",), (("", tiles),), whole=noise(99))
-    (path,) = write_sheet(SHEET, [card], tmp_path / "new" / "a.png", 4)
+    (path,) = write_sheet(SHEET, [card], 1, tmp_path / "new" / "a.png", 4)
     page = np.asarray(Image.open(path))
     assert page.shape[1] == WIDTH
     for i, frame in enumerate(frames):
@@ -42,30 +44,40 @@ def test_each_frame_is_there_with_its_edge(tmp_path: Path) -> None:
         assert (page[y - EDGE : y, x : x + 96] == colour.astype(np.uint8)).all()
 
 
-def test_pages_of_so_many_clips(tmp_path: Path) -> None:
-    cards = [Card(f"{i}", fault="gone.mp4: No such file or directory") for i in range(5)]
-    pages = write_sheet(SHEET, cards, tmp_path / "a.png", 2)
+def test_pages_of_so_many_clips_each_as_soon_as_it_is_full(tmp_path: Path) -> None:
+    there: list[int] = []
+
+    def cards() -> Iterator[Card]:
+        for i in range(5):
+            there.append(len([*tmp_path.glob("*.png")]))
+            yield Card(f"{i}", fault="gone.mp4: No such file or directory")
+
+    pages = write_sheet(SHEET, cards(), 5, tmp_path / "a.png", 2)
+    assert there == [0, 0, 1, 1, 2]
     assert [page.name for page in pages] == ["a.png", "a-2.png", "a-3.png"]
     heights = [np.asarray(Image.open(page)).shape[0] for page in pages]
     assert heights[0] == heights[1] > heights[2]
 
 
+def test_no_more_cards_are_held_than_a_page_has(tmp_path: Path) -> None:
+    made: list[weakref.ref[Card]] = []
+    held: list[int] = []
+
+    def card(number: int) -> Card:
+        own = Card(f"{number}", rows=(("", (Tile(noise(number)),)),))
+        made.append(weakref.ref(own))
+        held.append(sum(ref() is not None for ref in made))
+        return own
+
+    write_sheet(SHEET, map(card, range(8)), 8, tmp_path / "a.png", 2)
+    assert held == [1, 2] * 4
+
+
 def test_what_is_outside_the_crop_is_paler(tmp_path: Path) -> None:
     black = np.zeros((150, 300, 3), np.uint8)
     card = Card("1", whole=black, areas=((0.5, 0, 1, 1),))
-    (path,) = write_sheet(SHEET, [card], tmp_path / "a.png", 1)
+    (path,) = write_sheet(SHEET, [card], 1, tmp_path / "a.png", 1)
     page = np.asarray(Image.open(path)).astype(int)
     (rows,) = np.nonzero((page[:, 32 + 160 : 32 + 280] == 0).all(axis=(1, 2)))
     assert len(rows) > 130
     assert page[rows[70], 32 + 50].tolist() == [140, 140, 140]
-
-
-@pytest.mark.parametrize("text", ["a long name of a class " * 20, "\u6f22\u5b57" * 99, "x" * 500])
-def test_texts_fit(text: str) -> None:
-    short, end = fitting(text, TEXT, 200), fitting(text, TEXT, 200, from_end=True)
-    assert short.endswith("\u2026") and text.startswith(short[:-1])
-    assert end.startswith("\u2026") and text.endswith(end[1:])
-    lines = wrapped(text, TEXT, 200)
-    assert len(lines) > 3 or " " not in text
-    assert fitting("short", TEXT, 200) == "short"
-    assert wrapped("a\x1bb", TEXT, 200) == ["a\\x1bb"]
