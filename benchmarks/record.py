@@ -1,4 +1,4 @@
-"""The run on the record (benchmarks/record.md): makes its videos, and trains and tests on them.
+"""The run on the record (docs/record.md): makes its videos, and trains and tests on them.
 
 From the repository's root, in the project's environment:
 
@@ -132,7 +132,7 @@ def _epochs(run: Run, scale: float) -> int:
 def tested(output: Path, data: Path) -> dict[str, float]:
     """The accuracies, in percent, of a run's best weights on the test's videos, if it has some."""
     if not (data / "test.list").exists():
-        return {}
+        return dict.fromkeys(("test top1", "test top5"), float("nan"))
     if not (output / "test_result.json").exists():
         at = {"data.root": data, "data.test_list": "test.list", "output_dir": output}
         report = output / "report"

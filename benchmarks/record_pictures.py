@@ -1,4 +1,4 @@
-"""Draws some of the record's videos, one below the other: for benchmarks/record.md.
+"""Draws some of the record's videos, one below the other: for docs/record.md.
 
 python -m benchmarks.record_pictures record docs/pictures/record_videos.png
 """
