@@ -174,6 +174,7 @@ def cfg(tmp_path: Path) -> Config:
     return tiny_config(tmp_path, *more)
 
 
+@pytest.mark.slow
 def test_infer_and_test_take_the_checkpoint(cfg: Config, tmp_path: Path) -> None:
     network = weighted(fresh_state(cfg).model)
     samples = [Sample(str(tiny_data() / "val" / f"{i:06d}.mp4")) for i in range(6)]

@@ -43,6 +43,7 @@ def test_what_is_seen_in_a_dropped_video_is_shown(
     assert browsed.tab.is_visible("#look_why")
 
 
+@pytest.mark.slow
 def test_clips_survive_a_reload_and_can_be_removed(
     page: Page, browsed: Browsed, tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_clips_survive_a_reload_and_can_be_removed(
     browsed.wait("teach_progress", "Name at least two actions")
 
 
+@pytest.mark.slow
 def test_moments_alike_are_found(page: Page, browsed: Browsed, tmp_path: Path) -> None:
     browsed.open(page.address, "Find")
     browsed.put("find_clip", coloured(tmp_path / "new.mp4", "blue", 5))

@@ -96,6 +96,7 @@ def test_a_video_is_looked_at(visitor: Visitor, tmp_path: Path) -> None:
         assert requests.get(shown["value"]["url"], timeout=60).status_code == 200
 
 
+@pytest.mark.slow
 def test_two_actions_are_taught(visitor: Visitor, tmp_path: Path) -> None:
     for colour in ("red", "blue"):
         clips = [

@@ -59,6 +59,7 @@ EXACT = ["train.freeze_bn=true", "model.dropout=0", "train.log_interval=1", "tra
          "test.protocol=mmaction2"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
     """Whatever number of boxes the clips of each have."""
     alone, two = tmp_path / "alone", tmp_path / "two"
@@ -78,6 +79,7 @@ def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     own = flags(
         "train.log_interval=1", "train.global_batch_size=8", "train.ema=0.9",

@@ -46,6 +46,7 @@ def weights(folder: Path, suffix: str = "") -> Path:
     return path.with_name(f"{path.stem}{suffix}.pdparams")
 
 
+@pytest.mark.slow
 def test_two_launchers_have_the_losses_of_one_process(tmp_path: Path) -> None:
     """Two machines, but for the network between them."""
     alone, folder = (folder_with_config(tmp_path, name) for name in ("alone", "launchers"))
@@ -89,6 +90,7 @@ def unequal_list(folder: Path) -> str:
     return f"data.train_list={path}"
 
 
+@pytest.mark.slow
 def test_two_processes_draw_alike_from_classes_of_unequal_size(tmp_path: Path) -> None:
     """With all that is for several labels, too."""
     alone, folder = (folder_with_config(tmp_path, name) for name in ("alone", "two"))
@@ -133,13 +135,14 @@ def thrice_the_videos(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("overrides", "steps"),
     [
-        pytest.param(ALL, 4, id="all"),
+        pytest.param(ALL, 4, id="all", marks=pytest.mark.slow),
         # Whose batch norm's statistics are those of its steps.
         pytest.param(["train.global_batch_size=8", "train.ema=0.9"], 4, id="accumulation and ema"),
         pytest.param(
             [*UNEQUAL, "train.ema=0.9", "train.mixup=0.4", "train.precise_bn_batches=2"],
             4,
             id="unequal classes of several labels",
+            marks=pytest.mark.slow,
         ),
     ],
 )

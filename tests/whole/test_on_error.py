@@ -61,6 +61,7 @@ def test_more_than_the_limit_end_training(tmp_path: Path) -> None:
     assert line.endswith("(3 unreadable videos; data.max_errors=2)")
 
 
+@pytest.mark.slow
 def test_a_process_that_can_read_nothing_of_a_batch_takes_part(tmp_path: Path) -> None:
     """Batches of one clip, every third of which is broken."""
     thirds = dict.fromkeys(range(0, 24, 3), "empty.mp4")

@@ -112,6 +112,7 @@ def test_a_signal_saves_the_steps_that_are_done_by_two_processes(
     assert_saved(tmp_path, said + (log.read_text() if log.exists() else ""))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     """By Ctrl-C, with all that a checkpoint may hold, at whichever step the signal finds."""
     write_tiny_config(tmp_path)
@@ -190,16 +191,21 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
     return run_here(tmp_path_factory.mktemp("whole"))
 
 
+def slowly(*moment: Any) -> Any:
+    """A moment for the long suite."""
+    return pytest.param(*moment, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(("module", "name", "number", "saved"), [
     (loop, "train_step", 3, "SlowFast_epoch_000001_step_000003"),
-    (loop, "train_step", 6, "SlowFast_epoch_000001_step_000006"),
+    slowly(loop, "train_step", 6, "SlowFast_epoch_000001_step_000006"),
     (loop, "precise_bn", 1, "SlowFast_epoch_000001_step_000006"),
     (checkpoint, "write_pickles", 1, "SlowFast_epoch_000001_step_000006"),
-    (checkpoint, "write_pickles", 2, "SlowFast_epoch_000001"),
-    (loop, "validate", 1, "SlowFast_epoch_000001_step_000006"),
+    slowly(checkpoint, "write_pickles", 2, "SlowFast_epoch_000001"),
+    slowly(loop, "validate", 1, "SlowFast_epoch_000001_step_000006"),
     (loop, "validate", 2, "SlowFast_epoch_000002_step_000006"),
-    (loop, "clip_loader", 1, ""),  # before the first step there is nothing to save
-    (loop, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
+    slowly(loop, "clip_loader", 1, ""),  # before the first step there is nothing to save
+    slowly(loop, "train_step", 12, "SlowFast_epoch_000002_step_000006"),
 ])  # fmt: skip
 def test_whenever_the_signal_comes_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_run: Tensors,
