@@ -128,6 +128,7 @@ def test_what_cannot_be_drawn_stops_no_other(own_folder: Path, lines: list[str])
     assert "not annotated: a.mp4: ValueError: no room" in lines
 
 
+@pytest.mark.slow
 def test_processes_share_the_videos(own_folder: Path) -> None:
     weights = save_tiny_model(tiny_config(own_folder))
     copies(own_folder / "videos", "a.mp4", "b.mp4", "c.mp4")

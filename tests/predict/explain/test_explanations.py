@@ -140,6 +140,7 @@ def test_what_cannot_be_explained_is_refused(own_folder: Path) -> None:
         explained(Named(Sample("a"), "a"), classes=1)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_videos(own_folder: Path) -> None:
     weights = save_tiny_model(tiny_config(own_folder, VIEWS))
     Path("zero.mp4").touch()
