@@ -129,10 +129,10 @@ def _epochs(run: Run, scale: float) -> int:
     return max(1, round(run.epochs * scale))
 
 
-def tested(output: Path, data: Path) -> dict[str, float]:
+def tested(output: Path, data: Path) -> dict[str, float | None]:
     """The accuracies, in percent, of a run's best weights on the test's videos, if it has some."""
     if not (data / "test.list").exists():
-        return dict.fromkeys(("test top1", "test top5"), float("nan"))
+        return dict.fromkeys(("test top1", "test top5"))
     if not (output / "test_result.json").exists():
         at = {"data.root": data, "data.test_list": "test.list", "output_dir": output}
         report = output / "report"

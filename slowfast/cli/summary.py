@@ -43,9 +43,8 @@ def summary_text(cfg: Config) -> str:
 
 def draw_schedule(cfg: Config) -> Path:
     """Draws the learning rate of every epoch; returns the picture's path, in the output folder."""
-    from slowfast.pictures.rate_curve import (
-        learning_rate_curve,  # here: matplotlib is slow to import
-    )
+    # Here: matplotlib is slow to import.
+    from slowfast.pictures.rate_curve import learning_rate_curve
 
     cfg = expand(cfg)
     optim, num_epochs = cfg.optim, cfg.train.epochs

@@ -103,7 +103,7 @@ class BoxReport(VideoReport):
             return
         title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "
         title += f"{result['num_classes']} classes"
-        draw_classes(best, worst[::-1], title, folder / PICTURE)
+        draw_best_and_worst(best, worst[::-1], title, folder / PICTURE)
 
     def write_scores(
         self, path: Path, rows: Iterable[Row], read: Sequence[int], result: dict[str, Any],
@@ -126,7 +126,7 @@ class BoxReport(VideoReport):
         return {**numbers, "mAP": numbers["mAP"][rule]}
 
 
-def draw_classes(
+def draw_best_and_worst(
     best: Sequence[Mapping[str, Any]], worst: Sequence[Mapping[str, Any]], title: str, path: Path
 ) -> None:
     """Draws the average precision of classes, and how many of their boxes are annotated."""
@@ -136,8 +136,7 @@ def draw_classes(
     groups = []
     for colour, classes in ((SLOW, best), (FAST, worst)):
         rows = [
-            (row["name"], row["AP"], f"{100 * row['AP']:.1f} %  of {row['annotated']:,}")
-            for row in classes
+            (row["name"], row["AP"], f"{row['AP']:.3f}  ({row['annotated']:,})") for row in classes
         ]
         groups += [(colour, rows)] if rows else []
-    save(bars(groups, title), path)
+    save(bars(groups, f"{title}: average precision (annotated boxes)"), path)

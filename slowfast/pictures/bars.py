@@ -21,7 +21,8 @@ def bars(groups: Sequence[tuple[str, Sequence[Row]]], title: str) -> Figure:
         place += len(rows) + 1
     count = max(place - 1, 1)
     longest = min(max((len(name) for _, _, (name, *_) in placed), default=0), LONGEST)
-    left, right, wide = 0.25 + 0.085 * longest, 1.15, 5.0
+    widest = max((len(text) for _, _, (*_, text) in placed), default=0)
+    left, right, wide = 0.25 + 0.085 * longest, max(1.15, 0.25 + 0.075 * widest), 5.0
     width, height = left + wide + right, 0.75 + 0.25 * (count + 0.2)
     figure = Figure(figsize=(width, height))
     axis = figure.add_axes((left / width, 0.32 / height, wide / width, 1 - 0.75 / height))

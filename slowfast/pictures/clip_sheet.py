@@ -46,6 +46,7 @@ def write_sheet(
         with atomic(page) as file:
             picture.save(file, format="PNG")
         pages.append(page)
+    next(left, None)  # to the end: whoever reads the clips is done
     return pages
 
 

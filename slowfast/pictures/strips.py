@@ -53,13 +53,14 @@ def frame_strip(
     for place, (name, share) in zip(places, best, strict=True):
         text = f"{shortened(printable(name), 42)}  {100 * share:.1f} %"
         font = properties(text, 10)
-        bars.text(0, place - 0.08, text, va="top", fontproperties=font)
+        bars.text(0, place - 0.08, text, va="top", fontproperties=font, parse_math=False)
     bars.set(xlim=(0, 1), ylim=(min(len(best) - 5, 0) - 0.6, len(best) - 0.5))
     bars.axis("off")
     title = "predicted"
     if threshold is not None:
         title += f": {100 * threshold:g} % or more, each by itself"
-    bars.set_title(f"{title} (true: {truth})" if truth else title, fontsize=11)
+    title = f"{title} (true: {printable(truth)})" if truth else title
+    bars.set_title(title, fontproperties=properties(title, 11), parse_math=False)
     save(figure, picture)
 
 

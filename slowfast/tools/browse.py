@@ -14,9 +14,10 @@ if __name__ == "__main__":  # before the imports, which take seconds
     begin()
 
 import argparse
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,12 @@ def browse(args: argparse.Namespace) -> None:
     cfg, samples, names = inputs(args)
     place = Place(args.epoch, args.step)
     keys, title = chosen(cfg, samples, args.split, place, args.count, in_order=bool(args.paths))
-    from slowfast.pictures.clip_sheet import (
-        write_sheet,  # here: matplotlib is slow to import
-    )
+    # Here: matplotlib is slow to import.
+    from slowfast.pictures.clip_sheet import write_sheet
 
     faults: list[str] = []
-    cards = cards_of(args, cfg, samples, names, keys, faults)
-    pages = write_sheet(sheet_of(args, cfg, title), cards, len(keys), args.out, PER_PAGE)
+    with contextlib.closing(cards_of(args, cfg, samples, names, keys, faults)) as cards:
+        pages = write_sheet(sheet_of(args, cfg, title), cards, len(keys), args.out, PER_PAGE)
     say(*(f"unreadable: {fault}" for fault in faults))
     if len(faults) == len(keys):
         raise VideoError(f"none of them can be read (first: {faults[0]})")
@@ -68,7 +68,7 @@ def browse(args: argparse.Namespace) -> None:
 def cards_of(
     args: argparse.Namespace, cfg: Config, samples: list[Sample], names: list[str] | None,
     keys: list[Any], faults: list[str],
-) -> Iterator[Card]:  # fmt: skip
+) -> Generator[Card, None, None]:  # fmt: skip
     """The card of each key once it is read; adds what cannot be read to ``faults``."""
     for number, (sample, item, replaced) in enumerate(read(args.split, keys, samples, cfg), 1):
         if isinstance(item, VideoError):

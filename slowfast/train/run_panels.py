@@ -22,7 +22,7 @@ def draw_run(folder: Path, picture: Path) -> None:
 def panels(runs: Sequence[PastRun]) -> list[list[Panel]]:
     """A row over epochs, and one over hours if a run tells them: loss, each metric that a run is
     judged by, learning rate."""
-    metrics = dict.fromkeys(name for own in runs for name in judged_by(own))
+    metrics = dict.fromkeys(name for own in runs for name in metrics_drawn(own))
     longest = max((own.cost.seconds or 0 for own in runs), default=0.0) / 3600
     unit, per_hour = ("minutes", 60.0) if longest <= SHORT else ("hours", 1.0)
     rows = [("epoch", "at", 1.0)]
@@ -37,7 +37,7 @@ def panels(runs: Sequence[PastRun]) -> list[list[Panel]]:
     ]
 
 
-def judged_by(run: PastRun) -> list[str]:
+def metrics_drawn(run: PastRun) -> list[str]:
     """The metrics that are drawn: the decisive one, and with it one that training has, too."""
     has_f1 = any("f1" in row for row in run.train)
     return ["f1", run.decisive] if has_f1 else [run.decisive]

@@ -59,6 +59,17 @@ def test_pages_of_so_many_clips_each_as_soon_as_it_is_full(tmp_path: Path) -> No
     assert heights[0] == heights[1] > heights[2]
 
 
+def test_the_cards_are_read_to_their_end(tmp_path: Path) -> None:
+    ended = []
+
+    def cards() -> Iterator[Card]:
+        yield from (Card(f"{i}", fault="gone.mp4: No such file or directory") for i in range(4))
+        ended.append(True)
+
+    write_sheet(SHEET, cards(), 4, tmp_path / "a.png", 2)  # whole pages
+    assert ended
+
+
 def test_no_more_cards_are_held_than_a_page_has(tmp_path: Path) -> None:
     made: list[weakref.ref[Card]] = []
     held: list[int] = []
