@@ -31,10 +31,9 @@ from slowfast.data.samples import Sample, classes_of
 from slowfast.data.video.open import decoder_version
 from slowfast.data.video.sources import file_of, is_stream
 from slowfast.errors import masked_url
-from slowfast.evaluate.scores import REPORT, check_new, is_finished
+from slowfast.evaluate.scores import REPORT, check_new, is_finished, require_report_place
 from slowfast.log import logger
 from slowfast.metrics.average_precision import NoPositivesError
-from slowfast.places import require_place
 from slowfast.predict.export import exported
 from slowfast.predict.export.exporter import require_new
 from slowfast.predict.runtime.built import MANIFEST
@@ -155,7 +154,8 @@ def test_inputs(args: argparse.Namespace) -> Inputs:
     if args.out and not (args.report and is_finished(args.out)):  # whose report can be made again
         check_new(args.out)
     if args.report:
-        distributed.on_first(lambda: require_place(args.report / REPORT))  # now, not after hours
+        page = args.report / REPORT
+        distributed.on_first(lambda: require_report_place(page))  # now, not after hours
     key = "test_list" if cfg.data.test_list else "val_list"
     cfg = _located(cfg, key)
     if is_detection := cfg.train.task == "detection":

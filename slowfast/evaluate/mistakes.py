@@ -37,11 +37,13 @@ class Mistake(NamedTuple):
 
 def best_and_worst(rows: Sequence[Row], key: str, most: int) -> tuple[list[Row], list[Row]]:
     """Of the classes that have a number ``key`` the best, best first, and the worst, worst first;
-    ``most`` of each, and where there are fewer, half of them each."""
+    ``most`` of each, and where there are fewer, half of them each. What is 0 is not among the
+    best."""
     known = [row for row in rows if row[key] is not None]
     ordered = sorted(known, key=lambda row: -row[key])  # stable: equal ones as they come
     half = min(most, (len(ordered) + 1) // 2)
-    return ordered[:half], ordered[half:][-most:][::-1]
+    best = [row for row in ordered[:half] if row[key] > 0]
+    return best, ordered[len(best) :][-most:][::-1]
 
 
 def mixed_up(shares_NK: Shares, truth_NK: NDArray[Any], threshold: float) -> Any:

@@ -40,6 +40,8 @@ from slowfast.evaluate.score_arrays import (
     run_member,
     write_arrays,
 )
+from slowfast.files import FolderError
+from slowfast.places import require_place
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ _LATER: dict[str, tuple[Any, ...]] = {"starts": ("f", 1), "ends": ("f", 1)}
 
 SCORES, REPORT = "scores.npz", "report.html"
 """The files in the DIR of ``--report``."""
+MARK = b"Made by SlowFast on PaddlePaddle"
+"""What each report has at its end (evaluate/html/base.html)."""
 
 OF_CONFIG = ("model", "data", "test", "train", "detection")
 """The sections of the config that are looked at."""
@@ -120,6 +124,14 @@ def check_new(path: Path) -> None:
     """Raises a ResultsError if the file exists already."""
     if path.exists():
         raise ResultsError(f"{path} is there already: name another file, or delete it")
+
+
+def require_report_place(page: Path) -> None:
+    """Makes the page's folder; raises an OSError or a FolderError if no page can be written there,
+    or if another one than a report is there."""
+    require_place(page)
+    if page.exists() and MARK not in page.read_bytes():
+        raise FolderError(f"{page} is there, and no report of this command: name another folder")
 
 
 def is_finished(path: Path) -> bool:

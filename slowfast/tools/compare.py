@@ -37,9 +37,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def compare(args: argparse.Namespace) -> None:
     """Reads, prints and draws."""
-    read = [folder / name for folder in args.runs for name in (METRICS, CONFIG, RESULT)]
+    kept = [folder / name for folder in args.runs for name in (METRICS, CONFIG, RESULT)]
+    kept += [file for folder in args.runs if folder.is_dir() for file in folder.iterdir()]
     for path in filter(None, (args.out, args.csv, args.json)):
-        require_unread(path, read)
+        require_unread(path, kept)
+        kept.append(path)
     if len({folder.resolve() for folder in args.runs}) < len(args.runs):
         raise RunError("a run is named twice: name each once")
     runs = [read_run(folder) for folder in args.runs]

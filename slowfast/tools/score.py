@@ -21,11 +21,11 @@ from typing import Any
 from slowfast.cli.command import new_parser, run, whole_number
 from slowfast.evaluate.html.video_page import write_video_page
 from slowfast.evaluate.rescore import MEANING, NUMBERS, choose, score
-from slowfast.evaluate.scores import REPORT, read_scores
+from slowfast.evaluate.scores import REPORT, read_scores, require_report_place
 from slowfast.files import write_csv, write_json
 from slowfast.log import say
 from slowfast.metrics.average_precision import NoPositivesError
-from slowfast.places import require_place, require_unread
+from slowfast.places import require_unread
 from slowfast.predict.tallies import check_metrics
 
 ALL_NUMBERS = tuple(name for names in NUMBERS.values() for name in names)
@@ -48,9 +48,9 @@ def rescore(args: argparse.Namespace) -> None:
     for path, *others in ((args.json, args.csv, page), (args.csv, page), (page,)):
         if path:
             require_unread(path, (args.file, *others))
-    if page:
-        require_place(page)
     results = read_scores(args.file)
+    if page:
+        require_report_place(page)
     chosen = choose(results, args.clips, args.crops, args.average_clips)
     check_metrics(args.eval or (), results.task, NUMBERS[results.task])
     try:

@@ -27,12 +27,12 @@ from typing import Any
 from slowfast.cli.command import new_parser, run
 from slowfast.evaluate.score_arrays import ResultsError
 from slowfast.evaluate.score_files import Files, annotations_of, read_files, score
-from slowfast.evaluate.scores import REPORT
+from slowfast.evaluate.scores import REPORT, require_report_place
 from slowfast.files import write_csv, write_json
 from slowfast.log import say, table
 from slowfast.metrics.average_precision import NoPositivesError
 from slowfast.metrics.frame_map import RULES, WRONG_NUMBERS
-from slowfast.places import require_place, require_unread
+from slowfast.places import require_unread
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,9 +54,9 @@ def score_boxes(args: argparse.Namespace) -> None:
             f"{args.file}: a report (--report) is made of the .npz of a test (--test --out), which "
             "knows the videos"
         )
-    if page:
-        require_place(page)
     files = read_files(args.file, annotations, args.excluded, args.actions)
+    if page:
+        require_report_place(page)
     try:
         numbers, classes = score(files, args.rule or [*RULES])
     except NoPositivesError as error:

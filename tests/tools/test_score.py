@@ -211,3 +211,25 @@ def test_the_scores_are_not_written_over(
         said = capsys.readouterr().err
         assert ("would be written over" if target == path else "is a folder: name a file") in said
     assert path.read_bytes() == before
+
+
+def test_a_report_is_written_over_reports_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, page = tmp_path / "a.npz", tmp_path / "r" / "report.html"
+    write_file(file)
+    command = [str(file), "--report", str(page.parent)]
+    assert [score.main(command), score.main(command)] == [0, 0]
+    page.write_text("mine")
+    capsys.readouterr()
+    assert score.main(command) == 1
+    assert capsys.readouterr().err == (
+        f"error: {page} is there, and no report of this command: name another folder\n"
+    )
+    assert page.read_text() == "mine"
+
+
+def test_a_file_that_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"none")
+    assert score.main([str(tmp_path / "a.npz"), "--report", str(tmp_path / "r")]) == 1
+    assert not (tmp_path / "r").exists()
