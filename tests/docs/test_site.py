@@ -116,6 +116,7 @@ def test_a_folder_of_somebody_else_is_left_alone(repository: Path, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_a_dead_link_is_an_error_and_the_old_site_stays(repository: Path, tmp_path: Path) -> None:
     for name in ("docs", "mkdocs.yml"):
         (tmp_path / name).symlink_to(repository / name)

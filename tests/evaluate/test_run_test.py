@@ -410,6 +410,7 @@ def test_a_row_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         small_test(cfg, out)
 
 
+@pytest.mark.slow
 def test_processes_that_are_killed_lose_no_whole_row(tmp_path: Path, no_hang: None) -> None:
     """One is killed, and two go on."""
     weights = save_tiny_model(tiny_config(tmp_path, "data.num_workers=1", "test.num_clips=2"))

@@ -82,6 +82,7 @@ def test_an_epoch_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> No
     assert not list((tmp_path / "out").glob("*.pdparams"))
 
 
+@pytest.mark.slow
 def test_what_ends_training_is_named_whichever_process_reads_it(tmp_path: Path) -> None:
     first, *_ = train_batches(
         Pool(24), sizes=[2], seed=0, epoch=0, rank=1, world_size=2, num_workers=1

@@ -143,6 +143,7 @@ def rank_one(folder: Path) -> int:
     raise AssertionError("there is no rank 1")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_brings_the_others_down_with_the_reason(tmp_path: Path) -> None:
     write_tiny_config(tmp_path)
 

@@ -154,6 +154,7 @@ def test_a_loss_that_is_not_finite_ends_all_processes_with_one_line(tmp_path: Pa
     assert not list((tmp_path / "out").glob("*.pdparams"))
 
 
+@pytest.mark.slow
 def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
     """Rank 1 alone meets the broken video; the launcher shows the output of rank 0."""
     write_tiny_config(tmp_path)
@@ -168,6 +169,7 @@ def test_a_fault_of_another_process_is_shown(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_processes_end_with_their_launcher(tmp_path: Path, no_hang: None) -> None:
     write_tiny_config(tmp_path)
     script = str(REPOSITORY / "main.py")
@@ -186,6 +188,7 @@ def test_processes_end_with_their_launcher(tmp_path: Path, no_hang: None) -> Non
     assert "another run is training" not in again.stderr  # the lock is free
 
 
+@pytest.mark.slow
 def test_training_and_validation_from_tar_shards(tmp_path: Path) -> None:
     """Two processes with a reader each: the same videos as from files, in the same numbers."""
     write_tiny_config(tmp_path)

@@ -139,6 +139,7 @@ def test_full_disk_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_two_motions_one_after_the_other_and_the_list_says_when(tmp_path: Path) -> None:
     write(tmp_path, num_train=120, num_val=1, num_motions=2)
     rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]

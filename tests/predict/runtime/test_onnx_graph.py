@@ -75,6 +75,7 @@ def test_a_window_is_as_large_as_the_picture_at_the_most(tmp_path: Path) -> None
     assert model.head.pool_size == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "what"),
     [
