@@ -98,7 +98,7 @@ class BoxReport(VideoReport):
         )
         logger.info(f"test: detections{which}: {folder / DETECTIONS}")
         best, worst = best_and_worst(result["classes"], "AP", MOST)
-        if not best:  # mmaction2's rule, and nothing is found
+        if not (best or worst):  # mmaction2's rule, and nothing is found
             (folder / PICTURE).unlink(missing_ok=True)  # of an earlier test
             return
         title = f"mAP {result['mAP']:.4f} ({result['rule']}), {len(best) + len(worst)} of "

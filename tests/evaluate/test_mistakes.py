@@ -32,6 +32,8 @@ def test_no_class_is_among_the_best_and_the_worst() -> None:
     assert ([row["class"] for row in best], [row["class"] for row in worst]) == ([2, 0], [3])
     assert best_and_worst(rows[1:3], "AP", 10) == ([rows[2]], [])
     assert best_and_worst([], "AP", 10) == ([], [])
+    rows = [{"class": 0, "AP": 0.0}, {"class": 1, "AP": 0.0}]
+    assert best_and_worst(rows, "AP", 10) == ([], rows[::-1])  # nothing is good
 
 
 def test_confusion_and_its_worst_pairs() -> None:
