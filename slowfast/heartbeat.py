@@ -85,7 +85,7 @@ class Heartbeat:
         self._others = len(self._peers)
         self._news = queue.SimpleQueue[str]()
         """Empty for a peer that is ready, else why there is no use in waiting."""
-        self._reason = ""
+        self._reason, self._is_leaving = "", False
         self._has_reason, self._left = threading.Event(), threading.Event()
         for peer in self._peers:
             peer.connection.settimeout(0)
@@ -126,9 +126,10 @@ class Heartbeat:
 
     def leave(self, reason: str) -> None:
         """Bids farewell; with the ``reason``, if it is one for which all must end."""
-        self._left.set()
+        self._is_leaving = True  # who goes from now on may have heard the farewell
         for peer in [*self._peers]:
             peer.send({"end": reason})
+        self._left.set()  # only now the connections may be closed
 
     def _watch(self) -> None:
         with contextlib.ExitStack() as opened:
@@ -171,7 +172,7 @@ class Heartbeat:
 
     def _lose(self, reason: str) -> None:
         """Notes the first reason, and tells it to the others."""
-        if not self._reason:
+        if not self._reason and not self._is_leaving:
             self._reason = reason
             for peer in self._peers:
                 peer.send({"lost": reason})

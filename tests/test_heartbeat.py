@@ -61,6 +61,24 @@ def test_a_farewell_is_no_loss(three: list[Heartbeat], monkeypatch: pytest.Monke
     assert three[2].reason() == ""
 
 
+def test_one_that_goes_once_it_hears_the_farewell_is_not_lost(
+    three: list[Heartbeat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the two is gone before the other hears the farewell, too."""
+    monkeypatch.setattr(heartbeat, "WORD", 0.5)
+    last = three[0]._peers[-1]  # to whom the farewell is said last
+    send = last.send
+
+    def late(message: dict[str, str] | None = None) -> None:
+        if message and "end" in message:
+            time.sleep(1)
+        send(message)
+
+    monkeypatch.setattr(last, "send", late)
+    three[0].leave("")
+    assert [each.reason() for each in three] == [""] * 3
+
+
 def test_all_wait_for_the_last(three: list[Heartbeat]) -> None:
     came = []
 
